@@ -1,0 +1,1 @@
+"""Latency vs Throughput: a hands-on lab."""

@@ -1,0 +1,1 @@
+"""What the learner touches: controls, chart, worker, verdict."""

@@ -1,0 +1,1 @@
+"""What we put under load: real databases, servers, caches and pools."""

@@ -1,0 +1,1 @@
+"""What the maths predicts: pure functions, no clock, no input or output."""
