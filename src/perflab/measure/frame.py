@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-type_of_fact = int | float | str | bool
+Fact = int | float | str | bool
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,14 @@ class Frame:
 
     samples: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
-    facts: Mapping[str, type_of_fact] = field(default_factory=dict)
+    facts: Mapping[str, Fact] = field(default_factory=dict)
 
 
 def merge(frames: Iterable[Frame]) -> Frame:
     """One frame that holds all of `frames`: samples joined in order, counts added, the newest facts kept."""
     columns: dict[str, list[NDArray[np.generic]]] = {}
     counts: dict[str, int] = {}
-    facts: dict[str, type_of_fact] = {}
+    facts: dict[str, Fact] = {}
     for frame in frames:
         for name, column in frame.samples.items():
             columns.setdefault(name, []).append(np.asarray(column))

@@ -1,0 +1,1 @@
+"""Notebook 02: what is the latency of one operation?"""

@@ -1,0 +1,81 @@
+"""How long does one operation take? The same operation timed again and again, on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from perflab.lab import Lab, Prediction, Record, choice, log_slider
+from perflab.lab.panels import Calls, Distribution
+from perflab.measure.clock import measure_clock
+from perflab.measure.frame import Frame
+from perflab.measure.slices import call_slices
+from perflab.systems.operations import OPERATIONS
+
+
+def experiment(operation: str, repeats: int, batch: int) -> Iterator[Frame]:
+    with OPERATIONS[operation]() as call:
+        for latencies in call_slices(call, repeats, batch):
+            yield latencies.frame()
+
+
+def calibrate() -> Iterator[Frame]:
+    """What two readings of the clock cost here."""
+    clock = measure_clock()
+    yield Frame(facts={"clock_ns": clock.reading_ns, "resolution_ns": clock.resolution_ns})
+
+
+@dataclass(frozen=True)
+class Expected:
+    """How many samples a run will hold, and what the clock itself adds to each of them."""
+
+    calls: int
+    clock_ns: float
+
+
+def predict(operation: str, repeats: int, batch: int, constants: Mapping[str, Any]) -> Expected:
+    return Expected(calls=repeats, clock_ns=constants["clock_ns"] / batch)
+
+
+def slowest_over_median(records: Sequence[Record]) -> str | None:
+    """How many times the median the slowest of at least 10,000 calls took, as one of the choices."""
+    import numpy as np
+
+    for record in reversed(records):
+        latencies = record.column("latency_ns")
+        if latencies.size >= 10_000 and record.parameters["batch"] == 1:
+            times = latencies.max() / np.median(latencies)
+            return next((text for text, limit in LIMITS.items() if times < limit), "×100 or more")
+    return None
+
+
+LIMITS = {"about the same": 1.5, "×2": 5, "×10": 40}
+
+PREDICTION = Prediction(
+    question="You look up one key in a dict 10,000 times. How much slower is the slowest look-up than the median one?",
+    choices={
+        "about the same": "The idea behind it: the same code takes the same time. It shares the machine with everything else.",
+        "×2": "The idea behind it: times spread a little around the mean. Latencies are not a bell: they have a long tail.",
+        "×10": "The idea behind it: a few calls are unlucky. Interrupts and task switches are longer than the work itself.",
+        "×100 or more": "A short operation is dwarfed by whatever interrupts it.",
+    },
+    settle=slowest_over_median,
+    hint="Measure at least 10,000 repeats with a batch size of 1 to find out.",
+)
+
+
+def lab() -> Lab:
+    return Lab(
+        question="How long does one operation take?",
+        experiment=experiment,
+        calibrate=calibrate,
+        predict=predict,
+        controls={
+            "operation": choice(tuple(OPERATIONS), menu=True),
+            "repeats": log_slider(100, 100_000, 10_000, unit="calls"),
+            "batch": log_slider(1, 1_000, 1, unit="per reading", label="batch size"),
+        },
+        panels=(Calls(), Distribution()),
+        prediction=PREDICTION,
+    )

@@ -1,0 +1,36 @@
+"""How long a run may measure, and the rehearsal in which notebooks are tested."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from perflab.measure.guards import BadInput
+
+if TYPE_CHECKING:
+    from perflab.lab.lab import Lab
+
+REHEARSAL = "PERFLAB_REHEARSE"
+LONGEST_S = 10.0
+
+
+def rehearsal_s() -> float | None:
+    """The seconds of every run in a rehearsal, or None when people are learning.
+
+    In a rehearsal a lab runs in the cell that shows it, and an error in it is an error of that cell.
+    """
+    text = os.environ.get(REHEARSAL, "")
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= LONGEST_S:
+        raise BadInput(f"{REHEARSAL} must be a number of seconds above 0 and up to {LONGEST_S:g}; got {text!r}.")
+    return seconds
+
+
+def budget_of(lab: Lab) -> float:
+    """Seconds of measuring in one run of `lab`."""
+    return rehearsal_s() or lab.budget_s

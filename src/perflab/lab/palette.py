@@ -1,0 +1,52 @@
+"""One colour, line and marker per meaning, in all notebooks.
+
+Colours: Okabe and Ito, "Color Universal Design" (2008), told apart by colour-blind readers. Never colour alone: each
+meaning has a line style or marker of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+MODEL = "#0072B2"
+MEASURED = "#D55E00"
+PINNED = "#6B6B6B"
+ALARM = "#CC79A7"
+CLOCK = "#009E73"
+SECOND = "#56B4E9"
+THIRD = "#E69F00"
+INK = "#222222"
+GRID = "#DDDDDD"
+SERIES = (MEASURED, SECOND, CLOCK, THIRD, ALARM, MODEL, PINNED)
+
+MODEL_LINE: dict[str, Any] = {"color": MODEL, "linestyle": "-", "linewidth": 2.5}
+PINNED_LINE: dict[str, Any] = {"color": PINNED, "linestyle": ":", "linewidth": 2.5}
+MEASURED_LINE: dict[str, Any] = {"color": MEASURED, "linestyle": "-", "linewidth": 2.0}
+MEASURED_POINTS: dict[str, Any] = {"color": MEASURED, "linestyle": "none", "marker": "o", "markersize": 8}
+PINNED_POINTS: dict[str, Any] = {
+    "color": PINNED,
+    "linestyle": "none",
+    "marker": "D",
+    "markersize": 8,
+    "markerfacecolor": "none",
+    "markeredgewidth": 2,
+}
+CALL_DOTS: dict[str, Any] = {"color": MEASURED, "linestyle": "none", "marker": ".", "markersize": 3}
+CLOCK_LINE: dict[str, Any] = {"color": CLOCK, "linestyle": "-.", "linewidth": 1.8}
+
+TEXT: dict[str, Any] = {
+    "font.size": 12,
+    "axes.labelsize": 12,
+    "axes.titlesize": 13,
+    "xtick.labelsize": 11,
+    "ytick.labelsize": 11,
+    "legend.fontsize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": GRID,
+    "axes.edgecolor": INK,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.titlelocation": "left",
+}

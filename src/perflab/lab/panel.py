@@ -1,0 +1,32 @@
+"""A panel: one set of axes that shows a model, a run and a pinned run. Panels describe; `picture` draws them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from perflab.lab.record import Record
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+
+
+class Panel:
+    """The base of all panels. Artists are made once in `build` and only updated afterwards."""
+
+    width: float = 1.0
+    """Share of the lab's width, relative to its other panels."""
+
+    def build(self, axes: Axes) -> Sequence[Artist]:
+        """Make the artists on `axes`; returns those that will move. What is not returned is drawn once and kept."""
+        raise NotImplementedError
+
+    def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
+        """Theory for these parameters; called while a slider is dragged."""
+
+    def show_run(self, record: Record | None) -> None:
+        """What has been measured so far; None empties the panel."""
+
+    def show_pinned(self, record: Record | None) -> None:
+        """The run to compare with; None takes it away."""

@@ -1,0 +1,68 @@
+"""Latency against one parameter, on log axes: the model as a line, one point per setting that was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from perflab.lab.palette import ALARM, MEASURED, MEASURED_POINTS, MODEL_LINE, PINNED_POINTS
+from perflab.lab.panel import Panel
+from perflab.lab.panels.axes import count_ticks, duration_ticks, legend_below
+from perflab.lab.record import Record
+from perflab.measure.percentiles import percentile
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+
+
+class Versus(Panel):
+    """Median (and p99 as a small triangle) against the parameter `x`; settings measured earlier stay as small dots.
+
+    `curve(model)` gives x values and latencies (ns) of the model over the whole range of the slider.
+    """
+
+    def __init__(
+        self, x: str, x_range: tuple[float, float], y_range_ns: tuple[float, float], curve: Any, xlabel: str
+    ) -> None:
+        self._x, self._x_range, self._y_range, self._curve, self._xlabel = x, x_range, y_range_ns, curve, xlabel
+        self._trail: dict[tuple[Any, ...], tuple[float, float]] = {}
+
+    def build(self, axes: Axes) -> Sequence[Artist]:
+        axes.set(title=f"Latency against {self._xlabel}", xlabel=f"{self._xlabel} (log)", ylabel="latency (log)")
+        axes.set(xscale="log", yscale="log", xlim=self._x_range, ylim=self._y_range)
+        duration_ticks(axes.yaxis)
+        count_ticks(axes.xaxis)
+        (self._model,) = axes.plot([], [], **MODEL_LINE, label="model")
+        (self._old,) = axes.plot([], [], "o", color=MEASURED, alpha=0.45, markersize=5, label="measured before")
+        (self._pinned,) = axes.plot([], [], **PINNED_POINTS, label="pinned run")
+        (self._tail,) = axes.plot([], [], "^", color=ALARM, markersize=8, label="measured p99")
+        (self._run,) = axes.plot([], [], **MEASURED_POINTS, label="measured median")
+        legend_below(axes)
+        return [self._model, self._old, self._pinned, self._tail, self._run]
+
+    def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
+        self._model.set_data(*self._curve(model))
+
+    def show_run(self, record: Record | None) -> None:
+        if record is None:
+            self._trail.clear()
+        elif record.status != "running":
+            self._trail[tuple(sorted(record.parameters.items()))] = self._point(record, 0.5)
+        points = list(zip(*self._trail.values(), strict=True)) or [(), ()]
+        self._old.set_data(*points)
+        _place(self._run, None if record is None else self._point(record, 0.5))
+        _place(self._tail, None if record is None else self._point(record, 0.99))
+
+    def show_pinned(self, record: Record | None) -> None:
+        _place(self._pinned, None if record is None else self._point(record, 0.5))
+
+    def _point(self, record: Record, share: float) -> tuple[float, float]:
+        latencies = record.column("latency_ns")
+        return float(record.parameters[self._x]), percentile(latencies, share) if latencies.size else np.nan
+
+
+def _place(artist: Any, point: tuple[float, float] | None) -> None:
+    artist.set_data(*(([], []) if point is None else ([point[0]], [point[1]])))

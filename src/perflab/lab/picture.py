@@ -1,0 +1,98 @@
+"""One panel as pixels: what stands still is drawn once, what moves is drawn over it.
+
+A `Figure` with an Agg canvas, no pyplot and no global state. A full draw happens only when limits, ticks or titles change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from perflab.lab.palette import TEXT
+from perflab.lab.panel import Panel
+from perflab.lab.png import encode
+from perflab.lab.record import Record
+
+CSS_DPI = 100
+CRISP = 2
+DRAFT = 1
+"""Pixels per CSS pixel: crisp on HiDPI screens when at rest; while a slider is dragged a quarter of the pixels, which
+brings the next picture to the browser a third sooner (`make bench`, lag)."""
+
+
+class Picture:
+    """Draws a panel of `width` × `height` CSS pixels. Not thread-safe: the conductor's thread owns it."""
+
+    def __init__(self, panel: Panel, width: int, height: int, deliver: Callable[[bytes], None]) -> None:
+        self._panel = panel
+        self._deliver = deliver
+        self._figure = Figure(figsize=(width / CSS_DPI, height / CSS_DPI), dpi=CSS_DPI * CRISP)
+        self._canvas = FigureCanvasAgg(self._figure)
+        self._backgrounds: dict[int, tuple[Any, Any]] = {}
+        self._scale = CRISP
+        with matplotlib.rc_context(TEXT):
+            self._axes = self._figure.add_subplot()
+            self._moving: list[Artist] = list(panel.build(self._axes))
+        for artist in self._moving:
+            artist.set_animated(True)
+        self._figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.04)
+        self.draw(DRAFT)  # its background is ready before the first drag
+        self.draw(CRISP)
+
+    def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
+        """Redraw with a new model, if the panel shows one; as a draft, because the next one may follow at once."""
+        if type(self._panel).show_model is not Panel.show_model:
+            self._panel.show_model(parameters, model)
+            self.draw(DRAFT)
+
+    def show_run(self, record: Record | None) -> None:
+        """Redraw with what has been measured."""
+        self._panel.show_run(record)
+        if type(self._panel).show_run is not Panel.show_run or self._scale == DRAFT:
+            self.draw()
+
+    def show_pinned(self, record: Record | None) -> None:
+        """Redraw with the pinned run."""
+        if type(self._panel).show_pinned is not Panel.show_pinned:
+            self._panel.show_pinned(record)
+            self.draw()
+
+    def draw(self, scale: int = CRISP) -> None:
+        """Draw and deliver a PNG with `scale` pixels per CSS pixel."""
+        self._scale = scale
+        self._figure.set_dpi(CSS_DPI * scale)
+        self._draw()
+        self._deliver(encode(np.asarray(self._canvas.buffer_rgba())))
+
+    def _draw(self) -> None:
+        key = self._frame_key()
+        known, background = self._backgrounds.get(self._scale, (None, None))
+        if key != known:
+            self._canvas.draw()
+            # Layout is settled now; repeating it at each full draw would make the axes jump.
+            self._figure.set_layout_engine("none")
+            background = self._canvas.copy_from_bbox(self._figure.bbox)
+            self._backgrounds[self._scale] = key, background
+        renderer = self._canvas.get_renderer()
+        self._canvas.restore_region(background)
+        for artist in sorted(self._moving, key=lambda artist: artist.get_zorder()):
+            artist.draw(renderer)
+
+    def _frame_key(self) -> tuple[Any, ...]:
+        return tuple(
+            (
+                *axes.get_xlim(),
+                *axes.get_ylim(),
+                axes.get_title(loc="left"),
+                axes.get_xlabel(),
+                axes.get_ylabel(),
+                tuple(label.get_text() for label in axes.get_yticklabels()) if axes.get_gid() == "named rows" else (),
+            )
+            for axes in self._figure.axes
+        )

@@ -1,0 +1,33 @@
+"""What the learner expects, asked before the lab shows its measurement, and settled by what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from perflab.lab.record import Record
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A question with choices; each choice carries the idea behind it, which is named when it turns out wrong.
+
+    `settle` looks at all records of the lab, oldest first, and returns the choice that they bear out, or None while the
+    settings that decide it have not been measured; `hint` says which settings those are.
+    """
+
+    question: str
+    choices: Mapping[str, str]
+    settle: Callable[[Sequence[Record]], str | None]
+    hint: str
+
+    def comment(self, answer: str | None, records: Sequence[Record]) -> str:
+        """One sentence that stands beside the result."""
+        if answer is None:
+            return ""
+        outcome = self.settle(records)
+        if outcome is None:
+            return f"You predicted {answer}. {self.hint}"
+        if outcome == answer:
+            return f"You predicted {answer}, and that is what this machine measured. {self.choices[answer]}"
+        return f"You predicted {answer}; this machine measured {outcome}. {self.choices[answer]}"

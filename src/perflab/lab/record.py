@@ -1,0 +1,48 @@
+"""Records: what a run measured, frozen. Charts, verdicts and exports are made from records only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perflab.measure.frame import Frame
+from perflab.measure.noise import NoiseLedger
+
+Status = Literal["running", "complete", "stopped", "failed"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run of one lab, or the part of it that has been measured so far (`status` "running")."""
+
+    lab: str
+    parameters: Mapping[str, Any]
+    seed: int
+    started: str
+    frame: Frame = field(default_factory=Frame)
+    measured_s: float = 0.0
+    status: Status = "running"
+    noise: NoiseLedger | None = None
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    code: str = ""
+
+    def column(self, name: str) -> NDArray[np.generic]:
+        """The samples called `name`, in the order they were taken; empty when there are none."""
+        return np.asarray(self.frame.samples.get(name, np.empty(0)))
+
+    def count(self, name: str) -> int:
+        """The sum of the counts called `name` over all slices; 0 when never counted."""
+        return self.frame.counts.get(name, 0)
+
+    def fact(self, name: str, default: Any = None) -> Any:
+        """The newest fact called `name`."""
+        return self.frame.facts.get(name, default)
+
+    @property
+    def calls(self) -> int:
+        """How many calls were measured: the count "calls", or the length of the longest column."""
+        return self.count("calls") or max((len(column) for column in self.frame.samples.values()), default=0)

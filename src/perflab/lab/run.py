@@ -1,0 +1,59 @@
+"""A run in progress: what was asked, what has come in, and when it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from perflab.lab.record import Record, Status
+from perflab.measure.frame import Frame, merge
+from perflab.measure.noise import NoiseLedger
+
+if TYPE_CHECKING:
+    from perflab.lab.session import Session
+
+LARGEST_FIRST_SLICE_S = 0.2
+MOST_SAMPLES = 500_000
+
+
+@dataclass(eq=False)
+class Run:
+    """Mutable, and owned by the conductor's thread. `due` is when the worker's next answer is overdue."""
+
+    number: int
+    session: Session
+    experiment: bytes
+    parameters: Mapping[str, Any]
+    seed: int
+    budget_s: float
+    blank: Record
+    calibrates: bool = False
+    due: float = float("inf")
+    stopped: bool = False
+    superseded: bool = False
+    measured_s: float = 0.0
+    _frames: list[Frame] = field(default_factory=list)
+    _first_at: float | None = None
+
+    def add(self, frame: Frame, seconds: float, now: float) -> None:
+        """Take in one slice. The first holds the experiment's preparations, which do not count against its budget."""
+        if self._first_at is None:
+            self._first_at = now
+            seconds = min(seconds, LARGEST_FIRST_SLICE_S)
+        self._frames.append(frame)
+        self.measured_s += seconds
+
+    def is_over(self, now: float) -> bool:
+        """Measured for as long as its budget, or twice as long by the wall clock, or as much as memory allows."""
+        waited_s = 0.0 if self._first_at is None else now - self._first_at
+        samples = sum(column.size for frame in self._frames for column in frame.samples.values())
+        return self.measured_s >= self.budget_s or waited_s >= 2 * self.budget_s or samples >= MOST_SAMPLES
+
+    def record(self, status: Status = "running", noise: NoiseLedger | None = None) -> Record:
+        """What has been measured so far, frozen."""
+        from dataclasses import replace
+
+        merged = merge(self._frames)
+        self._frames = [merged] if self._frames else []
+        return replace(self.blank, frame=merged, measured_s=self.measured_s, status=status, noise=noise)

@@ -1,0 +1,265 @@
+"""A session: one lab in use. It turns a learner's moves into wishes to the conductor, and runs into records and words.
+
+Methods named in the first section may be called from any thread; all others belong to the conductor's thread.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from traceback import format_exc
+from typing import TYPE_CHECKING, Any, Protocol
+
+from perflab.lab.budget import budget_of
+from perflab.lab.record import Record
+from perflab.lab.run import Run
+from perflab.lab.save import save_record
+from perflab.lab.verdict import Verdict
+from perflab.measure.guards import BadInput
+from perflab.measure.noise import NoiseLedger
+from perflab.measure.units import count, duration
+
+if TYPE_CHECKING:
+    from perflab.lab.conductor import Conductor
+    from perflab.lab.lab import Lab
+
+REST_S = 0.15
+MOST_RECORDS = 20
+WAITING = "Waiting: another measurement is running on this machine."
+
+
+class ExperimentFailed(Exception):
+    """An experiment raised, or its worker was lost. The message is for the person at the slider."""
+
+
+class Face(Protocol):
+    """What a session shows itself on: widgets in a notebook, nothing in a script, a list in a test."""
+
+    def show_model(self, parameters: Mapping[str, Any], model: Any) -> None: ...
+    def show_run(self, record: Record | None) -> None: ...
+    def show_pinned(self, record: Record | None) -> None: ...
+    def show_progress(self, share: float, text: str) -> None: ...
+    def show_words(self, verdict: str, table: list[tuple[str, ...]], comment: str) -> None: ...
+    def show_details(self, text: str) -> None: ...
+    def set_controls(self, parameters: Mapping[str, Any]) -> None: ...
+    def close(self) -> None: ...
+
+
+class Session:
+    """The live state of one lab: parameters, records, the pinned run, the learner's prediction."""
+
+    def __init__(self, lab: Lab, conductor: Conductor, face: Face) -> None:
+        self.lab = lab
+        self.face = face
+        self.records: list[Record] = []
+        self.pinned: Record | None = None
+        self.answer: str | None = None
+        self.parameters = {name: control.start for name, control in lab.controls.items()}
+        self._conductor = conductor
+        self._mail: dict[str, Any] | None = None
+        self._mail_lock = threading.Lock()
+        self._futures: list[Future[Record]] = []
+        self._constants: Mapping[str, Any] | None = None
+        self._closed = False
+
+    # --- from any thread ----------------------------------------------------------------------------------------------
+
+    def change(self, parameters: Mapping[str, Any]) -> None:
+        """A control moved. Only the newest parameters count; earlier ones not yet looked at are dropped."""
+        with self._mail_lock:
+            first = self._mail is None
+            self._mail = dict(parameters)
+        if first:
+            self._conductor.post(self._open_mail)
+
+    def run(self, parameters: Mapping[str, Any]) -> Future[Record]:
+        """Measure with these parameters now; raises `BadInput` at once when they are not allowed."""
+        checked = self.lab.check(parameters)
+        future: Future[Record] = Future()
+        self._conductor.post(lambda: self._run(checked, future))
+        return future
+
+    def predict(self, answer: str | None) -> None:
+        """The learner answered the lab's question, or skipped it (None): now the lab may show what it measures."""
+        self._conductor.post(lambda: self._begin_with(answer))
+
+    def stop(self) -> None:
+        """End the run in progress and keep what it has."""
+        self._conductor.post(lambda: self._conductor.stop(self))
+
+    def pin(self) -> None:
+        """Keep the last run as a ghost to compare with."""
+        self._conductor.post(self._pin)
+
+    def reset(self) -> None:
+        """Controls back to their starts, chart empty, nothing pinned."""
+        self._conductor.post(self._reset)
+
+    def save(self) -> None:
+        """Write the last record to files, and say where."""
+        self._conductor.post(self._save)
+
+    def close(self) -> None:
+        """The lab is gone from the notebook."""
+        self._conductor.post(self._close)
+
+    # --- moves of the learner -----------------------------------------------------------------------------------------
+
+    def _open_mail(self) -> None:
+        with self._mail_lock:
+            parameters, self._mail = self._mail, None
+        if parameters is None or self._closed:
+            return
+        self.parameters = self.lab.check(parameters)
+        self._conductor.rest(self, REST_S)
+        self.redraw_model()
+
+    def _run(self, parameters: dict[str, Any], future: Future[Record]) -> None:
+        self.parameters = parameters
+        self.face.set_controls(parameters)
+        self._settle_futures(error=ExperimentFailed("A newer run took the place of this one."))
+        self._futures.append(future)
+        if self.redraw_model():
+            self._conductor.request(self)
+
+    def _begin_with(self, answer: str | None) -> None:
+        self.answer = answer
+        if self.redraw_model():
+            self._conductor.request(self)
+
+    def _pin(self) -> None:
+        self.pinned = self.records[-1] if self.records else None
+        self.face.show_pinned(self.pinned)
+        self._show_words()
+
+    def _reset(self) -> None:
+        self._conductor.stop(self)
+        self.records, self.pinned = [], None
+        self.parameters = {name: control.start for name, control in self.lab.controls.items()}
+        self.face.set_controls(self.parameters)
+        self.face.show_run(None)
+        self.face.show_pinned(None)
+        self.redraw_model()
+        self.face.show_progress(0.0, "Back at the start. Move a slider to measure.")
+        self.face.show_words("", [], "")
+
+    def _save(self) -> None:
+        if not self.records:
+            self.face.show_progress(0.0, "Nothing to save yet: run the lab first.")
+            return
+        try:
+            paths = save_record(self.records[-1])
+        except OSError as error:
+            self.face.show_progress(1.0, f"Not saved: {error.strerror or error}. Free some space or change the folder.")
+        else:
+            self.face.show_progress(1.0, f"Saved {' and '.join(map(str, paths))}")
+
+    def _close(self) -> None:
+        self._closed = True
+        self._conductor.forget(self)
+        self._settle_futures(error=ExperimentFailed("The lab was closed."))
+        self.records, self.pinned = [], None
+        self.face.close()
+
+    # --- called by the conductor --------------------------------------------------------------------------------------
+
+    def begin(self, number: int) -> Run | None:
+        """The next run of this session: its own, or a calibration first where the model needs one."""
+        calibrates = self.lab.calibrate is not None and self._constants is None
+        parameters = {} if calibrates else self.parameters
+        seed = secrets.randbits(32)
+        blank = Record(self.lab.name, parameters, seed, datetime.now(UTC).isoformat(), code=self.lab.code)
+        self.face.show_progress(0.0, "Getting to know this machine …" if calibrates else "Preparing …")
+        experiment = self.lab.pickled(calibrates)
+        return Run(number, self, experiment, parameters, seed, budget_of(self.lab), blank, calibrates)
+
+    def wait_for_others(self) -> None:
+        """Another run holds the machine."""
+        self.face.show_progress(0.0, WAITING)
+
+    def give_up(self) -> None:
+        """Stopped while it was waiting."""
+        self.face.show_progress(0.0, "Stopped before it began.")
+        self._settle_futures(error=ExperimentFailed("Stopped before it began."))
+
+    def say_interrupted(self) -> None:
+        """The Interrupt button was pressed."""
+        self.face.show_progress(0.0, "Interrupted: this run is stopped. The next one works as usual.")
+
+    def show_slice(self, run: Run) -> None:
+        """A slice has come in."""
+        if run.calibrates or self._closed:
+            return
+        record = run.record()
+        left_s = max(0.0, run.budget_s - run.measured_s)
+        share = min(1.0, run.measured_s / run.budget_s)
+        self.face.show_run(record)
+        self.face.show_progress(share, f"{left_s:.1f} s left · {count(record.calls)} calls")
+        self.face.show_words(self._verdict(record).text, self.lab.table_of(record, self.pinned), "")
+
+    def complete(self, run: Run, noise: NoiseLedger | None) -> None:
+        """The run is over, by itself or by Stop."""
+        if run.calibrates:
+            self._constants = run.record().frame.facts
+            self.redraw_model()
+            self._conductor.request(self)
+            return
+        self._keep(run.record("stopped" if run.stopped else "complete", noise))
+
+    def fail(self, run: Run, message: str, traceback: str, blame: str) -> None:
+        """The experiment raised: say so, keep the lab usable."""
+        self.face.show_progress(0.0, f"This run failed. {message}" if blame == "experiment" else message)
+        if blame == "experiment":
+            self.face.show_details(traceback)
+        self._settle_futures(error=ExperimentFailed(f"{message}\n\n{traceback}"))
+
+    def lose_worker(self, run: Run, how: str, log: str) -> None:
+        """The worker died or hung; the conductor has put a new one in its place."""
+        message = f"The measuring process {how} and was replaced. Move a slider to measure again."
+        self.face.show_progress(0.0, message)
+        self.face.show_details(log)
+        self._settle_futures(error=ExperimentFailed(f"{message}\n{log}"))
+
+    # --- words and pictures -------------------------------------------------------------------------------------------
+
+    def redraw_model(self) -> bool:
+        """Show what theory expects of the parameters as they are now; false when the model raised, which is then said."""
+        if self.lab.predict is None or (self.lab.calibrate is not None and self._constants is None):
+            return True
+        try:
+            self.face.show_model(self.parameters, self.lab.model(self.parameters, self._constants))
+        except Exception as error:
+            self.face.show_progress(0.0, f"The model failed. {type(error).__name__}: {error}")
+            self._settle_futures(error=ExperimentFailed(f"The model failed.\n{format_exc()}"))
+            return False
+        return True
+
+    def _keep(self, record: Record) -> None:
+        self.records = [*self.records, record][-MOST_RECORDS:]
+        self.face.show_run(record)
+        self._show_words()
+        took = f"{'Stopped' if record.status == 'stopped' else 'Done'} after {duration(record.measured_s * 1e9)}"
+        quiet = f" · {record.noise.sentence}" if record.noise is not None else ""
+        self.face.show_progress(1.0, f"{took} · {count(record.calls)} calls{quiet}")
+        self._settle_futures(record)
+
+    def _show_words(self) -> None:
+        if not self.records:
+            return
+        record = self.records[-1]
+        comment = self.lab.prediction.comment(self.answer, self.records) if self.lab.prediction else ""
+        self.face.show_words(str(self._verdict(record)), self.lab.table_of(record, self.pinned), comment)
+
+    def _verdict(self, record: Record) -> Verdict:
+        return self.lab.verdict_of(record, self.pinned)
+
+    def _settle_futures(self, record: Record | None = None, error: Exception | None = None) -> None:
+        futures, self._futures = self._futures, []
+        for future in futures:
+            if error is not None:
+                future.set_exception(error)
+            elif record is not None:
+                future.set_result(record)

@@ -1,0 +1,100 @@
+"""Verdicts: what a run found, how sure that is, and against what it was compared, in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from perflab.lab.record import Record
+from perflab.measure.compare import Ratio
+from perflab.measure.compare import ratio as ratio_of
+from perflab.measure.summary import Estimate, summarise
+from perflab.measure.units import NOTHING, count, duration, duration_range, number
+
+CLEAR = "clear"
+TOO_CLOSE = "too close to call"
+EQUAL = "practically equal"
+NOISY = "noisy"
+INVALID = "invalid"
+LATENCY = "latency_ns"
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`kind` is one of the names above, or empty where nothing is compared."""
+
+    text: str
+    kind: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.text} {self.kind.capitalize()}." if self.kind else self.text
+
+
+VerdictOf = Callable[[Record, Record | None], Verdict]
+TableOf = Callable[[Record, Record | None], list[Row]]
+
+
+def latency_verdict(record: Record, pinned: Record | None) -> Verdict:
+    """Median and p99 of the column "latency_ns", compared with the pinned run by the ratio of the medians."""
+    latencies = record.column(LATENCY)
+    if not latencies.size:
+        return Verdict("Nothing was measured.", INVALID)
+    summary = summarise(latencies, record.count("failures"))
+    said = f"p50 {duration(summary.median)}, {percentile_text(summary.percentiles[0.99])} of {count(summary.count)} calls"
+    if pinned is None or pinned is record or not pinned.column(LATENCY).size:
+        return Verdict(f"{said}.")
+    compared = ratio_of(latencies, pinned.column(LATENCY))
+    return Verdict(f"{said}: {against_pinned(compared)}.", compared.verdict)
+
+
+def latency_table(record: Record, pinned: Record | None) -> list[Row]:
+    """Rows of statistic, this run with its 95% interval, and the pinned run."""
+    runs = [record] if pinned is None else [record, pinned]
+    summaries = [summarise(run.column(LATENCY), run.count("failures")) for run in runs if run.column(LATENCY).size]
+    if not summaries:
+        return []
+    rows: list[Row] = [("", "this run, 95% interval", "pinned run")[: len(summaries) + 1]]
+    rows.append(("calls", *(count(summary.count) for summary in summaries)))
+    rows.append(("failures", *(count(summary.failures) for summary in summaries)))
+    rows.append(("mean", *(estimate_text(summary.mean) for summary in summaries)))
+    for share in summaries[0].percentiles:
+        rows.append((share_name(share), *(estimate_text(summary.percentiles[share]) for summary in summaries)))
+    rows.append(("min to max", *(duration_range(summary.minimum, summary.maximum) for summary in summaries)))
+    return rows
+
+
+def percentile_text(estimate: Estimate) -> str:
+    """`p99 3.1 µs [2.9–3.4 µs]`, or why there is no such percentile yet."""
+    if estimate.high is None or estimate.low is None:
+        return estimate.shortage
+    return f"{estimate.name} {duration(estimate.value)} [{duration_range(estimate.low, estimate.high)}]"
+
+
+def estimate_text(estimate: Estimate) -> str:
+    """`3.1 µs, 2.9–3.4 µs` for a table, or why there is no interval yet."""
+    if estimate.high is None or estimate.low is None:
+        return f"{duration(estimate.value)}, {estimate.shortage}" if estimate.shortage else NOTHING
+    return f"{duration(estimate.value)}, {duration_range(estimate.low, estimate.high)}"
+
+
+def against_pinned(compared: Ratio) -> str:
+    """How many times above or below the pinned run, with the interval of the ratio."""
+    above = compared.value >= 1
+    value, ends = compared.value, (compared.low, compared.high)
+    if not above:
+        value, ends = 1 / value, (1 / compared.high, 1 / compared.low)
+    return f"{number(value)}× ({number(ends[0])}–{number(ends[1])}) {'above' if above else 'below'} the pinned run"
+
+
+def share_name(share: float) -> str:
+    """0.99 reads p99, 0.999 reads p99.9."""
+    return f"p{100 * share:g}"
+
+
+def with_noise(verdict: Verdict, record: Record) -> Verdict:
+    """The verdict, or "noisy" in its place where the machine was too busy for it to hold."""
+    if record.noise is None or not record.noise.noisy or verdict.kind == INVALID:
+        return verdict
+    return replace(verdict, kind=NOISY)

@@ -1,0 +1,144 @@
+"""The worker process: it measures one slice whenever it is asked, and sleeps in between.
+
+Started by `worker_process.WorkerProcess` as `python -m perflab.lab.worker`. It ends when its standard input closes, which
+happens however the kernel ends, and takes its children and its temporary files along.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import pickle
+import queue
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from perflab.lab.environment import describe_environment
+from perflab.lab.protocol import Ended, Failed, Finish, Finished, Next, Ready, Sliced, Start, receive, send
+from perflab.measure.frame import Frame
+from perflab.measure.guards import BadInput
+from perflab.measure.noise import watch_noise
+
+GRACE_S = 1.5
+
+
+class Worker:
+    """Answers commands one by one. At most one run is open; a new `Start` closes the one before."""
+
+    def __init__(self, replies: BinaryIO) -> None:
+        self._replies = replies
+        self._run = -1
+        self._slices: Iterator[Frame] | None = None
+        self._noise: Any = None
+
+    def answer(self, command: Start | Next | Finish) -> None:
+        """Carry out one command; an exception of the experiment becomes a `Failed` reply."""
+        try:
+            match command:
+                case Start():
+                    self._start(command)
+                case Next(run) if run == self._run:
+                    self._measure_slice()
+                case Finish(run):
+                    self._finish(run)
+        except Exception as error:
+            self.close()
+            blame = "input" if isinstance(error, BadInput) else "experiment"
+            send(self._replies, Failed(command.run, _message_of(error), traceback.format_exc(), blame))
+
+    def close(self) -> None:
+        """Close the open run, so that the experiment's `finally` blocks do their work."""
+        slices, self._slices = self._slices, None
+        if slices is not None and hasattr(slices, "close"):
+            slices.close()
+
+    def _start(self, command: Start) -> None:
+        self.close()
+        self._run = command.run
+        experiment = pickle.loads(command.experiment)
+        extra = {"seed": command.seed} if "seed" in inspect.signature(experiment).parameters else {}
+        self._slices = iter(experiment(**command.parameters, **extra))
+        self._noise = None
+
+    def _measure_slice(self) -> None:
+        if self._slices is None:
+            return
+        # The ledger opens after the first slice, which holds the experiment's preparations.
+        started = time.perf_counter()
+        try:
+            frame = next(self._slices)
+        except StopIteration:
+            send(self._replies, Ended(self._run))
+            return
+        seconds = time.perf_counter() - started
+        if not isinstance(frame, Frame):
+            raise TypeError(f"an experiment yields Frames, not {type(frame).__name__}; see perflab.measure.frame")
+        if self._noise is None:
+            self._noise = watch_noise()
+        send(self._replies, Sliced(self._run, frame, seconds))
+
+    def _finish(self, run: int) -> None:
+        noise, self._noise = self._noise, None
+        ledger = noise.stop() if noise is not None else None
+        self.close()
+        send(self._replies, Finished(run, ledger))
+
+
+def main() -> None:
+    """Serve commands until the kernel is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    requests, replies = _take_over_pipes()
+    commands: queue.SimpleQueue[Start | Next | Finish | None] = queue.SimpleQueue()
+    threading.Thread(target=_read_commands, args=(requests, commands), name="commands", daemon=True).start()
+    worker = Worker(replies)
+    send(replies, Ready(describe_environment()))
+    try:
+        while (command := commands.get()) is not None:
+            worker.answer(command)
+    except OSError:
+        pass  # the kernel went away while it was being answered
+    worker.close()
+    sys.exit(0)
+
+
+def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """The pipes to the kernel, out of reach of the experiment: its prints go to the log, its reads find nothing."""
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return requests, replies
+
+
+def _read_commands(requests: BinaryIO, commands: queue.SimpleQueue[Any]) -> None:
+    try:
+        while True:
+            commands.put(receive(requests))
+    except (EOFError, OSError):
+        commands.put(None)
+        # The main thread now closes the run and leaves. An experiment that does not let it is cut short.
+        time.sleep(GRACE_S)
+        _leave_at_once()
+
+
+def _leave_at_once() -> None:
+    shutil.rmtree(tempfile.gettempdir(), ignore_errors=True) if "perflab-worker" in tempfile.gettempdir() else None
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(1)
+
+
+def _message_of(error: Exception) -> str:
+    return str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""The kernel's side of a worker: start it, speak to it, see it die, and leave nothing of it behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from perflab.lab.protocol import Command, Died, Reply, receive, send
+
+LOG_NAME = "worker.log"
+LOG_TAIL_LINES = 15
+
+
+class WorkerProcess:
+    """A running worker in a session of its own, so that the Interrupt button's signal does not reach it.
+
+    `deliver` is called with each reply, and once with `Died`, on a thread of this object.
+    """
+
+    def __init__(self, deliver: Callable[[Reply], None]) -> None:
+        self._deliver = deliver
+        self.folder = Path(tempfile.mkdtemp(prefix=f"perflab-worker-{os.getpid()}-"))
+        with (self.folder / LOG_NAME).open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "perflab.lab.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+                env=self._environment(),
+            )
+        self.pid = self._process.pid
+        self._reader = threading.Thread(target=self._read_replies, name=f"perflab-worker-{self.pid}", daemon=True)
+        self._reader.start()
+
+    def send(self, command: Command) -> None:
+        """Send a command; a worker that is gone reports itself by `Died`, not here."""
+        assert self._process.stdin is not None
+        try:
+            send(self._process.stdin, command)  # type: ignore[arg-type]
+        except (OSError, ValueError):
+            pass
+
+    def close(self, grace_s: float = 1.0) -> None:
+        """End the worker: ask by closing its input, then kill its whole process group; remove its files."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.close()
+        except OSError:
+            pass
+        try:
+            self._process.wait(grace_s)
+        except subprocess.TimeoutExpired:
+            pass
+        self.kill()
+
+    def kill(self) -> None:
+        """End the worker and everything it started, now."""
+        if hasattr(os, "killpg"):
+            try:
+                os.killpg(self.pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                pass
+        self._process.kill()
+        self._process.wait()
+        if threading.current_thread() is not self._reader:
+            self._reader.join(1.0)
+        self._close_pipes()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def log_tail(self) -> str:
+        """The end of what the worker and its experiment printed."""
+        try:
+            lines = (self.folder / LOG_NAME).read_text(errors="replace").splitlines()
+        except OSError:
+            return ""
+        return "\n".join(lines[-LOG_TAIL_LINES:])
+
+    def _environment(self) -> dict[str, str]:
+        # The kernel's import path, so that a learner's own module is found; a folder for temporary files that goes with it.
+        path = os.pathsep.join(entry for entry in sys.path if entry)
+        return {**os.environ, "PYTHONPATH": path, "TMPDIR": str(self.folder), "TEMP": str(self.folder)}
+
+    def _read_replies(self) -> None:
+        assert self._process.stdout is not None
+        try:
+            while True:
+                self._deliver(receive(self._process.stdout))  # type: ignore[arg-type]
+        except (EOFError, OSError, ValueError):
+            self._deliver(Died(self.pid, self.log_tail()))
+
+    def _close_pipes(self) -> None:
+        for pipe in (self._process.stdin, self._process.stdout):
+            try:
+                if pipe is not None:
+                    pipe.close()
+            except OSError:
+                pass
+
+
+def remove_stale_folders() -> None:
+    """Remove what workers of kernels that no longer run have left, when both were killed at the same moment."""
+    import psutil
+
+    for folder in Path(tempfile.gettempdir()).glob("perflab-worker-*-*"):
+        kernel_pid = folder.name.split("-")[2]
+        if kernel_pid.isdigit() and not psutil.pid_exists(int(kernel_pid)):
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,68 @@
+"""The clock: durations from `perf_counter_ns`, and what reading it costs. Injectable, so that logic is tested without waiting."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+READINGS = 2_000
+ROUNDS = 5
+
+
+class Clock(Protocol):
+    """What measuring needs of time."""
+
+    def now_ns(self) -> int:
+        """A monotonic reading in nanoseconds."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    now_ns = staticmethod(time.perf_counter_ns)
+    sleep = staticmethod(time.sleep)
+
+
+class VirtualClock:
+    """A clock that stands still until somebody sleeps; each reading can cost `reading_ns`."""
+
+    def __init__(self, now_ns: int = 0, reading_ns: int = 0) -> None:
+        self._now_ns = now_ns
+        self._reading_ns = reading_ns
+
+    def now_ns(self) -> int:
+        self._now_ns += self._reading_ns
+        return self._now_ns
+
+    def sleep(self, seconds: float) -> None:
+        self.advance(round(seconds * 1e9))
+
+    def advance(self, nanoseconds: int) -> None:
+        """Let time pass."""
+        self._now_ns += max(0, nanoseconds)
+
+
+@dataclass(frozen=True)
+class ClockCost:
+    """What one reading takes, and the smallest step between two different readings, both in ns."""
+
+    reading_ns: float
+    resolution_ns: float
+
+
+def measure_clock(clock: Clock | None = None) -> ClockCost:
+    """Read the clock a few thousand times: the fastest round's mean per reading, and the smallest step seen."""
+    now_ns = (clock or SystemClock()).now_ns
+    best_ns, smallest_ns = float("inf"), float("inf")
+    for _ in range(ROUNDS):
+        readings = [now_ns() for _ in range(READINGS)]
+        best_ns = min(best_ns, (readings[-1] - readings[0]) / (READINGS - 1))
+        steps = [later - earlier for earlier, later in zip(readings, readings[1:], strict=False) if later > earlier]
+        smallest_ns = min(smallest_ns, *steps) if steps else smallest_ns
+    return ClockCost(best_ns, smallest_ns)

@@ -1,0 +1,91 @@
+"""Two settings compared by their ratio, with its 95% bootstrap interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from perflab.measure.percentiles import nearest_rank
+
+RESAMPLES = 1_000
+EQUAL_WITHIN = 0.05
+ENDS = (2.5, 97.5)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How many times the first is the second, with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def verdict(self) -> str:
+        """"practically equal" within ±5%, "clear" when the interval leaves out 1, else "too close to call"."""
+        if 1 - EQUAL_WITHIN <= self.low and self.high <= 1 + EQUAL_WITHIN:
+            return "practically equal"
+        return "clear" if self.low > 1 or self.high < 1 else "too close to call"
+
+
+def ratio(first: ArrayLike, second: ArrayLike, share: float = 0.5, seed: int = 0) -> Ratio:
+    """Ratio of one percentile (the median unless said otherwise) of two independent sets of samples.
+
+    The bootstrap of a nearest-rank percentile needs no resampling: its rank in the sorted samples is that of the rank-th
+    smallest of n uniform draws, which follows a beta distribution (Efron and Tibshirani 1993, section 6.3).
+    """
+    generator = np.random.default_rng(seed)
+    a, b = _checked(first), _checked(second)
+    drawn = _bootstrap_percentiles(a, share, generator) / _bootstrap_percentiles(b, share, generator)
+    low, high = np.percentile(drawn, ENDS)
+    return Ratio(_nearest(a, share) / _nearest(b, share), float(low), float(high))
+
+
+def paired_ratio(first: ArrayLike, second: ArrayLike, seed: int = 0) -> Ratio:
+    """Median of the ratios of interleaved pairs; what disturbs both members of a pair cancels."""
+    a, b = np.asarray(first, float), np.asarray(second, float)
+    if a.shape != b.shape or not a.size:
+        raise ValueError(f"pairs need two equally long, non-empty columns; got {a.size} and {b.size}")
+    ratios = np.sort(a / b)
+    drawn = _bootstrap_percentiles(ratios, 0.5, np.random.default_rng(seed))
+    low, high = np.percentile(drawn, ENDS)
+    return Ratio(float(np.median(ratios)), float(low), float(high))
+
+
+def block_bootstrap(samples: ArrayLike, share: float, block: int | None = None, seed: int = 0) -> tuple[float, float]:
+    """95% interval of a percentile of correlated samples, such as response times of a queue.
+
+    Whole runs of neighbours are drawn (moving blocks, Künsch 1989); their length is n^(1/3) unless given.
+    """
+    values = np.asarray(samples, float)
+    size = max(1, round(values.size ** (1 / 3))) if block is None else min(block, values.size)
+    generator = np.random.default_rng(seed)
+    starts = generator.integers(0, values.size - size + 1, (RESAMPLES, -(-values.size // size)))
+    rank = nearest_rank(values.size, share)
+    drawn = np.empty(RESAMPLES)
+    for index, row in enumerate(starts):
+        resample = values[(row[:, None] + np.arange(size)).ravel()[: values.size]]
+        drawn[index] = np.partition(resample, rank - 1)[rank - 1]
+    low, high = np.percentile(drawn, ENDS)
+    return float(low), float(high)
+
+
+def _bootstrap_percentiles(
+    ordered: NDArray[np.float64], share: float, generator: np.random.Generator
+) -> NDArray[np.float64]:
+    rank = nearest_rank(ordered.size, share)
+    positions = generator.beta(rank, ordered.size + 1 - rank, RESAMPLES) * ordered.size
+    return ordered[np.minimum(positions.astype(int), ordered.size - 1)]
+
+
+def _nearest(ordered: NDArray[np.float64], share: float) -> float:
+    return float(ordered[nearest_rank(ordered.size, share) - 1])
+
+
+def _checked(samples: ArrayLike) -> NDArray[np.float64]:
+    values = np.sort(np.asarray(samples, float))
+    if not values.size:
+        raise ValueError("a ratio needs samples on both sides")
+    return values

@@ -1,0 +1,95 @@
+"""A histogram of latencies with a fixed relative error, which can be merged: the way to join runs and windows.
+
+The bucket layout follows HdrHistogram (Gil Tene): linear sub-buckets within powers of two, so that every value keeps its
+first significant digits.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from perflab.measure.percentiles import nearest_rank
+
+
+class Histogram:
+    """Counts whole, non-negative values up to `highest`, each kept to `digits` significant decimal digits."""
+
+    def __init__(self, digits: int = 3, highest: int = 3_600_000_000_000) -> None:
+        if not 1 <= digits <= 5:
+            raise ValueError(f"digits must be from 1 to 5; got {digits}")
+        self.digits = digits
+        self.highest = highest
+        self._sub_bits = math.ceil(math.log2(2 * 10**digits))
+        self._half = 1 << (self._sub_bits - 1)
+        self._counts = np.zeros(int(self._index(np.array([highest]))[0]) + 1, np.int64)
+
+    @property
+    def count(self) -> int:
+        """How many values have been recorded."""
+        return int(self._counts.sum())
+
+    def record(self, values: ArrayLike, expected_interval: int = 0) -> None:
+        """Count values; with `expected_interval`, also the requests that a stalled closed-loop client did not send.
+
+        A value v longer than the interval stands for others of v − interval, v − 2·interval, … down to the interval
+        (HdrHistogram's recordValueWithExpectedInterval).
+        """
+        recorded = np.atleast_1d(np.asarray(values, np.int64))
+        if recorded.size and (recorded.min() < 0 or recorded.max() > self.highest):
+            raise ValueError(f"values must be from 0 to {self.highest:,}; got {recorded.min():,} to {recorded.max():,}")
+        np.add.at(self._counts, self._index(recorded), 1)
+        if expected_interval > 0:
+            for value in recorded[recorded > expected_interval]:
+                self.record(np.arange(value - expected_interval, expected_interval - 1, -expected_interval))
+
+    def percentile(self, share: float) -> int:
+        """The nearest-rank percentile: the highest value of the bucket it falls into."""
+        if not self.count:
+            raise ValueError("a percentile of no samples does not exist")
+        index = int(np.searchsorted(np.cumsum(self._counts), nearest_rank(self.count, share)))
+        return self._highest_of(index)
+
+    def mean(self) -> float:
+        """Mean of the buckets' middles."""
+        indices = np.flatnonzero(self._counts)
+        middles = np.array([(self._lowest_of(index) + self._highest_of(index)) / 2 for index in indices])
+        return float((middles * self._counts[indices]).sum() / self.count)
+
+    def merge(self, other: Histogram) -> None:
+        """Add the counts of a histogram of the same layout."""
+        if (self.digits, self.highest) != (other.digits, other.highest):
+            raise ValueError("only histograms with the same digits and the same highest value can be merged")
+        self._counts += other._counts
+
+    def to_json(self) -> dict[str, Any]:
+        """A small plain form: only buckets that hold something."""
+        indices = np.flatnonzero(self._counts)
+        counts = self._counts[indices].tolist()
+        return {"digits": self.digits, "highest": self.highest, "buckets": indices.tolist(), "counts": counts}
+
+    @classmethod
+    def from_json(cls, plain: dict[str, Any]) -> Histogram:
+        """The histogram that `to_json` described."""
+        histogram = cls(plain["digits"], plain["highest"])
+        histogram._counts[np.asarray(plain["buckets"], int)] = plain["counts"]
+        return histogram
+
+    def _index(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+        # frexp gives the position of the highest bit; floats are exact far beyond an hour in nanoseconds.
+        bits = np.frexp(values.astype(float))[1].astype(np.int64)
+        shift = np.maximum(0, bits - self._sub_bits)
+        return shift * self._half + (values >> shift)
+
+    def _lowest_of(self, index: int) -> int:
+        if index < 2 * self._half:
+            return int(index)
+        shift = index // self._half - 1
+        return int((index - shift * self._half) << shift)
+
+    def _highest_of(self, index: int) -> int:
+        shift = max(0, index // self._half - 1)
+        return self._lowest_of(index) + (1 << shift) - 1

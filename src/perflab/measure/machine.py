@@ -1,0 +1,195 @@
+"""The machine card: what this machine is, and what it can measure."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter_ns
+
+from perflab.measure.clock import ClockCost, measure_clock
+from perflab.measure.units import byte_size, duration, number
+
+CGROUP = Path("/sys/fs/cgroup")
+MEMORY_FILE_SYSTEMS = ("tmpfs", "ramfs")
+FSYNC_PROBES = 5
+REAL_FSYNC_NS = 20_000
+EXTRA_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server program that later labs can start on their own port; `path` is None where it is not installed."""
+
+    name: str
+    path: str | None
+    hint: str
+
+
+@dataclass(frozen=True)
+class MachineCard:
+    """What matters for the numbers of this collection. Sizes in bytes, durations in ns."""
+
+    processor: str
+    effective_cpus: float
+    memory_bytes: int
+    system: str
+    python: str
+    clock: ClockCost
+    temporary_folder: str
+    file_system: str
+    fsync_ns: float
+    fsync_is_real: bool
+    servers: tuple[Server, ...]
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Pairs of name and text."""
+        durable = "reaches the disk" if self.fsync_is_real else "is not durable here: this folder is in memory"
+        return [
+            ("Processor", self.processor),
+            ("CPUs that this notebook may use", f"{self.effective_cpus:g}"),
+            ("Memory that it may use", byte_size(self.memory_bytes)),
+            ("System", self.system),
+            ("Python", self.python),
+            ("One reading of the clock", duration(self.clock.reading_ns)),
+            ("Smallest step of the clock", duration(self.clock.resolution_ns)),
+            ("Temporary files", f"{self.temporary_folder} ({self.file_system})"),
+            ("fsync there", f"takes {duration(self.fsync_ns)} and {durable}"),
+        ]
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name}: {text}" for name, text in self.rows())
+
+
+def inspect_machine() -> MachineCard:
+    """Look at the machine; takes a fraction of a second."""
+    folder = tempfile.gettempdir()
+    kind = file_system_of(Path(folder))
+    fsync_ns = measure_fsync(Path(folder))
+    return MachineCard(
+        processor=_processor(),
+        effective_cpus=effective_cpus(),
+        memory_bytes=memory_limit(),
+        system=platform.platform(terse=True),
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+        clock=measure_clock(),
+        temporary_folder=folder,
+        file_system=kind,
+        fsync_ns=fsync_ns,
+        fsync_is_real=kind not in MEMORY_FILE_SYSTEMS and fsync_ns > REAL_FSYNC_NS,
+        servers=find_servers(),
+    )
+
+
+def effective_cpus() -> float:
+    """The smaller of the CPUs we may run on and the container's quota."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+    quota = _cpu_quota()
+    return min(float(allowed), quota) if quota else float(allowed)
+
+
+def memory_limit() -> int:
+    """Bytes that we may use: the container's limit, or the machine's memory."""
+    import psutil
+
+    physical = int(psutil.virtual_memory().total)
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        text = _read(CGROUP / name)
+        if text.isdigit():
+            return min(physical, int(text))
+    return physical
+
+
+def file_system_of(folder: Path) -> str:
+    """The type of the file system that holds `folder`, such as ext4 or tmpfs; "unknown" where the system does not tell."""
+    import psutil
+
+    real = str(folder.resolve())
+    mounts = [mount for mount in psutil.disk_partitions(all=True) if _holds(mount.mountpoint, real)]
+    return max(mounts, key=lambda mount: len(mount.mountpoint)).fstype if mounts else "unknown"
+
+
+def sync_file(descriptor: int) -> None:
+    """Push a file to the disk. macOS needs F_FULLFSYNC: its fsync stops at the drive's cache (man 2 fsync)."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+    else:
+        os.fsync(descriptor)
+
+
+def measure_fsync(folder: Path) -> float:
+    """Median ns of a 4 kB append with fsync in `folder`."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        times = []
+        for _ in range(FSYNC_PROBES):
+            started = perf_counter_ns()
+            file.write(bytes(4096))
+            file.flush()
+            sync_file(file.fileno())
+            times.append(perf_counter_ns() - started)
+    return float(median(times))
+
+
+def find_servers() -> tuple[Server, ...]:
+    """The real servers that labs can use when they are installed."""
+    versions = Path("/usr/lib/postgresql")
+    postgres = sorted(versions.glob("*/bin/postgres"))[-1:] if versions.is_dir() else []
+    return (
+        Server("Redis", _which("redis-server"), "apt install redis-server, or conda install redis-server"),
+        Server("PostgreSQL", str(postgres[0]) if postgres else _which("postgres"), "apt install postgresql"),
+        Server("nginx", _which("nginx"), "apt install nginx-light, or conda install nginx"),
+        Server("Apache", _which("apache2", "httpd"), "apt install apache2"),
+        Server("Node.js", _which("node", "nodejs"), "apt install nodejs, or conda install nodejs"),
+    )
+
+
+def describe_limits(card: MachineCard) -> list[str]:
+    """What the machine's size means for the numbers, one sentence each."""
+    found = []
+    if card.effective_cpus < 2:
+        found.append(
+            f"{number(card.effective_cpus)} CPU: client and server share it, so latencies of labs with a server include "
+            "waiting for it, and tails are longer."
+        )
+    if card.memory_bytes < 2e9:
+        found.append(f"{byte_size(card.memory_bytes)} of memory: the largest tables are smaller here.")
+    if not card.fsync_is_real:
+        found.append("fsync is not durable here: writes look faster than on a disk.")
+    return found
+
+
+def _cpu_quota() -> float | None:
+    quota, _, period = _read(CGROUP / "cpu.max").partition(" ")
+    if not quota:
+        quota, period = _read(CGROUP / "cpu/cpu.cfs_quota_us"), _read(CGROUP / "cpu/cpu.cfs_period_us")
+    return int(quota) / int(period) if quota.isdigit() and period.isdigit() else None
+
+
+def _processor() -> str:
+    for line in _read(Path("/proc/cpuinfo")).splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _which(*names: str) -> str | None:
+    path = os.pathsep.join([os.environ.get("PATH", ""), *EXTRA_FOLDERS])
+    return next((found for name in names if (found := shutil.which(name, path=path))), None)
+
+
+def _holds(mountpoint: str, path: str) -> bool:
+    return path == mountpoint or path.startswith(mountpoint.rstrip("/") + "/")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,80 @@
+"""The summary of a run: every number with its interval, or with what it needs to have one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from perflab.measure.percentiles import nearest_rank, rank_interval, samples_needed
+
+NORMAL_95 = 1.959964
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number (ns) with its 95% interval; an end that the samples cannot give is None, and `shortage` says why."""
+
+    name: str
+    value: float
+    low: float | None
+    high: float | None
+    shortage: str = ""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Statistics of the successful calls, in ns. `failures` are counted beside them, never mixed in."""
+
+    count: int
+    failures: int
+    mean: Estimate
+    median: float
+    stdev: float
+    minimum: float
+    maximum: float
+    percentiles: dict[float, Estimate]
+
+
+def summarise(latencies_ns: ArrayLike, failures: int = 0, percentiles: Sequence[float] = (0.5, 0.95, 0.99)) -> Summary:
+    """Summarise at least one latency. Percentiles by nearest rank, intervals from order statistics."""
+    ordered = np.sort(np.asarray(latencies_ns, float))
+    if not ordered.size:
+        raise ValueError("there are no latencies to summarise")
+    return Summary(
+        count=ordered.size,
+        failures=failures,
+        mean=_mean(ordered),
+        median=float(ordered[nearest_rank(ordered.size, 0.5) - 1]),
+        stdev=float(ordered.std(ddof=1)) if ordered.size > 1 else 0.0,
+        minimum=float(ordered[0]),
+        maximum=float(ordered[-1]),
+        percentiles={share: _percentile(ordered, share) for share in percentiles},
+    )
+
+
+def percentile_name(share: float) -> str:
+    """0.99 reads p99, 0.999 reads p99.9."""
+    return f"p{100 * share:g}"
+
+
+def _percentile(ordered: NDArray[np.float64], share: float) -> Estimate:
+    name = percentile_name(share)
+    value = float(ordered[nearest_rank(ordered.size, share) - 1])
+    low, high = rank_interval(ordered.size, share)
+    needed = samples_needed(max(share, 1 - share))
+    if low is None or high is None:
+        shortage = f"{name} needs {needed:,} samples, have {ordered.size:,}"
+        return Estimate(name, value, None if low is None else float(ordered[low - 1]), None, shortage)
+    return Estimate(name, value, float(ordered[low - 1]), float(ordered[high - 1]))
+
+
+def _mean(ordered: NDArray[np.float64]) -> Estimate:
+    # The normal interval of the mean: good for many samples, too narrow for few of a long tail, hence not below 30.
+    mean = float(ordered.mean())
+    if ordered.size < 30:
+        return Estimate("mean", mean, None, None, f"its interval needs 30 samples, have {ordered.size}")
+    half = NORMAL_95 * float(ordered.std(ddof=1)) / np.sqrt(ordered.size)
+    return Estimate("mean", mean, mean - half, mean + half)

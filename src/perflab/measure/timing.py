@@ -1,0 +1,135 @@
+"""Time one operation again and again: a tight loop, nothing else inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import islice, repeat
+from typing import Any
+
+import numpy as np
+
+from perflab.measure.clock import Clock, SystemClock, measure_clock
+from perflab.measure.collector import gc_paused
+from perflab.measure.guards import check_number
+from perflab.measure.samples import Latencies
+
+READINGS_PER_OPERATION = 100
+PROBE_CALLS = 20
+LARGEST_BATCH = 100_000
+MOST_REPEATS = 10_000_000
+
+
+def time_calls(
+    operation: Callable[..., Any],
+    arguments: Sequence[Any] | None = None,
+    *,
+    repeats: int | None = None,
+    batch: int | None = 1,
+    gc_off: bool = True,
+    clock: Clock | None = None,
+) -> Latencies:
+    """Time `operation(argument)` for each of `arguments`, or `operation()` `repeats` times.
+
+    `batch` operations share one pair of clock readings; `None` chooses: an operation shorter than 100 readings of the clock
+    is timed in batches. Exceptions count as failures; when every call fails, the first exception is raised.
+    """
+    now_ns = (clock or SystemClock()).now_ns
+    wanted = _how_many(arguments, repeats)
+    size = batch_for(operation, arguments, clock) if batch is None else int(check_number("batch", batch, 1, LARGEST_BATCH))
+    calls = repeat((), wanted) if arguments is None else ((argument,) for argument in islice(arguments, wanted))
+    with gc_paused(gc_off):
+        if size > 1:
+            return _time_batches(operation, list(calls), size, now_ns)
+        if arguments is None:
+            return _time_plain(operation, wanted, now_ns)
+        return _time_each(operation, list(calls), now_ns)
+
+
+def batch_for(operation: Callable[..., Any], arguments: Sequence[Any] | None = None, clock: Clock | None = None) -> int:
+    """How many operations must share one pair of readings, so that the clock is at most 1% of what is timed."""
+    now_ns = (clock or SystemClock()).now_ns
+    given = () if arguments is None else (arguments[0],)
+    fastest_ns = min(_one_ns(operation, given, now_ns) for _ in range(PROBE_CALLS))
+    needed_ns = READINGS_PER_OPERATION * measure_clock(clock).reading_ns
+    return int(min(LARGEST_BATCH, max(1, np.ceil(needed_ns / max(1, fastest_ns)))))
+
+
+def _how_many(arguments: Sequence[Any] | None, repeats: int | None) -> int:
+    if arguments is None:
+        return int(check_number("repeats", repeats, 1, MOST_REPEATS, whole=True))
+    if not len(arguments):
+        raise ValueError("arguments is empty: there is nothing to time")
+    return len(arguments) if repeats is None else min(len(arguments), repeats)
+
+
+def _one_ns(operation: Callable[..., Any], given: tuple[Any, ...], now_ns: Callable[[], int]) -> int:
+    started = now_ns()
+    operation(*given)
+    return now_ns() - started
+
+
+def _time_plain(operation: Callable[[], Any], repeats: int, now_ns: Callable[[], int]) -> Latencies:
+    # The heart of the whole collection. Lists of preset length: nothing grows while the clock runs.
+    starts, ends, failures = [0] * repeats, [0] * repeats, _Failures()
+    for index in range(repeats):
+        started = now_ns()
+        try:
+            operation()
+        except Exception as error:
+            failures.add(index, error)
+            continue
+        ends[index] = now_ns()
+        starts[index] = started
+    return _collected(starts, ends, failures, repeats)
+
+
+def _time_each(operation: Callable[..., Any], calls: list[tuple[Any, ...]], now_ns: Callable[[], int]) -> Latencies:
+    starts, ends, failures = [0] * len(calls), [0] * len(calls), _Failures()
+    for index, (argument,) in enumerate(calls):
+        started = now_ns()
+        try:
+            operation(argument)
+        except Exception as error:
+            failures.add(index, error)
+            continue
+        ends[index] = now_ns()
+        starts[index] = started
+    return _collected(starts, ends, failures, len(calls))
+
+
+def _time_batches(
+    operation: Callable[..., Any], calls: list[tuple[Any, ...]], size: int, now_ns: Callable[[], int]
+) -> Latencies:
+    starts, ends, failures = [0] * len(calls), [0] * len(calls), _Failures()
+    for index, given in enumerate(calls):
+        started = now_ns()
+        try:
+            for _ in repeat(None, size):
+                operation(*given)
+        except Exception as error:
+            failures.add(index, error)
+            continue
+        ends[index] = now_ns()
+        starts[index] = started
+    return _collected(starts, ends, failures, len(calls), size)
+
+
+class _Failures:
+    """Which calls raised, and the first exception."""
+
+    def __init__(self) -> None:
+        self.indices: list[int] = []
+        self.first: Exception | None = None
+
+    def add(self, index: int, error: Exception) -> None:
+        self.indices.append(index)
+        self.first = self.first or error
+
+
+def _collected(starts: list[int], ends: list[int], failures: _Failures, calls: int, batch: int = 1) -> Latencies:
+    if failures.first is not None and len(failures.indices) == calls:
+        raise failures.first
+    good = np.ones(calls, bool)
+    good[failures.indices] = False
+    started, ended = np.array(starts, np.int64)[good], np.array(ends, np.int64)[good]
+    return Latencies((ended - started) / batch, started - started[0], len(failures.indices), batch)

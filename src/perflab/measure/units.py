@@ -1,0 +1,70 @@
+"""Numbers as people read them: the one place where durations, counts, rates, bytes and ratios become text."""
+
+from __future__ import annotations
+
+import math
+
+TIME_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
+BYTE_UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
+NOTHING = "–"
+
+
+def duration(nanoseconds: float, digits: int = 2) -> str:
+    """A duration in the unit that gives 1 to 999, or seconds: `1.3 µs`."""
+    return _scaled(nanoseconds, TIME_UNITS, digits)
+
+
+def duration_range(low_ns: float, high_ns: float | None, digits: int = 2) -> str:
+    """An interval of durations in one unit, the high end's: `2.9–3.4 µs`; without a high end `≥ 2.9 µs`."""
+    if high_ns is None:
+        return f"≥ {duration(low_ns, digits)}"
+    scale, unit = _unit_of(high_ns, TIME_UNITS)
+    return f"{number(low_ns / scale, digits)}–{number(high_ns / scale, digits)} {unit}"
+
+
+def byte_size(size: float, digits: int = 2) -> str:
+    """A size in decimal units: `65 kB`."""
+    return _scaled(size, BYTE_UNITS, digits)
+
+
+def count(value: float) -> str:
+    """A whole number with thousands marked: `23,000`."""
+    return f"{round(value):,}"
+
+
+def rate(per_second: float, what: str = "requests") -> str:
+    """A throughput: `5,000 requests/s`."""
+    return f"{number(per_second, 3)} {what}/s"
+
+
+def ratio(value: float) -> str:
+    """A factor: `2.1×`."""
+    return f"{number(value)}×"
+
+
+def percent(share: float) -> str:
+    """A share of one as percent: `0.25` becomes `25%`."""
+    return f"{number(100 * share)}%"
+
+
+def number(value: float, digits: int = 2) -> str:
+    """A number rounded to significant digits, without exponents, thousands marked, never fewer than its whole part."""
+    if not math.isfinite(value):
+        return NOTHING
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.{digits}g}")
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(rounded))))
+    return f"{value:,.{decimals}f}"
+
+
+def _scaled(value: float, units: tuple[tuple[float, str], ...], digits: int) -> str:
+    if not math.isfinite(value):
+        return NOTHING
+    scale, unit = _unit_of(value, units)
+    return f"{number(value / scale, digits)} {unit}"
+
+
+def _unit_of(value: float, units: tuple[tuple[float, str], ...]) -> tuple[float, str]:
+    # 999.7 ns must not be shown as "1,000 ns" when "1.0 µs" is meant, hence a little below each border.
+    return next((pair for pair in units if abs(value) >= 0.9995 * pair[0]), units[-1])

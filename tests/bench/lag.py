@@ -1,0 +1,156 @@
+"""How long a slider step takes to become a picture in the browser, against a plain `interact`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from notebook_browser import REPOSITORY, NotebookPage, browser_page, jupyter_server
+from playwright.sync_api import TimeoutError
+
+STEPS = 16
+SETTLING_STEPS = 2
+PATIENCE_MS = 3_000
+DRAG_S = 2.0
+BASELINE = "baseline.ipynb"
+BASELINE_CODE = """\
+import numpy as np
+import matplotlib.pyplot as plt
+from ipywidgets import interact, IntSlider
+
+@interact(rows=IntSlider(50, 1, 100))
+def draw(rows):
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.5), layout="constrained")
+    x = np.logspace(2, 6, 60)
+    left.loglog(x, x * rows)
+    right.hist(np.random.default_rng(rows).lognormal(size=5000), bins=60)
+    plt.show()
+"""
+
+WATCH = """
+() => {
+  window.steps = []; window.pictures = 0; window.pressed = null;
+  const seen = async image => {
+    if (!window.painting) {
+      window.painting = true;
+      requestAnimationFrame(() => { window.painting = false; window.pictures += 1 });
+    }
+    if (window.pressed === null) return;
+    const started = window.pressed; window.pressed = null;
+    try { await image.decode() } catch (error) {}
+    requestAnimationFrame(() => window.steps.push(performance.now() - started));
+  };
+  new MutationObserver(changes => {
+    for (const change of changes) {
+      if (change.type === 'attributes' && change.target.tagName === 'IMG') { seen(change.target); return }
+      for (const node of change.addedNodes) {
+        const image = node.tagName === 'IMG' ? node : node.querySelector && node.querySelector('img');
+        if (image) { seen(image); return }
+      }
+    }
+  }).observe(document.querySelector('.jp-Notebook'),
+             {subtree: true, childList: true, attributes: true, attributeFilter: ['src']});
+  document.addEventListener('keydown', () => { window.pressed = performance.now() }, true);
+}
+"""
+
+
+def rows() -> Iterator[tuple[str, str, str]]:
+    """One row per notebook, and the worst and median slider of all."""
+    with measured_notebooks() as (baseline, sliders, rates):
+        ratios = {name: median(baseline) / median(lags) for name, lags in sliders.items()}
+        for name, lags in sliders.items():
+            yield (f"slider step → next picture: {name}", "≥ 4", f"{median(lags):.0f} ms, {ratios[name]:.1f}×")
+        yield ("plain `interact`, two panels", "the yardstick", f"{median(baseline):.0f} ms")
+        worst = min(ratios, key=ratios.__getitem__)
+        yield ("median slider against `interact`", "≥ 6, aim 10", f"{median(ratios.values()):.1f}×")
+        yield (f"worst slider against `interact` ({worst})", "≥ 4", f"{ratios[worst]:.1f}×")
+        for name, rate in rates.items():
+            must = "about 3" if name == "interact" else "≥ 20"
+            yield (f"pictures per second while dragging: {name}", must, f"{rate:.0f}")
+
+
+@contextmanager
+def measured_notebooks() -> Iterator[tuple[list[float], dict[str, list[float]], dict[str, float]]]:
+    """Lags (ms) of the baseline and of every slider of every notebook, and pictures per second while dragging."""
+    folder = Path(tempfile.mkdtemp(prefix="perflab-bench-"))
+    sliders: dict[str, list[float]] = {}
+    rates: dict[str, float] = {}
+    baseline: list[float] = []
+    try:
+        for path in sorted((REPOSITORY / "notebooks").glob("*.ipynb")):
+            shutil.copy(path, folder)
+        _write_notebook(folder / BASELINE, BASELINE_CODE)
+        names = sorted(path.name for path in folder.glob("[0-9]*.ipynb"))
+        with jupyter_server(folder) as address:
+            for name in names:
+                # The yardstick is measured again beside every notebook, so that both see the same machine.
+                _measure(address, BASELINE, lambda _, lags: baseline.extend(lags), rates, "interact")
+                _measure(address, name, lambda label, lags, name=name: sliders.update({f"{name[:2]} {label}": lags}), rates, name)
+        yield baseline, sliders, rates
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _measure(address: str, name: str, keep: Any, rates: dict[str, float], label: str) -> None:
+    with browser_page() as page:
+        notebook = NotebookPage(page, address, name)
+        notebook.run_all()
+        for skip in page.get_by_role("button", name="skip", exact=True).all():
+            skip.click()
+        page.wait_for_timeout(4_000)
+        page.evaluate(WATCH)
+        handles = page.locator(".noUi-handle").all()
+        for number, handle in enumerate(handles, 1):
+            handle.scroll_into_view_if_needed()
+            keep(f"slider {number}: {_name_of(handle)}", _lags(page, handle))
+        if handles:
+            rates[label] = _drag_rate(page, handles[0])
+        notebook.command("kernelmenu:shutdown")
+
+
+def _name_of(handle: Any) -> str:
+    return str(handle.evaluate("e => e.closest('.jupyter-widgets').querySelector('.widget-label').textContent"))
+
+
+def _lags(page: Any, handle: Any) -> list[float]:
+    lags: list[float] = []
+    page.evaluate("() => { window.steps = []; window.pressed = null }")
+    handle.focus()
+    for step in range(STEPS):
+        # At an end of the slider one of the two directions does nothing; the picture is then waited for in vain.
+        page.keyboard.press("ArrowLeft" if step % 2 else "ArrowRight")
+        try:
+            page.wait_for_function("n => window.steps.length >= n", arg=len(lags) + 1, timeout=PATIENCE_MS)
+        except TimeoutError:
+            continue
+        lags = page.evaluate("() => window.steps")
+    return [float(lag) for lag in lags[SETTLING_STEPS:]]
+
+
+def _drag_rate(page: Any, handle: Any) -> float:
+    box = handle.bounding_box()
+    track = handle.locator("xpath=ancestor::*[contains(@class,'noUi-target')]").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.evaluate("() => { window.pictures = 0; window.dragging = performance.now() }")
+    moves = int(DRAG_S / 0.016)
+    for move in range(moves):
+        swing = abs((2 * move / moves) % 2 - 1)
+        page.mouse.move(track["x"] + track["width"] * swing, box["y"] + box["height"] / 2)
+        page.wait_for_timeout(12)
+    rate = page.evaluate("() => window.pictures / ((performance.now() - window.dragging) / 1000)")
+    page.mouse.up()
+    return float(rate)
+
+
+def _write_notebook(path: Path, code: str) -> None:
+    cell = {"cell_type": "code", "id": "baseline", "metadata": {}, "execution_count": None, "outputs": [], "source": code}
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    path.write_text(json.dumps({"cells": [cell], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}))

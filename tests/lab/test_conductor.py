@@ -1,0 +1,394 @@
+"""The conductor on a virtual clock, with a worker that a test answers for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+from perflab.lab import Lab, log_slider
+from perflab.lab.conductor import PREPARE_S, STOP_S, Conductor
+from perflab.lab.protocol import Died, Ended, Failed, Finish, Finished, Next, Sliced, Start
+from perflab.lab.session import REST_S, WAITING, ExperimentFailed, Session
+from perflab.measure.frame import Frame
+
+
+def experiment(rows: int) -> Iterator[Frame]:
+    yield Frame({"latency_ns": np.array([rows])})
+
+
+def fast_lab(**changes: Any) -> Lab:
+    parts: dict[str, Any] = {
+        "question": "?",
+        "experiment": experiment,
+        "controls": {"rows": log_slider(1, 1000, 10)},
+        "panels": (),
+        "predict": lambda rows: rows * 2,
+    }
+    return Lab(**{**parts, **changes})
+
+
+@dataclass
+class ScriptedWorker:
+    """Remembers commands; the test decides what is answered, and when."""
+
+    deliver: Any
+    pid: int
+    commands: list[Any] = field(default_factory=list)
+    killed: bool = False
+
+    def send(self, command: Any) -> None:
+        self.commands.append(command)
+
+    def close(self) -> None:
+        self.killed = True
+
+    kill = close
+
+    def log_tail(self) -> str:
+        return "last words"
+
+
+class HeldElsewhere:
+    """A run lock that another kernel holds until the test gives it free."""
+
+    free = False
+
+    def try_acquire(self) -> bool:
+        return self.free
+
+    def release(self) -> None:
+        pass
+
+
+@dataclass
+class ListFace:
+    """Writes down what it is told to show."""
+
+    shown: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *arguments: self.shown.append((name, *arguments))
+
+    def all(self, name: str) -> list[tuple[Any, ...]]:
+        return [entry[1:] for entry in self.shown if entry[0] == name]
+
+    @property
+    def status(self) -> str:
+        return str(self.all("show_progress")[-1][1])
+
+
+class Stage:
+    """A conductor whose thread is the test."""
+
+    def __init__(self, lock: Any = None) -> None:
+        self.time = 0.0
+        self.workers: list[ScriptedWorker] = []
+        self.conductor = Conductor(self._worker, lock or HeldElsewhere(), clock=lambda: self.time)
+        if lock is None:
+            self.conductor._lock.free = True  # type: ignore[attr-defined]
+
+    def _worker(self, deliver: Any) -> ScriptedWorker:
+        self.workers.append(ScriptedWorker(deliver, pid=len(self.workers)))
+        return self.workers[-1]
+
+    @property
+    def worker(self) -> ScriptedWorker:
+        return self.workers[-1]
+
+    def session(self, lab: Lab | None = None) -> Session:
+        return Session(lab or fast_lab(), self.conductor, ListFace())
+
+    def settle(self) -> None:
+        while not self.conductor._inbox.empty():
+            self.conductor.turn(self.conductor._inbox.get())
+        self.conductor.turn()
+
+    def wait(self, seconds: float) -> None:
+        self.time += seconds
+        self.settle()
+
+    def answer(self, reply: Any) -> None:
+        self.worker.deliver(reply)
+        self.settle()
+
+    def starts(self) -> list[Start]:
+        return [command for worker in self.workers for command in worker.commands if isinstance(command, Start)]
+
+    def slice(self, seconds: float = 0.1, calls: int = 5) -> None:
+        frame = Frame({"latency_ns": np.full(calls, 1000)}, {"calls": calls})
+        self.answer(Sliced(self.starts()[-1].run, frame, seconds))
+
+    def finish(self) -> None:
+        self.answer(Finished(self.starts()[-1].run, None))
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+def started(stage: Stage, session: Session, rows: int = 10) -> None:
+    session.change({"rows": rows})
+    stage.settle()
+    stage.wait(REST_S)
+
+
+def test_the_model_follows_every_look_at_the_mailbox_at_once(stage: Stage) -> None:
+    session = stage.session()
+    session.change({"rows": 20})
+    stage.settle()
+    assert session.face.all("show_model") == [({"rows": 20}, 40)]
+    assert stage.starts() == []
+
+
+def test_a_run_starts_when_the_slider_has_rested(stage: Stage) -> None:
+    session = stage.session()
+    session.change({"rows": 20})
+    stage.settle()
+    stage.wait(REST_S * 0.9)
+    assert stage.starts() == []
+    stage.wait(REST_S * 0.2)
+    assert [start.parameters for start in stage.starts()] == [{"rows": 20}]
+
+
+def test_a_hundred_steps_in_two_seconds_make_one_run_of_the_last_value(stage: Stage) -> None:
+    session = stage.session()
+    for step in range(1, 101):
+        session.change({"rows": step})
+        stage.wait(0.02)
+    stage.wait(REST_S)
+    assert [start.parameters["rows"] for start in stage.starts()] == [100]
+    assert session.face.all("show_model")[-1] == ({"rows": 100}, 200)
+
+
+def test_moves_that_nobody_has_looked_at_yet_are_one_redraw(stage: Stage) -> None:
+    session = stage.session()
+    for rows in (11, 12, 13):
+        session.change({"rows": rows})
+    stage.settle()
+    assert [shown[0]["rows"] for shown in session.face.all("show_model")] == [13]
+
+
+def test_the_next_slice_is_asked_for_only_after_the_last_one_was_drawn(stage: Stage) -> None:
+    session = stage.session()
+    started(stage, session)
+    order: list[str] = []
+    session.face.show_run = lambda record: order.append(f"drawn, {len(stage.worker.commands)} commands so far")
+    assert [type(command) for command in stage.worker.commands] == [Start, Next]
+    stage.slice()
+    assert order == ["drawn, 2 commands so far"]
+    assert [type(command) for command in stage.worker.commands] == [Start, Next, Next]
+
+
+def test_the_budget_ends_a_run_and_makes_a_record(stage: Stage) -> None:
+    session = stage.session(fast_lab(budget_s=0.3))
+    started(stage, session)
+    for _ in range(3):
+        stage.slice(0.1)
+    assert isinstance(stage.worker.commands[-1], Finish)
+    stage.finish()
+    (record,) = session.records
+    assert (record.status, record.calls, record.parameters) == ("complete", 15, {"rows": 10})
+    assert record.measured_s == pytest.approx(0.3)
+
+
+def test_preparations_in_the_first_slice_do_not_use_up_the_budget(stage: Stage) -> None:
+    session = stage.session(fast_lab(budget_s=1.0))
+    started(stage, session)
+    stage.slice(seconds=9.0)
+    assert isinstance(stage.worker.commands[-1], Next)
+
+
+def test_an_experiment_that_ends_by_itself_makes_a_record(stage: Stage) -> None:
+    session = stage.session()
+    started(stage, session)
+    stage.slice()
+    stage.answer(Ended(stage.starts()[-1].run))
+    stage.finish()
+    assert session.records[0].status == "complete"
+
+
+def test_a_newer_move_supersedes_the_run_and_its_late_slice_is_dropped(stage: Stage) -> None:
+    session = stage.session()
+    started(stage, session, rows=10)
+    session.change({"rows": 50})
+    stage.settle()
+    drawn = len(session.face.all("show_run"))
+    stage.wait(REST_S)
+    assert len(stage.starts()) == 1, "the slice under way is not interrupted"
+    stage.slice()
+    assert len(session.face.all("show_run")) == drawn
+    assert [start.parameters["rows"] for start in stage.starts()] == [10, 50]
+
+
+def test_stop_keeps_the_partial_result_and_says_so(stage: Stage) -> None:
+    session = stage.session()
+    started(stage, session)
+    stage.slice()
+    session.stop()
+    stage.settle()
+    stage.slice()
+    stage.finish()
+    assert session.records[0].status == "stopped"
+    assert session.records[0].calls == 10
+    assert session.face.status.startswith("Stopped after")
+
+
+def test_stop_ends_a_worker_that_does_not_answer_within_a_second_and_keeps_what_it_brought(stage: Stage) -> None:
+    session = stage.session()
+    started(stage, session)
+    stage.slice()
+    session.stop()
+    stage.settle()
+    stage.wait(STOP_S)
+    assert STOP_S < 1
+    assert stage.workers[0].killed
+    assert session.records[0].status == "stopped"
+    assert len(stage.workers) == 2, "a new worker is ready"
+
+
+def test_a_hung_worker_is_replaced_and_the_lab_goes_on(stage: Stage) -> None:
+    session = stage.session()
+    started(stage, session)
+    stage.wait(PREPARE_S + 1)
+    assert stage.workers[0].killed
+    assert "did not answer in time and was replaced" in session.face.status
+    assert session.face.all("show_details")[-1] == ("last words",)
+    started(stage, session, rows=20)
+    stage.slice()
+    stage.answer(Ended(stage.starts()[-1].run))
+    stage.finish()
+    assert session.records[-1].parameters == {"rows": 20}
+
+
+def test_a_dead_worker_is_replaced_and_the_waiting_run_gets_its_error(stage: Stage) -> None:
+    session = stage.session()
+    future = session.run({"rows": 10})
+    stage.settle()
+    stage.answer(Died(stage.worker.pid, "Segmentation fault"))
+    assert "ended unexpectedly" in session.face.status
+    with pytest.raises(ExperimentFailed, match="Segmentation fault"):
+        future.result(0)
+
+
+def test_an_idle_workers_death_is_mended_silently(stage: Stage) -> None:
+    session = stage.session()
+    started(stage, session)
+    stage.slice()
+    stage.answer(Ended(stage.starts()[-1].run))
+    stage.finish()
+    stage.answer(Died(stage.worker.pid, ""))
+    started(stage, session, rows=20)
+    assert len(stage.workers) == 2
+    assert [start.parameters["rows"] for start in stage.starts()] == [10, 20]
+
+
+def test_an_experiment_that_raises_shows_its_message_and_leaves_the_lab_usable(stage: Stage) -> None:
+    session = stage.session()
+    started(stage, session)
+    stage.answer(Failed(stage.starts()[-1].run, "ValueError: no such table", "Traceback …", "experiment"))
+    assert session.face.status == "This run failed. ValueError: no such table"
+    started(stage, session, rows=20)
+    assert len(stage.starts()) == 2
+
+
+def test_a_fault_in_our_own_drawing_is_shown_and_does_not_end_the_conductor(stage: Stage) -> None:
+    session = stage.session()
+    future = session.run({"rows": 10})
+    stage.settle()
+
+    def broken(record: Any) -> None:
+        raise ZeroDivisionError("panel")
+
+    session.face.show_run = broken
+    stage.slice()
+    assert "ZeroDivisionError: panel" in session.face.status
+    with pytest.raises(ExperimentFailed, match="ZeroDivisionError"):
+        future.result(0)
+
+
+def test_a_model_that_raises_fails_the_run_that_was_asked_for(stage: Stage) -> None:
+    session = stage.session(fast_lab(predict=lambda rows: 1 / 0))
+    future = session.run({"rows": 10})
+    stage.settle()
+    assert "The model failed. ZeroDivisionError" in session.face.status
+    with pytest.raises(ExperimentFailed, match="ZeroDivisionError"):
+        future.result(0)
+
+
+def test_two_labs_of_one_kernel_take_turns_and_the_second_says_that_it_waits(stage: Stage) -> None:
+    first, second = stage.session(), stage.session()
+    started(stage, first)
+    started(stage, second)
+    assert second.face.status == WAITING
+    stage.slice()
+    stage.answer(Ended(stage.starts()[-1].run))
+    stage.finish()
+    assert len(stage.starts()) == 2
+    assert first.records and not second.records
+
+
+def test_a_run_waits_while_another_kernel_measures() -> None:
+    lock = HeldElsewhere()
+    stage = Stage(lock)
+    session = stage.session()
+    started(stage, session)
+    assert session.face.status == WAITING
+    assert stage.starts() == []
+    lock.free = True
+    stage.wait(0.2)
+    assert len(stage.starts()) == 1
+
+
+def test_stop_takes_a_waiting_lab_out_of_the_queue() -> None:
+    lock = HeldElsewhere()
+    stage = Stage(lock)
+    session = stage.session()
+    started(stage, session)
+    session.stop()
+    stage.settle()
+    lock.free = True
+    stage.wait(1)
+    assert stage.starts() == []
+    assert session.face.status == "Stopped before it began."
+
+
+def test_a_calibration_runs_once_before_the_first_run_and_feeds_the_model(stage: Stage) -> None:
+    def calibrate() -> Iterator[Frame]:
+        yield Frame(facts={"step_ns": 3})
+
+    lab = fast_lab(calibrate=calibrate, predict=lambda rows, constants: rows * constants["step_ns"])
+    session = stage.session(lab)
+    started(stage, session)
+    assert session.face.all("show_model") == []
+    stage.answer(Sliced(stage.starts()[-1].run, Frame(facts={"step_ns": 3}), 0.01))
+    stage.answer(Ended(stage.starts()[-1].run))
+    stage.finish()
+    assert session.face.all("show_model") == [({"rows": 10}, 30)]
+    assert [dict(start.parameters) for start in stage.starts()] == [{}, {"rows": 10}]
+
+
+def test_a_closed_lab_is_neither_run_nor_drawn(stage: Stage) -> None:
+    session = stage.session()
+    session.change({"rows": 20})
+    session.close()
+    stage.settle()
+    stage.wait(1)
+    assert stage.starts() == []
+    assert session.face.all("close") == [()]
+
+
+def test_an_interrupt_between_cells_stops_the_run_in_one_line(stage: Stage) -> None:
+    session = stage.session()
+    started(stage, session)
+    stage.slice()
+    stage.conductor.post(stage.conductor.interrupt)
+    stage.settle()
+    assert session.face.status == "Interrupted: this run is stopped. The next one works as usual."
+    stage.slice()
+    stage.finish()
+    assert session.records[0].status == "stopped"

@@ -1,0 +1,236 @@
+"""A real worker process: slices on demand, and nothing left behind however it or its kernel ends."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import numpy as np
+import psutil
+import pytest
+
+from perflab.lab.protocol import Died, Ended, Failed, Finish, Finished, Next, Ready, Sliced, Start
+from perflab.lab.worker_process import WorkerProcess, remove_stale_folders
+from perflab.measure.frame import Frame
+from perflab.measure.guards import BadInput
+
+PATIENCE_S = 20
+GONE_WITHIN_S = 3
+
+
+def counting(first: int) -> Iterator[Frame]:
+    for number in (first, first + 1):
+        yield Frame({"number": np.array([number])})
+
+
+def raising() -> Iterator[Frame]:
+    yield Frame()
+    raise ValueError("the table is gone")
+
+
+def refusing() -> Iterator[Frame]:
+    raise BadInput("rows must be a whole number from 1 to 10")
+    yield Frame()
+
+
+def yielding_text() -> Iterator[Any]:
+    yield "not a frame"
+
+
+def chatty() -> Iterator[Frame]:
+    print("hello from the experiment")
+    yield Frame(facts={"read": sys.stdin.read()})
+
+
+def seeded(seed: int) -> Iterator[Frame]:
+    yield Frame(facts={"seed": seed})
+
+
+def with_a_child_and_a_file() -> Iterator[Frame]:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    with tempfile.NamedTemporaryFile() as file:
+        yield Frame(facts={"child": child.pid, "file": file.name})
+        time.sleep(60)
+
+
+def dying() -> Iterator[Frame]:
+    print("about to die", flush=True)
+    os._exit(3)
+    yield Frame()
+
+
+class Conversation:
+    """A worker and the replies that have come in."""
+
+    def __init__(self) -> None:
+        self.replies: queue.Queue[Any] = queue.Queue()
+        self.worker = WorkerProcess(self.replies.put)
+        assert isinstance(self.next(), Ready)
+
+    def next(self) -> Any:
+        return self.replies.get(timeout=PATIENCE_S)
+
+    def start(self, experiment: Any, run: int = 1, seed: int = 7, **parameters: Any) -> None:
+        self.worker.send(Start(run, cloudpickle.dumps(experiment), parameters, seed))
+        self.worker.send(Next(run))
+
+
+@pytest.fixture
+def talk() -> Iterator[Conversation]:
+    conversation = Conversation()
+    yield conversation
+    conversation.worker.close()
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def wait_until_gone(*pids: int) -> bool:
+    deadline = time.monotonic() + GONE_WITHIN_S
+    while time.monotonic() < deadline:
+        if all(is_gone(pid) for pid in pids):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_each_next_brings_one_slice_and_the_end_is_told(talk: Conversation) -> None:
+    talk.start(counting, first=5)
+    first = talk.next()
+    assert isinstance(first, Sliced)
+    assert first.frame.samples["number"].tolist() == [5]
+    assert talk.replies.empty(), "no slice is measured unasked"
+    talk.worker.send(Next(1))
+    assert talk.next().frame.samples["number"].tolist() == [6]
+    talk.worker.send(Next(1))
+    assert isinstance(talk.next(), Ended)
+    talk.worker.send(Finish(1))
+    assert isinstance(talk.next(), Finished)
+
+
+def test_an_experiment_from_a_notebooks_cell_travels_by_value(talk: Conversation) -> None:
+    scope: dict[str, Any] = {"__name__": "__main__", "Frame": Frame}
+    exec("factor = 3\ndef mine(x):\n    yield Frame(facts={'x': factor * x})", scope)
+    talk.start(scope["mine"], x=4)
+    assert talk.next().frame.facts == {"x": 12}
+
+
+def test_the_seed_reaches_an_experiment_that_wants_one(talk: Conversation) -> None:
+    talk.start(seeded, seed=99)
+    assert talk.next().frame.facts == {"seed": 99}
+
+
+def test_an_exception_comes_back_with_message_and_traceback_and_the_worker_lives_on(talk: Conversation) -> None:
+    talk.start(raising)
+    talk.next()
+    talk.worker.send(Next(1))
+    failed = talk.next()
+    assert isinstance(failed, Failed)
+    assert failed.message == "ValueError: the table is gone"
+    assert "in raising" in failed.traceback
+    assert failed.blame == "experiment"
+    talk.start(counting, run=2, first=1)
+    assert isinstance(talk.next(), Sliced)
+
+
+def test_bad_input_is_told_without_an_error_name(talk: Conversation) -> None:
+    talk.start(refusing)
+    failed = talk.next()
+    assert (failed.message, failed.blame) == ("rows must be a whole number from 1 to 10", "input")
+
+
+def test_what_is_not_a_frame_is_refused_with_the_remedy(talk: Conversation) -> None:
+    talk.start(yielding_text)
+    assert "yields Frames, not str" in talk.next().message
+
+
+def test_prints_and_reads_of_an_experiment_do_not_disturb_the_conversation(talk: Conversation) -> None:
+    talk.start(chatty)
+    assert talk.next().frame.facts == {"read": ""}
+    assert "hello from the experiment" in talk.worker.log_tail()
+
+
+def test_a_dying_worker_reports_itself_with_the_end_of_its_log(talk: Conversation) -> None:
+    talk.start(dying)
+    died = talk.next()
+    assert isinstance(died, Died)
+    assert "about to die" in died.log
+
+
+def test_closing_an_idle_worker_is_quick_and_leaves_no_process_and_no_file(talk: Conversation) -> None:
+    started = time.monotonic()
+    talk.worker.close()
+    assert is_gone(talk.worker.pid)
+    assert not talk.worker.folder.exists()
+    assert time.monotonic() - started < GONE_WITHIN_S
+
+
+@pytest.mark.skipif(os.name == "nt", reason="process groups are of POSIX")
+def test_killing_a_busy_worker_takes_its_children_and_files_along(talk: Conversation) -> None:
+    talk.start(with_a_child_and_a_file)
+    facts = talk.next().frame.facts
+    talk.worker.send(Next(1))
+    talk.worker.kill()
+    assert wait_until_gone(talk.worker.pid, facts["child"])
+    assert not Path(facts["file"]).exists()
+
+
+KERNEL = """
+import sys, time, cloudpickle
+sys.path.insert(0, {here!r})
+import test_worker_process as tests
+talk = tests.Conversation()
+talk.start(tests.with_a_child_and_a_file)
+facts = talk.next().frame.facts
+talk.worker.send(tests.Next(1))
+print(talk.worker.pid, facts["child"], talk.worker.folder, facts["file"], flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are of POSIX")
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_nothing_is_left_three_seconds_after_the_kernel_was_killed(end: signal.Signals) -> None:
+    code = KERNEL.format(here=str(Path(__file__).parent))
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as kernel:
+        assert kernel.stdout is not None
+        worker, child, folder, file = kernel.stdout.readline().split()
+        kernel.send_signal(end)
+        kernel.wait()
+    assert wait_until_gone(int(worker), int(child))
+    assert not Path(folder).exists()
+    assert not Path(file).exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="process groups are of POSIX")
+def test_an_interrupt_of_the_kernels_process_group_does_not_reach_the_worker(talk: Conversation) -> None:
+    assert os.getpgid(talk.worker.pid) != os.getpgrp()
+    os.kill(talk.worker.pid, signal.SIGINT)
+    talk.start(counting, first=1)
+    assert isinstance(talk.next(), Sliced)
+
+
+def test_folders_of_kernels_that_no_longer_run_are_swept_away_and_others_kept() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    stale = Path(tempfile.mkdtemp(prefix=f"perflab-worker-{ended.pid}-"))
+    mine = Path(tempfile.mkdtemp(prefix=f"perflab-worker-{os.getpid()}-"))
+    try:
+        remove_stale_folders()
+        assert not stale.exists()
+        assert mine.exists()
+    finally:
+        mine.rmdir()

@@ -1,0 +1,68 @@
+"""Ratios and their intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from perflab.measure.compare import Ratio, block_bootstrap, paired_ratio, ratio
+
+
+def test_the_interval_of_a_ratio_of_medians_covers_the_truth_as_often_as_promised() -> None:
+    generator = np.random.default_rng(4)
+    covered = 0
+    for seed in range(300):
+        found = ratio(generator.lognormal(1.0, 0.5, 200), generator.lognormal(0.0, 0.5, 200), seed=seed)
+        covered += found.low <= np.e <= found.high
+    assert 0.90 <= covered / 300 <= 0.99
+
+
+def test_a_percentile_can_be_compared_too() -> None:
+    generator = np.random.default_rng(4)
+    found = ratio(3 * generator.exponential(size=20_000), generator.exponential(size=20_000), share=0.99)
+    assert found.low < 3 < found.high
+
+
+@pytest.mark.parametrize(
+    ("interval", "verdict"),
+    [
+        ((1.2, 1.4), "clear"),
+        ((0.5, 0.9), "clear"),
+        ((0.9, 1.3), "too close to call"),
+        ((0.97, 1.03), "practically equal"),
+        ((1.01, 1.03), "practically equal"),
+    ],
+)
+def test_the_verdict_follows_from_the_interval(interval: tuple[float, float], verdict: str) -> None:
+    assert Ratio(1.0, *interval).verdict == verdict
+
+
+def test_pairs_cancel_what_disturbs_both_members() -> None:
+    generator = np.random.default_rng(6)
+    weather = generator.lognormal(0, 2, 200)
+    found = paired_ratio(1.2 * weather * generator.normal(1, 0.01, 200), weather * generator.normal(1, 0.01, 200))
+    assert 1.19 < found.low < 1.2 < found.high < 1.21
+
+
+@pytest.mark.parametrize(("first", "second"), [([1.0], [1.0, 2.0]), ([], [])])
+def test_pairs_must_be_pairs(first: list[float], second: list[float]) -> None:
+    with pytest.raises(ValueError, match="pairs need"):
+        paired_ratio(first, second)
+
+
+def test_a_ratio_needs_samples_on_both_sides() -> None:
+    with pytest.raises(ValueError, match="both sides"):
+        ratio([1.0], [])
+
+
+def test_blocks_widen_the_interval_of_correlated_samples() -> None:
+    generator = np.random.default_rng(8)
+    steps = generator.normal(size=2_000)
+    samples = np.empty(2_000)
+    level = 0.0
+    for index, step in enumerate(steps):
+        level = 0.95 * level + step
+        samples[index] = level
+    single = block_bootstrap(samples, 0.5, block=1)
+    blocks = block_bootstrap(samples, 0.5, block=100)
+    assert blocks[1] - blocks[0] > 2 * (single[1] - single[0])

@@ -1,0 +1,75 @@
+"""The machine card."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from perflab.measure import machine
+from perflab.measure.machine import describe_limits, effective_cpus, file_system_of, inspect_machine, memory_limit
+
+
+def test_the_card_of_this_machine_is_complete() -> None:
+    card = inspect_machine()
+    assert 0 < card.effective_cpus <= (os.cpu_count() or 1)
+    assert card.memory_bytes > 1e8
+    assert card.fsync_ns > 0
+    assert all(text and "None" not in text for _, text in card.rows())
+    assert {server.name for server in card.servers} == {"Redis", "PostgreSQL", "nginx", "Apache", "Node.js"}
+    assert all(server.path is None or Path(server.path).exists() for server in card.servers)
+
+
+@pytest.mark.parametrize(
+    ("files", "cpus"),
+    [
+        ({"cpu.max": "50000 100000"}, 0.5),
+        ({"cpu.max": "max 100000"}, None),
+        ({"cpu/cpu.cfs_quota_us": "100000", "cpu/cpu.cfs_period_us": "100000"}, 1.0),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None),
+        ({}, None),
+    ],
+    ids=["v2 quota", "v2 without", "v1 quota", "v1 without", "no cgroup"],
+)
+def test_a_containers_quota_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], cpus: float | None
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    monkeypatch.setattr(machine, "CGROUP", tmp_path)
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    assert effective_cpus() == min(float(allowed or 1), cpus or float("inf"))
+
+
+def test_a_containers_memory_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "CGROUP", tmp_path)
+    physical = memory_limit()
+    (tmp_path / "memory.max").write_text("1000000000\n")
+    assert memory_limit() == min(physical, 1_000_000_000)
+    (tmp_path / "memory.max").write_text("max\n")
+    assert memory_limit() == physical
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot bind a process to one CPU")
+def test_one_cpu_is_seen_and_what_it_means_is_said() -> None:
+    code = "import os; os.sched_setaffinity(0, {0}); from perflab.measure.machine import *; print(describe_limits(inspect_machine()))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "client and server share it" in shown
+
+
+def test_small_memory_and_memory_file_systems_are_pointed_out() -> None:
+    card = replace(inspect_machine(), memory_bytes=1_000_000_000, fsync_is_real=False, effective_cpus=4)
+    assert describe_limits(card) == [
+        "1.0 GB of memory: the largest tables are smaller here.",
+        "fsync is not durable here: writes look faster than on a disk.",
+    ]
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="this system has no memory file system at a known place")
+def test_a_memory_file_system_is_recognised() -> None:
+    assert file_system_of(Path("/dev/shm")) in machine.MEMORY_FILE_SYSTEMS

@@ -1,0 +1,50 @@
+"""The summary of a run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from perflab.measure.summary import percentile_name, summarise
+
+
+def test_each_number_of_a_known_set() -> None:
+    summary = summarise(np.arange(1, 1_001), failures=3)
+    assert (summary.count, summary.failures) == (1_000, 3)
+    assert (summary.minimum, summary.median, summary.maximum) == (1, 500, 1_000)
+    assert summary.mean.value == 500.5
+    assert summary.stdev == pytest.approx(288.819, abs=1e-3)
+    p99 = summary.percentiles[0.99]
+    assert (p99.name, p99.value, p99.low, p99.high, p99.shortage) == ("p99", 990, 983, 997, "")
+
+
+def test_too_few_samples_say_how_many_are_needed() -> None:
+    p99 = summarise(np.arange(120)).percentiles[0.99]
+    assert p99.high is None
+    assert p99.shortage == "p99 needs 368 samples, have 120"
+
+
+def test_one_sample_is_summarised_without_intervals() -> None:
+    summary = summarise([7.0])
+    assert (summary.median, summary.stdev, summary.mean.low) == (7.0, 0.0, None)
+    assert summary.percentiles[0.5].shortage == "p50 needs 6 samples, have 1"
+
+
+def test_the_interval_of_the_mean_covers_it_about_as_often_as_promised() -> None:
+    generator = np.random.default_rng(3)
+    inside = 0
+    for _ in range(600):
+        mean = summarise(generator.exponential(size=500)).mean
+        assert mean.low is not None and mean.high is not None
+        inside += mean.low <= 1 <= mean.high
+    assert 0.92 <= inside / 600 <= 0.98
+
+
+def test_nothing_measured_is_an_error_not_a_number() -> None:
+    with pytest.raises(ValueError, match="no latencies"):
+        summarise([])
+
+
+@pytest.mark.parametrize(("share", "name"), [(0.5, "p50"), (0.99, "p99"), (0.999, "p99.9")])
+def test_percentiles_have_their_usual_names(share: float, name: str) -> None:
+    assert percentile_name(share) == name

@@ -1,0 +1,53 @@
+"""Numbers as text."""
+
+from __future__ import annotations
+
+import pytest
+
+from perflab.measure import units
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "text"),
+    [
+        (0, "0 ns"),
+        (1.26, "1.3 ns"),
+        (65.4, "65 ns"),
+        (999.7, "1.0 µs"),
+        (1_340, "1.3 µs"),
+        (44_000_000, "44 ms"),
+        (1e9, "1.0 s"),
+        (123e9, "123 s"),
+        (float("nan"), "–"),
+        (float("inf"), "–"),
+    ],
+)
+def test_a_duration_reads_in_the_unit_that_suits_it(nanoseconds: float, text: str) -> None:
+    assert units.duration(nanoseconds) == text
+
+
+def test_an_interval_has_one_unit() -> None:
+    assert units.duration_range(990, 3_400) == "0.99–3.4 µs"
+
+
+def test_an_interval_without_an_upper_end_says_at_least() -> None:
+    assert units.duration_range(2_900, None) == "≥ 2.9 µs"
+
+
+@pytest.mark.parametrize(("value", "text"), [(23_000, "23,000"), (1.6, "2"), (0, "0")])
+def test_counts_mark_thousands(value: float, text: str) -> None:
+    assert units.count(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.05, "0.050"), (2.14, "2.1"), (213.4, "213"), (12_345.6, "12,346"), (-3.14, "-3.1"), (0, "0")]
+)
+def test_numbers_keep_significant_digits_and_their_whole_part(value: float, text: str) -> None:
+    assert units.number(value) == text
+
+
+def test_shares_rates_factors_and_sizes_carry_their_sign() -> None:
+    assert units.percent(0.25) == "25%"
+    assert units.rate(5_000) == "5,000 requests/s"
+    assert units.ratio(2.1) == "2.1×"
+    assert units.byte_size(65_535) == "66 kB"

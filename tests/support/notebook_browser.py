@@ -1,0 +1,143 @@
+"""A real JupyterLab in a real browser: used by the browser tests, `make pictures` and `make bench`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).parents[2]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+MAC_BROWSERS = (
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
+BROWSER_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+SCREEN = {"width": 1280, "height": 720}
+BUSY = "() => document.querySelectorAll('.jp-InputPrompt').length && [...document.querySelectorAll('.jp-InputPrompt')].some(e => e.textContent.includes('*'))"
+
+
+def find_browser() -> str | None:
+    """Path of an installed Chromium or Chrome, or None."""
+    found = (shutil.which(name) for name in BROWSERS)
+    return next((path for path in found if path), next((path for path in MAC_BROWSERS if Path(path).exists()), None))
+
+
+@contextmanager
+def jupyter_server(notebooks: Path, **environment: str) -> Iterator[str]:
+    """JupyterLab on a copy of nothing but `notebooks`, settings of its own; yields its address with the token."""
+    home = Path(tempfile.mkdtemp(prefix="perflab-jupyter-"))
+    env = {
+        **os.environ,
+        **environment,
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+        "IPYTHONDIR": str(home / "ipython"),
+    }
+    _silence_news(home / "settings")
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"]
+    command += ["--ServerApp.port=0", f"--ServerApp.root_dir={notebooks}"]
+    with (home / "server.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=env, start_new_session=True)
+    try:
+        yield _address(home, process)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _silence_news(settings: Path) -> None:
+    folder = settings / "@jupyterlab" / "apputils-extension"
+    folder.mkdir(parents=True)
+    (folder / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
+
+
+def _address(home: Path, process: subprocess.Popen[bytes], patience_s: float = 60) -> str:
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline and process.poll() is None:
+        for path in (home / "runtime").glob("jpserver-*.json"):
+            try:
+                server = json.loads(path.read_text())
+            except json.JSONDecodeError:
+                continue
+            return f"{server['url']}|{server['token']}"
+        time.sleep(0.1)
+    raise RuntimeError(f"JupyterLab did not start:\n{(home / 'server.log').read_text()[-2000:]}")
+
+
+class NotebookPage:
+    """One notebook in the browser."""
+
+    def __init__(self, page: Any, address: str, name: str) -> None:
+        url, token = address.split("|")
+        self.page = page
+        self.complaints: list[str] = []
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._note)
+        # The doc view shows the notebook alone, without the file browser, as `make lab` does.
+        page.goto(f"{url}doc/tree/{name}?token={token}&reset")
+        page.wait_for_selector(".jp-Notebook", timeout=60_000)
+        page.wait_for_function("() => document.querySelector('.jp-Toolbar-kernelStatus, .jp-Notebook-ExecutionIndicator')")
+
+    def _note(self, message: Any) -> None:
+        if message.type == "error":
+            self.complaints.append(message.text)
+
+    def command(self, name: str) -> None:
+        """Carry out one of JupyterLab's own commands."""
+        self.page.evaluate("name => window.jupyterapp.commands.execute(name)", name)
+
+    def run_all(self, timeout_s: float = 120) -> None:
+        """Run all cells and wait until none is running or waiting."""
+        self.page.wait_for_function(
+            "() => { const p = window.jupyterapp.shell.currentWidget; return p && p.sessionContext && "
+            "p.sessionContext.session && p.sessionContext.session.kernel && p.sessionContext.session.kernel.status === 'idle' }",
+            timeout=60_000,
+        )
+        self.command("notebook:run-all-cells")
+        self.page.wait_for_timeout(500)
+        self.page.wait_for_function(f"() => !({BUSY})()", timeout=timeout_s * 1000)
+
+    def errors(self) -> list[str]:
+        """Tracebacks among the outputs."""
+        return self.page.eval_on_selector_all(
+            ".jp-RenderedText[data-mime-type='application/vnd.jupyter.error']", "els => els.map(e => e.textContent)"
+        )
+
+
+@contextmanager
+def browser_page(**options: Any) -> Iterator[Any]:
+    """A page of a headless browser of the size of a projector."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=list(BROWSER_FLAGS))
+        try:
+            yield browser.new_context(viewport=SCREEN, **options).new_page()
+        finally:
+            browser.close()
