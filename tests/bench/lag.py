@@ -92,7 +92,13 @@ def measured_notebooks() -> Iterator[tuple[list[float], dict[str, list[float]], 
             for name in names:
                 # The yardstick is measured again beside every notebook, so that both see the same machine.
                 _measure(address, BASELINE, lambda _, lags: baseline.extend(lags), rates, "interact")
-                _measure(address, name, lambda label, lags, name=name: sliders.update({f"{name[:2]} {label}": lags}), rates, name)
+                _measure(
+                    address,
+                    name,
+                    lambda label, lags, name=name: sliders.update({f"{name[:2]} {label}": lags}),
+                    rates,
+                    name,
+                )
         yield baseline, sliders, rates
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -151,6 +157,15 @@ def _drag_rate(page: Any, handle: Any) -> float:
 
 
 def _write_notebook(path: Path, code: str) -> None:
-    cell = {"cell_type": "code", "id": "baseline", "metadata": {}, "execution_count": None, "outputs": [], "source": code}
+    cell = {
+        "cell_type": "code",
+        "id": "baseline",
+        "metadata": {},
+        "execution_count": None,
+        "outputs": [],
+        "source": code,
+    }
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    path.write_text(json.dumps({"cells": [cell], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}))
+    path.write_text(
+        json.dumps({"cells": [cell], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5})
+    )

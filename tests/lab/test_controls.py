@@ -38,7 +38,9 @@ def test_code_may_pass_any_whole_number_between_the_ends(value: int) -> None:
     assert ROWS.check("rows", value) == value
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 0, -5, 99, 1_000_001, 10**12, 150.5, "", "many", None, True, []])
+@pytest.mark.parametrize(
+    "value", [math.nan, math.inf, -math.inf, 0, -5, 99, 1_000_001, 10**12, 150.5, "", "many", None, True, []]
+)
 def test_a_slider_refuses_bad_values_naming_the_field_and_the_range(value: Any) -> None:
     with pytest.raises(BadInput, match="rows") as refusal:
         ROWS.check("rows", value)

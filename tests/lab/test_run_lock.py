@@ -8,7 +8,14 @@ from pathlib import Path
 
 from perflab.lab.run_lock import RunLock
 
-HOLD = "import sys; from pathlib import Path; from perflab.lab.run_lock import RunLock; lock = RunLock(Path(sys.argv[1])); print(lock.try_acquire(), flush=True); sys.stdin.read()"
+HOLD = """
+import sys
+from pathlib import Path
+from perflab.lab.run_lock import RunLock
+lock = RunLock(Path(sys.argv[1]))
+print(lock.try_acquire(), flush=True)
+sys.stdin.read()
+"""
 
 
 def test_only_one_holder_at_a_time(tmp_path: Path) -> None:
@@ -23,7 +30,9 @@ def test_only_one_holder_at_a_time(tmp_path: Path) -> None:
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    with subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
         assert other.stdout is not None
         assert other.stdout.readline().strip() == b"True"
         assert not RunLock(path).try_acquire()

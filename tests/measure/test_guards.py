@@ -30,7 +30,14 @@ def test_a_number_in_its_range_is_handed_back(value: float) -> None:
 
 @pytest.mark.parametrize(
     "wanted",
-    [{"threads": 10_000}, {"bytes": 8e9}, {"processes": 500}, {"requests_per_s": 1e6}, {"seconds": 3_600}, {"threads": -1}],
+    [
+        {"threads": 10_000},
+        {"bytes": 8e9},
+        {"processes": 500},
+        {"requests_per_s": 1e6},
+        {"seconds": 3_600},
+        {"threads": -1},
+    ],
     ids=str,
 )
 def test_more_than_the_machine_should_give_is_refused_with_limit_and_reason(wanted: dict[str, float]) -> None:

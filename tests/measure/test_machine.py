@@ -57,7 +57,10 @@ def test_a_containers_memory_limit_counts(tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot bind a process to one CPU")
 def test_one_cpu_is_seen_and_what_it_means_is_said() -> None:
-    code = "import os; os.sched_setaffinity(0, {0}); from perflab.measure.machine import *; print(describe_limits(inspect_machine()))"
+    code = (
+        "import os; os.sched_setaffinity(0, {0})\n"
+        "from perflab.measure.machine import *\nprint(describe_limits(inspect_machine()))"
+    )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "client and server share it" in shown
 

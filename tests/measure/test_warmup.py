@@ -18,7 +18,9 @@ def test_a_slow_beginning_is_found(slow_calls: int) -> None:
 @pytest.mark.parametrize("spread", [0.1, 0.5, 1.0])
 def test_steady_noise_is_hardly_ever_taken_for_warm_up(spread: float) -> None:
     generator = np.random.default_rng(2)
-    alarms = sum(warmup_length(generator.lognormal(7, spread, size)) > 0 for size in (60, 1_000, 5_000) for _ in range(100))
+    alarms = sum(
+        warmup_length(generator.lognormal(7, spread, size)) > 0 for size in (60, 1_000, 5_000) for _ in range(100)
+    )
     assert alarms <= 9
 
 

@@ -31,7 +31,12 @@ BROWSER_FLAGS = (
     "--disable-sync",
 )
 SCREEN = {"width": 1280, "height": 720}
-BUSY = "() => document.querySelectorAll('.jp-InputPrompt').length && [...document.querySelectorAll('.jp-InputPrompt')].some(e => e.textContent.includes('*'))"
+BUSY = "() => [...document.querySelectorAll('.jp-InputPrompt')].some(prompt => prompt.textContent.includes('*'))"
+KERNEL_IS_IDLE = """() => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  const session = panel && panel.sessionContext && panel.sessionContext.session;
+  return session && session.kernel && session.kernel.status === 'idle';
+}"""
 
 
 def find_browser() -> str | None:
@@ -102,7 +107,9 @@ class NotebookPage:
         # The doc view shows the notebook alone, without the file browser, as `make lab` does.
         page.goto(f"{url}doc/tree/{name}?token={token}&reset")
         page.wait_for_selector(".jp-Notebook", timeout=60_000)
-        page.wait_for_function("() => document.querySelector('.jp-Toolbar-kernelStatus, .jp-Notebook-ExecutionIndicator')")
+        page.wait_for_function(
+            "() => document.querySelector('.jp-Toolbar-kernelStatus, .jp-Notebook-ExecutionIndicator')"
+        )
 
     def _note(self, message: Any) -> None:
         if message.type == "error":
@@ -114,11 +121,7 @@ class NotebookPage:
 
     def run_all(self, timeout_s: float = 120) -> None:
         """Run all cells and wait until none is running or waiting."""
-        self.page.wait_for_function(
-            "() => { const p = window.jupyterapp.shell.currentWidget; return p && p.sessionContext && "
-            "p.sessionContext.session && p.sessionContext.session.kernel && p.sessionContext.session.kernel.status === 'idle' }",
-            timeout=60_000,
-        )
+        self.page.wait_for_function(KERNEL_IS_IDLE, timeout=60_000)
         self.command("notebook:run-all-cells")
         self.page.wait_for_timeout(500)
         self.page.wait_for_function(f"() => !({BUSY})()", timeout=timeout_s * 1000)

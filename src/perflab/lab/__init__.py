@@ -10,4 +10,15 @@ from perflab.lab.prediction import Prediction
 from perflab.lab.record import Record
 from perflab.lab.verdict import Verdict
 
-__all__ = ["Lab", "Panel", "Prediction", "Record", "Verdict", "choice", "log_slider", "slider", "switch", "values_slider"]
+__all__ = [
+    "Lab",
+    "Panel",
+    "Prediction",
+    "Record",
+    "Verdict",
+    "choice",
+    "log_slider",
+    "slider",
+    "switch",
+    "values_slider",
+]

@@ -70,9 +70,7 @@ def slider(
     return _slider([round(value, 9) for value in values], start, unit, label, whole)
 
 
-def log_slider(
-    low: float, high: float, start: float, *, unit: str = "", label: str = "", whole: bool = True
-) -> Slider:
+def log_slider(low: float, high: float, start: float, *, unit: str = "", label: str = "", whole: bool = True) -> Slider:
     """A slider whose steps are 1, 2, 5, 10, 20, … between `low` and `high`."""
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     steps = [float(f"{digit}e{exponent}") for exponent in exponents for digit in ROUND_STEPS]

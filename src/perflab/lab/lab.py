@@ -97,7 +97,7 @@ class Lab:
 
     def pickled(self, calibration: bool = False) -> bytes:
         """The experiment as it travels to the worker: by name from a module, by value from a notebook's cell."""
-        return cloudpickle.dumps(self.calibrate if calibration else self.experiment)
+        return bytes(cloudpickle.dumps(self.calibrate if calibration else self.experiment))
 
     def verdict_of(self, record: Record, pinned: Record | None) -> Verdict:
         """The verdict on a record; "noisy" where the machine was too busy for it to hold."""

@@ -30,7 +30,7 @@ class Record:
     environment: Mapping[str, Any] = field(default_factory=dict)
     code: str = ""
 
-    def column(self, name: str) -> NDArray[np.generic]:
+    def column(self, name: str) -> NDArray[Any]:
         """The samples called `name`, in the order they were taken; empty when there are none."""
         return np.asarray(self.frame.samples.get(name, np.empty(0)))
 

@@ -74,7 +74,7 @@ def _write(path: Path, fill: Callable[[IO[str]], None]) -> Path:
     try:
         with os.fdopen(handle, "w", newline="", encoding="utf-8") as file:
             fill(file)
-        os.replace(half_done, path)
+        Path(half_done).replace(path)
     except BaseException:
         Path(half_done).unlink(missing_ok=True)
         raise

@@ -18,7 +18,6 @@ from perflab.lab.record import Record
 from perflab.lab.run import Run
 from perflab.lab.save import save_record
 from perflab.lab.verdict import Verdict
-from perflab.measure.guards import BadInput
 from perflab.measure.noise import NoiseLedger
 from perflab.measure.units import count, duration
 

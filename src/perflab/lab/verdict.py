@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from perflab.lab.record import Record
 from perflab.measure.compare import Ratio
 from perflab.measure.compare import ratio as ratio_of
-from perflab.measure.summary import Estimate, summarise
+from perflab.measure.summary import Estimate, Summary, percentile_name, summarise
 from perflab.measure.units import NOTHING, count, duration, duration_range, number
 
 CLEAR = "clear"
@@ -42,11 +42,25 @@ def latency_verdict(record: Record, pinned: Record | None) -> Verdict:
     if not latencies.size:
         return Verdict("Nothing was measured.", INVALID)
     summary = summarise(latencies, record.count("failures"))
-    said = f"p50 {duration(summary.median)}, {percentile_text(summary.percentiles[0.99])} of {count(summary.count)} calls"
+    batch = record.fact("batch", 1)
+    if batch > 1:
+        return _batch_verdict(summary, batch)
+    said = (
+        f"p50 {duration(summary.median)}, {percentile_text(summary.percentiles[0.99])} of {count(summary.count)} calls"
+    )
     if pinned is None or pinned is record or not pinned.column(LATENCY).size:
         return Verdict(f"{said}.")
     compared = ratio_of(latencies, pinned.column(LATENCY))
     return Verdict(f"{said}: {against_pinned(compared)}.", compared.verdict)
+
+
+def _batch_verdict(summary: Summary, batch: int) -> Verdict:
+    mean = summary.mean
+    interval = f" [{duration_range(mean.low, mean.high)}]" if mean.low is not None and mean.high is not None else ""
+    return Verdict(
+        f"Mean of one call {duration(mean.value)}{interval}, from {count(summary.count)} batches of {count(batch)}. "
+        "A batch hides its slowest call: there is no percentile of single calls."
+    )
 
 
 def latency_table(record: Record, pinned: Record | None) -> list[Row]:
@@ -58,9 +72,11 @@ def latency_table(record: Record, pinned: Record | None) -> list[Row]:
     rows: list[Row] = [("", "this run, 95% interval", "pinned run")[: len(summaries) + 1]]
     rows.append(("calls", *(count(summary.count) for summary in summaries)))
     rows.append(("failures", *(count(summary.failures) for summary in summaries)))
+    rows.append(("batch size", *(count(run.fact("batch", 1)) for run in runs)))
     rows.append(("mean", *(estimate_text(summary.mean) for summary in summaries)))
-    for share in summaries[0].percentiles:
-        rows.append((share_name(share), *(estimate_text(summary.percentiles[share]) for summary in summaries)))
+    if all(run.fact("batch", 1) == 1 for run in runs):
+        for share in summaries[0].percentiles:
+            rows.append((percentile_name(share), *(estimate_text(summary.percentiles[share]) for summary in summaries)))
     rows.append(("min to max", *(duration_range(summary.minimum, summary.maximum) for summary in summaries)))
     return rows
 
@@ -86,11 +102,6 @@ def against_pinned(compared: Ratio) -> str:
     if not above:
         value, ends = 1 / value, (1 / compared.high, 1 / compared.low)
     return f"{number(value)}× ({number(ends[0])}–{number(ends[1])}) {'above' if above else 'below'} the pinned run"
-
-
-def share_name(share: float) -> str:
-    """0.99 reads p99, 0.999 reads p99.9."""
-    return f"p{100 * share:g}"
 
 
 def with_noise(verdict: Verdict, record: Record) -> Verdict:

@@ -6,7 +6,7 @@ Callbacks only hand on what happened; everything is shown by the conductor's thr
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -135,17 +135,17 @@ class View:
         return buttons
 
     def _make_buttons(self) -> widgets.HBox:
-        actions = {
-            "Pin": ("Keep this run on the chart to compare the next one with it", lambda: self._session.pin()),
-            "Stop": ("End this run and keep what it has measured", lambda: self._session.stop()),
-            "Code": ("Show or hide the code that is measured", self._toggle_code),
-            "Save": ("Write this run to files: its story as JSON, its samples as CSV", lambda: self._session.save()),
-            "Reset": ("Start again: controls, chart and pinned run", lambda: self._session.reset()),
+        actions: dict[str, tuple[str, Callable[[Session], None]]] = {
+            "Pin": ("Keep this run on the chart to compare the next one with it", lambda session: session.pin()),
+            "Stop": ("End this run and keep what it has measured", lambda session: session.stop()),
+            "Code": ("Show or hide the code that is measured", lambda _: self._toggle_code()),
+            "Save": ("Write this run to files: its story as JSON, its samples as CSV", lambda session: session.save()),
+            "Reset": ("Start again: controls, chart and pinned run", lambda session: session.reset()),
         }
         buttons = []
         for text, (tip, action) in actions.items():
             button = _button(text, tip)
-            button.on_click(lambda _, action=action: action())
+            button.on_click(lambda _, action=action: action(self._session))
             buttons.append(button)
         return widgets.HBox(buttons)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import dataclass
 from typing import Protocol
@@ -63,6 +64,6 @@ def measure_clock(clock: Clock | None = None) -> ClockCost:
     for _ in range(ROUNDS):
         readings = [now_ns() for _ in range(READINGS)]
         best_ns = min(best_ns, (readings[-1] - readings[0]) / (READINGS - 1))
-        steps = [later - earlier for earlier, later in zip(readings, readings[1:], strict=False) if later > earlier]
+        steps = [later - earlier for earlier, later in itertools.pairwise(readings) if later > earlier]
         smallest_ns = min(smallest_ns, *steps) if steps else smallest_ns
     return ClockCost(best_ns, smallest_ns)

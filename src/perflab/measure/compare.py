@@ -24,8 +24,8 @@ class Ratio:
 
     @property
     def verdict(self) -> str:
-        """"practically equal" within ±5%, "clear" when the interval leaves out 1, else "too close to call"."""
-        if 1 - EQUAL_WITHIN <= self.low and self.high <= 1 + EQUAL_WITHIN:
+        """ "practically equal" within ±5%, "clear" when the interval leaves out 1, else "too close to call"."""
+        if self.low >= 1 - EQUAL_WITHIN and self.high <= 1 + EQUAL_WITHIN:
             return "practically equal"
         return "clear" if self.low > 1 or self.high < 1 else "too close to call"
 

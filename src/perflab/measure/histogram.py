@@ -56,7 +56,7 @@ class Histogram:
     def mean(self) -> float:
         """Mean of the buckets' middles."""
         indices = np.flatnonzero(self._counts)
-        middles = np.array([(self._lowest_of(index) + self._highest_of(index)) / 2 for index in indices])
+        middles = np.array([(self._lowest_of(index) + self._highest_of(index)) / 2 for index in indices.tolist()])
         return float((middles * self._counts[indices]).sum() / self.count)
 
     def merge(self, other: Histogram) -> None:

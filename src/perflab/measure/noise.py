@@ -44,7 +44,9 @@ class NoiseLedger:
             found.append(f"{self.stolen_share:.0%} of its CPU time went to other guests of the host")
         if self.throttled_ms:
             found.append(f"a CPU quota held it back for {self.throttled_ms:.0f} ms")
-        if self.involuntary_switches is not None and self.involuntary_switches > MOST_SWITCHES_PER_S * max(self.wall_s, 0.05):
+        if self.involuntary_switches is not None and self.involuntary_switches > MOST_SWITCHES_PER_S * max(
+            self.wall_s, 0.05
+        ):
             found.append(f"other programs took the CPU away {self.involuntary_switches:,} times")
         return found
 

@@ -35,7 +35,9 @@ def time_calls(
     """
     now_ns = (clock or SystemClock()).now_ns
     wanted = _how_many(arguments, repeats)
-    size = batch_for(operation, arguments, clock) if batch is None else int(check_number("batch", batch, 1, LARGEST_BATCH))
+    size = (
+        batch_for(operation, arguments, clock) if batch is None else int(check_number("batch", batch, 1, LARGEST_BATCH))
+    )
     calls = repeat((), wanted) if arguments is None else ((argument,) for argument in islice(arguments, wanted))
     with gc_paused(gc_off):
         if size > 1:

@@ -39,7 +39,9 @@ class Calls(Panel):
         duration_ticks(axes.yaxis)
         count_ticks(axes.xaxis)
         (self._dots,) = axes.plot([], [], **CALL_DOTS, label="one call")
-        (self._warm,) = axes.plot([], [], **{**CALL_DOTS, "color": ALARM, "marker": "x", "markersize": 5}, label="warm-up")
+        (self._warm,) = axes.plot(
+            [], [], **{**CALL_DOTS, "color": ALARM, "marker": "x", "markersize": 5}, label="warm-up"
+        )
         (self._pinned,) = axes.plot([], [], ":", color=PINNED, linewidth=2, label="pinned median")
         (self._clock,) = axes.plot([], [], **CLOCK_LINE, label="clock's own cost")
         (self._end,) = axes.plot([], [], **MODEL_LINE, label="planned end")
@@ -72,4 +74,3 @@ def _thinned(latencies: np.ndarray, warm: int) -> np.ndarray:
     even = np.unique(np.geomspace(warm + 1, latencies.size, MOST_DOTS).astype(int)) - 1
     slowest = np.argpartition(latencies, -200)[-200:]
     return np.union1d(even, slowest[slowest >= warm])
-

@@ -49,8 +49,10 @@ class Distribution(Panel):
         latencies = np.empty(0) if record is None else record.column("latency_ns")
         self._bars.set_data(self._shares(latencies))
         values = [np.nan] * 3
-        if latencies.size:
-            values = [percentile(latencies, 0.5), float(latencies.mean()), percentile(latencies, 0.99)]
+        if record is not None and latencies.size:
+            # A mean of a batch says nothing about the slowest hundredth of the calls in it.
+            tail = percentile(latencies, 0.99) if record.fact("batch", 1) == 1 else np.nan
+            values = [percentile(latencies, 0.5), float(latencies.mean()), tail]
         for mark, value in zip(self._marks, values, strict=True):
             mark.set_xdata([value, value])
 

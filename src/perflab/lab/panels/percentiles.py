@@ -41,7 +41,9 @@ class Percentiles(Panel):
         self._title = title
 
     def build(self, axes: Axes) -> Sequence[Artist]:
-        axes.set(title=self._title, xlabel="share of calls that are at most as slow", ylabel="latency (log)", yscale="log")
+        axes.set(
+            title=self._title, xlabel="share of calls that are at most as slow", ylabel="latency (log)", yscale="log"
+        )
         axes.set_xlim(0, 4)
         axes.set_ylim(*self._limits)
         axes.set_xticks(nines(list(TICKS)), TICKS.values())
