@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -45,10 +44,6 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, sys.path)]))
 
 
-def logs() -> list[Path]:
-    return list(Path(tempfile.gettempdir()).glob("perflab-*_server-*.log"))
-
-
 def test_settings_are_changed_and_read_while_it_runs() -> None:
     with serve("asked_server", level=3) as server:
         assert server.port == 1234
@@ -72,13 +67,11 @@ def test_a_server_that_does_not_come_up_is_given_up_and_removed() -> None:
         serve("silent_server", start_s=0.5),
     ):
         pass
-    assert not logs()
 
 
 def test_a_server_that_dies_at_start_shows_the_end_of_its_log() -> None:
     with pytest.raises(ServerFailed, match="died(.|\n)*no such table: people"), serve("dying_server"):
         pass
-    assert not logs()
 
 
 def test_a_taken_port_is_told_from_the_servers_own_words() -> None:
@@ -103,6 +96,7 @@ def test_a_server_that_dies_in_mid_run_is_noticed() -> None:
 
 def test_nothing_is_left_after_the_block() -> None:
     threads = threading.active_count()
+    descriptors = psutil.Process().num_fds() if hasattr(psutil.Process(), "num_fds") else 0
     with serve("perflab.systems.echo", http=True) as server:
         pid, port = server.pid, server.port
         socket.create_connection(("127.0.0.1", port)).close()
@@ -110,7 +104,7 @@ def test_nothing_is_left_after_the_block() -> None:
     assert threading.active_count() == threads
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", port), 1)
-    assert not list(Path(tempfile.gettempdir()).glob("perflab-echo-*.log"))
+    assert descriptors == (psutil.Process().num_fds() if hasattr(psutil.Process(), "num_fds") else 0)
 
 
 def test_a_killed_parent_takes_the_server_along() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from perflab.lab.conductor import this_kernels_conductor
 from perflab.lab.interrupt import stop_runs_on_interrupt
+from perflab.lab.record import Record
 from perflab.lab.session import Session
 
 if TYPE_CHECKING:
@@ -33,6 +34,12 @@ def show(session: Session) -> None:
 
     face: Any = session.face
     display(face.widget)
+
+
+def records_of(lab_name: str) -> list[Record]:
+    """The finished runs of all labs of this name in this kernel, oldest first."""
+    sessions = [session for session in _sessions_by_cell().values() if session.lab.name == lab_name]
+    return sorted((record for session in sessions for record in session.records), key=lambda record: record.started)
 
 
 @functools.cache

@@ -12,6 +12,7 @@ PROCESSES_PER_CPU = 8
 MEMORY_SHARE = 0.25
 LARGEST_BYTES = 1_000_000_000
 MOST_REQUESTS_PER_S = 20_000
+MOST_CONNECTIONS = 512
 LONGEST_RUN_S = 10.0
 
 
@@ -26,6 +27,7 @@ class Limits:
     threads: int
     processes: int
     bytes: int
+    connections: int = MOST_CONNECTIONS
     requests_per_s: int = MOST_REQUESTS_PER_S
     seconds: float = LONGEST_RUN_S
 

@@ -53,11 +53,15 @@ class Histogram:
         index = int(np.searchsorted(np.cumsum(self._counts), nearest_rank(self.count, share)))
         return self._highest_of(index)
 
+    def values(self) -> NDArray[np.int64]:
+        """Every recorded value in rising order, each as the middle of its bucket; shape (count,)."""
+        indices = np.flatnonzero(self._counts).tolist()
+        middles = [(self._lowest_of(index) + self._highest_of(index)) // 2 for index in indices]
+        return np.repeat(np.array(middles, np.int64), self._counts[indices])
+
     def mean(self) -> float:
         """Mean of the buckets' middles."""
-        indices = np.flatnonzero(self._counts)
-        middles = np.array([(self._lowest_of(index) + self._highest_of(index)) / 2 for index in indices.tolist()])
-        return float((middles * self._counts[indices]).sum() / self.count)
+        return float(self.values().mean())
 
     def merge(self, other: Histogram) -> None:
         """Add the counts of a histogram of the same layout."""

@@ -17,13 +17,13 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 START_S = 10.0
 ANSWER_S = 5.0
 END_S = 1.0
 LOG_LINES = 10
+LOG_BYTES = 4_000
 
 
 class ServerFailed(RuntimeError):
@@ -35,18 +35,14 @@ class ChildServer:
 
     def __init__(self, module: str, config: dict[str, Any], start_s: float = START_S) -> None:
         self.name = module.rpartition(".")[2]
-        handle, path = tempfile.mkstemp(prefix=f"perflab-{self.name}-", suffix=".log")
-        self._log = Path(path)
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", module, json.dumps(config)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=handle,
-                text=True,
-            )
-        finally:
-            os.close(handle)
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the server; it has no name to be left behind)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module, json.dumps(config)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+        )
         self._answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read_answers, daemon=True, name=f"perflab-{self.name}")
         self._reader.start()
@@ -81,12 +77,11 @@ class ChildServer:
 
     def close(self) -> None:
         """End the server: close its input, then insist. Nothing of it is left afterwards."""
-        for pipe in (self._process.stdin,):
-            try:
-                if pipe is not None:
-                    pipe.close()
-            except OSError:
-                pass
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.close()
+        except OSError:
+            pass
         try:
             self._process.wait(END_S)
         except subprocess.TimeoutExpired:
@@ -95,7 +90,7 @@ class ChildServer:
         self._reader.join(END_S)
         if self._process.stdout is not None:
             self._process.stdout.close()
-        self._log.unlink(missing_ok=True)
+        self._log.close()
 
     def _answer(self, patience_s: float, complaint: str) -> dict[str, Any]:
         try:
@@ -108,10 +103,11 @@ class ChildServer:
         return answer
 
     def _failure(self, what: str) -> ServerFailed:
-        try:
-            end = "\n".join(self._log.read_text(errors="replace").splitlines()[-LOG_LINES:])
-        except OSError:
-            end = ""
+        # The file's position is shared with the child that still writes: it is left where it is.
+        at = self._log.tell()
+        self._log.seek(max(0, os.fstat(self._log.fileno()).st_size - LOG_BYTES))
+        end = "\n".join(self._log.read().decode(errors="replace").splitlines()[-LOG_LINES:])
+        self._log.seek(at)
         return ServerFailed(f"The {self.name} server {what}." + (f" The end of its log:\n{end}" if end else ""))
 
     def _read_answers(self) -> None:

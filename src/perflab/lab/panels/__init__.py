@@ -2,7 +2,8 @@
 
 from perflab.lab.panels.calls import Calls
 from perflab.lab.panels.distribution import Distribution
+from perflab.lab.panels.intervals import Interval, Intervals
 from perflab.lab.panels.percentiles import Percentiles
 from perflab.lab.panels.versus import Versus
 
-__all__ = ["Calls", "Distribution", "Percentiles", "Versus"]
+__all__ = ["Calls", "Distribution", "Interval", "Intervals", "Percentiles", "Versus"]

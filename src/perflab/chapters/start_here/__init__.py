@@ -1,0 +1,27 @@
+"""Notebook 00: how do these labs work, and what can this machine measure?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from IPython.display import Markdown
+
+from perflab.map import table
+from perflab.measure.machine import describe_limits, inspect_machine
+
+
+def collection() -> Markdown:
+    """The map of the collection, with links to the notebooks beside this one."""
+    return Markdown(table(Path.cwd()))
+
+
+def machine_card() -> Markdown:
+    """What this machine is, what that means for the numbers, and which servers are installed."""
+    card = inspect_machine()
+    rows = [f"| {name} | {text} |" for name, text in card.rows()]
+    rows += [
+        f"| {server.name} | {f'installed: `{server.path}`' if server.path else f'not measured here. To have it: {server.hint}'} |"
+        for server in card.servers
+    ]
+    meanings = [f"- {sentence}" for sentence in describe_limits(card)]
+    return Markdown("\n".join(["| this machine | |", "|---|---|", *rows, "", *meanings]))

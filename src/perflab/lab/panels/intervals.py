@@ -1,0 +1,82 @@
+"""A few numbers side by side, each with its interval, on one logarithmic axis; the model as a band behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from perflab.lab.palette import MEASURED, MEASURED_POINTS, MODEL, PINNED_POINTS
+from perflab.lab.panel import Panel
+from perflab.lab.panels.axes import duration_ticks, legend_below
+from perflab.lab.record import Record
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A number with its ends, in ns; NaN where there is none."""
+
+    value: float
+    low: float = float("nan")
+    high: float = float("nan")
+
+
+IntervalsOf = Callable[[Any], Mapping[str, Interval]]
+
+
+class Intervals(Panel):
+    """One row per name. `measured(record)` and `expected(model)` give an `Interval` for each; missing rows stay empty."""
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        low_ns: float,
+        high_ns: float,
+        measured: IntervalsOf,
+        expected: IntervalsOf,
+        title: str,
+    ) -> None:
+        self._names = list(names)
+        self._limits = (low_ns, high_ns)
+        self._measured, self._expected, self._title = measured, expected, title
+
+    def build(self, axes: Axes) -> Sequence[Artist]:
+        rows = np.arange(len(self._names))
+        axes.set(title=self._title, xlabel="latency (log)", xscale="log", xlim=self._limits)
+        axes.set_yticks(rows, self._names)
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.tick_params(axis="y", length=0)
+        duration_ticks(axes.xaxis)
+        nothing = np.full(len(rows), np.nan)
+        self._bands = [axes.plot([], [], color=MODEL, alpha=0.3, linewidth=12, solid_capstyle="butt")[0] for _ in rows]
+        self._whiskers = [axes.plot([], [], color=MEASURED, linewidth=2)[0] for _ in rows]
+        self._bands[0].set_label("model: where 95% of such runs fall")
+        (self._dots,) = axes.plot(nothing, rows, **MEASURED_POINTS, label="measured, 95% interval")
+        (self._pinned,) = axes.plot(nothing, rows, **PINNED_POINTS, label="pinned run")
+        legend_below(axes, 2)
+        return [*self._bands, *self._whiskers, self._pinned, self._dots]
+
+    def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
+        self._place(self._bands, self._expected(model))
+
+    def show_run(self, record: Record | None) -> None:
+        intervals = {} if record is None or not record.frame.samples else self._measured(record)
+        self._place(self._whiskers, intervals)
+        self._dots.set_xdata(self._values(intervals))
+
+    def show_pinned(self, record: Record | None) -> None:
+        self._pinned.set_xdata(self._values({} if record is None else self._measured(record)))
+
+    def _place(self, lines: list[Any], intervals: Mapping[str, Interval]) -> None:
+        for row, (name, line) in enumerate(zip(self._names, lines, strict=True)):
+            interval = intervals.get(name, Interval(np.nan))
+            line.set_data([interval.low, interval.high], [row, row])
+
+    def _values(self, intervals: Mapping[str, Interval]) -> list[float]:
+        return [intervals[name].value if name in intervals else np.nan for name in self._names]

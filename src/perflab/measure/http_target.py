@@ -1,0 +1,116 @@
+"""An HTTP server under load: many keep-alive connections, one thread, no waiting on any single one."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from perflab.measure.guards import machine_limits
+from perflab.measure.machine import effective_cpus
+
+CONNECT_S = 5.0
+CHUNK = 65_536
+TICK_S = 0.001
+"""What the system's poll can wait at the least; shorter waits spin where there is a second CPU for the server."""
+
+WhereReplyEnds = Callable[[bytes], int | None]
+
+
+class HttpTarget:
+    """`connections` open connections to 127.0.0.1:`port`, each with at most one request under way."""
+
+    def __init__(self, port: int, request: bytes, reply_end: WhereReplyEnds, connections: int) -> None:
+        machine_limits().check(connections=connections)
+        self._port, self._request, self._reply_end = port, request, reply_end
+        self._selector = selectors.DefaultSelector()
+        self._free: deque[socket.socket] = deque()
+        self._under_way: dict[socket.socket, tuple[int, bytes]] = {}
+        self._spins = effective_cpus() >= 2
+        try:
+            for _ in range(connections):
+                self._free.append(self._connect())
+        except BaseException:
+            self.close()
+            raise
+
+    def send(self, number: int) -> bool:
+        """Send the request on a free connection; false when there is none."""
+        if not self._free:
+            return False
+        connection = self._free.popleft()
+        self._under_way[connection] = (number, b"")
+        try:
+            connection.send(self._request)
+        except OSError:
+            pass  # found by the next poll, as the end of the connection
+        return True
+
+    def poll(self, patience_s: float) -> list[tuple[int, bool]]:
+        """Requests that have ended; waits up to `patience_s` for the first, a little less where that costs accuracy."""
+        if self._spins:
+            patience_s = 0.0 if patience_s < 2 * TICK_S else patience_s - 2 * TICK_S
+        ended = []
+        for key, _ in self._selector.select(patience_s):
+            connection = key.fileobj
+            assert isinstance(connection, socket.socket)
+            if connection in self._under_way:
+                ended += self._read(connection)
+        return ended
+
+    def close(self) -> None:
+        """Hang up everywhere."""
+        for key in list(self._selector.get_map().values()):
+            self._drop(key.fileobj)  # type: ignore[arg-type]
+        self._selector.close()
+
+    def _read(self, connection: socket.socket) -> list[tuple[int, bool]]:
+        number, received = self._under_way[connection]
+        try:
+            data = connection.recv(CHUNK)
+        except BlockingIOError:
+            return []
+        except OSError:
+            data = b""
+        if not data:
+            self._replace(connection)
+            return [(number, False)]
+        received += data
+        end = self._reply_end(received)
+        if end is None or len(received) < end:
+            self._under_way[connection] = (number, received)
+            return []
+        del self._under_way[connection]
+        self._free.append(connection)
+        return [(number, received.startswith(b"HTTP/1.1 200 "))]
+
+    def _connect(self) -> socket.socket:
+        connection = socket.create_connection(("127.0.0.1", self._port), CONNECT_S)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setblocking(False)
+        self._selector.register(connection, selectors.EVENT_READ)
+        return connection
+
+    def _replace(self, connection: socket.socket) -> None:
+        del self._under_way[connection]
+        self._drop(connection)
+        try:
+            self._free.append(self._connect())
+        except OSError:
+            pass  # the server is gone; what is still to be sent is counted as dropped when no connection is left
+
+    def _drop(self, connection: socket.socket) -> None:
+        self._selector.unregister(connection)
+        connection.close()
+
+
+@contextmanager
+def http_target(port: int, request: bytes, reply_end: WhereReplyEnds, connections: int) -> Iterator[HttpTarget]:
+    """A target whose connections are closed with the block."""
+    target = HttpTarget(port, request, reply_end, connections)
+    try:
+        yield target
+    finally:
+        target.close()

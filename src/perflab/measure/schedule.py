@@ -1,0 +1,28 @@
+"""When requests are meant to be sent: absolute, seeded, made before the run. Arrays of int64 ns from the start, shape (n,)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perflab.measure.guards import MOST_REQUESTS_PER_S, check_number
+
+LONGEST_S = 600.0
+
+
+def constant(rate: float, seconds: float) -> NDArray[np.int64]:
+    """Evenly spaced sending times, the first at 0."""
+    rate, seconds = _checked(rate, seconds)
+    return np.round(np.arange(round(rate * seconds)) * (1e9 / rate)).astype(np.int64)
+
+
+def poisson(rate: float, seconds: float, seed: int) -> NDArray[np.int64]:
+    """Sending times of a Poisson process: independent users, gaps exponentially distributed with mean 1/rate."""
+    rate, seconds = _checked(rate, seconds)
+    generator = np.random.default_rng(seed)
+    times = np.sort(generator.uniform(0, seconds, generator.poisson(rate * seconds)))
+    return (times * 1e9).astype(np.int64)
+
+
+def _checked(rate: float, seconds: float) -> tuple[float, float]:
+    return check_number("rate", rate, 0.01, MOST_REQUESTS_PER_S), check_number("seconds", seconds, 0.001, LONGEST_S)

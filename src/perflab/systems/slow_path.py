@@ -1,0 +1,88 @@
+"""Look-ups in a real SQLite file of which some take a slow path: they read many rows where the others read one."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from perflab.measure.guards import check_number
+from perflab.measure.timing import time_calls
+
+ROWS = 100_000
+FILL = """
+with recursive counted(n) as (select 0 union all select n + 1 from counted where n + 1 < :rows)
+insert into readings select n, (n * 7919) % 1000 from counted
+"""
+FAST_PROBES = 1_500
+SLOW_PROBES = 120
+PROBED_ROWS = 5_000
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What this machine needs: a fast look-up (median ns, σ of the logarithm), one more row of a slow one, and its σ."""
+
+    fast_ns: float
+    fast_sigma: float
+    row_ns: float
+    slow_sigma: float
+
+    def rows_for(self, factor: float) -> int:
+        """How many rows a look-up must read to take `factor` times as long as a fast one."""
+        return int(min(ROWS - 1, max(1, (factor - 1) * self.fast_ns / self.row_ns)))
+
+
+class Readings:
+    """An open table of sensor readings."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection.execute("pragma journal_mode = off")
+        self._connection.execute("create table readings (id integer primary key, value integer)")
+        self._connection.execute(FILL, {"rows": ROWS})
+
+    def look_up(self, rows: int) -> int:
+        """The sum of the first `rows` readings: one row is the fast path, many are the slow one."""
+        total: int = self._connection.execute("select sum(value) from readings where id < ?", (rows,)).fetchone()[0]
+        return total
+
+    def pace(self) -> Pace:
+        """Measure both paths."""
+        fast = time_calls(self.look_up, [1] * FAST_PROBES).latencies_ns[FAST_PROBES // 3 :]
+        slow = time_calls(self.look_up, [PROBED_ROWS] * SLOW_PROBES).latencies_ns[SLOW_PROBES // 3 :]
+        fast_ns, slow_ns = float(np.median(fast)), float(np.median(slow))
+        return Pace(fast_ns, _sigma(fast), max(1.0, (slow_ns - fast_ns) / PROBED_ROWS), _sigma(slow))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+
+@contextmanager
+def readings() -> Iterator[Readings]:
+    """A table in a temporary folder, which goes away with the block."""
+    with tempfile.TemporaryDirectory(prefix="perflab-readings-") as folder:
+        table = Readings(Path(folder) / "readings.db")
+        try:
+            yield table
+        finally:
+            table.close()
+
+
+def mixed_rows(count: int, slow_share: float, slow_rows: int, generator: random.Random) -> list[int]:
+    """For each of `count` look-ups how many rows it reads: 1, or `slow_rows` with probability `slow_share`."""
+    check_number("slow_share", slow_share, 0, 1)
+    return [slow_rows if generator.random() < slow_share else 1 for _ in range(count)]
+
+
+def _sigma(latencies: np.ndarray) -> float:
+    """σ of a lognormal distribution from the middle half of the samples, which interruptions leave alone."""
+    low, high = np.quantile(np.log(latencies), [0.25, 0.75])
+    return max(0.02, float(high - low) / 1.349)

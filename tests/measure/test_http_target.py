@@ -1,0 +1,57 @@
+"""Real HTTP under load."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+from perflab.measure.guards import BadInput
+from perflab.measure.http_target import http_target
+from perflab.measure.load import closed_loop, open_loop
+from perflab.measure.schedule import constant
+from perflab.systems.child import serve
+from perflab.systems.connection import reply_end, request_bytes
+
+
+def test_every_request_is_answered_and_the_stall_of_a_real_server_is_seen_by_the_open_loop_only() -> None:
+    schedule = constant(200, 0.6)
+    with (
+        serve("perflab.systems.stalling", service_s=0.0) as server,
+        http_target(server.port, request_bytes("/"), reply_end, 100) as target,
+    ):
+        server.ask("stall", after_s=0.1, for_s=0.3)
+        open_result = open_loop(schedule, target)
+        server.ask("stall", after_s=0.1, for_s=0.3)
+        closed_result = closed_loop(schedule, target)
+    assert open_result.response_ns.size == schedule.size
+    assert (open_result.failures, open_result.dropped, open_result.timeouts) == (0, 0, 0)
+    slow_open, slow_closed = (int(np.sum(r.response_ns > 50_000_000)) for r in (open_result, closed_result))
+    assert slow_open > 20
+    assert slow_closed <= 5
+
+
+def test_a_server_that_dies_in_mid_run_makes_failures_and_drops_not_a_hang() -> None:
+    with (
+        serve("perflab.systems.echo", http=True) as server,
+        http_target(server.port, request_bytes("/"), reply_end, 4) as target,
+    ):
+        killer = threading.Timer(0.2, lambda: os.kill(server.pid, signal.SIGKILL))
+        killer.start()
+        result = open_loop(constant(100, 0.6), target, timeout_s=0.5)
+        killer.join()
+    assert result.response_ns.size > 5
+    assert result.failures + result.dropped + result.timeouts > 5
+    assert result.response_ns.size + result.failures + result.dropped == 60
+
+
+@pytest.mark.parametrize("connections", [0.5, 10_000, -1])
+def test_more_connections_than_allowed_are_refused_before_any_is_opened(connections: float) -> None:
+    with (
+        pytest.raises((BadInput, TypeError)),
+        http_target(1, b"", reply_end, connections),  # type: ignore[arg-type]
+    ):
+        pass

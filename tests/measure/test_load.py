@@ -1,0 +1,133 @@
+"""Open and closed loop on a virtual clock, against a server of which everything is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from perflab.measure.clock import VirtualClock
+from perflab.measure.load import LoadResult, closed_loop, open_loop
+from perflab.measure.percentiles import percentile
+from perflab.measure.schedule import constant
+
+MS = 1_000_000
+
+
+@dataclass
+class OneServer:
+    """First come first served, fixed service time, one stall; only the virtual clock moves."""
+
+    clock: VirtualClock
+    service_ns: int = MS
+    stall_from_ns: int = 0
+    stall_ns: int = 0
+    connections: int = 10_000
+    failing: frozenset[int] = frozenset()
+    mute: frozenset[int] = frozenset()
+    ends: list[tuple[int, int]] = field(default_factory=list)
+    free_at: int = 0
+
+    def send(self, number: int) -> bool:
+        if len(self.ends) >= self.connections:
+            return False
+        begin = max(self.clock.now_ns(), self.free_at)
+        if self.stall_from_ns <= begin < self.stall_from_ns + self.stall_ns:
+            begin = self.stall_from_ns + self.stall_ns
+        self.free_at = begin + self.service_ns
+        self.ends.append((self.free_at if number not in self.mute else 10**18, number))
+        return True
+
+    def poll(self, patience_s: float) -> list[tuple[int, bool]]:
+        now = self.clock.now_ns()
+        until = now + round(patience_s * 1e9)
+        upcoming = min((end for end, _ in self.ends), default=10**18)
+        self.clock.advance(min(until, max(now, upcoming)) - now)
+        ready = [(end, number) for end, number in self.ends if end <= self.clock.now_ns()]
+        for entry in ready:
+            self.ends.remove(entry)
+        return [(number, number not in self.failing) for _, number in ready]
+
+
+def measured(result: LoadResult, share: float) -> float:
+    return percentile(result.response_ns, share) / MS
+
+
+def stalled() -> tuple[VirtualClock, OneServer]:
+    clock = VirtualClock()
+    return clock, OneServer(clock, stall_from_ns=5_000 * MS, stall_ns=1_000 * MS)
+
+
+def test_the_open_loop_sees_the_whole_stall() -> None:
+    clock, server = stalled()
+    result = open_loop(constant(100, 10), server, clock=clock)
+    assert result.response_ns.size == 1_000
+    shares = {0.9: 101, 0.95: 551, 0.99: 911, 0.999: 992, 1.0: 1001}
+    assert {share: measured(result, share) for share in shares} == pytest.approx(shares)
+    assert result.response_ns.mean() / MS == pytest.approx(57.056, abs=1e-3)
+    assert (result.dropped, result.failures, result.timeouts, result.closed) == (0, 0, 0, False)
+    assert result.lateness_ns.max() == 0
+
+
+def test_the_closed_loop_hides_it() -> None:
+    clock, server = stalled()
+    result = closed_loop(constant(100, 10), server, clock=clock)
+    assert result.response_ns.size == 901
+    assert (measured(result, 0.99), measured(result, 0.999)) == (1, 1001)
+    assert result.response_ns.mean() / MS == pytest.approx(2.110, abs=1e-3)
+    assert result.closed
+
+
+def test_throughput_ends_at_the_last_completion() -> None:
+    clock = VirtualClock()
+    result = open_loop(constant(100, 1), OneServer(clock), clock=clock)
+    assert result.seconds == pytest.approx(0.991)
+    assert result.throughput == pytest.approx(100 / 0.991)
+
+
+def test_without_a_free_connection_a_request_is_dropped_and_counted() -> None:
+    clock, server = stalled()
+    server.connections = 5
+    result = open_loop(constant(100, 10), server, clock=clock)
+    assert result.dropped > 80
+    assert result.response_ns.size + result.dropped == 1_000
+
+
+def test_failures_are_counted_and_not_mixed_in() -> None:
+    clock = VirtualClock()
+    result = open_loop(constant(100, 1), OneServer(clock, failing=frozenset({3, 4})), clock=clock)
+    assert (result.response_ns.size, result.failures) == (98, 2)
+
+
+def test_a_request_without_answer_counts_as_the_timeout() -> None:
+    clock = VirtualClock()
+    result = open_loop(constant(100, 1), OneServer(clock, mute=frozenset({7})), timeout_s=0.5, clock=clock)
+    assert result.timeouts == 1
+    assert result.response_ns.max() == 500 * MS
+    assert result.response_ns.size == 100
+
+
+def test_a_generator_that_cannot_keep_up_says_so() -> None:
+    clock = VirtualClock()
+
+    class SlowToSend(OneServer):
+        def send(self, number: int) -> bool:
+            self.clock.advance(20 * MS)
+            return super().send(number)
+
+    result = open_loop(constant(100, 1), SlowToSend(clock), clock=clock)
+    assert result.too_slow
+    prompt = VirtualClock()
+    assert not open_loop(constant(100, 1), OneServer(prompt), clock=prompt).too_slow
+
+
+def test_responses_agree_with_the_recursion_of_lindley() -> None:
+    clock = VirtualClock()
+    arrivals = np.sort(np.random.default_rng(5).integers(0, 10**10, 5_000)).astype(np.int64)
+    result = open_loop(arrivals, OneServer(clock, service_ns=int(1.6 * MS)), clock=clock)
+    waiting, expected = 0, []
+    for gap in [0, *np.diff(arrivals).tolist()]:
+        waiting = max(0, waiting + (int(1.6 * MS) if expected else 0) - gap)
+        expected.append(waiting + int(1.6 * MS))
+    assert np.abs(result.response_ns - np.array(expected)).max() <= 1
