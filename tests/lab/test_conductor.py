@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from perflab.lab import Lab, log_slider
-from perflab.lab.conductor import PREPARE_S, STOP_S, Conductor
+from perflab.lab.conductor import PREPARE_S, SETTLE_S, STOP_S, Conductor
 from perflab.lab.protocol import Died, Ended, Failed, Finish, Finished, Next, Sliced, Start
 from perflab.lab.session import REST_S, WAITING, ExperimentFailed, Session
 from perflab.measure.frame import Frame
@@ -121,6 +121,7 @@ class Stage:
     def slice(self, seconds: float = 0.1, calls: int = 5) -> None:
         frame = Frame({"latency_ns": np.full(calls, 1000)}, {"calls": calls})
         self.answer(Sliced(self.starts()[-1].run, frame, seconds))
+        self.wait(SETTLE_S)
 
     def finish(self) -> None:
         self.answer(Finished(self.starts()[-1].run, None))

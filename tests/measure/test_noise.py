@@ -20,9 +20,9 @@ def test_a_quiet_run_says_so() -> None:
     ("change", "phrase"),
     [
         ({"spin_after_ns": 1.6e6}, "speed changed by 60%"),
-        ({"stolen_share": 0.1}, "10% of its CPU time went to other guests"),
+        ({"stolen_share": 0.1}, "host took 10% of the CPU time"),
         ({"throttled_ms": 80.0}, "held it back for 80 ms"),
-        ({"involuntary_switches": 5_000}, "took the CPU away 5,000 times"),
+        ({"involuntary_switches": 5_000}, "others took the CPU 5,000 times"),
     ],
 )
 def test_each_disturbance_trips_the_verdict_and_is_named(change: dict[str, float], phrase: str) -> None:

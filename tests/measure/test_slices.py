@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from perflab.measure.clock import VirtualClock
-from perflab.measure.slices import FIRST_CALLS, call_slices
+from perflab.measure.guards import BadInput
+from perflab.measure.slices import GROWTH, LONGEST_SAMPLE_S, call_slices
 
 
 def test_slices_grow_to_a_tenth_of_a_second_and_add_up_to_what_was_asked() -> None:
     clock = VirtualClock()
     sizes = [s.latencies_ns.size for s in call_slices(lambda: clock.advance(1_000_000), 1_000, clock=clock)]
-    assert sizes[0] == FIRST_CALLS
-    assert sizes[1:4] == [100, 100, 100]
+    assert sizes[:5] == [1, GROWTH, 100, 100, 100]
     assert sum(sizes) == 1_000
 
 
@@ -23,7 +23,7 @@ def test_the_time_between_two_slices_is_nobodys_latency_and_does_not_change_thei
         clock.sleep(5)
         sizes.append(latencies.latencies_ns.size)
         assert latencies.latencies_ns.max() == 1_000_000
-    assert sizes[1:3] == [100, 100]
+    assert sizes[2:4] == [100, 100]
 
 
 def test_without_a_number_it_goes_on_until_it_is_closed() -> None:
@@ -33,7 +33,14 @@ def test_without_a_number_it_goes_on_until_it_is_closed() -> None:
     slices.close()
 
 
-@pytest.mark.parametrize(("took_ns", "limit"), [(1, 10 * FIRST_CALLS), (10**9, 1)])
+def test_a_batch_that_could_not_be_stopped_is_refused_with_what_fits() -> None:
+    clock = VirtualClock()
+    with pytest.raises(BadInput, match="batch: 1,000 calls of 1.0 ms take 1.0 s; .* at most 500"):
+        next(call_slices(lambda: clock.advance(1_000_000), 10, batch=1_000, clock=clock))
+    assert clock.now_ns() < LONGEST_SAMPLE_S * 1e9
+
+
+@pytest.mark.parametrize(("took_ns", "limit"), [(1, GROWTH), (10**9, 1)])
 def test_a_lucky_or_a_slow_slice_changes_the_next_within_reason(took_ns: int, limit: int) -> None:
     clock = VirtualClock()
     slices = call_slices(lambda: clock.advance(took_ns), clock=clock)

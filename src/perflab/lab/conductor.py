@@ -26,6 +26,8 @@ PREPARE_S = 30.0
 SLICE_S = 5.0
 STOP_S = 0.8
 LOCK_RETRY_S = 0.1
+SETTLE_S = 0.03
+"""Between a picture and the next slice: the browser draws what it was sent, on the CPUs that are about to measure."""
 
 
 class AnyWorker(Protocol):
@@ -55,6 +57,7 @@ class Conductor:
         self._waiting: deque[Session] = deque()
         self._rests: dict[Session, float] = {}
         self._retry_at: float | None = None
+        self._next_at: float | None = None
         self._run: Run | None = None
         self._runs = 0
         self._worker: AnyWorker | None = None
@@ -136,8 +139,8 @@ class Conductor:
     def next_due(self) -> float | None:
         """When `turn` must be called at the latest, though nothing arrives."""
         run_due = [self._run.due] if self._run is not None else []
-        retry = [self._retry_at] if self._retry_at is not None else []
-        return min([*self._rests.values(), *run_due, *retry], default=None)
+        others = [at for at in (self._retry_at, self._next_at) if at is not None]
+        return min([*self._rests.values(), *run_due, *others], default=None)
 
     def turn(self, action: Callable[[], None] | None = None) -> None:
         """Do one posted action, then whatever is due. A fault in it is reported and never ends the thread."""
@@ -154,6 +157,9 @@ class Conductor:
         if self._retry_at is not None and self._retry_at <= now:
             self._retry_at = None
             self._advance()
+        if self._next_at is not None and self._next_at <= now:
+            self._next_at = None
+            self._ask_for_more()
         if self._run is not None and self._run.due <= now:
             self._on_overdue(self._run)
 
@@ -220,6 +226,17 @@ class Conductor:
             self._finish(run)
         else:
             run.due = self._clock() + SLICE_S
+            self._next_at = self._clock() + SETTLE_S
+
+    def _ask_for_more(self) -> None:
+        run = self._run
+        if run is None:
+            return
+        if run.superseded:
+            self._end(run)
+        elif run.stopped:
+            self._finish(run)
+        else:
             self._send(Next(run.number))
 
     def _finish(self, run: Run) -> None:
@@ -228,6 +245,7 @@ class Conductor:
 
     def _end(self, run: Run, tell: Callable[[], None] | None = None) -> None:
         self._run = None
+        self._next_at = None
         try:
             if tell is not None:
                 tell()

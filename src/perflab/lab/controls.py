@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from perflab.measure.guards import BadInput, check_number
-from perflab.measure.units import count, number
+from perflab.measure.units import count
 
 ROUND_STEPS = (1, 2, 5)
 
@@ -34,7 +34,7 @@ class Slider:
 
     def text(self, value: float) -> str:
         """The value with its unit, as it stands at the end of the slider."""
-        return f"{count(value) if self.whole else number(value, 3)} {self.unit}".strip()
+        return f"{count(value) if self.whole else f'{value:g}'} {self.unit}".strip()
 
 
 @dataclass(frozen=True)

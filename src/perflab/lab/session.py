@@ -135,7 +135,8 @@ class Session:
         self._show_words()
 
     def _reset(self) -> None:
-        self._conductor.stop(self)
+        self._conductor.forget(self)
+        self._settle_futures(error=ExperimentFailed("The lab was reset."))
         self.records, self.pinned = [], None
         self.parameters = {name: control.start for name, control in self.lab.controls.items()}
         self.face.set_controls(self.parameters)

@@ -39,15 +39,15 @@ class NoiseLedger:
         found = []
         spins = sorted((self.spin_before_ns, self.spin_after_ns))
         if spins[1] > SLOWER_SPIN * spins[0]:
-            found.append(f"its speed changed by {spins[1] / spins[0] - 1:.0%} during the run")
+            found.append(f"its speed changed by {spins[1] / spins[0] - 1:.0%}")
         if self.stolen_share is not None and self.stolen_share > MOST_STOLEN:
-            found.append(f"{self.stolen_share:.0%} of its CPU time went to other guests of the host")
+            found.append(f"its host took {self.stolen_share:.0%} of the CPU time")
         if self.throttled_ms:
             found.append(f"a CPU quota held it back for {self.throttled_ms:.0f} ms")
         if self.involuntary_switches is not None and self.involuntary_switches > MOST_SWITCHES_PER_S * max(
             self.wall_s, 0.05
         ):
-            found.append(f"other programs took the CPU away {self.involuntary_switches:,} times")
+            found.append(f"others took the CPU {self.involuntary_switches:,} times")
         return found
 
     @property
@@ -57,8 +57,8 @@ class NoiseLedger:
 
     @property
     def sentence(self) -> str:
-        """For the line under the chart."""
-        return f"noisy machine: {'; '.join(self.reasons)}" if self.noisy else "quiet machine"
+        """For the line under the chart: the first reason stands for all."""
+        return f"noisy machine: {self.reasons[0]}" if self.noisy else "quiet machine"
 
 
 class NoiseWatch:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from perflab.measure.clock import Clock, SystemClock
+from perflab.measure.clock import Clock
+from perflab.measure.guards import BadInput
 from perflab.measure.samples import Latencies
 from perflab.measure.timing import time_calls
+from perflab.measure.units import duration
 
 SLICE_S = 0.1
-FIRST_CALLS = 20
+LONGEST_SAMPLE_S = 0.5
+GROWTH = 20
 LARGEST_SLICE = 50_000
 
 
@@ -24,21 +27,32 @@ def call_slices(
 ) -> Iterator[Latencies]:
     """Time `operation` again and again, one `Latencies` per slice, `repeats` samples in all (None: without end).
 
-    The first slice is small; each next one is sized by the pace of the one before to last about `slice_s` seconds.
+    The first slice is a single sample; each next one is sized by the pace of the one before to last about `slice_s`
+    seconds. Raises `BadInput` when one batch alone would take too long to be stopped.
     """
-    clock = clock or SystemClock()
     left = repeats
-    calls = FIRST_CALLS
+    calls = 1
+    generation = 2  # everything once, and then only what has become garbage between two slices
+    if batch > 1:
+        _check_batch(batch, time_calls(operation, repeats=1, clock=clock).latencies_ns[0] / 1e9)
     while left is None or left > 0:
         calls = calls if left is None else min(calls, left)
-        started_ns = clock.now_ns()
-        latencies = time_calls(operation, repeats=calls, batch=batch, clock=clock)
-        took_s = (clock.now_ns() - started_ns) / 1e9  # before the yield: what follows is somebody else's time
+        latencies = time_calls(operation, repeats=calls, batch=batch, generation=generation, clock=clock)
         yield latencies
+        generation = 0
         left = None if left is None else left - calls
-        calls = _next_size(calls, took_s, slice_s)
+        calls = _next_size(calls, float(latencies.latencies_ns.sum()) * batch / 1e9, slice_s)
 
 
 def _next_size(calls: int, took_s: float, slice_s: float) -> int:
-    # Not more than ten times the slice before: one lucky slice must not make the next one endless.
-    return max(1, min(round(calls * slice_s / max(took_s, 1e-6)), 10 * calls, LARGEST_SLICE))
+    # Not much more than the slice before: one lucky slice must not make the next one endless.
+    return max(1, min(round(calls * slice_s / max(took_s, 1e-6)), GROWTH * calls, LARGEST_SLICE))
+
+
+def _check_batch(batch: int, call_s: float) -> None:
+    if batch * call_s > LONGEST_SAMPLE_S:
+        fitting = max(1, int(LONGEST_SAMPLE_S / call_s))
+        raise BadInput(
+            f"batch: {batch:,} calls of {duration(call_s * 1e9)} take {duration(batch * call_s * 1e9)}; "
+            f"one batch may take {LONGEST_SAMPLE_S:g} s. Choose at most {fitting:,}, or a shorter operation."
+        )

@@ -26,12 +26,14 @@ def time_calls(
     repeats: int | None = None,
     batch: int | None = 1,
     gc_off: bool = True,
+    generation: int = 2,
     clock: Clock | None = None,
 ) -> Latencies:
     """Time `operation(argument)` for each of `arguments`, or `operation()` `repeats` times.
 
     `batch` operations share one pair of clock readings; `None` chooses: an operation shorter than 100 readings of the clock
-    is timed in batches. Exceptions count as failures; when every call fails, the first exception is raised.
+    is timed in batches. `gc_off` and `generation` are those of `gc_paused`. Exceptions count as failures; when every call
+    fails, the first exception is raised.
     """
     now_ns = (clock or SystemClock()).now_ns
     wanted = _how_many(arguments, repeats)
@@ -39,7 +41,7 @@ def time_calls(
         batch_for(operation, arguments, clock) if batch is None else int(check_number("batch", batch, 1, LARGEST_BATCH))
     )
     calls = repeat((), wanted) if arguments is None else ((argument,) for argument in islice(arguments, wanted))
-    with gc_paused(gc_off):
+    with gc_paused(gc_off, generation):
         if size > 1:
             return _time_batches(operation, list(calls), size, now_ns)
         if arguments is None:

@@ -147,7 +147,7 @@ class Requests(Panel):
         (self._open,) = axes.plot([], [], ".", color=MEASURED, markersize=4, label="open loop")
         (self._closed,) = axes.plot([], [], "x", color=SECOND, markersize=4, label="closed loop")
         (self._period,) = axes.plot([], [], **{**MODEL_LINE, "linewidth": 1.5}, label="requests in one period")
-        legend_below(axes, 3)
+        legend_below(axes, 2)
         return [self._open, self._closed, self._period]
 
     def show_model(self, parameters: Mapping[str, Any], model: Tails) -> None:

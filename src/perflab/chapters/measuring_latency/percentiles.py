@@ -23,7 +23,7 @@ LOW_NS, HIGH_NS = 2e3, 5e7
 SLICE = 250
 WINDOW = 100
 SHARES = (0.5, 0.95, 0.99)
-NAMES = ("mean", "p50", "p95", "p99", "mean of the windows' p99")
+NAMES = ("mean", "p50", "p95", "p99", "mean of p99s")
 
 
 def experiment(slow: float, factor: int, samples: int, seed: int) -> Iterator[Frame]:

@@ -33,8 +33,9 @@ def calibrate() -> Iterator[Frame]:
 
 
 def predict(numbers: int, constants: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The whole line, call + n · per number, and a mark at the chosen n as its last point."""
-    x = np.concatenate([X[numbers >= X], [numbers]])
+    """The time of a call (ns) of `numbers` numbers, and of every other length: call + n · per number."""
+    x = np.append(X, numbers)
+    x.sort()
     return x, constants["call_ns"] + constants["per_number_ns"] * x
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from perflab.lab import Lab, Panel, Record, Verdict, log_slider
 from perflab.lab.palette import MEASURED, MODEL
 from perflab.lab.panels.axes import legend_below
+from perflab.measure.collector import gc_paused
 from perflab.measure.compare import paired_ratio
 from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
@@ -20,24 +21,26 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-PAIRS_PER_SLICE = 5
+WORK = 1_000
+PAIRS_PER_SLICE = 3
 FEWEST_PAIRS = 8
 
 
-def experiment(work: int, calls: int) -> Iterator[Frame]:
+def experiment(calls: int) -> Iterator[Frame]:
     def operation() -> int:
-        return sum(range(work))
+        return sum(range(WORK))
+
+    def median_ns() -> float:
+        return percentile(time_calls(operation, repeats=calls, gc_off=False).latencies_ns, 0.5)
 
     while True:
-        medians = [
-            [percentile(time_calls(operation, repeats=calls).latencies_ns, 0.5) for _ in ("first", "second")]
-            for _ in range(PAIRS_PER_SLICE)
-        ]
+        with gc_paused():
+            medians = [(median_ns(), median_ns()) for _ in range(PAIRS_PER_SLICE)]
         first, second = np.array(medians).T
         yield Frame({"first_ns": first, "second_ns": second}, {"calls": 2 * calls * PAIRS_PER_SLICE})
 
 
-def predict(work: int, calls: int) -> float:
+def predict(calls: int) -> float:
     """The share by which two medians of so many calls differ by chance, for calls that scatter by 10%.
 
     The median of n values scatters by 1.25 σ / √n (normal limit), a difference of two by √2 more; 95% lie within 1.96 of it.
@@ -86,7 +89,7 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
 
 def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
     share = resolution(record)
-    rows = [("pairs", count(record.column("first_ns").size)), ("calls", count(record.calls))]
+    rows: list[tuple[str, ...]] = [("pairs", count(record.column("first_ns").size)), ("calls", count(record.calls))]
     return rows + ([] if share is None else [("smallest difference that shows", percent(share))])
 
 
@@ -96,7 +99,6 @@ def lab() -> Lab:
         experiment=experiment,
         predict=predict,
         controls={
-            "work": log_slider(100, 10_000, 1_000, unit="numbers added up"),
             "calls": log_slider(10, 1_000, 100, unit="per median"),
         },
         panels=(Pairs(),),

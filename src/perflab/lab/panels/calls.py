@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from perflab.lab.palette import ALARM, CALL_DOTS, CLOCK_LINE, MODEL_LINE, PINNED
+from perflab.lab.palette import ALARM, CALL_DOTS, CLOCK_LINE, MODEL_LINE, PINNED, SECOND
 from perflab.lab.panel import Panel
 from perflab.lab.panels.axes import count_ticks, duration_ticks, legend_below
 from perflab.lab.record import Record
@@ -25,7 +25,8 @@ class Calls(Panel):
     """Latency of each call against its number, with warm-up and the clock's own cost marked.
 
     Needs the column "latency_ns". A model with `calls` is drawn as the planned end of the run, one with `clock_ns` as the
-    clock's share of a call. The axis of call numbers is logarithmic, so that the first calls can be told apart.
+    clock's share of a call, one with `quoted_ns` as the band that people quote. The axis of call numbers is logarithmic,
+    so that the first calls can be told apart.
     """
 
     def __init__(self, low_ns: float = 20, high_ns: float = 1e8) -> None:
@@ -38,6 +39,7 @@ class Calls(Panel):
         axes.set_ylim(*self._limits)
         duration_ticks(axes.yaxis)
         count_ticks(axes.xaxis)
+        self._quoted = axes.axhspan(np.nan, np.nan, color=SECOND, alpha=0.3, label="commonly quoted")
         (self._dots,) = axes.plot([], [], **CALL_DOTS, label="one call")
         (self._warm,) = axes.plot(
             [], [], **{**CALL_DOTS, "color": ALARM, "marker": "x", "markersize": 5}, label="warm-up"
@@ -46,11 +48,14 @@ class Calls(Panel):
         (self._clock,) = axes.plot([], [], **CLOCK_LINE, label="clock's own cost")
         (self._end,) = axes.plot([], [], **MODEL_LINE, label="planned end")
         legend_below(axes)
-        return [self._dots, self._warm, self._pinned, self._clock, self._end]
+        return [self._quoted, self._dots, self._warm, self._pinned, self._clock, self._end]
 
     def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
         calls, clock_ns = getattr(model, "calls", np.nan), getattr(model, "clock_ns", np.nan)
+        low, high = getattr(model, "quoted_ns", (np.nan, np.nan))
         self._end.set_data([calls, calls], self._limits)
+        self._quoted.set_y(low)
+        self._quoted.set_height(max(high - low, 0.05 * low))
         self._clock.set_data(WHOLE_WIDTH, [clock_ns, clock_ns])
 
     def show_run(self, record: Record | None) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from perflab.lab.palette import ALARM, MEASURED, MEASURED_POINTS, MODEL_LINE, PINNED_POINTS
+from perflab.lab.palette import ALARM, MEASURED, MEASURED_POINTS, MODEL, MODEL_LINE, PINNED_POINTS
 from perflab.lab.panel import Panel
 from perflab.lab.panels.axes import count_ticks, duration_ticks, legend_below
 from perflab.lab.record import Record
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Versus(Panel):
     """Median (and p99 as a small triangle) against the parameter `x`; settings measured earlier stay as small dots.
 
-    `curve(model)` gives x values and latencies (ns) of the model over the whole range of the slider.
+    `curve(model)` gives x values and latencies (ns) of the model over the whole range of the slider; a ring marks where the
+    slider stands.
     """
 
     def __init__(
@@ -36,15 +37,19 @@ class Versus(Panel):
         duration_ticks(axes.yaxis)
         count_ticks(axes.xaxis)
         (self._model,) = axes.plot([], [], **MODEL_LINE, label="model")
+        (self._here,) = axes.plot([], [], "o", color=MODEL, markersize=13, fillstyle="none", markeredgewidth=2.5)
         (self._old,) = axes.plot([], [], "o", color=MEASURED, alpha=0.45, markersize=5, label="measured before")
         (self._pinned,) = axes.plot([], [], **PINNED_POINTS, label="pinned run")
         (self._tail,) = axes.plot([], [], "^", color=ALARM, markersize=8, label="measured p99")
         (self._run,) = axes.plot([], [], **MEASURED_POINTS, label="measured median")
         legend_below(axes)
-        return [self._model, self._old, self._pinned, self._tail, self._run]
+        return [self._model, self._here, self._old, self._pinned, self._tail, self._run]
 
     def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
-        self._model.set_data(*self._curve(model))
+        x, y = self._curve(model)
+        self._model.set_data(x, y)
+        here = float(parameters[self._x])
+        _place(self._here, (here, float(np.exp(np.interp(np.log(here), np.log(x), np.log(y))))))
 
     def show_run(self, record: Record | None) -> None:
         if record is None:

@@ -1,0 +1,58 @@
+"""The percentiles lab."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from labs import constants_of, measure
+
+from perflab.chapters.measuring_latency import percentiles
+from perflab.lab.record import Record
+from perflab.measure.frame import Frame
+
+CONSTANTS = {"fast_ns": 1e4, "fast_sigma": 0.05, "row_ns": 60.0, "slow_sigma": 0.1}
+
+
+def test_the_model_steps_where_the_slow_share_begins() -> None:
+    model = percentiles.predict(2, 50, 2_000, CONSTANTS)
+    intervals = percentiles.expected_intervals(model)
+    assert intervals["p95"].value < 1.3e4
+    assert intervals["p99"].value > 4e5
+    assert intervals["mean"].value == pytest.approx(1e4 * (0.98 + 0.02 * 50), rel=0.02)
+
+
+def test_more_samples_narrow_the_expected_interval() -> None:
+    few, many = (percentiles.expected_intervals(percentiles.predict(2, 50, n, CONSTANTS)) for n in (500, 20_000))
+    assert many["mean"].high - many["mean"].low < few["mean"].high - few["mean"].low
+    assert many["p99"].high - many["p99"].low < few["p99"].high - few["p99"].low
+
+
+def test_the_expected_intervals_hold_for_simulated_runs() -> None:
+    model = percentiles.predict(5, 20, 1_000, CONSTANTS)
+    expected = percentiles.expected_intervals(model)
+    generator = np.random.default_rng(3)
+    inside = dict.fromkeys(expected, 0)
+    for _ in range(300):
+        slow = generator.random(1_000) < 0.05
+        latencies = np.where(slow, 2e5 * generator.lognormal(0, 0.1, 1_000), 1e4 * generator.lognormal(0, 0.05, 1_000))
+        record = Record("percentiles", {}, 1, "", Frame({"latency_ns": latencies}))
+        measured = percentiles.measured_intervals(record)
+        for name, interval in expected.items():
+            inside[name] += interval.low <= measured[name].value <= interval.high
+    assert all(0.9 <= count / 300 <= 1.0 for count in inside.values()), inside
+
+
+def test_slow_calls_really_are_slower_by_about_the_factor() -> None:
+    lab = percentiles.lab()
+    pace = constants_of(lab)
+    assert pace is not None
+    latencies = measure(lab, 1.5, slow=50, factor=100, samples=800).samples["latency_ns"]
+    slow = np.median(latencies[latencies > 10 * np.quantile(latencies, 0.25)])
+    assert 100 / 4 < slow / np.quantile(latencies, 0.25) < 100 * 4
+
+
+def test_the_prediction_is_settled_by_the_number_that_is_farthest_out() -> None:
+    latencies = np.r_[np.full(980, 1e4), np.full(20, 5e5)]
+    record = Record("percentiles", {"slow": 2, "factor": 50}, 1, "", Frame({"latency_ns": latencies}))
+    assert percentiles.what_moved_most([record]) == "the p99"
+    assert percentiles.what_moved_most([]) is None

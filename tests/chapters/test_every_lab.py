@@ -1,0 +1,136 @@
+"""What is promised of every lab: each control changes the model and the measurement, each stays within its limits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from labs import constants_of, find_labs, measure
+
+from perflab.lab.controls import Slider
+from perflab.lab.picture import Picture
+from perflab.lab.record import Record
+from perflab.measure.frame import Frame
+
+LABS = find_labs()
+CONTROLS = [(name, control) for name, lab in LABS.items() for control in lab().controls]
+ENOUGH = 1.3
+SLICE_LIMIT_S = 0.7
+
+
+@cache
+def constants(name: str) -> Mapping[str, Any] | None:
+    return constants_of(LABS[name]())
+
+
+def ends(name: str, control: str) -> tuple[Any, Any]:
+    values = LABS[name]().controls[control].values
+    return values[0], values[-1]
+
+
+def test_there_are_labs_with_controls() -> None:
+    assert len(LABS) >= 5
+    assert len(CONTROLS) >= 11
+
+
+@pytest.mark.parametrize(("name", "control"), CONTROLS)
+def test_each_control_changes_the_picture_of_the_model(name: str, control: str) -> None:
+    pictures = []
+    for value in ends(name, control):
+        lab = LABS[name]()
+        parameters = lab.check({control: value})
+        model = lab.model(parameters, constants(name))
+        drawn: list[bytes] = []
+        for panel in lab.panels:
+            Picture(panel, 400, 250, drawn.append).show_model(parameters, model)
+        pictures.append(drawn)
+    assert pictures[0] != pictures[1]
+
+
+@pytest.mark.parametrize(("name", "control"), CONTROLS)
+def test_each_control_changes_the_measurement(name: str, control: str) -> None:
+    low, high = (measure(LABS[name](), 0.9, **{control: value}) for value in ends(name, control))
+    assert differ(low, high)
+
+
+def differ(a: Frame, b: Frame) -> bool:
+    """Whether facts, numbers of samples, or quantiles of any column differ clearly."""
+    if dict(a.facts) != dict(b.facts) or set(a.samples) != set(b.samples):
+        return True
+    for column in a.samples:
+        first, second = a.samples[column].astype(float), b.samples[column].astype(float)
+        pairs = [(first.size, second.size), *zip(spread(first), spread(second), strict=True)]
+        if any(max(pair) > ENOUGH * max(1e-9, min(pair)) for pair in pairs):
+            return True
+    return False
+
+
+def spread(column: np.ndarray) -> list[float]:
+    return [float(value) for value in np.quantile(column, [0.1, 0.5, 0.9, 0.99])]
+
+
+def test_the_comparison_itself_sees_no_difference_where_there_is_none() -> None:
+    same = Frame({"latency_ns": np.arange(1, 100)})
+    assert not differ(same, Frame({"latency_ns": np.arange(1, 100)}))
+    assert differ(same, Frame({"latency_ns": np.arange(1, 100) * 2}))
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_the_model_is_there_within_a_blink(name: str) -> None:
+    lab = LABS[name]()
+    parameters = lab.check({})
+    known = constants(name)
+    times = []
+    for _ in range(15):
+        started = time.perf_counter()
+        lab.model(parameters, known)
+        times.append(time.perf_counter() - started)
+    assert sorted(times)[len(times) // 2] < 0.05, "ten times the 5 ms promised: a wide margin for a busy machine"
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_slices_are_short_enough_to_be_stopped_between(name: str) -> None:
+    lab = LABS[name]()
+    for parameters in ({}, *({control: ends(name, control)[1]} for control in lab.controls)):
+        slices = lab.experiment(
+            **lab.check(parameters), **({"seed": 1} if "seed" in lab.experiment.__annotations__ else {})
+        )
+        next(slices)
+        took = []
+        for _ in range(3):
+            started = time.perf_counter()
+            if next(slices, None) is None:
+                break
+            took.append(time.perf_counter() - started)
+        slices.close()
+        assert not took or sorted(took)[len(took) // 2] < SLICE_LIMIT_S
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_verdict_table_and_prediction_speak_about_a_real_run(name: str) -> None:
+    lab = LABS[name]()
+    record = Record(lab.name, lab.check({}), 1, "2026-01-01", measure(lab, 0.9), 0.9, "complete")
+    assert len(lab.verdict_of(record, None).text) > 20
+    assert lab.verdict_of(record, record).text
+    rows = lab.table_of(record, None)
+    assert len(rows) >= 2
+    assert all(isinstance(cell, str) for row in rows for cell in row)
+    if lab.prediction is not None:
+        for answer in lab.prediction.choices:
+            assert answer in lab.prediction.comment(answer, [record])
+        assert lab.prediction.settle([record]) in (None, *lab.prediction.choices)
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_questions_and_labels_are_there(name: str) -> None:
+    lab = LABS[name]()
+    assert lab.question.endswith("?")
+    assert lab.code.startswith("def ")
+    for control in lab.controls.values():
+        assert len(control.values) >= 2
+        if isinstance(control, Slider):
+            assert control.unit, "a number without a unit says nothing"
