@@ -103,9 +103,9 @@ class Stage:
         return Session(lab or fast_lab(), self.conductor, ListFace())
 
     def settle(self) -> None:
-        while not self.conductor._inbox.empty():
-            self.conductor.turn(self.conductor._inbox.get())
-        self.conductor.turn()
+        self.conductor.loop.do_posted()
+        self.conductor.loop.do_due()
+        self.conductor.loop.do_posted()
 
     def wait(self, seconds: float) -> None:
         self.time += seconds

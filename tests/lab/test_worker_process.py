@@ -201,6 +201,18 @@ time.sleep(60)
 """
 
 
+def test_an_idle_worker_leaves_nothing_when_its_kernel_ends() -> None:
+    code = (
+        KERNEL.split("talk.start")[0].format(here=str(Path(__file__).parent)) + "print(talk.worker.folder, flush=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    folder = Path(done.stdout.strip())
+    deadline = time.monotonic() + GONE_WITHIN_S
+    while folder.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not folder.exists()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals are of POSIX")
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_nothing_is_left_three_seconds_after_the_kernel_was_killed(end: signal.Signals) -> None:

@@ -141,6 +141,6 @@ def browser_page(**options: Any) -> Iterator[Any]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_browser(), args=list(BROWSER_FLAGS))
         try:
-            yield browser.new_context(viewport=SCREEN, **options).new_page()
+            yield browser.new_context(**{"viewport": SCREEN, **options}).new_page()
         finally:
             browser.close()

@@ -1,22 +1,34 @@
 """The conductor: one thread per kernel that owns the worker, the run lock and every picture.
 
-Widget callbacks arrive on other threads and only post to its inbox. It asks the worker for a slice, draws what came back,
+Widget callbacks arrive on other threads and only post to its loop. It asks the worker for a slice, draws what came back,
 and asks again: drawing never overlaps measuring. A newer wish of a lab supersedes the older one.
 """
 
 from __future__ import annotations
 
 import functools
-import queue
 import sys
 import threading
 import time
 import traceback
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
 
-from perflab.lab.protocol import Command, Died, Ended, Failed, Finish, Finished, Next, Ready, Reply, Sliced, Start
+from perflab.lab.loop import Action, Loop
+from perflab.lab.protocol import (
+    AnyWorker,
+    Command,
+    Died,
+    Ended,
+    Failed,
+    Finish,
+    Finished,
+    Next,
+    Ready,
+    Reply,
+    Sliced,
+    Start,
+)
 from perflab.lab.run import Run
 from perflab.lab.run_lock import RunLock
 from perflab.lab.session import Session
@@ -29,20 +41,11 @@ LOCK_RETRY_S = 0.1
 SETTLE_S = 0.03
 """Between a picture and the next slice: the browser draws what it was sent, on the CPUs that are about to measure."""
 
-
-class AnyWorker(Protocol):
-    """What the conductor needs of a worker; a test brings its own."""
-
-    pid: int
-
-    def send(self, command: Command) -> None: ...
-    def close(self) -> None: ...
-    def kill(self) -> None: ...
-    def log_tail(self) -> str: ...
+ANSWER, NEXT, RETRY = "the worker's answer is overdue", "time for the next slice", "time to ask for the lock again"
 
 
 class Conductor:
-    """Runs at most one measurement at a time. All methods but `post` belong to its own thread."""
+    """Runs at most one measurement at a time. All methods but `post` and `close` belong to its own thread."""
 
     def __init__(
         self,
@@ -52,35 +55,34 @@ class Conductor:
     ) -> None:
         self._start_worker = start_worker
         self._lock = lock or RunLock()
-        self._clock = clock
-        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self.loop = Loop(self._on_fault, clock)
+        self.post = self.loop.post
         self._waiting: deque[Session] = deque()
-        self._rests: dict[Session, float] = {}
-        self._retry_at: float | None = None
-        self._next_at: float | None = None
         self._run: Run | None = None
         self._runs = 0
         self._worker: AnyWorker | None = None
-        self._closed = False
 
-    def post(self, action: Callable[[], None]) -> None:
-        """Have `action` done on the conductor's thread; callable from any thread."""
-        self._inbox.put(action)
+    def run_forever(self) -> None:
+        """The body of the conductor's thread."""
+        self.loop.run_forever()
+        if self._worker is not None:
+            self._worker.close()
+        self._lock.release()
 
-    def now(self) -> float:
-        """The conductor's clock, in seconds."""
-        return self._clock()
+    def close(self) -> None:
+        """End the thread, the worker and all it started."""
+        self.loop.close()
 
     # --- wishes of sessions -------------------------------------------------------------------------------------------
 
     def rest(self, session: Session, seconds: float) -> None:
         """Request a run for `session` once it has left its controls alone for so long; what it measures now is moot."""
         self._supersede(session)
-        self._rests[session] = self._clock() + seconds
+        self.loop.set_timer(session, seconds, lambda: self.request(session))
 
     def request(self, session: Session) -> None:
         """Put `session` in the queue; its run in progress is superseded."""
-        self._rests.pop(session, None)
+        self.loop.clear_timer(session)
         self._supersede(session)
         if session not in self._waiting:
             self._waiting.append(session)
@@ -90,14 +92,21 @@ class Conductor:
 
     def stop(self, session: Session) -> None:
         """End the run of `session` within a second and keep what it has; take the session out of the queue."""
-        self._rests.pop(session, None)
+        self.loop.clear_timer(session)
         if session in self._waiting:
             self._waiting.remove(session)
             session.give_up()
         run = self._run
         if run is not None and run.session is session and not run.superseded:
             run.stopped = True
-            run.due = min(run.due, self._clock() + STOP_S)
+            self.loop.set_timer(ANSWER, STOP_S, self._on_overdue)
+
+    def forget(self, session: Session) -> None:
+        """Nothing that was wished for this session so far is run or drawn any more."""
+        self.loop.clear_timer(session)
+        if session in self._waiting:
+            self._waiting.remove(session)
+        self._supersede(session)
 
     def interrupt(self) -> None:
         """The Interrupt button was pressed between two cells: stop whatever is measured, and say so."""
@@ -105,63 +114,11 @@ class Conductor:
             self._run.session.say_interrupted()
             self.stop(self._run.session)
 
-    def forget(self, session: Session) -> None:
-        """The session is closed: nothing is run or drawn for it any more."""
-        self._rests.pop(session, None)
-        if session in self._waiting:
-            self._waiting.remove(session)
-        self._supersede(session)
-
     def warm_up(self) -> None:
         """Start the worker ahead of the first run."""
         if self._worker is None:
             remove_stale_folders()
-            self._worker = self._start_worker(self._deliver)
-
-    # --- the loop -----------------------------------------------------------------------------------------------------
-
-    def run_forever(self) -> None:
-        """The body of the conductor's thread."""
-        while not self._closed:
-            due = self.next_due()
-            try:
-                action = self._inbox.get(timeout=None if due is None else max(0.0, due - self._clock()))
-            except queue.Empty:
-                action = None
-            self.turn(action)
-        self._replace_worker(restart=False)
-        self._lock.release()
-
-    def close(self) -> None:
-        """End the thread, the worker and all it started."""
-        self.post(lambda: setattr(self, "_closed", True))
-
-    def next_due(self) -> float | None:
-        """When `turn` must be called at the latest, though nothing arrives."""
-        run_due = [self._run.due] if self._run is not None else []
-        others = [at for at in (self._retry_at, self._next_at) if at is not None]
-        return min([*self._rests.values(), *run_due, *others], default=None)
-
-    def turn(self, action: Callable[[], None] | None = None) -> None:
-        """Do one posted action, then whatever is due. A fault in it is reported and never ends the thread."""
-        try:
-            if action is not None:
-                action()
-            self._do_what_is_due(self._clock())
-        except Exception as error:
-            self._on_fault(error)
-
-    def _do_what_is_due(self, now: float) -> None:
-        for session in [session for session, at in self._rests.items() if at <= now]:
-            self.request(session)
-        if self._retry_at is not None and self._retry_at <= now:
-            self._retry_at = None
-            self._advance()
-        if self._next_at is not None and self._next_at <= now:
-            self._next_at = None
-            self._ask_for_more()
-        if self._run is not None and self._run.due <= now:
-            self._on_overdue(self._run)
+            self._worker = self._start_worker(lambda reply: self.post(lambda: self._on_reply(reply)))
 
     # --- runs ---------------------------------------------------------------------------------------------------------
 
@@ -174,121 +131,104 @@ class Conductor:
         if not self._lock.try_acquire():
             for session in self._waiting:
                 session.wait_for_others()
-            self._retry_at = self._clock() + LOCK_RETRY_S
+            self.loop.set_timer(RETRY, LOCK_RETRY_S, self._advance)
             return
-        session = self._waiting.popleft()
         self._runs += 1
-        run = session.begin(self._runs)
-        if run is None:  # the parameters were refused, and the session has said why
-            self._advance()
-            return
-        self._run = run
+        run = self._run = self._waiting.popleft().begin(self._runs)
         self.warm_up()
-        run.due = self._clock() + PREPARE_S
-        self._send(Start(run.number, run.experiment, run.parameters, run.seed))
-        self._send(Next(run.number))
+        self._ask(PREPARE_S, Start(run.number, run.experiment, run.parameters, run.seed), Next(run.number))
 
     def _supersede(self, session: Session) -> None:
         # The slice under way cannot be recalled; it is dropped when it arrives.
         if self._run is not None and self._run.session is session:
             self._run.superseded = True
 
-    def _deliver(self, reply: Reply) -> None:
-        self.post(lambda: self._on_reply(reply))
+    def _ask(self, patience_s: float, *commands: Command) -> None:
+        assert self._worker is not None
+        self.loop.set_timer(ANSWER, patience_s, self._on_overdue)
+        for command in commands:
+            self._worker.send(command)
 
     def _on_reply(self, reply: Reply) -> None:
         if isinstance(reply, Ready):
             return
         if isinstance(reply, Died):
             if self._worker is not None and reply.worker == self._worker.pid:
-                self._on_death(reply.log)
+                self._lose_worker("ended unexpectedly", reply.log)
             return
         run = self._run
         if run is None or reply.run != run.number:
             return
         if run.superseded:
-            self._end(run)
+            self._end()
             return
         match reply:
             case Sliced():
                 self._on_slice(run, reply)
             case Ended():
-                self._finish(run)
+                self._ask(SLICE_S, Finish(run.number))
             case Failed():
-                self._end(run, lambda: run.session.fail(run, reply.message, reply.traceback, reply.blame))
+                self._end(lambda: run.session.fail(reply.message, reply.traceback, reply.blame))
             case Finished():
-                self._end(run, lambda: run.session.complete(run, reply.noise))
+                self._end(lambda: run.session.complete(run, reply.noise))
 
     def _on_slice(self, run: Run, reply: Sliced) -> None:
-        run.add(reply.frame, reply.seconds, self._clock())
+        self.loop.clear_timer(ANSWER)
+        run.add(reply.frame, reply.seconds, self.loop.now())
         run.session.show_slice(run)
-        if run.stopped or run.is_over(self._clock()):
-            self._finish(run)
+        if run.stopped or run.is_over(self.loop.now()):
+            self._ask(SLICE_S, Finish(run.number))
         else:
-            run.due = self._clock() + SLICE_S
-            self._next_at = self._clock() + SETTLE_S
+            self.loop.set_timer(NEXT, SETTLE_S, self._continue)
 
-    def _ask_for_more(self) -> None:
+    def _continue(self) -> None:
         run = self._run
         if run is None:
             return
         if run.superseded:
-            self._end(run)
+            self._end()
         elif run.stopped:
-            self._finish(run)
+            self._ask(SLICE_S, Finish(run.number))
         else:
-            self._send(Next(run.number))
+            self._ask(SLICE_S, Next(run.number))
 
-    def _finish(self, run: Run) -> None:
-        run.due = self._clock() + SLICE_S
-        self._send(Finish(run.number))
-
-    def _end(self, run: Run, tell: Callable[[], None] | None = None) -> None:
+    def _end(self, tell: Action | None = None) -> None:
         self._run = None
-        self._next_at = None
+        self.loop.clear_timer(ANSWER, NEXT)
         try:
             if tell is not None:
                 tell()
         finally:
             self._advance()
 
-    def _on_overdue(self, run: Run) -> None:
-        log = self._worker.log_tail() if self._worker is not None else ""
-        self._replace_worker()
-        if run.superseded:
-            self._end(run)
-        elif run.stopped:
-            self._end(run, lambda: run.session.complete(run, None))
-        else:
-            self._end(run, lambda: run.session.lose_worker(run, "did not answer in time", log))
+    # --- faults -------------------------------------------------------------------------------------------------------
 
-    def _on_death(self, log: str) -> None:
+    def _on_overdue(self) -> None:
+        self._lose_worker("did not answer in time", self._worker.log_tail() if self._worker is not None else "")
+
+    def _lose_worker(self, how: str, log: str) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.kill()
+        self.warm_up()
         run = self._run
-        self._replace_worker()
-        if run is not None:
-            superseded = run.superseded
-            self._end(run, None if superseded else lambda: run.session.lose_worker(run, "ended unexpectedly", log))
+        if run is None:
+            return
+        if run.superseded:
+            self._end()
+        elif run.stopped:  # what it had brought until then is kept
+            self._end(lambda: run.session.complete(run, None))
+        else:
+            self._end(lambda: run.session.lose_worker(how, log))
 
     def _on_fault(self, error: Exception) -> None:
         # A fault in our own drawing or words: it must be seen, fail a notebook's test, and not end the thread.
-        run, self._run = self._run, None
         trace = "".join(traceback.format_exception(error))
+        run = self._run
         if run is None:
             sys.stderr.write(trace)
         else:
-            run.session.fail(run, f"{type(error).__name__}: {error}", trace, "experiment")
-            self._advance()
-
-    def _replace_worker(self, restart: bool = True) -> None:
-        worker, self._worker = self._worker, None
-        if worker is not None:
-            worker.kill() if restart else worker.close()
-        if restart:
-            self.warm_up()
-
-    def _send(self, command: Command) -> None:
-        assert self._worker is not None
-        self._worker.send(command)
+            self._end(lambda: run.session.fail(f"{type(error).__name__}: {error}", trace, "experiment"))
 
 
 @functools.cache

@@ -6,7 +6,7 @@ import pickle
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from perflab.measure.frame import Frame
 from perflab.measure.noise import NoiseLedger
@@ -89,6 +89,17 @@ class Died:
 
 Command = Start | Next | Finish
 Reply = Ready | Sliced | Ended | Failed | Finished | Died
+
+
+class AnyWorker(Protocol):
+    """What the conductor needs of a worker; a test brings its own."""
+
+    pid: int
+
+    def send(self, command: Command) -> None: ...
+    def close(self) -> None: ...
+    def kill(self) -> None: ...
+    def log_tail(self) -> str: ...
 
 
 def send(pipe: BinaryIO, message: Command | Reply) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from perflab.lab.record import Record, Status
@@ -19,7 +19,7 @@ MOST_SAMPLES = 500_000
 
 @dataclass(eq=False)
 class Run:
-    """Mutable, and owned by the conductor's thread. `due` is when the worker's next answer is overdue."""
+    """Mutable, and owned by the conductor's thread."""
 
     number: int
     session: Session
@@ -29,7 +29,6 @@ class Run:
     budget_s: float
     blank: Record
     calibrates: bool = False
-    due: float = float("inf")
     stopped: bool = False
     superseded: bool = False
     measured_s: float = 0.0
@@ -52,8 +51,6 @@ class Run:
 
     def record(self, status: Status = "running", noise: NoiseLedger | None = None) -> Record:
         """What has been measured so far, frozen."""
-        from dataclasses import replace
-
         merged = merge(self._frames)
         self._frames = [merged] if self._frames else []
         return replace(self.blank, frame=merged, measured_s=self.measured_s, status=status, noise=noise)

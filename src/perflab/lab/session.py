@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from traceback import format_exc
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from perflab.lab.budget import budget_of
+from perflab.lab.face import Face
 from perflab.lab.record import Record
 from perflab.lab.run import Run
 from perflab.lab.save import save_record
-from perflab.lab.verdict import Verdict
 from perflab.measure.noise import NoiseLedger
 from perflab.measure.units import count, duration
 
@@ -32,19 +32,6 @@ WAITING = "Waiting: another measurement is running on this machine."
 
 class ExperimentFailed(Exception):
     """An experiment raised, or its worker was lost. The message is for the person at the slider."""
-
-
-class Face(Protocol):
-    """What a session shows itself on: widgets in a notebook, nothing in a script, a list in a test."""
-
-    def show_model(self, parameters: Mapping[str, Any], model: Any) -> None: ...
-    def show_run(self, record: Record | None) -> None: ...
-    def show_pinned(self, record: Record | None) -> None: ...
-    def show_progress(self, share: float, text: str) -> None: ...
-    def show_words(self, verdict: str, table: list[tuple[str, ...]], comment: str) -> None: ...
-    def show_details(self, text: str) -> None: ...
-    def set_controls(self, parameters: Mapping[str, Any]) -> None: ...
-    def close(self) -> None: ...
 
 
 class Session:
@@ -166,7 +153,7 @@ class Session:
 
     # --- called by the conductor --------------------------------------------------------------------------------------
 
-    def begin(self, number: int) -> Run | None:
+    def begin(self, number: int) -> Run:
         """The next run of this session: its own, or a calibration first where the model needs one."""
         calibrates = self.lab.calibrate is not None and self._constants is None
         parameters = {} if calibrates else self.parameters
@@ -198,7 +185,7 @@ class Session:
         share = min(1.0, run.measured_s / run.budget_s)
         self.face.show_run(record)
         self.face.show_progress(share, f"{left_s:.1f} s left · {count(record.calls)} calls")
-        self.face.show_words(self._verdict(record).text, self.lab.table_of(record, self.pinned), "")
+        self.face.show_words(self.lab.verdict_of(record, self.pinned).text, self.lab.table_of(record, self.pinned), "")
 
     def complete(self, run: Run, noise: NoiseLedger | None) -> None:
         """The run is over, by itself or by Stop."""
@@ -209,14 +196,14 @@ class Session:
             return
         self._keep(run.record("stopped" if run.stopped else "complete", noise))
 
-    def fail(self, run: Run, message: str, traceback: str, blame: str) -> None:
+    def fail(self, message: str, traceback: str, blame: str) -> None:
         """The experiment raised: say so, keep the lab usable."""
         self.face.show_progress(0.0, f"This run failed. {message}" if blame == "experiment" else message)
         if blame == "experiment":
             self.face.show_details(traceback)
         self._settle_futures(error=ExperimentFailed(f"{message}\n\n{traceback}"))
 
-    def lose_worker(self, run: Run, how: str, log: str) -> None:
+    def lose_worker(self, how: str, log: str) -> None:
         """The worker died or hung; the conductor has put a new one in its place."""
         message = f"The measuring process {how} and was replaced. Move a slider to measure again."
         self.face.show_progress(0.0, message)
@@ -251,10 +238,9 @@ class Session:
             return
         record = self.records[-1]
         comment = self.lab.prediction.comment(self.answer, self.records) if self.lab.prediction else ""
-        self.face.show_words(str(self._verdict(record)), self.lab.table_of(record, self.pinned), comment)
-
-    def _verdict(self, record: Record) -> Verdict:
-        return self.lab.verdict_of(record, self.pinned)
+        self.face.show_words(
+            str(self.lab.verdict_of(record, self.pinned)), self.lab.table_of(record, self.pinned), comment
+        )
 
     def _settle_futures(self, record: Record | None = None, error: Exception | None = None) -> None:
         futures, self._futures = self._futures, []

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 WIDTH = 1100
 HEIGHT = 350
 SKIP = "skip"
-FULL_WIDTH = widgets.Layout(width="100%")
 
 
 class View:
@@ -36,8 +35,8 @@ class View:
         self._images, self._pictures = self._make_pictures()
         self._bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="140px"))
         self._status = widgets.Label("Move a slider to measure.", layout=widgets.Layout(flex="1 1 200px"))
-        self._verdict = widgets.HTML(layout=FULL_WIDTH)
-        self._comment = widgets.HTML(layout=FULL_WIDTH)
+        self._verdict = widgets.HTML(layout=_full_width())
+        self._comment = widgets.HTML(layout=_full_width())
         self._table = widgets.GridBox(layout=widgets.Layout(grid_gap="0 24px"))
         self._details = widgets.Output(layout=widgets.Layout(max_height="300px", overflow="auto"))
         self._code_shown = False
@@ -153,12 +152,12 @@ class View:
         columns = "repeat(auto-fit, minmax(420px, 1fr))"
         controls = widgets.GridBox(list(self._controls.values()), layout=widgets.Layout(grid_template_columns=columns))
         progress = widgets.HBox([self._bar, self._status, self._buttons], layout=widgets.Layout(flex_flow="row wrap"))
-        charts = widgets.HBox(self._images, layout=FULL_WIDTH)
+        charts = widgets.HBox(self._images, layout=_full_width())
         rows = [controls, charts, progress, self._verdict, self._comment, self._table, self._details]
         if self._lab.prediction is not None:
-            question = widgets.HTML(html.escape(self._lab.prediction.question), layout=FULL_WIDTH)
+            question = widgets.HTML(html.escape(self._lab.prediction.question), layout=_full_width())
             rows[:0] = [question, widgets.HBox(self._choices, layout=widgets.Layout(flex_flow="row wrap"))]
-        return widgets.VBox(rows, layout=FULL_WIDTH)
+        return widgets.VBox(rows, layout=_full_width())
 
     def _show_table(self, table: list[tuple[str, ...]]) -> None:
         columns = max((len(row) for row in table), default=0)
@@ -176,6 +175,11 @@ class View:
     def _enable(self, enabled: bool) -> None:
         for widget in (*self._controls.values(), *self._buttons.children):
             widget.disabled = not enabled
+
+
+def _full_width() -> widgets.Layout:
+    # A new one each time: a layout is closed together with its widget.
+    return widgets.Layout(width="100%")
 
 
 def _widget_of(name: str, control: Control) -> widgets.Widget:

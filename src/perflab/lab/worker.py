@@ -12,12 +12,12 @@ import pickle
 import queue
 import shutil
 import signal
-import sys
 import tempfile
 import threading
 import time
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from perflab.lab.environment import describe_environment
@@ -105,7 +105,7 @@ def main() -> None:
     except OSError:
         pass  # the kernel went away while it was being answered
     worker.close()
-    sys.exit(0)
+    _remove_folder()
 
 
 def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
@@ -130,10 +130,17 @@ def _read_commands(requests: BinaryIO, commands: queue.SimpleQueue[Any]) -> None
 
 
 def _leave_at_once() -> None:
-    shutil.rmtree(tempfile.gettempdir(), ignore_errors=True) if "perflab-worker" in tempfile.gettempdir() else None
+    _remove_folder()
     if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
         os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(1)
+
+
+def _remove_folder() -> None:
+    # The folder was made for this worker by the kernel, which may no longer be there to remove it.
+    folder = Path(tempfile.gettempdir())
+    if folder.name.startswith("perflab-worker-"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _message_of(error: Exception) -> str:

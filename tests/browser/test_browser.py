@@ -1,0 +1,180 @@
+"""The notebooks as a learner meets them: JupyterLab in a browser, keyboard and mouse."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from notebook_browser import REPOSITORY, NotebookPage
+
+NOTEBOOKS = sorted(path.name for path in (REPOSITORY / "notebooks").glob("*.ipynb"))
+RUN_S = 20
+PICTURES = "e => [...e.closest('.jp-OutputArea-output').querySelectorAll('img')].map(image => image.src).join()"
+STATUS = "e => e.closest('.jp-OutputArea-output').innerText"
+FINISHED = re.compile(r"(Done|Stopped) after")
+IGNORED = ("favicon", "net::ERR_", "Failed to load resource")
+
+
+def opened(page: Any, address: str, name: str) -> NotebookPage:
+    notebook = NotebookPage(page, address, name)
+    notebook.run_all()
+    return notebook
+
+
+def serious(complaints: list[str]) -> list[str]:
+    return [text for text in complaints if not any(part in text for part in IGNORED)]
+
+
+def wait_for(condition: Any, seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return
+        time.sleep(0.05)
+    pytest.fail(f"waited {seconds} s in vain for {what}")
+
+
+def finished_runs(element: Any) -> str:
+    """The status and words of the lab around an element, once its run is over; empty while it measures."""
+    text = str(element.evaluate(STATUS))
+    return text if FINISHED.search(text) else ""
+
+
+def answer_all(page: Any) -> None:
+    """Answer the question of every lab with its first choice, one after the other, and let it measure."""
+    for button in page.get_by_role("button", name="skip", exact=True).element_handles():
+        first = button.evaluate_handle("e => e.parentElement.querySelector('button')").as_element()
+        first.scroll_into_view_if_needed()
+        first.click()
+        wait_for(lambda button=button: finished_runs(button), RUN_S, "the first run")
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_each_slider_moves_with_the_keyboard_and_picture_and_verdict_follow(page: Any, address: str, name: str) -> None:
+    notebook = opened(page, address, name)
+    answer_all(page)
+    handles = page.locator(".noUi-handle").element_handles()
+    assert handles
+    for handle in handles:
+        handle.scroll_into_view_if_needed()
+        pictures, words = handle.evaluate(PICTURES), finished_runs(handle)
+        at = handle.get_attribute("aria-valuenow")
+        handle.focus()
+        for key in ("ArrowRight", "ArrowLeft"):
+            page.keyboard.press(key)
+            if handle.get_attribute("aria-valuenow") != at:
+                break
+        wait_for(lambda handle=handle, before=pictures: handle.evaluate(PICTURES) != before, 5, "a new picture")
+        wait_for(lambda handle=handle, before=words: finished_runs(handle) not in ("", before), RUN_S, "a new verdict")
+    assert notebook.errors() == []
+    assert serious(notebook.complaints) == []
+
+
+def test_a_wrong_prediction_is_named_beside_the_result(page: Any, address: str) -> None:
+    opened(page, address, "02-measuring-latency.ipynb")
+    page.get_by_role("button", name="about the same", exact=True).click()
+    lab = page.locator(".jp-OutputArea-output", has_text="You look up one key").first
+    wait_for(lambda: "You predicted about the same" in lab.inner_text(), RUN_S, "the comment on the prediction")
+
+
+def test_fast_dragging_ends_in_one_run_of_the_last_value(page: Any, address: str) -> None:
+    opened(page, address, "00-start-here.ipynb")
+    answer_all(page)
+    handle = page.locator(".noUi-handle").first.element_handle()
+    handle.focus()
+    for step in range(40):
+        page.keyboard.press("ArrowRight" if step % 3 else "ArrowLeft")
+    page.keyboard.press("End")
+    wait_for(lambda: "100,000 numbers" in handle.evaluate(STATUS), 5, "the slider's end")
+    wait_for(lambda: not finished_runs(handle), 5, "the run of the last value")
+    wait_for(lambda: finished_runs(handle), RUN_S, "its end")
+    assert re.search(r"p50 [\d.]+ ms", finished_runs(handle)), "100,000 numbers take milliseconds"
+    page.wait_for_timeout(800)
+    assert finished_runs(handle), "no further run started"
+
+
+def test_stop_ends_a_run_within_a_second_and_pin_compares(page: Any, address: str) -> None:
+    opened(page, address, "00-start-here.ipynb")
+    answer_all(page)
+    handle = page.locator(".noUi-handle").first.element_handle()
+    lab = handle.evaluate_handle("e => e.closest('.jp-OutputArea-output')").as_element()
+    lab.query_selector("button:has-text('Pin')").click()
+    handle.focus()
+    page.keyboard.press("ArrowRight")
+    wait_for(lambda: "s left" in handle.evaluate(STATUS), 10, "a run in progress")
+    lab.query_selector("button:has-text('Stop')").click()
+    wait_for(lambda: "Stopped after" in handle.evaluate(STATUS), 2, "the end of the run")
+    assert "the pinned run" in handle.evaluate(STATUS)
+
+
+def test_code_and_reset(page: Any, address: str) -> None:
+    opened(page, address, "00-start-here.ipynb")
+    answer_all(page)
+    handle = page.locator(".noUi-handle").first.element_handle()
+    lab = handle.evaluate_handle("e => e.closest('.jp-OutputArea-output')").as_element()
+    lab.query_selector("button:has-text('Code')").click()
+    wait_for(lambda: "sum(range(numbers))" in handle.evaluate(STATUS), 5, "the code")
+    handle.focus()
+    page.keyboard.press("End")
+    wait_for(lambda: "100,000 numbers" in handle.evaluate(STATUS), 5, "the slider's end")
+    lab.query_selector("button:has-text('Reset')").click()
+    wait_for(lambda: "Back at the start" in handle.evaluate(STATUS), 5, "the reset")
+    page.wait_for_timeout(300)
+    assert "100,000 numbers" not in handle.evaluate(STATUS)
+
+
+def workers() -> set[int]:
+    found = set()
+    for process in psutil.process_iter(["cmdline"]):
+        if any(part.startswith("perflab.") for part in process.info["cmdline"] or []):
+            found.add(process.pid)
+    return found
+
+
+def folders() -> set[Path]:
+    return set(Path("/tmp").glob("perflab-worker-*"))
+
+
+@pytest.mark.skipif(not Path("/tmp").is_dir(), reason="looks for files the POSIX way")
+def test_a_restart_of_the_kernel_leaves_nothing_behind_and_the_notebook_works_again(page: Any, address: str) -> None:
+    before, left = workers(), folders()
+    notebook = opened(page, address, "00-start-here.ipynb")
+    answer_all(page)
+    mine = workers() - before
+    assert len(mine) == 1
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    wait_for(lambda: not (workers() & mine), 5, "the end of the old worker")
+    page.wait_for_timeout(1_000)
+    notebook.run_all()
+    answer_all(page)
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    wait_for(lambda: workers() <= before, 5, "the end of all workers")
+    wait_for(lambda: folders() <= left, 5, "the end of their files")
+
+
+def test_an_interrupt_stops_the_run_in_one_line_and_the_next_run_works(page: Any, address: str) -> None:
+    notebook = opened(page, address, "00-start-here.ipynb")
+    answer_all(page)
+    handle = page.locator(".noUi-handle").first.element_handle()
+    handle.focus()
+    page.keyboard.press("ArrowRight")
+    wait_for(lambda: "s left" in handle.evaluate(STATUS), 10, "a run in progress")
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt()")
+    wait_for(lambda: re.search("Interrupted|Stopped after", handle.evaluate(STATUS)), 3, "the interrupted run")
+    page.keyboard.press("ArrowRight")
+    wait_for(lambda: "Done after" in handle.evaluate(STATUS), RUN_S, "the next run")
+    assert notebook.errors() == []
+
+
+def test_lab_and_verdict_fit_a_projector_together(page: Any, address: str) -> None:
+    opened(page, address, "02-measuring-latency.ipynb")
+    answer_all(page)
+    for button in page.get_by_role("button", name="Pin", exact=True).element_handles():
+        button.evaluate("e => e.closest('.jp-OutputArea-output').scrollIntoView({block: 'start'})")
+        box = button.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] + 30 < 720, "controls, chart, buttons and verdict are visible at once"

@@ -1,0 +1,85 @@
+"""pip, conda and Binder get the same things, and Binder reads what we mean it to read."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+REPOSITORY = Path(__file__).parents[2]
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+RUN = {Requirement(text).name: Requirement(text) for text in PROJECT["project"]["dependencies"]}
+TEST = {Requirement(text).name: Requirement(text) for text in PROJECT["project"]["optional-dependencies"]["test"]}
+LOCK = (REPOSITORY / "requirements.lock").read_text()
+CONDA_NAMES = {"matplotlib": "matplotlib-base"}
+
+
+def locked() -> dict[str, Version]:
+    return {name: Version(version) for name, version in re.findall(r"(?m)^([\w.-]+)==([^\s;\\]+)", LOCK)}
+
+
+@pytest.mark.parametrize("name", [*RUN, *TEST])
+def test_the_lock_holds_every_dependency_within_its_range(name: str) -> None:
+    wanted = {**RUN, **TEST}[name]
+    assert wanted.specifier.contains(locked()[name])
+
+
+def test_every_locked_package_has_a_hash_and_no_address_is_named() -> None:
+    entries = re.split(r"(?m)^(?=\S+==)", LOCK)[1:]
+    assert len(entries) > 50
+    assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == []
+    assert "://" not in LOCK
+
+
+def conda() -> dict[str, str]:
+    plain = yaml.safe_load((REPOSITORY / "environment.yml").read_text())["dependencies"]
+    assert all(isinstance(item, str) for item in plain)
+    return {re.split(r"[=<>]", item)[0]: item for item in plain}
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_conda_gets_the_same_ranges(name: str) -> None:
+    conda_name = CONDA_NAMES.get(name, name)
+    item = conda()[conda_name]
+    assert Requirement(item).specifier == RUN[name].specifier
+
+
+def test_conda_gets_nothing_else() -> None:
+    others = {"python", "pip", "hatchling"}
+    assert set(conda()) - {CONDA_NAMES.get(name, name) for name in RUN} == others
+
+
+def test_python_is_named_the_way_binder_reads_it() -> None:
+    assert conda()["python"] == "python=3.12"
+
+
+def test_binder_reads_the_same_environment() -> None:
+    assert (REPOSITORY / "binder" / "environment.yml").read_text() == (REPOSITORY / "environment.yml").read_text()
+
+
+def test_post_build_stops_at_errors_and_can_be_run() -> None:
+    post_build = REPOSITORY / "binder" / "postBuild"
+    assert os.access(post_build, os.X_OK)
+    text = post_build.read_text()
+    assert "set -euo pipefail" in text
+    assert re.search(r"pip install .*--no-deps.*-e \.", text)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="repo2docker is not for Windows")
+def test_repo2docker_would_build_just_this() -> None:
+    command = [sys.executable, "-m", "repo2docker", "--no-build", "--debug", "."]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
+    shown = done.stdout + done.stderr
+    assert done.returncode == 0, shown[-2_000:]
+    assert "binder/environment.yml" in shown
+    assert "RUN ./binder/postBuild" in shown
+    assert "redis-server" in shown
+    assert "Python version unspecified" not in shown

@@ -1,0 +1,74 @@
+"""Rules of the code base that no linter knows."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+SOURCES = sorted((REPOSITORY / "src").rglob("*.py"))
+NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
+LONGEST_MODULE = 250
+
+
+def code_of(path: Path) -> str:
+    if path.suffix == ".py":
+        return path.read_text(encoding="utf-8")
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+
+
+def offenders(pattern: str, paths: list[Path]) -> list[str]:
+    assert paths
+    return [str(path.relative_to(REPOSITORY)) for path in paths if re.search(pattern, code_of(path))]
+
+
+def test_pyplot_is_used_nowhere() -> None:
+    assert offenders(r"import.*pyplot|pyplot\.|pylab", SOURCES + NOTEBOOKS) == []
+
+
+def test_interact_is_used_nowhere() -> None:
+    assert offenders(r"\binteract(ive|_manual|ive_output)?\(", SOURCES + NOTEBOOKS) == []
+
+
+def test_measuring_neither_prints_nor_logs() -> None:
+    measuring = [path for path in SOURCES if "measure" in path.parts]
+    assert offenders(r"(?m)^\s*print\(|import logging", measuring) == []
+
+
+def test_random_names_of_modules_are_avoided() -> None:
+    idle = {"utils", "helpers", "common", "misc", "manager", "handler"}
+    assert [path for path in SOURCES if path.stem in idle] == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_modules_stay_small(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE
+
+
+def test_no_module_of_measure_lab_systems_or_theory_lacks_a_test() -> None:
+    rooms = ("measure", "theory", "systems")
+    modules = [path for path in SOURCES if path.parent.name in rooms and path.stem != "__init__"]
+    tests = REPOSITORY / "tests"
+    covered = "\n".join(path.read_text(encoding="utf-8") for path in tests.rglob("test_*.py"))
+    assert modules
+    named = r"perflab\.{0}\.{1}|perflab\.{0} import .*\b{1}\b"
+    assert [path.stem for path in modules if not re.search(named.format(path.parent.name, path.stem), covered)] == []
+
+
+@pytest.mark.parametrize("module", ["perflab", "perflab.lab", "perflab.chapters.measuring_latency.stopwatch"])
+def test_importing_brings_no_widgets_and_no_charts(module: str) -> None:
+    code = f"import sys, {module}; print([m for m in ('ipywidgets', 'matplotlib', 'IPython') if m in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.strip() == "[]"
+
+
+def test_importing_the_package_itself_is_almost_free() -> None:
+    code = "import sys, perflab; print('numpy' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.strip() == "False"
