@@ -12,7 +12,8 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from perflab.lab.loop import Action, Loop
 from perflab.lab.protocol import (
@@ -61,6 +62,7 @@ class Conductor:
         self._run: Run | None = None
         self._runs = 0
         self._worker: AnyWorker | None = None
+        self._environment: Mapping[str, Any] = {}
 
     def run_forever(self) -> None:
         """The body of the conductor's thread."""
@@ -151,6 +153,7 @@ class Conductor:
 
     def _on_reply(self, reply: Reply) -> None:
         if isinstance(reply, Ready):
+            self._environment = reply.environment
             return
         if isinstance(reply, Died):
             if self._worker is not None and reply.worker == self._worker.pid:
@@ -170,7 +173,7 @@ class Conductor:
             case Failed():
                 self._end(lambda: run.session.fail(reply.message, reply.traceback, reply.blame))
             case Finished():
-                self._end(lambda: run.session.complete(run, reply.noise))
+                self._end(lambda: run.session.complete(run, reply.noise, self._environment))
 
     def _on_slice(self, run: Run, reply: Sliced) -> None:
         self.loop.clear_timer(ANSWER)
@@ -217,7 +220,7 @@ class Conductor:
         if run.superseded:
             self._end()
         elif run.stopped:  # what it had brought until then is kept
-            self._end(lambda: run.session.complete(run, None))
+            self._end(lambda: run.session.complete(run, None, self._environment))
         else:
             self._end(lambda: run.session.lose_worker(how, log))
 

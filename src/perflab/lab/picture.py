@@ -42,8 +42,7 @@ class Picture:
         for artist in self._moving:
             artist.set_animated(True)
         self._figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.04)
-        self.draw(DRAFT)  # its background is ready before the first drag
-        self.draw(CRISP)
+        self.draw()
 
     def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
         """Redraw with a new model, if the panel shows one; as a draft, because the next one may follow at once."""
@@ -69,6 +68,13 @@ class Picture:
         self._figure.set_dpi(CSS_DPI * scale)
         self._draw()
         self._deliver(encode(np.asarray(self._canvas.buffer_rgba())))
+
+    def close(self) -> None:
+        """Let go of the pixels now: figure and artists refer to each other, and would keep them until a full collection."""
+        self._backgrounds.clear()
+        self._moving.clear()
+        self._canvas.renderer = None
+        self._figure.clear()
 
     def _draw(self) -> None:
         key = self._frame_key()

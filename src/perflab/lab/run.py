@@ -49,8 +49,11 @@ class Run:
         samples = sum(column.size for frame in self._frames for column in frame.samples.values())
         return self.measured_s >= self.budget_s or waited_s >= 2 * self.budget_s or samples >= MOST_SAMPLES
 
-    def record(self, status: Status = "running", noise: NoiseLedger | None = None) -> Record:
+    def record(
+        self, status: Status = "running", noise: NoiseLedger | None = None, environment: Mapping[str, Any] | None = None
+    ) -> Record:
         """What has been measured so far, frozen."""
         merged = merge(self._frames)
         self._frames = [merged] if self._frames else []
-        return replace(self.blank, frame=merged, measured_s=self.measured_s, status=status, noise=noise)
+        whole = replace(self.blank, frame=merged, measured_s=self.measured_s, status=status)
+        return replace(whole, noise=noise, environment=environment or {})

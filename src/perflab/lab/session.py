@@ -187,14 +187,14 @@ class Session:
         self.face.show_progress(share, f"{left_s:.1f} s left · {count(record.calls)} calls")
         self.face.show_words(self.lab.verdict_of(record, self.pinned).text, self.lab.table_of(record, self.pinned), "")
 
-    def complete(self, run: Run, noise: NoiseLedger | None) -> None:
+    def complete(self, run: Run, noise: NoiseLedger | None, environment: Mapping[str, Any]) -> None:
         """The run is over, by itself or by Stop."""
         if run.calibrates:
             self._constants = run.record().frame.facts
             self.redraw_model()
             self._conductor.request(self)
             return
-        self._keep(run.record("stopped" if run.stopped else "complete", noise))
+        self._keep(run.record("stopped" if run.stopped else "complete", noise, environment))
 
     def fail(self, message: str, traceback: str, blame: str) -> None:
         """The experiment raised: say so, keep the lab usable."""

@@ -109,6 +109,9 @@ class View:
 
     def close(self) -> None:
         """Take the widgets away, from the kernel's memory too."""
+        for picture in self._pictures:
+            picture.close()
+        self._pictures = []
         for widget in _tree(self.widget):
             widget.close()
 

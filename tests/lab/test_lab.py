@@ -1,0 +1,241 @@
+"""Labs in a real process: worker, widgets without a browser, faults, and fifty re-runs."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from matplotlib.figure import Figure
+
+from perflab.lab import Lab, log_slider
+from perflab.lab.budget import REHEARSAL, rehearsal_s
+from perflab.lab.conductor import Conductor
+from perflab.lab.panels import Calls, Distribution
+from perflab.lab.run_lock import RunLock
+from perflab.lab.session import WAITING, ExperimentFailed, Session
+from perflab.lab.view import View
+from perflab.measure.frame import Frame
+from perflab.measure.guards import BadInput
+
+PATIENCE_S = 30
+
+
+def experiment(rows: int) -> Iterator[Frame]:
+    while True:
+        time.sleep(0.02)
+        yield Frame({"latency_ns": np.full(500, 100.0 * rows)}, {"calls": 500})
+
+
+def failing(rows: int) -> Iterator[Frame]:
+    raise OSError("disk is full")
+    yield Frame()
+
+
+def hanging(rows: int) -> Iterator[Frame]:
+    yield Frame({"latency_ns": np.ones(5)})
+    time.sleep(60)
+
+
+def suicidal(rows: int) -> Iterator[Frame]:
+    yield Frame({"latency_ns": np.ones(5)})
+    print("killed by the test", flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def make_lab(what: Any = experiment, **changes: Any) -> Lab:
+    parts: dict[str, Any] = {
+        "question": "?",
+        "experiment": what,
+        "controls": {"rows": log_slider(1, 1_000, 10, unit="rows")},
+        "panels": (Calls(), Distribution()),
+        "budget_s": 0.2,
+    }
+    return Lab(**{**parts, **changes})
+
+
+@pytest.fixture
+def conductor(tmp_path: Path) -> Iterator[Conductor]:
+    conductor = Conductor(lock=RunLock(tmp_path / "lock"))
+    thread = threading.Thread(target=conductor.run_forever)
+    thread.start()
+    yield conductor
+    conductor.close()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def opened(lab: Lab, conductor: Conductor) -> Session:
+    view = View(lab)
+    session = Session(lab, conductor, view)
+    view.connect(session)
+    return session
+
+
+def status(session: Session) -> str:
+    return str(session.face._status.value)  # type: ignore[attr-defined]
+
+
+def wait_for(condition: Any, seconds: float = PATIENCE_S) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_moving_a_slider_measures_in_another_process_and_shows_it(conductor: Conductor) -> None:
+    session = opened(make_lab(), conductor)
+    empty = session.face._images[0].value  # type: ignore[attr-defined]
+    session.face._controls["rows"].value = 50  # type: ignore[attr-defined]
+    wait_for(lambda: session.records)
+    record = session.records[-1]
+    assert record.parameters == {"rows": 50}
+    assert record.environment["worker_pid"] != os.getpid()
+    wait_for(lambda: status(session).startswith("Done after"))
+    assert "p50 5.0 µs" in session.face._verdict.value  # type: ignore[attr-defined]
+    assert session.face._images[0].value != empty  # type: ignore[attr-defined]
+
+
+def test_run_returns_the_record_and_moves_the_controls(conductor: Conductor) -> None:
+    session = opened(make_lab(), conductor)
+    record = session.run({"rows": 20}).result(PATIENCE_S)
+    assert (record.status, record.parameters) == ("complete", {"rows": 20})
+    assert record.noise is not None
+    assert session.face._controls["rows"].value == 20  # type: ignore[attr-defined]
+    assert len(session.records) == 1, "moving the control did not start another run"
+
+
+@pytest.mark.parametrize("rows", [float("nan"), 0, -1, "", "ten", float("inf"), 10**9, None])
+def test_bad_input_is_refused_at_once_naming_the_field(conductor: Conductor, rows: Any) -> None:
+    session = opened(make_lab(), conductor)
+    with pytest.raises(BadInput, match="rows must be a whole number from 1 to 1,000"):
+        session.run({"rows": rows})
+
+
+def test_an_experiment_that_raises_is_shown_and_the_next_run_works(conductor: Conductor) -> None:
+    broken, sound = opened(make_lab(failing), conductor), opened(make_lab(), conductor)
+    with pytest.raises(ExperimentFailed, match="disk is full"):
+        broken.run({}).result(PATIENCE_S)
+    assert "This run failed. OSError: disk is full" in status(broken)
+    assert sound.run({}).result(PATIENCE_S).status == "complete"
+
+
+def test_a_killed_worker_is_replaced_and_said(conductor: Conductor) -> None:
+    session = opened(make_lab(suicidal), conductor)
+    with pytest.raises(ExperimentFailed, match="killed by the test"):
+        session.run({}).result(PATIENCE_S)
+    assert "ended unexpectedly and was replaced" in status(session)
+    assert opened(make_lab(), conductor).run({}).result(PATIENCE_S).status == "complete"
+
+
+def test_stop_ends_even_a_hung_run_within_a_second_and_keeps_its_part(conductor: Conductor) -> None:
+    session = opened(make_lab(hanging), conductor)
+    future = session.run({})
+    wait_for(lambda: "s left" in status(session))
+    started = time.monotonic()
+    session.stop()
+    record = future.result(PATIENCE_S)
+    assert time.monotonic() - started < 1.5, "a second, and some for a busy machine"
+    assert (record.status, record.calls) == ("stopped", 5)
+
+
+def test_two_labs_take_turns(conductor: Conductor) -> None:
+    first, second = opened(make_lab(), conductor), opened(make_lab(), conductor)
+    futures = [first.run({}), second.run({})]
+    wait_for(lambda: status(second) == WAITING)
+    assert [future.result(PATIENCE_S).status for future in futures] == ["complete", "complete"]
+
+
+def test_two_kernels_take_turns(conductor: Conductor, tmp_path: Path) -> None:
+    other = RunLock(tmp_path / "lock")
+    assert other.try_acquire()
+    session = opened(make_lab(), conductor)
+    future = session.run({})
+    wait_for(lambda: status(session) == WAITING)
+    assert not future.done()
+    other.release()
+    assert future.result(PATIENCE_S).status == "complete"
+
+
+def test_save_writes_into_the_folder_of_the_notebook(
+    conductor: Conductor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    session = opened(make_lab(), conductor)
+    session.save()
+    wait_for(lambda: "Nothing to save yet" in status(session))
+    session.run({}).result(PATIENCE_S)
+    session.save()
+    wait_for(lambda: status(session).startswith("Saved"))
+    assert {path.suffix for path in (tmp_path / "results").iterdir()} == {".json", ".csv"}
+
+
+def widgets_alive() -> int:
+    from ipywidgets.widgets.widget import _instances
+
+    return len(_instances)
+
+
+def test_fifty_re_runs_leave_no_threads_files_children_figures_or_widgets(conductor: Conductor) -> None:
+    process = psutil.Process()
+
+    def once() -> None:
+        session = opened(make_lab(budget_s=0.02), conductor)
+        session.run({}).result(PATIENCE_S)
+        session.close()
+        done = threading.Event()
+        conductor.post(done.set)
+        assert done.wait(PATIENCE_S)
+
+    def left() -> tuple[int, int, int, int, int]:
+        gc.collect()
+        files = process.num_fds() if hasattr(process, "num_fds") else 0
+        figures = sum(isinstance(thing, Figure) for thing in gc.get_objects())
+        return threading.active_count(), files, len(process.children(recursive=True)), widgets_alive(), figures
+
+    for _ in range(5):
+        once()
+    before, memory = left(), process.memory_info().rss
+    for _ in range(50):
+        once()
+    assert left() == before
+    assert process.memory_info().rss - memory < 20e6
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("", None), ("0.3", 0.3)])
+def test_a_rehearsal_is_asked_for_by_one_variable(
+    monkeypatch: pytest.MonkeyPatch, text: str, seconds: float | None
+) -> None:
+    monkeypatch.setenv(REHEARSAL, text)
+    assert rehearsal_s() == seconds
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "0", "nan", "inf", "3600"])
+def test_a_rehearsal_of_nonsense_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv(REHEARSAL, text)
+    with pytest.raises(BadInput, match=REHEARSAL):
+        rehearsal_s()
+
+
+ONE_CPU = """
+import os, sys, resource
+os.sched_setaffinity(0, {0})
+from perflab.chapters.measuring_latency import coordinated_omission, stopwatch
+print(stopwatch.lab().run(repeats=1000).status, coordinated_omission.lab().run().status)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot bind a process to one CPU")
+def test_on_one_cpu_the_labs_work_too() -> None:
+    done = subprocess.run([sys.executable, "-c", ONE_CPU], capture_output=True, text=True, timeout=90)
+    assert done.stdout.split() == ["complete", "complete"], done.stderr

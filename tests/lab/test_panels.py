@@ -1,0 +1,136 @@
+"""Panels and pictures: what moves is redrawn, what stands still is kept, and nothing is drawn in vain."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from perflab.lab import palette
+from perflab.lab.panel import Panel
+from perflab.lab.panels import Calls, Distribution, Interval, Intervals, Percentiles, Versus
+from perflab.lab.panels.percentiles import nines, percentile_curve
+from perflab.lab.picture import CRISP, DRAFT, Picture
+from perflab.lab.record import Record
+from perflab.measure.frame import Frame
+
+LATENCIES = np.random.default_rng(1).lognormal(8, 0.5, 3_000)
+
+
+def record(latencies: Any = LATENCIES, **facts: Any) -> Record:
+    frame = Frame({"latency_ns": np.asarray(latencies)}, {"calls": len(latencies)}, {"batch": 1, **facts})
+    return Record("any", {"rows": 1_000}, 1, "", frame, status="complete")
+
+
+def line(model: Any) -> Any:
+    return np.array([10.0, 1e5]), np.array([1e3, 1e6])
+
+
+def intervals(_: Any) -> dict[str, Interval]:
+    return {"mean": Interval(2e4, 1e4, 3e4)}
+
+
+def panels() -> list[Panel]:
+    return [
+        Calls(),
+        Distribution(),
+        Percentiles(1e2, 1e8, lambda model: np.geomspace(1e3, 1e6, Percentiles.SHARES.size)),
+        Versus("rows", (10, 1e5), (1e2, 1e8), line, "rows"),
+        Intervals(["mean", "p99"], 1e2, 1e8, intervals, intervals, "numbers"),
+    ]
+
+
+class Model:
+    calls, clock_ns, quoted_ns = 500, 70.0, (1e5, 1e6)
+
+
+def size(png: bytes) -> tuple[int, int]:
+    with Image.open(io.BytesIO(png)) as image:
+        return image.size
+
+
+@pytest.mark.parametrize("panel", panels(), ids=lambda panel: type(panel).__name__)
+def test_each_panel_shows_model_run_and_pinned_run_and_can_be_emptied(panel: Panel) -> None:
+    drawn: list[bytes] = []
+    picture = Picture(panel, 500, 320, drawn.append)
+    empty = drawn[-1]
+    picture.show_run(record())
+    with_run = drawn[-1]
+    assert with_run != empty
+    picture.show_pinned(record(LATENCIES * 3))
+    assert drawn[-1] != with_run
+    picture.show_pinned(None)
+    picture.show_run(None)
+    assert drawn[-1] == empty
+    if type(panel).show_model is not Panel.show_model:
+        picture.show_model({"rows": 1_000}, Model())
+        picture.draw()
+        assert drawn[-1] != empty
+
+
+@pytest.mark.parametrize("latencies", [[5.0], [0.0, 0.0], [1e12] * 3, np.full(100_000, 77.0)], ids=len)
+def test_odd_runs_are_drawn_without_complaint(latencies: Any) -> None:
+    for panel in panels():
+        Picture(panel, 400, 250, lambda png: None).show_run(record(latencies))
+
+
+def test_a_draft_has_a_quarter_of_the_pixels_and_the_next_run_makes_it_crisp_again() -> None:
+    drawn: list[bytes] = []
+    picture = Picture(Calls(), 400, 250, drawn.append)
+    picture.show_model({}, Model())
+    assert size(drawn[-1]) == (400 * DRAFT, 250 * DRAFT)
+    picture.show_run(record())
+    assert size(drawn[-1]) == (400 * CRISP, 250 * CRISP)
+
+
+class Counting(Panel):
+    """Counts how often it is asked, and draws one line."""
+
+    def build(self, axes: Any) -> Sequence[Any]:
+        (self.line,) = axes.plot([0, 1], [0, 1])
+        self.axes = axes
+        return [self.line]
+
+    def show_run(self, record: Record | None) -> None:
+        self.line.set_data([0, 1], [1, 0])
+
+
+def test_a_panel_without_a_model_costs_nothing_while_dragging() -> None:
+    drawn: list[bytes] = []
+    picture = Picture(Counting(), 300, 200, drawn.append)
+    before = len(drawn)
+    picture.show_model({}, None)
+    assert len(drawn) == before
+
+
+def test_what_stands_still_is_drawn_once_until_limits_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = Counting()
+    picture = Picture(panel, 300, 200, lambda png: None)
+    draws: list[int] = []
+    monkeypatch.setattr(Figure, "draw", lambda self, renderer: draws.append(1))
+    picture.show_run(None)
+    picture.show_run(None)
+    assert draws == []
+    panel.axes.set_xlim(0, 7)
+    picture.show_run(None)
+    assert draws == [1]
+
+
+def test_the_percentile_curve_keeps_the_slowest_call_and_is_thinned() -> None:
+    positions, values = percentile_curve(np.arange(1.0, 100_001.0))
+    assert values[-1] == 100_000
+    assert values.size <= 1_000
+    assert positions[-1] == pytest.approx(nines(1 - 1e-5), rel=1e-6)
+    assert percentile_curve(np.empty(0))[0].size == 0
+
+
+def test_meanings_differ_in_more_than_colour() -> None:
+    lines = [palette.MODEL_LINE, palette.PINNED_LINE, palette.CLOCK_LINE]
+    assert len({style["linestyle"] for style in lines}) == len(lines)
+    assert palette.MEASURED_POINTS["marker"] != palette.PINNED_POINTS["marker"]
+    assert len(set(palette.SERIES)) == len(palette.SERIES)

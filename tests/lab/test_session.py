@@ -1,0 +1,134 @@
+"""Sessions: pin, save, reset, predictions, and what learners read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from perflab.lab import save
+from perflab.lab.prediction import Prediction
+from perflab.lab.record import Record
+from perflab.lab.save import save_record
+from perflab.lab.verdict import CLEAR, NOISY, Verdict, against_pinned, latency_table, latency_verdict, with_noise
+from perflab.measure.compare import Ratio
+from perflab.measure.frame import Frame
+from perflab.measure.noise import NoiseLedger
+
+LOUD = NoiseLedger(1e6, 3e6, 1.0, 1.0, 0, 0.0, 0.0, 1.0)
+
+
+def record(median: float = 1_000.0, count: int = 2_000, **changes: Any) -> Record:
+    latencies = np.random.default_rng(1).lognormal(np.log(median), 0.2, count)
+    parts: dict[str, Any] = {
+        "lab": "query",
+        "parameters": {"rows": 10, "indexed": np.bool_(True)},
+        "seed": 7,
+        "started": "2026-01-02T03:04:05.678901+00:00",
+        "frame": Frame({"latency_ns": latencies}, {"calls": count, "failures": 2}, {"batch": 1}),
+        "status": "complete",
+    }
+    return Record(**{**parts, **changes})
+
+
+def test_the_verdict_carries_percentiles_interval_and_sample_size() -> None:
+    text = latency_verdict(record(), None).text
+    assert text.startswith("p50 995 ns, p99 1.6 µs [1.5–1.7 µs]")
+    assert text.endswith("of 2,000 calls.")
+
+
+def test_the_verdict_compares_with_the_pinned_run() -> None:
+    slower = latency_verdict(record(5_000.0), record(1_000.0))
+    assert "5.0× (" in slower.text and "above the pinned run" in slower.text
+    assert slower.kind == CLEAR
+    assert "below the pinned run" in latency_verdict(record(1_000.0), record(5_000.0)).text
+
+
+def test_a_run_is_not_compared_with_itself() -> None:
+    same = record()
+    assert "pinned" not in latency_verdict(same, same).text
+
+
+def test_too_few_samples_are_told_in_the_verdict() -> None:
+    assert "p99 needs 368 samples, have 100" in latency_verdict(record(count=100), None).text
+
+
+def test_nothing_measured_is_invalid() -> None:
+    assert latency_verdict(record(frame=Frame()), None).kind == "invalid"
+    assert latency_table(record(frame=Frame()), None) == []
+
+
+def test_noise_takes_the_place_of_clear() -> None:
+    assert with_noise(Verdict("Twice as fast.", CLEAR), record(noise=LOUD)).kind == NOISY
+    assert str(with_noise(Verdict("Twice as fast.", CLEAR), record())) == "Twice as fast. Clear."
+
+
+def test_ratios_below_one_are_turned_around_with_their_interval() -> None:
+    assert against_pinned(Ratio(0.25, 0.2, 0.5)) == "4.0× (2.0–5.0) below the pinned run"
+
+
+def test_the_table_has_a_heading_and_the_failures() -> None:
+    rows = latency_table(record(), record(2_000.0))
+    assert rows[0] == ("", "this run, 95% interval", "pinned run")
+    assert ("failures", "2", "2") in rows
+
+
+PREDICTION = Prediction(
+    "How much?",
+    {"×1": "Nothing is free.", "×2": "Work doubles."},
+    lambda records: "×2" if records else None,
+    "Measure.",
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "records", "comment"),
+    [
+        (None, [record()], ""),
+        ("×1", [], "You predicted ×1. Measure."),
+        ("×1", [record()], "You predicted ×1; this machine measured ×2. Nothing is free."),
+        ("×2", [record()], "You predicted ×2, and that is what this machine measured. Work doubles."),
+    ],
+)
+def test_the_prediction_is_kept_beside_the_result(answer: str | None, records: list[Record], comment: str) -> None:
+    assert PREDICTION.comment(answer, records) == comment
+
+
+def test_a_saved_record_holds_everything_but_its_samples_which_are_beside_it(tmp_path: Path) -> None:
+    saved = record(noise=LOUD)
+    story_path, samples_path = save_record(saved, tmp_path)
+    story = json.loads(story_path.read_text())
+    assert (story["lab"], story["seed"], story["status"]) == ("query", 7, "complete")
+    assert story["parameters"] == {"rows": 10, "indexed": True}
+    assert story["noise"]["spin_after_ns"] == 3e6
+    lines = samples_path.read_text().splitlines()
+    assert lines[0] == "latency_ns"
+    assert [float(line) for line in lines[1:]] == saved.column("latency_ns").tolist()
+
+
+def test_columns_of_different_length_are_saved_too(tmp_path: Path) -> None:
+    uneven = record(frame=Frame({"a_ns": np.array([1, 2]), "b_ns": np.array([3])}))
+    assert save_record(uneven, tmp_path)[1].read_text().splitlines() == ["a_ns,b_ns", "1,3", "2,"]
+
+
+def test_a_folder_that_cannot_be_written_is_replaced_by_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "results").write_text("a file in the way")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    assert save_record(record())[0].parent == tmp_path / "home" / "perflab-results"
+
+
+def test_a_full_disk_leaves_nothing_behind_and_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(save, "_write_samples", full)
+    with pytest.raises(OSError, match="No space left"):
+        save_record(record(), tmp_path)
+    assert list(tmp_path.iterdir()) == []
