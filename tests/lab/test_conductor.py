@@ -12,7 +12,8 @@ import pytest
 from perflab.lab import Lab, log_slider
 from perflab.lab.conductor import PREPARE_S, SETTLE_S, STOP_S, Conductor
 from perflab.lab.protocol import Died, Ended, Failed, Finish, Finished, Next, Sliced, Start
-from perflab.lab.session import REST_S, WAITING, ExperimentFailed, Session
+from perflab.lab.session import REST_S, WAITING, Session
+from perflab.lab.waiters import ExperimentFailed
 from perflab.measure.frame import Frame
 
 

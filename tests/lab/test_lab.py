@@ -23,8 +23,9 @@ from perflab.lab.budget import REHEARSAL, rehearsal_s
 from perflab.lab.conductor import Conductor
 from perflab.lab.panels import Calls, Distribution
 from perflab.lab.run_lock import RunLock
-from perflab.lab.session import WAITING, ExperimentFailed, Session
+from perflab.lab.session import WAITING, Session
 from perflab.lab.view import View
+from perflab.lab.waiters import ExperimentFailed
 from perflab.measure.frame import Frame
 from perflab.measure.guards import BadInput
 

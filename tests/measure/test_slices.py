@@ -9,10 +9,10 @@ from perflab.measure.guards import BadInput
 from perflab.measure.slices import GROWTH, LONGEST_SAMPLE_S, call_slices
 
 
-def test_slices_grow_to_a_tenth_of_a_second_and_add_up_to_what_was_asked() -> None:
+def test_slices_grow_to_a_fifth_of_a_second_and_add_up_to_what_was_asked() -> None:
     clock = VirtualClock()
     sizes = [s.latencies_ns.size for s in call_slices(lambda: clock.advance(1_000_000), 1_000, clock=clock)]
-    assert sizes[:5] == [1, GROWTH, 100, 100, 100]
+    assert sizes[:5] == [1, GROWTH, 200, 200, 200]
     assert sum(sizes) == 1_000
 
 
@@ -23,7 +23,7 @@ def test_the_time_between_two_slices_is_nobodys_latency_and_does_not_change_thei
         clock.sleep(5)
         sizes.append(latencies.latencies_ns.size)
         assert latencies.latencies_ns.max() == 1_000_000
-    assert sizes[2:4] == [100, 100]
+    assert sizes[2:4] == [200, 200]
 
 
 def test_without_a_number_it_goes_on_until_it_is_closed() -> None:

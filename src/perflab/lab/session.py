@@ -18,6 +18,7 @@ from perflab.lab.face import Face
 from perflab.lab.record import Record
 from perflab.lab.run import Run
 from perflab.lab.save import save_record
+from perflab.lab.waiters import Waiters
 from perflab.measure.noise import NoiseLedger
 from perflab.measure.units import count, duration
 
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
 REST_S = 0.15
 MOST_RECORDS = 20
 WAITING = "Waiting: another measurement is running on this machine."
-
-
-class ExperimentFailed(Exception):
-    """An experiment raised, or its worker was lost. The message is for the person at the slider."""
 
 
 class Session:
@@ -47,7 +44,7 @@ class Session:
         self._conductor = conductor
         self._mail: dict[str, Any] | None = None
         self._mail_lock = threading.Lock()
-        self._futures: list[Future[Record]] = []
+        self._waiters = Waiters()
         self._constants: Mapping[str, Any] | None = None
         self._closed = False
 
@@ -106,8 +103,7 @@ class Session:
     def _run(self, parameters: dict[str, Any], future: Future[Record]) -> None:
         self.parameters = parameters
         self.face.set_controls(parameters)
-        self._settle_futures(error=ExperimentFailed("A newer run took the place of this one."))
-        self._futures.append(future)
+        self._waiters.add(future)
         if self.redraw_model():
             self._conductor.request(self)
 
@@ -123,7 +119,7 @@ class Session:
 
     def _reset(self) -> None:
         self._conductor.forget(self)
-        self._settle_futures(error=ExperimentFailed("The lab was reset."))
+        self._waiters.fail("The lab was reset.")
         self.records, self.pinned = [], None
         self.parameters = {name: control.start for name, control in self.lab.controls.items()}
         self.face.set_controls(self.parameters)
@@ -147,7 +143,7 @@ class Session:
     def _close(self) -> None:
         self._closed = True
         self._conductor.forget(self)
-        self._settle_futures(error=ExperimentFailed("The lab was closed."))
+        self._waiters.fail("The lab was closed.")
         self.records, self.pinned = [], None
         self.face.close()
 
@@ -170,7 +166,7 @@ class Session:
     def give_up(self) -> None:
         """Stopped while it was waiting."""
         self.face.show_progress(0.0, "Stopped before it began.")
-        self._settle_futures(error=ExperimentFailed("Stopped before it began."))
+        self._waiters.fail("Stopped before it began.")
 
     def say_interrupted(self) -> None:
         """The Interrupt button was pressed."""
@@ -201,14 +197,14 @@ class Session:
         self.face.show_progress(0.0, f"This run failed. {message}" if blame == "experiment" else message)
         if blame == "experiment":
             self.face.show_details(traceback)
-        self._settle_futures(error=ExperimentFailed(f"{message}\n\n{traceback}"))
+        self._waiters.fail(f"{message}\n\n{traceback}")
 
     def lose_worker(self, how: str, log: str) -> None:
         """The worker died or hung; the conductor has put a new one in its place."""
         message = f"The measuring process {how} and was replaced. Move a slider to measure again."
         self.face.show_progress(0.0, message)
         self.face.show_details(log)
-        self._settle_futures(error=ExperimentFailed(f"{message}\n{log}"))
+        self._waiters.fail(f"{message}\n{log}")
 
     # --- words and pictures -------------------------------------------------------------------------------------------
 
@@ -220,7 +216,7 @@ class Session:
             self.face.show_model(self.parameters, self.lab.model(self.parameters, self._constants))
         except Exception as error:
             self.face.show_progress(0.0, f"The model failed. {type(error).__name__}: {error}")
-            self._settle_futures(error=ExperimentFailed(f"The model failed.\n{format_exc()}"))
+            self._waiters.fail(f"The model failed.\n{format_exc()}")
             return False
         return True
 
@@ -231,7 +227,7 @@ class Session:
         took = f"{'Stopped' if record.status == 'stopped' else 'Done'} after {duration(record.measured_s * 1e9)}"
         quiet = f" · {record.noise.sentence}" if record.noise is not None else ""
         self.face.show_progress(1.0, f"{took} · {count(record.calls)} calls{quiet}")
-        self._settle_futures(record)
+        self._waiters.succeed(record)
 
     def _show_words(self) -> None:
         if not self.records:
@@ -241,11 +237,3 @@ class Session:
         self.face.show_words(
             str(self.lab.verdict_of(record, self.pinned)), self.lab.table_of(record, self.pinned), comment
         )
-
-    def _settle_futures(self, record: Record | None = None, error: Exception | None = None) -> None:
-        futures, self._futures = self._futures, []
-        for future in futures:
-            if error is not None:
-                future.set_exception(error)
-            elif record is not None:
-                future.set_result(record)
