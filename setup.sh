@@ -14,7 +14,7 @@ if [ -z "$python" ]; then
     echo "perflab needs Python 3.11 or newer: install it, or say where it is: make PYTHON=/path/to/python3.12" >&2
     exit 1
 fi
-if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
+if ! command -v uv >/dev/null 2>&1 && ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
     echo "$python lacks the venv module: install it (Debian and Ubuntu: apt install python3-venv) and try again." >&2
     exit 1
 fi

@@ -1,0 +1,51 @@
+"""Imports go one way. The contracts hold, and each of them trips on the import that it forbids."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+LINT = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, 'src'); {LINT}", "--no-cache"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    shutil.copytree(REPOSITORY / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_all_contracts_are_kept() -> None:
+    done = lint(REPOSITORY)
+    assert done.returncode == 0, done.stdout
+    assert "0 broken" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported"),
+    [
+        ("lab", "perflab.chapters"),
+        ("measure", "perflab.lab"),
+        ("systems", "perflab.lab"),
+        ("theory", "perflab.measure"),
+        ("theory", "perflab.map"),
+        ("measure", "ipywidgets"),
+        ("systems", "matplotlib"),
+        ("theory", "IPython"),
+    ],
+)
+def test_a_forbidden_import_is_found(copied: Path, importer: str, imported: str) -> None:
+    (copied / "src" / "perflab" / importer / "trespasser.py").write_text(f"import {imported}\n")
+    done = lint(copied)
+    assert done.returncode != 0, done.stdout
+    assert f"perflab.{importer}.trespasser -> {imported}" in done.stdout
