@@ -15,10 +15,10 @@ REHEARSAL_S = "0.3"
 SLOWEST_CELL_S = 30
 
 
-def run(notebook: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+def run(notebook: Path, folder: Path, slowest_s: int = SLOWEST_CELL_S) -> subprocess.CompletedProcess[str]:
     """Run a notebook with nbval in a rehearsal: every lab runs when it is shown, and its error is the cell's."""
     command = [sys.executable, "-m", "pytest", "-c", os.devnull, f"--rootdir={folder}", "-p", "no:cacheprovider", "-q"]
-    command += ["--nbval-lax", "--nbval-current-env", f"--nbval-cell-timeout={SLOWEST_CELL_S}", str(notebook)]
+    command += ["--nbval-lax", "--nbval-current-env", f"--nbval-cell-timeout={slowest_s}", str(notebook)]
     env = {**os.environ, "PERFLAB_REHEARSE": REHEARSAL_S, "IPYTHONDIR": str(folder)}
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
 
@@ -43,10 +43,27 @@ Lab(question='?', experiment=broken, controls={'rows': log_slider(1, 10, 1)}, pa
 
 
 def test_a_lab_whose_experiment_raises_makes_its_notebook_fail(tmp_path: Path) -> None:
-    notebook = tmp_path / "broken.ipynb"
-    cell = {"cell_type": "code", "id": "a", "metadata": {}, "execution_count": None, "outputs": [], "source": BROKEN}
-    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-    notebook.write_text(json.dumps({"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
-    done = run(notebook, tmp_path)
+    done = run(written(tmp_path, BROKEN), tmp_path)
     assert done.returncode != 0
     assert "no such table" in done.stdout
+
+
+def test_a_cell_that_takes_too_long_makes_its_notebook_fail(tmp_path: Path) -> None:
+    done = run(written(tmp_path, "import time; time.sleep(20)"), tmp_path, slowest_s=2)
+    assert done.returncode != 0
+    assert "timeout" in done.stdout.lower()
+
+
+def test_the_kernel_is_the_python_that_runs_the_tests(tmp_path: Path) -> None:
+    cell = f"import sys; assert sys.prefix == {sys.prefix!r}, sys.prefix"
+    done = run(written(tmp_path, cell), tmp_path)
+    assert done.returncode == 0, done.stdout[-3_000:]
+
+
+def written(folder: Path, source: str) -> Path:
+    """A notebook of one cell."""
+    cell = {"cell_type": "code", "id": "a", "metadata": {}, "execution_count": None, "outputs": [], "source": source}
+    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    notebook = folder / "one-cell.ipynb"
+    notebook.write_text(json.dumps({"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+    return notebook

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import pkgutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,15 +47,12 @@ def test_every_chapter(path: Path, check: Callable[[Any], list[str]]) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_each_notebook_is_on_the_map_and_shows_every_lab_of_its_chapter(path: Path) -> None:
     assert path.name in {notebook.file_name for notebook in NOTEBOOKS}
-    code = "\n".join(skeleton.sources(parsed(path), "code"))
-    folder = Path(perflab.chapters.__path__[0]) / chapter_of(path)
-    labs = [
-        info.name
-        for info in pkgutil.iter_modules([str(folder)])
-        if "def lab()" in (folder / f"{info.name}.py").read_text()
-    ]
-    assert labs
-    assert [lab for lab in labs if f"{lab}.lab()" not in code] == []
+    assert skeleton.chapter_shown(parsed(path), chapter_of(path), labs_of(chapter_of(path))) == []
+
+
+def labs_of(chapter: str) -> list[str]:
+    folder = Path(perflab.chapters.__path__[0]) / chapter
+    return sorted(path.stem for path in folder.glob("*.py") if "def lab()" in path.read_text(encoding="utf-8"))
 
 
 def test_the_readme_has_the_map() -> None:
@@ -90,11 +86,28 @@ def with_metadata(**changes: Any) -> dict[str, Any]:
         (skeleton.cell_lengths, with_cell("code", "x = 1\n" * 16)),
         (skeleton.cell_lengths, with_cell("code", " \n")),
         (skeleton.markup, with_cell("markdown", "<b>loud</b>")),
-        (skeleton.markup, with_cell("markdown", "<details><summary>open</summary>")),
         (skeleton.markup, with_cell("markdown", "<details></details>")),
         (skeleton.wording, with_cell("markdown", "This is simply a queue.")),
         (skeleton.wording, with_cell("code", "open('/home/me/data')")),
+        (skeleton.wording, with_cell("markdown", "Look into /tmp/results.")),
+        (skeleton.markup, with_cell("markdown", "<details><summary>one</summary>")),
     ],
 )
 def test_each_check_trips(check: Callable[[Any], list[str]], bad: dict[str, Any]) -> None:
     assert check(bad) != []
+
+
+@pytest.mark.parametrize(
+    ("chapter", "labs"),
+    [("another_chapter", ["stopwatch"]), ("measuring_latency", ["stopwatch", "not_shown"]), ("measuring_latency", [])],
+)
+def test_a_foreign_chapter_and_a_lab_that_is_not_shown_are_found(chapter: str, labs: list[str]) -> None:
+    notebook = {"cells": [{"cell_type": "code", "source": "from perflab.chapters.measuring_latency import stopwatch"}]}
+    notebook["cells"].append({"cell_type": "code", "source": "stopwatch.lab()"})
+    assert skeleton.chapter_shown(notebook, "measuring_latency", ["stopwatch"]) == []
+    assert skeleton.chapter_shown(notebook, chapter, labs) != []
+
+
+def test_headings_in_code_are_none_and_a_lone_backtick_hides_none() -> None:
+    text = "```\n# comment\n```\n\na ` alone\n\n## Seen\n\nand ` again"
+    assert skeleton.headings({"cells": [{"cell_type": "markdown", "source": text}]}) == ["## Seen"]

@@ -22,7 +22,7 @@ def sources(notebook: Notebook, kind: str) -> list[str]:
 def prose(notebook: Notebook) -> str:
     """All Markdown without fenced and inline code."""
     text = "\n\n".join(sources(notebook, "markdown"))
-    return re.sub(r"`[^`]*`", "", re.sub(r"(?ms)^```.*?^```", "", text))
+    return re.sub(r"`[^`\n]*`", "", re.sub(r"(?ms)^```.*?^```", "", text))
 
 
 def headings(notebook: Notebook) -> list[str]:
@@ -78,8 +78,18 @@ def markup(notebook: Notebook) -> list[str]:
 def wording(notebook: Notebook) -> list[str]:
     text = prose(notebook).lower()
     found = [f"the word {word.strip()!r}" for word in IDLE_WORDS if re.search(rf"\b{word}", text)]
-    paths = re.findall(r"(?:/home/|/Users/|/root/|[A-Z]:\\)\S*", "\n".join(sources(notebook, "code")))
+    everything = "\n".join(sources(notebook, "code") + sources(notebook, "markdown"))
+    paths = re.findall(r"(?<![\w.])(?:/home/|/Users/|/root/|/tmp/|/work/|[A-Z]:\\)\S*", everything)
     return found + [f"the path {path}" for path in paths]
+
+
+def chapter_shown(notebook: Notebook, chapter: str, labs: list[str]) -> list[str]:
+    """Its own chapter is imported, no other one, and every lab of it is on show."""
+    code = "\n".join(sources(notebook, "code"))
+    imported = set(re.findall(r"\b(?:from|import) perflab\.chapters\.(\w+)", code))
+    found = [] if imported == {chapter} else [f"chapters imported: {sorted(imported)}, expected {chapter}"]
+    missing = [f"the lab {lab} is not shown" for lab in labs if not re.search(rf"\b{lab}\.lab\(\)", code)]
+    return found + missing + ([] if labs else ["its chapter has no lab"])
 
 
 EVERY_NOTEBOOK = (stored_results, kernel, heading_levels, cell_lengths, markup, wording)
