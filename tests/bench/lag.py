@@ -17,6 +17,7 @@ from playwright.sync_api import TimeoutError
 STEPS = 16
 SETTLING_STEPS = 2
 PATIENCE_MS = 3_000
+WHOLE_RUN_MS = 12_000
 DRAG_S = 2.0
 BASELINE = "baseline.ipynb"
 BASELINE_CODE = """\
@@ -108,9 +109,9 @@ def _measure(address: str, name: str, keep: Any, rates: dict[str, float], label:
     with browser_page() as page:
         notebook = NotebookPage(page, address, name)
         notebook.run_all()
-        for skip in page.get_by_role("button", name="skip", exact=True).all():
+        for skip in page.get_by_role("button", name="skip", exact=True).element_handles():
             skip.click()
-        page.wait_for_timeout(4_000)
+        page.wait_for_timeout(WHOLE_RUN_MS)
         page.evaluate(WATCH)
         handles = page.locator(".noUi-handle").all()
         for number, handle in enumerate(handles, 1):
@@ -141,6 +142,7 @@ def _lags(page: Any, handle: Any) -> list[float]:
 
 
 def _drag_rate(page: Any, handle: Any) -> float:
+    handle.scroll_into_view_if_needed()
     box = handle.bounding_box()
     track = handle.locator("xpath=ancestor::*[contains(@class,'noUi-target')]").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)

@@ -13,7 +13,9 @@ from statistics import median
 
 from notebook_browser import NotebookPage, browser_page, jupyter_server
 
-PAIRS = 5
+from perflab.measure.compare import paired_ratio
+
+PAIRS = 9
 SECONDS = 2.0
 OPERATION = """
 import numpy as np
@@ -44,7 +46,7 @@ print(*np.quantile(merge(frames).samples["latency_ns"], [0.5, 0.99, 0.999], meth
 
 
 def rows() -> Iterator[tuple[str, str, str]]:
-    """Ratios of medians over interleaved pairs."""
+    """Ratios of interleaved pairs, with their 95% intervals."""
     folder = Path(tempfile.mkdtemp(prefix="perflab-bench-"))
     live, bare = [], []
     try:
@@ -60,8 +62,10 @@ def rows() -> Iterator[tuple[str, str, str]]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     for index, (name, must) in enumerate((("p50", "—"), ("p99", "—"), ("p99.9", "≤ 1.3×"))):
-        ours, theirs = (median(run[index] for run in runs) for runs in (live, bare))
-        measured = f"{ours / theirs:.2f}× ({ours / 1e3:.1f} µs against {theirs / 1e3:.1f} µs)"
+        ours, theirs = ([run[index] for run in runs] for runs in (live, bare))
+        ratio = paired_ratio(ours, theirs)
+        times = f"{median(ours) / 1e3:.1f} µs against {median(theirs) / 1e3:.1f} µs"
+        measured = f"{ratio.value:.2f}× [{ratio.low:.2f}–{ratio.high:.2f}] ({times})"
         yield (f"{name} of a 1 µs operation in a live lab ÷ in a bare script", must, measured)
 
 

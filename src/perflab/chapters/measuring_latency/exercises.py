@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perflab.chapters.measuring_latency import percentiles
 from perflab.lab import Lab, Record, log_slider
 from perflab.lab.claims import Claim, report_claims
-from perflab.lab.panels import Calls, Distribution
+from perflab.lab.panels import Distribution, Versus
 from perflab.measure.clock import measure_clock
+from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile, samples_needed
+from perflab.measure.timing import time_calls
 from perflab.measure.units import count, duration, ratio
 
 OPEN = "Not done yet. "
-SHORT, LONG = 100, 10_000
+SHORTEST, SHORT, LONG = 10, 100, 10_000
 
 
 def check_batched(alone: Record, batched: Record | None) -> None:
@@ -40,12 +43,17 @@ def check_batched(alone: Record, batched: Record | None) -> None:
 
 
 def check_sorting(experiment: Callable[[int], Iterator[Any]]) -> Lab:
-    """Make: the learner's experiment in the stopwatch's panels; sorting more numbers must take longer."""
+    """Make: the learner's experiment in a lab; sorting more numbers must take longer."""
     lab = Lab(
         question="How long does it take to sort a list?",
         experiment=experiment,
-        controls={"length": log_slider(10, LONG, SHORT, unit="numbers")},
-        panels=(Calls(), Distribution()),
+        controls={"length": log_slider(SHORTEST, LONG, SHORT, unit="numbers")},
+        panels=(
+            Versus("length", (SHORTEST / 1.3, LONG * 1.3), (50, 2e6), lambda model: model, "numbers to sort"),
+            Distribution(50, 1e7),
+        ),
+        calibrate=_calibrate_sorting,
+        predict=_expected_sorting,
     )
     short, long = (float(np.median(lab.run(length=length).column("latency_ns"))) for length in (SHORT, LONG))
     if long < 3 * short:
@@ -54,6 +62,19 @@ def check_sorting(experiment: Callable[[int], Iterator[Any]]) -> Lab:
     else:
         print(f"Right: {count(LONG)} numbers take {ratio(long / short)} as long as {count(SHORT)}. The lab is yours.")
     return lab
+
+
+def _calibrate_sorting() -> Iterator[Frame]:
+    numbers = list(range(LONG, 0, -1))
+    yield Frame(
+        facts={"per_number_ns": percentile(time_calls(lambda: sorted(numbers), repeats=50).latencies_ns, 0.5) / LONG}
+    )
+
+
+def _expected_sorting(length: int, constants: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A reversed list is one descending run for Python's sort (Tim Peters, listsort.txt): its time grows with n, not n log n."""
+    lengths = np.geomspace(SHORTEST, LONG, 50)
+    return lengths, constants["per_number_ns"] * lengths
 
 
 def check_average_of_percentiles(answer: str | None) -> None:
