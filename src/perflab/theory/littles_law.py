@@ -1,0 +1,40 @@
+"""Little's law, L = λW: requests inside = arrivals per time × time inside.
+
+Over a window that begins and ends empty it is no theorem about averages but bookkeeping: the area under the number of
+requests inside is the sum of their times inside (Little 1961; Stidham 1974).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Requests inside on average, arrivals per unit of time, and mean time inside."""
+
+    inside: float
+    rate: float
+    time_inside: float
+
+
+def observe(arrivals: ArrayLike, departures: ArrayLike) -> Flow:
+    """The three averages, each counted for itself, from first arrival to last departure. Both of shape (requests,).
+
+    `inside` is integrated over the steps of the number inside, not derived from the times of single requests.
+    """
+    came, went = np.asarray(arrivals, float), np.asarray(departures, float)
+    if came.size == 0 or came.shape != went.shape or np.any(went < came):
+        raise ValueError("arrivals and departures must pair up, and nobody may leave before arriving")
+    window = float(went.max() - came.min())
+    if window <= 0:
+        raise ValueError("the window has no length")
+    # Differences to the first arrival: large clock readings would cost digits.
+    moments = np.concatenate([came, went]) - came.min()
+    order = np.argsort(moments, kind="stable")
+    steps = np.concatenate([np.ones(came.size), -np.ones(went.size)])[order]
+    inside = float(np.cumsum(steps)[:-1] @ np.diff(moments[order])) / window
+    return Flow(inside, came.size / window, float(np.mean(went - came)))

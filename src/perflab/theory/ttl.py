@@ -1,0 +1,70 @@
+"""What a cache with a time to live saves.
+
+A key is filled at a miss, then serves hits for T. With Poisson reads of rate λ a cycle is one miss and on average λT hits:
+h = λT / (1 + λT) (renewal argument; Jung, Berger and Balakrishnan, "Modeling TTL-based Internet caches", 2003).
+Popularities have shape (keys,); rates are per second, T is in seconds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def hit_ratio(rate: ArrayLike, ttl: float) -> NDArray[np.float64]:
+    """Share of reads of a key that hit, when it is read `rate` times per second; same shape as `rate`."""
+    expected = np.asarray(rate, float) * ttl
+    if np.any(expected < 0):
+        raise ValueError("rate and ttl must not be negative")
+    return expected / (1 + expected)
+
+
+def zipf(keys: int, skew: float) -> NDArray[np.float64]:
+    """Popularity of each of `keys`, most popular first: proportional to 1 / rank^skew; skew 0 is uniform."""
+    if keys < 1 or skew < 0:
+        raise ValueError("there must be at least one key, and the skew must not be negative")
+    weights = np.arange(1, keys + 1, dtype=float) ** -skew
+    return weights / weights.sum()
+
+
+def mean_hit_ratio(rate: float, popularity: NDArray[np.float64], ttl: float) -> float:
+    """Share of all reads that hit, when `rate` reads per second choose keys by `popularity`."""
+    return float(popularity @ hit_ratio(rate * popularity, ttl))
+
+
+def hit_ratio_of_window(rate: float, popularity: NDArray[np.float64], ttl: float, window: float) -> float:
+    """Expected share of hits during the first `window` seconds of a cache that begins empty.
+
+    Misses of one key until then are renewals whose spacing is T plus an exponential gap: the expected number is
+    m(t) = Σ_k P(k-th miss ≤ t) = Σ_k P(Poisson(λ(t − (k−1)T)) ≥ k), summed for the keys.
+    """
+    expected_reads = rate * window
+    if expected_reads <= 0:
+        return 0.0
+    # Only so many time-to-live periods fit into the window, so the sum is finite.
+    fills = 1 if ttl <= 0 else int(np.ceil(window / ttl))
+    if ttl <= 0 or fills > MOST_FILLS:
+        return mean_hit_ratio(rate, popularity, ttl)
+    left = np.maximum(0.0, window - np.arange(fills) * ttl)
+    means = rate * popularity[:, None] * left[None, :]
+    misses = _poisson_at_least(means, np.arange(1, fills + 1))
+    return float(1 - misses.sum() / expected_reads)
+
+
+MOST_FILLS = 60
+"""Beyond so many periods the empty start no longer matters, and the steady formula serves."""
+
+
+def mean_read(hit: float, cache: float, database: float, fill: float = 0.0) -> float:
+    """Mean time of a read: h·T_c + (1 − h)·(T_c + T_d + T_fill); a miss has asked the cache first. One unit of time."""
+    return cache + (1 - hit) * (database + fill)
+
+
+def _poisson_at_least(means: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """P(Poisson(means[:, k]) ≥ counts[k]), for columns with counts 1, 2, …."""
+    at_most = np.zeros_like(means)
+    term = np.exp(-means)
+    for number in range(int(counts.max())):
+        at_most += np.where(number < counts[None, :], term, 0.0)
+        term = term * means / (number + 1)
+    return 1 - at_most

@@ -1,0 +1,42 @@
+"""Little's law holds exactly over a closed window."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perflab.theory.littles_law import observe
+
+VISITS = st.lists(st.tuples(st.floats(0, 1e4), st.floats(0.001, 1e3)), min_size=1, max_size=50)
+
+
+@given(VISITS)
+def test_it_holds_for_any_visits_whatever_their_distribution(visits: list[tuple[float, float]]) -> None:
+    arrivals = np.array([arrival for arrival, _ in visits])
+    flow = observe(arrivals, arrivals + np.array([stay for _, stay in visits]))
+    assert flow.inside == pytest.approx(flow.rate * flow.time_inside, rel=1e-9)
+
+
+def test_it_holds_to_nine_digits_for_a_queue_and_for_large_clock_readings() -> None:
+    generator = np.random.default_rng(4)
+    arrivals = np.cumsum(generator.exponential(1.25, 5_000))
+    departures, free_at = [], 0.0
+    for arrival, service in zip(arrivals, generator.exponential(1.0, 5_000), strict=True):
+        free_at = max(arrival, free_at) + service
+        departures.append(free_at)
+    for start in (0.0, 1e9):
+        flow = observe(start + arrivals, start + np.array(departures))
+        assert abs(flow.inside / (flow.rate * flow.time_inside) - 1) < 1e-9
+
+
+def test_a_case_that_can_be_counted_by_hand() -> None:
+    flow = observe([0, 1], [2, 4])
+    assert (flow.inside, flow.rate, flow.time_inside) == (1.25, 0.5, 2.5)
+
+
+@pytest.mark.parametrize(("came", "went"), [([], []), ([1], [0]), ([1, 2], [3]), ([1], [1])])
+def test_what_is_no_window_is_refused(came: list[float], went: list[float]) -> None:
+    with pytest.raises(ValueError, match=r"pair up|no length"):
+        observe(came, went)

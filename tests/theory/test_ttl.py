@@ -1,0 +1,81 @@
+"""Hit ratios of a cache with a time to live, against a read-by-read simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perflab.theory import ttl
+
+
+def simulate(rate: float, popularity: np.ndarray, ttl_s: float, window_s: float, seed: int) -> float:
+    generator = np.random.default_rng(seed)
+    reads = generator.poisson(rate * window_s)
+    moments = np.sort(generator.uniform(0, window_s, reads))
+    keys = generator.choice(popularity.size, reads, p=popularity)
+    filled = np.full(popularity.size, -np.inf)
+    hits = 0
+    for moment, key in zip(moments.tolist(), keys.tolist(), strict=True):
+        if moment - filled[key] < ttl_s:
+            hits += 1
+        else:
+            filled[key] = moment
+    return hits / reads
+
+
+@pytest.mark.parametrize(("rate", "ttl_s"), [(1.0, 0.3), (1.0, 1.0), (2.0, 5.0)])
+def test_one_key_hits_as_often_as_in_the_simulation(rate: float, ttl_s: float) -> None:
+    simulated = simulate(rate, np.ones(1), ttl_s, 40_000 / rate, seed=3)
+    assert ttl.hit_ratio(rate, ttl_s) == pytest.approx(simulated, abs=0.01)
+
+
+@pytest.mark.parametrize("skew", [0.0, 0.8, 1.2])
+def test_many_keys_hit_as_often_as_in_the_simulation(skew: float) -> None:
+    popularity = ttl.zipf(200, skew)
+    simulated = simulate(100, popularity, 2.0, 600.0, seed=5)
+    assert ttl.mean_hit_ratio(100, popularity, 2.0) == pytest.approx(simulated, abs=0.01)
+
+
+@pytest.mark.parametrize(("rate", "ttl_s", "window_s"), [(200, 0.5, 2.0), (100, 5.0, 2.0), (300, 0.07, 2.0)])
+def test_an_empty_start_costs_what_the_simulation_says(rate: float, ttl_s: float, window_s: float) -> None:
+    popularity = ttl.zipf(100, 0.9)
+    simulated = np.mean([simulate(rate, popularity, ttl_s, window_s, seed) for seed in range(60)])
+    assert ttl.hit_ratio_of_window(rate, popularity, ttl_s, window_s) == pytest.approx(simulated, abs=0.01)
+
+
+def test_a_long_window_comes_to_the_steady_ratio() -> None:
+    popularity = ttl.zipf(50, 1.0)
+    steady = ttl.mean_hit_ratio(200, popularity, 0.5)
+    assert ttl.hit_ratio_of_window(200, popularity, 0.5, 29.0) == pytest.approx(steady, abs=0.01)
+    assert ttl.hit_ratio_of_window(200, popularity, 0.5, 3_000.0) == steady
+    assert ttl.hit_ratio_of_window(200, popularity, 0.0, 1.0) == 0
+
+
+def test_known_points() -> None:
+    assert ttl.hit_ratio([0.0, 1.0, 9.0], 1.0) == pytest.approx([0.0, 0.5, 0.9])
+    assert ttl.zipf(3, 1.0) == pytest.approx(np.array([6, 3, 2]) / 11)
+    assert ttl.mean_read(0.9, 1, 100) == pytest.approx(11)
+    assert ttl.mean_read(0.0, 1, 100, fill=2) == 103
+
+
+@given(st.integers(1, 500), st.floats(0, 3), st.floats(0.1, 1_000), st.floats(0, 100))
+def test_more_skew_never_loses_and_ratios_stay_within_bounds(keys: int, skew: float, rate: float, ttl_s: float) -> None:
+    popularity = ttl.zipf(keys, skew)
+    assert popularity.sum() == pytest.approx(1)
+    ratio = ttl.mean_hit_ratio(rate, popularity, ttl_s)
+    assert 0 <= ratio < 1
+    # h is concave in λ but λ·h is convex: uneven popularity can only help.
+    assert ratio >= ttl.mean_hit_ratio(rate, ttl.zipf(keys, 0), ttl_s) - 1e-9
+
+
+@pytest.mark.parametrize(("keys", "skew"), [(0, 1.0), (5, -1.0)])
+def test_impossible_popularities_are_refused(keys: int, skew: float) -> None:
+    with pytest.raises(ValueError, match="key"):
+        ttl.zipf(keys, skew)
+
+
+def test_negative_rates_are_refused() -> None:
+    with pytest.raises(ValueError, match="negative"):
+        ttl.hit_ratio(-1.0, 1.0)
