@@ -42,7 +42,7 @@ def test_the_verdict_carries_percentiles_interval_and_sample_size() -> None:
 
 def test_the_verdict_compares_with_the_pinned_run() -> None:
     slower = latency_verdict(record(5_000.0), record(1_000.0))
-    assert "5.0× (" in slower.text and "above the pinned run" in slower.text
+    assert "5.00× (" in slower.text and "above the pinned run" in slower.text
     assert slower.kind == CLEAR
     assert "below the pinned run" in latency_verdict(record(1_000.0), record(5_000.0)).text
 
@@ -67,7 +67,7 @@ def test_noise_takes_the_place_of_clear() -> None:
 
 
 def test_ratios_below_one_are_turned_around_with_their_interval() -> None:
-    assert against_pinned(Ratio(0.25, 0.2, 0.5)) == "4.0× (2.0–5.0) below the pinned run"
+    assert against_pinned(Ratio(0.25, 0.2, 0.5)) == "4.00× (2.00–5.00) below the pinned run"
 
 
 def test_the_table_has_a_heading_and_the_failures() -> None:

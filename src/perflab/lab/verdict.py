@@ -70,7 +70,7 @@ def latency_table(record: Record, pinned: Record | None) -> list[Row]:
     if not summaries:
         return []
     rows: list[Row] = [("", "this run, 95% interval", "pinned run")[: len(summaries) + 1]]
-    rows.append(("calls", *(count(summary.count) for summary in summaries)))
+    rows.append(("samples", *(count(summary.count) for summary in summaries)))
     rows.append(("failures", *(count(summary.failures) for summary in summaries)))
     rows.append(("batch size", *(count(run.fact("batch", 1)) for run in runs)))
     rows.append(("mean", *(estimate_text(summary.mean) for summary in summaries)))
@@ -101,7 +101,8 @@ def against_pinned(compared: Ratio) -> str:
     value, ends = compared.value, (compared.low, compared.high)
     if not above:
         value, ends = 1 / value, (1 / compared.high, 1 / compared.low)
-    return f"{number(value)}× ({number(ends[0])}–{number(ends[1])}) {'above' if above else 'below'} the pinned run"
+    low, high = (number(end, 3) for end in ends)
+    return f"{number(value, 3)}× ({low}–{high}) {'above' if above else 'below'} the pinned run"
 
 
 def with_noise(verdict: Verdict, record: Record) -> Verdict:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SERVICE_S = 0.0002
+WARM_UP_S = 0.1
 STALL_AFTER = 0.2
 """When in a period the stall begins, as a share of the period: time is left afterwards to work off what has piled up."""
 LOW_NS, HIGH_NS = 1e5, 1e9
@@ -44,8 +45,9 @@ def experiment(rate: int, stall: int, every: int) -> Iterator[Frame]:
         serve("perflab.systems.stalling", service_s=SERVICE_S) as server,
         http_target(server.port, request_bytes("/"), reply_end, connections=_connections(rate, stall_s)) as target,
     ):
-        open_loop(constant(rate, 0.1), target)  # warm-up of connections and code, not kept
         for loop in itertools.cycle((open_loop, closed_loop)):
+            # Not kept: connections and code warm up, and the browser finishes the last picture, before the clock counts.
+            open_loop(constant(rate, WARM_UP_S), target)
             server.ask("stall", after_s=STALL_AFTER * period_s, for_s=stall_s)
             yield as_frame(loop(schedule, target))
 

@@ -20,7 +20,7 @@ from perflab.systems.slow_path import Pace, mixed_rows, readings
 from perflab.theory.mixture import Kind, mean, quantile
 
 LOW_NS, HIGH_NS = 2e3, 5e7
-SLICE = 250
+SLICE_NS = 150e6
 WINDOW = 100
 SHARES = (0.5, 0.95, 0.99)
 NAMES = ("mean", "p50", "p95", "p99", "mean of p99s")
@@ -29,9 +29,11 @@ NAMES = ("mean", "p50", "p95", "p99", "mean of p99s")
 def experiment(slow: float, factor: int, samples: int, seed: int) -> Iterator[Frame]:
     generator = random.Random(seed)
     with readings() as table:
-        slow_rows = table.pace().rows_for(factor)
-        for done in range(0, samples, SLICE):
-            rows = mixed_rows(min(SLICE, samples - done), slow / 100, slow_rows, generator)
+        pace = table.pace()
+        mean_ns = pace.fast_ns * (1 + slow / 100 * (factor - 1))
+        slice_calls = max(WINDOW, round(SLICE_NS / mean_ns))
+        for done in range(0, samples, slice_calls):
+            rows = mixed_rows(min(slice_calls, samples - done), slow / 100, pace.rows_for(factor), generator)
             yield time_calls(table.look_up, rows).frame()
 
 
