@@ -20,8 +20,8 @@ if ! command -v uv >/dev/null 2>&1 && ! "$python" -c 'import venv, ensurepip' 2>
 fi
 
 echo "Setting up $venv with $("$python" --version) ..."
-# A leftover of another Python cannot be mended: start afresh, unless the one there works and is new enough.
-if ! new_enough "$venv/bin/python"; then rm -rf "$venv"; fi
+# What broke off before pip was there, or belongs to a Python that is gone or too old, cannot be mended: start afresh.
+if ! new_enough "$venv/bin/python" || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then rm -rf "$venv"; fi
 if command -v uv >/dev/null 2>&1; then
     [ -x "$venv/bin/python" ] || uv venv --quiet --seed --python "$python" "$venv"
     uv pip install --quiet --python "$venv/bin/python" --require-hashes -r requirements.lock

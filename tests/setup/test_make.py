@@ -51,10 +51,12 @@ def test_a_python_without_venv_is_refused_in_one_sentence(tmp_path: Path) -> Non
     assert "lacks the venv module" in done.stderr
 
 
-# A stand-in for Python whose environment has a pip that fails as long as the file `broken` is there.
+# A stand-in for Python whose environment has a pip that fails as long as the file `broken` is there, and whose
+# `venv` breaks off before it has brought pip as long as the file `cut_off` is there.
 FAKE = """case "$*" in
-"-m venv "*) mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
-"-m pip "*) echo "$*" >> installed; [ ! -e broken ] ;;
+"-m venv "*) mkdir -p .venv/bin && cp "$0" .venv/bin/python && [ ! -e cut_off ] && touch .venv/pip ;;
+"-m pip --version") [ -e .venv/pip ] ;;
+"-m pip "*) [ -e .venv/pip ] && echo "$*" >> installed && [ ! -e broken ] ;;
 esac"""
 
 
@@ -69,11 +71,12 @@ def test_a_set_up_that_broke_off_is_done_again_and_a_finished_one_is_not(tmp_pat
     for name in ("Makefile", "setup.sh", "pyproject.toml", "requirements.lock"):
         shutil.copy(REPOSITORY / name, tmp_path)
     fake_python(tmp_path, "python3", FAKE)
-    (tmp_path / "broken").touch()
-    assert made(tmp_path).returncode != 0
-    assert not (tmp_path / ".venv" / ".ready").exists()
+    for fault in ("cut_off", "broken"):
+        (tmp_path / fault).touch()
+        assert made(tmp_path).returncode != 0
+        assert not (tmp_path / ".venv" / ".ready").exists()
+        (tmp_path / fault).unlink()
 
-    (tmp_path / "broken").unlink()
     assert made(tmp_path).returncode == 0
     steps = (tmp_path / "installed").read_text().splitlines()
     assert "--require-hashes -r requirements.lock" in steps[-2]
