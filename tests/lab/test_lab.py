@@ -191,7 +191,7 @@ def test_fifty_re_runs_leave_no_threads_files_children_figures_or_widgets(conduc
     process = psutil.Process()
 
     def once() -> None:
-        session = opened(make_lab(budget_s=0.02), conductor)
+        session = opened(make_lab(budget_s=0.02, panels=(Calls(),)), conductor)
         session.run({}).result(PATIENCE_S)
         session.close()
         done = threading.Event()

@@ -48,7 +48,7 @@ def test_the_prediction_is_settled_by_the_closed_loops_p99() -> None:
 
 
 def test_a_generator_that_was_late_makes_the_run_invalid() -> None:
-    late = record(Frame({"open_ns": np.full(100, 1e6), "lateness_ns": np.full(100, 2e7)}))
+    late = record(Frame({"open_ns": np.full(100, 1e6), "lateness_ns": np.full(100, 3e7)}))
     verdict = lab_file.verdict(late, None)
     assert verdict.kind == "invalid"
     assert "too slow" in verdict.text
