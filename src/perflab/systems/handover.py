@@ -1,0 +1,93 @@
+"""Handing the turn to somebody else: to another thread by a lock, to another process by a pipe."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+PATIENCE_S = 5.0
+ECHO = "import os\nwhile byte := os.read(0, 1): os.write(1, byte)"
+
+
+@contextmanager
+def between_threads() -> Iterator[Callable[[], object]]:
+    """Yields a function that hands the turn to a second thread and gets it back: two hand-overs."""
+    to_other, back = threading.Semaphore(0), threading.Semaphore(0)
+    over = False
+
+    def answer() -> None:
+        while True:
+            to_other.acquire()
+            if over:
+                return
+            back.release()
+
+    def there_and_back() -> object:
+        to_other.release()
+        if not back.acquire(timeout=PATIENCE_S):
+            raise TimeoutError("the other thread did not answer")
+        return None
+
+    thread = threading.Thread(target=answer, daemon=True, name="perflab-handover")
+    thread.start()
+    try:
+        yield there_and_back
+    finally:
+        over = True
+        to_other.release()
+        thread.join()
+
+
+@contextmanager
+def between_processes() -> Iterator[Callable[[], object]]:
+    """Yields a function that sends a byte to another process and gets it back: two switches from process to process.
+
+    Where the system lets us (Linux), both are kept on one CPU meanwhile, so that one can only run when the other waits.
+    The other process ends when its pipe closes, which happens however this one ends.
+    """
+    with _on_one_cpu():
+        process = subprocess.Popen(
+            [sys.executable, "-S", "-E", "-c", ECHO], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+        )
+        assert process.stdin is not None and process.stdout is not None
+        to_other, back = process.stdin.fileno(), process.stdout.fileno()
+
+        def there_and_back() -> object:
+            os.write(to_other, b"x")
+            if not (byte := os.read(back, 1)):
+                raise ConnectionError("the other process is gone")
+            return byte
+
+        try:
+            there_and_back()  # it has started when it answers
+            yield there_and_back
+        finally:
+            process.stdin.close()
+            try:
+                process.wait(PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            process.stdout.close()
+
+
+def can_pin() -> bool:
+    """Whether a thread can be kept on one CPU here."""
+    return hasattr(os, "sched_setaffinity")
+
+
+@contextmanager
+def _on_one_cpu() -> Iterator[None]:
+    if not can_pin():
+        yield
+        return
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)

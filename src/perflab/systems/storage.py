@@ -1,0 +1,156 @@
+"""Reading and writing a real file: from the page cache, from the disk, and with the promise that it is kept."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import random
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from perflab.measure.machine import MEMORY_FILE_SYSTEMS, file_system_of, sync_file
+
+BLOCK = 4_096
+FILE_BYTES = 16 * 1_048_576
+READER_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+
+
+@contextmanager
+def page_cache_read() -> Iterator[Callable[[], object]]:
+    """Yields a function that reads 4 kB somewhere in a file of 16 MB that has just been written: memory, through the system."""
+    with _file() as path:
+        descriptor = os.open(path, READER_FLAGS)
+        places = _places()
+        try:
+            yield lambda: _read_at(descriptor, next(places))
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def disk_read() -> Iterator[Callable[[], object]]:
+    """Yields a function that reads 4 kB somewhere in a file of 16 MB, past the system's page cache.
+
+    `disk_caveat` says how far that is possible here.
+    """
+    with _file() as path:
+        read = _direct_reader(path) or _forgetting_reader(path)
+        places = _places()
+        try:
+            yield lambda: read(next(places))
+        finally:
+            read.close()
+
+
+@contextmanager
+def sqlite_commit() -> Iterator[Callable[[], object]]:
+    """Yields a function that inserts one row and commits, with SQLite's own settings: the row survives a power cut."""
+    with tempfile.TemporaryDirectory(prefix="perflab-commit-") as folder:
+        connection = sqlite3.connect(Path(folder) / "orders.db", isolation_level=None)
+        connection.execute("create table orders (id integer primary key, amount integer)")
+        try:
+            yield lambda: connection.execute("insert into orders (amount) values (1)")
+        finally:
+            connection.close()
+
+
+def disk_caveat() -> str | None:
+    """Why a read "from the disk" may not reach one here; None when it does, as far as this system can tell."""
+    folder = Path(tempfile.gettempdir())
+    kind = file_system_of(folder)
+    if kind in MEMORY_FILE_SYSTEMS:
+        return f"{folder} is {kind}, a file system in memory: no disk is read or written here."
+    with _file(BLOCK) as path:
+        reader = _direct_reader(path)
+        if reader is not None:
+            reader.close()
+            return "The drive, or the host of a virtual machine, may answer from a cache of its own."
+    if hasattr(os, "posix_fadvise"):
+        return (
+            f"{kind} cannot read past the page cache: the system is asked to forget the block first, and may not do so."
+        )
+    return "This system cannot read past its page cache: the time is that of a read from memory."
+
+
+class Reader:
+    """Reads blocks of one file."""
+
+    def __init__(self, descriptor: int, read: Callable[[int], object]) -> None:
+        self._descriptor = descriptor
+        self._read = read
+
+    def __call__(self, place: int) -> object:
+        return self._read(place)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+
+def _direct_reader(path: Path) -> Reader | None:
+    """Reads that go past the page cache: O_DIRECT on Linux, F_NOCACHE on macOS; None where neither is possible."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        descriptor = os.open(path, READER_FLAGS)
+        fcntl.fcntl(descriptor, fcntl.F_NOCACHE, 1)
+        return Reader(descriptor, lambda place: os.pread(descriptor, BLOCK, place))
+    if not hasattr(os, "O_DIRECT"):
+        return None
+    try:
+        descriptor = os.open(path, READER_FLAGS | os.O_DIRECT)
+    except OSError:
+        return None
+    block = mmap.mmap(-1, BLOCK)  # aligned to a page, as O_DIRECT wants it
+
+    def read(place: int) -> object:
+        return os.preadv(descriptor, [block], place)
+
+    try:
+        read(0)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return Reader(descriptor, read)
+
+
+def _forgetting_reader(path: Path) -> Reader:
+    descriptor = os.open(path, READER_FLAGS)
+
+    def read(place: int) -> object:
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(descriptor, place, BLOCK, os.POSIX_FADV_DONTNEED)
+        return _read_at(descriptor, place)
+
+    return Reader(descriptor, read)
+
+
+def _read_at(descriptor: int, place: int) -> bytes:
+    if hasattr(os, "pread"):
+        return os.pread(descriptor, BLOCK, place)
+    os.lseek(descriptor, place, os.SEEK_SET)
+    return os.read(descriptor, BLOCK)
+
+
+def _places() -> Iterator[int]:
+    """Beginnings of blocks, in random order and drawn beforehand."""
+    blocks = list(range(0, FILE_BYTES, BLOCK))
+    random.Random(1).shuffle(blocks)
+    while True:
+        yield from blocks
+
+
+@contextmanager
+def _file(size: int = FILE_BYTES) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="perflab-blocks-") as folder:
+        path = Path(folder) / "blocks"
+        with path.open("wb") as file:
+            for _ in range(size // BLOCK):
+                file.write(os.urandom(BLOCK))
+            file.flush()
+            sync_file(file.fileno())
+        yield path
