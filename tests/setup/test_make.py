@@ -87,8 +87,10 @@ def test_a_set_up_that_broke_off_is_done_again_and_a_finished_one_is_not(tmp_pat
 
 
 def recipe(target: str) -> str:
+    """What make would do, also when these tests were themselves started by make."""
+    env = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     command = ["make", "-n", "-B", target]
-    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, check=True).stdout
 
 
 def test_the_lab_keeps_jupyters_token_and_stays_on_this_machine() -> None:
