@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -127,33 +128,29 @@ def test_code_and_reset(page: Any, address: str) -> None:
     assert "100,000 numbers" not in handle.evaluate(STATUS)
 
 
-def workers() -> set[int]:
-    found = set()
-    for process in psutil.process_iter(["cmdline"]):
-        if any(part.startswith("perflab.") for part in process.info["cmdline"] or []):
-            found.add(process.pid)
-    return found
-
-
-def folders() -> set[Path]:
-    return set(Path("/tmp").glob("perflab-worker-*"))
+def worker_of_this_test() -> tuple[int, list[Path]]:
+    """The one worker below this process, and the folder its kernel made for it."""
+    below = psutil.Process().children(recursive=True)
+    (worker,) = [process for process in below if "perflab.lab.worker" in process.cmdline()]
+    return worker.pid, list(Path(tempfile.gettempdir()).glob(f"perflab-worker-{worker.ppid()}-*"))
 
 
 @pytest.mark.skipif(not Path("/tmp").is_dir(), reason="looks for files the POSIX way")
 def test_a_restart_of_the_kernel_leaves_nothing_behind_and_the_notebook_works_again(page: Any, address: str) -> None:
-    before, left = workers(), folders()
     notebook = opened(page, address, "00-start-here.ipynb")
     answer_all(page)
-    mine = workers() - before
-    assert len(mine) == 1
+    first, first_folders = worker_of_this_test()
+    assert len(first_folders) == 1
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
-    wait_for(lambda: not (workers() & mine), 5, "the end of the old worker")
+    wait_for(lambda: not psutil.pid_exists(first), 5, "the end of the old worker")
+    wait_for(lambda: not first_folders[0].exists(), 5, "the end of its files")
     page.wait_for_timeout(1_000)
     notebook.run_all()
     answer_all(page)
+    second, second_folders = worker_of_this_test()
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
-    wait_for(lambda: workers() <= before, 5, "the end of all workers")
-    wait_for(lambda: folders() <= left, 5, "the end of their files")
+    wait_for(lambda: not psutil.pid_exists(second), 5, "the end of the new worker")
+    wait_for(lambda: not second_folders[0].exists(), 5, "the end of its files")
 
 
 def test_an_interrupt_stops_the_run_in_one_line_and_the_next_run_works(page: Any, address: str) -> None:

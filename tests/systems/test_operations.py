@@ -13,14 +13,19 @@ from perflab.measure.timing import time_calls
 from perflab.systems.operations import BLOCK, KEYS, MESSAGE, OPERATIONS
 
 
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_each_runs_repeatedly_and_leaves_neither_process_nor_file(name: str) -> None:
+def test_each_runs_repeatedly_and_leaves_neither_process_nor_file(name: str, folder: Path) -> None:
     children = len(psutil.Process().children())
-    files = set(Path(tempfile.gettempdir()).glob("perflab-*"))
     with OPERATIONS[name]() as operation:
         assert time_calls(operation, repeats=5).failures == 0
     assert len(psutil.Process().children()) == children
-    assert set(Path(tempfile.gettempdir()).glob("perflab-*")) == files
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,9 @@ class WorkerProcess:
     def _environment(self) -> dict[str, str]:
         # The kernel's import path, so that a learner's own module is found; a folder for temporary files that goes with it.
         path = os.pathsep.join(entry for entry in sys.path if entry)
-        return {**os.environ, "PYTHONPATH": path, "TMPDIR": str(self.folder), "TEMP": str(self.folder)}
+        folder = str(self.folder)
+        # Unbuffered, so that the last words of a dying experiment are in its log.
+        return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "TMPDIR": folder, "TEMP": folder}
 
     def _read_replies(self) -> None:
         assert self._process.stdout is not None

@@ -144,7 +144,7 @@ def find_servers() -> tuple[Server, ...]:
     return (
         Server("Redis", _which("redis-server"), "apt install redis-server, or conda install redis-server"),
         Server("PostgreSQL", str(postgres[0]) if postgres else _which("postgres"), "apt install postgresql"),
-        Server("nginx", _which("nginx"), "apt install nginx-light, or conda install nginx"),
+        Server("nginx", _which("nginx"), "apt install nginx, or conda install nginx"),
         Server("Apache", _which("apache2", "httpd"), "apt install apache2"),
         Server("Node.js", _which("node", "nodejs"), "apt install nodejs, or conda install nodejs"),
     )
