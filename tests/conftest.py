@@ -1,10 +1,16 @@
-"""The order of the suite: what is quick first, then notebooks, then the browser."""
+"""The order of the suite, what is quick first; and no part of it leaves a process to the next."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import psutil
 import pytest
 
+from perflab.lab import conductor, stage
+
 SLOW_ROOMS = ("notebooks", "browser")
+GONE_S = 5.0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -16,3 +22,27 @@ def room_rank(item: pytest.Item) -> int:
     """0 for unit tests, then one more per slow room."""
     parts = item.path.parts
     return next((rank for rank, room in enumerate(SLOW_ROOMS, 1) if room in parts[-2:]), 0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_process_left_behind() -> Iterator[None]:
+    """A worker started by `lab.run` serves a kernel for life; here it serves one module, and takes all of its own along."""
+    yield
+    if conductor.this_kernels_conductor.cache_info().currsize:
+        conductor.this_kernels_conductor().close()
+        conductor.this_kernels_conductor.cache_clear()
+        stage._sessions_by_cell.cache_clear()
+    _, alive = psutil.wait_procs(ours(), GONE_S)
+    assert not alive, [process.cmdline() for process in alive]
+
+
+def ours() -> list[psutil.Process]:
+    """Processes below this one that run a part of perflab."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if any(word.startswith("perflab.") for word in process.cmdline()):
+                found.append(process)
+        except psutil.NoSuchProcess:
+            pass
+    return found

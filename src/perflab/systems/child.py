@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -151,13 +151,16 @@ def answer_requests(handlers: dict[str, Any]) -> None:
         print(json.dumps(answer), flush=True)
 
 
-def leave_with_parent(handlers: dict[str, Any] | None = None) -> None:
-    """In the child: answer requests on a thread of its own, and end the process when the parent is gone."""
+def leave_with_parent(handlers: dict[str, Any] | None = None, farewell: Callable[[], object] = lambda: None) -> None:
+    """In the child: answer requests on a thread of its own; when the parent is gone, say farewell and end the process."""
 
     def watch() -> None:
         try:
             answer_requests(handlers or {})
         finally:
-            os._exit(0)
+            try:
+                farewell()
+            finally:
+                os._exit(0)
 
     threading.Thread(target=watch, daemon=True, name="parent").start()

@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from time import perf_counter_ns
 from urllib.parse import parse_qsl, urlsplit
 
 BACKLOG = 512
@@ -20,12 +21,13 @@ REASONS[500] = "Internal Server Error"
 
 @dataclass(frozen=True)
 class Request:
-    """What a handler gets."""
+    """What a handler gets. `arrived_ns` is when its head had been read (`perf_counter_ns`), before it was parsed."""
 
     method: str
     path: str
     query: dict[str, str]
     body: bytes
+    arrived_ns: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ async def _read_request(reader: asyncio.StreamReader) -> tuple[Request, bool] | 
         return None
     except asyncio.LimitOverrunError:
         raise BadRequest(413, f"the head of a request may have {LARGEST_HEAD:,} bytes") from None
+    arrived_ns = perf_counter_ns()
     first, *lines = head.decode("latin-1").rstrip().split("\r\n")
     try:
         method, target, version = first.split(" ")
@@ -117,7 +120,7 @@ async def _read_request(reader: asyncio.StreamReader) -> tuple[Request, bool] | 
     body = await reader.readexactly(length) if length else b""
     parts = urlsplit(target)
     keep_alive = headers.get("connection", "").lower() != "close" and version == "HTTP/1.1"
-    return Request(method, parts.path, dict(parse_qsl(parts.query)), body), keep_alive
+    return Request(method, parts.path, dict(parse_qsl(parts.query)), body, arrived_ns), keep_alive
 
 
 def _error(status: int, message: str) -> Reply:

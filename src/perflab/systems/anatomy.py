@@ -1,0 +1,109 @@
+"""One real HTTP request, cut into the parts that its time went to: the client's end and what the server told."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from time import perf_counter_ns
+
+from perflab.systems.connection import CHUNK, TIMEOUT_S, reply_end
+from perflab.systems.server_timing import HEADER, ServerTiming, decode
+from perflab.systems.server_timing import PARTS as SERVER_PARTS
+
+PARTS = ("connect", "send", *SERVER_PARTS, "receive")
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """A request's time in ns. The values of `parts` follow one another and sum to `total_ns` to the nanosecond.
+
+    "send" ends when the server has read the request and so holds the way there; "receive" begins when the server has its
+    answer ready and holds the way back. That can be told apart because both ends read the same clock, on the same machine.
+    """
+
+    total_ns: int
+    parts: dict[str, int]
+    server: ServerTiming
+    body: bytes
+
+
+class Dissector:
+    """A client that opens a connection for each request, or keeps one. One thread.
+
+    `added_round_trip_s` is what a relay (`perflab.systems.distance`) adds: it holds the first bytes of a connection for one
+    more round trip, because that is what the handshake would take. That time is counted as "connect", where it belongs.
+    """
+
+    def __init__(self, port: int, keep: bool = False, added_round_trip_s: float = 0.0) -> None:
+        self._port = port
+        self._keep = keep
+        self._handshake_ns = round(added_round_trip_s * 1e9)
+        self._socket: socket.socket | None = None
+
+    def dissect(self, path: str) -> Anatomy:
+        """GET `path`, which must be answered with 200 and a Server-Timing header; raises OSError or ValueError if not."""
+        try:
+            return self._dissect(path)
+        except BaseException:
+            self.close()  # a reply may still be on its way
+            raise
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _dissect(self, path: str) -> Anatomy:
+        request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode("latin-1")
+        is_new = self._socket is None
+        began_ns = perf_counter_ns()
+        if self._socket is None:
+            self._socket = socket.create_connection(("127.0.0.1", self._port), TIMEOUT_S)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connected_ns = perf_counter_ns()
+        self._socket.sendall(request)
+        received = bytearray()
+        while (end := reply_end(received)) is None or len(received) < end:
+            received += _more(self._socket)
+        complete_ns = perf_counter_ns()
+        if not self._keep:
+            self.close()
+        server, body = _read(bytes(received), path)
+        handshake_ns = self._handshake_ns if is_new else 0
+        return _cut((began_ns, connected_ns, complete_ns), handshake_ns, server, body)
+
+
+def _cut(moments: tuple[int, int, int], handshake_ns: int, server: ServerTiming, body: bytes) -> Anatomy:
+    """The parts between three moments of the client (began, connected, complete) and the two that the server told."""
+    began, connected, complete = moments
+    answered = server.arrived + server.total
+    if not connected <= server.arrived <= answered <= complete:
+        raise ValueError("the server's clock is not this one: is it on another machine?")
+    handshake = min(handshake_ns, server.arrived - connected)
+    parts = {
+        "connect": connected - began + handshake,
+        "send": server.arrived - connected - handshake,
+        **{part: getattr(server, part) for part in SERVER_PARTS},
+        "receive": complete - answered,
+    }
+    return Anatomy(complete - began, parts, server, body)
+
+
+def _read(received: bytes, path: str) -> tuple[ServerTiming, bytes]:
+    head, _, body = received.partition(b"\r\n\r\n")
+    status, *lines = head.decode("latin-1").split("\r\n")
+    if not status.startswith("HTTP/1.1 200 "):
+        raise OSError(f"{path}: {status} {body.decode('utf-8', 'replace')}")
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name.lower() == HEADER.lower():
+            return decode(value.strip()), body
+    raise ValueError(f"{path}: the reply has no {HEADER} header")
+
+
+def _more(connection: socket.socket) -> bytes:
+    data = connection.recv(CHUNK)
+    if not data:
+        raise ConnectionError("the server closed the connection")
+    return data

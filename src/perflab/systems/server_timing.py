@@ -1,0 +1,84 @@
+"""Where a server spent a request's time, told in the reply's `Server-Timing` header (W3C recommendation of that name).
+
+`dur` is in milliseconds, as the recommendation has it, with six decimals: nanoseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+HEADER = "Server-Timing"
+PARTS = ("queue", "parse", "database", "compute", "serialise")
+
+
+@dataclass(frozen=True)
+class ServerTiming:
+    """Serial parts of the time in the server, in ns; they sum to all of it. Those of `PARTS`, in that order.
+
+    `arrived` is when the request had been read, by `perf_counter_ns`: one clock for all processes of a machine.
+    `calls` are the single calls to the database inside "database": beginning, counted from the beginning of that part, and
+    duration. They follow one another or overlap. `hit` tells whether the cache had the answer, None where there is no cache.
+    """
+
+    arrived: int
+    queue: int
+    parse: int
+    database: int
+    compute: int
+    serialise: int
+    calls: tuple[tuple[int, int], ...] = ()
+    hit: bool | None = None
+
+    @property
+    def total(self) -> int:
+        """All of the time in the server."""
+        return self.queue + self.parse + self.database + self.compute + self.serialise
+
+    def encode(self) -> str:
+        """The header's value."""
+        metrics = [f"arrived;start={_ms(self.arrived)}"]
+        metrics += [f"{part};dur={_ms(getattr(self, part))}" for part in PARTS]
+        metrics += [f"call;start={_ms(start)};dur={_ms(duration)}" for start, duration in self.calls]
+        if self.hit is not None:
+            metrics.append(f"cache;desc={'hit' if self.hit else 'miss'}")
+        return ", ".join(metrics)
+
+
+def decode(value: str) -> ServerTiming:
+    """The timing that a header's value tells; raises ValueError when it does not tell all parts."""
+    found = _Found()
+    for metric in value.split(","):
+        name, *parameters = (piece.strip() for piece in metric.split(";"))
+        given = dict(parameter.split("=", 1) for parameter in parameters)
+        found.add(name, given)
+    missing = [part for part in PARTS if part not in found.parts]
+    if missing:
+        raise ValueError(f"the {HEADER} header does not tell {', '.join(missing)}: {value!r}")
+    return ServerTiming(found.arrived, **found.parts, calls=tuple(found.calls), hit=found.hit)
+
+
+@dataclass
+class _Found:
+    arrived: int = 0
+    parts: dict[str, int] = field(default_factory=dict)
+    calls: list[tuple[int, int]] = field(default_factory=list)
+    hit: bool | None = None
+
+    def add(self, name: str, given: dict[str, str]) -> None:
+        if name in PARTS:
+            self.parts[name] = _ns(given["dur"])
+        elif name == "arrived":
+            self.arrived = _ns(given["start"])
+        elif name == "call":
+            self.calls.append((_ns(given["start"]), _ns(given["dur"])))
+        elif name == "cache":
+            self.hit = given["desc"] == "hit"
+
+
+def _ms(nanoseconds: int) -> str:
+    return f"{nanoseconds // 1_000_000}.{nanoseconds % 1_000_000:06d}"
+
+
+def _ns(milliseconds: str) -> int:
+    whole, _, part = milliseconds.partition(".")
+    return int(whole) * 1_000_000 + int(part.ljust(6, "0")[:6])

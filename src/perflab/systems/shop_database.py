@@ -1,0 +1,69 @@
+"""The shop's side of its database: connections, statements one after another or side by side, and how long each took."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter_ns
+from typing import Any
+
+from perflab.systems.catalogue import Catalogue, Connections, Files
+from perflab.systems.shop_settings import MOST_CALLS, Settings
+
+Page = dict[str, Any] | None
+Spans = tuple[tuple[int, int], ...]
+Query = Callable[[Catalogue], Any]
+
+
+class Database:
+    """Asks a catalogue for pages, as the settings have it. Safe for threads."""
+
+    def __init__(self, files: Files) -> None:
+        self._connections = Connections(files)
+        self._threads = ThreadPoolExecutor(MOST_CALLS)
+        self._writing = threading.Lock()
+        connection = self._connections.take(pooled=True, tuned=False)
+        self._rows_per_ms = connection.rows_per_ms()
+        self._connections.give_back(connection, pooled=True, tuned=False)
+
+    def ask(self, sku: str, settings: Settings, began_ns: int) -> tuple[Page, Spans]:
+        """The page, None if there is no such product, and each call's beginning (since `began_ns`) and duration, in ns."""
+        spans: list[tuple[int, int]] = []
+
+        def run(*queries: Query) -> Any:
+            connection = self._connections.take(settings.pooled, settings.tuned)
+            try:
+                results = []
+                for query in queries:
+                    start_ns = perf_counter_ns()
+                    results.append(query(connection))
+                    spans.append((start_ns - began_ns, perf_counter_ns() - start_ns))
+                return results[0]
+            finally:
+                self._connections.give_back(connection, settings.pooled, settings.tuned)
+
+        rows = int(settings.database_ms * self._rows_per_ms / settings.calls)
+        crunches: list[Query] = [lambda catalogue: catalogue.crunch(rows)] * (settings.calls if rows else 0)
+
+        def find(catalogue: Catalogue) -> Page:
+            return catalogue.page(sku, settings.indexed, settings.joined)
+
+        if settings.parallel:
+            others = [self._threads.submit(run, crunch) for crunch in crunches]
+            page: Page = run(find)
+            for other in others:
+                other.result()
+        else:
+            page = run(find, *crunches)
+        if settings.counted and page is not None:
+            product = page["id"]
+            # SQLite has one writer at a time; a lock is a fair queue, waiting inside SQLite is a poll with growing pauses.
+            with self._writing:
+                run(lambda catalogue: catalogue.count_view(product))
+        return page, tuple(sorted(spans))
+
+    def close(self) -> None:
+        """Close idle connections and end the threads."""
+        self._threads.shutdown()
+        self._connections.close()

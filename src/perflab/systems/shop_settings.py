@@ -1,0 +1,44 @@
+"""The switches of the shop: everything that can be changed while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from perflab.measure.guards import check_number
+from perflab.systems.cache import LONGEST_TTL_S
+
+MOST_CALLS = 8
+SWITCHES = ("pooled", "indexed", "joined", "tuned", "counted", "cached", "parallel")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The switches. `counted`: each page read from the database writes and commits a view count (a cache hit does not).
+
+    `database_ms` and `logic_ms` are work that is really done, in an amount that took so long when the server started: rows
+    scanned, in `calls` statements that go one after another or, with `parallel`, side by side on connections of their own; and
+    hashing. `payload_bytes` are added to each reply.
+    """
+
+    pooled: bool = True
+    indexed: bool = True
+    joined: bool = True
+    tuned: bool = False
+    counted: bool = False
+    cached: bool = False
+    ttl_s: float = 1.0
+    database_ms: float = 0.0
+    logic_ms: float = 0.0
+    payload_bytes: int = 0
+    calls: int = 1
+    parallel: bool = False
+
+    def __post_init__(self) -> None:
+        for name in SWITCHES:
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} must be true or false; got {getattr(self, name)!r}.")
+        check_number("ttl_s", self.ttl_s, 0, LONGEST_TTL_S)
+        check_number("database_ms", self.database_ms, 0, 200)
+        check_number("logic_ms", self.logic_ms, 0, 200)
+        check_number("payload_bytes", self.payload_bytes, 0, 1_000_000, whole=True)
+        check_number("calls", self.calls, 1, MOST_CALLS, whole=True)
