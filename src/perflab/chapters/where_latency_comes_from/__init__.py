@@ -1,0 +1,1 @@
+"""Notebook 03: where did the time go?"""
