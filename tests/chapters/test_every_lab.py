@@ -53,7 +53,7 @@ def test_each_control_changes_the_picture_of_the_model(name: str, control: str) 
 
 @pytest.mark.parametrize(("name", "control"), CONTROLS)
 def test_each_control_changes_the_measurement(name: str, control: str) -> None:
-    low, high = (measure(LABS[name](), 0.9, **{control: value}) for value in ends(name, control))
+    low, high = (measure(LABS[name](), 0.5, **{control: value}) for value in ends(name, control))
     assert differ(low, high)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,17 +14,34 @@ from PIL import Image
 
 from perflab.lab import palette
 from perflab.lab.panel import Panel
-from perflab.lab.panels import Calls, Distribution, Interval, Intervals, Percentiles, Versus
+from perflab.lab.panels import (
+    Breakdown,
+    Calls,
+    Distribution,
+    HitRatio,
+    Humps,
+    Interval,
+    Intervals,
+    Percentiles,
+    Reads,
+    Shares,
+    TimeLine,
+    Versus,
+    Waterfall,
+)
 from perflab.lab.panels.percentiles import nines, percentile_curve
 from perflab.lab.picture import CRISP, DRAFT, Picture
 from perflab.lab.record import Record
+from perflab.measure.compare import Ratio
 from perflab.measure.frame import Frame
 
 LATENCIES = np.random.default_rng(1).lognormal(8, 0.5, 3_000)
 
 
 def record(latencies: Any = LATENCIES, **facts: Any) -> Record:
-    frame = Frame({"latency_ns": np.asarray(latencies)}, {"calls": len(latencies)}, {"batch": 1, **facts})
+    size = len(latencies)
+    reads = {"at_s": np.linspace(0, 2, size), "hit": np.arange(size) % 3 == 0}
+    frame = Frame({"latency_ns": np.asarray(latencies), **reads}, {"calls": size}, {"batch": 1, **facts})
     return Record("any", {"rows": 1_000}, 1, "", frame, status="complete")
 
 
@@ -35,6 +53,24 @@ def intervals(_: Any) -> dict[str, Interval]:
     return {"mean": Interval(2e4, 1e4, 3e4)}
 
 
+def breakdown(run: Any) -> Breakdown:
+    whole_ns = float(np.median(run.column("latency_ns")))
+    return Breakdown({"send": whole_ns / 3 + 1e4, "wait": whole_ns + 1e4}, [(0, whole_ns), (10, whole_ns)])
+
+
+def steps(run: Any) -> dict[str, Interval]:
+    median = float(np.median(run.column("latency_ns")))
+    return {
+        "off": Interval(3 * median),
+        "index": Interval(median, 0.9 * median, 1.1 * median),
+        "worse": Interval(2 * median),
+    }
+
+
+def gains(run: Any) -> dict[str, Ratio]:
+    return {"index": Ratio(3, 2.9, 3.1), "worse": Ratio(0.5, 0.4, 0.6)}
+
+
 def panels() -> list[Panel]:
     return [
         Calls(),
@@ -42,11 +78,20 @@ def panels() -> list[Panel]:
         Percentiles(1e2, 1e8, lambda model: np.geomspace(1e3, 1e6, Percentiles.SHARES.size)),
         Versus("rows", (10, 1e5), (1e2, 1e8), line, "rows"),
         Intervals(["mean", "p99"], 1e2, 1e8, intervals, intervals, "numbers"),
+        TimeLine(("send", "wait"), breakdown, 2, "wait"),
+        Shares(("send", "wait"), breakdown),
+        Reads(2.0, 1e2, 1e8),
+        HitRatio(2.0),
+        Humps(1e2, 1e8),
+        Waterfall(("off", "index", "worse"), 1e2, 1e8, steps, gains, "steps", lambda model: model.steps),
     ]
 
 
 class Model:
     calls, clock_ns, quoted_ns = 500, 70.0, (1e5, 1e6)
+    parts, total = {"send": 2e5, "wait": 3e5}, 5e5
+    at_s, ratio_so_far, steady, hit, miss, mean = (1.0, 2.0), np.array([0.2, 0.4]), 0.5, 1e4, 1e6, 5e5
+    steps = {"off": Interval(1e6), "index": Interval(1e5)}
 
 
 def size(png: bytes) -> tuple[int, int]:
@@ -134,3 +179,27 @@ def test_meanings_differ_in_more_than_colour() -> None:
     assert len({style["linestyle"] for style in lines}) == len(lines)
     assert palette.MEASURED_POINTS["marker"] != palette.PINNED_POINTS["marker"]
     assert len(set(palette.SERIES)) == len(palette.SERIES)
+
+
+@pytest.mark.parametrize("ended", [0.0, 1e3, 7e5, 4e6, 9e9])
+def test_a_time_line_holds_the_whole_on_an_axis_of_round_numbers(ended: float) -> None:
+    panel = TimeLine(("send", "wait"), breakdown, 0, "wait")
+    Picture(panel, 400, 250, lambda png: None).show_model({}, Breakdown({"send": ended / 2, "wait": ended / 2}))
+    end_ms = panel._axes.get_xlim()[1]
+    assert end_ms >= min(ended / 1e6, 5_000)
+    assert str(end_ms)[0] in "125"
+
+
+def test_a_waterfall_says_what_got_faster_slower_or_neither() -> None:
+    panel = Waterfall(("off", "index", "worse"), 1e2, 1e8, steps, gains, "steps")
+    Picture(panel, 400, 250, lambda png: None).show_run(record())
+    assert [text.get_text() for text in panel._texts] == ["", "3.0× faster", "2.0× slower"]
+    panel = Waterfall(("off", "index"), 1e2, 1e8, steps, lambda run: {"index": Ratio(1.2, 0.8, 1.5)}, "steps")
+    Picture(panel, 400, 250, lambda png: None).show_run(record())
+    assert [text.get_text() for text in panel._texts] == ["", "too close"]
+
+
+def test_parts_of_a_whole_are_told_apart_without_colour_by_brightness_or_hatching() -> None:
+    looks = [(style.get("hatch"), style["color"]) for style in palette.SEGMENTS]
+    assert all(a[0] != b[0] for a, b in itertools.pairwise(looks))
+    assert len({color for _, color in looks}) == len(looks)

@@ -13,8 +13,8 @@ from perflab.lab import save
 from perflab.lab.prediction import Prediction
 from perflab.lab.record import Record
 from perflab.lab.save import save_record
-from perflab.lab.verdict import CLEAR, NOISY, Verdict, against_pinned, latency_table, latency_verdict, with_noise
-from perflab.measure.compare import Ratio
+from perflab.lab.verdict import NOISY, Verdict, against_pinned, latency_table, latency_verdict, with_noise
+from perflab.measure.compare import CLEAR, Ratio
 from perflab.measure.frame import Frame
 from perflab.measure.noise import NoiseLedger
 

@@ -55,3 +55,18 @@ def test_more_connections_than_allowed_are_refused_before_any_is_opened(connecti
         http_target(1, b"", reply_end, connections),  # type: ignore[arg-type]
     ):
         pass
+
+
+@pytest.mark.parametrize("spin", [True, False])
+def test_each_request_may_be_another_one_and_its_reply_is_handed_on(spin: bool) -> None:
+    replies: dict[int, bytes] = {}
+    schedule = constant(200, 0.2)
+    with (
+        serve("perflab.systems.echo", http=True) as server,
+        http_target(
+            server.port, lambda number: request_bytes(f"/{number}"), reply_end, 8, replies.__setitem__, spin
+        ) as target,
+    ):
+        result = open_loop(schedule, target)
+    assert result.numbers.tolist() == sorted(replies) == list(range(schedule.size))
+    assert all(reply.startswith(b"HTTP/1.1 200") for reply in replies.values())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from statistics import median
 
 import pytest
 
-from perflab.systems.anatomy import PARTS, Dissector, _cut
+from perflab.measure.guards import BadInput
+from perflab.systems.anatomy import PARTS, Crowd, Dissector, _cut
 from perflab.systems.catalogue import sku_of
 from perflab.systems.child import ChildServer, serve
 from perflab.systems.distance import distance
@@ -92,3 +94,27 @@ def test_replies_that_cannot_be_dissected_are_refused_and_the_next_request_works
     client.close()
     with serve("perflab.systems.echo", http=True) as echo, pytest.raises(ValueError, match="no Server-Timing"):
         Dissector(echo.port).dissect("/")
+
+
+def test_a_crowd_asks_at_the_same_time_and_is_gone_afterwards(server: ChildServer) -> None:
+    before = threading.active_count()
+    with Crowd(server.port, 8) as crowd:
+        requests = crowd.dissect(PATH, 0.1)
+    assert len(requests) >= 8
+    assert threading.active_count() == before
+    with Crowd(server.port, 1) as alone:
+        queue_alone = median(request.parts["queue"] for request in alone.dissect(PATH, 0.1))
+    assert median(request.parts["queue"] for request in requests) > 1.5 * queue_alone
+
+
+@pytest.mark.parametrize("clients", [0, 65, 1.5, float("nan")])
+def test_too_many_clients_are_refused_before_any_is_there(server: ChildServer, clients: float) -> None:
+    with pytest.raises(BadInput, match="clients"):
+        Crowd(server.port, clients)  # type: ignore[arg-type]
+
+
+def test_a_crowd_whose_server_is_gone_says_so() -> None:
+    with shop(50) as running:
+        port = running.port
+    with Crowd(port, 3) as crowd, pytest.raises(OSError):
+        crowd.dissect(PATH, 0.1)

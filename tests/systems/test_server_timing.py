@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perflab.systems.server_timing import ServerTiming, decode
+from perflab.systems.server_timing import HEADER, ServerTiming, decode, told_hit
 
 NS = st.integers(0, 10**18)
 TIMINGS = st.builds(
@@ -32,3 +32,10 @@ def test_the_total_is_the_sum_of_the_serial_parts() -> None:
 def test_a_header_without_all_parts_is_refused() -> None:
     with pytest.raises(ValueError, match="does not tell parse, compute, serialise"):
         decode("queue;dur=1, database;dur=2, cache;desc=miss")
+
+
+def test_a_hit_is_told_by_the_reply_itself() -> None:
+    def reply(hit: bool | None) -> bytes:
+        return f"HTTP/1.1 200 OK\r\n{HEADER}: {ServerTiming(0, 1, 2, 3, 4, 5, (), hit).encode()}\r\n\r\n{{}}".encode()
+
+    assert [told_hit(reply(hit)) for hit in (True, False, None)] == [True, False, False]

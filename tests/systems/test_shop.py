@@ -175,3 +175,14 @@ def test_a_full_disk_is_told_in_the_servers_own_words_and_leaves_nothing(tmp_pat
     assert "The shop server died" in shown.stdout
     assert "disk" in shown.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_paused_shop_keeps_what_it_has(server: ChildServer, dissect: Callable[[int], Anatomy]) -> None:
+    server.ask("set", cached=True, ttl_s=0.3)
+    dissect(2)
+    server.ask("pause")
+    time.sleep(0.4)
+    server.ask("resume")
+    assert dissect(2).server.hit is True
+    time.sleep(0.35)
+    assert dissect(2).server.hit is False

@@ -19,6 +19,18 @@ INK = "#222222"
 GRID = "#DDDDDD"
 SERIES = (MEASURED, SECOND, CLOCK, THIRD, ALARM, MODEL, PINNED)
 
+SEGMENTS: tuple[dict[str, Any], ...] = (
+    {"color": SECOND},
+    {"color": MODEL, "hatch": "//"},
+    {"color": PINNED},
+    {"color": "#F0E442", "hatch": ".."},
+    {"color": MEASURED},
+    {"color": THIRD, "hatch": "xx"},
+    {"color": CLOCK},
+    {"color": ALARM, "hatch": "\\\\"},
+)
+"""Parts of a whole, told apart by hatching too; neighbours differ in brightness."""
+
 MODEL_LINE: dict[str, Any] = {"color": MODEL, "linestyle": "-", "linewidth": 2.5}
 PINNED_LINE: dict[str, Any] = {"color": PINNED, "linestyle": ":", "linewidth": 2.5}
 MEASURED_LINE: dict[str, Any] = {"color": MEASURED, "linestyle": "-", "linewidth": 2.0}

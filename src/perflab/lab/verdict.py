@@ -11,9 +11,6 @@ from perflab.measure.compare import ratio as ratio_of
 from perflab.measure.summary import Estimate, Summary, percentile_name, summarise
 from perflab.measure.units import NOTHING, count, duration, duration_range, number
 
-CLEAR = "clear"
-TOO_CLOSE = "too close to call"
-EQUAL = "practically equal"
 NOISY = "noisy"
 INVALID = "invalid"
 LATENCY = "latency_ns"

@@ -12,6 +12,7 @@ from perflab.measure.percentiles import nearest_rank
 RESAMPLES = 1_000
 EQUAL_WITHIN = 0.05
 ENDS = (2.5, 97.5)
+CLEAR, TOO_CLOSE, EQUAL = "clear", "too close to call", "practically equal"
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Ratio:
     def verdict(self) -> str:
         """ "practically equal" within ±5%, "clear" when the interval leaves out 1, else "too close to call"."""
         if self.low >= 1 - EQUAL_WITHIN and self.high <= 1 + EQUAL_WITHIN:
-            return "practically equal"
-        return "clear" if self.low > 1 or self.high < 1 else "too close to call"
+            return EQUAL
+        return CLEAR if self.low > 1 or self.high < 1 else TOO_CLOSE
 
 
 def ratio(first: ArrayLike, second: ArrayLike, share: float = 0.5, seed: int = 0) -> Ratio:

@@ -15,20 +15,40 @@ CONNECT_S = 5.0
 CHUNK = 65_536
 TICK_S = 0.001
 """What the system's poll can wait at the least; shorter waits spin where there is a second CPU for the server."""
+FEW = 200
+"""So many sockets `select` can watch, which waits to the microsecond."""
 
 WhereReplyEnds = Callable[[bytes], int | None]
+RequestOf = Callable[[int], bytes]
+OnReply = Callable[[int, bytes], object]
 
 
 class HttpTarget:
-    """`connections` open connections to 127.0.0.1:`port`, each with at most one request under way."""
+    """`connections` open connections to 127.0.0.1:`port`, each with at most one request under way.
 
-    def __init__(self, port: int, request: bytes, reply_end: WhereReplyEnds, connections: int) -> None:
+    `request` is always the same, or a function of the request's number; `on_reply` gets number and reply of each request
+    that was answered, before its end is noted: keep it short. With `spin` short waits keep a CPU busy, which holds the highest
+    rates; without, the CPU is left to a server that computes (two hardware threads of one core are not two CPUs).
+    """
+
+    def __init__(
+        self,
+        port: int,
+        request: bytes | RequestOf,
+        reply_end: WhereReplyEnds,
+        connections: int,
+        on_reply: OnReply | None = None,
+        spin: bool = True,
+    ) -> None:
         machine_limits().check(connections=connections)
-        self._port, self._request, self._reply_end = port, request, reply_end
-        self._selector = selectors.DefaultSelector()
+        self._port, self._reply_end = port, reply_end
+        self._request_of: RequestOf = request if callable(request) else lambda _: request
+        self._on_reply: OnReply = on_reply or (lambda *_: None)
+        precise = not spin and connections <= FEW
+        self._selector = selectors.SelectSelector() if precise else selectors.DefaultSelector()
         self._free: deque[socket.socket] = deque()
         self._under_way: dict[socket.socket, tuple[int, bytes]] = {}
-        self._spins = effective_cpus() >= 2
+        self._spins = spin and effective_cpus() >= 2
         try:
             for _ in range(connections):
                 self._free.append(self._connect())
@@ -43,7 +63,7 @@ class HttpTarget:
         connection = self._free.popleft()
         self._under_way[connection] = (number, b"")
         try:
-            connection.send(self._request)
+            connection.send(self._request_of(number))
         except OSError:
             pass  # found by the next poll, as the end of the connection
         return True
@@ -84,6 +104,7 @@ class HttpTarget:
             return []
         del self._under_way[connection]
         self._free.append(connection)
+        self._on_reply(number, received)
         return [(number, received.startswith(b"HTTP/1.1 200 "))]
 
     def _connect(self) -> socket.socket:
@@ -107,9 +128,16 @@ class HttpTarget:
 
 
 @contextmanager
-def http_target(port: int, request: bytes, reply_end: WhereReplyEnds, connections: int) -> Iterator[HttpTarget]:
+def http_target(
+    port: int,
+    request: bytes | RequestOf,
+    reply_end: WhereReplyEnds,
+    connections: int,
+    on_reply: OnReply | None = None,
+    spin: bool = True,
+) -> Iterator[HttpTarget]:
     """A target whose connections are closed with the block."""
-    target = HttpTarget(port, request, reply_end, connections)
+    target = HttpTarget(port, request, reply_end, connections, on_reply, spin)
     try:
         yield target
     finally:

@@ -38,10 +38,12 @@ class LoadResult:
     """One load, all arrays of shape (n,) in the order of the schedule, in ns.
 
     `response_ns` from the intended, `service_ns` from the actual sending of each request that succeeded or timed out; a
-    timed-out one counts as the timeout, which is the least it took. `lateness_ns` of every request that was sent.
+    timed-out one counts as the timeout, which is the least it took. `numbers` are the places of these in the schedule.
+    `lateness_ns` of every request that was sent.
     `failures`, `timeouts` and `dropped` (no connection was free) are counts. `closed` says which loop it was.
     """
 
+    numbers: NDArray[np.int64]
     response_ns: NDArray[np.int64]
     service_ns: NDArray[np.int64]
     lateness_ns: NDArray[np.int64]
@@ -144,6 +146,7 @@ class _Book:
         response[hung], service[hung] = limit, limit
         last = int(self._done.max()) if sent.any() else 0
         return LoadResult(
+            numbers=np.flatnonzero(kept),
             response_ns=(service if closed else response)[kept],
             service_ns=service[kept],
             lateness_ns=np.empty(0, np.int64) if closed else (self._sent - self._intended)[sent],

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter_ns
 
+from perflab.measure.guards import check_number
 from perflab.systems.connection import CHUNK, TIMEOUT_S, reply_end
 from perflab.systems.server_timing import HEADER, ServerTiming, decode
 from perflab.systems.server_timing import PARTS as SERVER_PARTS
 
+MOST_CLIENTS = 64
 PARTS = ("connect", "send", *SERVER_PARTS, "receive")
 
 
@@ -72,6 +75,42 @@ class Dissector:
         server, body = _read(bytes(received), path)
         handshake_ns = self._handshake_ns if is_new else 0
         return _cut((began_ns, connected_ns, complete_ns), handshake_ns, server, body)
+
+
+class Crowd:
+    """Several clients that ask at the same time, each again as soon as it has its answer. Ends with its `with` block."""
+
+    def __init__(self, port: int, clients: int, added_round_trip_s: float = 0.0) -> None:
+        checked = int(check_number("clients", clients, 1, MOST_CLIENTS, whole=True))
+        self._clients = [Dissector(port, added_round_trip_s=added_round_trip_s) for _ in range(checked)]
+        self._threads = ThreadPoolExecutor(checked, thread_name_prefix="perflab-crowd")
+
+    def __enter__(self) -> Crowd:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.shutdown()
+        for client in self._clients:
+            client.close()
+
+    def dissect(self, path: str, seconds: float) -> list[Anatomy]:
+        """Requests of about so many seconds, at least one of each client. Raises what any of them raises.
+
+        Where there are several, the first request of each is not kept: it finds a queue that is still filling.
+        """
+        deadline_ns = perf_counter_ns() + int(seconds * 1e9)
+
+        def ask_again_and_again(client: Dissector) -> list[Anatomy]:
+            if len(self._clients) > 1:
+                client.dissect(path)
+            found = [client.dissect(path)]
+            while perf_counter_ns() < deadline_ns:
+                found.append(client.dissect(path))
+            return found
+
+        if len(self._clients) == 1:
+            return ask_again_and_again(self._clients[0])
+        return [request for found in self._threads.map(ask_again_and_again, self._clients) for request in found]
 
 
 def _cut(moments: tuple[int, int, int], handshake_ns: int, server: ServerTiming, body: bytes) -> Anatomy:

@@ -57,6 +57,14 @@ def decode(value: str) -> ServerTiming:
     return ServerTiming(found.arrived, **found.parts, calls=tuple(found.calls), hit=found.hit)
 
 
+def told_hit(reply: bytes) -> bool:
+    """Whether a whole reply tells of a hit; quicker than to decode all of its header."""
+    return HIT in reply
+
+
+HIT = b"cache;desc=hit"
+
+
 @dataclass
 class _Found:
     arrived: int = 0

@@ -20,7 +20,7 @@ from time import perf_counter_ns
 from typing import Any
 
 from perflab.measure.guards import check_number
-from perflab.systems.cache import MISSING, TtlCache
+from perflab.systems.cache import MISSING, PausableClock, TtlCache
 from perflab.systems.catalogue import FEWEST_PRODUCTS, MOST_PRODUCTS, make_catalogue
 from perflab.systems.child import ChildServer, announce, leave_with_parent, read_config, serve
 from perflab.systems.http11 import Reply, Request, port_of, start_server
@@ -41,7 +41,8 @@ class Shop:
     def __init__(self, folder: Path, products: int, threads: int) -> None:
         self._database = Database(make_catalogue(folder, products))
         self._threads = ThreadPoolExecutor(threads)
-        self._cache = TtlCache(1.0)
+        self._clock = PausableClock()
+        self._cache = TtlCache(1.0, self._clock.now)
         self._settings = Settings()
         self._requests = 0
         self._iterations_per_ms = _iterations_per_ms()
@@ -56,6 +57,14 @@ class Shop:
         """Empty the cache, and count from zero."""
         self._cache.clear()
         self._requests = 0
+
+    def pause(self) -> None:
+        """Entries of the cache do not age until `resume`: a lab draws meanwhile, and nobody asks."""
+        self._clock.pause()
+
+    def resume(self) -> None:
+        """Entries age again."""
+        self._clock.resume()
 
     def counts(self) -> dict[str, Any]:
         """Requests answered, and the cache's hits and misses, since the start or `reset`."""
@@ -156,7 +165,7 @@ def _iterations_per_ms() -> float:
 async def _main(folder: str, products: int, threads: int) -> None:
     running = Shop(Path(folder), products, threads)
     server = await start_server(running.answer)
-    requests = {"set": running.set, "reset": running.reset, "counts": running.counts}
+    requests = {name: getattr(running, name) for name in ("set", "reset", "counts", "pause", "resume")}
     leave_with_parent(requests, farewell=lambda: shutil.rmtree(folder, ignore_errors=True))
     announce(port_of(server))
     await server.serve_forever()

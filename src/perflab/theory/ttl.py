@@ -46,10 +46,24 @@ def hit_ratio_of_window(rate: float, popularity: NDArray[np.float64], ttl: float
     if ttl <= 0 or fills > MOST_FILLS:
         return mean_hit_ratio(rate, popularity, ttl)
     left = np.maximum(0.0, window - np.arange(fills) * ttl)
-    means = rate * popularity[:, None] * left[None, :]
-    misses = _poisson_at_least(means, np.arange(1, fills + 1))
-    return float(1 - misses.sum() / expected_reads)
+    typical, keys = _groups(popularity)
+    means = rate * typical[:, None] * left[None, :]
+    misses = keys @ _poisson_at_least(means, np.arange(1, fills + 1)).sum(axis=1)
+    return float(1 - misses / expected_reads)
 
+
+def _groups(popularity: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean popularity and number of keys of at most `MOST_GROUPS` groups of keys that are about equally popular."""
+    if popularity.size <= MOST_GROUPS:
+        return popularity, np.ones(popularity.size)
+    ordered = np.sort(popularity)[::-1]
+    edges = np.unique(np.geomspace(1, ordered.size + 1, MOST_GROUPS + 1).astype(int)) - 1
+    keys = np.diff(edges)
+    return np.add.reduceat(ordered, edges[:-1]) / keys, keys.astype(float)
+
+
+MOST_GROUPS = 60
+"""Many unpopular keys are counted together: sixty groups give the sum to three digits, in a tenth of the time."""
 
 MOST_FILLS = 60
 """Beyond so many periods the empty start no longer matters, and the steady formula serves."""

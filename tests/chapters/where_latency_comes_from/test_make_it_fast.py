@@ -1,0 +1,94 @@
+"""The lab of the six switches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from labs import measure
+
+from perflab.chapters.where_latency_comes_from import make_it_fast
+from perflab.chapters.where_latency_comes_from.make_it_fast import LABELS, START, STEPS, stages
+from perflab.lab.record import Record
+from perflab.measure.frame import Frame
+from perflab.systems.switched_shop import SWITCHES
+
+ALL_ON = dict.fromkeys(STEPS, True)
+ALL_OFF = dict.fromkeys(STEPS, False)
+CONSTANTS = {
+    START: 8e6,
+    "pooled": 7e6,
+    "index": 6e6,
+    "join": 6.5e6,
+    "cache": 2e6,
+    "tuning": 5e6,
+    "closer": 5e6,
+    "near hit": 3e5,
+}
+
+
+def record(frame: Frame, **changes: bool) -> Record:
+    return Record("make_it_fast", {**ALL_ON, **changes}, 1, "", frame, 8.0, "complete")
+
+
+def of_medians(**medians_ns: float) -> Frame:
+    noise = np.random.default_rng(1).lognormal(0, 0.02, 100)
+    labels = {START: medians_ns.pop("start", 8e6), **{STEPS[name]: value for name, value in medians_ns.items()}}
+    return Frame({f"{label}_ns": value * noise for label, value in labels.items()}, {"calls": 100 * len(labels)})
+
+
+def test_each_step_has_one_switch_more_than_the_one_before() -> None:
+    assert list(stages(*ALL_ON.values()).values()) == [tuple(STEPS)[:number] for number in range(7)]
+    assert stages(*ALL_OFF.values()) == {START: ()}
+    assert list(stages(False, True, False, False, False, True).values()) == [(), ("index",), ("index", "closer")]
+    assert set(STEPS) == set(SWITCHES)
+
+
+def test_savings_add_up_and_a_hit_leaves_only_the_way() -> None:
+    steps = make_it_fast.predict(**ALL_ON, constants=CONSTANTS)
+    assert [steps[label].value for label in LABELS] == [8e6, 7e6, 6e6, 5.5e6, 2e6, 2e6, 3e5]
+    assert [step.value for step in make_it_fast.predict(**ALL_OFF, constants=CONSTANTS).values()] == [8e6]
+
+
+def test_every_round_asks_every_step_once_and_the_whole_gets_faster() -> None:
+    frame = measure(make_it_fast.lab(), 1.0)
+    columns = [frame.samples[f"{label}_ns"] for label in LABELS]
+    assert len({column.size for column in columns}) == 1
+    assert np.median(columns[0]) > 2 * np.median(columns[-1])
+
+
+def test_the_closer_server_makes_it_faster_on_its_own() -> None:
+    frame = measure(make_it_fast.lab(), 1.0, **{**ALL_OFF, "closer": True})
+    assert set(frame.samples) == {f"{START}_ns", f"{STEPS['closer']}_ns"}
+    assert make_it_fast.gains(record(frame))[STEPS["closer"]].value > 1.2
+
+
+def test_gains_are_told_with_their_interval_and_what_changes_nothing_is_not_called_a_gain() -> None:
+    measured = record(of_medians(index=4e6, join=4.0e6))
+    gains = make_it_fast.gains(measured)
+    assert gains[STEPS["index"]].value == pytest.approx(2, rel=0.02)
+    assert gains[STEPS["join"]].verdict == "practically equal"
+    verdict = make_it_fast.verdict(measured, None)
+    assert "index" in verdict.text and verdict.kind == "clear"
+
+
+def test_a_p99_of_too_few_requests_says_what_it_needs() -> None:
+    rows = make_it_fast.table(record(of_medians(index=4e6)), None)
+    assert "p99 needs 368 samples, have 100" in rows[1][3]
+    assert not np.isfinite(make_it_fast.steps_of(record(of_medians(index=4e6)), 0.99)[START].high)
+
+
+@pytest.mark.parametrize(
+    ("best", "settled"), [("cache", "the cache"), ("closer", "the closer server"), ("pooled", make_it_fast.OTHER)]
+)
+def test_the_prediction_is_settled_by_the_greatest_step_of_all_six(best: str, settled: str) -> None:
+    value, medians = 8e6, {}
+    for name in STEPS:
+        value /= 3 if name == best else 1.1
+        medians[name] = value
+    assert make_it_fast.what_does_most([record(of_medians(**medians))]) == settled
+    assert make_it_fast.what_does_most([record(of_medians(index=1e6))]) is None
+
+
+def test_nothing_measured_and_nothing_switched_on_are_said() -> None:
+    assert make_it_fast.verdict(record(Frame()), None).kind == "invalid"
+    assert "everything off" in make_it_fast.verdict(record(of_medians(), **ALL_OFF), None).text

@@ -1,0 +1,43 @@
+"""The shop with six switches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import median
+
+import psutil
+import pytest
+
+from perflab.systems.catalogue import sku_of
+from perflab.systems.switched_shop import SWITCHES, SwitchedShop, switched_shop
+
+PATH = f"/product?sku={sku_of(1)}"
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[SwitchedShop]:
+    with switched_shop() as running:
+        yield running
+
+
+@pytest.mark.parametrize("switched_on", [("cache",), ("closer",), tuple(SWITCHES)])
+def test_what_spares_the_most_is_quicker_than_nothing(api: SwitchedShop, switched_on: tuple[str, ...]) -> None:
+    off, on = [], []
+    for _ in range(20):
+        off.append(api.time(PATH, ()))
+        on.append(api.time(PATH, switched_on))
+    assert median(off) > 1.2 * median(on)
+
+
+def test_a_switch_that_is_not_there_is_an_error(api: SwitchedShop) -> None:
+    with pytest.raises(KeyError, match="turbo"):
+        api.time(PATH, ("turbo",))
+
+
+def test_both_servers_are_gone_afterwards() -> None:
+    before = set(psutil.Process().children(recursive=True))
+    with switched_shop() as api:
+        api.time(PATH, ())
+        started = set(psutil.Process().children(recursive=True)) - before
+        assert len(started) == 2
+    assert not any(process.is_running() for process in started)
