@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from perflab.theory.btree import QueryCosts, calibrate, levels
 
-COSTS = QueryCosts(statement_ns=1_500, level_ns=300, row_ns=40)
+COSTS = QueryCosts(statement_ns=1_500, level_ns=300, row_ns=40, item_ns=100)
 SIZES = np.array([100, 1_000, 10_000, 100_000])
 
 
@@ -75,5 +75,5 @@ def test_a_scan_grows_with_the_rows_and_a_tree_with_their_logarithm() -> None:
 
 
 def test_n_plus_one_pays_the_statement_again_for_each_item() -> None:
-    saved = COSTS.one_by_one(20, 10_000) - COSTS.joined(20, 10_000)
-    assert saved == pytest.approx(20 * COSTS.statement_ns)
+    saved = COSTS.one_by_one(20, 10_000) - COSTS.joined(20)
+    assert saved == pytest.approx(20 * (COSTS.indexed(10_000) - COSTS.item_ns))

@@ -1,0 +1,149 @@
+"""What makes a query slow: the rows, the index, the connection, or the number of statements?"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import asdict, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perflab.lab import Lab, Prediction, Record, choice, log_slider, switch
+from perflab.lab.panels import Distribution, Versus
+from perflab.measure.frame import Frame
+from perflab.measure.slices import call_slices
+from perflab.measure.timing import time_calls
+from perflab.systems.orders import FEWEST, MOST, PAGE, Orders, file_of_orders
+from perflab.theory.btree import QueryCosts
+from perflab.theory.btree import calibrate as fit_costs
+
+POOLED, OPENED = "from a pool", "opened each time"
+ONE_ROW, JOIN, ONE_BY_ONE = "one row", "page by a join", "page by N+1"
+DRAWN = 5_000
+X = np.geomspace(FEWEST, MOST, 60)
+INDEXED_ROWS = (100, 2_000, 50_000)
+SCANNED_ROWS = (100, 2_000, 10_000)
+PROBES, ROUNDS = 30, 5
+
+
+def experiment(rows: int, index: bool, connection: str, fetch: str, seed: int) -> Iterator[Frame]:
+    with ExitStack() as stack:
+        query = prepared(rows, index, connection, fetch, seed, stack)
+        for latencies in call_slices(query):
+            yield latencies.frame()
+
+
+def prepared(
+    rows: int, index: bool, connection: str, fetch: str, seed: int, stack: ExitStack
+) -> Callable[[], Sequence[Any]]:
+    """A function that asks for an order of random number, or for a page that begins with it; `stack` closes what it opens."""
+    path = file_of_orders(rows)
+    generator = random.Random(seed)
+    numbers = itertools.cycle([generator.randrange(rows) for _ in range(DRAWN)])
+
+    def ask(orders: Orders) -> Sequence[Any]:
+        order = orders.find(next(numbers), index)
+        if fetch == ONE_ROW:
+            return order
+        first = min(order[0], rows - PAGE)
+        return orders.page_by_join(first) if fetch == JOIN else orders.page_one_by_one(first)
+
+    def open_and_ask() -> Sequence[Any]:
+        with closing(Orders(path)) as orders:
+            return ask(orders)
+
+    if connection == OPENED:
+        return open_and_ask
+    pooled = stack.enter_context(closing(Orders(path)))
+    return lambda: ask(pooled)
+
+
+def calibrate() -> Iterator[Frame]:
+    """What a statement, a level of the tree, a row of a scan, a row of a join, and a new connection cost on this machine."""
+    middle = INDEXED_ROWS[1]
+    cases = [(rows, True, POOLED, ONE_ROW) for rows in INDEXED_ROWS]
+    cases += [(rows, False, POOLED, ONE_ROW) for rows in SCANNED_ROWS]
+    cases += [(middle, True, OPENED, ONE_ROW), (middle, True, POOLED, JOIN)]
+    times: list[list[float]] = [[] for _ in cases]
+    with ExitStack() as stack:
+        queries = [prepared(*case, 1, stack) for case in cases]
+        # In turns: a moment in which the machine is slow must not fall on one of them alone.
+        for _ in range(ROUNDS):
+            for query, taken in zip(queries, times, strict=True):
+                taken.extend(time_calls(query, repeats=PROBES).latencies_ns)
+    medians = [float(np.median(taken)) for taken in times]
+    indexed, scanned = medians[: len(INDEXED_ROWS)], medians[len(INDEXED_ROWS) : -2]
+    costs = fit_costs(INDEXED_ROWS, indexed, SCANNED_ROWS, scanned)
+    opened, joined = (max(0.0, median - indexed[1]) for median in medians[-2:])
+    item_ns = max(0.0, joined - costs.statement_ns) / PAGE
+    yield Frame(facts={**asdict(costs), "item_ns": item_ns, "opening_ns": opened})
+
+
+Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+def predict(rows: int, index: bool, connection: str, fetch: str, constants: Mapping[str, Any]) -> Curve:
+    """Latency (ns) over all numbers of rows. The file is in memory: what a disk would add is not in the model."""
+    costs = QueryCosts(*(constants[field.name] for field in fields(QueryCosts)))
+    x = np.sort(np.append(X, rows))
+    took = costs.indexed(x) if index else costs.scanned(x)
+    if fetch == JOIN:
+        took = took + costs.joined(PAGE)
+    elif fetch == ONE_BY_ONE:
+        took = took + costs.one_by_one(PAGE, x)
+    return x, took + (constants["opening_ns"] if connection == OPENED else 0.0)
+
+
+def growth_without_index(records: Sequence[Record]) -> str | None:
+    """How the median grows for ten times the rows without an index, nothing else being different."""
+    alike: dict[tuple[Any, ...], dict[int, float]] = {}
+    for record in records:
+        latencies = record.column("latency_ns")
+        if not record.parameters["index"] and latencies.size:
+            kind = (record.parameters["connection"], record.parameters["fetch"])
+            alike.setdefault(kind, {})[record.parameters["rows"]] = float(np.median(latencies))
+    pairs = [
+        (few[rows], few[10 * rows]) for few in alike.values() for rows in few if 10 * rows in few and rows >= 1_000
+    ]
+    if not pairs:
+        return None
+    return min(CHOICES, key=lambda text: abs(np.log(pairs[-1][1] / pairs[-1][0] / CHOICES[text])))
+
+
+CHOICES = {"×1": 1.0, "×1.3": 1.3, "×10": 10.0, "×100": 100.0}
+
+PREDICTION = Prediction(
+    question="There is no index. The table grows from 10,000 to 100,000 rows. How much longer does a look-up take?",
+    choices={
+        "×1": "The database has to find the row; without an index it can only read one row after the other.",
+        "×1.3": "That is what an index would give: one more level of the tree for a hundred times the rows.",
+        "×10": "Ten times the rows are ten times the reading: a scan has no shortcut.",
+        "×100": "Each row is read once: the work grows with the rows, not with their square.",
+    },
+    settle=growth_without_index,
+    hint="Switch the index off; measure at 10,000 rows, then at 100,000.",
+)
+
+
+def lab() -> Lab:
+    return Lab(
+        question="What makes a query slow?",
+        experiment=experiment,
+        calibrate=calibrate,
+        predict=predict,
+        controls={
+            "rows": log_slider(FEWEST, MOST, 10_000, unit="rows"),
+            "index": switch(True),
+            "connection": choice((POOLED, OPENED)),
+            "fetch": choice((ONE_ROW, JOIN, ONE_BY_ONE), label="what is asked for"),
+        },
+        panels=(
+            Versus("rows", (FEWEST / 1.3, MOST * 1.3), (1e3, 1e9), lambda model: model, "rows of the table"),
+            Distribution(1e3, 1e9),
+        ),
+        prediction=PREDICTION,
+    )

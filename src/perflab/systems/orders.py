@@ -1,0 +1,101 @@
+"""Orders and their customers in a real SQLite file: look-ups down an index or through the rows, pages by a join or by N + 1.
+
+Files are made when they are first asked for and kept for the life of the process, because a million rows take a second.
+"""
+
+from __future__ import annotations
+
+import functools
+import sqlite3
+import tempfile
+from pathlib import Path
+
+from perflab.measure.guards import check_number
+from perflab.measure.units import count
+
+FEWEST, MOST = 100, 1_000_000
+PER_CUSTOMER = 10
+PAGE = 20
+SCATTER = 7_919
+"""A prime: number = SCATTER · id mod rows visits every number once, far from the order of the rows."""
+
+TABLES = """
+create table orders (id integer primary key, number integer, customer integer, amount integer);
+create table customers (id integer primary key, name text);
+"""
+NUMBERS = "with recursive c(n) as (select 0 union all select n + 1 from c where n + 1 < {})"
+FILL_ORDERS = NUMBERS + " insert into orders select n, n * {} % {}, n % {}, n % 997 from c"
+FILL_CUSTOMERS = NUMBERS + " insert into customers select n, 'customer ' || n from c"
+INDEX = "create unique index orders_by_number on orders (number)"
+
+FIND = "select id, customer, amount from orders {} where number = ? limit 1"
+JOINED = "select name, amount from orders join customers on customers.id = customer where orders.id between ? and ?"
+LISTED = "select customer, amount from orders where id between ? and ?"
+NAME = "select name from customers where id = ?"
+
+
+class Orders:
+    """An open connection to a file of so many orders. One thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, isolation_level=None)
+
+    def find(self, number: int, indexed: bool = True) -> tuple[int, int, int]:
+        """Id, customer and amount of the order with this number; without `indexed` the rows are read until it turns up."""
+        found: tuple[int, int, int] = self._connection.execute(
+            FIND.format("" if indexed else "not indexed"), (number,)
+        ).fetchone()
+        return found
+
+    def page_by_join(self, first: int) -> list[tuple[str, int]]:
+        """Customer's name and amount of `PAGE` orders from the id `first` on, by one statement."""
+        return self._connection.execute(JOINED, (first, first + PAGE - 1)).fetchall()
+
+    def page_one_by_one(self, first: int) -> list[tuple[str, int]]:
+        """The same by N + 1 statements: the orders, then the customer of each."""
+        ask = self._connection.execute
+        listed = ask(LISTED, (first, first + PAGE - 1)).fetchall()
+        return [(ask(NAME, (customer,)).fetchone()[0], amount) for customer, amount in listed]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+
+def file_of_orders(rows: int) -> Path:
+    """The file with so many orders; made now if it is not there yet. It goes away with this process.
+
+    Raises `BadInput` for a number out of range, OSError (and leaves nothing) where there is no room for it.
+    """
+    checked = int(check_number("rows", rows, FEWEST, MOST, whole=True))
+    path = Path(_folder().name) / f"orders-{checked}.db"
+    if not path.exists():
+        _make(path, checked)
+    return path
+
+
+@functools.cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="perflab-orders-", ignore_cleanup_errors=True)
+
+
+def _make(path: Path, rows: int) -> None:
+    unfinished = path.with_suffix(".part")
+    customers = max(1, rows // PER_CUSTOMER)
+    try:
+        connection = sqlite3.connect(unfinished, isolation_level=None)
+        try:
+            connection.execute("pragma journal_mode = off")
+            connection.execute("pragma synchronous = off")
+            connection.executescript(TABLES)
+            connection.execute(FILL_ORDERS.format(rows, SCATTER, rows, customers))
+            connection.execute(FILL_CUSTOMERS.format(customers))
+            connection.execute(INDEX)
+        finally:
+            connection.close()
+        unfinished.rename(path)
+    except (sqlite3.Error, OSError) as error:
+        unfinished.unlink(missing_ok=True)
+        raise OSError(
+            f"There is no room for a file of {count(rows)} orders ({error}). Free some space, or choose fewer rows."
+        ) from error

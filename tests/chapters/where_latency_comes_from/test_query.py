@@ -1,0 +1,58 @@
+"""The query lab."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from labs import constants_of, measure
+
+from perflab.chapters.where_latency_comes_from import query
+from perflab.lab.record import Record
+from perflab.measure.frame import Frame
+
+START = {"rows": 10_000, "index": True, "connection": query.POOLED, "fetch": query.ONE_ROW}
+CONSTANTS = {"statement_ns": 2_000, "level_ns": 300, "row_ns": 40, "item_ns": 500, "opening_ns": 1e5}
+
+
+def expected(rows: int = 10_000, **changes: Any) -> float:
+    x, took = query.predict(**{**START, "rows": rows, **changes}, constants=CONSTANTS)
+    return float(took[np.searchsorted(x, rows)])
+
+
+def record(median_ns: float, **changes: Any) -> Record:
+    frame = Frame({"latency_ns": np.full(500, median_ns)}, {"calls": 500})
+    return Record("query", {**START, **changes}, 1, "", frame, 2.0, "complete")
+
+
+def test_without_an_index_the_rows_decide_with_one_hardly() -> None:
+    assert expected(1_000_000, index=False) / expected(100_000, index=False) == pytest.approx(10, rel=0.02)
+    assert expected(1_000_000) / expected(100_000) < 1.2
+
+
+def test_each_further_statement_and_each_new_connection_cost_something() -> None:
+    assert expected(connection=query.OPENED) - expected() == pytest.approx(1e5)
+    assert expected(fetch=query.ONE_BY_ONE) - expected(fetch=query.JOIN) > 20 * 2_000
+
+
+def test_a_real_scan_takes_longer_for_more_rows_and_the_model_is_near() -> None:
+    constants = constants_of(query.lab())
+    assert constants is not None
+    medians = {}
+    for rows, index in ((1_000, False), (50_000, False), (50_000, True)):
+        latencies = measure(query.lab(), 0.4, rows=rows, index=index).samples["latency_ns"]
+        medians[rows, index] = float(np.median(latencies))
+        x, took = query.predict(rows, index, query.POOLED, query.ONE_ROW, constants)
+        assert 0.2 < medians[rows, index] / np.interp(rows, x, took) < 5
+    assert medians[50_000, False] > 5 * medians[1_000, False]
+    assert medians[50_000, False] > 10 * medians[50_000, True]
+
+
+@pytest.mark.parametrize(("factor", "settled"), [(1.1, "×1"), (1.4, "×1.3"), (9, "×10"), (80, "×100")])
+def test_the_prediction_is_settled_by_two_sizes_without_an_index(factor: float, settled: str) -> None:
+    few, many = record(1e5, index=False), record(1e5 * factor, rows=100_000, index=False)
+    assert query.growth_without_index([few]) is None
+    assert query.growth_without_index([few, many]) == settled
+    assert query.growth_without_index([few, record(1e6, rows=100_000)]) is None
+    assert query.growth_without_index([few, record(1e6, rows=100_000, index=False, fetch=query.JOIN)]) is None
