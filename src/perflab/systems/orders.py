@@ -6,8 +6,11 @@ Files are made when they are first asked for and kept for the life of the proces
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from perflab.measure.guards import check_number
@@ -17,7 +20,8 @@ FEWEST, MOST = 100, 1_000_000
 PER_CUSTOMER = 10
 PAGE = 20
 SCATTER = 7_919
-"""A prime: number = SCATTER · id mod rows visits every number once, far from the order of the rows."""
+KEPT_BYTES = 100_000_000
+"""The most that files kept for later may take; the one in use comes on top, 33 MB for a million rows."""
 
 TABLES = """
 create table orders (id integer primary key, number integer, customer integer, amount integer);
@@ -65,13 +69,25 @@ class Orders:
 def file_of_orders(rows: int) -> Path:
     """The file with so many orders; made now if it is not there yet. It goes away with this process.
 
-    Raises `BadInput` for a number out of range, OSError (and leaves nothing) where there is no room for it.
+    Raises `BadInput` for a number out of range, OSError (and leaves nothing) where it cannot be written.
     """
     checked = int(check_number("rows", rows, FEWEST, MOST, whole=True))
-    path = Path(_folder().name) / f"orders-{checked}.db"
-    if not path.exists():
-        _make(path, checked)
+    try:
+        path = Path(_folder().name) / f"orders-{checked}.db"
+        if not path.exists():
+            _forget_oldest()
+            _make(path, checked)
+    except (sqlite3.Error, OSError) as error:
+        raise OSError(
+            f"The file of {count(checked)} orders cannot be written ({error}). "
+            "Choose fewer rows, free some space, or set TMPDIR to another folder and restart."
+        ) from error
     return path
+
+
+def scatter(rows: int) -> int:
+    """A factor without a common divisor with `rows`: number = factor · id mod rows occurs once, far from the order of ids."""
+    return next(factor for factor in itertools.count(SCATTER) if math.gcd(factor, rows) == 1)
 
 
 @functools.cache
@@ -79,23 +95,23 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="perflab-orders-", ignore_cleanup_errors=True)
 
 
+def _forget_oldest() -> None:
+    files = sorted(Path(_folder().name).glob("*.db"), key=lambda file: file.stat().st_mtime_ns)
+    while files and sum(file.stat().st_size for file in files) > KEPT_BYTES:
+        files.pop(0).unlink()
+
+
 def _make(path: Path, rows: int) -> None:
     unfinished = path.with_suffix(".part")
     customers = max(1, rows // PER_CUSTOMER)
     try:
-        connection = sqlite3.connect(unfinished, isolation_level=None)
-        try:
+        with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
             connection.execute("pragma journal_mode = off")
             connection.execute("pragma synchronous = off")
             connection.executescript(TABLES)
-            connection.execute(FILL_ORDERS.format(rows, SCATTER, rows, customers))
+            connection.execute(FILL_ORDERS.format(rows, scatter(rows), rows, customers))
             connection.execute(FILL_CUSTOMERS.format(customers))
             connection.execute(INDEX)
-        finally:
-            connection.close()
         unfinished.rename(path)
-    except (sqlite3.Error, OSError) as error:
+    finally:
         unfinished.unlink(missing_ok=True)
-        raise OSError(
-            f"There is no room for a file of {count(rows)} orders ({error}). Free some space, or choose fewer rows."
-        ) from error

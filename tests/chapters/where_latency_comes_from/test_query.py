@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -56,3 +57,27 @@ def test_the_prediction_is_settled_by_two_sizes_without_an_index(factor: float, 
     assert query.growth_without_index([few, many]) == settled
     assert query.growth_without_index([few, record(1e6, rows=100_000)]) is None
     assert query.growth_without_index([few, record(1e6, rows=100_000, index=False, fetch=query.JOIN)]) is None
+
+
+def test_settings_that_would_hide_the_scan_settle_nothing() -> None:
+    for hiding in ({"fetch": query.ONE_BY_ONE}, {"connection": query.OPENED}):
+        runs = [record(rows * 50 + 4e5, rows=rows, index=False, **hiding) for rows in (10_000, 100_000)]
+        assert query.growth_without_index(runs) is None
+    small = [record(rows * 20 + 2e4, rows=rows, index=False) for rows in (100, 1_000)]
+    assert query.growth_without_index(small) is None
+
+
+def test_a_page_begins_with_the_order_that_was_found_even_at_the_end_of_the_table() -> None:
+    for fetch in (query.JOIN, query.ONE_BY_ONE):
+        with ExitStack() as stack:
+            ask = query.prepared(100, True, query.OPENED, fetch, 1, stack)
+            assert {len(ask()) for _ in range(300)} == {query.PAGE}
+
+
+def test_the_same_seed_asks_for_the_same_orders() -> None:
+    with ExitStack() as stack:
+        first, again, other = (
+            query.prepared(1_000, True, query.POOLED, query.ONE_ROW, seed, stack) for seed in (1, 1, 2)
+        )
+        asked = [[ask() for _ in range(20)] for ask in (first, again, other)]
+    assert asked[0] == asked[1] != asked[2]
