@@ -22,6 +22,7 @@ from perflab.lab.panels import (
     Humps,
     Interval,
     Intervals,
+    Ladder,
     Percentiles,
     Reads,
     Shares,
@@ -83,6 +84,7 @@ def panels() -> list[Panel]:
         Reads(2.0, 1e2, 1e8),
         HitRatio(2.0),
         Humps(1e2, 1e8),
+        Ladder([("off", "all off"), ("index", "an index")], 1e2, 1e8, steps, lambda name: name == "off", "off"),
         Waterfall(("off", "index", "worse"), 1e2, 1e8, steps, gains, "steps", lambda model: model.steps),
     ]
 
@@ -92,6 +94,7 @@ class Model:
     parts, total = {"send": 2e5, "wait": 3e5}, 5e5
     at_s, ratio_so_far, steady, hit, miss, mean = (1.0, 2.0), np.array([0.2, 0.4]), 0.5, 1e4, 1e6, 5e5
     steps = {"off": Interval(1e6), "index": Interval(1e5)}
+    quotes_ns = {"index": (1e4, 1e5)}
 
 
 def size(png: bytes) -> tuple[int, int]:

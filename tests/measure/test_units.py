@@ -51,3 +51,18 @@ def test_shares_rates_factors_and_sizes_carry_their_sign() -> None:
     assert units.rate(5_000) == "5,000 requests/s"
     assert units.ratio(2.1) == "2.1×"
     assert units.byte_size(65_535) == "66 kB"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.5, "0.50 seconds"),
+        (10, "10 seconds"),
+        (90, "1.5 minutes"),
+        (3_600, "1.0 hours"),
+        (1.8e6, "21 days"),
+        (4e7, "1.3 years"),
+    ],
+)
+def test_seconds_are_told_in_the_units_of_everyday_life(seconds: float, text: str) -> None:
+    assert units.seconds_as_people_say(seconds) == text

@@ -6,6 +6,14 @@ import math
 
 TIME_UNITS = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 BYTE_UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
+EVERYDAY_UNITS = (
+    (3.156e7, "years"),
+    (2.63e6, "months"),
+    (86_400.0, "days"),
+    (3_600.0, "hours"),
+    (60.0, "minutes"),
+    (1.0, "seconds"),
+)
 NOTHING = "–"
 
 
@@ -20,6 +28,12 @@ def duration_range(low_ns: float, high_ns: float | None, digits: int = 2) -> str
         return f"≥ {duration(low_ns, digits)}"
     scale, unit = _unit_of(high_ns, TIME_UNITS)
     return f"{number(low_ns / scale, digits)}–{number(high_ns / scale, digits)} {unit}"
+
+
+def seconds_as_people_say(seconds: float) -> str:
+    """So many seconds in the largest unit of everyday life that holds at least one: `21 days`."""
+    scale, unit = _unit_of(seconds, EVERYDAY_UNITS)
+    return f"{number(seconds / scale)} {unit}"
 
 
 def byte_size(size: float, digits: int = 2) -> str:

@@ -60,8 +60,7 @@ def test_more_than_the_thread_can_do_has_no_mean() -> None:
 def test_a_real_cache_hits_as_often_as_predicted_and_hits_are_quicker() -> None:
     frame = measure(api_cache.lab(), 2.0, ttl=0.2, keys=10, skew=0, rate=100, database=2, logic=0)
     hits = frame.samples["hit"].astype(bool)
-    window_s = math.ceil(frame.samples["at_s"].max() / api_cache.SLICE_S) * api_cache.SLICE_S
-    predicted = hit_ratio_of_window(100, zipf(10, 0), 0.2, window_s)
+    predicted = hit_ratio_of_window(100, zipf(10, 0), 0.2, api_cache.window_s(record(frame)))
     assert hits.mean() == pytest.approx(predicted, abs=0.15)
     assert np.median(frame.samples["latency_ns"][~hits]) > 1.5 * np.median(frame.samples["latency_ns"][hits])
 

@@ -139,6 +139,11 @@ def hit_ratio(record: Record) -> float:
     return float(record.column("hit").mean())
 
 
+def window_s(record: Record) -> float:
+    """Seconds during which the API was asked: whole slices."""
+    return float(np.ceil((record.column("at_s").max(initial=0.0) + 1e-9) / SLICE_S) * SLICE_S)
+
+
 def verdict(record: Record, pinned: Record | None) -> Verdict:
     """Hit ratio and mean; or that more was asked than the API can do."""
     latencies, rejected = record.column("latency_ns"), record.count("rejected")

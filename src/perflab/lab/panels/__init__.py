@@ -5,6 +5,7 @@ from perflab.lab.panels.calls import Calls
 from perflab.lab.panels.distribution import Distribution
 from perflab.lab.panels.hits import HitRatio, Humps, Reads
 from perflab.lab.panels.intervals import Interval, Intervals
+from perflab.lab.panels.ladder import Ladder
 from perflab.lab.panels.percentiles import Percentiles
 from perflab.lab.panels.versus import Versus
 from perflab.lab.panels.waterfall import Waterfall
@@ -17,6 +18,7 @@ __all__ = [
     "Humps",
     "Interval",
     "Intervals",
+    "Ladder",
     "Percentiles",
     "Reads",
     "Shares",

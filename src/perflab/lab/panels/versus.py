@@ -19,15 +19,25 @@ if TYPE_CHECKING:
 
 
 class Versus(Panel):
-    """Median (and p99 as a small triangle) against the parameter `x`; settings measured earlier stay as small dots.
+    """Median (and, with `tail`, p99 as a small triangle) against the parameter `x`; settings measured before stay as small dots.
 
+    `column` (ns) is what is measured, `ticks` how the axis of `x` is labelled.
     `curve(model)` gives x values and latencies (ns) of the model over the whole range of the slider; a ring marks where the
     slider stands.
     """
 
     def __init__(
-        self, x: str, x_range: tuple[float, float], y_range_ns: tuple[float, float], curve: Any, xlabel: str
+        self,
+        x: str,
+        x_range: tuple[float, float],
+        y_range_ns: tuple[float, float],
+        curve: Any,
+        xlabel: str,
+        column: str = "latency_ns",
+        tail: bool = True,
+        ticks: Any = count_ticks,
     ) -> None:
+        self._column, self._shows_tail, self._ticks = column, tail, ticks
         self._x, self._x_range, self._y_range, self._curve, self._xlabel = x, x_range, y_range_ns, curve, xlabel
         self._trail: dict[tuple[Any, ...], tuple[float, float]] = {}
 
@@ -35,12 +45,14 @@ class Versus(Panel):
         axes.set(title=f"Latency against {self._xlabel}", xlabel=f"{self._xlabel} (log)", ylabel="latency (log)")
         axes.set(xscale="log", yscale="log", xlim=self._x_range, ylim=self._y_range)
         duration_ticks(axes.yaxis)
-        count_ticks(axes.xaxis)
+        self._ticks(axes.xaxis)
         (self._model,) = axes.plot([], [], **MODEL_LINE, label="model")
         (self._here,) = axes.plot([], [], "o", color=MODEL, markersize=13, fillstyle="none", markeredgewidth=2.5)
         (self._old,) = axes.plot([], [], "o", color=MEASURED, alpha=0.45, markersize=5, label="measured before")
         (self._pinned,) = axes.plot([], [], **PINNED_POINTS, label="pinned run")
-        (self._tail,) = axes.plot([], [], "^", color=ALARM, markersize=8, label="measured p99")
+        (self._tail,) = axes.plot([], [], "^", color=ALARM, markersize=8)
+        if self._shows_tail:
+            self._tail.set_label("measured p99")
         (self._run,) = axes.plot([], [], **MEASURED_POINTS, label="measured median")
         legend_below(axes)
         return [self._model, self._here, self._old, self._pinned, self._tail, self._run]
@@ -59,13 +71,13 @@ class Versus(Panel):
         points = list(zip(*self._trail.values(), strict=True)) or [(), ()]
         self._old.set_data(*points)
         _place(self._run, None if record is None else self._point(record, 0.5))
-        _place(self._tail, None if record is None else self._point(record, 0.99))
+        _place(self._tail, None if record is None or not self._shows_tail else self._point(record, 0.99))
 
     def show_pinned(self, record: Record | None) -> None:
         _place(self._pinned, None if record is None else self._point(record, 0.5))
 
     def _point(self, record: Record, share: float) -> tuple[float, float]:
-        latencies = record.column("latency_ns")
+        latencies = record.column(self._column)
         return float(record.parameters[self._x]), percentile(latencies, share) if latencies.size else np.nan
 
 

@@ -1,0 +1,82 @@
+"""The ladder lab."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from labs import constants_of, measure
+
+from perflab.chapters.where_latency_comes_from import ladder
+from perflab.chapters.where_latency_comes_from.ladder import FLOOR, PARTS, ROWS, YOURS
+from perflab.lab.record import Record
+from perflab.measure.frame import Frame
+from perflab.systems.rungs import RUNGS
+
+CONSTANTS = {"cache": 1_000_000, "told": True, "inside_ns": 10.0, "outside_ns": 110.0}
+
+
+def record(frame: Frame, working_set: int = 10_000_000) -> Record:
+    return Record("ladder", {"part": "all", "working_set": working_set}, 1, "", frame, 2.0, "complete")
+
+
+def of(**medians_ns: float) -> Frame:
+    named = {"yours": YOURS, "disk": "append 4 kB + fsync", "floor": FLOOR, "start": "process start"}
+    samples = {f"{named[short]}_ns": np.full(50, value) for short, value in medians_ns.items()}
+    return Frame(samples, {"calls": 50 * len(samples)}, {"caveat of append 4 kB + fsync": "fsync is not durable here."})
+
+
+def test_all_parts_together_are_the_whole_ladder_in_one_order() -> None:
+    assert set(ROWS) == {YOURS, *PARTS["all"]}
+    assert set(PARTS["all"]) == {name for part in ("memory", "system", "storage") for name in PARTS[part]}
+    assert set(PARTS["all"]) <= set(RUNGS)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_each_rung_of_a_part_has_its_number_after_the_first_slice(part: str) -> None:
+    slices = ladder.experiment(part, 16_000)
+    first = next(slices)
+    slices.close()  # type: ignore[attr-defined]
+    assert set(first.samples) == {f"{name}_ns" for name in ladder.rungs_of(part, 16_000)}
+    assert all((values > 0).all() for values in first.samples.values())
+
+
+def test_a_read_far_beyond_the_cache_takes_longer_than_one_inside() -> None:
+    small, large = (
+        ladder.measured(record(measure(ladder.lab(), 0.7, part="memory", working_set=size)))[YOURS].value
+        for size in (16_000, 32_000_000)
+    )
+    assert large > 1.3 * small
+
+
+def test_the_model_climbs_where_the_cache_ends() -> None:
+    model = ladder.predict("all", 10_000_000, CONSTANTS)
+    assert np.interp(500_000, model.sizes, model.reads_ns) == pytest.approx(10)
+    assert np.interp(64_000_000, model.sizes, model.reads_ns) == pytest.approx(110, rel=0.03)
+    assert "SQLite commit" in model.quotes_ns
+    assert "SQLite commit" not in ladder.predict("memory", 16_000, CONSTANTS).quoted_ns
+
+
+def test_this_machine_can_be_calibrated() -> None:
+    constants = constants_of(ladder.lab())
+    assert constants is not None
+    assert constants["outside_ns"] >= constants["inside_ns"] > 0
+
+
+def test_the_verdict_spans_the_ladder_in_seconds_that_people_know() -> None:
+    text = ladder.verdict(record(of(floor=10.0, start=8.64e5)), None).text
+    assert "factor of 86,400" in text
+    assert "10 seconds and 10 days" in text
+    assert ladder.verdict(record(Frame()), None).kind == "invalid"
+
+
+def test_a_number_that_is_not_what_it_promises_says_so_in_the_table() -> None:
+    rows = ladder.table(record(of(disk=500.0, yours=90.0)), None)
+    assert any("fsync is not durable here." in row[-1] for row in rows)
+    assert any(row[0] == YOURS and row[-1].startswith("Means of many") for row in rows)
+
+
+@pytest.mark.parametrize(("disk_ns", "settled"), [(2e4, "×100"), (1e6, "×10,000"), (2e7, "×1,000,000")])
+def test_the_prediction_is_settled_by_memory_and_disk_of_one_run(disk_ns: float, settled: str) -> None:
+    assert ladder.how_far_is_the_disk([record(of(yours=100.0, disk=disk_ns))]) == settled
+    assert ladder.how_far_is_the_disk([record(of(yours=100.0, disk=disk_ns), 16_000)]) is None
+    assert ladder.how_far_is_the_disk([record(of(yours=100.0))]) is None
