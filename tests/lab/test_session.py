@@ -47,6 +47,19 @@ def test_the_verdict_compares_with_the_pinned_run() -> None:
     assert "below the pinned run" in latency_verdict(record(1_000.0), record(5_000.0)).text
 
 
+@pytest.mark.parametrize(
+    ("value_ns", "said"),
+    [
+        (5_000.0, "× (too few samples for an interval) above"),
+        (200.0, "× (too few samples for an interval) below"),
+    ],
+)
+def test_a_single_sample_is_no_clear_difference(value_ns: float, said: str) -> None:
+    verdict = latency_verdict(record(value_ns, count=1), record(1_000.0))
+    assert said in verdict.text
+    assert verdict.kind == "too close to call"
+
+
 def test_a_run_is_not_compared_with_itself() -> None:
     same = record()
     assert "pinned" not in latency_verdict(same, same).text

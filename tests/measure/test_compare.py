@@ -55,6 +55,19 @@ def test_a_ratio_needs_samples_on_both_sides() -> None:
         ratio([1.0], [])
 
 
+@pytest.mark.parametrize(("few", "share"), [(1, 0.5), (5, 0.5), (367, 0.99)])
+def test_too_few_samples_on_one_side_decide_nothing(few: int, share: float) -> None:
+    found = ratio(np.full(few, 17.0), np.ones(20_000), share)
+    assert (found.value, found.low, found.high) == (17.0, 0.0, np.inf)
+    assert found.verdict == "too close to call"
+    assert ratio(np.full(few + 1, 17.0), np.ones(20_000), share).verdict == "clear" or few == 1
+
+
+def test_too_few_pairs_decide_nothing() -> None:
+    assert paired_ratio([2.0] * 5, [1.0] * 5).verdict == "too close to call"
+    assert paired_ratio([2.0] * 6, [1.0] * 6).verdict == "clear"
+
+
 def test_blocks_widen_the_interval_of_correlated_samples() -> None:
     generator = np.random.default_rng(8)
     steps = generator.normal(size=2_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -92,14 +93,19 @@ def estimate_text(estimate: Estimate) -> str:
     return f"{duration(estimate.value)}, {duration_range(estimate.low, estimate.high)}"
 
 
+def ratio_text(compared: Ratio) -> str:
+    """`2.10× (1.90–2.30)`, or that there are too few samples for an interval."""
+    if not math.isfinite(compared.high):
+        return f"{number(compared.value, 3)}× (too few samples for an interval)"
+    return f"{number(compared.value, 3)}× ({number(compared.low, 3)}–{number(compared.high, 3)})"
+
+
 def against_pinned(compared: Ratio) -> str:
     """How many times above or below the pinned run, with the interval of the ratio."""
-    above = compared.value >= 1
-    value, ends = compared.value, (compared.low, compared.high)
-    if not above:
-        value, ends = 1 / value, (1 / compared.high, 1 / compared.low)
-    low, high = (number(end, 3) for end in ends)
-    return f"{number(value, 3)}× ({low}–{high}) {'above' if above else 'below'} the pinned run"
+    if compared.value >= 1:
+        return f"{ratio_text(compared)} above the pinned run"
+    low = 1 / compared.low if compared.low > 0 else math.inf
+    return f"{ratio_text(Ratio(1 / compared.value, 1 / compared.high, low))} below the pinned run"
 
 
 def with_noise(verdict: Verdict, record: Record) -> Verdict:

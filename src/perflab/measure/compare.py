@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from perflab.measure.percentiles import nearest_rank
+from perflab.measure.percentiles import nearest_rank, samples_needed
 
 RESAMPLES = 1_000
 EQUAL_WITHIN = 0.05
 ENDS = (2.5, 97.5)
+UNKNOWN = (0.0, float("inf"))
 CLEAR, TOO_CLOSE, EQUAL = "clear", "too close to call", "practically equal"
 
 
@@ -35,21 +36,26 @@ def ratio(first: ArrayLike, second: ArrayLike, share: float = 0.5, seed: int = 0
     """Ratio of one percentile (the median unless said otherwise) of two independent sets of samples.
 
     The bootstrap of a nearest-rank percentile needs no resampling: its rank in the sorted samples is that of the rank-th
-    smallest of n uniform draws, which follows a beta distribution (Efron and Tibshirani 1993, section 6.3).
+    smallest of n uniform draws, which follows a beta distribution (Efron and Tibshirani 1993, section 6.3). Where either side
+    has too few samples for the percentile to have an interval of its own, the ratio has none either: 0 to infinity.
     """
     generator = np.random.default_rng(seed)
     a, b = _checked(first), _checked(second)
+    if _too_few(min(a.size, b.size), share):
+        return Ratio(_nearest(a, share) / _nearest(b, share), *UNKNOWN)
     drawn = _bootstrap_percentiles(a, share, generator) / _bootstrap_percentiles(b, share, generator)
     low, high = np.percentile(drawn, ENDS)
     return Ratio(_nearest(a, share) / _nearest(b, share), float(low), float(high))
 
 
 def paired_ratio(first: ArrayLike, second: ArrayLike, seed: int = 0) -> Ratio:
-    """Median of the ratios of interleaved pairs; what disturbs both members of a pair cancels."""
+    """Median of the ratios of interleaved pairs; what disturbs both members of a pair cancels. Too few pairs: as in `ratio`."""
     a, b = np.asarray(first, float), np.asarray(second, float)
     if a.shape != b.shape or not a.size:
         raise ValueError(f"pairs need two equally long, non-empty columns; got {a.size} and {b.size}")
     ratios = np.sort(a / b)
+    if _too_few(ratios.size, 0.5):
+        return Ratio(float(np.median(ratios)), *UNKNOWN)
     drawn = _bootstrap_percentiles(ratios, 0.5, np.random.default_rng(seed))
     low, high = np.percentile(drawn, ENDS)
     return Ratio(float(np.median(ratios)), float(low), float(high))
@@ -71,6 +77,10 @@ def block_bootstrap(samples: ArrayLike, share: float, block: int | None = None, 
         drawn[index] = np.partition(resample, rank - 1)[rank - 1]
     low, high = np.percentile(drawn, ENDS)
     return float(low), float(high)
+
+
+def _too_few(count: int, share: float) -> bool:
+    return count < samples_needed(max(share, 1 - share))
 
 
 def _bootstrap_percentiles(

@@ -53,7 +53,7 @@ def test_the_model_climbs_where_the_cache_ends() -> None:
     assert np.interp(500_000, model.sizes, model.reads_ns) == pytest.approx(10)
     assert np.interp(64_000_000, model.sizes, model.reads_ns) == pytest.approx(110, rel=0.03)
     assert "SQLite commit" in model.quotes_ns
-    assert "SQLite commit" not in ladder.predict("memory", 16_000, CONSTANTS).quoted_ns
+    assert "SQLite commit" not in ladder.predict("memory", 16_000, CONSTANTS).quotes_ns
 
 
 def test_this_machine_can_be_calibrated() -> None:

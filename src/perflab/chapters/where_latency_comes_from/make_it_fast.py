@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from perflab.lab import Lab, Prediction, Record, Verdict, switch
 from perflab.lab.panels import Interval, Waterfall
 from perflab.lab.panels.waterfall import StepsOf
-from perflab.lab.verdict import estimate_text
+from perflab.lab.verdict import estimate_text, ratio_text
 from perflab.measure.collector import gc_paused
 from perflab.measure.compare import Ratio, paired_ratio
 from perflab.measure.compare import ratio as ratio_of
 from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
 from perflab.measure.summary import Estimate, summarise
-from perflab.measure.units import count, duration, number, ratio
+from perflab.measure.units import NOTHING, count, duration, ratio
 from perflab.systems.catalogue import sku_of
 from perflab.systems.switched_shop import switched_shop
 from perflab.theory.ttl import zipf
@@ -156,7 +156,7 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     return Verdict(
         f"p50 from {duration(medians[0])} to {duration(medians[1])}, {ratio(medians[0] / medians[1])} faster; "
         f"p99 from {duration(tails[0])} to {duration(tails[1])}. Most in one step: {best.removeprefix('+ ')}, "
-        f"{ratio(most.value)} ({number(most.low)}–{number(most.high)}) in {count(first.size)} interleaved pairs.",
+        f"{ratio_text(most)} in {count(first.size)} interleaved pairs.",
         most.verdict,
     )
 
@@ -169,7 +169,7 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
     steps = gains(record)
     for label in _taken(record):
         latencies, gain = _latencies(record, label), steps.get(label)
-        told = f"{ratio(gain.value)} ({number(gain.low)}–{number(gain.high)}), {gain.verdict}" if gain else "–"
+        told = f"{ratio_text(gain)}, {gain.verdict}" if gain else NOTHING
         numbers = (estimate_text(_estimate(latencies, share)) for share in (0.5, 0.99))
         rows.append((label, count(latencies.size), *numbers, told))
     return rows
