@@ -152,7 +152,8 @@ class View:
         return widgets.HBox(buttons)
 
     def _arrange(self) -> widgets.VBox:
-        columns = "repeat(auto-fit, minmax(420px, 1fr))"
+        has_sliders = any(isinstance(control, Slider) for control in self._lab.controls.values())
+        columns = f"repeat(auto-fit, minmax({420 if has_sliders else 300}px, 1fr))"
         controls = widgets.GridBox(list(self._controls.values()), layout=widgets.Layout(grid_template_columns=columns))
         progress = widgets.HBox([self._bar, self._status, self._buttons], layout=widgets.Layout(flex_flow="row wrap"))
         charts = widgets.HBox(self._images, layout=_full_width())
@@ -166,14 +167,14 @@ class View:
         columns = max((len(row) for row in table), default=0)
         cells = [text for row in table for text in (*row, *[""] * (columns - len(row)))]
         labels = list(self._table.children)[: len(cells)]
-        labels += [widgets.Label(layout=widgets.Layout(height="22px")) for _ in range(len(cells) - len(labels))]
+        labels += [widgets.HTML(layout=widgets.Layout(min_height="22px")) for _ in range(len(cells) - len(labels))]
         for label, text in zip(labels, cells, strict=True):
-            label.value = text
+            label.value = html.escape(text)
         if len(labels) != len(self._table.children):
             for extra in self._table.children[len(labels) :]:
                 extra.close()
             self._table.children = labels
-            self._table.layout.grid_template_columns = f"repeat({columns}, max-content)"
+            self._table.layout.grid_template_columns = f"repeat({columns}, fit-content(340px))"
 
     def _enable(self, enabled: bool) -> None:
         for widget in (*self._controls.values(), *self._buttons.children):
@@ -199,7 +200,8 @@ def _widget_of(name: str, control: Control) -> widgets.Widget:
         return widgets.SelectionSlider(**common, continuous_update=True)
     if control.menu:
         return widgets.Dropdown(**common)
-    common["style"] = {"description_width": "150px", "button_width": "auto"}
+    common["style"] = {"description_width": "150px", "button_width": "auto"}  # in a row with its label, as sliders are
+    common["layout"] = widgets.Layout(width="auto", display="flex", align_items="center")
     return widgets.ToggleButtons(**common)
 
 

@@ -192,8 +192,8 @@ def lab() -> Lab:
         controls={
             "payload": log_slider(1_000, 1_000_000, 10_000, unit="bytes"),
             "round_trip": values_slider((0, 1, 2, 5, 10, 20, 50, 100), 20, unit="ms", label="round trip added"),
-            "concurrency": values_slider((1, 2, 4, 8, 16), 1, unit="clients", label="at once"),
-            "work": values_slider((1, 2, 5, 10), 5, unit="ms in the database, and as much computing"),
+            "concurrency": values_slider((1, 2, 4, 8, 16), 1, unit="at once", label="clients"),
+            "work": values_slider((1, 2, 5, 10), 5, unit="ms each", label="database, computing"),
             "calls": choice((IN_A_ROW, SIDE_BY_SIDE), label="database calls"),
         },
         panels=(TimeLine(PARTS, measured, CALLS, "database"), Shares(PARTS, measured)),

@@ -30,7 +30,7 @@ SKEW = 1.0
 SLICE_S = 0.15
 MOST_ROUNDS = 400
 PROBES = 24
-LOW_NS, HIGH_NS = 1e5, 2e8
+LOW_NS, HIGH_NS = 1e5, 1e9
 START = "all off"
 STEPS = {
     "pooled": "+ pooled connections",

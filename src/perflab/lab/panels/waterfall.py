@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from perflab.lab.palette import ALARM, INK, MEASURED, MODEL, PINNED_POINTS
+from perflab.lab.palette import ALARM, INK, MEASURED, MODEL, PINNED, PINNED_POINTS
 from perflab.lab.panel import Panel
 from perflab.lab.panels.axes import duration_ticks, legend_below
 from perflab.lab.panels.intervals import Interval
@@ -27,7 +27,8 @@ class Waterfall(Panel):
     """One row per name, the first of them the beginning. Each bar leads from the number before to its own, on a log axis.
 
     `measured(record)` and `expected(model)` give an `Interval` (ns) for each step that is taken; rows of others stay empty.
-    `gains(record)` says how many times faster each step made it; what got slower has another colour, hatching, and says so.
+    `gains(record)` says how many times faster each step made it; what got slower, and what is too close to call, has another
+    colour, and says so.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Waterfall(Panel):
         low = self._limits[0]
         self._faster = [axes.barh(row, 0, 0.55, left=low, color=MEASURED, alpha=0.8)[0] for row in rows]
         self._slower = [axes.barh(row, 0, 0.55, left=low, color=ALARM, hatch="//")[0] for row in rows]
+        self._unclear = [axes.barh(row, 0, 0.3, left=low, color=PINNED, alpha=0.6)[0] for row in rows]
         self._whiskers = [axes.plot([], [], color=INK, linewidth=2)[0] for _ in rows]
         beside = axes.get_yaxis_transform()
         self._texts = [axes.text(0.99, row, "", va="center", ha="right", fontsize=11, transform=beside) for row in rows]
@@ -61,11 +63,12 @@ class Waterfall(Panel):
         (self._pinned,) = axes.plot(nothing, rows, **PINNED_POINTS, label="pinned")
         self._faster[0].set_label("faster by")
         self._slower[0].set_label("slower by")
+        self._unclear[0].set_label("too close")
         self._whiskers[0].set_label("95% interval")
         if self._expected is not None:
             self._model.set_label("model")
         legend_below(axes)
-        return [*self._faster, *self._slower, *self._whiskers, self._model, self._pinned, *self._texts]
+        return [*self._faster, *self._slower, *self._unclear, *self._whiskers, self._model, self._pinned, *self._texts]
 
     def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
         if self._expected is not None:
@@ -79,19 +82,20 @@ class Waterfall(Panel):
         for row, name in enumerate(self._names):
             step = steps.get(name, Interval(np.nan))
             self._whiskers[row].set_data([step.low, step.high], [row, row])
-            self._lead(row, before, step.value)
+            self._lead(row, before, step.value, name in gains and gains[name].verdict == CLEAR)
             self._texts[row].set_text(_gain_text(gains[name]) if name in gains else "")
             before = step.value if np.isfinite(step.value) else before
 
     def show_pinned(self, record: Record | None) -> None:
         self._pinned.set_xdata(self._values({} if record is None else self._measured(record)))
 
-    def _lead(self, row: int, before: float, value: float) -> None:
+    def _lead(self, row: int, before: float, value: float, is_clear: bool) -> None:
         taken = np.isfinite(value)
         # The first row begins at nothing: it has no length, only its place.
         begin = before if taken and np.isfinite(before) else value if taken else self._limits[0]
         end = value if taken else self._limits[0]
-        for bar, shown in ((self._faster[row], end <= begin), (self._slower[row], end > begin)):
+        kinds = (self._faster[row], end <= begin and is_clear), (self._slower[row], end > begin and is_clear)
+        for bar, shown in (*kinds, (self._unclear[row], not is_clear)):
             bar.set_x(min(begin, end))
             bar.set_width(abs(end - begin) if shown else 0.0)
 
