@@ -13,7 +13,7 @@ import pytest
 from notebook_browser import REPOSITORY, NotebookPage
 
 NOTEBOOKS = sorted(path.name for path in (REPOSITORY / "notebooks").glob("*.ipynb"))
-RUN_S = 20
+RUN_S = 40
 PICTURES = "e => [...e.closest('.jp-OutputArea-output').querySelectorAll('img')].map(image => image.src).join()"
 STATUS = "e => e.closest('.jp-OutputArea-output').innerText"
 FINISHED = re.compile(r"(Done|Stopped) after")
@@ -71,6 +71,11 @@ def test_each_slider_moves_with_the_keyboard_and_picture_and_verdict_follow(page
                 break
         wait_for(lambda handle=handle, before=pictures: handle.evaluate(PICTURES) != before, 5, "a new picture")
         wait_for(lambda handle=handle, before=words: finished_runs(handle) not in ("", before), RUN_S, "a new verdict")
+    for group in page.locator(".widget-toggle-buttons").element_handles():
+        pictures = group.evaluate(PICTURES)
+        group.query_selector("button:not(.mod-active)").focus()
+        page.keyboard.press("Enter")
+        wait_for(lambda group=group, before=pictures: group.evaluate(PICTURES) != before, 5, "a new picture")
     assert notebook.errors() == []
     assert serious(notebook.complaints) == []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from perflab.measure.compare import Ratio, block_bootstrap, paired_ratio, ratio
+from perflab.measure.compare import Ratio, block_bootstrap, block_ratio, paired_ratio, ratio
 
 
 def test_the_interval_of_a_ratio_of_medians_covers_the_truth_as_often_as_promised() -> None:
@@ -79,3 +79,26 @@ def test_blocks_widen_the_interval_of_correlated_samples() -> None:
     single = block_bootstrap(samples, 0.5, block=1)
     blocks = block_bootstrap(samples, 0.5, block=100)
     assert blocks[1] - blocks[0] > 2 * (single[1] - single[0])
+
+
+def queue(seed: int, slower: float = 1.0, count: int = 2_000) -> np.ndarray:
+    """Response times of a busy queue, one after the other: each remembers the one before."""
+    generator = np.random.default_rng(seed)
+    wait, found = 0.0, []
+    for gap, service in zip(generator.exponential(1.4, count), generator.exponential(1.0, count), strict=True):
+        found.append(wait + service)
+        wait = max(0.0, wait + service - gap)
+    return slower * np.array(found)
+
+
+def test_the_ratio_of_correlated_samples_is_less_sure_of_itself() -> None:
+    independent, blocks = ratio(queue(1), queue(2)), block_ratio(queue(1), queue(2))
+    assert blocks.value == independent.value
+    assert blocks.high - blocks.low > 1.5 * (independent.high - independent.low)
+    assert block_ratio(queue(1, slower=10), queue(2)).verdict == "clear"
+
+
+def test_too_few_correlated_samples_decide_nothing_either() -> None:
+    assert block_ratio(queue(1, 10, 100), queue(2, count=100), share=0.99).high == np.inf
+    with pytest.raises(ValueError, match="both sides"):
+        block_ratio([], [1.0])

@@ -33,7 +33,7 @@ def test_without_a_way_past_the_cache_it_still_reads_and_says_so(monkeypatch: py
 
 def test_a_file_system_in_memory_is_called_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "file_system_of", lambda folder: "tmpfs")
-    assert "file system in memory: no disk is read" in str(disk_caveat())
+    assert "a file system in memory; no disk is read or written" in str(disk_caveat())
 
 
 def test_a_commit_keeps_the_row(monkeypatch: pytest.MonkeyPatch) -> None:

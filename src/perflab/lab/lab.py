@@ -16,7 +16,16 @@ from perflab.lab.controls import Control, check_parameters
 from perflab.lab.panel import Panel
 from perflab.lab.prediction import Prediction
 from perflab.lab.record import Record
-from perflab.lab.verdict import Row, TableOf, Verdict, VerdictOf, latency_table, latency_verdict, with_noise
+from perflab.lab.verdict import (
+    Row,
+    TableOf,
+    Verdict,
+    VerdictOf,
+    latency_table,
+    latency_verdict,
+    with_caveat,
+    with_noise,
+)
 from perflab.measure.frame import Frame
 
 if TYPE_CHECKING:
@@ -100,8 +109,8 @@ class Lab:
         return bytes(cloudpickle.dumps(self.calibrate if calibration else self.experiment))
 
     def verdict_of(self, record: Record, pinned: Record | None) -> Verdict:
-        """The verdict on a record; "noisy" where the machine was too busy for it to hold."""
-        return with_noise(self.verdict(record, pinned), record)
+        """The verdict on a record, with its caveat; "noisy" where the machine was too busy for it to hold."""
+        return with_noise(with_caveat(self.verdict(record, pinned), record), record)
 
     def table_of(self, record: Record, pinned: Record | None) -> list[Row]:
         """The result as rows of text, the first of them the heading."""

@@ -108,6 +108,12 @@ def against_pinned(compared: Ratio) -> str:
     return f"{ratio_text(Ratio(1 / compared.value, 1 / compared.high, low))} below the pinned run"
 
 
+def with_caveat(verdict: Verdict, record: Record) -> Verdict:
+    """The verdict with what the experiment says about its own numbers (the fact "caveat"), if it says anything."""
+    caveat = record.fact("caveat")
+    return replace(verdict, text=f"{verdict.text} {caveat}") if caveat else verdict
+
+
 def with_noise(verdict: Verdict, record: Record) -> Verdict:
     """The verdict, or "noisy" in its place where the machine was too busy for it to hold."""
     if record.noise is None or not record.noise.noisy or verdict.kind == INVALID:

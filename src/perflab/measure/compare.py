@@ -61,12 +61,26 @@ def paired_ratio(first: ArrayLike, second: ArrayLike, seed: int = 0) -> Ratio:
     return Ratio(float(np.median(ratios)), float(low), float(high))
 
 
+def block_ratio(first: ArrayLike, second: ArrayLike, share: float = 0.5, seed: int = 0) -> Ratio:
+    """Ratio of one percentile of two sets of correlated samples, each in the order it was taken; too few: as in `ratio`."""
+    a, b = np.asarray(first, float), np.asarray(second, float)
+    value = _nearest(_checked(a), share) / _nearest(_checked(b), share)
+    if _too_few(min(a.size, b.size), share):
+        return Ratio(value, *UNKNOWN)
+    low, high = np.percentile(_drawn_in_blocks(a, share, None, seed) / _drawn_in_blocks(b, share, None, seed + 1), ENDS)
+    return Ratio(value, float(low), float(high))
+
+
 def block_bootstrap(samples: ArrayLike, share: float, block: int | None = None, seed: int = 0) -> tuple[float, float]:
     """95% interval of a percentile of correlated samples, such as response times of a queue.
 
     Whole runs of neighbours are drawn (moving blocks, Künsch 1989); their length is n^(1/3) unless given.
     """
-    values = np.asarray(samples, float)
+    low, high = np.percentile(_drawn_in_blocks(np.asarray(samples, float), share, block, seed), ENDS)
+    return float(low), float(high)
+
+
+def _drawn_in_blocks(values: NDArray[np.float64], share: float, block: int | None, seed: int) -> NDArray[np.float64]:
     size = max(1, round(values.size ** (1 / 3))) if block is None else min(block, values.size)
     generator = np.random.default_rng(seed)
     starts = generator.integers(0, values.size - size + 1, (RESAMPLES, -(-values.size // size)))
@@ -75,8 +89,7 @@ def block_bootstrap(samples: ArrayLike, share: float, block: int | None = None, 
     for index, row in enumerate(starts):
         resample = values[(row[:, None] + np.arange(size)).ravel()[: values.size]]
         drawn[index] = np.partition(resample, rank - 1)[rank - 1]
-    low, high = np.percentile(drawn, ENDS)
-    return float(low), float(high)
+    return drawn
 
 
 def _too_few(count: int, share: float) -> bool:

@@ -58,12 +58,20 @@ def sqlite_commit() -> Iterator[Callable[[], object]]:
             connection.close()
 
 
-def disk_caveat() -> str | None:
-    """Why a read "from the disk" may not reach one here; None when it does, as far as this system can tell."""
+def durability_caveat() -> str | None:
+    """Why what is written here would not survive a power cut; None when it would, as far as this system can tell."""
     folder = Path(tempfile.gettempdir())
     kind = file_system_of(folder)
     if kind in MEMORY_FILE_SYSTEMS:
-        return f"{folder} is {kind}, a file system in memory: no disk is read or written here."
+        return f"fsync is not durable here: {folder} is {kind}, a file system in memory; no disk is read or written."
+    return None
+
+
+def disk_caveat() -> str | None:
+    """Why a read "from the disk" may not reach one here; None when it does, as far as this system can tell."""
+    if caveat := durability_caveat():
+        return caveat
+    kind = file_system_of(Path(tempfile.gettempdir()))
     with _file(BLOCK) as path:
         reader = _direct_reader(path)
         if reader is not None:

@@ -84,6 +84,6 @@ def test_the_prediction_is_settled_by_two_runs_that_differ_in_the_time_to_live_a
     assert api_cache.what_twice_the_time_to_live_brings([early, record(run(63, 37), ttl=1, keys=10)]) is None
 
 
-def test_the_pinned_run_is_compared_by_hits_and_mean() -> None:
+def test_the_pinned_run_is_compared_by_hits_and_median() -> None:
     text = api_cache.verdict(record(run(90, 10)), record(run(10, 90))).text
-    assert "90%" in text and "10% hits" in text
+    assert "90%" in text and "10% hits" in text and "the pinned run" in text

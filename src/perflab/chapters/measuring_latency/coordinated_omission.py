@@ -14,6 +14,8 @@ from perflab.lab import Lab, Panel, Prediction, Record, Verdict, values_slider
 from perflab.lab.palette import ALARM, MEASURED, MODEL_LINE, SECOND
 from perflab.lab.panels.axes import duration_ticks, legend_below
 from perflab.lab.panels.percentiles import TICKS, Percentiles, nines, percentile_curve
+from perflab.lab.verdict import against_pinned
+from perflab.measure.compare import block_ratio
 from perflab.measure.frame import Frame
 from perflab.measure.histogram import Histogram
 from perflab.measure.http_target import http_target
@@ -173,11 +175,16 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     if len(tails) < len(LOOPS):
         return Verdict("Measuring the first stall …")
     hidden = int((record.column("open_ns") > 10e6).sum()), int((record.column("closed_ns") > 10e6).sum())
-    return Verdict(
+    said = (
         f"p99: open loop {duration(tails['open'])}, closed loop {duration(tails['closed'])}, "
         f"corrected {duration(tails['corrected'])}. Slower than 10 ms: {count(hidden[0])} requests of the open loop, "
         f"{count(hidden[1])} of the closed one."
     )
+    if pinned is None or pinned is record or not pinned.column("open_ns").size:
+        return Verdict(said)
+    # Those who wait for the same stall are neighbours, and alike.
+    compared = block_ratio(record.column("open_ns"), pinned.column("open_ns"), 0.99)
+    return Verdict(f"{said} Open loop's p99 {against_pinned(compared)}.", compared.verdict)
 
 
 def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:

@@ -9,15 +9,17 @@ from typing import Any
 from perflab.lab import Lab, Prediction, Record, choice, log_slider
 from perflab.lab.panels import Calls, Distribution
 from perflab.measure.clock import measure_clock
-from perflab.measure.frame import Frame
+from perflab.measure.frame import Frame, merge
 from perflab.measure.slices import call_slices
 from perflab.systems.operations import OPERATIONS
+from perflab.systems.storage import durability_caveat
 
 
 def experiment(operation: str, repeats: int, batch: int) -> Iterator[Frame]:
+    caveat = {"caveat": durability_caveat() or ""} if "fsync" in operation else {}
     with OPERATIONS[operation]() as call:
         for latencies in call_slices(call, repeats, batch):
-            yield latencies.frame()
+            yield merge([latencies.frame(), Frame(facts=caveat)])
 
 
 def calibrate() -> Iterator[Frame]:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, values_slider
 from perflab.lab.panels import HitRatio, Humps, Reads
+from perflab.lab.verdict import against_pinned
+from perflab.measure.compare import block_ratio
 from perflab.measure.frame import Frame
 from perflab.measure.http_target import http_target
 from perflab.measure.load import open_loop
@@ -165,8 +167,11 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     said += f"; mean {duration(mean)}, p50 {duration(percentile(latencies, 0.5))}, p95 {duration(tail)}"
     if pinned is None or pinned is record or not pinned.column("latency_ns").size:
         return Verdict(f"{said}.")
-    before = float(pinned.column("latency_ns").mean())
-    return Verdict(f"{said}. The pinned run: {percent(hit_ratio(pinned))} hits, mean {duration(before)}.")
+    # Requests wait for each other: neighbours are alike, and count for less than as many independent ones.
+    compared = block_ratio(latencies, pinned.column("latency_ns"))
+    return Verdict(
+        f"{said}. Median {against_pinned(compared)}, which had {percent(hit_ratio(pinned))} hits.", compared.verdict
+    )
 
 
 SATURATED_SHARE = 0.01

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from perflab.lab import Lab, Prediction, Record, Verdict, choice, log_slider
 from perflab.lab.panels import Interval, Ladder, Versus
 from perflab.lab.panels.axes import byte_ticks
+from perflab.lab.verdict import against_pinned
 from perflab.measure.caches import private_cache_bytes
+from perflab.measure.compare import ratio
 from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
 from perflab.measure.slices import call_slices
@@ -142,10 +144,15 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
         return Verdict("Nothing was measured.", "invalid")
     lowest, highest = min(medians, key=lambda name: medians[name]), max(medians, key=lambda name: medians[name])
     low, high = medians[lowest], medians[highest]
-    return Verdict(
+    said = (
         f"From {SHORT.get(lowest, lowest)} ({duration(low)}) to {highest} ({duration(high)}) it is a factor of "
         f"{count(high / low)}. If 1 ns were 1 s: {seconds_as_people_say(low)} and {seconds_as_people_say(high)}."
     )
+    column = _column(YOURS)
+    if pinned is None or pinned is record or not (record.column(column).size and pinned.column(column).size):
+        return Verdict(said)
+    compared = ratio(record.column(column), pinned.column(column))
+    return Verdict(f"{said} A read of your working set is {against_pinned(compared)}.", compared.verdict)
 
 
 def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:

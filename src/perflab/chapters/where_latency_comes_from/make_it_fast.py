@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from perflab.lab import Lab, Prediction, Record, Verdict, switch
 from perflab.lab.panels import Interval, Waterfall
 from perflab.lab.panels.waterfall import StepsOf
-from perflab.lab.verdict import estimate_text, ratio_text
+from perflab.lab.verdict import against_pinned, estimate_text, ratio_text
 from perflab.measure.collector import gc_paused
 from perflab.measure.compare import Ratio, paired_ratio
 from perflab.measure.compare import ratio as ratio_of
@@ -22,6 +22,7 @@ from perflab.measure.percentiles import percentile
 from perflab.measure.summary import Estimate, summarise
 from perflab.measure.units import NOTHING, count, duration, ratio
 from perflab.systems.catalogue import sku_of
+from perflab.systems.storage import durability_caveat
 from perflab.systems.switched_shop import switched_shop
 from perflab.theory.ttl import zipf
 
@@ -49,6 +50,7 @@ def experiment(
     generator = np.random.default_rng(seed)
     popularity = zipf(KEYS, SKEW)
     steps = list(stages(pooled, index, join, cache, tuning, closer).items())
+    caveat = {"caveat": durability_caveat() or ""}
     with switched_shop() as api:
         done = 0
         while done < MOST_ROUNDS:
@@ -63,7 +65,7 @@ def experiment(
                         label, switched_on = steps[place]
                         times[label].append(api.time(path, switched_on))
             samples = {f"{label}_ns": np.array(taken, float) for label, taken in times.items()}
-            yield Frame(samples, {"calls": sum(map(len, times.values()))})
+            yield Frame(samples, {"calls": sum(map(len, times.values()))}, caveat)
 
 
 def stages(*wanted: bool) -> dict[str, tuple[str, ...]]:
@@ -153,12 +155,16 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     best = max(steps, key=lambda label: steps[label].value)
     medians, tails = ([percentile(column, share) for column in (first, last)] for share in (0.5, 0.99))
     most = steps[best]
-    return Verdict(
+    said = (
         f"p50 from {duration(medians[0])} to {duration(medians[1])}, {ratio(medians[0] / medians[1])} faster; "
         f"p99 from {duration(tails[0])} to {duration(tails[1])}. Most in one step: {best.removeprefix('+ ')}, "
-        f"{ratio_text(most)} in {count(first.size)} interleaved pairs.",
-        most.verdict,
+        f"{ratio_text(most)} in {count(first.size)} interleaved pairs."
     )
+    before = [] if pinned is None or pinned is record else _taken(pinned)
+    if pinned is None or not before:
+        return Verdict(said, most.verdict)
+    compared = ratio_of(last, _latencies(pinned, before[-1]))
+    return Verdict(f"{said} The last step's median is {against_pinned(compared)}.", compared.verdict)
 
 
 def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:

@@ -1,0 +1,88 @@
+"""Every lab on one CPU and in 1 GB; labs that write, on a full disk. Each in a process of its own, so that limits can be set."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from labs import find_labs
+
+SUPPORT = Path(__file__).parents[1] / "support"
+LABS = sorted(find_labs())
+WRITERS = {
+    "measuring_latency.stopwatch": {"operation": "append + fsync, 4 kB"},
+    "measuring_latency.percentiles": {},
+    "where_latency_comes_from.ladder": {"part": "storage"},
+    "where_latency_comes_from.anatomy": {},
+    "where_latency_comes_from.query": {"rows": 100_000},
+    "where_latency_comes_from.api_cache": {},
+    "where_latency_comes_from.make_it_fast": {},
+}
+FEW_BYTES = 12_000
+MEASURE = """
+import resource, sys
+{limit}
+sys.path.insert(0, {support!r})
+from labs import constants_of, find_labs, measure
+lab = find_labs()[{name!r}]()
+lab.model(lab.check({{}}), constants_of(lab))
+frame = measure(lab, 0.3, **{settings!r})
+print(sum(map(len, frame.samples.values())))
+"""
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits are set the Linux way")
+
+
+def run(name: str, limit: str, folder: Path, **settings: object) -> subprocess.CompletedProcess[str]:
+    code = MEASURE.format(limit=limit, support=str(SUPPORT), name=name, settings=settings)
+    # Each thread of the C library reserves address space of its own, which is not memory in use.
+    env = {**os.environ, "TMPDIR": str(folder), "MALLOC_ARENA_MAX": "1"}
+    return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_each_lab_works_on_one_cpu_and_in_a_gigabyte_and_leaves_nothing(name: str, tmp_path: Path) -> None:
+    limit = "import os\nos.sched_setaffinity(0, {0})\nresource.setrlimit(resource.RLIMIT_AS, (10**9, 10**9))"
+    done = run(name, limit, tmp_path)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    assert int(done.stdout) > 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_full_disk_is_an_error_in_words_and_leaves_nothing(name: str, tmp_path: Path) -> None:
+    limit = f"resource.setrlimit(resource.RLIMIT_FSIZE, ({FEW_BYTES}, {FEW_BYTES}))"
+    done = run(name, limit, tmp_path, **WRITERS[name])
+    assert done.returncode != 0, "the disk was not full after all"
+    last = done.stderr.strip().splitlines()[-1]
+    assert any(word in last for word in ("disk", "File too large", "no room", "space")), done.stderr[-2_000:]
+    assert list(tmp_path.iterdir()) == []
+
+
+IN_MEMORY = Path("/dev/shm")
+
+
+@pytest.mark.skipif(not os.access(IN_MEMORY, os.W_OK), reason="there is no file system in memory to write to")
+@pytest.mark.parametrize("name", ["measuring_latency.stopwatch", "where_latency_comes_from.make_it_fast"])
+def test_where_files_lie_in_memory_the_verdict_says_that_fsync_is_not_durable(name: str) -> None:
+    tell = (
+        "from perflab.lab.record import Record\n"
+        "print(lab.verdict_of(Record('', lab.check({settings!r}), 1, '', frame), None))"
+    )
+    settings = WRITERS[name]
+    code = MEASURE.format(limit="", support=str(SUPPORT), name=name, settings=settings) + tell.format(settings=settings)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "TMPDIR": str(IN_MEMORY)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "fsync is not durable here: /dev/shm is tmpfs" in done.stdout, done.stderr[-2_000:]
+
+
+def test_the_list_of_writers_names_labs_that_are_there() -> None:
+    assert set(WRITERS) <= set(LABS)
