@@ -1,8 +1,77 @@
-"""Waiting in line: closed forms for queues in their steady state. Rates and times in one unit of time."""
+"""Waiting in line: closed forms for queues in their steady state. Rates and times in one unit of time.
+
+Names as in Kendall's notation: arrivals / service / servers / places. M is Poisson or exponential, G is anything.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Steady:
+    """Averages of a queue in its steady state.
+
+    `throughput` counts those who are let in, `loss` the share of those who are not. `wait` is in the queue, `response` in queue
+    and service, `inside` how many there are on average, `utilisation` the share of the servers that is busy. Where the queue
+    grows without end, times and `inside` are infinite.
+    """
+
+    throughput: float
+    loss: float
+    wait: float
+    response: float
+    inside: float
+    utilisation: float
+
+
+def erlang_b(servers: int, offered: float) -> float:
+    """Share of arrivals that find all servers busy, when they do not wait (Erlang 1917). `offered` is λ/μ.
+
+    By the recursion 1/B(c) = 1 + c/a · 1/B(c−1), which does not overflow.
+    """
+    _check(servers, offered)
+    inverse = 1.0
+    for number in range(1, servers + 1):
+        inverse = 1 + number / offered * inverse if offered > 0 else math.inf
+    return 1 / inverse
+
+
+def erlang_c(servers: int, offered: float) -> float:
+    """Share of arrivals that have to wait for one of `servers` (Erlang 1917); 1 where the servers cannot keep up."""
+    if offered >= servers:
+        return 1.0
+    blocked = erlang_b(servers, offered)
+    return blocked / (1 - offered / servers * (1 - blocked))
+
+
+def mmc(rate: float, service: float, servers: int = 1) -> Steady:
+    """M/M/c: Poisson arrivals of `rate`, exponential service of mean `service`, one queue for all servers."""
+    offered = rate * service
+    _check(servers, offered)
+    if offered >= servers:
+        return Steady(servers / service, 0.0, math.inf, math.inf, math.inf, 1.0)
+    wait = erlang_c(servers, offered) * service / (servers - offered)
+    return Steady(rate, 0.0, wait, wait + service, rate * (wait + service), offered / servers)
+
+
+def mmck(rate: float, service: float, servers: int, places: int) -> Steady:
+    """M/M/c/K: as M/M/c, but whoever finds `places` taken (those in service included) is turned away."""
+    offered = rate * service
+    _check(servers, offered)
+    if places < servers:
+        raise ValueError("there must be at least as many places as servers")
+    weights = [1.0]
+    for number in range(1, places + 1):
+        weights.append(weights[-1] * offered / min(number, servers))
+    total = sum(weights)
+    shares = [weight / total for weight in weights]
+    inside = sum(number * share for number, share in enumerate(shares))
+    served = rate * (1 - shares[-1])
+    response = inside / served if served > 0 else service
+    return Steady(served, shares[-1], response - service, response, inside, served * service / servers)
 
 
 def mean_wait(rate: float, mean: float, second_moment: float) -> float:
@@ -13,3 +82,39 @@ def mean_wait(rate: float, mean: float, second_moment: float) -> float:
         raise ValueError("rate and mean must not be negative, and E[S²] is at least E[S]²")
     utilisation = rate * mean
     return rate * second_moment / (2 * (1 - utilisation)) if utilisation < 1 else math.inf
+
+
+def mgc_wait(rate: float, mean: float, variation: float, servers: int) -> float:
+    """Mean wait in M/G/c, approximately: that of M/M/c times (1 + C²)/2, C² the squared coefficient of variation of service.
+
+    Exact for one server and for exponential service (Lee and Longton 1959).
+    """
+    return mmc(rate, mean, servers).wait * (1 + variation) / 2
+
+
+def closed(clients: int, demands: Sequence[float], think: float = 0.0) -> tuple[float, float]:
+    """Throughput and response time of `clients` that ask again `think` after each answer, at stations with these demands.
+
+    Mean value analysis for exponential stations of one server each (Reiser and Lavenberg 1980).
+    """
+    if clients < 0 or think < 0 or any(demand < 0 for demand in demands):
+        raise ValueError("clients, think time and demands must not be negative")
+    queues = [0.0] * len(demands)
+    throughput, response = 0.0, sum(demands)
+    for number in range(1, clients + 1):
+        responses = [demand * (1 + queue) for demand, queue in zip(demands, queues, strict=True)]
+        response = sum(responses)
+        throughput = number / (think + response) if think + response > 0 else math.inf
+        queues = [throughput * time for time in responses]
+    return throughput, response
+
+
+def asymptotes(clients: float, demands: Sequence[float], think: float = 0.0) -> tuple[float, float]:
+    """Upper bound of the throughput and lower bound of the response time of a closed system (Denning and Buzen 1978)."""
+    longest, total = max(demands), sum(demands)
+    return min(1 / longest, clients / (total + think)), max(total, clients * longest - think)
+
+
+def _check(servers: int, offered: float) -> None:
+    if servers < 1 or offered < 0:
+        raise ValueError("there must be a server, and the load must not be negative")

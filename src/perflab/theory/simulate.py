@@ -1,0 +1,153 @@
+"""Queues simulated customer by customer: G/G/c with a bounded queue and any discipline that does not interrupt a service.
+
+Arrivals and services have shape (customers,), arrivals in rising order, in one unit of time.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Discipline = Callable[[int, float, int], Any]
+"""Rank of a waiting customer by number, service time and class: the lowest is served next."""
+
+
+def fifo(number: int, service: float, kind: int) -> Any:
+    """First in, first out."""
+    return number
+
+
+def lifo(number: int, service: float, kind: int) -> Any:
+    """Last in, first out."""
+    return -number
+
+
+def shortest_first(number: int, service: float, kind: int) -> Any:
+    """The shortest service next; among equals the first in."""
+    return service, number
+
+
+def priority(number: int, service: float, kind: int) -> Any:
+    """The lowest class next; within a class first in, first out."""
+    return kind, number
+
+
+@dataclass(frozen=True)
+class Run:
+    """What became of each customer; all of shape (customers,). Those who found no place have NaN and are `lost`."""
+
+    arrivals: NDArray[np.float64]
+    starts: NDArray[np.float64]
+    departures: NDArray[np.float64]
+
+    @property
+    def lost(self) -> NDArray[np.bool_]:
+        """Who was turned away."""
+        return np.isnan(self.starts)
+
+    @property
+    def waits(self) -> NDArray[np.float64]:
+        """Time in the queue of those who were served."""
+        return (self.starts - self.arrivals)[~self.lost]
+
+    @property
+    def responses(self) -> NDArray[np.float64]:
+        """Time in queue and service of those who were served."""
+        return (self.departures - self.arrivals)[~self.lost]
+
+
+def lindley(arrivals: ArrayLike, services: ArrayLike) -> NDArray[np.float64]:
+    """Waits at one server, first in, first out: W(n) = max(0, W(n−1) + S(n−1) − A(n)) (Lindley 1952).
+
+    All at once: the wait is the height of a walk of steps S − A above its lowest point so far.
+    """
+    times, work = np.asarray(arrivals, float), np.asarray(services, float)
+    walk = np.zeros(times.size)
+    np.cumsum(work[:-1] - np.diff(times), out=walk[1:])
+    return walk - np.minimum.accumulate(walk)
+
+
+def simulate(
+    arrivals: ArrayLike,
+    services: ArrayLike,
+    servers: int = 1,
+    places: float = math.inf,
+    discipline: Discipline = fifo,
+    kinds: ArrayLike | None = None,
+) -> Run:
+    """Serve everybody who finds a place; `places` counts those who wait, not those in service.
+
+    `kinds` are the customers' classes for a discipline that looks at them. Raises ValueError for arrivals that are not in order.
+    """
+    times, work = np.asarray(arrivals, float), np.asarray(services, float)
+    _check(times, work, servers, places)
+    if discipline is fifo and math.isinf(places):
+        starts = times + lindley(times, work) if servers == 1 else _many_servers(times, work, servers)
+    else:
+        of_kind = repeat(0) if kinds is None else np.asarray(kinds, int).tolist()
+        starts = _any_queue(times, work, servers, places, discipline, of_kind)
+    return Run(times, starts, starts + work)
+
+
+def _many_servers(times: NDArray[np.float64], work: NDArray[np.float64], servers: int) -> NDArray[np.float64]:
+    # Kiefer and Wolfowitz 1955: the next in line takes the server that is free first.
+    free = [-math.inf] * servers
+
+    def starts() -> Iterator[float]:
+        replace = heapq.heapreplace
+        for time, service in zip(times.tolist(), work.tolist(), strict=True):
+            start = free[0]
+            if start < time:
+                start = time
+            replace(free, start + service)
+            yield start
+
+    return np.fromiter(starts(), float, times.size)
+
+
+def _any_queue(
+    times: NDArray[np.float64],
+    work: NDArray[np.float64],
+    servers: int,
+    places: float,
+    discipline: Discipline,
+    kinds: Any,
+) -> NDArray[np.float64]:
+    services = work.tolist()
+    starts = np.full(times.size, np.nan)
+    busy: list[float] = []  # when each server in use becomes free
+    waiting: list[tuple[Any, int]] = []
+
+    def serve_until(moment: float) -> None:
+        while busy and busy[0] <= moment:
+            now = heapq.heappop(busy)
+            if waiting:
+                _, next_one = heapq.heappop(waiting)
+                starts[next_one] = now
+                heapq.heappush(busy, now + services[next_one])
+
+    for number, (time, kind) in enumerate(zip(times.tolist(), kinds, strict=False)):
+        serve_until(time)
+        if len(busy) < servers:
+            starts[number] = time
+            heapq.heappush(busy, time + services[number])
+        elif len(waiting) < places:
+            heapq.heappush(waiting, (discipline(number, services[number], kind), number))
+    serve_until(math.inf)
+    return starts
+
+
+def _check(times: NDArray[np.float64], work: NDArray[np.float64], servers: int, places: float) -> None:
+    if times.shape != work.shape or times.ndim != 1:
+        raise ValueError(f"each arrival needs one service; got shapes {times.shape} and {work.shape}")
+    if np.any(np.diff(times) < 0):
+        raise ValueError("arrivals must be in the order of time")
+    if np.any(work < 0) or servers < 1 or places < 0:
+        raise ValueError("services and places must not be negative, and there must be a server")

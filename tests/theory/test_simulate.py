@@ -1,0 +1,131 @@
+"""The simulator against closed forms, against itself, and against bookkeeping."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perflab.theory.littles_law import observe
+from perflab.theory.queues import mean_wait, mmc, mmck
+from perflab.theory.simulate import Run, _any_queue, fifo, lifo, lindley, priority, shortest_first, simulate
+
+CUSTOMERS = 200_000
+TIMES = st.lists(st.tuples(st.floats(0, 5), st.floats(0, 5)), min_size=1, max_size=60)
+
+
+def streams(rate: float, seed: int = 1, count: int = CUSTOMERS) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    return np.cumsum(generator.exponential(1 / rate, count)), generator.exponential(1.0, count)
+
+
+def of(pairs: list[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
+    gaps, services = np.array(pairs).T
+    return np.cumsum(gaps), services
+
+
+@pytest.mark.parametrize(("servers", "utilisation"), [(1, 0.5), (1, 0.8), (4, 0.8), (10, 0.7)])
+def test_means_are_those_of_the_closed_form(servers: int, utilisation: float) -> None:
+    run = simulate(*streams(utilisation * servers), servers)
+    assert run.responses.mean() == pytest.approx(mmc(utilisation * servers, 1.0, servers).response, rel=0.05)
+
+
+@pytest.mark.parametrize("rate", [0.9, 1.0, 2.0])
+def test_a_bounded_queue_loses_as_many_as_the_closed_form(rate: float) -> None:
+    run = simulate(*streams(rate), 1, places=9)
+    expected = mmck(rate, 1.0, 1, 10)
+    assert run.lost.mean() == pytest.approx(expected.loss, abs=0.006)
+    assert run.responses.mean() == pytest.approx(expected.response, rel=0.05)
+
+
+def test_the_recursion_is_that_of_lindley() -> None:
+    times, services = streams(0.8, count=2_000)
+    wait, expected = 0.0, [0.0]
+    for gap, service in zip(np.diff(times), services[:-1], strict=True):
+        wait = max(0.0, wait + service - gap)
+        expected.append(wait)
+    assert lindley(times, services) == pytest.approx(expected, abs=1e-9)
+
+
+@given(TIMES, st.integers(1, 4))
+def test_the_quick_ways_serve_exactly_as_the_general_one(pairs: list[tuple[float, float]], servers: int) -> None:
+    times, services = of(pairs)
+    general = _any_queue(times, services, servers, math.inf, fifo, [0] * times.size)
+    assert simulate(times, services, servers).starts == pytest.approx(general)
+
+
+@given(TIMES, st.integers(1, 3), st.sampled_from([fifo, lifo, shortest_first, priority]), st.integers(0, 5))
+def test_nobody_starts_early_no_server_is_shared_and_little_holds(
+    pairs: list[tuple[float, float]], servers: int, discipline: Any, places: int
+) -> None:
+    times, services = of(pairs)
+    run = simulate(times, services, servers, places, discipline, np.arange(times.size) % 2)
+    served = ~run.lost
+    assert np.all(run.starts[served] >= times[served])
+    for moment in run.starts[served]:
+        assert np.sum((run.starts[served] <= moment) & (run.departures[served] > moment)) <= servers
+    if run.departures[served].max() > times[served].min():
+        flow = observe(times[served], run.departures[served])
+        assert flow.inside == pytest.approx(flow.rate * flow.time_inside, rel=1e-9)
+
+
+@given(TIMES)
+def test_the_order_of_service_does_not_change_how_long_one_server_is_busy(pairs: list[tuple[float, float]]) -> None:
+    times, services = of(pairs)
+    ends = [simulate(times, services, 1, math.inf, order).departures.max() for order in (fifo, lifo, shortest_first)]
+    assert ends == pytest.approx([ends[0]] * 3)
+
+
+def test_disciplines_choose_who_is_next() -> None:
+    times, services, kinds = np.array([0.0, 1, 2, 3]), np.array([10.0, 3, 1, 2]), [0, 2, 1, 0]
+
+    def order(discipline: Any) -> list[int]:
+        return np.argsort(simulate(times, services, 1, math.inf, discipline, kinds).starts).tolist()
+
+    assert order(fifo) == [0, 1, 2, 3]
+    assert order(lifo) == [0, 3, 2, 1]
+    assert order(shortest_first) == [0, 2, 3, 1]
+    assert order(priority) == [0, 3, 2, 1]
+    assert order(lambda number, service, kind: -service) == [0, 1, 3, 2]
+
+
+def test_shortest_first_shortens_the_mean_and_lifo_stretches_the_tail() -> None:
+    times, services = streams(0.9, count=50_000)
+    runs = {rule: simulate(times, services, 1, math.inf, rule) for rule in (fifo, lifo, shortest_first)}
+    assert runs[shortest_first].waits.mean() < 0.7 * runs[fifo].waits.mean()
+    assert runs[lifo].waits.mean() == pytest.approx(runs[fifo].waits.mean(), rel=0.05)
+    assert np.quantile(runs[lifo].waits, 0.999) > 2 * np.quantile(runs[fifo].waits, 0.999)
+
+
+def test_one_server_with_two_kinds_of_service_follows_pollaczek_and_khinchine() -> None:
+    times, _ = streams(0.7)
+    services = np.random.default_rng(3).choice([0.5, 1.5], CUSTOMERS)
+    assert simulate(times, services).waits.mean() == pytest.approx(mean_wait(0.7, 1.0, 1.25), rel=0.05)
+
+
+def test_a_queue_without_places_turns_everybody_away_who_cannot_start() -> None:
+    run = simulate([0.0, 1.0, 2.0], [1.5, 1.0, 1.0], 1, places=0)
+    assert run.lost.tolist() == [False, True, False]
+    assert isinstance(run, Run) and run.waits.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "services", "servers", "message"),
+    [
+        ([0, 1], [1], 1, "one service"),
+        ([1, 0], [1, 1], 1, "order of time"),
+        ([0], [-1], 1, "negative"),
+        ([0], [1], 0, "server"),
+    ],
+)
+def test_streams_that_cannot_be_are_refused(arrivals: Any, services: Any, servers: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        simulate(arrivals, services, servers)
+
+
+def test_nobody_came() -> None:
+    assert simulate([], []).responses.size == simulate([], [], 3).responses.size == 0
