@@ -17,8 +17,13 @@ from playwright.sync_api import TimeoutError
 STEPS = 16
 SETTLING_STEPS = 2
 PATIENCE_MS = 3_000
-WHOLE_RUN_MS = 12_000
+WHOLE_RUN_MS = 90_000
+FIRST_RUNS_ARE_OVER = """
+() => ![...document.querySelectorAll('.jp-OutputArea-output')].some(
+  lab => /Preparing|Getting to know|Waiting|s left/.test(lab.innerText))
+"""
 DRAG_S = 2.0
+SETTLE_MS = 1_000
 BASELINE = "baseline.ipynb"
 BASELINE_CODE = """\
 import numpy as np
@@ -111,7 +116,8 @@ def _measure(address: str, name: str, keep: Any, rates: dict[str, float], label:
         notebook.run_all()
         for skip in page.get_by_role("button", name="skip", exact=True).element_handles():
             skip.click()
-        page.wait_for_timeout(WHOLE_RUN_MS)
+        page.wait_for_timeout(SETTLE_MS)
+        page.wait_for_function(FIRST_RUNS_ARE_OVER, timeout=WHOLE_RUN_MS)
         page.evaluate(WATCH)
         handles = page.locator(".noUi-handle").all()
         for number, handle in enumerate(handles, 1):

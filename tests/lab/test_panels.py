@@ -31,7 +31,7 @@ from perflab.lab.panels import (
     Waterfall,
 )
 from perflab.lab.panels.percentiles import nines, percentile_curve
-from perflab.lab.picture import CRISP, DRAFT, Picture
+from perflab.lab.picture import CRISP, DRAFT, MOST_BACKGROUNDS, Picture
 from perflab.lab.record import Record
 from perflab.measure.compare import Ratio
 from perflab.measure.frame import Frame
@@ -167,6 +167,22 @@ def test_what_stands_still_is_drawn_once_until_limits_change(monkeypatch: pytest
     panel.axes.set_xlim(0, 7)
     picture.show_run(None)
     assert draws == [1]
+
+
+def test_limits_used_a_moment_ago_need_no_full_draw_and_old_ones_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = Counting()
+    picture = Picture(panel, 300, 200, lambda png: None)
+    draws: list[int] = []
+    monkeypatch.setattr(Figure, "draw", lambda self, renderer: draws.append(1))
+    for end in (7, 9, 7, 9, 7):
+        panel.axes.set_xlim(0, end)
+        picture.show_run(None)
+    assert draws == [1, 1]
+    for end in range(20, 60):
+        panel.axes.set_xlim(0, end)
+        picture.show_run(None)
+    assert len(draws) == 42
+    assert len(picture._backgrounds) == MOST_BACKGROUNDS
 
 
 def test_the_percentile_curve_keeps_the_slowest_call_and_is_thinned() -> None:

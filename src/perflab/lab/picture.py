@@ -26,6 +26,10 @@ DRAFT = 1
 brings the next picture to the browser a third sooner (`make bench`, lag)."""
 
 
+MOST_BACKGROUNDS = 4
+"""Limits that were used last are kept ready, so that a slider which goes to and fro between two of them does not wait."""
+
+
 class Picture:
     """Draws a panel of `width` × `height` CSS pixels. Not thread-safe: the conductor's thread owns it."""
 
@@ -34,7 +38,7 @@ class Picture:
         self._deliver = deliver
         self._figure = Figure(figsize=(width / CSS_DPI, height / CSS_DPI), dpi=CSS_DPI * CRISP)
         self._canvas = FigureCanvasAgg(self._figure)
-        self._backgrounds: dict[int, tuple[Any, Any]] = {}
+        self._backgrounds: dict[tuple[Any, ...], Any] = {}
         self._scale = CRISP
         with matplotlib.rc_context(TEXT):
             self._axes = self._figure.add_subplot()
@@ -77,14 +81,16 @@ class Picture:
         self._figure.clear()
 
     def _draw(self) -> None:
-        key = self._frame_key()
-        known, background = self._backgrounds.get(self._scale, (None, None))
-        if key != known:
+        key = (self._scale, *self._frame_key())
+        background = self._backgrounds.pop(key, None)
+        if background is None:
             self._canvas.draw()
             # Layout is settled now; repeating it at each full draw would make the axes jump.
             self._figure.set_layout_engine("none")
             background = self._canvas.copy_from_bbox(self._figure.bbox)
-            self._backgrounds[self._scale] = key, background
+            if len(self._backgrounds) >= MOST_BACKGROUNDS:
+                del self._backgrounds[next(iter(self._backgrounds))]
+        self._backgrounds[key] = background
         renderer = self._canvas.get_renderer()
         self._canvas.restore_region(background)
         for artist in sorted(self._moving, key=lambda artist: artist.get_zorder()):

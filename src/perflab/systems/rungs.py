@@ -135,6 +135,11 @@ def memory_caveat() -> str | None:
     return "Holds what the interpreter takes for a step: about the time of the 16 kB rung."
 
 
+def loopback_caveat() -> str | None:
+    """What a round trip here leaves out."""
+    return "It never leaves this machine: two wake-ups and the system's network code, no cable."
+
+
 def _memory(size: int, calls: int, quoted_ns: tuple[float, float] | None, source: str = LIST) -> Rung:
     return Rung(partial(chase, size, STEPS), calls, quoted_ns, source if quoted_ns else "", STEPS, memory_caveat)
 
@@ -148,11 +153,13 @@ RUNGS: dict[str, Rung] = {
     "memory, 64 MB in use": _memory(64_000_000, 200, (100, 100)),
     "memory, 64 MB, many reads at once": Rung(partial(gather, 64_000_000, STEPS), 4_000, per_call=STEPS),
     "system call": Rung(system_call, 1_000, (105, 105), EXTENDED_LIST, STEPS // 10),
-    "compress 1 kB": Rung(compress, 10_000, (2e3, 10e3), LIST + ", for Zippy"),
     "read 4 kB, page cache": Rung(page_cache_read, 20_000),
-    "lock hand-over between threads": Rung(between_threads, 2_000, per_call=2, caveat=lock_caveat),
     "context switch": Rung(between_processes, 8_000, (4.3e3, 4.3e3), EXTENDED_LIST, 2, switch_caveat),
-    "round trip, loopback": Rung(tcp_round_trip, 1_500, (0.5e6, 1e6), LIST + ", within a data centre; " + WISDOM),
+    "compress 1 kB": Rung(compress, 10_000, (2e3, 10e3), LIST + ", for Zippy"),
+    "lock hand-over between threads": Rung(between_threads, 2_000, per_call=2, caveat=lock_caveat),
+    "round trip, loopback": Rung(
+        tcp_round_trip, 1_500, (0.5e6, 1e6), LIST + ", within a data centre; " + WISDOM, caveat=loopback_caveat
+    ),
     "read 4 kB, disk": Rung(disk_read, 500, (16e3, 1e6), LIST + "; " + WISDOM, caveat=disk_caveat),
     "append 4 kB + fsync": Rung(append_and_fsync, 200, (5e6, 20e6), WISDOM + ": disk", caveat=disk_caveat),
     "SQLite commit": Rung(sqlite_commit, 50, (1e6, 10e6), WISDOM + ": simple query", caveat=disk_caveat),

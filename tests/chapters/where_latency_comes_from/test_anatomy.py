@@ -53,12 +53,12 @@ def test_calls_side_by_side_spare_a_lone_request_time_and_a_busy_server_none() -
 
 def test_more_clients_than_threads_wait_in_the_queue_and_nowhere_else() -> None:
     two, eight = expected(concurrency=2), expected(concurrency=8)
-    assert eight.parts["queue"] > 10 * two.parts["queue"]
+    assert eight.parts["queue"] > 5 * two.parts["queue"]
     assert {part: eight.parts[part] for part in PARTS if part != "queue"} == pytest.approx(
         {part: two.parts[part] for part in PARTS if part != "queue"}
     )
     in_thread = sum(eight.parts[part] for part in ("database", "compute", "serialise"))
-    assert eight.total == pytest.approx(8 * in_thread / anatomy.THREADS)
+    assert eight.total == pytest.approx(8 * in_thread / anatomy.THREADS, rel=0.05)
 
 
 def test_the_parts_of_a_real_request_sum_to_the_whole_and_its_work_is_where_it_was_put() -> None:

@@ -9,10 +9,10 @@ from labs import constants_of, measure
 from perflab.chapters.where_latency_comes_from import ladder
 from perflab.chapters.where_latency_comes_from.ladder import FLOOR, PARTS, ROWS, YOURS
 from perflab.lab.record import Record
-from perflab.measure.frame import Frame
+from perflab.measure.frame import Frame, merge
 from perflab.systems.rungs import RUNGS
 
-CONSTANTS = {"cache": 1_000_000, "told": True, "inside_ns": 10.0, "outside_ns": 110.0}
+CONSTANTS = {"cache": 1_000_000, "inside_ns": 10.0, "outside_ns": 110.0}
 
 
 def record(frame: Frame, working_set: int = 10_000_000) -> Record:
@@ -64,7 +64,7 @@ def test_this_machine_can_be_calibrated() -> None:
 
 def test_the_verdict_spans_the_ladder_in_seconds_that_people_know() -> None:
     text = ladder.verdict(record(of(floor=10.0, start=8.64e5)), None).text
-    assert "factor of 86,400" in text
+    assert "factor of 86,000" in text
     assert "10 seconds and 10 days" in text
     assert ladder.verdict(record(Frame()), None).kind == "invalid"
 
@@ -72,7 +72,40 @@ def test_the_verdict_spans_the_ladder_in_seconds_that_people_know() -> None:
 def test_a_number_that_is_not_what_it_promises_says_so_in_the_table() -> None:
     rows = ladder.table(record(of(disk=500.0, yours=90.0)), None)
     assert any("fsync is not durable here." in row[-1] for row in rows)
-    assert any(row[0] == YOURS and row[-1].startswith("Means of many") for row in rows)
+    assert any(row[0] == YOURS and row[-1].startswith("Each value is the mean of 2,000.") for row in rows)
+
+
+def test_the_verdict_names_what_is_farthest_from_its_quote_and_why() -> None:
+    text = ladder.verdict(record(of(floor=10.0, disk=5_000.0)), None).text
+    assert "Farthest from its quote (5.0–20 ms): append 4 kB + fsync, 5.0 µs, 1,000 times as quick." in text
+    assert text.endswith("fsync is not durable here.")
+    slow = ladder.verdict(record(of(floor=10.0, disk=2e8)), None).text
+    assert "10 times as long." in slow
+
+
+def test_what_lies_within_its_quote_or_below_python_is_not_called_far_off() -> None:
+    small = Frame({"memory, 16 kB in use_ns": np.full(50, 30.0)})
+    assert "Farthest" not in ladder.verdict(record(merge([of(floor=10.0, disk=1e7), small])), None).text
+
+
+def test_a_single_quoted_number_is_not_called_a_range() -> None:
+    assert ladder.quote_text((105, 105)) == "105 ns"
+    assert ladder.quote_text((4.3e3, 4.3e3)) == "4.3 µs"
+    assert ladder.quote_text((5e6, 20e6)) == "5.0–20 ms"
+
+
+@pytest.mark.parametrize(("is_told", "says_so"), [(True, False), (False, True)])
+def test_a_cache_that_the_system_does_not_tell_is_said_to_be_typical(
+    is_told: bool, says_so: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ladder, "private_cache_bytes", lambda: (1_000_000, is_told))
+    assert ("typical" in str(ladder.working_set_caveat())) == says_so
+
+
+def test_the_bend_of_the_model_lies_where_the_cache_ends() -> None:
+    model = ladder.predict("all", 10_000_000, CONSTANTS)
+    assert CONSTANTS["cache"] in model.sizes
+    assert model.reads_ns[model.sizes <= CONSTANTS["cache"]] == pytest.approx(10)
 
 
 @pytest.mark.parametrize(("disk_ns", "settled"), [(2e4, "×100"), (1e6, "×10,000"), (2e7, "×1,000,000")])

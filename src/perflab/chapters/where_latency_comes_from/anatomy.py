@@ -22,6 +22,7 @@ from perflab.systems.child import ChildServer
 from perflab.systems.distance import distance
 from perflab.systems.shop import shop
 from perflab.theory.critical_path import parallel, serial
+from perflab.theory.queues import closed
 
 PRODUCTS = 200
 THREADS = 2
@@ -108,8 +109,8 @@ def predict(
 ) -> Breakdown:
     """Parts add up; calls side by side take as long as the longest, or as the CPUs need for all of them.
 
-    `concurrency` clients that ask again at once form a closed system: what the threads cannot do at once waits in the queue
-    (the asymptotic bound of operational analysis, Denning and Buzen 1978).
+    `concurrency` clients that ask again at once form a closed system: its threads are one station that is as fast as all of
+    them, with the rest of the time in a thread as a delay (Seidmann, Schweitzer and Shalev-Oren 1987), by mean value analysis.
     """
     parts = {part: constants[part] for part in PARTS}
     if round_trip:
@@ -127,7 +128,9 @@ def predict(
     parts["database"] += took
     parts["compute"] += work * constants["compute per ms"] / min(1.0, cpus_each)
     in_thread = sum(parts[part] for part in ("database", "compute", "serialise"))
-    parts["queue"] += max(0.0, concurrency * in_thread / THREADS - sum(parts.values()))
+    station = in_thread / THREADS
+    _, response = closed(concurrency, [station], think=sum(parts.values()) - station)
+    parts["queue"] += response - station
     return Breakdown(parts, [(begin, drawn) for begin in begins])
 
 

@@ -21,7 +21,7 @@ from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
 from perflab.measure.slices import call_slices
 from perflab.measure.timing import time_calls
-from perflab.measure.units import NOTHING, count, duration, duration_range, seconds_as_people_say
+from perflab.measure.units import NOTHING, count, duration, duration_range, number, seconds_as_people_say
 from perflab.systems.chase import chase
 from perflab.systems.rungs import RUNGS, STEPS, Rung, memory_caveat
 from perflab.theory.memory import outside_from, random_read
@@ -37,9 +37,9 @@ PARTS: dict[str, tuple[str, ...]] = {
         FLOOR,
         "Python: one function call",
         "system call",
+        "context switch",
         "compress 1 kB",
         "lock hand-over between threads",
-        "context switch",
         "round trip, loopback",
         "process start",
     ),
@@ -48,6 +48,8 @@ PARTS: dict[str, tuple[str, ...]] = {
 PARTS["all"] = tuple(name for name in RUNGS if any(name in part for part in PARTS.values()))
 ROWS = (*PARTS["all"][:3], YOURS, *PARTS["all"][3:])
 LOW_NS, HIGH_NS = 0.3, 1e9
+FAR_OFF = 3
+"""So many times beyond the quoted range is worth a sentence: the quotes themselves are rounder than that."""
 
 
 def experiment(part: str, working_set: int) -> Iterator[Frame]:
@@ -72,8 +74,14 @@ def rungs_of(part: str, working_set: int) -> dict[str, Rung]:
     """The rungs of a part; that of the working set last, because a large one takes a moment to lay out."""
     chosen = {name: RUNGS[name] for name in PARTS[part]}
     if part in ("all", "memory"):
-        chosen[YOURS] = Rung(partial(chase, working_set, STEPS), 200, per_call=STEPS, caveat=memory_caveat)
+        chosen[YOURS] = Rung(partial(chase, working_set, STEPS), 200, per_call=STEPS, caveat=working_set_caveat)
     return chosen
+
+
+def working_set_caveat() -> str | None:
+    """What a step holds besides the read, and where the model's cache is not this machine's own."""
+    told = "" if private_cache_bytes()[1] else " The system does not tell its cache: the model's is a typical one."
+    return f"{memory_caveat()}{told}"
 
 
 def _column(name: str) -> str:
@@ -82,15 +90,10 @@ def _column(name: str) -> str:
 
 def calibrate() -> Iterator[Frame]:
     """The size of this machine's cache, and what a read inside of it and outside of it takes."""
-    cache, told = private_cache_bytes()
+    cache, _ = private_cache_bytes()
     inside, mixed = (_step_ns(size) for size in (SMALLEST, PROBED))
-    facts = {
-        "cache": cache,
-        "told": told,
-        "inside_ns": inside,
-        "outside_ns": outside_from(mixed, PROBED, cache, inside),
-    }
-    yield Frame(facts=facts)
+    outside = outside_from(mixed, PROBED, cache, inside)
+    yield Frame(facts={"cache": cache, "inside_ns": inside, "outside_ns": outside})
 
 
 def _step_ns(working_set: int) -> float:
@@ -109,8 +112,9 @@ class Expected:
 
 def predict(part: str, working_set: int, constants: Mapping[str, Any]) -> Expected:
     """What is commonly quoted, and for memory one cache with memory behind it."""
-    sizes = np.geomspace(SMALLEST, LARGEST, 60)
     costs = constants["cache"], constants["inside_ns"], constants["outside_ns"]
+    # The bend of the curve is a point of its own: between two others it would look like a slope.
+    sizes = np.sort(np.append(np.geomspace(SMALLEST, LARGEST, 60), np.clip(costs[0], SMALLEST, LARGEST)))
     quoted = {name: rung.quoted_ns for name, rung in rungs_of(part, working_set).items() if rung.quoted_ns is not None}
     return Expected(sizes, random_read(sizes, *costs), quoted)
 
@@ -138,15 +142,16 @@ def is_mean(name: str) -> bool:
 
 
 def verdict(record: Record, pinned: Record | None) -> Verdict:
-    """From the first rung to the last, and where the name promises more than was measured."""
+    """From the lowest rung to the highest, and the one that is farthest from what is quoted, with its caveat."""
     medians = {name: interval.value for name, interval in measured(record).items()}
     if not medians:
         return Verdict("Nothing was measured.", "invalid")
     lowest, highest = min(medians, key=lambda name: medians[name]), max(medians, key=lambda name: medians[name])
     low, high = medians[lowest], medians[highest]
     said = (
-        f"From {SHORT.get(lowest, lowest)} ({duration(low)}) to {highest} ({duration(high)}) it is a factor of "
-        f"{count(high / low)}. If 1 ns were 1 s: {seconds_as_people_say(low)} and {seconds_as_people_say(high)}."
+        f"From {SHORT.get(lowest, lowest)} ({duration(low)}) to {highest} ({duration(high)}): a factor of "
+        f"{_roughly(high / low)}. If 1 ns were 1 s: {seconds_as_people_say(low)} and {seconds_as_people_say(high)}."
+        f"{_off_the_quote(record, medians)}"
     )
     column = _column(YOURS)
     if pinned is None or pinned is record or not (record.column(column).size and pinned.column(column).size):
@@ -155,13 +160,38 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     return Verdict(f"{said} A read of your working set is {against_pinned(compared)}.", compared.verdict)
 
 
+def _off_the_quote(record: Record, medians: Mapping[str, float]) -> str:
+    # What is quoted for less than a step of Python shows Python, on every machine: that is no deviation of this one.
+    floor = medians.get(FLOOR, 0.0)
+    known = {name: RUNGS[name].quoted_ns for name in medians if name in RUNGS}
+    quotes = {name: quote for name, quote in known.items() if quote and quote[1] > floor}
+    off = {name: max(medians[name] / high, low / medians[name]) for name, (low, high) in quotes.items()}
+    farthest = max(off, key=lambda name: off[name], default=None)
+    if farthest is None or off[farthest] < FAR_OFF:
+        return ""
+    slower = medians[farthest] > quotes[farthest][1]
+    caveat = record.fact(f"caveat of {farthest}", "")
+    said = f" Farthest from its quote ({quote_text(quotes[farthest])}): {farthest}, {duration(medians[farthest])},"
+    return f"{said} {_roughly(off[farthest])} times as {'long' if slower else 'quick'}. {caveat}".rstrip()
+
+
+def _roughly(times: float) -> str:
+    return number(float(f"{times:.2g}"))
+
+
+def quote_text(quoted_ns: tuple[float, float]) -> str:
+    """`5.0–20 ms`, or `105 ns` where a single number is quoted."""
+    return duration(quoted_ns[0]) if quoted_ns[0] == quoted_ns[1] else duration_range(*quoted_ns)
+
+
 def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
     """Each rung: median, middle 90%, what is quoted and where, and what to know about the number."""
     rows: list[tuple[str, ...]] = [("rung", "median here", "middle 90%", "quoted", "what to know")]
     for name, interval in measured(record).items():
         rung = RUNGS.get(name)
-        quoted = f"{duration_range(*rung.quoted_ns)}: {rung.source}" if rung and rung.quoted_ns else NOTHING
-        told = f"{'Means of many. ' if is_mean(name) else ''}{record.fact(f'caveat of {name}', '')}".strip() or NOTHING
+        quoted = f"{quote_text(rung.quoted_ns)}: {rung.source}" if rung and rung.quoted_ns else NOTHING
+        mean_of = f"Each value is the mean of {count(rung.per_call if rung else STEPS)}. " if is_mean(name) else ""
+        told = f"{mean_of}{record.fact(f'caveat of {name}', '')}".strip() or NOTHING
         rows.append((name, duration(interval.value), duration_range(interval.low, interval.high), quoted, told))
     return rows
 
@@ -193,7 +223,7 @@ PREDICTION = Prediction(
 def lab() -> Lab:
     memory_curve = Versus(
         "working_set",
-        (SMALLEST / 1.3, LARGEST * 1.3),
+        (SMALLEST / 1.6, LARGEST * 1.6),
         (1, 1_000),
         lambda model: (model.sizes, model.reads_ns),
         "working set",

@@ -65,7 +65,7 @@ class Ladder(Panel):
         (self._of_many,) = axes.plot(nothing, rows, **{**MEASURED_POINTS, "marker": "s", "markersize": 7})
         (self._pinned,) = axes.plot(nothing, rows, **PINNED_POINTS, label="pinned")
         self._quoted[0].set_label("quoted")
-        self._of_many.set_label("mean of many")
+        self._of_many.set_label("mean of several")
         legend_below(axes, 5)
         return [*self._quoted, *self._whiskers, self._floor, self._pinned, self._singles, self._of_many]
 
