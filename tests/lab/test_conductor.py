@@ -374,6 +374,44 @@ def test_a_calibration_runs_once_before_the_first_run_and_feeds_the_model(stage:
     assert [dict(start.parameters) for start in stage.starts()] == [{}, {"rows": 10}]
 
 
+def calibrated_lab() -> Lab:
+    def calibrate() -> Iterator[Frame]:
+        yield Frame(facts={"step_ns": 3})
+
+    return fast_lab(calibrate=calibrate, predict=lambda rows, constants: rows * constants["step_ns"])
+
+
+def calibration_ends(stage: Stage) -> None:
+    run = stage.starts()[0].run
+    stage.answer(Sliced(run, Frame(facts={"step_ns": 3}), 0.01))
+    stage.answer(Ended(run))
+    stage.answer(Finished(run, None))
+
+
+def test_a_slider_that_moves_meanwhile_does_not_start_the_calibration_again(stage: Stage) -> None:
+    session = stage.session(calibrated_lab())
+    started(stage, session)
+    for rows in (20, 30, 40):
+        started(stage, session, rows)
+    session.change({"rows": 50})
+    stage.settle()
+    calibration_ends(stage)
+    assert session.face.all("show_model") == [({"rows": 50}, 150)]
+    stage.wait(REST_S)
+    assert [dict(start.parameters) for start in stage.starts()] == [{}, {"rows": 50}]
+
+
+def test_a_reset_ends_a_calibration_and_the_next_run_makes_it_up(stage: Stage) -> None:
+    session = stage.session(calibrated_lab())
+    started(stage, session)
+    session.reset()
+    stage.settle()
+    calibration_ends(stage)
+    assert session.face.all("show_model") == []
+    started(stage, session, 20)
+    assert [dict(start.parameters) for start in stage.starts()] == [{}, {}]
+
+
 def test_a_closed_lab_is_neither_run_nor_drawn(stage: Stage) -> None:
     session = stage.session()
     session.change({"rows": 20})

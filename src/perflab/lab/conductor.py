@@ -79,13 +79,13 @@ class Conductor:
 
     def rest(self, session: Session, seconds: float) -> None:
         """Request a run for `session` once it has left its controls alone for so long; what it measures now is moot."""
-        self._supersede(session)
+        self._supersede_measurement(session)
         self.loop.set_timer(session, seconds, lambda: self.request(session))
 
     def request(self, session: Session) -> None:
         """Put `session` in the queue; its run in progress is superseded."""
         self.loop.clear_timer(session)
-        self._supersede(session)
+        self._supersede_measurement(session)
         if session not in self._waiting:
             self._waiting.append(session)
         if self._run is not None and self._run.session is not session:
@@ -139,6 +139,11 @@ class Conductor:
         run = self._run = self._waiting.popleft().begin(self._runs)
         self.warm_up()
         self._ask(PREPARE_S, Start(run.number, run.experiment, run.parameters, run.seed), Next(run.number))
+
+    def _supersede_measurement(self, session: Session) -> None:
+        # A calibration does not depend on the controls; the model waits for it, so that it goes on while a slider moves.
+        if self._run is not None and not self._run.calibrates:
+            self._supersede(session)
 
     def _supersede(self, session: Session) -> None:
         # The slice under way cannot be recalled; it is dropped when it arrives.
