@@ -23,6 +23,7 @@ FIRST_RUNS_ARE_OVER = """
   lab => /Preparing|Getting to know|Waiting|s left/.test(lab.innerText))
 """
 DRAG_S = 2.0
+SWINGS = 4
 SETTLE_MS = 1_000
 BASELINE = "baseline.ipynb"
 BASELINE_CODE = """\
@@ -156,7 +157,8 @@ def _drag_rate(page: Any, handle: Any) -> float:
     page.evaluate("() => { window.pictures = 0; window.dragging = performance.now() }")
     moves = int(DRAG_S / 0.016)
     for move in range(moves):
-        swing = abs((2 * move / moves) % 2 - 1)
+        # To and fro often enough that each move of the mouse is a step of the slider, however few steps it has.
+        swing = abs((2 * SWINGS * move / moves) % 2 - 1)
         page.mouse.move(track["x"] + track["width"] * swing, box["y"] + box["height"] / 2)
         page.wait_for_timeout(12)
     rate = page.evaluate("() => window.pictures / ((performance.now() - window.dragging) / 1000)")
