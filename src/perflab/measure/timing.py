@@ -144,5 +144,5 @@ def _collected(readings: Iterator[int], failures: _Failures, calls: int, batch: 
     pairs = np.fromiter(readings, np.int64, 2 * calls).reshape(calls, 2)
     if failures.first is not None and len(failures.indices) == calls:
         raise failures.first
-    started, ended = np.delete(pairs, failures.indices, axis=0).T
+    started, ended = (np.delete(pairs, failures.indices, axis=0) if failures.indices else pairs).T
     return Latencies((ended - started) / batch, started - started[0], len(failures.indices), batch)
