@@ -1,0 +1,159 @@
+"""Cars on a road of cells: the model of Nagel and Schreckenberg (1992), on several lanes (Rickert and others, 1996).
+
+Each step all cars do the same four things at once: speed up by one, brake to the gap ahead, hesitate with probability p, drive.
+A cell is 7.5 m and a step is a second, so that a speed of 5 is 135 km/h. Positions, lanes and speeds have shape (cars,).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+CELL_M = 7.5
+Ints = NDArray[np.int64]
+
+
+@dataclass
+class Road:
+    """A road and the cars on it; `closed` makes it a ring. Cars keep their `number` for as long as they are on it.
+
+    `entered` is the step at which each car came on, `came` and `passed` count all so far; `blocked` is a set of (lane, cell) that no car enters: an accident.
+    """
+
+    cells: int
+    lanes: int = 1
+    fastest: int = 5
+    hesitation: float = 0.3
+    closed: bool = False
+    step: int = 0
+    position: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    lane: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    speed: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    number: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    entered: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    blocked: set[tuple[int, int]] = field(default_factory=set)
+    came: int = 0
+    passed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.cells < 2 or self.lanes < 1 or self.fastest < 1 or not 0 <= self.hesitation <= 1:
+            raise ValueError(
+                "a road has at least two cells, a lane, a speed limit of 1, and hesitation between 0 and 1"
+            )
+
+    @property
+    def density(self) -> float:
+        """Cars per cell and lane."""
+        return self.position.size / (self.cells * self.lanes)
+
+    @property
+    def flow(self) -> float:
+        """Cars per step and lane that pass a point, by density times mean speed: exact on average over a ring."""
+        return float(self.speed.sum()) / (self.cells * self.lanes)
+
+    def fill(self, density: float, generator: np.random.Generator) -> None:
+        """Put cars at rest on random cells, so many per cell and lane."""
+        if not 0 <= density <= 1:
+            raise ValueError("the density lies between 0 and 1")
+        places = generator.choice(self.cells * self.lanes, round(density * self.cells * self.lanes), replace=False)
+        self.lane, self.position = np.divmod(np.sort(places).astype(np.int64), self.cells)
+        self.speed = np.zeros_like(self.position)
+        self.number = np.arange(self.position.size)
+        self.came = self.position.size
+        self.entered = np.full(self.position.size, self.step, np.int64)
+
+    def enter(self, wanted: int) -> int:
+        """Let up to so many cars onto the first cell, one for each lane where there is room; returns how many came on."""
+        taken = set(self.lane[self.position == 0].tolist()) | {lane for lane, cell in self.blocked if cell == 0}
+        free = [lane for lane in range(self.lanes) if lane not in taken][:wanted]
+        self._append(free)
+        return len(free)
+
+    def advance(self, generator: np.random.Generator) -> Ints:
+        """One step of all cars; returns the trip times (steps) of those that have left at the end of an open road."""
+        if self.lanes > 1:
+            self._change_lanes(generator)
+        gap = self._gap_ahead(self.lane)
+        speed = np.minimum(np.minimum(self.speed + 1, self.fastest), gap)
+        hesitates = generator.random(speed.size) < self.hesitation
+        self.speed = np.maximum(speed - hesitates, 0)
+        self.position = self.position + self.speed
+        self.step += 1
+        if self.closed:
+            self.position %= self.cells
+            return np.empty(0, np.int64)
+        left = self.position >= self.cells
+        trips = self.step - self.entered[left]
+        self.passed += int(left.sum())
+        self._keep(~left)
+        return trips
+
+    def _change_lanes(self, generator: np.random.Generator) -> None:
+        # Even and odd lanes in turns, so that two cars never change into the same cell from both sides.
+        towards = np.where((self.lane + self.step) % 2 == 0, 1, -1)
+        target = self.lane + towards
+        here = (target >= 0) & (target < self.lanes)
+        target = np.where(here, target, self.lane)
+        own, other = self._gap_ahead(self.lane), self._gap_ahead(target, alongside=True)
+        behind = self._gap_behind(target)
+        wants = here & (own < np.minimum(self.speed + 1, self.fastest)) & (other > own) & (behind >= self.fastest)
+        self.lane = np.where(wants, target, self.lane)
+
+    def _gap_ahead(self, lanes: Ints, alongside: bool = False) -> Ints:
+        """Free cells ahead of each car if it were on the given lane; −1 where the cell beside it is taken."""
+        gap = np.full(self.position.size, self.fastest + self.cells, np.int64)
+        for lane in range(self.lanes):
+            mine = lanes == lane
+            taken = self._taken(lane)
+            if not taken.size or not mine.any():
+                continue
+            place = self.position[mine]
+            index = np.searchsorted(taken, place, side="left" if alongside else "right")
+            ahead = taken[index % taken.size] + np.where(index == taken.size, self.cells if self.closed else 10**9, 0)
+            gap[mine] = ahead - place - 1
+        return gap
+
+    def _gap_behind(self, lanes: Ints) -> Ints:
+        gap = np.full(self.position.size, self.fastest + self.cells, np.int64)
+        for lane in range(self.lanes):
+            mine = lanes == lane
+            taken = self._taken(lane)
+            if not taken.size or not mine.any():
+                continue
+            place = self.position[mine]
+            index = np.searchsorted(taken, place, side="left") - 1
+            behind = taken[index] - np.where(index < 0, self.cells if self.closed else 10**9, 0)
+            gap[mine] = place - behind - 1
+        return gap
+
+    def _taken(self, lane: int) -> Ints:
+        """Cells of a lane that hold a car or are blocked, in order."""
+        walls = [cell for blocked_lane, cell in self.blocked if blocked_lane == lane]
+        return np.sort(np.concatenate([self.position[self.lane == lane], np.array(walls, np.int64)]))
+
+    def _append(self, lanes: list[int]) -> None:
+        count = len(lanes)
+        self.position = np.append(self.position, np.zeros(count, np.int64))
+        self.lane = np.append(self.lane, np.array(lanes, np.int64))
+        self.speed = np.append(self.speed, np.full(count, self.fastest, np.int64))
+        self.number = np.append(self.number, np.arange(self.came, self.came + count))
+        self.entered = np.append(self.entered, np.full(count, self.step, np.int64))
+        self.came += count
+
+    def _keep(self, chosen: NDArray[np.bool_]) -> None:
+        for name in ("position", "lane", "speed", "number", "entered"):
+            setattr(self, name, getattr(self, name)[chosen])
+
+
+def flow_without_hesitation(density: ArrayLike, fastest: int) -> NDArray[np.float64]:
+    """Exact flow of a ring with p = 0: min(v·ρ, 1 − ρ) (Nagel and Schreckenberg 1992); highest at ρ = 1/(v + 1)."""
+    rho = np.asarray(density, float)
+    return np.minimum(fastest * rho, 1 - rho)
+
+
+def flow_of_slow_cars(density: ArrayLike, hesitation: float) -> NDArray[np.float64]:
+    """Exact flow of a ring with v = 1: (1 − √(1 − 4(1 − p)ρ(1 − ρ))) / 2 (Schreckenberg and others 1995)."""
+    rho = np.asarray(density, float)
+    return (1 - np.sqrt(1 - 4 * (1 - hesitation) * rho * (1 - rho))) / 2

@@ -1,0 +1,103 @@
+"""The road: exact flows where they are known, and no two cars in one place."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perflab.theory.traffic import Road, flow_of_slow_cars, flow_without_hesitation
+
+
+def measured_flow(road: Road, density: float, steps: int = 600, warm_up: int = 300) -> float:
+    generator = np.random.default_rng(1)
+    road.fill(density, generator)
+    flows = []
+    for step in range(warm_up + steps):
+        road.advance(generator)
+        if step >= warm_up:
+            flows.append(road.flow)
+    return float(np.mean(flows))
+
+
+def test_the_known_answers() -> None:
+    assert float(flow_of_slow_cars(0.5, 0.5)) == pytest.approx(0.146447, abs=1e-6)
+    assert float(flow_without_hesitation(1 / 6, 5)) == pytest.approx(0.8333, abs=1e-4)
+    assert flow_without_hesitation([0.1, 0.5], 5) == pytest.approx([0.5, 0.5])
+
+
+@pytest.mark.parametrize("density", [0.1, 1 / 6, 0.3, 0.7])
+def test_a_ring_without_hesitation_flows_as_it_must(density: float) -> None:
+    road = Road(600, fastest=5, hesitation=0.0, closed=True)
+    flow = measured_flow(road, density)
+    assert flow == pytest.approx(float(flow_without_hesitation(road.density, 5)), rel=0.02)
+
+
+@pytest.mark.parametrize(("density", "hesitation"), [(0.5, 0.5), (0.2, 0.3), (0.8, 0.1)])
+def test_slow_cars_flow_as_they_must(density: float, hesitation: float) -> None:
+    flow = measured_flow(Road(1_000, fastest=1, hesitation=hesitation, closed=True), density)
+    assert flow == pytest.approx(float(flow_of_slow_cars(density, hesitation)), rel=0.03)
+
+
+def test_hesitation_makes_jams_out_of_nothing() -> None:
+    calm, nervous = (measured_flow(Road(600, hesitation=p, closed=True), 0.15) for p in (0.0, 0.4))
+    assert nervous < 0.85 * calm
+
+
+@given(st.integers(1, 4), st.integers(1, 6), st.floats(0, 1), st.floats(0, 0.9), st.booleans(), st.integers(0, 2**16))
+def test_no_two_cars_are_ever_in_one_place_and_none_gets_lost(
+    lanes: int, fastest: int, hesitation: float, density: float, closed: bool, seed: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    road = Road(40, lanes, fastest, hesitation, closed)
+    road.fill(density, generator)
+    cars = road.position.size
+    for _ in range(15):
+        came_on = 0 if closed else road.enter(lanes)
+        cars += came_on
+        road.advance(generator)
+        places = set(zip(road.lane.tolist(), road.position.tolist(), strict=True))
+        assert len(places) == road.position.size
+        assert np.all((road.lane >= 0) & (road.lane < lanes) & (road.position >= 0) & (road.position < 40))
+        assert np.all((road.speed >= 0) & (road.speed <= fastest))
+        assert cars == road.position.size + road.passed
+        assert len(set(road.number.tolist())) == road.number.size
+
+
+def test_an_empty_road_is_driven_at_full_speed_and_the_trip_is_timed() -> None:
+    road = Road(100, fastest=5, hesitation=0.0)
+    generator = np.random.default_rng(1)
+    assert road.enter(1) == 1
+    trips: list[int] = []
+    while road.position.size:
+        trips += road.advance(generator).tolist()
+    assert trips == [20]
+    assert road.passed == 1
+
+
+def test_two_lanes_let_a_fast_car_pass_an_accident_and_one_lane_does_not() -> None:
+    for lanes, passes in ((1, False), (2, True)):
+        road = Road(60, lanes, 5, 0.0, blocked={(0, 30)})
+        generator = np.random.default_rng(1)
+        road.enter(1)
+        for _ in range(60):
+            road.advance(generator)
+        assert (road.passed == 1) == passes
+
+
+def test_nobody_comes_on_where_there_is_no_room() -> None:
+    road = Road(50, 2, hesitation=1.0, blocked={(1, 0)})
+    assert road.enter(5) == 1
+    assert road.enter(5) == 0
+
+
+@pytest.mark.parametrize("wrong", [{"cells": 1}, {"lanes": 0}, {"fastest": 0}, {"hesitation": 1.5}])
+def test_roads_that_cannot_be_are_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="a road has"):
+        Road(**{"cells": 10, **wrong})
+
+
+def test_a_density_that_cannot_be_is_refused() -> None:
+    with pytest.raises(ValueError, match="density"):
+        Road(10).fill(1.5, np.random.default_rng(1))
