@@ -42,8 +42,9 @@ def draw(rows):
 
 WATCH = """
 () => {
-  window.steps = []; window.pictures = 0; window.pressed = null;
+  window.steps = []; window.pictures = 0; window.pressed = null; window.watched = document;
   const seen = async image => {
+    if (!window.watched.contains(image)) return;
     if (!window.painting) {
       window.painting = true;
       requestAnimationFrame(() => { window.painting = false; window.pictures += 1 });
@@ -123,10 +124,20 @@ def _measure(address: str, name: str, keep: Any, rates: dict[str, float], label:
         handles = page.locator(".noUi-handle").all()
         for number, handle in enumerate(handles, 1):
             handle.scroll_into_view_if_needed()
+            _use_once(page, handle)
             keep(f"slider {number}: {_name_of(handle)}", _lags(page, handle))
         if handles:
             rates[label] = _drag_rate(page, handles[0])
         notebook.command("kernelmenu:shutdown")
+
+
+def _use_once(page: Any, handle: Any) -> None:
+    """A lab that was not used yet has no model to draw; one that waits for another has none either."""
+    handle.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_timeout(SETTLE_MS)
+    page.wait_for_function(FIRST_RUNS_ARE_OVER, timeout=WHOLE_RUN_MS)
 
 
 def _name_of(handle: Any) -> str:
@@ -135,6 +146,7 @@ def _name_of(handle: Any) -> str:
 
 def _lags(page: Any, handle: Any) -> list[float]:
     lags: list[float] = []
+    _watch(handle)
     page.evaluate("() => { window.steps = []; window.pressed = null }")
     handle.focus()
     for step in range(STEPS):
@@ -148,7 +160,13 @@ def _lags(page: Any, handle: Any) -> list[float]:
     return [float(lag) for lag in lags[SETTLING_STEPS:]]
 
 
+def _watch(handle: Any) -> None:
+    # Only the slider's own lab counts: another one may still be drawing what it measured a moment ago.
+    handle.evaluate("e => { window.watched = e.closest('.jp-OutputArea-output') || document }")
+
+
 def _drag_rate(page: Any, handle: Any) -> float:
+    _watch(handle)
     handle.scroll_into_view_if_needed()
     box = handle.bounding_box()
     track = handle.locator("xpath=ancestor::*[contains(@class,'noUi-target')]").bounding_box()
