@@ -15,7 +15,8 @@ from perflab.theory.queues import mean_wait, mmc, mmck
 from perflab.theory.simulate import Run, _any_queue, fifo, lifo, lindley, priority, shortest_first, simulate
 
 CUSTOMERS = 200_000
-TIMES = st.lists(st.tuples(st.floats(0, 5), st.floats(0, 5)), min_size=1, max_size=60)
+MILLISECONDS = st.integers(0, 5_000).map(lambda number: number / 1_000)
+TIMES = st.lists(st.tuples(MILLISECONDS, MILLISECONDS), min_size=1, max_size=60)
 
 
 def streams(rate: float, seed: int = 1, count: int = CUSTOMERS) -> tuple[np.ndarray, np.ndarray]:

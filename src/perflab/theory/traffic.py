@@ -19,7 +19,8 @@ Ints = NDArray[np.int64]
 class Road:
     """A road and the cars on it; `closed` makes it a ring. Cars keep their `number` for as long as they are on it.
 
-    `entered` is the step at which each car came on, `came` and `passed` count all so far; `blocked` is a set of (lane, cell) that no car enters: an accident.
+    `entered` is the step at which each car came on; `came` and `passed` count all so far. `blocked` is a set of (lane, cell)
+    that no car enters: an accident.
     """
 
     cells: int
