@@ -1,0 +1,1 @@
+"""Notebook 01: is a fast car the same as a fast road?"""

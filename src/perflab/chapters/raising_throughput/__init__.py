@@ -1,0 +1,1 @@
+"""Notebook 05: what limits throughput, and which strategy lifts it?"""
