@@ -16,7 +16,7 @@ BACKLOG = 512
 LARGEST_HEAD = 16_384
 LARGEST_BODY = 1_000_000
 REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 413: "Content Too Large"}
-REASONS[500] = "Internal Server Error"
+REASONS |= {500: "Internal Server Error", 503: "Service Unavailable"}
 
 
 @dataclass(frozen=True)

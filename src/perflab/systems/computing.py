@@ -1,0 +1,26 @@
+"""A given amount of computing, which takes longer when CPUs are shared: work is counted, never timed."""
+
+from __future__ import annotations
+
+from time import perf_counter_ns
+
+PROBED = 20_000
+PROBES = 15
+
+
+def steps_per_ms() -> float:
+    """How many steps of `compute` this machine does in a millisecond when nothing else wants the CPU: the best of some."""
+    times = []
+    for _ in range(PROBES):
+        started = perf_counter_ns()
+        compute(PROBED)
+        times.append(perf_counter_ns() - started)
+    return PROBED * 1e6 / min(times)
+
+
+def compute(steps: int) -> int:
+    """So many steps in pure Python: threads take turns at it, because each holds the interpreter's lock."""
+    state = 1
+    for _ in range(steps):
+        state = (state * 69_069 + 1) & 0xFFFF_FFFF
+    return state
