@@ -1,6 +1,7 @@
 """A live queue replayed: the recorded arrivals and service times go through the recursion.
 
-Out come response times to compare. Where both agree, waiting in line explains what was measured; where they part, something else held the requests up.
+Out come response times to compare. Where both agree, waiting in line explains what was measured; where they part, something
+else held the requests up.
 """
 
 from __future__ import annotations
