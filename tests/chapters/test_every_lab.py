@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from labs import constants_of, find_labs, measure
+from labs import Measured, constants_of, find_labs, measure_slices
 
 from perflab.lab.conductor import STOP_S
 from perflab.lab.controls import Slider
@@ -20,6 +20,7 @@ from perflab.measure.frame import Frame
 LABS = find_labs()
 CONTROLS = [(name, control) for name, lab in LABS.items() for control in lab().controls]
 ENOUGH = 1.3
+RUN_S = 0.5
 SLICE_LIMIT_S = STOP_S + 0.1
 
 
@@ -54,18 +55,18 @@ def test_each_control_changes_the_picture_of_the_model(name: str, control: str) 
 
 @pytest.mark.parametrize(("name", "control"), CONTROLS)
 def test_each_control_changes_the_measurement(name: str, control: str) -> None:
-    low, high = (measured_once(name, control, value) for value in ends(name, control))
+    low, high = (measured_once(name, {control: value}).frame for value in ends(name, control))
     assert differ(low, high)
 
 
-def measured_once(name: str, control: str, value: Any) -> Frame:
-    """A run with one control moved. Many controls begin at one of their ends: such runs are all the same one."""
-    return _measured(name, tuple(LABS[name]().check({control: value}).items()))
+def measured_once(name: str, changes: Mapping[str, Any]) -> Measured:
+    """A run with some controls moved, shared by all tests here: a run costs seconds, and there are many labs."""
+    return _measured(name, tuple(LABS[name]().check(changes).items()))
 
 
 @cache
-def _measured(name: str, parameters: tuple[tuple[str, Any], ...]) -> Frame:
-    return measure(LABS[name](), 0.5, **dict(parameters))
+def _measured(name: str, parameters: tuple[tuple[str, Any], ...]) -> Measured:
+    return measure_slices(LABS[name](), RUN_S, fewest=2, **dict(parameters))
 
 
 def differ(a: Frame, b: Frame) -> bool:
@@ -105,27 +106,17 @@ def test_the_model_is_there_within_a_blink(name: str) -> None:
 
 @pytest.mark.parametrize("name", LABS)
 def test_slices_are_short_enough_to_be_stopped_between(name: str) -> None:
-    lab = LABS[name]()
-    for parameters in ({}, *({control: ends(name, control)[1]} for control in lab.controls)):
-        slices = lab.experiment(
-            **lab.check(parameters), **({"seed": 1} if "seed" in lab.experiment.__annotations__ else {})
-        )
-        next(slices)
-        took = []
-        for _ in range(3):
-            started = time.perf_counter()
-            if next(slices, None) is None:
-                break
-            took.append(time.perf_counter() - started)
-        slices.close()
+    controls = LABS[name]().controls
+    for changes in ({}, *({control: value} for control in controls for value in ends(name, control))):
+        _, *later = measured_once(name, changes).slices_s
         # The shortest: what a busy machine adds to a slice is not the lab's doing.
-        assert not took or min(took) < SLICE_LIMIT_S
+        assert not later or min(later) < SLICE_LIMIT_S
 
 
 @pytest.mark.parametrize("name", LABS)
 def test_verdict_table_and_prediction_speak_about_a_real_run(name: str) -> None:
     lab = LABS[name]()
-    record = Record(lab.name, lab.check({}), 1, "2026-01-01", measure(lab, 0.9), 0.9, "complete")
+    record = Record(lab.name, lab.check({}), 1, "2026-01-01", measured_once(name, {}).frame, RUN_S, "complete")
     assert len(lab.verdict_of(record, None).text) > 20
     assert lab.verdict_of(record, record).text
     rows = lab.table_of(record, None)

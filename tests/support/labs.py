@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import itertools
 import pkgutil
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import perflab.chapters
@@ -24,20 +27,35 @@ def find_labs() -> dict[str, Any]:
     return found
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What a run of an experiment brought, and how long each of its slices took, the first with all preparations."""
+
+    frame: Frame
+    slices_s: tuple[float, ...]
+
+
 def measure(lab: Lab, seconds: float, **parameters: Any) -> Frame:
     """Run the lab's experiment here, without worker or widgets, for about so long."""
+    return measure_slices(lab, seconds, **parameters).frame
+
+
+def measure_slices(lab: Lab, seconds: float, fewest: int = 1, **parameters: Any) -> Measured:
+    """As `measure`, but with at least so many slices, and how long each took."""
     checked = lab.check(parameters)
-    seeded = "seed" in lab.experiment.__code__.co_varnames[: lab.experiment.__code__.co_argcount]
+    seeded = "seed" in inspect.signature(lab.experiment).parameters
     slices = lab.experiment(**checked, **({"seed": 1} if seeded else {}))
-    frames, started = [], time.monotonic()
+    frames: list[Frame] = []
+    moments = [time.monotonic()]
     try:
         for frame in slices:
             frames.append(frame)
-            if time.monotonic() - started > seconds:
+            moments.append(time.monotonic())
+            if moments[-1] - moments[0] > seconds and len(frames) >= fewest:
                 break
     finally:
         slices.close()  # type: ignore[attr-defined]
-    return merge(frames)
+    return Measured(merge(frames), tuple(end - start for start, end in itertools.pairwise(moments)))
 
 
 def constants_of(lab: Lab) -> Mapping[str, Any] | None:
