@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import cloudpickle
 import psutil
 import pytest
 
@@ -14,8 +15,13 @@ GONE_S = 5.0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the order within a room; what fails quickly is then known early."""
+    """Keep the order within a room: what fails quickly is then known early. Experiments written in tests travel by value.
+
+    By name, the worker could find the `tests` of another package (Ciw installs one).
+    """
     items.sort(key=room_rank)
+    for module in {item.module for item in items if isinstance(item, pytest.Function)}:
+        cloudpickle.register_pickle_by_value(module)
 
 
 def room_rank(item: pytest.Item) -> int:

@@ -121,3 +121,48 @@ def test_a_killed_parent_takes_the_server_along() -> None:
     while psutil.pid_exists(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not psutil.pid_exists(pid)
+
+
+def test_a_server_that_is_held_stands_still_and_goes_on() -> None:
+    with serve("asked_server", level=3) as server:
+        server.hold()
+        assert psutil.Process(server.pid).status() == psutil.STATUS_STOPPED
+        server.go_on()
+        assert server.ask("get") == {"level": 3}
+
+
+def test_a_server_that_is_held_is_closed_at_once() -> None:
+    with serve("asked_server", level=3) as server:
+        server.hold()
+        pid, started = server.pid, time.monotonic()
+    assert time.monotonic() - started < 0.9, "it left by itself"
+    assert not psutil.pid_exists(pid)
+
+
+def test_holding_a_server_that_is_gone_is_no_error() -> None:
+    with serve("asked_server", level=3) as server:
+        psutil.Process(server.pid).kill()
+        psutil.Process(server.pid).wait(5)
+        server.hold()
+        server.go_on()
+
+
+KILLED_WHILE_HOLDING = """
+import os, signal
+from perflab.systems.child import serve
+with serve("asked_server", level=3) as server:
+    server.hold()
+    print(server.pid, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="orphaned process groups are a matter of POSIX")
+def test_a_server_that_is_held_ends_when_its_parent_is_killed() -> None:
+    code = [sys.executable, "-c", KILLED_WHILE_HOLDING]
+    done = subprocess.run(code, stdout=subprocess.PIPE, text=True, start_new_session=True, timeout=30)
+    pid = int(done.stdout)
+    deadline = time.monotonic() + 5
+    while psutil.pid_exists(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not psutil.pid_exists(pid)
