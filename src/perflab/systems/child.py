@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,8 +22,6 @@ from typing import Any
 START_S = 10.0
 ANSWER_S = 5.0
 END_S = 1.0
-STOP_S = 0.1
-STANDING_STILL = ("stopped", "zombie")
 LOG_LINES = 10
 LOG_BYTES = 4_000
 
@@ -45,7 +42,6 @@ class ChildServer:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            process_group=0 if os.name == "posix" else None,
         )
         self._answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read_answers, daemon=True, name=f"perflab-{self.name}")
@@ -79,34 +75,9 @@ class ChildServer:
         if self._process.poll() is not None:
             raise self._failure("died")
 
-    def hold(self) -> None:
-        """Let the server stand still, whatever it is doing, until `go_on`.
-
-        Should this process be killed meanwhile, the system ends the server: the stopped members of a process group that loses
-        its last tie to its session get SIGHUP (POSIX). That is why each server has a group of its own.
-        """
-        process = self._as_seen_from_outside()
-        if process is not None:
-            process.suspend()
-            deadline = time.monotonic() + STOP_S
-            while process.status() not in STANDING_STILL and time.monotonic() < deadline:
-                time.sleep(0)
-
-    def go_on(self) -> None:
-        """Let a server that stands still go on; without effect on others."""
-        process = self._as_seen_from_outside()
-        if process is not None:
-            process.resume()
-
-    def _as_seen_from_outside(self) -> Any:
-        import psutil  # only in the parent: every child imports this module too
-
-        return psutil.Process(self.pid) if self._process.poll() is None else None
-
     def close(self) -> None:
         """End the server: close its input, then insist. Nothing of it is left afterwards."""
         assert self._process.stdin is not None
-        self.go_on()
         try:
             self._process.stdin.close()
         except OSError:

@@ -2,7 +2,8 @@
 
 `GET /work?wait=2.5&compute=0.5&query=1.0` asks for so many milliseconds of waiting (for another service, say), of computing and
 of holding a database connection; the client draws these times, so that it knows them. Whoever finds all workers busy and the
-queue full is turned away with status 503. The reply's body tells the stages of the request: see `Stages`.
+queue full is turned away with status 503. The reply's body tells the stages of the request: see `Stages`. Between the controls
+"pause" and "resume" waiting stands still.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import queue
 import sqlite3
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +22,7 @@ from perflab.measure.guards import BadInput, check_number, machine_limits
 from perflab.systems.child import ChildServer, announce, leave_with_parent, read_config, serve
 from perflab.systems.computing import compute, steps_per_ms
 from perflab.systems.http11 import Reply, Request, port_of, start_server
+from perflab.systems.pausable import PausableSleep
 
 MOST_CONNECTIONS = 64
 LONGEST_QUEUE = 100_000
@@ -80,6 +81,8 @@ class WorkerServer:
         self._connections = connections
         self._steps_per_ms = steps_per_ms()
         self._inside = 0
+        self._sleeping = PausableSleep()
+        self.pause, self.resume = self._sleeping.pause, self._sleeping.resume
 
     async def answer(self, request: Request) -> Reply:
         """One request; 503 where there is no place left."""
@@ -102,7 +105,7 @@ class WorkerServer:
     def _work(self, work: Work) -> tuple[int, int, int]:
         started_ns = connected_ns = perf_counter_ns()
         if work.wait_ms:
-            time.sleep(work.wait_ms / 1e3)
+            self._sleeping.sleep(work.wait_ms / 1e3)
         if work.compute_ms:
             compute(int(work.compute_ms * self._steps_per_ms))
         if work.query_ms:
@@ -110,7 +113,7 @@ class WorkerServer:
             connected_ns = perf_counter_ns()
             try:
                 connection.execute(QUERY).fetchone()
-                time.sleep(work.query_ms / 1e3)
+                self._sleeping.sleep(work.query_ms / 1e3)
             finally:
                 self._pool.put(connection)
         return started_ns, connected_ns, perf_counter_ns()
@@ -139,8 +142,9 @@ def _number(text: str) -> Any:
 
 
 async def _main(**config: Any) -> None:
-    server = await start_server(WorkerServer(**config).answer)
-    leave_with_parent()
+    workers = WorkerServer(**config)
+    server = await start_server(workers.answer)
+    leave_with_parent({"pause": workers.pause, "resume": workers.resume})
     announce(port_of(server))
     await server.serve_forever()
 
