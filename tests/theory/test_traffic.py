@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perflab.theory.traffic import Road, flow_of_slow_cars, flow_without_hesitation
+from perflab.theory.traffic import (
+    Road,
+    expected_flow,
+    flow_of_slow_cars,
+    flow_of_triangle,
+    flow_without_hesitation,
+    is_exact,
+)
 
 
 def measured_flow(road: Road, density: float, steps: int = 600, warm_up: int = 300) -> float:
@@ -101,3 +108,34 @@ def test_roads_that_cannot_be_are_refused(wrong: dict[str, int]) -> None:
 def test_a_density_that_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match="density"):
         Road(10).fill(1.5, np.random.default_rng(1))
+
+
+def test_the_triangle_is_exact_without_hesitation_and_above_the_flow_with_it() -> None:
+    densities = np.linspace(0, 1, 21)
+    np.testing.assert_allclose(expected_flow(densities, 5, 0.0), flow_without_hesitation(densities, 5))
+    np.testing.assert_allclose(expected_flow(densities, 1, 0.4), flow_of_slow_cars(densities, 0.4))
+    assert np.all(flow_of_triangle(densities, 1, 0.4) >= flow_of_slow_cars(densities, 0.4) - 1e-12)
+    assert is_exact(5, 0.0) and is_exact(1, 0.4) and not is_exact(5, 0.4)
+
+
+@pytest.mark.parametrize("density", [0.05, 0.15, 0.3, 0.6])
+def test_no_ring_carries_more_than_the_triangle(density: float) -> None:
+    generator = np.random.default_rng(5)
+    ring = Road(400, 1, 5, 0.3, closed=True)
+    ring.fill(density, generator)
+    flows = []
+    for _ in range(1_200):
+        ring.advance(generator)
+        flows.append(ring.flow)
+    assert np.mean(flows[400:]) < 1.02 * float(flow_of_triangle(density, 5, 0.3))
+
+
+def test_detectors_on_the_whole_road_see_its_density_and_flow() -> None:
+    generator = np.random.default_rng(1)
+    ring = Road(100, 2, 5, 0.2, closed=True)
+    ring.fill(0.2, generator)
+    for _ in range(50):
+        ring.advance(generator)
+    assert ring.density_and_flow(0, 100) == pytest.approx((ring.density, ring.flow))
+    halves = [ring.density_and_flow(0, 50), ring.density_and_flow(50, 100)]
+    assert np.mean(halves, axis=0) == pytest.approx((ring.density, ring.flow))

@@ -7,6 +7,7 @@ A cell is 7.5 m and a step is a second, so that a speed of 5 is 135 km/h. Positi
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -53,6 +54,12 @@ class Road:
     def flow(self) -> float:
         """Cars per step and lane that pass a point, by density times mean speed: exact on average over a ring."""
         return float(self.speed.sum()) / (self.cells * self.lanes)
+
+    def density_and_flow(self, first: int, end: int) -> tuple[float, float]:
+        """The same two on a stretch of the road, from cell `first` up to `end`: what detectors there see."""
+        here = (self.position >= first) & (self.position < end)
+        places = (end - first) * self.lanes
+        return float(here.sum()) / places, float(self.speed[here].sum()) / places
 
     def fill(self, density: float, generator: np.random.Generator) -> None:
         """Put cars at rest on random cells, so many per cell and lane."""
@@ -104,19 +111,14 @@ class Road:
 
     def _gap_ahead(self, lanes: Ints, alongside: bool = False) -> Ints:
         """Free cells ahead of each car if it were on the given lane; −1 where the cell beside it is taken."""
-        gap = np.full(self.position.size, self.fastest + self.cells, np.int64)
-        for lane in range(self.lanes):
-            mine = lanes == lane
-            taken = self._taken(lane)
-            if not taken.size or not mine.any():
-                continue
-            place = self.position[mine]
-            index = np.searchsorted(taken, place, side="left" if alongside else "right")
-            ahead = taken[index % taken.size] + np.where(index == taken.size, self.cells if self.closed else 10**9, 0)
-            gap[mine] = ahead - place - 1
-        return gap
+        return self._gaps(lanes, "left" if alongside else "right", ahead=True)
 
     def _gap_behind(self, lanes: Ints) -> Ints:
+        """Free cells behind each car if it were on the given lane."""
+        return self._gaps(lanes, "left", ahead=False)
+
+    def _gaps(self, lanes: Ints, side: Literal["left", "right"], ahead: bool) -> Ints:
+        round_the_ring = self.cells if self.closed else 10**9
         gap = np.full(self.position.size, self.fastest + self.cells, np.int64)
         for lane in range(self.lanes):
             mine = lanes == lane
@@ -124,9 +126,11 @@ class Road:
             if not taken.size or not mine.any():
                 continue
             place = self.position[mine]
-            index = np.searchsorted(taken, place, side="left") - 1
-            behind = taken[index] - np.where(index < 0, self.cells if self.closed else 10**9, 0)
-            gap[mine] = place - behind - 1
+            index = np.searchsorted(taken, place, side=side)
+            if ahead:
+                gap[mine] = taken[index % taken.size] + np.where(index == taken.size, round_the_ring, 0) - place - 1
+            else:
+                gap[mine] = place - taken[index - 1] + np.where(index == 0, round_the_ring, 0) - 1
         return gap
 
     def _taken(self, lane: int) -> Ints:
@@ -158,3 +162,25 @@ def flow_of_slow_cars(density: ArrayLike, hesitation: float) -> NDArray[np.float
     """Exact flow of a ring with v = 1: (1 − √(1 − 4(1 − p)ρ(1 − ρ))) / 2 (Schreckenberg and others 1995)."""
     rho = np.asarray(density, float)
     return (1 - np.sqrt(1 - 4 * (1 - hesitation) * rho * (1 - rho))) / 2
+
+
+def flow_of_triangle(density: ArrayLike, fastest: int, hesitation: float) -> NDArray[np.float64]:
+    """Flow if no jam formed by itself: free cars drive v − p, jams dissolve car by car at 1 − p: min((v − p)ρ, (1 − p)(1 − ρ)).
+
+    The kinematic-wave picture (Lighthill and Whitham 1955; Newell 1993). Exact for p = 0; otherwise an upper bound, which is the
+    further off the more jams hesitation makes.
+    """
+    rho = np.asarray(density, float)
+    return np.minimum((fastest - hesitation) * rho, (1 - hesitation) * (1 - rho))
+
+
+def expected_flow(density: ArrayLike, fastest: int, hesitation: float) -> NDArray[np.float64]:
+    """The exact flow where it is known (p = 0 or v = 1), otherwise the triangle above it. Cars per step and lane."""
+    if fastest == 1:
+        return flow_of_slow_cars(density, hesitation)
+    return flow_of_triangle(density, fastest, hesitation)
+
+
+def is_exact(fastest: int, hesitation: float) -> bool:
+    """Whether `expected_flow` is the exact one."""
+    return fastest == 1 or hesitation == 0

@@ -1,0 +1,90 @@
+"""The road: faster cars are not a faster road, and the picture is the state of the simulation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from perflab.chapters.highway import road
+from perflab.lab.record import Record
+from perflab.measure.frame import Frame, merge
+
+START = {"lanes": 1, "cars": 15, "limit": 135, "hesitation": 0.2, "accident": False}
+
+
+@pytest.fixture(autouse=True)
+def no_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The simulation at full speed: nobody watches."""
+    monkeypatch.setattr(road, "FRAME_S", 0.0)
+
+
+def driven(frames: int = 120, **changes: Any) -> Record:
+    chosen = {**START, **changes}
+    slices = road.experiment(**chosen, seed=4)
+    frame = merge(next(slices) for _ in range(frames))
+    return Record("road", chosen, 4, "", frame, 8.0, "complete")
+
+
+def test_a_higher_limit_shortens_the_trip_more_than_it_raises_the_flow() -> None:
+    slow, fast = driven(cars=30, limit=54), driven(cars=30, limit=135)
+    trips = [np.median(driven(cars=5, limit=limit).column("latency_ns")) for limit in (54, 135)]
+    assert trips[0] > 2 * trips[1]
+    assert road.throughput_per_min(fast) < 1.8 * road.throughput_per_min(slow)
+
+
+def test_on_a_quiet_road_what_comes_gets_through() -> None:
+    assert road.throughput_per_min(driven(cars=10, frames=600)) == pytest.approx(10, rel=0.25)
+
+
+def test_two_lanes_carry_more_than_one() -> None:
+    one, two = (driven(cars=80, lanes=lanes) for lanes in (1, 2))
+    assert road.throughput_per_min(two) > 1.6 * road.throughput_per_min(one)
+
+
+def test_an_accident_fills_the_road_behind_it() -> None:
+    clear, blocked = (driven(cars=50, lanes=2, accident=accident, frames=62) for accident in (False, True))
+    assert blocked.column("density").mean() > 1.5 * clear.column("density").mean()
+    assert blocked.fact("blocked") is False, "it is cleared at the end"
+    assert driven(frames=10, accident=True).fact("blocked") is True
+
+
+def test_the_newest_cars_are_where_the_simulation_has_them() -> None:
+    record = driven(frames=5, cars=30)
+    newest = int(record.column("cars")[-1])
+    assert record.column("position").size == record.column("cars").sum()
+    assert np.all(record.column("position")[-newest:] < road.CELLS)
+
+
+def test_the_model_knows_what_is_exact() -> None:
+    assert road.predict(**{**START, "hesitation": 0.0}).exact
+    assert road.predict(**{**START, "limit": 27}).exact
+    assert not road.predict(**START).exact
+    quiet = road.predict(**START)
+    assert quiet.here[1] * 60 == pytest.approx(15)
+    assert road.predict(**{**START, "cars": 150}).here[1] == pytest.approx(quiet.flow.max())
+
+
+def test_a_road_that_is_too_full_has_no_percentile_but_a_queue() -> None:
+    verdict = road.verdict(driven(cars=100), None).text
+    assert "Saturated" in verdict
+    assert "p99" not in verdict
+
+
+def test_a_blocked_road_is_said() -> None:
+    assert road.verdict(Record("road", START, 1, "", Frame({}, {"steps": 10})), None).kind == "invalid"
+
+
+def test_runs_are_compared() -> None:
+    found = road.verdict(driven(cars=10, limit=27), driven(cars=10))
+    assert "above the pinned run" in found.text
+    assert found.kind == "clear"
+
+
+def test_the_prediction_is_settled_by_two_runs_that_differ_in_the_limit_only() -> None:
+    slow, fast = driven(cars=30, limit=54), driven(cars=30)
+    assert road.what_the_limit_did([slow]) is None
+    assert road.what_the_limit_did([slow, driven(cars=35)]) is None
+    assert road.what_the_limit_did([slow, fast]) in road.PREDICTION.choices
+    assert road.what_the_limit_did([slow, fast]) != "2.5 times"
