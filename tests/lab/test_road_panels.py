@@ -7,7 +7,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from perflab.chapters.highway import road
-from perflab.lab.panels.road import FlowAgainstDensity, MovingRoad, TripTimes
+from perflab.lab.panels.flow import FlowAgainstDensity, TripTimes
+from perflab.lab.panels.road import MovingRoad
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame, merge
 
@@ -50,18 +51,20 @@ def test_the_accident_is_shown_while_the_lane_is_blocked() -> None:
 
 
 def test_density_and_flow_lie_where_they_were_measured_and_old_runs_stay() -> None:
-    panel = FlowAgainstDensity(100.0, 60.0)
+    panel = road.lab().panels[1]
+    assert isinstance(panel, FlowAgainstDensity)
     shown(panel)
     panel.show_run(record(1, status="complete"))
-    assert (panel._run.get_xdata()[0], panel._run.get_ydata()[0]) == pytest.approx((10, 18))
-    assert panel._moments.get_xdata().tolist() == pytest.approx([10, 10])
+    assert (panel._run.get_xdata()[0], panel._run.get_ydata()[0]) == pytest.approx((0.1 * road.PER_KM, 18))
+    assert panel._moments.get_xdata().tolist() == pytest.approx([0.1 * road.PER_KM] * 2)
     assert len(panel._old.get_xdata()) == 1
     panel.show_run(None)
     assert len(panel._old.get_xdata()) == 0
 
 
 def test_trip_times_are_shares_of_all_cars() -> None:
-    panel = TripTimes()
+    panel = road.lab().panels[2]
+    assert isinstance(panel, TripTimes)
     shown(panel)
     panel.show_run(record(1))
     assert panel._bars.get_data().values.sum() == pytest.approx(1)

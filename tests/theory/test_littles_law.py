@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perflab.theory.littles_law import observe
+from perflab.theory.littles_law import inside_over_time, observe
 
 VISITS = st.lists(st.tuples(st.floats(0, 1e4), st.floats(0.001, 1e3)), min_size=1, max_size=50)
 
@@ -40,3 +40,17 @@ def test_a_case_that_can_be_counted_by_hand() -> None:
 def test_what_is_no_window_is_refused(came: list[float], went: list[float]) -> None:
     with pytest.raises(ValueError, match=r"pair up|no length"):
         observe(came, went)
+
+
+def test_the_number_inside_over_time_is_that_of_counting_at_every_moment() -> None:
+    generator = np.random.default_rng(2)
+    came = np.sort(generator.uniform(0, 10, 50))
+    went = came + generator.exponential(1.0, 50)
+    seen_leaving = went[went < 8]
+    edges = np.array([0.0, 2.0, 5.0, 8.0])
+    moments = np.linspace(0, 8, 80_001)
+    inside = np.searchsorted(came, moments, side="right") - np.searchsorted(
+        np.sort(seen_leaving), moments, side="right"
+    )
+    for found, low, high in zip(inside_over_time(came, seen_leaving, edges), edges, edges[1:], strict=False):
+        assert found == pytest.approx(inside[(moments >= low) & (moments < high)].mean(), abs=0.01)

@@ -60,8 +60,8 @@ def open_loop_slices(
             for number, succeeded in target.poll(max(0, min(due, until_ns) - now) / 1e9):
                 ended.append((number, now_ns() - start_ns, succeeded))
                 inside -= 1
+        held_ns = now_ns()  # before the server is told: what it does meanwhile makes nobody late
         hold()
-        held_ns = now_ns()
         try:
             yield _slice(schedule_ns, held_ns - start_ns, ended, lateness, dropped, inside)
         finally:

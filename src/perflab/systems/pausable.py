@@ -15,6 +15,10 @@ class PausableSleep:
         self._changed = threading.Condition()
         self._paused = False
 
+    def now_ns(self) -> int:
+        """Nanoseconds of running."""
+        return round(self._clock.now() * 1e9)
+
     def sleep(self, seconds: float) -> None:
         """Wait so many seconds of running."""
         until = self._clock.now() + seconds

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
-from time import perf_counter_ns
 from typing import Any
 
 from perflab.measure.guards import BadInput, check_number, machine_limits
@@ -47,8 +46,8 @@ class Work:
 
 @dataclass(frozen=True)
 class Stages:
-    """When a request came, got a worker, got a database connection, and was done: ns of `perf_counter_ns`, one clock for all
-    processes of a machine. `busy` workers, `queued` requests and `connections` in use as it found them.
+    """When a request came, got a worker, got a database connection, and was done: ns of the server's running, without its pauses.
+    `busy` workers, `queued` requests and `connections` in use as it found them.
     """
 
     arrived_ns: int
@@ -86,6 +85,7 @@ class WorkerServer:
 
     async def answer(self, request: Request) -> Reply:
         """One request; 503 where there is no place left."""
+        arrived_ns = self._sleeping.now_ns()
         if self._inside >= self._workers + self._queue_length:
             return Reply(b"no place left", 503)
         try:
@@ -100,23 +100,23 @@ class WorkerServer:
             times = await loop.run_in_executor(self._threads, self._work, work)
         finally:
             self._inside -= 1
-        return Reply(Stages(request.arrived_ns, *times, *found).encode())
+        return Reply(Stages(arrived_ns, *times, *found).encode())
 
     def _work(self, work: Work) -> tuple[int, int, int]:
-        started_ns = connected_ns = perf_counter_ns()
+        started_ns = connected_ns = self._sleeping.now_ns()
         if work.wait_ms:
             self._sleeping.sleep(work.wait_ms / 1e3)
         if work.compute_ms:
             compute(int(work.compute_ms * self._steps_per_ms))
         if work.query_ms:
             connection = self._pool.get()
-            connected_ns = perf_counter_ns()
+            connected_ns = self._sleeping.now_ns()
             try:
                 connection.execute(QUERY).fetchone()
                 self._sleeping.sleep(work.query_ms / 1e3)
             finally:
                 self._pool.put(connection)
-        return started_ns, connected_ns, perf_counter_ns()
+        return started_ns, connected_ns, self._sleeping.now_ns()
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True)
@@ -38,3 +38,17 @@ def observe(arrivals: ArrayLike, departures: ArrayLike) -> Flow:
     steps = np.concatenate([np.ones(came.size), -np.ones(went.size)])[order]
     inside = float(np.cumsum(steps)[:-1] @ np.diff(moments[order])) / window
     return Flow(inside, came.size / window, float(np.mean(went - came)))
+
+
+def inside_over_time(came: ArrayLike, went: ArrayLike, edges: ArrayLike) -> NDArray[np.float64]:
+    """Mean number inside between each two `edges`, integrated over its steps; some may not have left yet. Shape (edges − 1,)."""
+    ends = np.asarray(edges, float)
+
+    def total_time(moments: ArrayLike) -> NDArray[np.float64]:
+        """Up to each edge, the time that has passed since each of these moments, summed."""
+        ordered = np.sort(np.asarray(moments, float))
+        sums = np.concatenate([[0.0], np.cumsum(ordered)])
+        seen = np.searchsorted(ordered, ends)
+        return seen * ends - sums[seen]
+
+    return np.diff(total_time(came) - total_time(went)) / np.diff(ends)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.lab import Lab, Prediction, Record, Verdict, slider, switch, values_slider
-from perflab.lab.panels.road import FlowAgainstDensity, MovingRoad, TripTimes
+from perflab.lab.panels.flow import Curve, FlowAgainstDensity, TripTimes
+from perflab.lab.panels.road import MovingRoad
 from perflab.lab.verdict import against_pinned, estimate_text, percentile_text
 from perflab.measure.compare import block_ratio
 from perflab.measure.frame import Frame
@@ -32,6 +33,8 @@ ACCIDENT = (0, 2 * CELLS // 3)
 STRETCH = (CELLS // 3, 2 * CELLS // 3)
 DENSITIES = np.linspace(0.0, 1.0, 101)
 SATURATED_QUEUE = 20
+MOMENT_STEPS = 20
+PER_KM, PER_MIN = 1_000 / CELL_M, 60.0
 
 
 def experiment(lanes: int, cars: int, limit: int, hesitation: float, accident: bool, seed: int) -> Iterator[Frame]:
@@ -91,6 +94,25 @@ def predict(lanes: int, cars: int, limit: int, hesitation: float, accident: bool
     speed = fastest - hesitation
     here = (wanted / speed, wanted)
     return Expected(DENSITIES, flow, is_exact(fastest, hesitation), lanes, here, CELLS / speed, accident)
+
+
+def in_peoples_units(model: Expected) -> Curve:
+    """The model's curve in cars per km and cars a minute, each per lane."""
+    here = (model.here[0] * PER_KM, model.here[1] * PER_MIN)
+    return Curve(model.densities * PER_KM, model.flow * PER_MIN, model.exact, here)
+
+
+def density_and_flow(record: Record, steps: int = 1) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Cars per km and cars a minute, per lane, in the middle of the road; means over so many steps."""
+    density, flow = record.column("density") * PER_KM, record.column("flow") * PER_MIN
+    whole = density.size // steps * steps
+    return density[:whole].reshape(-1, steps).mean(axis=1), flow[:whole].reshape(-1, steps).mean(axis=1)
+
+
+def mean_density_and_flow(record: Record) -> tuple[float, float]:
+    """The means of both over the run; NaN while nothing was seen."""
+    density, flow = density_and_flow(record)
+    return (float(density.mean()), float(flow.mean())) if density.size else (np.nan, np.nan)
 
 
 def throughput_per_min(record: Record) -> float:
@@ -194,8 +216,17 @@ def lab() -> Lab:
         },
         panels=(
             MovingRoad(CELLS, KM, ACCIDENT),
-            FlowAgainstDensity(1_000 / CELL_M, 60.0),
-            TripTimes(),
+            FlowAgainstDensity(
+                "cars per km and lane",
+                "cars a minute and lane",
+                (PER_KM, 0.9 * PER_MIN),
+                in_peoples_units,
+                mean_density_and_flow,
+                lambda record: density_and_flow(record, MOMENT_STEPS),
+                "20 s of it",
+                bound="at most",
+            ),
+            TripTimes("cars", "empty road", (15e9, 1_500e9), (2e10, 1e11, 5e11), 0.6, lambda model: model.trip_s * 1e9),
         ),
         prediction=PREDICTION,
         verdict=verdict,

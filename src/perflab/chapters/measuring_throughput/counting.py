@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,14 +12,11 @@ from numpy.typing import NDArray
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, slider, values_slider
 from perflab.lab.panels.counted import Bar, Counted, OverTime
 from perflab.measure.frame import Frame
-from perflab.measure.http_target import http_target
-from perflab.measure.live_load import open_loop_slices
 from perflab.measure.load import TOO_LATE_NS
 from perflab.measure.percentiles import percentile
 from perflab.measure.schedule import poisson
 from perflab.measure.units import count, duration
-from perflab.systems.connection import reply_end, request_bytes
-from perflab.systems.worker_server import worker_server
+from perflab.systems.worker_load import watched_load
 from perflab.theory.counting import overall, smoothed, windowed
 from perflab.theory.simulate import simulate
 
@@ -29,10 +25,8 @@ SERVICE_MS = 200
 CAPACITY = WORKERS * 1_000 / SERVICE_MS
 MOST_PER_S = 200
 RUN_S = 3.0
-SLICE_S = 0.15
 PAUSE_AT_S = 1.2
 LONGEST_PAUSE_S = 1.0
-CONNECTIONS = 450
 MOMENTS_S = np.linspace(0.0, RUN_S, 121)
 OFFERED, OVERALL, CUT, WINDOW, NAIVE = (
     "offered load",
@@ -46,27 +40,7 @@ WAYS = (OFFERED, OVERALL, CUT, WINDOW, NAIVE)
 
 def experiment(rate: int, pause: float, window: float, warm_up: float, seed: int) -> Iterator[Frame]:
     schedule = with_pause(poisson(rate, RUN_S, seed), pause)
-    request = request_bytes(f"/work?wait={SERVICE_MS}")
-    with (
-        worker_server(WORKERS) as server,
-        http_target(server.port, request, reply_end, CONNECTIONS, spin=False) as target,
-    ):
-        pause_server, resume_server = (partial(server.ask, control) for control in ("pause", "resume"))
-        for piece in open_loop_slices(schedule, target, RUN_S, SLICE_S, pause_server, resume_server):
-            came = np.searchsorted(schedule, piece.until_ns)
-            yield Frame(
-                {
-                    "done_s": piece.done_ns[piece.succeeded] / 1e9,
-                    "latency_ns": piece.response_ns[piece.succeeded],
-                    "lateness_ns": piece.lateness_ns,
-                },
-                {
-                    "calls": int(piece.succeeded.sum()),
-                    "failures": int((~piece.succeeded).sum()),
-                    "dropped": piece.dropped,
-                },
-                {"elapsed_s": piece.until_ns / 1e9, "offered": int(came), "inside": piece.inside},
-            )
+    yield from watched_load(WORKERS, schedule, np.full(schedule.size, float(SERVICE_MS)), RUN_S)
 
 
 def with_pause(schedule_ns: NDArray[np.int64], pause_s: float) -> NDArray[np.int64]:
@@ -117,9 +91,9 @@ def counted(record: Record) -> dict[str, Bar]:
     if not elapsed_s:
         return {}
     chosen, done = record.parameters, record.column("done_s")
-    found = ways(done, elapsed_s, record.fact("offered", 0), chosen["window"], chosen["warm_up"])
+    found = ways(done, elapsed_s, record.column("came_s").size, chosen["window"], chosen["warm_up"])
     seen = {
-        OFFERED: record.fact("offered", 0),
+        OFFERED: record.column("came_s").size,
         OVERALL: done.size,
         CUT: int((done > chosen["warm_up"]).sum()),
         WINDOW: int((done > elapsed_s - chosen["window"]).sum()),

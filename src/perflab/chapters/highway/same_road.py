@@ -1,0 +1,200 @@
+"""Is this computer a road? Requests through a server with as many lanes as it has threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, slider
+from perflab.lab.panels.flow import Curve, FlowAgainstDensity, TripTimes
+from perflab.lab.verdict import against_pinned, estimate_text, percentile_text
+from perflab.measure.compare import block_ratio
+from perflab.measure.frame import Frame
+from perflab.measure.percentiles import percentile
+from perflab.measure.schedule import poisson
+from perflab.measure.summary import summarise
+from perflab.measure.units import count, duration, percent
+from perflab.systems.worker_load import watched_load
+from perflab.theory.littles_law import inside_over_time
+from perflab.theory.queues import mmc
+from perflab.theory.replay import Replay, replay
+
+RUN_S = 3.0
+MOST_LANES = 8
+MOST_PER_S = 200
+SHORTEST_MS, LONGEST_MS = 5, 100
+TOO_LATE_NS = 10_000_000
+FEWEST_INSIDE, MOST_INSIDE = 0.05, 400.0
+PARTS = 6
+NEARLY_FULL = 0.98
+
+
+def experiment(lanes: int, rate: int, trip: int, seed: int) -> Iterator[Frame]:
+    schedule = poisson(rate, RUN_S, seed)
+    trips_ms = np.random.default_rng(seed).exponential(trip, schedule.size)
+    yield from watched_load(lanes, schedule, trips_ms, RUN_S)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """`flow` (requests/s) against `inside` for these lanes; where this setting lies, mean response and empty trip (s)."""
+
+    inside: NDArray[np.float64]
+    flow: NDArray[np.float64]
+    here: tuple[float, float]
+    response_s: float
+    trip_s: float
+
+
+def predict(lanes: int, rate: int, trip: int) -> Expected:
+    """M/M/c: users who come by chance, trips of exponential length. Beyond its capacity the flow stays, the rest piles up."""
+    service_s = trip / 1e3
+    capacity = lanes / service_s
+    rates = capacity * np.concatenate([np.linspace(0.01, 0.9, 30), 1 - np.logspace(-1.1, -3, 12)])
+    inside = [mmc(each, service_s, lanes).inside for each in rates]
+    steady = mmc(rate, service_s, lanes)
+    return Expected(
+        np.array([*inside, MOST_INSIDE]),
+        np.array([*rates, capacity]),
+        (min(steady.inside, MOST_INSIDE), steady.throughput),
+        steady.response,
+        service_s,
+    )
+
+
+def flow_and_inside(record: Record, parts: int = 1) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Requests inside (on average over time) and completions per second, in as many equal parts of the run so far."""
+    elapsed_s = float(record.fact("elapsed_s", 0.0))
+    if not elapsed_s:
+        return np.empty(0), np.empty(0)
+    edges = np.linspace(0, elapsed_s, parts + 1)
+    done = np.histogram(record.column("done_s"), edges)[0]
+    return inside_over_time(record.column("came_s"), record.column("done_s"), edges), done / np.diff(edges)
+
+
+def point(record: Record) -> tuple[float, float]:
+    """The same for the run as a whole."""
+    inside, flow = flow_and_inside(record)
+    return (float(inside[0]), float(flow[0])) if inside.size else (np.nan, np.nan)
+
+
+def replayed(record: Record) -> Replay | None:
+    """The queue replayed with the service times that the server told."""
+    came, began, went = (record.column(name) for name in ("arrived_ns", "started_ns", "done_ns"))
+    return replay(came, began, went, record.parameters["lanes"]) if came.size else None
+
+
+def verdict(record: Record, pinned: Record | None) -> Verdict:
+    """How much got through, how long it took, and whether the lanes are enough."""
+    times, lateness = record.column("latency_ns"), record.column("lateness_ns")
+    if not times.size:
+        return Verdict("No request was answered.", "invalid")
+    if percentile(lateness, 0.99) > TOO_LATE_NS:
+        return Verdict("Generator too slow: the requests were sent too late for their times to be shown.", "invalid")
+    chosen = record.parameters
+    capacity = 1e3 * chosen["lanes"] / chosen["trip"]
+    said = f"{count(point(record)[1])} requests/s got through, of {count(chosen['rate'])} that came. "
+    if chosen["rate"] >= NEARLY_FULL * capacity:
+        return Verdict(
+            f"{said}Saturated: these lanes carry {count(capacity)}/s, and that is what they go on carrying in the jam; "
+            f"{count(record.fact('inside', 0))} are still inside, and response times only grow."
+        )
+    summary = summarise(times)
+    model_s = predict(**chosen).response_s
+    said += (
+        f"Response time {duration(summary.mean.value)} on average (model {duration(model_s * 1e9)}), "
+        f"{percentile_text(summary.percentiles[0.99])}"
+    )
+    if pinned is None or pinned is record or not pinned.column("latency_ns").size:
+        return Verdict(f"{said}.")
+    compared = block_ratio(times, pinned.column("latency_ns"))
+    return Verdict(f"{said}; the p50 is {against_pinned(compared)}.", compared.verdict)
+
+
+def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
+    """Flow, requests inside, response times, the replay, and how well the generator kept its schedule."""
+    runs = [run for run in (record, pinned) if run is not None and run.column("latency_ns").size]
+    if not runs:
+        return []
+    summaries = [summarise(run.column("latency_ns"), run.count("failures")) for run in runs]
+    return [
+        ("", "this run, 95% interval", "pinned run")[: len(runs) + 1],
+        ("requests/s that got through", *(count(point(run)[1]) for run in runs)),
+        ("inside, on average", *(f"{point(run)[0]:.2f}" for run in runs)),
+        ("response time, p50", *(estimate_text(each.percentiles[0.5]) for each in summaries)),
+        ("response time, p99", *(estimate_text(each.percentiles[0.99]) for each in summaries)),
+        ("the queue replayed, mean", *(_replay_text(replayed(run)) for run in runs)),
+        ("failed; no connection free", *(f"{run.count('failures')}; {run.count('dropped')}" for run in runs)),
+        ("sent per second", *(count(run.column("lateness_ns").size / run.fact("elapsed_s")) for run in runs)),
+        ("generator's lateness, p99", *(duration(percentile(run.column("lateness_ns"), 0.99)) for run in runs)),
+    ]
+
+
+def _replay_text(found: Replay | None) -> str:
+    if found is None:
+        return ""
+    return f"{duration(found.replayed)}, measured {duration(found.measured)}: {percent(found.deviation)} apart"
+
+
+FEW_REQUESTS = 100
+
+
+def what_more_lanes_do(records: Sequence[Record]) -> str | None:
+    """Median response of a quiet server with twice the lanes or more, against that with fewer, all else equal."""
+    for wide in reversed(records):
+        for narrow in records:
+            a, b = dict(wide.parameters), dict(narrow.parameters)
+            quiet = b["rate"] * b["trip"] / 1e3 <= 0.4 * b["lanes"]
+            if a["lanes"] >= 2 * b["lanes"] and {**a, "lanes": 0} == {**b, "lanes": 0} and quiet:
+                times = [run.column("latency_ns") for run in (narrow, wide)]
+                if min(column.size for column in times) >= FEW_REQUESTS:
+                    gain = percentile(times[0], 0.5) / percentile(times[1], 0.5)
+                    return "half as long" if gain > 1.6 else "longer" if gain < 0.8 else "about as long"
+    return None
+
+
+PREDICTION = Prediction(
+    question="The server is quiet (under 40% busy). You double its lanes. How long does the usual request take then?",
+    choices={
+        "half as long": "Lanes do not make a car faster: one request still uses one lane.",
+        "about as long": "Where hardly anyone waits, more lanes stand empty: they could raise throughput, not latency.",
+        "longer": "More threads cost a little to keep, but a request does not notice that.",
+    },
+    settle=what_more_lanes_do,
+    hint="Measure at 20 requests/s and trips of 20 ms with 1 lane and then with 2 or more.",
+)
+
+
+def lab() -> Lab:
+    return Lab(
+        question="Is this computer a road?",
+        experiment=experiment,
+        predict=predict,
+        controls={
+            "lanes": slider(1, MOST_LANES, 2, unit="threads"),
+            "rate": log_slider(10, MOST_PER_S, 50, unit="requests/s", label="arrival rate"),
+            "trip": log_slider(SHORTEST_MS, LONGEST_MS, 20, unit="ms"),
+        },
+        panels=(
+            FlowAgainstDensity(
+                "requests inside, on average (log)",
+                "requests per second",
+                (MOST_INSIDE, 1.1 * MOST_PER_S),
+                lambda model: Curve(model.inside, model.flow, True, model.here),
+                point,
+                lambda record: flow_and_inside(record, PARTS),
+                "a sixth of it",
+                FEWEST_INSIDE,
+            ),
+            TripTimes(
+                "requests", "mean, no queue", (1e6, 1e10), (1e6, 1e7, 1e8, 1e9), 0.25, lambda model: model.trip_s * 1e9
+            ),
+        ),
+        prediction=PREDICTION,
+        verdict=verdict,
+        table=table,
+        budget_s=RUN_S + 1,
+    )

@@ -1,0 +1,95 @@
+"""The server as a road: its flow stays where a road's falls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from labs import measure
+
+from perflab.chapters.highway import same_road
+from perflab.lab.record import Record
+from perflab.measure.frame import Frame
+from perflab.theory.simulate import simulate
+
+START = {"lanes": 2, "rate": 50, "trip": 20}
+
+
+def simulated(seed: int = 1, lateness_ns: int = 10_000, **changes: Any) -> Record:
+    chosen = {**START, **changes}
+    generator = np.random.default_rng(seed)
+    came = np.sort(generator.uniform(0, 3, 3 * chosen["rate"]))
+    run = simulate(came, generator.exponential(chosen["trip"] / 1e3, came.size), chosen["lanes"])
+    order = np.argsort(run.departures)[: np.searchsorted(np.sort(run.departures), 3.0)]
+    ns = {name: getattr(run, column)[order] * 1e9 for name, column in NAMES.items()}
+    samples = {**ns, "came_s": came, "done_s": run.departures[order], "lateness_ns": np.full(came.size, lateness_ns)}
+    samples["latency_ns"] = ns["done_ns"] - ns["arrived_ns"]
+    facts = {"elapsed_s": 3.0, "inside": came.size - order.size}
+    return Record("same_road", chosen, 1, "", Frame(samples, {"calls": order.size}, facts), 3.0, "complete")
+
+
+NAMES = {"arrived_ns": "arrivals", "started_ns": "starts", "done_ns": "departures"}
+
+
+def test_the_models_flow_rises_to_the_capacity_and_stays_there() -> None:
+    expected = same_road.predict(**START)
+    assert np.all(np.diff(expected.flow) >= 0)
+    assert expected.flow[-1] == pytest.approx(100)
+    assert expected.here == pytest.approx((50 * expected.response_s, 50))
+    assert same_road.predict(**{**START, "rate": 200}).here == (same_road.MOST_INSIDE, pytest.approx(100))
+
+
+def test_measured_points_lie_near_the_model() -> None:
+    inside, flow = np.mean([same_road.point(simulated(seed)) for seed in range(20)], axis=0)
+    expected = same_road.predict(**START)
+    assert inside == pytest.approx(expected.here[0], rel=0.2)
+    assert flow == pytest.approx(expected.here[1], rel=0.1)
+
+
+def test_parts_of_a_run_average_to_the_whole() -> None:
+    record = simulated()
+    inside, flow = same_road.flow_and_inside(record, 6)
+    assert (inside.mean(), flow.mean()) == pytest.approx(same_road.point(record))
+
+
+def test_a_real_server_is_replayed_by_its_own_service_times() -> None:
+    frame = measure(same_road.lab(), 5.0)
+    record = Record("same_road", START, 1, "", frame, 3.0, "complete")
+    found = same_road.replayed(record)
+    assert found is not None
+    assert found.deviation < 0.15
+
+
+def test_a_full_server_goes_on_at_its_capacity_and_is_called_saturated() -> None:
+    frame = measure(same_road.lab(), 5.0, rate=200)
+    record = Record("same_road", {**START, "rate": 200}, 1, "", frame, 3.0, "complete")
+    assert 60 < same_road.point(record)[1] < 125
+    said = same_road.verdict(record, None).text
+    assert "Saturated" in said
+    assert "p99" not in said
+
+
+def test_a_generator_that_is_late_shows_no_times() -> None:
+    assert "too slow" in same_road.verdict(simulated(lateness_ns=10**9), None).text
+
+
+def test_runs_are_compared() -> None:
+    found = same_road.verdict(simulated(trip=10), simulated(trip=40, lanes=8))
+    assert "below the pinned run" in found.text
+    assert len(same_road.table(simulated(), simulated())[0]) == 3
+
+
+def test_the_prediction_is_settled_by_a_quiet_server_with_twice_the_lanes() -> None:
+    quiet, wide = simulated(lanes=1, rate=50, trip=5), simulated(lanes=2, rate=50, trip=5)
+    assert same_road.what_more_lanes_do([quiet]) is None
+    assert same_road.what_more_lanes_do([quiet, wide]) == "about as long"
+    assert (
+        same_road.what_more_lanes_do([simulated(lanes=1, rate=150, trip=5), simulated(lanes=2, rate=150, trip=5)])
+        is None
+    )
+
+
+def test_nothing_answered_is_no_flow() -> None:
+    assert same_road.verdict(Record("same_road", START, 1, ""), None).kind == "invalid"
+    assert same_road.table(Record("same_road", START, 1, ""), None) == []
