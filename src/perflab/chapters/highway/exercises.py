@@ -1,0 +1,144 @@
+"""Checks of the exercises of notebook 01. A check says what is wrong; an open exercise says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from perflab.chapters.highway import road
+from perflab.lab import Lab, Record, slider, switch
+from perflab.lab.panels import Distribution
+from perflab.measure.frame import Frame
+from perflab.measure.schedule import poisson
+from perflab.measure.units import count, duration
+from perflab.theory.simulate import Discipline, simulate
+
+OPEN = "Not done yet. "
+WANTED_PER_MIN = 24
+LONGEST_TRIP_NS = 60e9
+FEW_TRIPS = 40
+
+
+def check_commute(record: Record | None) -> None:
+    """Modify: enough cars a minute, and short trips, on two lanes with hesitating drivers."""
+    if record is None:
+        print(f"{OPEN}Run the lab with a speed limit of your choice, and keep the record in `commute`.")
+        return
+    asked = {"lanes": 2, "cars": 30, "hesitation": 0.3, "accident": False}
+    wrong = {name: value for name, value in asked.items() if record.parameters[name] != value}
+    if wrong:
+        name, value = next(iter(wrong.items()))
+        print(f"Not yet: `{name}` should stay {value!r}. Change the limit, and nothing else.")
+        return
+    trips, through = record.column("latency_ns"), road.throughput_per_min(record)
+    if trips.size < FEW_TRIPS:
+        print(f"Not yet: only {count(trips.size)} cars got through. Let the run come to its end.")
+        return
+    median = float(np.median(trips))
+    if through < WANTED_PER_MIN:
+        print(f"Not yet: {count(through)} cars a minute get through; at least {WANTED_PER_MIN} should.")
+    elif median > LONGEST_TRIP_NS:
+        print(f"Not yet: the usual trip takes {duration(median)}; it should take at most {duration(LONGEST_TRIP_NS)}.")
+    else:
+        limit = record.parameters["limit"]
+        print(f"Right: at {limit} km/h {count(through)} cars a minute get through, in {duration(median)} each (p50).")
+        if limit == road.LIMITS[-1]:
+            print("It is the highest limit there is. Would a lower one do as well?")
+
+
+RATE, SECONDS, SHORT_MS, LONG_MS, SHARE_LONG = 40.0, 120.0, 5.0, 120.0, 0.1
+GAIN = 1.5
+
+
+def check_discipline(rank: Discipline) -> Lab | None:
+    """Make: the lowest rank is served next; the mean response must fall by a third against first come, first served."""
+    arrivals, services = customers(1)
+    try:
+        mine = simulate(arrivals, services, discipline=rank).responses
+    except TypeError as error:
+        print(f"Not yet: `rank` is called with number, service and kind, and returns something to sort by. {error}")
+        return None
+    usual = simulate(arrivals, services).responses
+    gain = float(usual.mean() / mine.mean())
+    means = [duration(responses.mean() * 1e9) for responses in (usual, mine)]
+    longest = [duration(responses.max() * 1e9) for responses in (usual, mine)]
+    if gain < GAIN:
+        print(f"{OPEN}The mean response time is {means[1]}; first come, first served, it is {means[0]}.")
+        print("Who should go first, so that as few as possible wait?")
+    else:
+        print(f"Right: the mean response time falls from {means[0]} to {means[1]}.")
+        print(f"The longest goes from {longest[0]} to {longest[1]}. The lab is yours.")
+    return _lab_of(rank)
+
+
+def customers(seed: int, rate: float = RATE) -> tuple[Any, Any]:
+    """Arrivals and service times (s): most are short, some are long."""
+    arrivals = poisson(rate, SECONDS, seed) / 1e9
+    generator = np.random.default_rng(seed)
+    long = generator.random(arrivals.size) < SHARE_LONG
+    return arrivals, np.where(long, LONG_MS, SHORT_MS) / 1e3 * generator.uniform(0.5, 1.5, arrivals.size)
+
+
+def _lab_of(rank: Discipline) -> Lab:
+    def experiment(rate: int, yours: bool, seed: int) -> Iterator[Frame]:
+        generator = np.random.default_rng(seed)
+        while True:
+            arrivals, services = customers(int(generator.integers(2**31)), rate)
+            run = simulate(arrivals, services, discipline=rank) if yours else simulate(arrivals, services)
+            yield Frame({"latency_ns": run.responses * 1e9}, {"calls": run.responses.size})
+
+    return Lab(
+        question="What does your order of service do to the response times of a simulated queue?",
+        experiment=experiment,
+        controls={"rate": slider(10, 50, int(RATE), 5, unit="requests/s"), "yours": switch(True, label="your order")},
+        panels=(Distribution(1e6, 1e11),),
+        budget_s=0.5,
+    )
+
+
+def check_threads(answer: int | None) -> None:
+    """Judge: Little's law says how many are busy, and the rest is room for chance."""
+    busy = 24
+    if answer is None:
+        print(f"{OPEN}Write a number of threads.")
+    elif isinstance(answer, bool) or not isinstance(answer, int):
+        print(f"{answer!r} is not a number of threads.")
+    elif answer < busy:
+        print(
+            f"Not yet: 120/s · 0.2 s = {busy} are inside on average. {answer} threads cannot hold them: the queue grows."
+        )
+    elif answer == busy:
+        print(
+            f"Not yet: {busy} are inside on average, and often there are more. With {busy} threads the queue grows, slowly."
+        )
+    elif answer <= 60:
+        print(
+            f"Right: {busy} are busy on average, and {answer} leave room for chance: they can do {count(answer * 5)}/s."
+        )
+    else:
+        print(f"That works, but {answer - busy} of {answer} threads would stand idle on average. How few would do?")
+
+
+LOGS: dict[str, tuple[list[tuple[float, float]], float]] = {
+    "one after the other": ([(0, 2), (2, 4), (4, 6)], 1.0),
+    "two at once": ([(0, 10), (0, 10)], 2.0),
+    "a pause in between": ([(0, 5), (15, 20)], 0.5),
+    "one that came long before the others": ([(0, 100), (90, 100)], 1.1),
+    "in the order of leaving": ([(4, 6), (0, 8), (2, 10)], 1.8),
+}
+"""Logs of (came, left) in s, and how many were inside on average from the first arrival to the last departure."""
+
+
+def check_the_lie(mean_inside: Callable[[Sequence[tuple[float, float]]], float]) -> None:
+    """Spot the lie: the mean over time is not the mean over what arrivals see."""
+    wrong = []
+    for name, (log, expected) in LOGS.items():
+        found = mean_inside(list(log))
+        if not isinstance(found, int | float) or abs(found - expected) > 0.005:
+            wrong.append(f"{name}: {log}\n  yours says {found}; it is {expected:g}.")
+    if wrong:
+        print(f"{OPEN}Still wrong for {count(len(wrong))} of {count(len(LOGS))} logs. The first, {wrong[0]}")
+    else:
+        print("Right: every second counts, also those in which nobody comes.")

@@ -1,0 +1,63 @@
+"""The claims of notebook 01 are judged by records, both ways."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from perflab.chapters.highway.claims import CLAIMS
+from perflab.lab.record import Record
+from perflab.measure.frame import Frame
+
+
+def drive(cars: int, **changes: Any) -> Record:
+    chosen = {"lanes": 1, "cars": 30, "limit": 135, "hesitation": 0.2, "accident": False, **changes}
+    return Record("road", chosen, 1, "", Frame({"latency_ns": np.full(cars, 3e10)}, {"steps": 200}))
+
+
+def served(per_s: int, **changes: Any) -> Record:
+    chosen = {"lanes": 1, "rate": 200, "trip": 10, **changes}
+    done = np.arange(1, 3 * per_s + 1) / per_s
+    samples = {"came_s": np.linspace(0, 3, 600), "done_s": done, "latency_ns": np.full(done.size, 1e7)}
+    return Record("same_road", chosen, 1, "", Frame(samples, {}, {"elapsed_s": 3.0}))
+
+
+def counted(**changes: Any) -> Record:
+    """Requests that stay for one second each."""
+    chosen = {"rate": 10, "trip": 50, "workers": 9, "window": 3.0, **changes}
+    done = np.array([1.0, 2.0, 3.0])
+    samples = {"came_s": done - 1, "done_s": done, "latency_ns": np.full(3, 1e9)}
+    return Record("littles_law", chosen, 1, "", Frame(samples, {}, {"elapsed_s": 3.0, "inside": 0}))
+
+
+CASES = [
+    (0, [drive(40, limit=54), drive(110)], [drive(80, limit=54), drive(90)]),
+    (1, [drive(80), drive(150, lanes=2)], [drive(80), drive(80, lanes=2)]),
+    (2, [served(40)], [served(98)]),
+    (3, [counted()], None),
+]
+
+
+@pytest.mark.parametrize(("number", "for_it", "against_it"), CASES)
+def test_a_claim_holds_or_does_not_by_what_was_measured(
+    number: int, for_it: list[Record], against_it: list[Record] | None
+) -> None:
+    claim = CLAIMS[number]
+    assert claim.report(for_it).startswith("✓")
+    if against_it is not None:
+        assert claim.report(against_it).startswith("✗")
+
+
+def test_every_claim_is_tested_and_open_until_its_lab_was_used() -> None:
+    assert [number for number, *_ in CASES] == list(range(len(CLAIMS)))
+    assert all("Not measured yet" in claim.report([]) for claim in CLAIMS)
+
+
+@pytest.mark.parametrize(
+    ("number", "irrelevant"),
+    [(0, [drive(80)]), (1, [drive(80), drive(80, limit=54)]), (2, [served(50, rate=50)]), (3, [counted(window=0.5)])],
+)
+def test_runs_that_do_not_decide_a_claim_leave_it_open(number: int, irrelevant: list[Record]) -> None:
+    assert CLAIMS[number].judge(irrelevant) is None

@@ -1,0 +1,105 @@
+"""The checks of notebook 01 say what is wrong, and accept what is right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from perflab.chapters.highway import exercises, road
+from perflab.lab.record import Record
+from perflab.measure.frame import Frame, merge
+from perflab.theory.simulate import fifo, lifo, shortest_first
+
+
+def drive(trip_s: float, cars: int = 100, **changes: Any) -> Record:
+    chosen = {"lanes": 2, "cars": 30, "limit": 81, "hesitation": 0.3, "accident": False, **changes}
+    return Record("road", chosen, 1, "", Frame({"latency_ns": np.full(cars, trip_s * 1e9)}, {"steps": 200}))
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        (None, "Not done yet"),
+        (drive(40, lanes=1), "`lanes` should stay 2"),
+        (drive(40, cars=10), "come to its end"),
+        (drive(40, cars=60), "at least 24 should"),
+        (drive(80), "at most 60 s"),
+        (drive(40), "Right: at 81 km/h 30 cars"),
+        (drive(30, limit=135), "Would a lower one do"),
+    ],
+)
+def test_commute(record: Record | None, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exercises.check_commute(record)
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("limit", "said"), [(54, "at most 60 s"), (81, "Right")])
+def test_the_solution_of_the_commute_is_right_on_the_road(
+    limit: int, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(road, "FRAME_S", 0.0)
+    chosen = {"lanes": 2, "cars": 30, "limit": limit, "hesitation": 0.3, "accident": False}
+    slices = road.experiment(**chosen, seed=1)  # type: ignore[arg-type]
+    frame = merge(next(slices) for _ in range(400))
+    exercises.check_commute(Record("road", chosen, 1, "", frame))
+    assert said in capsys.readouterr().out
+
+
+def test_a_discipline_that_helps_is_accepted_and_its_lab_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    lab = exercises.check_discipline(lambda number, service, kind: service)
+    assert "Right" in capsys.readouterr().out
+    assert lab is not None
+    mine, usual = (lab.run(yours=yours).column("latency_ns").mean() for yours in (True, False))
+    assert mine < usual
+
+
+@pytest.mark.parametrize("rank", [fifo, lifo, lambda number, service, kind: -service])
+def test_a_discipline_that_does_not_help_is_open_and_still_a_lab(rank: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exercises.check_discipline(rank) is not None
+    assert "Not done yet" in capsys.readouterr().out
+
+
+def test_a_rank_that_cannot_be_called_is_told_how(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exercises.check_discipline(lambda number: number) is None  # type: ignore[misc,arg-type]
+    assert "called with number, service and kind" in capsys.readouterr().out
+    assert exercises.check_discipline(shortest_first) is not None
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (None, "Not done yet"),
+        ("36", "not a number"),
+        (True, "not a number"),
+        (10, "the queue grows."),
+        (24, "grows, slowly"),
+        (36, "Right"),
+        (500, "stand idle"),
+    ],
+)
+def test_threads(answer: Any, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exercises.check_threads(answer)
+    assert said in capsys.readouterr().out
+
+
+def asked_by_arrivals(log: Sequence[tuple[float, float]]) -> float:
+    """The lie: what each arrival finds."""
+    found = [sum(came <= moment < left for came, left in log) for moment, _ in log]
+    return sum(found) / len(found)
+
+
+def by_area(log: Sequence[tuple[float, float]]) -> float:
+    window = max(left for _, left in log) - min(came for came, _ in log)
+    return sum(left - came for came, left in log) / window
+
+
+def test_the_lie_is_seen_and_the_truth_accepted(capsys: pytest.CaptureFixture[str]) -> None:
+    exercises.check_the_lie(asked_by_arrivals)
+    assert "Still wrong" in capsys.readouterr().out
+    exercises.check_the_lie(by_area)
+    assert capsys.readouterr().out.startswith("Right")
+    exercises.check_the_lie(lambda log: None)  # type: ignore[arg-type,return-value]
+    assert "yours says None" in capsys.readouterr().out
