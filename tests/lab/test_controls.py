@@ -61,3 +61,17 @@ def test_an_unknown_control_is_named_together_with_the_known_ones() -> None:
 def test_what_is_not_given_takes_its_start() -> None:
     controls = {"rows": ROWS, "mode": choice(["a", "b"], "b"), "size": values_slider([1, 4, 16], 4)}
     assert check_parameters(controls, {"rows": 500}) == {"rows": 500, "mode": "b", "size": 4}
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (1, "threads", "1 thread"),
+        (2, "threads", "2 threads"),
+        (1, "ms", "1 ms"),
+        (1, "s", "1 s"),
+        (1, "requests/s", "1 requests/s"),
+    ],
+)
+def test_one_of_something_is_not_called_by_its_plural(value: int, unit: str, text: str) -> None:
+    assert slider(0, 5, 1, unit=unit).text(value) == text

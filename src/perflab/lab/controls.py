@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from perflab.measure.guards import BadInput, check_number
 from perflab.measure.units import count
 
 ROUND_STEPS = (1, 2, 5)
+PLURAL = re.compile("[a-z]{2,}s")
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,9 @@ class Slider:
         return [(self.text(value), value) for value in self.values]
 
     def text(self, value: float) -> str:
-        """The value with its unit, as it stands at the end of the slider."""
-        return f"{count(value) if self.whole else f'{value:g}'} {self.unit}".strip()
+        """The value with its unit, as it stands at the end of the slider: 2 threads, 1 thread, 5 ms."""
+        unit = self.unit[:-1] if value == 1 and PLURAL.fullmatch(self.unit) else self.unit
+        return f"{count(value) if self.whole else f'{value:g}'} {unit}".strip()
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ MOST_CARS = 150
 WARM_UP_STEPS = 300
 STEPS_PER_FRAME = 2
 FRAME_S = 0.07
-ACCIDENT_STEPS = 120
+ACCIDENT_STEPS = 80
 ACCIDENT = (0, 2 * CELLS // 3)
 STRETCH = (CELLS // 3, 2 * CELLS // 3)
 DENSITIES = np.linspace(0.0, 1.0, 101)
@@ -190,7 +190,7 @@ def what_the_limit_did(records: Sequence[Record]) -> str | None:
 
 
 PREDICTION = Prediction(
-    question="One lane, busy: 30 cars a minute want to pass. The limit goes from 54 to 135 km/h. How many more get through?",
+    question="The road is busy: 30 cars a minute and lane. The limit goes from 54 to 135 km/h. How many more get through?",
     choices={
         "2.5 times": "That is the speed of one car on an empty road. On a full one, cars keep their distance.",
         "a little more": "Faster cars need longer gaps: the road gains much less than the car.",
@@ -198,7 +198,7 @@ PREDICTION = Prediction(
         "fewer": "Faster cars brake harder and make jams; but they still leave the jam's front at the same pace.",
     },
     settle=what_the_limit_did,
-    hint="Measure with one lane, 30 cars a minute, at 54 and then at 135 km/h, and nothing else changed.",
+    hint="Measure with two lanes and 60 cars a minute (or one lane and 30), at 54 and then 135 km/h, all else equal.",
 )
 
 
@@ -208,10 +208,10 @@ def lab() -> Lab:
         experiment=experiment,
         predict=predict,
         controls={
-            "lanes": slider(1, 4, 1, unit="lanes"),
-            "cars": slider(5, MOST_CARS, 15, 5, unit="cars/min", label="cars that come"),
+            "lanes": slider(1, 4, 2, unit="lanes"),
+            "cars": slider(5, MOST_CARS, 40, 5, unit="cars/min", label="cars that come"),
             "limit": values_slider(LIMITS, 135, unit="km/h", label="speed limit"),
-            "hesitation": slider(0, 0.5, 0.2, 0.1, unit="a second", whole=False),
+            "hesitation": slider(0, 0.5, 0.3, 0.1, unit="per s", whole=False),
             "accident": switch(False),
         },
         panels=(
@@ -231,5 +231,5 @@ def lab() -> Lab:
         prediction=PREDICTION,
         verdict=verdict,
         table=table,
-        budget_s=8.0,
+        budget_s=6.0,
     )

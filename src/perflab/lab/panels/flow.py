@@ -52,7 +52,7 @@ class FlowAgainstDensity(Panel):
         bound: str = "",
     ) -> None:
         self._labels, self._highest, self._lowest, self._part = (xlabel, ylabel), highest, lowest, part
-        self._bound_label = bound or "_not in the legend"
+        self._bound_label = bound
         self._curve, self._point, self._moments_of = curve, point, moments
         self._trail: dict[tuple[Any, ...], tuple[float, float]] = {}
 
@@ -63,8 +63,10 @@ class FlowAgainstDensity(Panel):
         if self._lowest > 0:
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        (self._exact,) = axes.plot([], [], **MODEL_LINE, label="model")
-        (self._bound,) = axes.plot([], [], color=MODEL, linestyle="--", linewidth=2.2, label=self._bound_label)
+        (self._exact,) = axes.plot([], [], **MODEL_LINE, label="exact" if self._bound_label else "model")
+        (self._bound,) = axes.plot(
+            [], [], color=MODEL, linestyle="--", linewidth=2.2, label=self._bound_label or "_not shown"
+        )
         (self._here,) = axes.plot([], [], "o", color=MODEL, markersize=13, fillstyle="none", markeredgewidth=2.5)
         (self._moments,) = axes.plot([], [], ".", color=MEASURED, alpha=0.4, markersize=7, label=self._part)
         (self._old,) = axes.plot([], [], "o", color=CLOCK, markersize=6, label="before")
