@@ -20,6 +20,7 @@ WRITERS = {
     "where_latency_comes_from.query": {"rows": 100_000},
     "where_latency_comes_from.api_cache": {},
     "where_latency_comes_from.make_it_fast": {},
+    "measuring_throughput.batching": {"rate": 1_000},
 }
 FEW_BYTES = 12_000
 MEASURE = """

@@ -1,0 +1,259 @@
+"""What does a batch buy, and who waits for it? Requests written to a real database, one commit a batch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter_ns
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, switch
+from perflab.lab.panels.batches import CostOfBatches, WaitAndWrite
+from perflab.lab.verdict import against_pinned, estimate_text, percentile_text
+from perflab.measure.compare import block_ratio
+from perflab.measure.frame import Frame
+from perflab.measure.schedule import poisson
+from perflab.measure.summary import summarise
+from perflab.measure.units import count, duration
+from perflab.systems.batcher import Batch, batches, ledger
+from perflab.systems.storage import durability_caveat
+from perflab.theory.batching import Cost, Waits, fit_cost, simulate_batches
+
+MOST_ROWS = 200
+RUN_S = 2.0
+SLICE_NS = 150_000_000
+BAD_EVERY = 100
+PROBED_ROWS = (1, 5, 20, 100, MOST_ROWS)
+PROBES = 12
+PAUSE_S = 0.004
+SIZES = np.unique(np.round(np.logspace(0, np.log10(MOST_ROWS), 9))).astype(int)
+REQUESTS = 300
+NEARLY_FULL = 0.97
+
+
+def experiment(size: int, max_wait: int, rate: int, bad: bool, seed: int) -> Iterator[Frame]:
+    schedule = poisson(rate, RUN_S, seed)
+    with ledger() as table:
+
+        def write(numbers: Sequence[int]) -> Sequence[int]:
+            return table.write(
+                [(number, 0 if bad and number % BAD_EVERY == BAD_EVERY - 1 else 1) for number in numbers]
+            )
+
+        done: list[Batch] = []
+        began_ns = 0
+        for batch in batches(schedule, write, size, max_wait / 1e3):
+            done.append(batch)
+            if batch.ended_ns - began_ns > SLICE_NS or batch.end == schedule.size:
+                yield _frame(done, schedule, table.count())
+                done, began_ns = [], batch.ended_ns
+            if batch.ended_ns > RUN_S * 1e9:
+                break
+
+
+def _frame(done: Sequence[Batch], schedule: NDArray[np.int64], stored: int) -> Frame:
+    rows = np.array([batch.end - batch.first for batch in done])
+    began, ended = (np.array([getattr(batch, name) for batch in done]) for name in ("began_ns", "ended_ns"))
+    came = schedule[done[0].first : done[-1].end]
+    whole = np.array([not batch.refused for batch in done])
+    waiting, writing = np.repeat(began, rows) - came, np.repeat(ended - began, rows)
+    refused = sum(len(batch.refused) for batch in done)
+    backlog = int(np.searchsorted(schedule, ended[-1])) - done[-1].end
+    return Frame(
+        {
+            "latency_ns": waiting + writing,
+            "waiting_ns": waiting,
+            "writing_ns": writing,
+            "rows": rows[whole],
+            "batch_ns": (ended - began)[whole],
+        },
+        {"calls": int(rows.sum()), "commits": rows.size, "refused": refused, "acknowledged": int(rows.sum()) - refused},
+        {
+            "stored": stored,
+            "backlog": backlog,
+            "elapsed_s": float(ended[-1]) / 1e9,
+            "caveat": durability_caveat() or "",
+        },
+    )
+
+
+def calibrate() -> Iterator[Frame]:
+    """What commits of a few sizes cost here: the line s₀ + s₁·b through them."""
+    rows, times = [], []
+    number = 0
+    with ledger() as table:
+        for _ in range(PROBES):
+            for size in PROBED_ROWS:
+                numbers = range(number, number + size)
+                number += size
+                time.sleep(PAUSE_S)  # as in a run: a drive that has rested answers more slowly
+                started = perf_counter_ns()
+                table.write([(each, 1) for each in numbers])
+                times.append(perf_counter_ns() - started)
+                rows.append(size)
+    cost = fit_cost(rows[len(PROBED_ROWS) :], times[len(PROBED_ROWS) :])
+    yield Frame(facts={"each_batch_ns": cost.each_batch, "each_row_ns": cost.each_row})
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a batch costs (ns), throughput (requests/s) and waits (ns) at `sizes`; NaN waits where the writer cannot keep up."""
+
+    cost: Cost
+    sizes: NDArray[np.int64]
+    throughput: NDArray[np.float64]
+    waits: Sequence[Waits]
+    here: Waits
+    size: int
+    rate: float
+
+
+def predict(size: int, max_wait: int, rate: int, bad: bool, constants: Mapping[str, Any]) -> Expected:
+    """Users who come by chance, one writer, and the cost line of this machine; a batch with a bad row is written row by row."""
+    cost = Cost(constants["each_batch_ns"], constants["each_row_ns"])
+    arrivals = poisson(rate, REQUESTS / rate, 1)
+
+    def waits(rows: int) -> Waits:
+        spoilt = 1 - (1 - 1 / BAD_EVERY) ** rows if bad and rows > 1 else 0.0
+        # One by one each row costs a commit of its own: on average, over batches with and without a bad one.
+        each = Cost(cost.each_batch, cost.each_row + spoilt * float(cost.of(1)))
+        if rate >= NEARLY_FULL * 1e9 * float(each.throughput(rows)):
+            return Waits(np.nan, np.nan, rows)
+        return simulate_batches(arrivals, rows, max_wait * 1e6, each)
+
+    sizes = np.unique(np.append(SIZES, size))
+    found = [waits(int(rows)) for rows in sizes]
+    here = found[int(np.searchsorted(sizes, size))]
+    return Expected(cost, sizes, 1e9 * cost.throughput(sizes), found, here, size, rate)
+
+
+def throughput(record: Record) -> float:
+    """Requests per second that were written."""
+    elapsed_s = record.fact("elapsed_s", 0.0)
+    return record.count("acknowledged") / elapsed_s if elapsed_s else 0.0
+
+
+def rows_each(record: Record) -> float:
+    """Rows in a batch, on average over batches."""
+    return record.count("calls") / max(1, record.count("commits"))
+
+
+def is_saturated(record: Record) -> bool:
+    """Whether what waits at the end is more than comes in a tenth of the run, and more than a few batches."""
+    chosen = record.parameters
+    return record.fact("backlog", 0) > max(3 * chosen["size"], 0.1 * chosen["rate"] * record.fact("elapsed_s", 0.0))
+
+
+def verdict(record: Record, pinned: Record | None) -> Verdict:
+    """How many got through, how long each waited and was written; and whether every one is there exactly once."""
+    times = record.column("latency_ns")
+    if not times.size:
+        return Verdict("Nothing was written.", "invalid")
+    if record.fact("stored") != record.count("acknowledged"):
+        lost = (
+            f"{count(record.count('acknowledged'))} were acknowledged, and {count(record.fact('stored'))} are stored."
+        )
+        return Verdict(f"Rows were lost or written twice: {lost}", "invalid")
+    said = f"{count(throughput(record))} requests/s written, {rows_each(record):.3g} in a commit. "
+    if record.count("refused"):
+        said += f"{count(record.count('refused'))} bad rows were refused; the others of their batches were written one by one. "
+    if is_saturated(record):
+        return Verdict(f"{said}Saturated: {count(record.fact('backlog'))} wait, and the response time only grows.")
+    waiting, writing = (float(record.column(name).mean()) for name in ("waiting_ns", "writing_ns"))
+    said += f"Each waits {duration(waiting)} for its batch and {duration(writing)} for the commit (means)"
+    if pinned is None or pinned is record or not pinned.column("latency_ns").size:
+        return Verdict(f"{said}; {percentile_text(summarise(times).percentiles[0.99])}.")
+    compared = block_ratio(times, pinned.column("latency_ns"))
+    return Verdict(f"{said}; the p50 is {against_pinned(compared)}.", compared.verdict)
+
+
+def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
+    """Throughput, both parts of the response time, percentiles, and the cost line fitted to this run's own batches."""
+    runs = [run for run in (record, pinned) if run is not None and run.column("latency_ns").size]
+    if not runs:
+        return []
+    summaries = [summarise(run.column("latency_ns"), run.count("refused")) for run in runs]
+    return [
+        ("", "this run, 95% interval", "pinned run")[: len(runs) + 1],
+        ("requests/s written", *(count(throughput(run)) for run in runs)),
+        ("commits; rows in each", *(f"{count(run.count('commits'))}; {rows_each(run):.3g}" for run in runs)),
+        ("waiting for the batch, mean", *(duration(run.column("waiting_ns").mean()) for run in runs)),
+        ("the commit, mean", *(duration(run.column("writing_ns").mean()) for run in runs)),
+        ("response time, p50", *(estimate_text(each.percentiles[0.5]) for each in summaries)),
+        ("response time, p99", *(estimate_text(each.percentiles[0.99]) for each in summaries)),
+        ("a batch of b rows costs", *(_cost_text(run) for run in runs)),
+        ("acknowledged; stored; refused", *(_once_text(run) for run in runs)),
+        ("still waiting at the end", *(count(run.fact("backlog", 0)) for run in runs)),
+    ]
+
+
+def fitted(record: Record) -> Cost | None:
+    """The cost line through this run's own batches; None while there are none without a bad row."""
+    rows = record.column("rows")
+    return fit_cost(rows, record.column("batch_ns")) if rows.size else None
+
+
+def _cost_text(record: Record) -> str:
+    cost = fitted(record)
+    if cost is None:
+        return ""
+    if not cost.each_row:
+        return f"{duration(cost.each_batch)}; too alike in size to tell what a row adds"
+    return f"{duration(cost.each_batch)} + b · {duration(cost.each_row)}"
+
+
+def _once_text(record: Record) -> str:
+    counts = (record.count("acknowledged"), record.fact("stored", 0), record.count("refused"))
+    return "; ".join(map(count, counts))
+
+
+FEW_REQUESTS = 20
+
+
+def what_batching_did(records: Sequence[Record]) -> str | None:
+    """Median response with batches of 50 or more against single rows, at 50 requests/s or fewer, all else equal."""
+    for batched in reversed(records):
+        for single in records:
+            a, b = dict(batched.parameters), dict(single.parameters)
+            alike = {**a, "size": 0} == {**b, "size": 0} and a["rate"] <= 50
+            enough = min(len(run.column("latency_ns")) for run in (batched, single)) >= FEW_REQUESTS
+            if alike and a["size"] >= 50 and b["size"] == 1 and enough:
+                gain = np.median(batched.column("latency_ns")) / np.median(single.column("latency_ns"))
+                return "longer" if gain > 1.2 else "shorter" if gain < 0.8 else "the same"
+    return None
+
+
+PREDICTION = Prediction(
+    question="50 requests a second come. Instead of one commit each, you write batches of 100. How long does a request take?",
+    choices={
+        "shorter": "A batch spares commits, but this writer has time enough for a commit each.",
+        "the same": "The commit takes about as long as before; but first the batch has to fill.",
+        "longer": "At this rate a batch never fills: everybody waits for the timer. Batching pays where the writer is busy.",
+    },
+    settle=what_batching_did,
+    hint="Measure at 50 requests/s with a batch size of 1, and then of 100.",
+)
+
+
+def lab() -> Lab:
+    return Lab(
+        question="What does a batch buy, and who waits for it?",
+        experiment=experiment,
+        calibrate=calibrate,
+        predict=predict,
+        controls={
+            "size": log_slider(1, MOST_ROWS, 1, unit="rows", label="batch size"),
+            "max_wait": log_slider(1, 200, 50, unit="ms", label="longest wait"),
+            "rate": log_slider(10, 5_000, 50, unit="requests/s", label="arrival rate"),
+            "bad": switch(False, label="1% bad rows"),
+        },
+        panels=(WaitAndWrite(MOST_ROWS), CostOfBatches(MOST_ROWS, throughput, fitted)),
+        prediction=PREDICTION,
+        verdict=verdict,
+        table=table,
+        budget_s=RUN_S + 1,
+    )

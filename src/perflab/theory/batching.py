@@ -1,0 +1,69 @@
+"""Batches: what one costs, how many requests get through, and how long each waits. Times in one unit, rates per that unit."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True)
+class Cost:
+    """S(b) = s₀ + s₁·b: a batch costs `each_batch`, and `each_row` for each of its requests."""
+
+    each_batch: float
+    each_row: float
+
+    def of(self, rows: ArrayLike) -> NDArray[np.float64]:
+        """What batches of so many rows cost."""
+        return self.each_batch + self.each_row * np.asarray(rows, float)
+
+    def throughput(self, rows: ArrayLike) -> NDArray[np.float64]:
+        """b / S(b), which rises towards 1/s₁ however small s₀ is."""
+        return np.asarray(rows, float) / self.of(rows)
+
+
+def fit_cost(rows: ArrayLike, times: ArrayLike) -> Cost:
+    """The line through batches of several sizes, by weighted least squares; the median of each size, so that stalls do not count.
+
+    Both of shape (batches,). With one size only, s₁ cannot be told from s₀, and is 0. Raises ValueError without batches.
+    """
+    sizes, took = np.asarray(rows, float), np.asarray(times, float)
+    if not sizes.size or sizes.shape != took.shape:
+        raise ValueError("there must be batches, each with its rows and its time")
+    distinct = np.unique(sizes)
+    medians = np.array([np.median(took[sizes == size]) for size in distinct])
+    if distinct.size == 1:
+        return Cost(float(medians[0]), 0.0)
+    counts = np.array([(sizes == size).sum() for size in distinct])
+    slope, intercept = np.polyfit(distinct, medians, 1, w=np.sqrt(counts) / medians)
+    return Cost(max(0.0, float(intercept)), max(0.0, float(slope)))
+
+
+@dataclass(frozen=True)
+class Waits:
+    """Means over requests: waiting for the batch to be written, and the writing; and rows in a batch, over batches."""
+
+    waiting: float
+    writing: float
+    rows: float
+
+
+def simulate_batches(arrivals: ArrayLike, size: int, max_wait: float, cost: Cost) -> Waits:
+    """One writer: it takes up to `size` when so many wait, or when the oldest has waited `max_wait`, and is free. In any order
+    of events the same as the real loop, on paper. Arrivals of shape (requests,) in rising order.
+    """
+    times = np.asarray(arrivals, float).tolist()
+    first, free, waiting, writing, count = 0, -math.inf, 0.0, 0.0, 0
+    while first < len(times):
+        full = times[first + size - 1] if first + size <= len(times) else math.inf
+        start = max(free, min(full, times[first] + max_wait))
+        end = min(first + size, max(first + 1, bisect_right(times, start)))
+        took = cost.each_batch + cost.each_row * (end - first)
+        waiting += start * (end - first) - sum(times[first:end])
+        writing += took * (end - first)
+        free, first, count = start + took, end, count + 1
+    return Waits(waiting / len(times), writing / len(times), len(times) / count)

@@ -1,0 +1,107 @@
+"""The lab on batches: what a batch buys depends on who waits for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from labs import constants_of, measure
+
+from perflab.chapters.measuring_throughput import batching
+from perflab.lab.record import Record
+from perflab.measure.frame import Frame
+
+START = {"size": 1, "max_wait": 50, "rate": 50, "bad": False}
+CONSTANTS = {"each_batch_ns": 1e6, "each_row_ns": 5e3}
+
+
+def measured(**changes: Any) -> Record:
+    chosen = {**START, **changes}
+    return Record("batching", chosen, 1, "", measure(batching.lab(), 4.0, **changes), 2.0, "complete")
+
+
+def record(latency_ms: float = 1.0, requests: int = 100, **changes: Any) -> Record:
+    chosen = {**START, **changes}
+    times = np.full(requests, latency_ms * 1e6)
+    samples = {"latency_ns": times, "waiting_ns": times / 2, "writing_ns": times / 2, "rows": np.ones(requests)}
+    samples["batch_ns"] = times / 2
+    counts = {"calls": requests, "commits": requests, "acknowledged": requests}
+    facts = {"stored": requests, "backlog": 0, "elapsed_s": 2.0}
+    return Record("batching", chosen, 1, "", Frame(samples, counts, facts), 2.0, "complete")
+
+
+def test_the_model_loses_at_a_low_rate_and_wins_where_single_commits_cannot_keep_up() -> None:
+    slow = [batching.predict(**{**START, "size": size}, constants=CONSTANTS).here.waiting for size in (1, 100)]
+    assert slow[1] > 20 * slow[0]
+    busy = [batching.predict(**{**START, "rate": 5_000, "size": size}, constants=CONSTANTS).here for size in (1, 50)]
+    assert np.isnan(busy[0].waiting)
+    assert busy[1].waiting < 50e6
+
+
+def test_bad_rows_cost_the_batches_they_spoil() -> None:
+    chosen = {**START, "size": 100, "rate": 1_000}
+    clean, spoilt = (
+        batching.predict(**{**chosen, "bad": bad}, constants=CONSTANTS).here.writing for bad in (False, True)
+    )
+    assert np.isnan(spoilt) or spoilt > 2 * clean
+
+
+def test_real_batches_make_requests_wait_at_a_low_rate() -> None:
+    single, batched = measured(), measured(size=100)
+    assert np.median(batched.column("latency_ns")) > 2 * np.median(single.column("latency_ns"))
+    assert batching.what_batching_did([single, batched]) == "longer"
+
+
+def test_real_batches_carry_what_single_commits_cannot() -> None:
+    batched = measured(size=200, rate=5_000)
+    assert not batching.is_saturated(batched)
+    assert batching.throughput(batched) > 3_500
+    constants = constants_of(batching.lab())
+    assert constants is not None
+    assert constants["each_batch_ns"] > 5 * constants["each_row_ns"]
+
+
+def test_bad_rows_are_refused_and_all_others_are_stored_once() -> None:
+    found = measured(size=20, rate=500, bad=True)
+    assert found.count("refused") >= 5
+    assert found.fact("stored") == found.count("acknowledged") == found.count("calls") - found.count("refused")
+    assert "bad rows were refused" in batching.verdict(found, None).text
+
+
+def test_a_row_that_is_missing_makes_the_verdict_invalid() -> None:
+    lost = record()
+    lost.frame.facts["stored"] = 99  # type: ignore[index]
+    found = batching.verdict(lost, None)
+    assert found.kind == "invalid"
+    assert "100 were acknowledged, and 99 are stored" in found.text
+
+
+def test_a_growing_backlog_is_called_saturated() -> None:
+    full = record(rate=1_000)
+    full.frame.facts["backlog"] = 900  # type: ignore[index]
+    assert "Saturated: 900 wait" in batching.verdict(full, None).text
+
+
+def test_runs_are_compared_and_shown_beside_each_other() -> None:
+    found = batching.verdict(record(2.0), record(1.0))
+    assert "above the pinned run" in found.text
+    assert len(batching.table(record(), record())[0]) == 3
+    assert batching.verdict(Record("batching", START, 1, ""), None).kind == "invalid"
+
+
+def test_the_prediction_needs_two_runs_that_differ_in_the_batch_size_only() -> None:
+    single = record(1.0)
+    assert batching.what_batching_did([single]) is None
+    assert batching.what_batching_did([single, record(30.0, size=100, max_wait=10)]) is None
+    assert batching.what_batching_did([single, record(30.0, size=100)]) == "longer"
+    assert batching.what_batching_did([single, record(1.0, size=100)]) == "the same"
+
+
+@pytest.mark.parametrize("sizes", [(5,), (5, 20)])
+def test_the_cost_of_a_row_is_told_only_where_sizes_differ(sizes: tuple[int, ...]) -> None:
+    found = record()
+    rows = np.repeat(sizes, 10).astype(float)
+    found.frame.samples.update(rows=rows, batch_ns=1e6 + 1e4 * rows)  # type: ignore[attr-defined]
+    row = next(row for row in batching.table(found, None) if row[0].startswith("a batch"))
+    assert ("too alike" in row[1]) == (len(sizes) == 1)
