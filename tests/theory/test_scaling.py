@@ -1,0 +1,91 @@
+"""The scalability law: published fits, exact points, and intervals that hold what they promise."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from perflab.theory.scaling import ScalabilityLaw, fit, fit_rounds, speedup, through
+
+# The data set specsdm91 of the R package usl (smoeding/usl), and its published fit.
+LOADS = [1, 18, 36, 72, 108, 144, 216]
+RATES = [64.9, 995.9, 1652.4, 1853.2, 1828.9, 1775.0, 1702.2]
+
+
+def test_the_published_fit() -> None:
+    law = fit(LOADS, RATES)
+    assert law.alpha == pytest.approx(0.0277285, rel=1e-4)
+    assert law.beta == pytest.approx(0.0001044, rel=1e-3)
+    assert law.gamma == pytest.approx(89.9952, rel=1e-5)
+    assert law.peak == pytest.approx(math.sqrt((1 - law.alpha) / law.beta))
+
+
+def test_amdahls_law() -> None:
+    np.testing.assert_allclose(speedup([8, 64], 0.95), [5.92593, 15.42169], rtol=1e-6)
+    n = np.array([1.0, 2.0, 8.0, 64.0])
+    np.testing.assert_allclose(ScalabilityLaw(0.05, 0.0, 1.0).throughput(n), speedup(n, 0.95))
+
+
+@pytest.mark.parametrize(
+    "law", [ScalabilityLaw(0.02, 0.001, 50.0), ScalabilityLaw(0.3, 0.0, 7.0), ScalabilityLaw(0.0, 0.0, 1.0)]
+)
+def test_points_on_a_law_give_it_back(law: ScalabilityLaw) -> None:
+    n = np.array([1, 2, 4, 8, 16, 32])
+    found = fit(n, law.throughput(n))
+    np.testing.assert_allclose(found.throughput(n), law.throughput(n), rtol=1e-6)
+    assert (found.alpha, found.beta) == (pytest.approx(law.alpha, abs=1e-6), pytest.approx(law.beta, abs=1e-7))
+
+
+def test_three_points_decide_the_peak() -> None:
+    law = ScalabilityLaw(0.05, 0.002, 100.0)
+    found = through([1, 4, 16], law.throughput([1, 4, 16]))
+    assert found.peak == pytest.approx(law.peak)
+    with pytest.raises(ValueError, match="three points"):
+        through(LOADS, RATES)
+
+
+def test_better_than_linear_is_fitted_by_a_line_and_not_by_negative_contention() -> None:
+    found = fit([1, 2, 4, 8], [1.0, 2.2, 4.8, 10.5])
+    assert (found.alpha, found.beta) == (0.0, 0.0)
+    assert found.peak == math.inf
+
+
+def test_the_peak_is_where_the_curve_is_highest() -> None:
+    law = ScalabilityLaw(0.1, 0.004, 10.0)
+    n = np.linspace(1, 100, 9_901)
+    assert n[np.argmax(law.throughput(n))] == pytest.approx(law.peak, abs=0.01)
+
+
+def test_intervals_hold_the_truth_most_of_the_time() -> None:
+    law, n = ScalabilityLaw(0.05, 0.002, 100.0), np.array([1, 2, 4, 8, 16, 32])
+    held = 0
+    for seed in range(40):
+        noise = np.random.default_rng(seed).normal(1, 0.03, (12, n.size))
+        found = fit_rounds(n, law.throughput(n) * noise, seed, draws=120)
+        low, high = found.prediction(24)
+        held += low <= float(law.throughput(24)) <= high
+        assert found.interval("alpha")[0] <= found.law.alpha <= found.interval("alpha")[1]
+    assert held >= 30
+
+
+@pytest.mark.parametrize(
+    ("workers", "rates", "said"),
+    [
+        ([1, 2], [1, 2], "three different"),
+        ([1, 1, 2], [1, 1, 2], "three different"),
+        ([0, 1, 2], [1, 1, 1], "at least one"),
+        ([1, 2, 3], [1, 0, 1], "above 0"),
+    ],
+)
+def test_points_that_decide_nothing_are_refused(workers: list[int], rates: list[float], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        fit(workers, rates)
+
+
+def test_a_share_is_a_share() -> None:
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        speedup(4, 1.5)
+    with pytest.raises(ValueError, match="shape"):
+        fit_rounds([1, 2, 3], [1, 2, 3])
