@@ -69,8 +69,11 @@ def test_each_slider_moves_with_the_keyboard_and_picture_and_verdict_follow(page
             page.keyboard.press(key)
             if handle.get_attribute("aria-valuenow") != at:
                 break
-        wait_for(lambda handle=handle, before=pictures: handle.evaluate(PICTURES) != before, 5, "a new picture")
-        wait_for(lambda handle=handle, before=words: finished_runs(handle) not in ("", before), RUN_S, "a new verdict")
+        name_of = handle.get_attribute("aria-label") or handle.evaluate(STATUS)[:80]
+        wait_for(lambda handle=handle, before=pictures: handle.evaluate(PICTURES) != before, 5, f"a picture: {name_of}")
+        wait_for(
+            lambda handle=handle, before=words: finished_runs(handle) not in ("", before), RUN_S, f"words: {name_of}"
+        )
     for group in page.locator(".widget-toggle-buttons").element_handles():
         pictures = group.evaluate(PICTURES)
         group.query_selector("button:not(.mod-active)").focus()

@@ -92,8 +92,10 @@ class CostOfBatches(Panel):
             self._each.set_data(record.column("rows"), record.column("rows") * 1e9 / record.column("batch_ns"))
         fit = None if record is None else self._fitted(record)
         sizes = np.logspace(0, np.log10(self._most), 30)
-        shown = fit is not None and fit.each_row > 0
-        self._fit.set_data(sizes if shown else [], 1e9 * fit.throughput(sizes) if shown else [])
+        if fit is None or not fit.each_row:
+            self._fit.set_data([], [])
+        else:
+            self._fit.set_data(sizes, 1e9 * fit.throughput(sizes))
         self._run.set_data(*self._point(record))
 
     def show_pinned(self, record: Record | None) -> None:

@@ -1,0 +1,74 @@
+"""The lab on the scaling law: the fit is judged by a number of workers that it has not seen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from labs import measure
+
+from perflab.chapters.raising_throughput import scaling_law
+from perflab.lab.record import Record
+from perflab.measure.frame import Frame
+from perflab.theory.scaling import ScalabilityLaw
+
+START = {"work": "locking", "workers": 24, "locked": 20}
+CONSTANTS = {"waiting": 250.0, "computing": 2_000.0, "locking": 240.0, "memory": 5_000.0, "memory, 4 at once": 8_000.0}
+LAW = ScalabilityLaw(0.05, 0.002, 100.0)
+
+
+def on_the_law(times: float = 1.0, rounds: int = 8, seen: float = 1.0, **changes: Any) -> Record:
+    """Rounds on a known law; the held-out number is `seen` times what the law says."""
+    chosen = {**START, **changes}
+    generator = np.random.default_rng(1)
+    samples = {}
+    for number in sorted({*scaling_law.LADDER, chosen["workers"]}):
+        value = times * float(LAW.throughput(number)) * (seen if number == chosen["workers"] else 1.0)
+        samples[f"x{number}"] = value * generator.normal(1, 0.01, rounds)
+    return Record("scaling_law", chosen, 1, "", Frame(samples, {"calls": rounds}), 4.0, "complete")
+
+
+def test_the_law_is_found_and_foretells_what_it_has_not_seen() -> None:
+    fit = scaling_law.fitted(on_the_law())
+    assert fit is not None
+    assert (fit.law.alpha, fit.law.beta) == (pytest.approx(0.05, rel=0.2), pytest.approx(0.002, rel=0.2))
+    assert scaling_law.verdict(on_the_law(), None).text.endswith("foretold.")
+
+
+def test_a_point_off_the_law_is_called_missed() -> None:
+    assert scaling_law.verdict(on_the_law(seen=1.5), None).text.endswith("missed.")
+
+
+@pytest.mark.parametrize("workers", [6, 24])
+def test_the_number_left_out_is_not_used(workers: int) -> None:
+    plain, moved = (scaling_law.fitted(on_the_law(seen=seen, workers=workers)) for seen in (1.0, 3.0))
+    assert plain is not None and moved is not None
+    assert plain.law.alpha == pytest.approx(moved.law.alpha, rel=0.1)
+
+
+def test_too_few_rounds_are_no_fit() -> None:
+    assert scaling_law.fitted(on_the_law(rounds=2)) is None
+    assert scaling_law.verdict(on_the_law(rounds=2), None).kind == "invalid"
+    assert scaling_law.table(Record("scaling_law", START, 1, ""), None) == []
+
+
+def test_the_model_has_a_limit_for_each_kind_of_work_but_waiting() -> None:
+    most = {work: scaling_law.predict(work, 24, 20, CONSTANTS).throughput[-1] for work in scaling_law.KINDS}
+    assert most["waiting"] == pytest.approx(64 * 250)
+    assert most["computing"] == 2_000
+    assert most["locking"] == pytest.approx(1_250)
+    assert most["memory"] == 8_000
+    assert scaling_law.predict("locking", 24, 0, CONSTANTS).throughput[-1] == pytest.approx(64 * 240)
+
+
+def test_runs_are_compared_by_their_best() -> None:
+    assert scaling_law.verdict(on_the_law(times=2), on_the_law()).kind == "clear"
+    assert scaling_law.verdict(on_the_law(), on_the_law()).kind == "too close to call"
+
+
+def test_real_threads_behind_a_lock_gain_twice_at_most() -> None:
+    frame = measure(scaling_law.lab(), 2.5, locked=50)
+    found = Record("scaling_law", {**START, "locked": 50}, 1, "", frame, 4.0, "complete")
+    assert scaling_law.what_eight_do([found]) == "twice"
+    assert scaling_law.what_eight_do([on_the_law()]) is None
