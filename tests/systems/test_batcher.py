@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perflab.measure.clock import VirtualClock
-from perflab.systems.batcher import Batch, Ledger, batches, ledger
+from perflab.systems.batcher import Batch, batches, frame_of
 from perflab.theory.batching import Cost, simulate_batches
 
 MS = 1_000_000
@@ -87,30 +85,14 @@ def test_a_policy_that_never_writes_is_overruled_at_the_end() -> None:
     assert written(schedule, 10, 1.0, when=lambda *_: False)[-1].end == 4
 
 
-def test_a_batch_with_a_bad_row_loses_none_of_the_others_and_writes_none_twice() -> None:
-    with ledger() as table:
-        assert table.write([(0, 1), (1, 1)]) == []
-        assert table.write([(2, 1), (3, 0), (4, 1)]) == [3]
-        assert table.write([(4, 1), (5, 1)]) == [4], "a number that is there already is not written again"
-        assert table.write([(6, 0)]) == [6]
-        assert table.count() == 5
-
-
-def test_a_batch_that_fails_for_another_reason_is_raised_and_leaves_nothing(tmp_path: Path) -> None:
-    table = Ledger(tmp_path / "ledger.db")
-    table.write([(0, 1)])
-    with pytest.raises(sqlite3.ProgrammingError):
-        table.write([(1, 1), (2,)])  # type: ignore[list-item]
-    assert table.count() == 1
-    assert table.write([(1, 1)]) == []
-    table.close()
-
-
-def test_rows_are_on_the_disk_when_the_write_returns(tmp_path: Path) -> None:
-    table = Ledger(tmp_path / "ledger.db")
-    table.write([(0, 1), (1, 1)])
-    other = sqlite3.connect(tmp_path / "ledger.db")
-    assert other.execute("select count(*) from ledger").fetchone() == (2,)
-    assert table._connection.execute("pragma synchronous").fetchone() == (2,)
-    other.close()
-    table.close()
+def test_a_frame_splits_each_response_into_waiting_and_writing() -> None:
+    schedule = np.array([0, 1, 2, 3, 4]) * MS
+    frame = frame_of([Batch(0, 2, 3 * MS, 5 * MS), Batch(2, 4, 5 * MS, 9 * MS, (3,))], schedule)
+    assert frame.samples["waiting_ns"].tolist() == [3 * MS, 2 * MS, 3 * MS, 2 * MS]
+    assert frame.samples["writing_ns"].tolist() == [2 * MS, 2 * MS, 4 * MS, 4 * MS]
+    assert frame.samples["latency_ns"].tolist() == [5 * MS, 4 * MS, 7 * MS, 6 * MS]
+    assert frame.samples["rows"].tolist() == [2], (
+        "a batch that was written row by row says nothing of the cost of one commit"
+    )
+    assert frame.counts == {"calls": 4, "commits": 2, "refused": 1, "acknowledged": 3}
+    assert frame.facts == {"backlog": 1, "elapsed_s": 0.009}

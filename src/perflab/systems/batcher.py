@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perflab.measure.clock import Clock, SystemClock
+from perflab.measure.frame import Frame
 
 WhenToFlush = Callable[[int, float, int, float], bool]
 Write = Callable[[Sequence[int]], Sequence[int]]
@@ -71,60 +68,27 @@ def batches(
             watch.sleep(min(wait_s, POLL_S) if pending and when is not when_to_flush else wait_s)
 
 
-class Ledger:
-    """A table on disk, one row a request, at most once each; every commit waits for the drive. Amounts are above 0."""
+def frame_of(done: Sequence[Batch], schedule_ns: NDArray[np.int64]) -> Frame:
+    """One entry a request: waiting, writing and both (`latency_ns`); one a batch without refusals: rows, time (`batch_ns`).
 
-    def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None)
-        self._connection.execute("pragma journal_mode = wal")
-        self._connection.execute("pragma synchronous = full")
-        self._connection.execute("create table ledger (number integer primary key, amount integer check (amount > 0))")
-
-    def write(self, rows: Sequence[tuple[int, int]]) -> list[int]:
-        """Write (number, amount) rows by one commit; returns the numbers of those that are refused.
-
-        When one is refused, the whole batch is rolled back and its rows are written one by one: nothing is lost, and nothing is
-        written twice. Any other error (a full disk) is raised, with nothing of the batch kept.
-        """
-        try:
-            self._commit(rows)
-        except sqlite3.IntegrityError:
-            return [row[0] for row in rows if not self._accepts(row)] if len(rows) > 1 else [rows[0][0]]
-        return []
-
-    def count(self) -> int:
-        """How many rows there are."""
-        found: int = self._connection.execute("select count(*) from ledger").fetchone()[0]
-        return found
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
-
-    def _accepts(self, row: tuple[int, int]) -> bool:
-        try:
-            self._commit([row])
-        except sqlite3.IntegrityError:
-            return False
-        return True
-
-    def _commit(self, rows: Sequence[tuple[int, int]]) -> None:
-        self._connection.execute("begin immediate")
-        try:
-            self._connection.executemany("insert into ledger values (?, ?)", rows)
-            self._connection.execute("commit")
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("rollback")
-            raise
-
-
-@contextmanager
-def ledger() -> Iterator[Ledger]:
-    """A ledger in a temporary folder, which goes away with the block."""
-    with tempfile.TemporaryDirectory(prefix="perflab-ledger-", ignore_cleanup_errors=True) as folder:
-        table = Ledger(Path(folder) / "ledger.db")
-        try:
-            yield table
-        finally:
-            table.close()
+    Counts are of requests, commits and outcomes; `backlog` is how many have come and wait after the last of these batches.
+    """
+    rows = np.array([batch.end - batch.first for batch in done])
+    began = np.array([batch.began_ns for batch in done])
+    ended = np.array([batch.ended_ns for batch in done])
+    whole = np.array([not batch.refused for batch in done])
+    waiting = np.repeat(began, rows) - schedule_ns[done[0].first : done[-1].end]
+    writing = np.repeat(ended - began, rows)
+    refused = sum(len(batch.refused) for batch in done)
+    backlog = int(np.searchsorted(schedule_ns, ended[-1])) - done[-1].end
+    return Frame(
+        {
+            "latency_ns": waiting + writing,
+            "waiting_ns": waiting,
+            "writing_ns": writing,
+            "rows": rows[whole],
+            "batch_ns": (ended - began)[whole],
+        },
+        {"calls": int(rows.sum()), "commits": rows.size, "refused": refused, "acknowledged": int(rows.sum()) - refused},
+        {"backlog": backlog, "elapsed_s": float(ended[-1]) / 1e9},
+    )

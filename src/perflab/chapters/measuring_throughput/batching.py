@@ -15,11 +15,12 @@ from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, switch
 from perflab.lab.panels.batches import CostOfBatches, WaitAndWrite
 from perflab.lab.verdict import against_pinned, estimate_text, percentile_text
 from perflab.measure.compare import block_ratio
-from perflab.measure.frame import Frame
+from perflab.measure.frame import Frame, merge
 from perflab.measure.schedule import poisson
 from perflab.measure.summary import summarise
 from perflab.measure.units import count, duration
-from perflab.systems.batcher import Batch, batches, ledger
+from perflab.systems.batcher import Batch, batches, frame_of
+from perflab.systems.ledger import ledger
 from perflab.systems.storage import durability_caveat
 from perflab.theory.batching import Cost, Waits, fit_cost, simulate_batches
 
@@ -37,6 +38,7 @@ NEARLY_FULL = 0.97
 
 def experiment(size: int, max_wait: int, rate: int, bad: bool, seed: int) -> Iterator[Frame]:
     schedule = poisson(rate, RUN_S, seed)
+    caveat = durability_caveat() or ""
     with ledger() as table:
 
         def write(numbers: Sequence[int]) -> Sequence[int]:
@@ -49,36 +51,10 @@ def experiment(size: int, max_wait: int, rate: int, bad: bool, seed: int) -> Ite
         for batch in batches(schedule, write, size, max_wait / 1e3):
             done.append(batch)
             if batch.ended_ns - began_ns > SLICE_NS or batch.end == schedule.size:
-                yield _frame(done, schedule, table.count())
+                yield merge([frame_of(done, schedule), Frame(facts={"stored": table.count(), "caveat": caveat})])
                 done, began_ns = [], batch.ended_ns
             if batch.ended_ns > RUN_S * 1e9:
                 break
-
-
-def _frame(done: Sequence[Batch], schedule: NDArray[np.int64], stored: int) -> Frame:
-    rows = np.array([batch.end - batch.first for batch in done])
-    began, ended = (np.array([getattr(batch, name) for batch in done]) for name in ("began_ns", "ended_ns"))
-    came = schedule[done[0].first : done[-1].end]
-    whole = np.array([not batch.refused for batch in done])
-    waiting, writing = np.repeat(began, rows) - came, np.repeat(ended - began, rows)
-    refused = sum(len(batch.refused) for batch in done)
-    backlog = int(np.searchsorted(schedule, ended[-1])) - done[-1].end
-    return Frame(
-        {
-            "latency_ns": waiting + writing,
-            "waiting_ns": waiting,
-            "writing_ns": writing,
-            "rows": rows[whole],
-            "batch_ns": (ended - began)[whole],
-        },
-        {"calls": int(rows.sum()), "commits": rows.size, "refused": refused, "acknowledged": int(rows.sum()) - refused},
-        {
-            "stored": stored,
-            "backlog": backlog,
-            "elapsed_s": float(ended[-1]) / 1e9,
-            "caveat": durability_caveat() or "",
-        },
-    )
 
 
 def calibrate() -> Iterator[Frame]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from perflab.lab.palette import CLOCK, INK, MEASURED, MEASURED_POINTS, MODEL, MODEL_LINE, PINNED, PINNED_POINTS
 from perflab.lab.panel import Panel
 from perflab.lab.panels.axes import duration_ticks, legend_below
+from perflab.lab.panels.trail import Trail
 from perflab.lab.record import Record
 from perflab.measure.percentiles import percentile
 
@@ -54,7 +55,7 @@ class FlowAgainstDensity(Panel):
         self._labels, self._highest, self._lowest, self._part = (xlabel, ylabel), highest, lowest, part
         self._bound_label = bound
         self._curve, self._point, self._moments_of = curve, point, moments
-        self._trail: dict[tuple[Any, ...], tuple[float, float]] = {}
+        self._trail = Trail()
 
     def build(self, axes: Axes) -> Sequence[Artist]:
         """With a `lowest` density above 0 its axis is logarithmic."""
@@ -83,11 +84,7 @@ class FlowAgainstDensity(Panel):
         self._here.set_data(*([value] for value in curve.here))
 
     def show_run(self, record: Record | None) -> None:
-        if record is None:
-            self._trail.clear()
-        elif record.status != "running":
-            self._trail[tuple(sorted(record.parameters.items()))] = self._point(record)
-        self._old.set_data(*(list(zip(*self._trail.values(), strict=True)) or [(), ()]))
+        self._old.set_data(*self._trail.follow(record, None if record is None else self._point(record)))
         self._run.set_data(*self._coordinates(record))
         density, flow = (np.empty(0),) * 2 if record is None else self._moments_of(record)
         self._moments.set_data(density, flow)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from perflab.lab.palette import ALARM, CLOCK, MEASURED, MEASURED_POINTS, MODEL, MODEL_LINE, PINNED_POINTS
 from perflab.lab.panel import Panel
 from perflab.lab.panels.axes import legend_below
+from perflab.lab.panels.trail import Trail
 from perflab.lab.record import Record
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Sides(Panel):
 
     def __init__(self, lowest: float, highest: float, sides: SidesOf) -> None:
         self._ends, self._sides = (lowest, highest), sides
-        self._trail: dict[tuple[Any, ...], tuple[float, float]] = {}
+        self._trail = Trail()
 
     def build(self, axes: Axes) -> Sequence[Artist]:
         axes.set(title="Both sides of L = λW", xlabel="λ · W (log)", ylabel="L, counted inside (log)")
@@ -97,11 +98,7 @@ class Sides(Panel):
         self._here.set_data([model.inside], [model.inside])
 
     def show_run(self, record: Record | None) -> None:
-        if record is None:
-            self._trail.clear()
-        elif record.status != "running":
-            self._trail[tuple(sorted(record.parameters.items()))] = self._point(record)
-        self._old.set_data(*(list(zip(*self._trail.values(), strict=True)) or [(), ()]))
+        self._old.set_data(*self._trail.follow(record, None if record is None else self._point(record)))
         self._run.set_data(*([value] for value in self._point(record)))
 
     def show_pinned(self, record: Record | None) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from perflab.lab.palette import ALARM, MEASURED, MEASURED_POINTS, MODEL, MODEL_LINE, PINNED_POINTS
 from perflab.lab.panel import Panel
 from perflab.lab.panels.axes import count_ticks, duration_ticks, legend_below
+from perflab.lab.panels.trail import Trail
 from perflab.lab.record import Record
 from perflab.measure.percentiles import percentile
 
@@ -39,7 +40,7 @@ class Versus(Panel):
     ) -> None:
         self._column, self._shows_tail, self._ticks = column, tail, ticks
         self._x, self._x_range, self._y_range, self._curve, self._xlabel = x, x_range, y_range_ns, curve, xlabel
-        self._trail: dict[tuple[Any, ...], tuple[float, float]] = {}
+        self._trail = Trail()
 
     def build(self, axes: Axes) -> Sequence[Artist]:
         axes.set(title=f"Latency against {self._xlabel}", xlabel=f"{self._xlabel} (log)", ylabel="latency (log)")
@@ -64,12 +65,7 @@ class Versus(Panel):
         _place(self._here, (here, float(np.exp(np.interp(np.log(here), np.log(x), np.log(y))))))
 
     def show_run(self, record: Record | None) -> None:
-        if record is None:
-            self._trail.clear()
-        elif record.status != "running":
-            self._trail[tuple(sorted(record.parameters.items()))] = self._point(record, 0.5)
-        points = list(zip(*self._trail.values(), strict=True)) or [(), ()]
-        self._old.set_data(*points)
+        self._old.set_data(*self._trail.follow(record, None if record is None else self._point(record, 0.5)))
         _place(self._run, None if record is None else self._point(record, 0.5))
         _place(self._tail, None if record is None or not self._shows_tail else self._point(record, 0.99))
 

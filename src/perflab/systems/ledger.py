@@ -1,0 +1,68 @@
+"""A table on disk that every request is written to exactly once, by commits that wait for the drive."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class Ledger:
+    """A table on disk, one row a request, at most once each; every commit waits for the drive. Amounts are above 0."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection.execute("pragma journal_mode = wal")
+        self._connection.execute("pragma synchronous = full")
+        self._connection.execute("create table ledger (number integer primary key, amount integer check (amount > 0))")
+
+    def write(self, rows: Sequence[tuple[int, int]]) -> list[int]:
+        """Write (number, amount) rows by one commit; returns the numbers of those that are refused.
+
+        When one is refused, the whole batch is rolled back and its rows are written one by one: nothing is lost, and nothing is
+        written twice. Any other error (a full disk) is raised, with nothing of the batch kept.
+        """
+        try:
+            self._commit(rows)
+        except sqlite3.IntegrityError:
+            return [row[0] for row in rows if not self._accepts(row)] if len(rows) > 1 else [rows[0][0]]
+        return []
+
+    def count(self) -> int:
+        """How many rows there are."""
+        found: int = self._connection.execute("select count(*) from ledger").fetchone()[0]
+        return found
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _accepts(self, row: tuple[int, int]) -> bool:
+        try:
+            self._commit([row])
+        except sqlite3.IntegrityError:
+            return False
+        return True
+
+    def _commit(self, rows: Sequence[tuple[int, int]]) -> None:
+        self._connection.execute("begin immediate")
+        try:
+            self._connection.executemany("insert into ledger values (?, ?)", rows)
+            self._connection.execute("commit")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("rollback")
+            raise
+
+
+@contextmanager
+def ledger() -> Iterator[Ledger]:
+    """A ledger in a temporary folder, which goes away with the block."""
+    with tempfile.TemporaryDirectory(prefix="perflab-ledger-", ignore_cleanup_errors=True) as folder:
+        table = Ledger(Path(folder) / "ledger.db")
+        try:
+            yield table
+        finally:
+            table.close()
