@@ -10,20 +10,34 @@ from typing import Any
 import pytest
 from notebook_browser import REPOSITORY, browser_page, find_browser, jupyter_server
 
+from perflab.lab.budget import REHEARSAL
+
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def notebooks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if find_browser() is None:
         pytest.skip("no Chromium or Chrome is installed: the browser tests need one")
     folder: Path = tmp_path_factory.mktemp("notebooks")
     for path in (REPOSITORY / "notebooks").glob("*.ipynb"):
         shutil.copy(path, folder)
-    with jupyter_server(folder) as address:
+    return folder
+
+
+@pytest.fixture(scope="session")
+def address(notebooks: Path) -> Iterator[str]:
+    with jupyter_server(notebooks) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def rehearsal(notebooks: Path) -> Iterator[str]:
+    """A JupyterLab in which every run is short, and a lab measures in the cell that shows it."""
+    with jupyter_server(notebooks, **{REHEARSAL: "0.3"}) as address:
         yield address
 
 
 @pytest.fixture
-def page(address: str) -> Iterator[Any]:
+def page() -> Iterator[Any]:
     with browser_page() as page:
         yield page
         page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")

@@ -55,8 +55,10 @@ def answer_all(page: Any) -> None:
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_each_slider_moves_with_the_keyboard_and_picture_and_verdict_follow(page: Any, address: str, name: str) -> None:
-    notebook = opened(page, address, name)
+def test_each_slider_moves_with_the_keyboard_and_picture_and_verdict_follow(
+    page: Any, rehearsal: str, name: str
+) -> None:
+    notebook = opened(page, rehearsal, name)
     answer_all(page)
     handles = page.locator(".noUi-handle").element_handles()
     assert handles

@@ -13,7 +13,7 @@ from perflab.theory.replay import replay
 
 def test_every_request_is_there_with_its_stages() -> None:
     frame = merge(watched_load(4, constant(50, 0.6), np.full(30, 20.0), 1.0))
-    assert frame.counts == {"calls": 30, "failures": 0, "dropped": 0}
+    assert frame.counts == {"calls": 30, "rejected": 0, "failures": 0, "dropped": 0}
     assert frame.samples["came_s"].size == frame.samples["done_s"].size == 30
     stages = [frame.samples[name] for name in ("arrived_ns", "started_ns", "done_ns")]
     assert np.all(stages[0] <= stages[1])

@@ -61,13 +61,13 @@ def test_the_peak_is_where_the_curve_is_highest() -> None:
 def test_intervals_hold_the_truth_most_of_the_time() -> None:
     law, n = ScalabilityLaw(0.05, 0.002, 100.0), np.array([1, 2, 4, 8, 16, 32])
     held = 0
-    for seed in range(40):
+    for seed in range(20):
         noise = np.random.default_rng(seed).normal(1, 0.03, (12, n.size))
         found = fit_rounds(n, law.throughput(n) * noise, seed, draws=120)
         low, high = found.prediction(24)
         held += low <= float(law.throughput(24)) <= high
         assert found.interval("alpha")[0] <= found.law.alpha <= found.interval("alpha")[1]
-    assert held >= 30
+    assert held >= 15
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from time import perf_counter_ns
 
 PROBED = 20_000
@@ -24,3 +26,14 @@ def compute(steps: int) -> int:
     for _ in range(steps):
         state = (state * 69_069 + 1) & 0xFFFF_FFFF
     return state
+
+
+def _answer() -> None:
+    """As a process: compute the steps that each line asks for; ends with its input."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for line in sys.stdin:
+        print(compute(int(line)), flush=True)
+
+
+if __name__ == "__main__":
+    _answer()

@@ -56,7 +56,7 @@ def test_parts_of_a_run_average_to_the_whole() -> None:
 def test_a_real_server_is_replayed_by_its_own_service_times() -> None:
     frame = measure(same_road.lab(), 5.0)
     record = Record("same_road", START, 1, "", frame, 3.0, "complete")
-    found = same_road.replayed(record)
+    found = same_road.replayed(record, record.parameters["lanes"])
     assert found is not None
     assert found.deviation < 0.15
 

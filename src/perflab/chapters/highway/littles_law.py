@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from perflab.chapters.load_report import load_rows
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, slider, values_slider
 from perflab.lab.panels.inside import Inside, Sides
 from perflab.measure.frame import Frame
-from perflab.measure.percentiles import percentile
 from perflab.measure.schedule import poisson
 from perflab.measure.units import count, duration, percent
 from perflab.systems.worker_load import watched_load
@@ -114,8 +114,7 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
         ("W, mean time inside", *(duration(flow.time_inside * 1e9, 4) for flow in flows)),
         ("λW", *(f"{flow.rate * flow.time_inside:.6g}" for flow in flows)),
         ("still inside at the end", *(count(run.fact("inside", 0)) for run in runs)),
-        ("failed; no connection free", *(f"{run.count('failures')}; {run.count('dropped')}" for run in runs)),
-        ("generator's lateness, p99", *(duration(percentile(run.column("lateness_ns"), 0.99)) for run in runs)),
+        *load_rows(runs),
     ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.chapters.load_report import load_rows, replay_row, replayed, too_slow
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, slider
 from perflab.lab.panels.flow import Curve, FlowAgainstDensity, TripTimes
 from perflab.lab.verdict import against_pinned, estimate_text, percentile_text
@@ -16,11 +17,10 @@ from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
 from perflab.measure.schedule import poisson
 from perflab.measure.summary import summarise
-from perflab.measure.units import count, duration, percent
+from perflab.measure.units import count, duration
 from perflab.systems.worker_load import watched_load
 from perflab.theory.littles_law import inside_over_time
 from perflab.theory.queues import mmc
-from perflab.theory.replay import Replay, replay
 
 RUN_S = 3.0
 MOST_LANES = 8
@@ -81,19 +81,13 @@ def point(record: Record) -> tuple[float, float]:
     return (float(inside[0]), float(flow[0])) if inside.size else (np.nan, np.nan)
 
 
-def replayed(record: Record) -> Replay | None:
-    """The queue replayed with the service times that the server told."""
-    came, began, went = (record.column(name) for name in ("arrived_ns", "started_ns", "done_ns"))
-    return replay(came, began, went, record.parameters["lanes"]) if came.size else None
-
-
 def verdict(record: Record, pinned: Record | None) -> Verdict:
     """How much got through, how long it took, and whether the lanes are enough."""
-    times, lateness = record.column("latency_ns"), record.column("lateness_ns")
+    times = record.column("latency_ns")
     if not times.size:
         return Verdict("No request was answered.", "invalid")
-    if percentile(lateness, 0.99) > TOO_LATE_NS:
-        return Verdict("Generator too slow: the requests were sent too late for their times to be shown.", "invalid")
+    if late := too_slow(record, TOO_LATE_NS):
+        return late
     chosen = record.parameters
     capacity = 1e3 * chosen["lanes"] / chosen["trip"]
     said = f"{count(point(record)[1])} requests/s got through, of {count(chosen['rate'])} that came. "
@@ -126,17 +120,9 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
         ("inside, on average", *(f"{point(run)[0]:.2f}" for run in runs)),
         ("response time, p50", *(estimate_text(each.percentiles[0.5]) for each in summaries)),
         ("response time, p99", *(estimate_text(each.percentiles[0.99]) for each in summaries)),
-        ("the queue replayed, mean", *(_replay_text(replayed(run)) for run in runs)),
-        ("failed; no connection free", *(f"{run.count('failures')}; {run.count('dropped')}" for run in runs)),
-        ("sent per second", *(count(run.column("lateness_ns").size / run.fact("elapsed_s")) for run in runs)),
-        ("generator's lateness, p99", *(duration(percentile(run.column("lateness_ns"), 0.99)) for run in runs)),
+        replay_row([replayed(run, run.parameters["lanes"]) for run in runs]),
+        *load_rows(runs),
     ]
-
-
-def _replay_text(found: Replay | None) -> str:
-    if found is None:
-        return ""
-    return f"{duration(found.replayed)}, measured {duration(found.measured)}: {percent(found.deviation)} apart"
 
 
 FEW_REQUESTS = 100

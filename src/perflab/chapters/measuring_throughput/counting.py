@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.chapters.load_report import load_rows, too_slow
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, slider, values_slider
 from perflab.lab.panels.counted import Bar, Counted, OverTime
 from perflab.measure.frame import Frame
 from perflab.measure.load import TOO_LATE_NS
-from perflab.measure.percentiles import percentile
 from perflab.measure.schedule import poisson
-from perflab.measure.units import count, duration
+from perflab.measure.units import count
 from perflab.systems.worker_load import watched_load
 from perflab.theory.counting import overall, smoothed, windowed
 from perflab.theory.simulate import simulate
@@ -124,9 +124,8 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     bars = counted(record)
     if OVERALL not in bars:
         return Verdict("Nothing was completed.", "invalid")
-    lateness = record.column("lateness_ns")
-    if lateness.size and percentile(lateness, 0.99) > TOO_LATE_NS * 10:
-        return Verdict("Generator too slow: the requests were sent too late for this rate to be counted.", "invalid")
+    if late := too_slow(record, TOO_LATE_NS * 10):
+        return late
     asked, through, rest = bars[OFFERED], bars[OVERALL], bars.get(CUT, bars[OVERALL])
     said = (
         f"{count(asked.value)} requests/s were offered, {count(through.value)} (±{count(through.half)}) got through; "
@@ -152,11 +151,9 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
     for name, bar in counted(record).items():
         low, high = max(0.0, bar.value - bar.half), bar.value + bar.half
         rows.append((name, count(bar.value), f"{count(low)}–{count(high)}", count(bar.seen)))
-    lateness = record.column("lateness_ns")
-    if lateness.size:
-        rows.append(("still inside", "", "", count(record.fact("inside", 0))))
-        rows.append(("failed; no connection free", "", "", f"{record.count('failures')}; {record.count('dropped')}"))
-        rows.append(("generator's lateness, p99", duration(percentile(lateness, 0.99)), "", count(lateness.size)))
+    if len(rows) > 1:
+        rows.append(("still inside", count(record.fact("inside", 0)), "", ""))
+        rows += [(*row, "", "") for row in load_rows([record])]
     return rows
 
 

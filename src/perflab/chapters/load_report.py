@@ -1,0 +1,62 @@
+"""What labs with an open loop report of it: the rate it held, how late it was, what failed, and their queue replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from perflab.lab import Record, Verdict
+from perflab.measure.percentiles import percentile
+from perflab.measure.units import count, duration, percent
+from perflab.theory.replay import Replay, replay
+
+Row = tuple[str, ...]
+
+
+def too_slow(record: Record, most_late_ns: float) -> Verdict | None:
+    """That nothing can be said of a run whose requests were sent too late (p99); None where they were not."""
+    lateness = record.column("lateness_ns")
+    if not lateness.size or percentile(lateness, 0.99) <= most_late_ns:
+        return None
+    late = duration(percentile(lateness, 0.99))
+    return Verdict(f"Generator too slow: requests were sent {late} too late (p99). Choose a lower rate.", "invalid")
+
+
+def load_rows(runs: Sequence[Record]) -> list[Row]:
+    """Rows of a table with a column for each run."""
+    return [
+        (
+            "failed; no connection free",
+            *(f"{count(run.count('failures'))}; {count(run.count('dropped'))}" for run in runs),
+        ),
+        ("due; sent per second", *(_rates(run) for run in runs)),
+        ("generator's lateness, p99", *(_lateness(run) for run in runs)),
+    ]
+
+
+def replayed(record: Record, servers: int) -> Replay | None:
+    """The queue replayed with the service times that the server told; None while nobody was served."""
+    came, began, went = (record.column(name) for name in ("arrived_ns", "started_ns", "done_ns"))
+    return replay(came, began, went, servers) if came.size else None
+
+
+def replay_row(found: Sequence[Replay | None]) -> Row:
+    """The row of a table with the replays of its runs."""
+    return ("the queue replayed, mean", *(_replay_text(each) for each in found))
+
+
+def _replay_text(found: Replay | None) -> str:
+    if found is None:
+        return ""
+    return f"{duration(found.replayed)}, measured {duration(found.measured)}: {percent(found.deviation)} apart"
+
+
+def _rates(record: Record) -> str:
+    elapsed_s = record.fact("elapsed_s", 0.0)
+    if not elapsed_s:
+        return ""
+    return "; ".join(count(record.column(name).size / elapsed_s) for name in ("came_s", "lateness_ns"))
+
+
+def _lateness(record: Record) -> str:
+    lateness = record.column("lateness_ns")
+    return duration(percentile(lateness, 0.99)) if lateness.size else ""

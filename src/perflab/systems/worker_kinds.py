@@ -1,0 +1,197 @@
+"""Three kinds of workers: threads, processes, and tasks on one event loop. Each does the same work in its own way.
+
+A request waits, computes, and then holds a database connection, in this order. Computing is done in pieces, between which it
+stands still while the server is paused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+from perflab.systems.computing import compute, steps_per_ms
+from perflab.systems.pausable import PausableSleep
+
+THREADS, PROCESSES, LOOP = "threads", "processes", "event loop"
+KINDS = (THREADS, PROCESSES, LOOP)
+PIECE_MS = 0.5
+FAR_PIECE_MS = 4.0
+QUERY = "select count(*) from sqlite_schema"
+END_S = 1.0
+GONE = "a worker process is gone"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a request asks for, in milliseconds."""
+
+    wait_ms: float = 0.0
+    compute_ms: float = 0.0
+    query_ms: float = 0.0
+
+
+Times = tuple[int, int, int]
+"""When a worker started, had a connection, and was done: ns of the server's running."""
+
+
+class Workers(Protocol):
+    """So many of a kind."""
+
+    @property
+    def connections_in_use(self) -> int: ...
+
+    async def do(self, work: Work) -> Times:
+        """Wait for a free worker, and have it do the work."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class ThreadWorkers:
+    """Threads: while one waits, others run; only one at a time computes, the one that holds the interpreter's lock."""
+
+    def __init__(self, workers: int, connections: int, running: PausableSleep) -> None:
+        self._running = running
+        self._threads = ThreadPoolExecutor(workers)
+        self._steps_per_ms = steps_per_ms()
+        self._connections = connections
+        self._pool: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
+        for _ in range(connections):
+            self._pool.put(_connect())
+
+    @property
+    def connections_in_use(self) -> int:
+        return self._connections - self._pool.qsize()
+
+    async def do(self, work: Work) -> Times:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._do, work)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _do(self, work: Work) -> Times:
+        started_ns = connected_ns = self._running.now_ns()
+        if work.wait_ms:
+            self._running.sleep(work.wait_ms / 1e3)
+        if work.compute_ms:
+            self._compute(work.compute_ms)
+        if work.query_ms:
+            connection = self._pool.get()
+            connected_ns = self._running.now_ns()
+            try:
+                connection.execute(QUERY).fetchone()
+                self._running.sleep(work.query_ms / 1e3)
+            finally:
+                self._pool.put(connection)
+        return started_ns, connected_ns, self._running.now_ns()
+
+    def _compute(self, milliseconds: float) -> None:
+        for steps in _pieces(milliseconds, PIECE_MS, self._steps_per_ms):
+            self._running.stand_still()
+            compute(steps)
+
+
+class ProcessWorkers(ThreadWorkers):
+    """Processes that compute at the same time, as far as there are CPUs; each has a thread here that waits for it."""
+
+    def __init__(self, workers: int, connections: int, running: PausableSleep) -> None:
+        super().__init__(workers, connections, running)
+        self._idle: queue.SimpleQueue[subprocess.Popen[str]] = queue.SimpleQueue()
+        self._processes = [_start_process() for _ in range(workers)]
+        for process in self._processes:
+            self._idle.put(process)
+
+    def close(self) -> None:
+        super().close()
+        for process in self._processes:
+            process.kill()
+            process.wait(END_S)
+
+    def _compute(self, milliseconds: float) -> None:
+        process = self._idle.get()
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            for steps in _pieces(milliseconds, FAR_PIECE_MS, self._steps_per_ms):
+                self._running.stand_still()
+                process.stdin.write(f"{steps}\n")
+                process.stdin.flush()
+                if not process.stdout.readline():
+                    raise RuntimeError(GONE)
+        except OSError:  # it would be taken for the client's connection
+            raise RuntimeError(GONE) from None
+        finally:
+            self._idle.put(process)
+
+
+class LoopWorkers:
+    """Tasks on the event loop that also reads and answers the requests: while one computes, nothing else gets on."""
+
+    def __init__(self, workers: int, connections: int, running: PausableSleep) -> None:
+        self._running = running
+        self._free = asyncio.Semaphore(workers)
+        self._steps_per_ms = steps_per_ms()
+        self._connections = connections
+        self._pool: asyncio.Queue[sqlite3.Connection] = asyncio.Queue()
+        for _ in range(connections):
+            self._pool.put_nowait(_connect())
+
+    @property
+    def connections_in_use(self) -> int:
+        return self._connections - self._pool.qsize()
+
+    async def do(self, work: Work) -> Times:
+        async with self._free:
+            started_ns = connected_ns = self._running.now_ns()
+            if work.wait_ms:
+                await self._running.sleep_on_loop(work.wait_ms / 1e3)
+            for steps in _pieces(work.compute_ms, PIECE_MS, self._steps_per_ms):
+                self._running.stand_still()
+                compute(steps)
+            if work.query_ms:
+                connection = await self._pool.get()
+                connected_ns = self._running.now_ns()
+                try:
+                    connection.execute(QUERY).fetchone()
+                    await self._running.sleep_on_loop(work.query_ms / 1e3)
+                finally:
+                    self._pool.put_nowait(connection)
+            return started_ns, connected_ns, self._running.now_ns()
+
+    def close(self) -> None:
+        """Nothing runs but tasks of the loop, which ends with its process."""
+
+
+def workers_of(kind: str, workers: int, connections: int, running: PausableSleep) -> Workers:
+    """So many workers of a kind; raises ValueError for a kind that there is not."""
+    kinds: dict[str, Callable[[int, int, PausableSleep], Workers]] = {
+        THREADS: ThreadWorkers,
+        PROCESSES: ProcessWorkers,
+        LOOP: LoopWorkers,
+    }
+    if kind not in kinds:
+        raise ValueError(f"workers are {', '.join(KINDS)}; got {kind!r}")
+    return kinds[kind](workers, connections, running)
+
+
+def _connect() -> sqlite3.Connection:
+    return sqlite3.connect(":memory:", check_same_thread=False)
+
+
+def _pieces(milliseconds: float, piece_ms: float, steps_each_ms: float) -> Iterator[int]:
+    left_ms = milliseconds
+    while left_ms > 0:
+        yield int(min(left_ms, piece_ms) * steps_each_ms)
+        left_ms -= piece_ms
+
+
+def _start_process() -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "perflab.systems.computing"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )

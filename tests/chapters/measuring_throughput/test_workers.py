@@ -1,0 +1,121 @@
+"""Workers: what limits them is said, what was turned away is counted apart, and real servers do what the bounds allow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from labs import measure
+
+from perflab.chapters.load_report import replayed
+from perflab.chapters.measuring_throughput import workers
+from perflab.lab.record import Record
+from perflab.measure.frame import Frame
+from perflab.systems.worker_kinds import KINDS, PROCESSES, THREADS
+
+START: dict[str, Any] = {
+    "kind": THREADS,
+    "workers": 8,
+    "connections": 20,
+    "computing": 0,
+    "queue": 100,
+    "rate": 500,
+}
+
+
+def served(per_s: float = 160, rejected: int = 0, dropped: int = 0, late_ns: int = 10_000, **changes: Any) -> Record:
+    """A record of a run of two seconds with so many served, evenly."""
+    done = np.arange(1, 2 * per_s) / per_s
+    samples = {
+        "done_s": done,
+        "latency_ns": np.full(done.size, 5e7),
+        "lateness_ns": np.full(done.size, late_ns),
+        "came_s": done,
+        "arrived_ns": done * 1e9,
+        "started_ns": done * 1e9,
+        "done_ns": done * 1e9 + 5e7,
+    } | {name: np.arange(5) for name in workers.GAUGES}
+    counts = {"calls": done.size, "rejected": rejected, "dropped": dropped}
+    return Record("workers", {**START, **changes}, 1, "", Frame(samples, counts, {"elapsed_s": 2.0}), 2.0, "complete")
+
+
+@pytest.mark.parametrize(
+    ("changes", "limit", "why"),
+    [
+        ({}, "160/s", "all workers busy"),
+        ({"workers": 64}, "400/s", "all connections in use"),
+        ({"workers": 64, "computing": 20}, "100/s", "one computes at a time"),
+    ],
+)
+def test_the_smallest_limit_is_named(changes: dict[str, Any], limit: str, why: str) -> None:
+    said = workers.verdict(served(50, **changes), None).text
+    assert limit in said and why in said
+
+
+def test_processes_are_limited_by_cpus() -> None:
+    assert "no CPU free" in workers.verdict(served(20, kind=PROCESSES, computing=100, workers=8), None).text
+
+
+def test_below_its_limit_a_server_is_not_said_to_be_limited() -> None:
+    assert "the limit is" not in workers.verdict(served(95, rate=100), None).text
+
+
+def test_who_was_turned_away_is_said_apart() -> None:
+    said = workers.verdict(served(rejected=600), None).text
+    assert "600 found the queue full" in said
+    assert {row[0]: row[1] for row in workers.table(served(rejected=600), None)}["rejected, queue full"] == "600"
+
+
+def test_a_server_that_cannot_even_read_says_why() -> None:
+    said = workers.verdict(served(12, dropped=700, computing=20, workers=64), None).text
+    assert "700 could not be sent" in said
+    assert "fewer workers" in said
+
+
+def test_a_late_generator_shows_no_times() -> None:
+    said = workers.verdict(served(late_ns=10**8), None)
+    assert said.kind == "invalid" and "mean response" not in said.text
+
+
+def test_a_pinned_run_is_compared() -> None:
+    found = workers.verdict(served(), served(80, workers=4))
+    assert found.kind == "practically equal" and "Pinned run: 80/s" in found.text
+
+
+def test_without_anybody_served_there_is_nothing_to_say() -> None:
+    empty = Record("workers", START, 1, "")
+    assert workers.verdict(empty, None).kind == "invalid"
+    assert workers.table(empty, None) == []
+
+
+def test_the_model_is_the_smallest_limit_and_never_more_than_comes() -> None:
+    expected = workers.predict(**START)
+    assert expected.throughput[-1] == pytest.approx(400)
+    assert np.interp(8, workers.NUMBERS, expected.throughput) == pytest.approx(160, rel=0.02)
+    assert workers.predict(**{**START, "rate": 50}).throughput.max() <= 50
+    assert np.nanmin(expected.response_ns) >= 5e7
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_real_server_does_what_its_workers_can_and_its_queue_is_replayed(kind: str) -> None:
+    record = Record("workers", {**START, "kind": kind}, 1, "", measure(workers.lab(), 5.0, kind=kind), 2.0, "complete")
+    assert 100 < workers.throughput(record) < 1.1 * 160
+    assert record.count("rejected") > 100
+    found = replayed(record, 8)
+    assert found is not None and found.deviation < 0.15
+    _, lines = workers.gauges(record)
+    assert lines["busy workers"].max() == 8 and 90 < lines["queued"].max() <= 100
+
+
+def test_a_queue_without_places_rejects_and_leaves_no_wait() -> None:
+    frame = measure(workers.lab(), 5.0, queue=0)
+    assert frame.counts["rejected"] > 100
+    assert np.median(frame.samples["latency_ns"]) < 1.5 * workers.SERVICE_MS * 1e6
+
+
+def test_more_threads_than_connections_gain_what_the_connections_allow() -> None:
+    few, many = served(), served(400, workers=64)
+    assert workers.what_more_threads_did([few, many]) == "2.5 times"
+    assert workers.what_more_threads_did([few]) is None
+    assert workers.what_more_threads_did([few, served(400, workers=64, rate=1_000)]) is None

@@ -1,0 +1,47 @@
+"""The report on a load: what was due and sent, how late, and the queue once more."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from perflab.chapters.load_report import load_rows, replay_row, replayed, too_slow
+from perflab.lab.record import Record
+from perflab.measure.frame import Frame
+
+
+def record(late_ns: int = 1_000, sent: int = 90, due: int = 100) -> Record:
+    queue = {"arrived_ns": [0, 10, 20], "started_ns": [0, 50, 100], "done_ns": [50, 100, 150]}
+    columns = {name: np.array(times) * 1_000 for name, times in queue.items()}
+    columns |= {"lateness_ns": np.full(sent, late_ns), "came_s": np.zeros(due)}
+    counts = {"failures": 2, "dropped": 10}
+    return Record("any", {}, 1, "", Frame(columns, counts, {"elapsed_s": 2.0}), 2.0, "complete")
+
+
+def test_what_was_due_what_was_sent_and_what_failed_stand_beside_each_other() -> None:
+    rows = {row[0]: row[1:] for row in load_rows([record(), record(sent=100)])}
+    assert rows["due; sent per second"] == ("50; 45", "50; 50")
+    assert rows["failed; no connection free"][0] == "2; 10"
+    assert rows["generator's lateness, p99"][0] == "1.0 µs"
+
+
+@pytest.mark.parametrize(("late_ns", "slow"), [(999_999, False), (1_000_000, False), (1_000_001, True)])
+def test_a_generator_that_is_late_lets_no_time_be_shown(late_ns: int, slow: bool) -> None:
+    found = too_slow(record(late_ns), 1e6)
+    assert (found is not None) == slow
+    assert found is None or (found.kind == "invalid" and "Generator too slow" in found.text)
+
+
+def test_a_first_come_first_served_queue_is_replayed_to_the_digit() -> None:
+    found = replayed(record(), 1)
+    assert found is not None
+    assert found.deviation == 0
+    assert "0% apart" in replay_row([found])[1]
+
+
+def test_before_anything_happened_there_is_nothing_to_report() -> None:
+    empty = Record("any", {}, 1, "")
+    assert too_slow(empty, 1) is None
+    assert replayed(empty, 1) is None
+    assert replay_row([None])[1] == ""
+    assert all(cell in ("", "0; 0") for row in load_rows([empty]) for cell in row[1:])
