@@ -80,6 +80,12 @@ def test_a_policy_of_ones_own_decides() -> None:
     assert {batch.end - batch.first for batch in pairs} == {2}
 
 
+def test_a_policy_that_lets_the_oldest_wait_longer_than_allowed_does_not_keep_the_clock_from_running() -> None:
+    schedule = np.arange(0, 100 * MS, 5 * MS)
+    full = written(schedule, 8, 0.001, when=lambda pending, oldest, size, most: pending >= size)
+    assert [batch.end - batch.first for batch in full] == [8, 8, 4]
+
+
 def test_a_policy_that_never_writes_is_overruled_at_the_end() -> None:
     schedule = np.arange(0, 20 * MS, 5 * MS)
     assert written(schedule, 10, 1.0, when=lambda *_: False)[-1].end == 4

@@ -61,7 +61,7 @@ def batches(
             first = end
         else:
             due = int(schedule_ns[came]) if came < schedule_ns.size else now
-            if pending:
+            if pending and when is when_to_flush:
                 due = min(due, int(schedule_ns[first] + max_wait_s * 1e9))
             # A policy of a learner's may want to write at any moment, so it is asked at least every millisecond.
             wait_s = max(0.0, (due - now) / 1e9)

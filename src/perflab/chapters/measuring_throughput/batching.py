@@ -19,7 +19,7 @@ from perflab.measure.frame import Frame, merge
 from perflab.measure.schedule import poisson
 from perflab.measure.summary import summarise
 from perflab.measure.units import count, duration
-from perflab.systems.batcher import Batch, batches, frame_of
+from perflab.systems.batcher import Batch, WhenToFlush, batches, frame_of, when_to_flush
 from perflab.systems.ledger import ledger
 from perflab.systems.storage import durability_caveat
 from perflab.theory.batching import Cost, Waits, fit_cost, simulate_batches
@@ -36,7 +36,9 @@ REQUESTS = 300
 NEARLY_FULL = 0.97
 
 
-def experiment(size: int, max_wait: int, rate: int, bad: bool, seed: int) -> Iterator[Frame]:
+def experiment(
+    size: int, max_wait: int, rate: int, bad: bool, seed: int, when: WhenToFlush = when_to_flush
+) -> Iterator[Frame]:
     schedule = poisson(rate, RUN_S, seed)
     caveat = durability_caveat() or ""
     with ledger() as table:
@@ -48,7 +50,7 @@ def experiment(size: int, max_wait: int, rate: int, bad: bool, seed: int) -> Ite
 
         done: list[Batch] = []
         began_ns = 0
-        for batch in batches(schedule, write, size, max_wait / 1e3):
+        for batch in batches(schedule, write, size, max_wait / 1e3, when):
             done.append(batch)
             if batch.ended_ns - began_ns > SLICE_NS or batch.end == schedule.size:
                 yield merge([frame_of(done, schedule), Frame(facts={"stored": table.count(), "caveat": caveat})])

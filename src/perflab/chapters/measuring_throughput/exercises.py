@@ -1,0 +1,151 @@
+"""Checks of the exercises of notebook 04. A check says what is wrong; an open exercise says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from perflab.chapters.measuring_throughput import batching, workers
+from perflab.lab import Lab, Record
+from perflab.measure.clock import VirtualClock
+from perflab.measure.frame import Frame
+from perflab.measure.percentiles import percentile
+from perflab.measure.schedule import poisson
+from perflab.measure.units import count, duration
+from perflab.systems.batcher import WhenToFlush, batches, when_to_flush
+from perflab.theory.batching import Cost
+
+OPEN = "Not done yet. "
+ASKED = {"connections": 64, "computing": 0, "queue": 100, "rate": 200}
+WANTED_PER_S = 180
+LONGEST_NS = 150e6
+FEW = 300
+BUSY_WORKERS, ENOUGH = 10, 14
+
+
+def check_fewest_workers(record: Record | None) -> None:
+    """Modify: nearly all of 200 requests/s served, p99 below 150 ms, with as few workers as will do."""
+    if record is None:
+        print(f"{OPEN}Run the lab with a number of workers of your choice, and keep the record in `fewest`.")
+        return
+    wrong = {name: value for name, value in ASKED.items() if record.parameters[name] != value}
+    if wrong:
+        name, value = next(iter(wrong.items()))
+        print(f"Not yet: `{name}` should be {value!r}. Change the workers, and nothing else.")
+        return
+    number, through, times = record.parameters["workers"], workers.throughput(record), record.column("latency_ns")
+    if not times.size or through < WANTED_PER_S:
+        print(f"Not yet: {count(np.nan_to_num(through))} requests/s are served; at least {WANTED_PER_S} should be.")
+    elif times.size < FEW:
+        print(f"Not yet: {count(times.size)} requests are too few for a p99. Let the run come to its end.")
+    elif percentile(times, 0.99) > LONGEST_NS:
+        print(f"Not yet: the p99 is {duration(percentile(times, 0.99))}, and should be below {duration(LONGEST_NS)}.")
+        print("All come through, but some wait too long: what does the queue need to get shorter?")
+    elif number <= BUSY_WORKERS:
+        print(f"Not yet: it went well this time, but {BUSY_WORKERS} are busy on average: the queue would grow, slowly.")
+    elif number > ENOUGH:
+        print(f"That works, with {number} workers. How many are busy on average? Fewer would do.")
+    else:
+        print(
+            f"Right: {number} workers serve {count(through)} requests/s with a p99 of {duration(percentile(times, 0.99))}."
+        )
+        print(
+            f"{BUSY_WORKERS} are busy on average (Little's law); the others are there for the moments in which more come."
+        )
+
+
+COST = Cost(2e6, 2e4)
+SIZE, MAX_WAIT_S, SECONDS = 50, 0.05, 2.0
+QUIET, BUSY = 50, 2_000
+BEST_QUIET_NS, BEST_BUSY_NS = 5e6, 10e6
+
+
+def check_flush(when: WhenToFlush) -> Lab | None:
+    """Make: short waits at 50 requests/s and at 2,000, which single commits cannot carry."""
+    try:
+        quiet, busy = (mean_response_ns(when, rate) for rate in (QUIET, BUSY))
+    except TypeError as error:
+        print(f"Not yet: `when` is called with pending, oldest_wait_s, size and max_wait_s. {error}")
+        return None
+    told = f"Mean response {duration(quiet)} at {count(QUIET)} requests/s and {duration(busy)} at {count(BUSY)}/s"
+    if quiet > BEST_QUIET_NS:
+        print(f"{OPEN}{told}. At the low rate a commit takes {duration(float(COST.of(1)))}: what do they wait for?")
+    elif busy > BEST_BUSY_NS:
+        print(f"{OPEN}{told}. At the high rate the commits are too small.")
+    else:
+        usual = [duration(mean_response_ns(when_to_flush, rate)) for rate in (QUIET, BUSY)]
+        print(f"Right: {told}; with the timer it was {usual[0]} and {usual[1]}. The lab writes as you say.")
+    return _lab_of(when)
+
+
+def mean_response_ns(when: WhenToFlush, rate: int) -> float:
+    """Mean response time with this policy, on a virtual clock: a commit costs 2 ms, and 20 µs a row."""
+    clock, schedule = VirtualClock(), poisson(rate, SECONDS, 1)
+
+    def write(numbers: Sequence[int]) -> Sequence[int]:
+        clock.advance(int(COST.of(len(numbers))))
+        return []
+
+    done = list(batches(schedule, write, SIZE, MAX_WAIT_S, when, clock))
+    total = sum(float(np.sum(batch.ended_ns - schedule[batch.first : batch.end])) for batch in done)
+    return total / schedule.size
+
+
+def _lab_of(when: WhenToFlush) -> Lab:
+    def experiment(size: int, max_wait: int, rate: int, bad: bool, seed: int) -> Iterator[Frame]:
+        return batching.experiment(size, max_wait, rate, bad, seed, when)
+
+    return replace(
+        batching.lab(),
+        question="What does your policy do to waits and commits?",
+        experiment=experiment,
+        prediction=None,
+    )
+
+
+DESIGNS = {
+    "more threads": "100 threads already wait for 20 connections. More of them wait with them.",
+    "more connections": "Right: 600/s of 50 ms are 30 connections in use on average (Little's law); 20 can do 400/s. "
+    "About 40 leave room for chance, if the database can stand them.",
+    "a longer queue": "A queue stores what comes too fast, for a while. It serves nobody: the wait gets longer, the rate stays.",
+    "a faster CPU": "The threads wait for the database; they do not compute.",
+}
+
+
+def check_design(answer: str | None) -> None:
+    """Judge: what limits a server of 100 threads and 20 connections."""
+    if answer is None:
+        print(f"{OPEN}Write one of: {', '.join(DESIGNS)}.")
+    elif answer not in DESIGNS:
+        print(f"{answer!r} is none of: {', '.join(DESIGNS)}.")
+    else:
+        told = DESIGNS[answer]
+        print(told if told.startswith("Right") else f"Not yet: {told}")
+
+
+Report = Callable[[Sequence[float], float, float], float]
+EVENLY = [moment / 10 for moment in range(1, 51)]
+LOGS: dict[str, tuple[list[float], float, float, float]] = {
+    "5 s of 10 a second, window 60 s": (EVENLY, 60.0, 5.0, 10.0),
+    "the same, window 5 s": (EVENLY, 5.0, 5.0, 10.0),
+    "the same, window 1 s": (EVENLY, 1.0, 5.0, 10.0),
+    "the same, then 5 s of nothing, window 1 s": (EVENLY, 1.0, 10.0, 0.0),
+    "the same, then 5 s of nothing, window 60 s": (EVENLY, 60.0, 10.0, 5.0),
+}
+"""Moments at which requests were done, window, time since the start, and throughput of the window that ends now."""
+
+
+def check_the_lie(report: Report) -> None:
+    """Spot the lie: a window that is longer than the run."""
+    wrong = []
+    for name, (done, window, now, expected) in LOGS.items():
+        found = report(list(done), window, now)
+        # Whether a request at the edge of the window counts is left open.
+        if not isinstance(found, int | float) or abs(found - expected) > 1.0 / min(window, now) + 1e-9:
+            wrong.append(f"{name}: yours says {found}; it is {expected:g} requests/s.")
+    if wrong:
+        print(f"{OPEN}Still wrong for {count(len(wrong))} of {count(len(LOGS))} logs. The first, {wrong[0]}")
+    else:
+        print("Right: a window holds no more time than has passed.")

@@ -1,0 +1,76 @@
+"""The claims of notebook 04 are judged by records, both ways."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from perflab.chapters.measuring_throughput.claims import CLAIMS
+from perflab.lab.record import Record
+from perflab.measure.frame import Frame
+
+
+def counted(offered: int, done: int, window: float = 0.5) -> Record:
+    chosen = {"rate": offered, "window": window, "warm_up": 0, "pause": 0}
+    samples = {"came_s": np.zeros(3 * offered), "done_s": np.arange(1, 3 * done + 1) / done}
+    return Record("counting", chosen, 1, "", Frame(samples, {}, {"elapsed_s": 3.0}), 3.0, "complete")
+
+
+def worked(per_s: int, **changes: Any) -> Record:
+    chosen = {
+        "kind": "threads",
+        "workers": 8,
+        "connections": 20,
+        "computing": 0,
+        "queue": 100,
+        "rate": 1_000,
+        **changes,
+    }
+    done = np.arange(1, 2 * per_s + 1) / per_s
+    return Record("workers", chosen, 1, "", Frame({"done_s": done}), 2.0, "complete")
+
+
+def written(median_ms: float, size: int, backlog: int = 0, rate: int = 1_000) -> Record:
+    chosen = {"size": size, "max_wait": 50, "rate": rate, "bad": False}
+    facts = {"backlog": backlog, "elapsed_s": 2.0}
+    return Record("batching", chosen, 1, "", Frame({"latency_ns": np.full(50, median_ms * 1e6)}, {}, facts))
+
+
+CASES = [
+    (0, [counted(200, 195)], [counted(200, 100)]),
+    (1, [counted(50, 50, window=3.2)], [counted(50, 50, window=60)]),
+    (2, [worked(160), worked(320, workers=16)], [worked(160), worked(400, workers=64)]),
+    (3, [worked(160, kind="event loop"), worked(80)], [worked(160, kind="event loop"), worked(159)]),
+    (4, [written(40, 1, backlog=900), written(80, 50)], [written(800, 1, backlog=900), written(20, 50)]),
+]
+
+
+@pytest.mark.parametrize(("number", "for_it", "against_it"), CASES)
+def test_a_claim_holds_or_does_not_by_what_was_measured(
+    number: int, for_it: list[Record], against_it: list[Record]
+) -> None:
+    claim = CLAIMS[number]
+    assert claim.report(for_it).startswith("✓")
+    assert claim.report(against_it).startswith("✗")
+
+
+def test_every_claim_is_tested_and_open_until_its_lab_was_used() -> None:
+    assert [number for number, *_ in CASES] == list(range(len(CLAIMS)))
+    assert all("Not measured yet" in claim.report([]) for claim in CLAIMS)
+
+
+@pytest.mark.parametrize(
+    ("number", "irrelevant"),
+    [
+        (0, [counted(50, 50)]),
+        (1, [counted(50, 50)]),
+        (2, [worked(160), worked(200, workers=10)]),
+        (2, [worked(100, rate=100), worked(100, rate=100, workers=64)]),
+        (3, [worked(160), worked(160, kind="event loop", computing=20)]),
+        (4, [written(5, 1), written(60, 50)]),
+    ],
+)
+def test_runs_that_do_not_decide_a_claim_leave_it_open(number: int, irrelevant: list[Record]) -> None:
+    assert CLAIMS[number].judge(irrelevant) is None
