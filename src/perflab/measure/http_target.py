@@ -50,20 +50,19 @@ class HttpTarget:
         self._under_way: dict[socket.socket, tuple[int, bytes]] = {}
         self._spins = spin and effective_cpus() >= 2
         try:
-            for _ in range(connections):
-                self._free.append(self._connect())
+            self._connect_all(connections)
         except BaseException:
             self.close()
             raise
 
     def send(self, number: int) -> bool:
         """Send the request on a free connection; false when there is none."""
-        if not self._free:
+        connection = self._take(number)
+        if connection is None:
             return False
-        connection = self._free.popleft()
         self._under_way[connection] = (number, b"")
         try:
-            connection.send(self._request_of(number))
+            connection.send(self._bytes_of(number, connection))
         except OSError:
             pass  # found by the next poll, as the end of the connection
         return True
@@ -103,12 +102,26 @@ class HttpTarget:
             self._under_way[connection] = (number, received)
             return []
         del self._under_way[connection]
-        self._free.append(connection)
+        self._give_back(connection)
         self._on_reply(number, received)
         return [(number, received.startswith(b"HTTP/1.1 200 "))]
 
-    def _connect(self) -> socket.socket:
-        connection = socket.create_connection(("127.0.0.1", self._port), CONNECT_S)
+    def _take(self, number: int) -> socket.socket | None:
+        """A free connection for the request; None when there is none."""
+        return self._free.popleft() if self._free else None
+
+    def _give_back(self, connection: socket.socket) -> None:
+        self._free.append(connection)
+
+    def _bytes_of(self, number: int, connection: socket.socket) -> bytes:
+        return self._request_of(number)
+
+    def _connect_all(self, connections: int) -> None:
+        for _ in range(connections):
+            self._free.append(self._connect(self._port))
+
+    def _connect(self, port: int) -> socket.socket:
+        connection = socket.create_connection(("127.0.0.1", port), CONNECT_S)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.setblocking(False)
         self._selector.register(connection, selectors.EVENT_READ)
@@ -118,7 +131,7 @@ class HttpTarget:
         del self._under_way[connection]
         self._drop(connection)
         try:
-            self._free.append(self._connect())
+            self._free.append(self._connect(self._port))
         except OSError:
             pass  # the server is gone; what is still to be sent is counted as dropped when no connection is left
 

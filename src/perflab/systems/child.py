@@ -75,6 +75,11 @@ class ChildServer:
         if self._process.poll() is not None:
             raise self._failure("died")
 
+    def kill(self) -> None:
+        """End the server at once, as a crash would."""
+        self._process.kill()
+        self._process.wait()
+
     def close(self) -> None:
         """End the server: close its input, then insist. Nothing of it is left afterwards."""
         assert self._process.stdin is not None

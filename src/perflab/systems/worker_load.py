@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from perflab.measure.frame import Frame
 from perflab.measure.http_target import http_target
 from perflab.measure.live_load import open_loop_slices
+from perflab.measure.load import Target
 from perflab.systems.child import ChildServer
-from perflab.systems.connection import reply_end, request_bytes
+from perflab.systems.connection import Connection, reply_end, request_bytes
 from perflab.systems.worker_kinds import Work
 from perflab.systems.worker_server import LONGEST_STAGE_MS, Stages, stages_of, worker_server
 
@@ -40,48 +41,84 @@ def watch(
 ) -> Iterator[Frame]:
     """Frames of `seconds` of load on a server with workers; `work` says what each request, by its number, wants done.
 
-    Columns: "came_s" of all that were due so far; of those that succeeded "done_s" and "latency_ns" as the client saw them, and
-    the stages "arrived_ns", "started_ns", "connected_ns", "done_ns" on the server's clock; "lateness_ns" of all that were sent;
-    "noted_ns", "busy", "queued", "in_use" as the server saw itself.
-    Counts: "calls" that succeeded, "rejected" for want of a place, other "failures", "dropped" for want of a connection.
-    Facts: "elapsed_s", and how many are "inside".
+    As `observed`, and "noted_ns", "busy", "queued", "in_use" as the server saw itself.
     """
-    told: dict[int, Stages] = {}
-    rejected: set[int] = set()
+    witness = Witness()
     noted: list[list[int]] = []
-
-    def on_reply(number: int, reply: bytes) -> None:
-        if reply.startswith(b"HTTP/1.1 200 "):
-            told[number] = stages_of(reply)
-        elif reply.startswith(TURNED_AWAY):
-            rejected.add(number)
 
     def pause() -> None:
         noted[:] = server.ask("pause")["gauges"]
 
     with http_target(
-        server.port, lambda number: _request(work(number)), reply_end, MOST_INSIDE, on_reply, False
+        server.port, lambda number: work_request(work(number)), reply_end, MOST_INSIDE, witness.on_reply, False
     ) as target:
-        due = 0
-        for piece in open_loop_slices(schedule_ns, target, seconds, SLICE_S, pause, lambda: server.ask("resume")):
-            before, due = due, int(np.searchsorted(schedule_ns, piece.until_ns))
-            stages = [told[int(number)] for number in piece.numbers[piece.succeeded]]
-            columns: dict[str, NDArray[Any]] = {
-                name: np.array([getattr(stage, name) for stage in stages], np.int64) for name in STAGES
-            }
-            columns |= {"latency_ns": piece.response_ns[piece.succeeded], "lateness_ns": piece.lateness_ns}
-            columns |= {"came_s": schedule_ns[before:due] / 1e9, "done_s": piece.done_ns[piece.succeeded] / 1e9}
-            columns |= {name: np.array([row[place] for row in noted], np.int64) for place, name in enumerate(GAUGES)}
-            failed = piece.numbers[~piece.succeeded]
-            turned_away = sum(int(number) in rejected for number in failed)
-            counts = {
-                "calls": len(stages),
-                "rejected": turned_away,
-                "failures": failed.size - turned_away,
-                "dropped": piece.dropped,
-            }
-            yield Frame(columns, counts, {"elapsed_s": piece.until_ns / 1e9, "inside": piece.inside})
+        wait_until_open(server.port)
+        for frame in observed(target, witness, schedule_ns, seconds, pause, lambda: server.ask("resume")):
+            gauges = {name: np.array([row[place] for row in noted], np.int64) for place, name in enumerate(GAUGES)}
+            yield Frame({**frame.samples, **gauges}, frame.counts, frame.facts)
 
 
-def _request(work: Work) -> bytes:
+def wait_until_open(port: int) -> None:
+    """Return when the server has taken all connections made so far: it takes them in order, and answers on a new one."""
+    connection = Connection(port)
+    try:
+        connection.get("/work")
+    finally:
+        connection.close()
+
+
+class Witness:
+    """What replies tell: the stages of those who were served, and who was turned away."""
+
+    def __init__(self) -> None:
+        self.told: dict[int, Stages] = {}
+        self.rejected: set[int] = set()
+
+    def on_reply(self, number: int, reply: bytes) -> None:
+        """Called with each reply."""
+        if reply.startswith(b"HTTP/1.1 200 "):
+            self.told[number] = stages_of(reply)
+        elif reply.startswith(TURNED_AWAY):
+            self.rejected.add(number)
+
+
+def observed(
+    target: Target,
+    witness: Witness,
+    schedule_ns: NDArray[np.int64],
+    seconds: float,
+    pause: Callable[[], object],
+    resume: Callable[[], object],
+) -> Iterator[Frame]:
+    """Frames of `seconds` of load on a target whose replies the witness sees.
+
+    Columns: "came_s" of all that were due so far; of those that succeeded "number", "done_s" and "latency_ns" as the client saw
+    them, and the stages "arrived_ns", "started_ns", "connected_ns", "done_ns" on the server's clock; "failed_s", moments of
+    other failures; "lateness_ns" of all that were sent.
+    Counts: "calls" that succeeded, "rejected" for want of a place, other "failures", "dropped" for want of a connection.
+    Facts: "elapsed_s", and how many are "inside".
+    """
+    due = 0
+    for piece in open_loop_slices(schedule_ns, target, seconds, SLICE_S, pause, resume):
+        before, due = due, int(np.searchsorted(schedule_ns, piece.until_ns))
+        served = piece.numbers[piece.succeeded]
+        stages = [witness.told[int(number)] for number in served]
+        columns: dict[str, NDArray[Any]] = {
+            name: np.array([getattr(stage, name) for stage in stages], np.int64) for name in STAGES
+        }
+        failed = ~piece.succeeded & ~np.isin(piece.numbers, list(witness.rejected))
+        columns |= {"number": served, "latency_ns": piece.response_ns[piece.succeeded]}
+        columns |= {"came_s": schedule_ns[before:due] / 1e9, "done_s": piece.done_ns[piece.succeeded] / 1e9}
+        columns |= {"failed_s": piece.done_ns[failed] / 1e9, "lateness_ns": piece.lateness_ns}
+        counts = {
+            "calls": served.size,
+            "rejected": int((~piece.succeeded).sum() - failed.sum()),
+            "failures": int(failed.sum()),
+            "dropped": piece.dropped,
+        }
+        yield Frame(columns, counts, {"elapsed_s": piece.until_ns / 1e9, "inside": piece.inside})
+
+
+def work_request(work: Work) -> bytes:
+    """The request that asks a server with workers for this work."""
     return request_bytes(f"/work?wait={work.wait_ms:.3f}&compute={work.compute_ms:.3f}&query={work.query_ms:.3f}")

@@ -1,0 +1,226 @@
+"""Do more servers help, and who gets the next request? A load balancer in front of real server processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perflab.chapters.load_report import load_rows, replay_row, too_slow
+from perflab.lab import Lab, Prediction, Record, Verdict, choice, slider, switch
+from perflab.lab.panels.servers import ByServer, DoneAndFailed, ResponseAgainstLoad
+from perflab.lab.verdict import against_pinned, estimate_text
+from perflab.measure.compare import block_ratio
+from perflab.measure.frame import Frame
+from perflab.measure.schedule import poisson
+from perflab.measure.summary import summarise
+from perflab.measure.units import count, duration
+from perflab.systems.balancer import balanced_load
+from perflab.systems.routing import ROUTES, Route
+from perflab.theory.balancing import simulate_routed
+from perflab.theory.queues import mmc
+from perflab.theory.replay import Replay, replay
+
+SERVICE_MS = 20.0
+MOST_SERVERS, MOST_PER_S = 8, 400
+OUT, UP = "more servers", "one faster server"
+RUN_S = 2.0
+DIES_AT_S = 0.9
+RATES = np.array([20, 60, 100, 150, 200, 250, 300, 400], float)
+PAPER_S = 2.0
+MOST_LATE_NS = 10e6
+BINS = 20
+
+
+def experiment(
+    servers: int, scale: str, routing: str, skew: int, rate: int, dies: bool, seed: int, route: Route | None = None
+) -> Iterator[Frame]:
+    schedule = poisson(rate, RUN_S, seed)
+    services_ms = np.random.default_rng(seed).exponential(SERVICE_MS, schedule.size)
+    factors = slowness(servers, scale, skew)
+    dies_at_s = DIES_AT_S if dies else np.inf
+    yield from balanced_load(schedule, services_ms, factors, route or ROUTES[routing], RUN_S, seed, dies_at_s)
+
+
+def slowness(servers: int, scale: str, skew: int) -> list[float]:
+    """How much longer than the usual service each server takes: the first is `skew` times as slow, or one is as fast as all."""
+    return [1 / servers] if scale == UP else [float(skew), *[1.0] * (servers - 1)]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Over `rates` (per s): mean response (ns) with this routing in a simulation, and with one queue for all servers (M/M/c);
+    NaN where the queue grows. `shares`: what each server gets through at the rate of the slider (per s).
+    """
+
+    rates: NDArray[np.float64]
+    response_ns: NDArray[np.float64]
+    best_ns: NDArray[np.float64]
+    shares: NDArray[np.float64]
+
+
+def predict(servers: int, scale: str, routing: str, skew: int, rate: int, dies: bool) -> Expected:
+    """The routing function itself, on paper: as many requests as come in a few seconds."""
+    factors = tuple(slowness(servers, scale, skew))
+    responses, shares = on_paper(factors, ROUTES[routing])
+    best = [
+        mmc(each, SERVICE_MS / 1e3 * min(factors), len(factors)).response if skew == 1 else np.nan for each in RATES
+    ]
+    at_rate = np.array([np.interp(rate, RATES, share) for share in shares.T])
+    if dies:
+        # Nobody is served by it any more; what it would have done is up to the others.
+        alive = 1 - DIES_AT_S / RUN_S
+        at_rate = np.append(at_rate[:1] * (1 - alive), at_rate[1:] + alive * at_rate[0] / max(1, at_rate.size - 1))
+    steady = np.where(np.isfinite(best), 1e9 * np.array(best), np.nan)
+    return Expected(RATES, responses, steady, at_rate)
+
+
+@lru_cache(maxsize=64)
+def on_paper(factors: tuple[float, ...], route: Route) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean response (ns) at each of `RATES`, and requests per second of each server, of shape (rates, servers)."""
+    means, shares = [], []
+    for rate in RATES:
+        arrivals = poisson(float(rate), PAPER_S, 1) / 1e9
+        services = np.random.default_rng(1).exponential(SERVICE_MS / 1e3, arrivals.size)
+        routed = simulate_routed(arrivals, services, factors, route)
+        means.append(float((routed.departures - arrivals).mean()) * 1e9)
+        in_time = routed.servers[routed.departures <= PAPER_S]
+        shares.append(np.bincount(in_time, minlength=len(factors)) / PAPER_S)
+    return np.array(means), np.array(shares)
+
+
+def mean_response_ns(record: Record) -> float:
+    """Mean response of those who were served; NaN without any."""
+    times = record.column("latency_ns")
+    return float(times.mean()) if times.size else float("nan")
+
+
+def by_server(record: Record) -> NDArray[np.float64]:
+    """Requests per second that each server did."""
+    elapsed_s = record.fact("elapsed_s", 0.0)
+    number = len(slowness(*(record.parameters[name] for name in ("servers", "scale", "skew"))))
+    return np.bincount(record.column("server").astype(int), minlength=number) / (elapsed_s or 1.0)
+
+
+def over_time(record: Record) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Middles of pieces of time (s) so far, and requests done and failed in each (per s)."""
+    edges = np.linspace(0, RUN_S, BINS + 1)
+    edges = edges[edges <= record.fact("elapsed_s", 0.0) + 1e-9]
+    done, failed = (np.histogram(record.column(name), edges)[0] * BINS / RUN_S for name in ("done_s", "failed_s"))
+    return (edges[1:] + edges[:-1]) / 2, done, failed
+
+
+def replay_of(record: Record) -> Replay | None:
+    """The queue of each server replayed for itself, and the means over all requests."""
+    by, stages = record.column("server"), ("arrived_ns", "started_ns", "done_ns")
+    if not by.size:
+        return None
+    found, sizes = [], []
+    for server in np.unique(by):
+        found.append(replay(*(record.column(name)[by == server] for name in stages)))
+        sizes.append(int((by == server).sum()))
+    measured, replayed = (
+        float(np.average([getattr(each, name) for each in found], weights=sizes)) for name in ("measured", "replayed")
+    )
+    return Replay(measured, replayed)
+
+
+def verdict(record: Record, pinned: Record | None) -> Verdict:
+    """How much got through and how long it took; which server was too slow; what a dead one cost."""
+    times = record.column("latency_ns")
+    if not times.size:
+        return Verdict("No request was answered.", "invalid")
+    if late := too_slow(record, MOST_LATE_NS):
+        return late
+    chosen = record.parameters
+    done = count(times.size / record.fact("elapsed_s"))
+    said = f"{done} requests/s done of {count(chosen['rate'])}; mean response {duration(times.mean())}."
+    slow = (
+        float(np.median(times[record.column("server") == 0])) / float(np.median(times)) if chosen["skew"] > 1 else 1.0
+    )
+    if slow > 2 and chosen["scale"] == OUT:
+        said += f" At the slow server half of the requests take {slow:.0f} times as long as the usual one, or longer."
+    if lost := record.count("failures") + record.count("dropped"):
+        said += f" {count(lost)} failed when a server died; {count(record.fact('alive'))} went on."
+    if record.fact("inside", 0) > 0.1 * chosen["rate"]:
+        said += f" Saturated: {count(record.fact('inside'))} still wait."
+    if pinned is None or pinned is record or not pinned.column("latency_ns").size:
+        return Verdict(said)
+    compared = block_ratio(times, pinned.column("latency_ns"))
+    return Verdict(f"{said} The p50 is {against_pinned(compared)}.", compared.verdict)
+
+
+def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
+    """Throughput, response times of those who were served, each server's part, and the replay."""
+    runs = [run for run in (record, pinned) if run is not None and run.column("latency_ns").size]
+    if not runs:
+        return []
+    summaries = [summarise(run.column("latency_ns"), run.count("failures")) for run in runs]
+    return [
+        ("", "this run, 95% interval", "pinned run")[: len(runs) + 1],
+        ("requests/s done", *(count(run.column("latency_ns").size / run.fact("elapsed_s")) for run in runs)),
+        ("by each server", *("; ".join(map(count, by_server(run))) for run in runs)),
+        ("mean response", *(duration(each.mean.value) for each in summaries)),
+        ("response time, p50", *(estimate_text(each.percentiles[0.5]) for each in summaries)),
+        ("response time, p99", *(estimate_text(each.percentiles[0.99]) for each in summaries)),
+        ("still inside at the end", *(count(run.fact("inside", 0)) for run in runs)),
+        replay_row([replay_of(run) for run in runs]),
+        *load_rows(runs),
+    ]
+
+
+FAR_SLOWER = 3.0
+
+
+def what_turns_do(records: Sequence[Record]) -> str | None:
+    """How those fared who were dealt to the slow server in turn, at 100 requests/s to four servers, one 4 times as slow."""
+    for record in reversed(records):
+        chosen = record.parameters
+        asked = (chosen["servers"], chosen["scale"], chosen["routing"], chosen["skew"], chosen["rate"], chosen["dies"])
+        if asked == (4, OUT, "round robin", 4, 100, False) and record.fact("elapsed_s", 0.0) > 0.9 * RUN_S:
+            at_slow = record.column("server") == 0
+            times = record.column("latency_ns")
+            if at_slow.any() and (~at_slow).any():
+                ratio = times[at_slow].mean() / times[~at_slow].mean()
+                return "a quarter of them suffers" if ratio > FAR_SLOWER else "all get along"
+    return None
+
+
+PREDICTION = Prediction(
+    question="Four servers do 162 requests/s together; one is 4 times as slow. 100/s are dealt in turn. What happens?",
+    choices={
+        "all get along": "Together they are 62% busy; but the slow one gets 25/s, and can do 12.5.",
+        "all get slower": "The other three do not notice: they get 25/s each, half of what they can do.",
+        "a quarter of them suffers": "The slow server gets 25/s and can do 12.5: its queue grows, while others stand idle.",
+    },
+    settle=what_turns_do,
+    hint="Measure round robin with 4 servers, one of them 4 times as slow, at 100 requests/s.",
+)
+
+
+def lab() -> Lab:
+    return Lab(
+        question="Do more servers help, and who gets the next request?",
+        experiment=experiment,
+        predict=predict,
+        controls={
+            "servers": slider(1, MOST_SERVERS, 4, unit="servers", label="as much as"),
+            "scale": choice((OUT, UP), OUT, label="built as"),
+            "routing": choice(tuple(ROUTES), "round robin", menu=True),
+            "skew": slider(1, 8, 1, unit="times as slow", label="one of them"),
+            "rate": slider(20, MOST_PER_S, 100, 20, unit="requests/s", label="arrival rate"),
+            "dies": switch(False, label="one dies"),
+        },
+        panels=(
+            ResponseAgainstLoad(MOST_PER_S, (1e6, 5e9), mean_response_ns),
+            ByServer(MOST_SERVERS, (60, 100, 500), by_server),
+            DoneAndFailed(RUN_S, 1.5 * MOST_PER_S, over_time),
+        ),
+        prediction=PREDICTION,
+        verdict=verdict,
+        table=table,
+        budget_s=RUN_S + 1,
+    )

@@ -1,0 +1,75 @@
+"""Routed queues on paper: the known ends (one server, chance, the best) come out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+import numpy as np
+import pytest
+
+from perflab.systems.routing import at_random, least_outstanding, round_robin, two_choices
+from perflab.theory.balancing import Routed, mean_response_split, simulate_routed
+from perflab.theory.queues import mmc
+from perflab.theory.simulate import simulate
+
+NUMBER = 40_000
+
+
+def load(rate: float, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    return np.cumsum(generator.exponential(1 / rate, NUMBER)), generator.exponential(1.0, NUMBER)
+
+
+def mean(routed: Routed, arrivals: np.ndarray) -> float:
+    return float((routed.departures - arrivals).mean())
+
+
+def test_one_server_is_a_plain_queue() -> None:
+    arrivals, services = load(0.7)
+    routed = simulate_routed(arrivals, services, [1.0], round_robin)
+    assert routed.departures == pytest.approx(simulate(arrivals, services).departures)
+    half = simulate_routed(arrivals, services, [0.5], round_robin)
+    assert half.departures == pytest.approx(simulate(arrivals, services / 2).departures)
+
+
+@pytest.mark.parametrize("slowness", [[1, 1, 1], [2, 1, 1, 1]])
+def test_chance_makes_as_many_queues_as_servers(slowness: list[float]) -> None:
+    rate = 1.2
+    arrivals, services = load(rate)
+    found = mean(simulate_routed(arrivals, services, slowness, at_random), arrivals)
+    assert found == pytest.approx(mean_response_split(rate, 1.0, slowness), rel=0.1)
+
+
+def test_chance_with_a_server_that_cannot_keep_up_has_no_mean() -> None:
+    assert mean_response_split(1.2, 1.0, [4, 1, 1, 1]) == np.inf
+
+
+def test_who_looks_is_quicker_and_nobody_beats_one_queue() -> None:
+    arrivals, services = load(3.2)
+    means = [
+        mean(simulate_routed(arrivals, services, [1.0] * 4, route), arrivals)
+        for route in (at_random, round_robin, two_choices, least_outstanding)
+    ]
+    assert means[0] > means[1] > means[3] and means[0] > means[2] > means[3]
+    assert means[3] > 0.97 * mmc(3.2, 1.0, 4).response
+
+
+def test_dealing_in_turn_drowns_a_slow_server_and_looking_spares_it() -> None:
+    arrivals, services = load(2.0)
+    slow = [4.0, 1.0, 1.0, 1.0]
+    dealt, looked = (simulate_routed(arrivals, services, slow, route) for route in (round_robin, least_outstanding))
+    assert mean(dealt, arrivals) > 20 * mean(looked, arrivals)
+    assert (dealt.servers == 0).mean() == pytest.approx(0.25, abs=1e-3)
+    assert (looked.servers == 0).mean() < 0.15
+
+
+def test_a_route_sees_what_is_outstanding_at_that_moment() -> None:
+    seen: list[list[int]] = []
+
+    def first(outstanding: Sequence[int], number: int, random: Random) -> int:
+        seen.append(list(outstanding))
+        return 0
+
+    simulate_routed([0, 1, 2, 6], [2, 2, 1, 1], [1, 1], first)
+    assert seen == [[0, 0], [1, 0], [1, 0], [0, 0]]
