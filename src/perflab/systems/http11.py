@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from time import perf_counter_ns
 from urllib.parse import parse_qsl, urlsplit
 
-BACKLOG = 512
+BACKLOG = 1_024
 LARGEST_HEAD = 16_384
 LARGEST_BODY = 1_000_000
 REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 413: "Content Too Large"}

@@ -18,7 +18,7 @@ from perflab.measure.guards import BadInput, check_number, machine_limits
 from perflab.systems.child import ChildServer, announce, leave_with_parent, read_config, serve
 from perflab.systems.http11 import Reply, Request, port_of, start_server
 from perflab.systems.pausable import PausableSleep
-from perflab.systems.worker_kinds import KINDS, PROCESSES, THREADS, Work, workers_of
+from perflab.systems.worker_kinds import KINDS, LOOP, PROCESSES, THREADS, Work, workers_of
 
 MOST_CONNECTIONS = 64
 LONGEST_QUEUE = 100_000
@@ -112,7 +112,8 @@ def worker_server(
     limits = machine_limits()
     if kind not in KINDS:
         raise BadInput(f"kind must be one of {', '.join(KINDS)}; got {kind!r}.")
-    check_number("workers", workers, 1, limits.processes if kind == PROCESSES else limits.threads, whole=True)
+    most = {THREADS: limits.threads, PROCESSES: limits.processes, LOOP: limits.connections}[kind]
+    check_number("workers", workers, 1, most, whole=True)
     check_number("queue_length", queue_length, 0, LONGEST_QUEUE, whole=True)
     check_number("connections", connections, 1, MOST_CONNECTIONS, whole=True)
     config: dict[str, Any] = {
