@@ -41,10 +41,12 @@ class Intervals(Panel):
         measured: IntervalsOf,
         expected: IntervalsOf,
         title: str,
+        band: str = "model: where 95% of such runs fall",
     ) -> None:
         self._names = list(names)
         self._limits = (low_ns, high_ns)
-        self._measured, self._expected, self._title = measured, expected, title
+        self._measured, self._expected = measured, expected
+        self._title, self._band = title, band
 
     def build(self, axes: Axes) -> Sequence[Artist]:
         rows = np.arange(len(self._names))
@@ -54,9 +56,11 @@ class Intervals(Panel):
         axes.tick_params(axis="y", length=0)
         duration_ticks(axes.xaxis)
         nothing = np.full(len(rows), np.nan)
-        self._bands = [axes.plot([], [], color=MODEL, alpha=0.3, linewidth=12, solid_capstyle="butt")[0] for _ in rows]
+        band = {"color": MODEL, "alpha": 0.4, "linewidth": 12, "solid_capstyle": "butt"}
+        # The ends are marked, so that a band narrower than a dot is seen behind it.
+        self._bands = [axes.plot([], [], **band, marker="|", markersize=20, markeredgewidth=2)[0] for _ in rows]
         self._whiskers = [axes.plot([], [], color=MEASURED, linewidth=2)[0] for _ in rows]
-        self._bands[0].set_label("model: where 95% of such runs fall")
+        self._bands[0].set_label(self._band)
         (self._dots,) = axes.plot(nothing, rows, **MEASURED_POINTS, label="measured, 95% interval")
         (self._pinned,) = axes.plot(nothing, rows, **PINNED_POINTS, label="pinned run")
         legend_below(axes, 2)
