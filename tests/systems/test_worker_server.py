@@ -70,7 +70,7 @@ def test_bad_work_is_an_error_of_that_request_only(query: str) -> None:
     with worker_server(workers=1) as server:
         status, body = ask(server.port, query)
         assert status == 400
-        assert b"milliseconds" in body
+        assert query.split("=")[0].encode() in body
         assert ask(server.port, "wait=1")[0] == 200
 
 

@@ -26,10 +26,10 @@ class Connection:
     def get(self, path: str = "/") -> bytes:
         """The body of `GET path`; raises OSError for any status but 200."""
         self._socket.sendall(request_bytes(path))
-        received = self._more()
+        received = bytearray(self._more())
         while (end := reply_end(received)) is None or len(received) < end:
             received += self._more()
-        head, _, body = received.partition(b"\r\n\r\n")
+        head, _, body = bytes(received).partition(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200 "):
             status = head.splitlines()[0].decode("latin-1")
             raise OSError(f"{path}: {status} {body.decode('utf-8', 'replace')}")

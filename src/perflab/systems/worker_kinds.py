@@ -1,7 +1,7 @@
 """Three kinds of workers: threads, processes, and tasks on one event loop. Each does the same work in its own way.
 
-A request waits, computes, and then holds a database connection, in this order. Computing is done in pieces, between which it
-stands still while the server is paused.
+A request waits, computes, uses memory and disk, and then holds a database connection, in this order. Computing is done in
+pieces, between which it stands still while the server is paused.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 from perflab.systems.computing import compute, steps_per_ms
 from perflab.systems.pausable import PausableSleep
+from perflab.systems.resources import Scratch
 
 THREADS, PROCESSES, LOOP = "threads", "processes", "event loop"
 KINDS = (THREADS, PROCESSES, LOOP)
@@ -30,11 +32,14 @@ GONE = "a worker process is gone"
 
 @dataclass(frozen=True)
 class Work:
-    """What a request asks for, in milliseconds."""
+    """What a request asks for: milliseconds, and bytes of memory copied, written to the disk, and sent in reply."""
 
     wait_ms: float = 0.0
     compute_ms: float = 0.0
     query_ms: float = 0.0
+    copy_bytes: int = 0
+    write_bytes: int = 0
+    reply_bytes: int = 0
 
 
 Times = tuple[int, int, int]
@@ -82,6 +87,7 @@ class ThreadWorkers:
             self._running.sleep(work.wait_ms / 1e3)
         if work.compute_ms:
             self._compute(work.compute_ms)
+        _use(work)
         if work.query_ms:
             connection = self._pool.get()
             connected_ns = self._running.now_ns()
@@ -154,6 +160,7 @@ class LoopWorkers:
             for steps in _pieces(work.compute_ms, PIECE_MS, self._steps_per_ms):
                 self._running.stand_still()
                 compute(steps)
+            _use(work)
             if work.query_ms:
                 connection = await self._pool.get()
                 connected_ns = self._running.now_ns()
@@ -178,6 +185,18 @@ def workers_of(kind: str, workers: int, connections: int, running: PausableSleep
     if kind not in kinds:
         raise ValueError(f"workers are {', '.join(KINDS)}; got {kind!r}")
     return kinds[kind](workers, connections, running)
+
+
+@cache
+def _scratch() -> Scratch:
+    return Scratch()
+
+
+def _use(work: Work) -> None:
+    # Memory is set aside only where somebody asks for it.
+    if work.copy_bytes or work.write_bytes:
+        _scratch().copy(work.copy_bytes)
+        _scratch().write(work.write_bytes)
 
 
 def _connect() -> sqlite3.Connection:

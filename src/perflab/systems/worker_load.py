@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -67,6 +69,27 @@ def wait_until_open(port: int) -> None:
         connection.close()
 
 
+def saturated(port: int, work: Work, clients: int, seconds: float) -> float:
+    """Requests per second that a server does for so many clients, each of whom asks again at once (a closed loop)."""
+    request = f"/work?{work_query(work)}"
+    connections = [Connection(port) for _ in range(clients)]
+    ends = time.perf_counter() + seconds
+
+    def client(connection: Connection) -> float:
+        done, began = 0, time.perf_counter()
+        while not done or time.perf_counter() < ends:
+            connection.get(request)
+            done += 1
+        return done / (time.perf_counter() - began)
+
+    try:
+        with ThreadPoolExecutor(clients) as crowd:
+            return sum(crowd.map(client, connections))
+    finally:
+        for connection in connections:
+            connection.close()
+
+
 class Witness:
     """What replies tell: the stages of those who were served, and who was turned away."""
 
@@ -121,4 +144,12 @@ def observed(
 
 def work_request(work: Work) -> bytes:
     """The request that asks a server with workers for this work."""
-    return request_bytes(f"/work?wait={work.wait_ms:.3f}&compute={work.compute_ms:.3f}&query={work.query_ms:.3f}")
+    return request_bytes(f"/work?{work_query(work)}")
+
+
+def work_query(work: Work) -> str:
+    """The work as a query."""
+    asked = f"wait={work.wait_ms:.3f}&compute={work.compute_ms:.3f}&query={work.query_ms:.3f}"
+    if work.copy_bytes or work.write_bytes or work.reply_bytes:
+        asked += f"&copy={work.copy_bytes}&write={work.write_bytes}&reply={work.reply_bytes}"
+    return asked

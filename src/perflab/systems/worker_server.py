@@ -1,9 +1,10 @@
 """A server with workers behind a bounded queue, and a pool of database connections behind the workers.
 
 `GET /work?wait=2.5&compute=0.5&query=1.0` asks for so many milliseconds of waiting (for another service, say), of computing and
-of holding a database connection; the client draws these times, so that it knows them. Whoever finds all workers busy and the
-queue full is turned away with status 503. The reply's body tells the stages of the request: see `Stages`. Between the controls
-"pause" and "resume" waiting and computing stand still; "pause" answers with what the server has seen of itself: see `Gauges`.
+of holding a database connection; `copy`, `write` and `reply` for bytes of memory, disk and network. The client draws these, so
+that it knows them. Whoever finds all workers busy and the queue full is turned away with status 503. The last line of the reply
+tells the stages of the request: see `Stages`. Between the controls "pause" and "resume" waiting and computing stand still;
+"pause" answers with what the server has seen of itself: see `Gauges`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from perflab.measure.guards import BadInput, check_number, machine_limits
 from perflab.systems.child import ChildServer, announce, leave_with_parent, read_config, serve
 from perflab.systems.http11 import Reply, Request, port_of, start_server
 from perflab.systems.pausable import PausableSleep
+from perflab.systems.resources import MOST_COPIED, MOST_SENT, MOST_WRITTEN
 from perflab.systems.worker_kinds import KINDS, LOOP, PROCESSES, THREADS, Work, workers_of
 
 MOST_CONNECTIONS = 64
@@ -25,12 +27,18 @@ LONGEST_QUEUE = 100_000
 LONGEST_STAGE_MS = 1_000.0
 GAUGE_S = 0.01
 MOST_GAUGES = 2_000
+MOST_BYTES = {"copy": MOST_COPIED, "write": MOST_WRITTEN, "reply": MOST_SENT}
 
 
 def work_of(request: Request) -> Work:
     """The work that a request names; raises `BadInput` for what is not a number or too much."""
-    named = [request.query.get(name, "0") for name in ("wait", "compute", "query")]
-    return Work(*(check_number("milliseconds", _number(text), 0, LONGEST_STAGE_MS) for text in named))
+    stages = [_asked(request, name, LONGEST_STAGE_MS) for name in ("wait", "compute", "query")]
+    sizes = [int(_asked(request, name, most)) for name, most in MOST_BYTES.items()]
+    return Work(stages[0], stages[1], stages[2], sizes[0], sizes[1], sizes[2])
+
+
+def _asked(request: Request, name: str, most: float) -> float:
+    return check_number(name, _number(request.query.get(name, "0")), 0, most)
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,7 @@ class WorkerServer:
             times = await self._workers.do(work)
         finally:
             self._inside -= 1
-        return Reply(Stages(arrived_ns, *times).encode())
+        return Reply(bytes(work.reply_bytes) + b"\r\n" + Stages(arrived_ns, *times).encode())
 
     async def look_after_itself(self) -> None:
         """Every 10 ms of running note: the moment (ns), busy workers, queued requests, and connections in use."""

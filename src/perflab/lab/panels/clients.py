@@ -58,14 +58,21 @@ class AgainstClients(Panel):
             )
             if self._lines_of is not None:
                 self._lines[kind].set_label(f"{kind}, model")
+        (self._here,) = axes.plot(
+            [], [], "o", color=MODEL, markersize=15, fillstyle="none", markeredgewidth=2, linestyle="none"
+        )
         (self._pinned,) = axes.plot([], [], **PINNED_POINTS, label="pinned run")
         legend_below(axes, 2)
-        return [*self._lines.values(), *self._dots.values(), self._pinned, *self._run.values()]
+        return [*self._lines.values(), self._here, *self._dots.values(), self._pinned, *self._run.values()]
 
     def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
         if self._lines_of is not None:
-            for kind, line in self._lines_of(model).items():
+            lines = self._lines_of(model)
+            for kind, line in lines.items():
                 self._lines[kind].set_data(self._numbers, line)
+            clients = parameters["clients"]
+            here = [float(np.interp(clients, self._numbers, line)) for line in lines.values()]
+            self._here.set_data([clients] * len(here), here)
 
     def show_run(self, record: Record | None) -> None:
         points = self._points(record)

@@ -56,7 +56,7 @@ class Intervals(Panel):
         axes.tick_params(axis="y", length=0)
         duration_ticks(axes.xaxis)
         nothing = np.full(len(rows), np.nan)
-        band = {"color": MODEL, "alpha": 0.4, "linewidth": 12, "solid_capstyle": "butt"}
+        band: dict[str, Any] = {"color": MODEL, "alpha": 0.4, "linewidth": 12, "solid_capstyle": "butt"}
         # The ends are marked, so that a band narrower than a dot is seen behind it.
         self._bands = [axes.plot([], [], **band, marker="|", markersize=20, markeredgewidth=2)[0] for _ in rows]
         self._whiskers = [axes.plot([], [], color=MEASURED, linewidth=2)[0] for _ in rows]
