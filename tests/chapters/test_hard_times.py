@@ -21,6 +21,7 @@ WRITERS = {
     "where_latency_comes_from.api_cache": {},
     "where_latency_comes_from.make_it_fast": {},
     "measuring_throughput.batching": {"rate": 1_000},
+    "raising_throughput.bottleneck": {"disk": 64},
 }
 FEW_BYTES = 12_000
 MEASURE = """

@@ -51,7 +51,9 @@ class _Nameless:
 
     def rewrite(self, content: bytes) -> None:
         self._file.seek(0)
-        self._file.write(content)
+        left = memoryview(content)
+        while left:  # a disk that is nearly full takes a part, and refuses the next
+            left = left[self._file.write(left) :]
         sync_file(self.fileno())
 
     def fileno(self) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from labs import measure
+from labs import measure_slices
 
 from perflab.chapters.raising_throughput import async_calls
 from perflab.lab.record import Record
@@ -15,6 +15,8 @@ from perflab.measure.guards import machine_limits
 from perflab.systems.calls import IN_A_ROW, ON_A_LOOP, ON_THREADS
 from perflab.systems.worker_kinds import LOOP, THREADS
 
+EACH_ONCE = 5
+"""Slices of a round: the calls, and of each kind of clients what they cost and how long they took."""
 START = {"calls": 3, "clients": 100, "wait": 20}
 CONSTANTS = {"call_ns": 3e5, "threads_ns": 2e5, "event loop_ns": 1e5}
 
@@ -85,7 +87,7 @@ def test_in_the_model_a_crowd_on_threads_waits_in_turns() -> None:
 
 def test_measured_and_model_agree_about_calls() -> None:
     lab = async_calls.lab()
-    frame = measure(lab, 0.6, calls=5, clients=5, wait=20)
+    frame = measure_slices(lab, 0.6, fewest=EACH_ONCE, calls=5, clients=5, wait=20).frame
     ways = async_calls.of_ways(Record("async_calls", lab.check({"calls": 5, "wait": 20}), 1, "", frame))
     assert ways[IN_A_ROW].value > 100e6
     assert ways[ON_A_LOOP].value < 0.5 * ways[IN_A_ROW].value
