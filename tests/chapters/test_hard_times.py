@@ -22,6 +22,7 @@ WRITERS = {
     "where_latency_comes_from.make_it_fast": {},
     "measuring_throughput.batching": {"rate": 1_000},
     "raising_throughput.bottleneck": {"disk": 64},
+    "raising_throughput.which_strategy": {},
 }
 FEW_BYTES = 12_000
 MEASURE = """

@@ -31,6 +31,16 @@ def test_an_entry_lives_for_its_time_and_no_longer() -> None:
     assert (cache.hits, cache.misses, len(cache)) == (1, 1, 0)
 
 
+def test_to_look_whether_an_entry_is_there_counts_nothing() -> None:
+    clock = VirtualClock()
+    cache = TtlCache(5, clock)
+    cache.put("a", 1)
+    assert "a" in cache and "b" not in cache
+    clock.now_s += 5
+    assert "a" not in cache
+    assert (cache.hits, cache.misses) == (0, 0)
+
+
 def test_a_hit_does_not_renew_an_entry() -> None:
     clock = VirtualClock()
     cache = TtlCache(5, clock)

@@ -87,7 +87,7 @@ def test_tuning_is_what_it_says(files: Files) -> None:
 def test_views_are_counted_for_good(files: Files, tuned: bool) -> None:
     connection = Catalogue(files, tuned)
     for _ in range(3):
-        connection.count_view(7)
+        connection.count_views([7])
     connection.close()
     other = sqlite3.connect(files.tuned if tuned else files.plain)
     assert other.execute("select count from views where product = 7").fetchone() == (3,)

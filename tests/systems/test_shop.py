@@ -28,6 +28,7 @@ from perflab.systems.shop_settings import Settings
 PRODUCTS = 2_000
 OFF = {"indexed": True, "joined": True, "pooled": True, "tuned": False, "counted": False, "cached": False}
 QUIET = {**OFF, "ttl_s": 1, "database_ms": 0, "logic_ms": 0, "payload_bytes": 0, "calls": 1, "parallel": False}
+QUIET |= {"wait_ms": 0, "writes": 1, "batched": False, "awaited": False}
 
 
 @pytest.fixture(scope="module")

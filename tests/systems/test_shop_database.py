@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -74,3 +76,61 @@ def test_a_catalogue_whose_file_was_lost_fails_and_is_not_replaced_by_an_empty_o
     lost.plain.unlink()
     with pytest.raises(Exception, match="no such table"):
         database.ask(sku_of(1), Settings(pooled=False), perf_counter_ns())
+
+
+def views_of(files: Files) -> int:
+    reader = Catalogue(files, tuned=False)
+    total: int = reader._connection.execute("select coalesce(sum(count), 0) from views").fetchone()[0]
+    reader.close()
+    return total
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_each_view_is_stored_once_alone_or_in_a_batch(database: Database, files: Files, batched: bool) -> None:
+    before, settings = views_of(files), Settings(counted=True, batched=batched, writes=3)
+    with ThreadPoolExecutor(8) as crowd:
+        list(crowd.map(lambda number: database.ask(sku_of(number), settings, perf_counter_ns()), range(40)))
+    assert views_of(files) == before + 120
+
+
+def test_a_batch_is_one_commit_of_all_that_came_meanwhile(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    commits: list[int] = []
+    count_views = Catalogue.count_views
+
+    def slow(self: Catalogue, products: Sequence[int]) -> None:
+        commits.append(len(products))
+        time.sleep(0.05)
+        count_views(self, products)
+
+    monkeypatch.setattr(Catalogue, "count_views", slow)
+    with ThreadPoolExecutor(8) as crowd:
+        settings = Settings(counted=True, batched=True)
+        list(crowd.map(lambda number: database.ask(sku_of(number), settings, perf_counter_ns()), range(8)))
+    assert sum(commits) == 8 and len(commits) <= 3, commits
+
+
+def test_a_commit_that_fails_loses_nobody_elses_view_and_writes_none_twice(
+    database: Database, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, fails = views_of(files), iter([False, True])
+    count_views = Catalogue.count_views
+
+    def at_times(self: Catalogue, products: Sequence[int]) -> None:
+        time.sleep(0.05)
+        if next(fails, False):
+            raise OSError("the disk is full")
+        count_views(self, products)
+
+    monkeypatch.setattr(Catalogue, "count_views", at_times)
+
+    def ask(number: int) -> bool:
+        try:
+            database.ask(sku_of(number), Settings(counted=True, batched=True), perf_counter_ns())
+        except OSError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as crowd:
+        stored = sum(crowd.map(ask, range(8)))
+    assert stored == 7, "only the request whose commit failed"
+    assert views_of(files) == before + stored

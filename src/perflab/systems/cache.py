@@ -90,5 +90,10 @@ class TtlCache:
             self._filled.clear()
             self.hits = self.misses = 0
 
+    def __contains__(self, key: Hashable) -> bool:
+        """Whether `get` would find it; counts as neither hit nor miss."""
+        with self._lock:
+            return key in self._filled and self._clock() - self._filled[key][0] < self.ttl_s
+
     def __len__(self) -> int:
         return len(self._filled)

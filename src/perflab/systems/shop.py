@@ -11,6 +11,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -78,8 +79,10 @@ class Shop:
         sku = request.query.get("sku")
         if request.path != "/product" or sku is None:
             return Reply(b'{"error": "ask for /product?sku=..."}', 404)
-        loop = asyncio.get_running_loop()
-        served = await loop.run_in_executor(self._threads, self._serve, sku, self._settings)
+        loop, settings = asyncio.get_running_loop(), self._settings
+        if settings.wait_ms and settings.awaited and not (settings.cached and sku in self._cache):
+            await asyncio.sleep(settings.wait_ms / 1e3)
+        served = await loop.run_in_executor(self._threads, self._serve, sku, settings)
         self._requests += 1
         inside_ns = perf_counter_ns() - began_ns
         timing = ServerTiming(
@@ -113,6 +116,8 @@ class Shop:
     ) -> tuple[dict[str, Any] | None, tuple[tuple[int, int], ...], bool | None]:
         if settings.cached and (page := self._cache.get(sku)) is not MISSING:
             return page, (), True
+        if settings.wait_ms and not settings.awaited:
+            time.sleep(settings.wait_ms / 1e3)
         page, calls = self._database.ask(sku, settings, began_ns)
         if settings.cached and page is not None:
             self._cache.put(sku, page)

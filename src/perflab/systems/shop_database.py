@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Any
 
@@ -16,6 +18,14 @@ Spans = tuple[tuple[int, int], ...]
 Query = Callable[[Catalogue], Any]
 
 
+@dataclass(eq=False)
+class Views:
+    """Views of products that are to be committed."""
+
+    products: list[int]
+    stored: bool = False
+
+
 class Database:
     """Asks a catalogue for pages, as the settings have it. Safe for threads."""
 
@@ -23,6 +33,7 @@ class Database:
         self._connections = Connections(files)
         self._threads = ThreadPoolExecutor(MOST_CALLS)
         self._writing = threading.Lock()
+        self._gathered: deque[Views] = deque()
         connection = self._connections.take(pooled=True, tuned=False)
         self._rows_per_ms = connection.rows_per_ms()
         self._connections.give_back(connection, pooled=True, tuned=False)
@@ -57,11 +68,33 @@ class Database:
         else:
             page = run(find, *crunches)
         if settings.counted and page is not None:
-            product = page["id"]
-            # SQLite has one writer at a time; a lock is a fair queue, waiting inside SQLite is a poll with growing pauses.
-            with self._writing:
-                run(lambda catalogue: catalogue.count_view(product))
+            self._count(page["id"], settings, lambda products: run(lambda found: found.count_views(products)))
         return page, tuple(sorted(spans))
+
+    def _count(self, product: int, settings: Settings, write: Callable[[list[int]], object]) -> None:
+        # SQLite has one writer at a time; a lock is a fair queue, waiting inside SQLite is a poll with growing pauses.
+        if not settings.batched:
+            for _ in range(settings.writes):
+                with self._writing:
+                    write([product])
+            return
+        views = Views([product] * settings.writes)
+        self._gathered.append(views)
+        with self._writing:
+            if not views.stored:
+                self._write_gathered(views, write)
+
+    def _write_gathered(self, mine: Views, write: Callable[[list[int]], object]) -> None:
+        """One commit of all that has gathered while the one before was under way."""
+        batch = [self._gathered.popleft() for _ in range(len(self._gathered))]
+        try:
+            write([product for views in batch for product in views.products])
+        except BaseException:
+            # The others try for themselves: views are stored once, or their own request fails.
+            self._gathered.extendleft(views for views in reversed(batch) if views is not mine)
+            raise
+        for views in batch:
+            views.stored = True
 
     def close(self) -> None:
         """Close idle connections and end the threads."""

@@ -60,11 +60,11 @@ def watch(
             yield Frame({**frame.samples, **gauges}, frame.counts, frame.facts)
 
 
-def wait_until_open(port: int) -> None:
+def wait_until_open(port: int, path: str = "/work") -> None:
     """Return when the server has taken all connections made so far: it takes them in order, and answers on a new one."""
     connection = Connection(port)
     try:
-        connection.get("/work")
+        connection.get(path)
     finally:
         connection.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
+from perflab.lab.palette import PINNED
 from perflab.measure.units import byte_size, count, duration
 
 if TYPE_CHECKING:
@@ -20,6 +21,18 @@ def duration_ticks(axis: Axis) -> None:
 def count_ticks(axis: Axis) -> None:
     """Label an axis with whole numbers: 1,000."""
     _ticks(axis, lambda value, _: count(value))
+
+
+def times_ticks(axis: Axis) -> None:
+    """Label an axis of ratios: 0.5×, 1×, 2×, …, and mark where nothing changes."""
+    from matplotlib.ticker import FixedLocator
+
+    _ticks(axis, lambda value, _: f"{value:g}×")
+    axis.set_major_locator(FixedLocator(TIMES))
+    axis.axes.axvline(1, color=PINNED, linewidth=1.5, linestyle=":")
+
+
+TIMES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 
 
 def byte_ticks(axis: Axis) -> None:

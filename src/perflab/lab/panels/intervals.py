@@ -16,6 +16,7 @@ from perflab.lab.record import Record
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,10 @@ IntervalsOf = Callable[[Any], Mapping[str, Interval]]
 
 
 class Intervals(Panel):
-    """One row per name. `measured(record)` and `expected(model)` give an `Interval` for each; missing rows stay empty."""
+    """One row per name. `measured(record)` and `expected(model)` give an `Interval` for each; missing rows stay empty.
+
+    The numbers are times (ns), unless `xlabel` and `ticks` say otherwise.
+    """
 
     def __init__(
         self,
@@ -42,19 +46,22 @@ class Intervals(Panel):
         expected: IntervalsOf,
         title: str,
         band: str = "model: where 95% of such runs fall",
+        xlabel: str = "latency (log)",
+        ticks: Callable[[Axis], None] = duration_ticks,
     ) -> None:
         self._names = list(names)
         self._limits = (low_ns, high_ns)
         self._measured, self._expected = measured, expected
         self._title, self._band = title, band
+        self._xlabel, self._ticks = xlabel, ticks
 
     def build(self, axes: Axes) -> Sequence[Artist]:
         rows = np.arange(len(self._names))
-        axes.set(title=self._title, xlabel="latency (log)", xscale="log", xlim=self._limits)
+        axes.set(title=self._title, xlabel=self._xlabel, xscale="log", xlim=self._limits)
         axes.set_yticks(rows, self._names)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.tick_params(axis="y", length=0)
-        duration_ticks(axes.xaxis)
+        self._ticks(axes.xaxis)
         nothing = np.full(len(rows), np.nan)
         band: dict[str, Any] = {"color": MODEL, "alpha": 0.4, "linewidth": 12, "solid_capstyle": "butt"}
         # The ends are marked, so that a band narrower than a dot is seen behind it.

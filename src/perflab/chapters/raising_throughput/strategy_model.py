@@ -1,0 +1,103 @@
+"""What six strategies should gain on this machine: what a request costs with each, and a closed system of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from perflab.lab.panels.intervals import Interval
+from perflab.measure.frame import Frame
+from perflab.systems.strategies import (
+    ASYNC,
+    BATCHING,
+    CACHING,
+    MOST_BURST,
+    NOTHING,
+    SERVERS,
+    SWITCHES,
+    THREADS,
+    path_of,
+    strategies,
+)
+from perflab.theory.queues import closed
+
+NAMES = tuple(SWITCHES)
+MANY_WRITES = 6
+TRIALS, TRIED = 2, 60
+BURST_S, FEWEST = 0.6, 10
+
+
+def calibrate() -> Iterator[Frame]:
+    """Milliseconds of the machine that a request costs with each strategy, when nothing is waited for; of a hit, of a write."""
+    at_once = np.zeros(TRIED, np.int64)
+    different = [path_of(page) for page in range(TRIED)]
+    cases: dict[str, tuple[str, list[str], int]] = {name: (name, different, 1) for name in (NOTHING, *NAMES)}
+    cases["hit"] = (CACHING, [path_of(0)] * TRIED, 1)
+    cases |= {f"{name}, many writes": (name, different, MANY_WRITES) for name in (NOTHING, BATCHING)}
+    with strategies() as shop:
+        shop.burst(NOTHING, at_once, different)  # the first is slow: files are opened, code is read
+        for case, (name, paths, writes) in cases.items():
+            rates = [shop.burst(name, at_once, paths, writes=writes).throughput for _ in range(TRIALS)]
+            yield Frame(facts={case: 1e3 / max(rates)})
+
+
+def burst_size(rate: float, done_per_s: float) -> int:
+    """Requests of a burst that is over in about `BURST_S`: not more, so that a lab can be stopped between two of them."""
+    return int(np.clip(BURST_S * min(rate, done_per_s), FEWEST, MOST_BURST))
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Requests per second and p99 (ns) of a burst, without any strategy and with each."""
+
+    per_s: Mapping[str, float]
+    p99_ns: Mapping[str, float]
+
+
+def predict(rate: int, wait: int, writes: int, pages: int, constants: Mapping[str, Any]) -> Expected:
+    """Each thread waits, then shares the machine with the others: a closed system (`theory.queues.closed`).
+
+    A burst of n is over after n/X, or a response after its last arrival; whoever comes last waits for what is left then.
+    """
+    each_write = {
+        name: max(0.0, constants[f"{name}, many writes"] - constants[name]) / (MANY_WRITES - 1)
+        for name in (NOTHING, BATCHING)
+    }
+    as_it_is = constants[NOTHING] + (writes - 1) * each_write[NOTHING]
+    size = burst_size(rate, closed(THREADS, [as_it_is / 1e3], wait / 1e3)[0])
+    misses = pages * (1 - (1 - 1 / pages) ** size) / size
+    did: dict[str, float] = {}
+    late: dict[str, float] = {}
+    for name in (NOTHING, *NAMES):
+        demand = constants[name] + (writes - 1) * each_write[BATCHING if name == BATCHING else NOTHING]
+        think, threads = float(wait), THREADS
+        if name == CACHING:
+            demand = misses * demand + (1 - misses) * constants["hit"]
+            think *= misses
+        elif name == SERVERS:
+            threads *= 2
+        elif name == ASYNC:
+            think = 0.0
+        most = closed(threads, [demand / 1e3], think / 1e3)[0]
+        alone_s, came_s, over_s = (wait + demand) / 1e3, size / rate, size / most
+        over_s += wait / 1e3 if name == ASYNC else 0.0
+        did[name] = size / max(over_s, came_s + alone_s)
+        late[name] = 1e9 * max(alone_s, over_s - came_s)
+    return Expected(did, late)
+
+
+def expected_gains(model: Expected) -> dict[str, Interval]:
+    """As `gains`, of the model."""
+    return _ticks({name: model.per_s[name] / model.per_s[NOTHING] for name in NAMES})
+
+
+def expected_shortened(model: Expected) -> dict[str, Interval]:
+    """As `shortened`, of the model."""
+    return _ticks({name: model.p99_ns[NOTHING] / model.p99_ns[name] for name in NAMES})
+
+
+def _ticks(values: Mapping[str, float]) -> dict[str, Interval]:
+    return {name: Interval(value, value, value) for name, value in values.items()}

@@ -1,0 +1,234 @@
+"""Which strategy helps an overloaded server? Six of them, each switched on alone, measured in turns with the server as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from perflab.chapters.load_report import too_slow
+from perflab.chapters.raising_throughput.strategy_model import (
+    NAMES,
+    burst_size,
+    calibrate,
+    expected_gains,
+    expected_shortened,
+    predict,
+)
+from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, slider, values_slider
+from perflab.lab.panels.axes import times_ticks
+from perflab.lab.panels.intervals import Interval, Intervals
+from perflab.lab.verdict import against_pinned, ratio_text, with_caveat
+from perflab.measure.compare import Ratio, paired_ratio, ratio
+from perflab.measure.frame import Frame
+from perflab.measure.percentiles import percentile
+from perflab.measure.units import NOTHING as BLANK
+from perflab.measure.units import count, duration
+from perflab.systems.storage import durability_caveat
+from perflab.systems.strategies import (
+    ASYNC,
+    BATCHING,
+    CACHING,
+    INDEX,
+    NOTHING,
+    POOLING,
+    SERVERS,
+    path_of,
+    strategies,
+)
+
+ROUNDS = 8
+MOST_LATE_NS = 50e6
+TRIED = 20
+COSTS = {
+    CACHING: ("memory", "pages that are out of date; views not counted"),
+    POOLING: ("open connections", "a connection that is never given back"),
+    BATCHING: ("nearly nothing", "one failed commit fails for many"),
+    ASYNC: ("code of another kind", "one computation holds up everybody"),
+    SERVERS: ("machines, and a balancer", "copies of the data that differ"),
+    INDEX: ("disk, and longer writes", "the planner may not use it"),
+}
+
+
+def experiment(rate: int, wait: int, writes: int, pages: int, seed: int) -> Iterator[Frame]:
+    generator = np.random.default_rng(seed)
+    facts = {"caveat": durability_caveat() or ""}
+    with strategies() as shop:
+        alike = [path_of(page) for page in range(TRIED)]
+        tried = shop.burst(NOTHING, np.zeros(TRIED, np.int64), alike, wait_ms=wait, writes=writes)
+        size = burst_size(rate, tried.throughput)
+        for _ in range(ROUNDS):
+            # The same requests for all: what differs within a round is the strategy.
+            schedule = np.cumsum(generator.exponential(1e9 / rate, size)).astype(np.int64)
+            paths = [path_of(page) for page in generator.integers(0, pages, size).tolist()]
+            for name in generator.permutation([NOTHING, *NAMES]).tolist():
+                done = shop.burst(name, schedule, paths, wait_ms=wait, writes=writes)
+                if not done.response_ns.size:
+                    raise RuntimeError(f"The server answered none of {count(size)} requests ({name}).")
+                columns = {
+                    per_s(name): np.array([done.throughput]),
+                    p99_ns(name): np.array([float(percentile(done.response_ns, 0.99))]),
+                    "lateness_ns": done.lateness_ns,
+                }
+                lost = done.failures + done.timeouts + done.dropped
+                yield Frame(columns, {"calls": done.response_ns.size, "failures": lost}, facts)
+
+
+def per_s(name: str) -> str:
+    """The column with what was done in each burst, requests per second."""
+    return f"{name} per_s"
+
+
+def p99_ns(name: str) -> str:
+    """The column with the p99 of each burst."""
+    return f"{name} p99_ns"
+
+
+def gains(record: Record) -> dict[str, Ratio]:
+    """How many times as much each strategy gets through; bursts of the same round are pairs."""
+    return _paired(record, per_s, lambda with_it, without: paired_ratio(with_it, without))
+
+
+def shortened(record: Record) -> dict[str, Ratio]:
+    """How many times shorter the p99 of a burst is with each strategy."""
+    return _paired(record, p99_ns, lambda with_it, without: paired_ratio(without, with_it))
+
+
+def _paired(record: Record, column: Any, compare: Any) -> dict[str, Ratio]:
+    found = {}
+    without = record.column(column(NOTHING))
+    for name in NAMES:
+        with_it = record.column(column(name))
+        if pairs := min(with_it.size, without.size):
+            found[name] = compare(with_it[:pairs], without[:pairs])
+    return found
+
+
+def _intervals(ratios: Mapping[str, Ratio]) -> dict[str, Interval]:
+    """As a chart draws them; an interval of too few pairs is left out."""
+    return {
+        name: Interval(each.value, each.low, each.high) if np.isfinite(each.high) else Interval(each.value)
+        for name, each in ratios.items()
+    }
+
+
+def best(record: Record, among: Sequence[str] = NAMES) -> str | None:
+    """The strategy with the greatest gain in throughput; None before all were measured."""
+    found = gains(record)
+    return max(among, key=lambda name: found[name].value) if all(name in found for name in among) else None
+
+
+def verdict(record: Record, pinned: Record | None) -> Verdict:
+    """What the server does without help, and what helps most."""
+    without = record.column(per_s(NOTHING))
+    if not without.size:
+        return Verdict("Nothing was measured.", "invalid")
+    if late := too_slow(record, MOST_LATE_NS):
+        return late
+    rate = record.parameters["rate"]
+    tail = duration(float(np.median(record.column(p99_ns(NOTHING)))))
+    said = f"{count(rate)} requests/s come; the server as it is does {count(np.median(without))}, p99 {tail}."
+    if lost := record.count("failures"):
+        said += f" {count(lost)} requests failed."
+    name = best(record)
+    if name is None:
+        return with_caveat(Verdict(said), record)
+    gain = gains(record)[name]
+    said += f" Most throughput with {name}: {ratio_text(gain)}."
+    quickest = shortened(record)
+    shortest = max(quickest, key=lambda each: quickest[each].value)
+    said += f" Shortest p99 with {shortest}: {quickest[shortest].value:.1f}× shorter."
+    if np.median(record.column(per_s(name))) > 0.9 * rate:
+        said += " That is nearly all that is asked for: a higher rate would show more."
+    kind = gain.verdict
+    if pinned is not None and pinned is not record and pinned.column(per_s(NOTHING)).size:
+        compared = ratio(without, pinned.column(per_s(NOTHING)))
+        said, kind = f"{said} Without help, what is done is {against_pinned(compared)}.", compared.verdict
+    return with_caveat(Verdict(said, kind), record)
+
+
+def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
+    """Each strategy: what it does and gains, with the intervals of pairs, what it costs and what it risks."""
+    rows: list[tuple[str, ...]] = [
+        ("strategy", "requests/s", "throughput, 95% interval", "p99", "p99 shorter by", "costs", "risks")
+    ]
+    more, shorter = gains(record), shortened(record)
+    for name in (NOTHING, *NAMES):
+        rates, tails = record.column(per_s(name)), record.column(p99_ns(name))
+        if rates.size:
+            ratios = [ratio_text(each[name]) if name in each else BLANK for each in (more, shorter)]
+            numbers = (count(np.median(rates)), ratios[0], duration(float(np.median(tails))), ratios[1])
+            rows.append((name, *numbers, *COSTS.get(name, (BLANK, BLANK))))
+    if (late := record.column("lateness_ns")).size:
+        told = f"asked for {count(record.parameters['rate'])}/s; sent {duration(percentile(late, 0.99))} late (p99)"
+        rows.append(("the load", told, f"{count(record.count('failures'))} failed", *[BLANK] * 4))
+    return rows
+
+
+ASKED = (POOLING, BATCHING, ASYNC, INDEX)
+
+
+def what_helps_most(records: Sequence[Record]) -> str | None:
+    """Which of the four in question gained most where requests wait for 20 ms and write once."""
+    for record in reversed(records):
+        chosen, name = record.parameters, best(record, ASKED)
+        if name is not None and (chosen["wait"], chosen["writes"]) == (20, 1) and chosen["rate"] >= 400:
+            return name
+    return None
+
+
+PREDICTION = Prediction(
+    question="4 threads; each request waits 20 ms for another service. 600/s come. Which of these lifts throughput most?",
+    choices={
+        POOLING: "It spares the opening of a connection, a fraction of a millisecond; the thread still waits for 20.",
+        BATCHING: "It spares commits. They are not what the threads do most of the time: they wait.",
+        ASYNC: "4 threads that wait 20 ms each do 200/s at most. Awaited, nobody holds a thread while he waits.",
+        INDEX: "It spares the scan of a table, a millisecond or two; the thread still waits for 20.",
+    },
+    settle=what_helps_most,
+    hint="Measure with a wait of 20 ms, 1 write, at 600 requests/s.",
+)
+
+
+def lab() -> Lab:
+    return Lab(
+        question="Which strategy helps this overloaded server?",
+        experiment=experiment,
+        calibrate=calibrate,
+        predict=predict,
+        controls={
+            "rate": values_slider((100, 200, 400, 600, 1_000), 600, unit="requests/s", label="arrival rate"),
+            "wait": slider(0, 20, 20, 2, unit="ms", label="waits for another service"),
+            "writes": slider(1, 10, 1, unit="commits", label="writes"),
+            "pages": log_slider(1, 1_000, 50, unit="pages", label="asked for"),
+        },
+        panels=(
+            Intervals(
+                NAMES,
+                0.4,
+                12,
+                lambda record: _intervals(gains(record)),
+                expected_gains,
+                "Throughput, times as much",
+                "model",
+                "with : without (log)",
+                times_ticks,
+            ),
+            Intervals(
+                NAMES,
+                0.3,
+                120,
+                lambda record: _intervals(shortened(record)),
+                expected_shortened,
+                "p99 of a burst (nearest rank), times shorter",
+                "model",
+                "without : with (log)",
+                times_ticks,
+            ),
+        ),
+        prediction=PREDICTION,
+        verdict=verdict,
+        table=table,
+        budget_s=20.0,
+    )

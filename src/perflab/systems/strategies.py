@@ -1,0 +1,102 @@
+"""A shop that can be overloaded, and six strategies against it. Each is switched on alone, for a burst of requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perflab.measure.load import LoadResult, open_loop
+from perflab.systems.balancer import BalancedTarget
+from perflab.systems.catalogue import sku_of
+from perflab.systems.child import ChildServer
+from perflab.systems.connection import reply_end, request_bytes
+from perflab.systems.routing import round_robin
+from perflab.systems.shop import shop
+from perflab.systems.worker_load import wait_until_open
+
+NOTHING = "nothing"
+CACHING, POOLING, BATCHING, ASYNC, SERVERS, INDEX = "caching", "pooling", "batching", "async", "more servers", "index"
+SWITCHES: dict[str, dict[str, bool]] = {
+    CACHING: {"cached": True},
+    POOLING: {"pooled": True},
+    BATCHING: {"batched": True},
+    ASYNC: {"awaited": True},
+    SERVERS: {},
+    INDEX: {"indexed": True},
+}
+"""What each strategy changes in the shop's settings; "more servers" asks a second shop too, in turn."""
+START: dict[str, Any] = {
+    "cached": False,
+    "pooled": False,
+    "batched": False,
+    "awaited": False,
+    "indexed": False,
+    "counted": True,
+    "ttl_s": 3_600.0,
+}
+THREADS, PRODUCTS = 4, 10_000
+MOST_BURST = 100
+PATIENCE_S = 5.0
+
+
+class Strategies:
+    """Two shops, each with a database of its own; the second one is asked only with more servers."""
+
+    def __init__(self, servers: Sequence[ChildServer]) -> None:
+        self._servers = servers
+        self._paths: Sequence[str] = ()
+        ports = [server.port for server in servers]
+        self._one = self._target(ports[:1], MOST_BURST)
+        try:
+            self._all = self._target(ports, MOST_BURST // len(ports))
+        except BaseException:
+            self._one.close()
+            raise
+
+    def burst(self, strategy: str, schedule_ns: NDArray[np.int64], paths: Sequence[str], **settings: Any) -> LoadResult:
+        """The requests for `paths` at their times, up to the last answer; caches are empty at the beginning.
+
+        Raises KeyError for an unknown strategy, ValueError for more than `MOST_BURST` requests.
+        """
+        if len(paths) > MOST_BURST:
+            raise ValueError(f"a burst is at most {MOST_BURST} requests; got {len(paths)}")
+        switched = {} if strategy == NOTHING else SWITCHES[strategy]
+        for server in self._servers:
+            server.ask("set", **{**START, **switched, **settings})
+            server.ask("reset")
+        self._paths = paths
+        target = self._all if strategy == SERVERS else self._one
+        return open_loop(schedule_ns, target, timeout_s=PATIENCE_S)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._one.close()
+        self._all.close()
+
+    def _target(self, ports: Sequence[int], connections_each: int) -> BalancedTarget:
+        def request(number: int, server: int) -> bytes:
+            return request_bytes(self._paths[number])
+
+        return BalancedTarget(ports, request, reply_end, connections_each, round_robin)
+
+
+def path_of(product: int) -> str:
+    """Where the page of a product is."""
+    return f"/product?sku={sku_of(product)}"
+
+
+@contextmanager
+def strategies() -> Iterator[Strategies]:
+    """The shops, for as long as the block lasts."""
+    with shop(PRODUCTS, THREADS) as first, shop(PRODUCTS, THREADS) as second:
+        made = Strategies((first, second))
+        try:
+            for server in (first, second):
+                wait_until_open(server.port, path_of(0))
+            yield made
+        finally:
+            made.close()

@@ -1,0 +1,136 @@
+"""The lab on strategies: pairs of bursts, the model of a closed system, and what is said of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from labs import measure_slices
+
+from perflab.chapters.raising_throughput import strategy_model, which_strategy
+from perflab.lab.record import Record
+from perflab.measure.frame import Frame
+from perflab.systems.strategies import ASYNC, BATCHING, CACHING, INDEX, NOTHING, POOLING, SERVERS
+
+START = {"rate": 600, "wait": 20, "writes": 1, "pages": 50}
+CONSTANTS = {
+    NOTHING: 3.0,
+    CACHING: 3.0,
+    POOLING: 2.6,
+    BATCHING: 2.9,
+    ASYNC: 3.0,
+    SERVERS: 2.8,
+    INDEX: 1.5,
+    "hit": 0.3,
+    "nothing, many writes": 8.0,
+    "batching, many writes": 3.4,
+}
+GAINS = {CACHING: 1.5, POOLING: 1.1, BATCHING: 1.0, ASYNC: 2.0, SERVERS: 1.8, INDEX: 1.02}
+
+
+def record(most: float = 200.0, rounds: int = 8, late_ns: float = 1e5, failures: int = 0, **changes: Any) -> Record:
+    """Rounds in which each strategy gains what `GAINS` says, and shortens the p99 by as much."""
+    disturbed = np.random.default_rng(1).lognormal(0, 0.2, rounds)
+    samples = {"lateness_ns": np.full(500, late_ns)}
+    for name, gain in {NOTHING: 1.0, **GAINS}.items():
+        samples[which_strategy.per_s(name)] = most * gain * disturbed
+        samples[which_strategy.p99_ns(name)] = 4e8 / gain / disturbed
+    frame = Frame(samples, {"calls": 700, "failures": failures})
+    return Record("which_strategy", {**START, **changes}, 1, "", frame, 20.0, "complete")
+
+
+def expected(**changes: Any) -> dict[str, float]:
+    model = strategy_model.predict(**{**START, **changes}, constants=CONSTANTS)
+    return {name: each.value for name, each in strategy_model.expected_gains(model).items()}
+
+
+def test_the_model_knows_the_limit_of_the_threads() -> None:
+    model = strategy_model.predict(**START, constants=CONSTANTS)
+    assert 0.8 * 4 / 23e-3 < model.per_s[NOTHING] < 4 / 23e-3
+    size = strategy_model.burst_size(600, model.per_s[NOTHING])
+    assert model.p99_ns[NOTHING] == pytest.approx(1e9 * (size / model.per_s[NOTHING] - size / 600), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("changes", "best"),
+    [
+        ({"wait": 20, "pages": 1_000}, ASYNC),
+        ({"wait": 0, "pages": 1_000}, INDEX),
+        ({"wait": 0, "pages": 1_000, "writes": 10}, BATCHING),
+        ({"wait": 20, "pages": 1}, CACHING),
+    ],
+)
+def test_what_helps_most_depends_on_what_the_limit_is(changes: dict[str, Any], best: str) -> None:
+    gains = expected(**changes)
+    assert max(gains, key=gains.__getitem__) == best
+
+
+def test_nothing_gets_more_through_than_comes() -> None:
+    assert max(expected(rate=100, wait=0).values()) == pytest.approx(1, abs=0.05)
+
+
+def test_pairs_cancel_what_disturbs_both() -> None:
+    found = which_strategy.gains(record())
+    assert found[ASYNC].value == pytest.approx(2.0) and found[ASYNC].verdict == "clear"
+    assert found[BATCHING].verdict == "practically equal"
+    assert which_strategy.shortened(record())[ASYNC].value == pytest.approx(2.0)
+
+
+def test_too_few_rounds_have_no_interval_and_no_verdict() -> None:
+    found = which_strategy.gains(record(rounds=3))
+    assert found[ASYNC].value == pytest.approx(2.0) and found[ASYNC].verdict != "clear"
+
+
+def test_the_verdict_names_the_best() -> None:
+    said = which_strategy.verdict(record(), None)
+    assert "Most throughput with async: 2.0" in said.text and said.kind == "clear"
+    assert "nearly all that is asked for" not in said.text
+    assert "nearly all that is asked for" in which_strategy.verdict(record(300.0), None).text
+
+
+def test_a_second_run_is_compared_without_help() -> None:
+    said = which_strategy.verdict(record(400.0), record(100.0))
+    assert "Without help, what is done is" in said.text and said.kind == "clear"
+
+
+def test_failures_are_told() -> None:
+    assert "7 requests failed" in which_strategy.verdict(record(failures=7), None).text
+
+
+def test_a_late_generator_gives_no_numbers() -> None:
+    said = which_strategy.verdict(record(late_ns=9e7), None)
+    assert said.kind == "invalid" and "too slow" in said.text
+
+
+def test_nothing_measured_is_no_verdict() -> None:
+    empty = Record("which_strategy", START, 1, "")
+    assert which_strategy.verdict(empty, None).kind == "invalid"
+    assert which_strategy.best(empty) is None
+
+
+def test_the_table_says_what_each_costs_and_risks() -> None:
+    rows = which_strategy.table(record(), None)
+    assert [row[0] for row in rows[1:]] == [NOTHING, *GAINS, "the load"]
+    assert all(len(row) == len(rows[0]) for row in rows)
+    assert rows[2][-2:] == which_strategy.COSTS[CACHING]
+
+
+def test_the_prediction_is_settled_where_requests_wait() -> None:
+    assert which_strategy.what_helps_most([record()]) == ASYNC
+    assert which_strategy.what_helps_most([record(wait=10)]) is None
+    assert which_strategy.what_helps_most([record(rate=100)]) is None
+
+
+def test_real_servers_that_wait_are_helped_by_async_and_by_more_of_them() -> None:
+    lab = which_strategy.lab()
+    frame = measure_slices(lab, 5.0, fewest=2 * len([NOTHING, *GAINS]), wait=20, rate=600).frame
+    found = which_strategy.gains(Record("which_strategy", lab.check({}), 1, "", frame))
+    assert found[ASYNC].value > 1.05 and found[SERVERS].value > 1.05
+    assert found[ASYNC].value > found[INDEX].value
+    assert frame.counts.get("failures", 0) == 0
+
+
+@pytest.mark.parametrize(("rate", "did", "size"), [(600, 170, 100), (100, 170, 60), (600, 50, 30), (600, 1, 10)])
+def test_a_burst_is_short_where_the_server_is_slow(rate: float, did: float, size: int) -> None:
+    assert strategy_model.burst_size(rate, did) == size
