@@ -131,6 +131,6 @@ def test_real_servers_that_wait_are_helped_by_async_and_by_more_of_them() -> Non
     assert frame.counts.get("failures", 0) == 0
 
 
-@pytest.mark.parametrize(("rate", "did", "size"), [(600, 170, 100), (100, 170, 60), (600, 50, 30), (600, 1, 10)])
+@pytest.mark.parametrize(("rate", "did", "size"), [(600, 170, 100), (100, 170, 65), (600, 50, 32), (600, 1, 10)])
 def test_a_burst_is_short_where_the_server_is_slow(rate: float, did: float, size: int) -> None:
     assert strategy_model.burst_size(rate, did) == size

@@ -138,9 +138,8 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     chosen = record.parameters
     done = count(times.size / record.fact("elapsed_s"))
     said = f"{done} requests/s done of {count(chosen['rate'])}; mean response {duration(times.mean())}."
-    slow = (
-        float(np.median(times[record.column("server") == 0])) / float(np.median(times)) if chosen["skew"] > 1 else 1.0
-    )
+    at_slow = times[record.column("server") == 0]
+    slow = float(np.median(at_slow)) / float(np.median(times)) if at_slow.size and chosen["skew"] > 1 else 1.0
     if slow > 2 and chosen["scale"] == OUT:
         said += f" At the slow server half of the requests take {slow:.0f} times as long as the usual one, or longer."
     if lost := record.count("failures") + record.count("dropped"):

@@ -24,7 +24,7 @@ def count_ticks(axis: Axis) -> None:
 
 
 def times_ticks(axis: Axis) -> None:
-    """Label an axis of ratios: 0.5×, 1×, 2×, …, and mark where nothing changes."""
+    """Label an axis of ratios: 0.3×, 1×, 3×, …, and mark where nothing changes."""
     from matplotlib.ticker import FixedLocator
 
     _ticks(axis, lambda value, _: f"{value:g}×")
@@ -32,7 +32,7 @@ def times_ticks(axis: Axis) -> None:
     axis.axes.axvline(1, color=PINNED, linewidth=1.5, linestyle=":")
 
 
-TIMES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+TIMES = (0.1, 0.3, 1, 3, 10, 30, 100)
 
 
 def byte_ticks(axis: Axis) -> None:

@@ -1,0 +1,155 @@
+"""Checks of the exercises of notebook 05. A check says what is wrong; an open exercise says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from perflab.chapters.raising_throughput import more_machines
+from perflab.lab import Lab
+from perflab.measure.frame import Frame
+from perflab.measure.percentiles import percentile
+from perflab.measure.schedule import poisson
+from perflab.measure.units import count, duration
+from perflab.systems.routing import Route, at_random
+from perflab.theory.balancing import simulate_routed
+from perflab.theory.scaling import ScalabilityLaw
+
+OPEN = "Not done yet. "
+LAW = ScalabilityLaw(0.02, 0.005, 100.0)
+SEEN = (1, 4, 8)
+POINTS: dict[int, int] = {number: round(float(LAW.throughput(number))) for number in SEEN}
+"""Operations per second that were measured with so many workers."""
+NEAR = 1
+
+
+def check_peak(workers: int | None) -> None:
+    """Modify: the number of workers with the highest throughput, from three points of the curve."""
+    if workers is None:
+        print(f"{OPEN}Fit a law to the three points, and keep the number of workers at its peak in `peak`.")
+        return
+    if isinstance(workers, bool) or not isinstance(workers, int | float) or not np.isfinite(workers) or workers < 1:
+        print(f"Not yet: a number of workers is at least 1; got {workers!r}.")
+        return
+    best = round(LAW.peak)
+    there, most = (float(LAW.throughput(number)) for number in (workers, best))
+    if abs(workers - LAW.peak) <= NEAR:
+        print(f"Right: about {best} workers do {count(most)}/s; with twice as many it is {count(_at(2 * best))}/s.")
+    elif workers <= max(SEEN):
+        print(
+            f"Not yet: with {count(workers)} workers it is {count(there)}/s, and it still rises. The peak may lie beyond."
+        )
+    else:
+        side = "less" if workers > LAW.peak else "more"
+        print(
+            f"Not yet: with {count(workers)} workers it would be {count(there)}/s; with a few {side} it would be more."
+        )
+        print("The line through the points bends: contention takes a share of each worker, coherency of each pair.")
+
+
+def _at(workers: float) -> float:
+    return float(LAW.throughput(workers))
+
+
+SLOW = (4.0, 1.0, 1.0, 1.0)
+RATE, SECONDS = 100, 40.0
+BEATEN = 0.8
+
+
+def check_route(route: Route) -> Lab | None:
+    """Make: with one slow server of four, be quicker than chance. Returns the lab with this routing."""
+    try:
+        found, chance = mean_response_ns(route), mean_response_ns(at_random)
+    except (TypeError, ValueError, IndexError) as error:
+        print(f"Not yet: `route` gets outstanding, number and random, and returns a server's number, 0 to 3. {error}")
+        return None
+    told = f"mean response {duration(found)} on paper, {duration(chance)} at random"
+    if found > BEATEN * chance:
+        print(f"{OPEN}That is no better than chance: {told}. Who is slow has the most that are not answered yet.")
+    else:
+        print(f"Right: {told}. Now the lab sends real requests to real servers as you say.")
+    return _lab_of(route)
+
+
+def mean_response_ns(route: Route) -> float:
+    """Mean response on paper: 100 requests/s of 20 ms to four servers, one of them four times as slow."""
+
+    def checked(outstanding: Sequence[int], number: int, random: object) -> int:
+        chosen = route(outstanding, number, random)  # type: ignore[arg-type]
+        if isinstance(chosen, bool) or not isinstance(chosen, int) or not 0 <= chosen < len(SLOW):
+            raise ValueError(f"It returned {chosen!r}.")
+        return chosen
+
+    arrivals = poisson(RATE, SECONDS, 1) / 1e9
+    services = np.random.default_rng(1).exponential(more_machines.SERVICE_MS / 1e3, arrivals.size)
+    done = simulate_routed(arrivals, services, SLOW, checked)
+    return 1e9 * float((done.departures - arrivals).mean())
+
+
+def _lab_of(route: Route) -> Lab:
+    def experiment(
+        servers: int, scale: str, routing: str, skew: int, rate: int, dies: bool, seed: int
+    ) -> Iterator[Frame]:
+        return more_machines.experiment(servers, scale, routing, skew, rate, dies, seed, route)
+
+    return replace(
+        more_machines.lab(),
+        question="Does your routing do better than the usual ones? (Measured: yours. The model: the one chosen.)",
+        experiment=experiment,
+        prediction=None,
+    )
+
+
+DESIGNS = {
+    "an index": "The database needs 2 ms of 202. Even if it needed none, nearly nothing would change.",
+    "a cache": "Each answer is for one user and one moment: hardly any page is asked for twice.",
+    "a faster CPU": "The CPU is busy for 3 ms of 202, and idle for the rest.",
+    "async": "Right: 16 threads that wait for 200 ms each do 80 requests/s. Awaited, the waits pass together, and the next "
+    "limit is the CPU, at about 300/s. (Ask first whether the partner can stand that.)",
+    "more servers": "That would work, with four machines that wait instead of one. What do the threads do all day?",
+}
+
+
+def check_design(answer: str | None) -> None:
+    """Judge: what lifts a server of 16 threads that wait for a partner."""
+    if answer is None:
+        print(f"{OPEN}Write one of: {', '.join(DESIGNS)}.")
+    elif answer not in DESIGNS:
+        print(f"{answer!r} is none of: {', '.join(DESIGNS)}.")
+    else:
+        told = DESIGNS[answer]
+        print(told if told.startswith("Right") else f"Not yet: {told}")
+
+
+P99 = Callable[[Sequence[Sequence[float]]], float]
+QUICK = [float(number % 10 + 1) for number in range(970)]
+STUCK = [500.0] * 30
+LOGS: dict[str, Sequence[Sequence[float]]] = {
+    "one server": [QUICK + STUCK],
+    "two alike": [QUICK, QUICK],
+    "970 requests at a quick server, 30 at one that is stuck": [QUICK, STUCK],
+    "the same, and a third that was asked nothing": [QUICK, STUCK, []],
+    "995 at a quick server, 5 at one that is stuck": [(QUICK + QUICK)[:995], STUCK[:5]],
+}
+"""Response times of each server, in ms."""
+
+
+def check_the_lie(p99_of_all: P99) -> None:
+    """Spot the lie: the mean of several p99s is nobody's p99."""
+    wrong = []
+    for name, servers in LOGS.items():
+        expected = float(percentile(np.concatenate([np.array(server) for server in servers]), 0.99))
+        try:
+            found = p99_of_all([list(server) for server in servers])
+        except (ArithmeticError, IndexError, ValueError) as error:
+            wrong.append(f"{name}: yours fails ({error}); it is {expected:g} ms.")
+            continue
+        # Which of two neighbouring samples a p99 takes is left open.
+        if not isinstance(found, int | float) or abs(found - expected) > 1.5:
+            wrong.append(f"{name}: yours says {found}; it is {expected:g} ms.")
+    if wrong:
+        print(f"{OPEN}Still wrong for {count(len(wrong))} of {count(len(LOGS))} logs. The first, {wrong[0]}")
+    else:
+        print("Right: a percentile of all needs the samples of all (or their histograms, added up).")

@@ -1,0 +1,86 @@
+"""The claims of notebook 05 are judged by records, both ways."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from perflab.chapters.raising_throughput.claims import CLAIMS
+from perflab.chapters.raising_throughput.more_machines import OUT, UP
+from perflab.chapters.raising_throughput.which_strategy import per_s
+from perflab.lab.record import Record
+from perflab.measure.frame import Frame
+from perflab.systems.calls import IN_A_ROW, ON_A_LOOP
+from perflab.systems.strategies import ASYNC, INDEX, NOTHING
+
+
+def routed(slow_ms: float, usual_ms: float, **changes: Any) -> Record:
+    chosen = {"servers": 4, "scale": OUT, "routing": "round robin", "skew": 1, "rate": 100, "dies": False, **changes}
+    by = np.arange(200) % 4
+    samples = {"server": by, "latency_ns": np.where(by == 0, slow_ms, usual_ms) * 1e6}
+    return Record("more_machines", chosen, 1, "", Frame(samples, {}, {"elapsed_s": 2.0}), 2.0, "complete")
+
+
+def scaled(gain: float, work: str = "locking") -> Record:
+    chosen = {"work": work, "workers": 24, "locked": 20}
+    samples = {"x4": np.full(5, 100.0), "x64": np.full(5, 100.0 * gain)}
+    return Record("scaling_law", chosen, 1, "", Frame(samples), 6.0, "complete")
+
+
+def called(row_ms: float, loop_ms: float) -> Record:
+    samples = {IN_A_ROW: np.full(20, row_ms * 1e6), ON_A_LOOP: np.full(20, loop_ms * 1e6)}
+    chosen = {"calls": 1, "clients": 100, "wait": 10}
+    return Record("async_calls", chosen, 1, "", Frame(samples), 4.0, "complete")
+
+
+def loaded(mean_ms: float, load: int) -> Record:
+    chosen = {"cpu": 2.0, "memory": 0, "network": 10, "disk": 0, "load": load}
+    return Record("bottleneck", chosen, 1, "", Frame({"latency_ns": np.full(200, mean_ms * 1e6)}), 3.0, "complete")
+
+
+def helped(index: float, by_async: float, rounds: int = 8) -> Record:
+    samples = {per_s(NOTHING): np.full(rounds, 170.0), per_s(INDEX): np.full(rounds, 170 * index)}
+    for name in ("caching", "pooling", "batching", "more servers"):
+        samples[per_s(name)] = np.full(rounds, 170.0)
+    samples[per_s(ASYNC)] = np.full(rounds, 170 * by_async)
+    chosen = {"rate": 600, "wait": 20, "writes": 1, "pages": 50}
+    return Record("which_strategy", chosen, 1, "", Frame(samples), 20.0, "complete")
+
+
+CASES = [
+    (0, [routed(40, 30, skew=4)], [routed(400, 30, skew=4)]),
+    (1, [routed(30, 30), routed(30, 30, scale=UP)], [routed(30, 30), routed(8, 8, scale=UP, skew=3)]),
+    (2, [scaled(15)], [scaled(2)]),
+    (3, [called(11, 5)], [called(11, 11.5)]),
+    (4, [loaded(5, 30), loaded(5.2, 90)], [loaded(5, 30), loaded(40, 90)]),
+    (5, [helped(1.9, 1.2)], [helped(1.05, 2.0)]),
+]
+
+
+@pytest.mark.parametrize(("number", "for_it", "against_it"), CASES)
+def test_a_claim_holds_or_does_not_by_what_was_measured(
+    number: int, for_it: list[Record], against_it: list[Record]
+) -> None:
+    claim = CLAIMS[number]
+    assert claim.report(for_it).startswith("✓")
+    assert claim.report(against_it).startswith("✗")
+
+
+@pytest.mark.parametrize(
+    ("number", "records"),
+    [
+        (1, [routed(30, 30), routed(8, 8, scale=UP, rate=40)]),
+        (2, [scaled(15, "waiting")]),
+        (4, [loaded(5, 30)]),
+        (5, [helped(1.05, 2.0, rounds=3)]),
+    ],
+)
+def test_runs_that_cannot_be_compared_decide_nothing(number: int, records: list[Record]) -> None:
+    assert CLAIMS[number].report(records).startswith("·")
+
+
+def test_every_claim_is_tested_and_open_until_its_lab_was_used() -> None:
+    assert [number for number, *_ in CASES] == list(range(len(CLAIMS)))
+    assert all(claim.report([]).startswith("·") for claim in CLAIMS)
