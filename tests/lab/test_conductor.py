@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from perflab.lab import Lab, log_slider
+from perflab.lab.budget import LONGEST_CALIBRATION_S
 from perflab.lab.conductor import PREPARE_S, SETTLE_S, STOP_S, Conductor
 from perflab.lab.protocol import Died, Ended, Failed, Finish, Finished, Next, Sliced, Start
 from perflab.lab.session import REST_S, WAITING, Session
@@ -410,6 +411,44 @@ def test_a_reset_ends_a_calibration_and_the_next_run_makes_it_up(stage: Stage) -
     assert session.face.all("show_model") == []
     started(stage, session, 20)
     assert [dict(start.parameters) for start in stage.starts()] == [{}, {}]
+
+
+def test_a_calibration_in_slices_comes_to_its_own_end_however_short_the_runs_are(stage: Stage) -> None:
+    session = stage.session(calibrated_lab())
+    started(stage, session)
+    run = stage.starts()[0].run
+    for step in (1, 2, 3):
+        stage.answer(Sliced(run, Frame(facts={"step_ns": step}), session.lab.budget_s))
+        stage.wait(1)
+        assert session.face.all("show_model") == [], "half of the constants are no use to a model"
+    stage.answer(Ended(run))
+    stage.answer(Finished(run, None))
+    assert session.face.all("show_model") == [({"rows": 10}, 30)]
+
+
+def test_a_stop_in_a_calibration_starts_no_run_and_the_next_one_makes_it_up(stage: Stage) -> None:
+    session = stage.session(calibrated_lab())
+    started(stage, session)
+    session.stop()
+    stage.settle()
+    stage.answer(Sliced(stage.starts()[0].run, Frame(facts={"step_ns": 3}), 0.01))
+    stage.answer(Finished(stage.starts()[0].run, None))
+    stage.wait(1)
+    assert session.face.status == "Stopped before it began."
+    assert session.face.all("show_model") == []
+    started(stage, session, 20)
+    assert [dict(start.parameters) for start in stage.starts()] == [{}, {}]
+
+
+def test_a_calibration_that_does_not_end_is_given_up_with_a_message(stage: Stage) -> None:
+    session = stage.session(calibrated_lab())
+    started(stage, session)
+    run = stage.starts()[0].run
+    stage.answer(Sliced(run, Frame(facts={"step_ns": 3}), 0.01))
+    stage.answer(Sliced(run, Frame(facts={"step_ns": 3}), LONGEST_CALIBRATION_S))
+    stage.answer(Finished(run, None))
+    assert "too long to get to know" in session.face.status
+    assert [dict(start.parameters) for start in stage.starts()] == [{}]
 
 
 def test_a_closed_lab_is_neither_run_nor_drawn(stage: Stage) -> None:

@@ -174,6 +174,7 @@ class Conductor:
             case Sliced():
                 self._on_slice(run, reply)
             case Ended():
+                run.has_ended = True
                 self._ask(SLICE_S, Finish(run.number))
             case Failed():
                 self._end(lambda: run.session.fail(reply.message, reply.traceback, reply.blame))

@@ -31,6 +31,8 @@ class Run:
     calibrates: bool = False
     stopped: bool = False
     superseded: bool = False
+    has_ended: bool = False
+    """The experiment came to its own end; otherwise it was cut off."""
     measured_s: float = 0.0
     _frames: list[Frame] = field(default_factory=list)
     _first_at: float | None = None

@@ -157,7 +157,7 @@ class Session:
         blank = Record(self.lab.name, parameters, seed, datetime.now(UTC).isoformat(), code=self.lab.code)
         self.face.show_progress(0.0, "Getting to know this machine …" if calibrates else "Preparing …")
         experiment = self.lab.pickled(calibrates)
-        return Run(number, self, experiment, parameters, seed, budget_of(self.lab), blank, calibrates)
+        return Run(number, self, experiment, parameters, seed, budget_of(self.lab, calibrates), blank, calibrates)
 
     def wait_for_others(self) -> None:
         """Another run holds the machine."""
@@ -186,11 +186,20 @@ class Session:
     def complete(self, run: Run, noise: NoiseLedger | None, environment: Mapping[str, Any]) -> None:
         """The run is over, by itself or by Stop."""
         if run.calibrates:
+            self._learn(run)
+            return
+        self._keep(run.record("stopped" if run.stopped else "complete", noise, environment))
+
+    def _learn(self, run: Run) -> None:
+        """Constants of a calibration that came to its end; half of them would be no use to a model."""
+        if run.has_ended:
             self._constants = run.record().frame.facts
             self.redraw_model()
             self._conductor.request(self)
-            return
-        self._keep(run.record("stopped" if run.stopped else "complete", noise, environment))
+        elif run.stopped:
+            self.give_up()
+        else:
+            self.fail("This machine took too long to get to know. Move a slider to try again.", "", "machine")
 
     def fail(self, message: str, traceback: str, blame: str) -> None:
         """The experiment raised: say so, keep the lab usable."""
