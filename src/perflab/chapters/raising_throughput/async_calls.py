@@ -223,10 +223,10 @@ def lab() -> Lab:
                 of_ways,
                 lambda model: model.calls,
                 title="All calls of one page",
-                band="model: waiting alone, to waiting and all work",
+                band="model",
             ),
             AgainstClients(
-                "A crowd: half are answered within",
+                "A crowd of clients",
                 "response time, p50 (log)",
                 (5e5, 2e9),
                 KINDS,
