@@ -46,10 +46,24 @@ def run(name: str, limit: str, folder: Path, **settings: object) -> subprocess.C
     return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=120)
 
 
+SMALL = "import os\nos.sched_setaffinity(0, {0})\nresource.setrlimit(resource.RLIMIT_AS, (10**9, 10**9))"
+
+
+@pytest.mark.parametrize("kind", ["threads", "event loop"])
+def test_64_workers_that_compute_on_one_cpu_serve_somebody(kind: str, tmp_path: Path) -> None:
+    done = run("measuring_throughput.workers", SMALL, tmp_path, kind=kind, workers=64, computing=20, rate=100)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    assert int(done.stdout) > 0
+
+
+def test_more_processes_than_one_cpu_can_bear_are_refused_in_words(tmp_path: Path) -> None:
+    done = run("measuring_throughput.workers", SMALL, tmp_path, kind="processes", workers=64)
+    assert "workers must be" in done.stderr.strip().splitlines()[-1], done.stderr[-2_000:]
+
+
 @pytest.mark.parametrize("name", LABS)
 def test_each_lab_works_on_one_cpu_and_in_a_gigabyte_and_leaves_nothing(name: str, tmp_path: Path) -> None:
-    limit = "import os\nos.sched_setaffinity(0, {0})\nresource.setrlimit(resource.RLIMIT_AS, (10**9, 10**9))"
-    done = run(name, limit, tmp_path)
+    done = run(name, SMALL, tmp_path)
     assert done.returncode == 0, done.stderr[-2_000:]
     assert int(done.stdout) > 0
     assert list(tmp_path.iterdir()) == []

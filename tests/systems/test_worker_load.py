@@ -7,7 +7,10 @@ import pytest
 
 from perflab.measure.frame import merge
 from perflab.measure.schedule import constant
-from perflab.systems.worker_load import watched_load
+from perflab.systems.child import ServerFailed
+from perflab.systems.worker_kinds import Work
+from perflab.systems.worker_load import watch, watched_load
+from perflab.systems.worker_server import worker_server
 from perflab.theory.replay import replay
 
 
@@ -39,3 +42,21 @@ def test_a_queue_in_front_of_the_workers_is_first_come_first_served(workers: int
     frame = merge(watched_load(workers, constant(30 * workers, 60 / (30 * workers)), waits, 60 / (30 * workers)))
     found = replay(*(frame.samples[name] for name in ("arrived_ns", "started_ns", "done_ns")), workers)
     assert found.deviation < 0.15
+
+
+def test_a_worker_that_does_not_come_back_holds_up_nobody_else() -> None:
+    waits = np.full(20, 5.0)
+    waits[0] = 1_000.0
+    frame = merge(watched_load(2, constant(50, 0.4), waits, 0.5))
+    assert 0 not in frame.samples["number"]
+    assert frame.counts["calls"] == 19 and frame.facts["inside"] == 1
+    assert np.median(frame.samples["latency_ns"]) < 100e6
+
+
+def test_a_server_that_is_killed_in_mid_run_ends_the_load_with_words() -> None:
+    with worker_server(2) as server:
+        frames = watch(server, lambda number: Work(wait_ms=5), constant(50, 1.0), 1.0)
+        next(frames)
+        server.kill()
+        with pytest.raises(ServerFailed, match="is gone"):
+            list(frames)

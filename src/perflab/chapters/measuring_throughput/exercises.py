@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from perflab.chapters.judging import OPEN, judge
 from perflab.chapters.measuring_throughput import batching, workers
 from perflab.lab import Lab, Record
 from perflab.measure.clock import VirtualClock
@@ -17,7 +18,6 @@ from perflab.measure.units import count, duration
 from perflab.systems.batcher import WhenToFlush, batches, when_to_flush
 from perflab.theory.batching import Cost
 
-OPEN = "Not done yet. "
 ASKED = {"connections": 64, "computing": 0, "queue": 100, "rate": 200}
 WANTED_PER_S = 180
 LONGEST_NS = 150e6
@@ -116,13 +116,7 @@ DESIGNS = {
 
 def check_design(answer: str | None) -> None:
     """Judge: what limits a server of 100 threads and 20 connections."""
-    if answer is None:
-        print(f"{OPEN}Write one of: {', '.join(DESIGNS)}.")
-    elif answer not in DESIGNS:
-        print(f"{answer!r} is none of: {', '.join(DESIGNS)}.")
-    else:
-        told = DESIGNS[answer]
-        print(told if told.startswith("Right") else f"Not yet: {told}")
+    judge(answer, DESIGNS)
 
 
 Report = Callable[[Sequence[float], float, float], float]

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from perflab.chapters.judging import OPEN, judge
 from perflab.chapters.raising_throughput import more_machines
 from perflab.lab import Lab
 from perflab.measure.frame import Frame
@@ -17,7 +18,6 @@ from perflab.systems.routing import Route, at_random
 from perflab.theory.balancing import simulate_routed
 from perflab.theory.scaling import ScalabilityLaw
 
-OPEN = "Not done yet. "
 LAW = ScalabilityLaw(0.02, 0.005, 100.0)
 SEEN = (1, 4, 8)
 POINTS: dict[int, int] = {number: round(float(LAW.throughput(number))) for number in SEEN}
@@ -114,13 +114,7 @@ DESIGNS = {
 
 def check_design(answer: str | None) -> None:
     """Judge: what lifts a server of 16 threads that wait for a partner."""
-    if answer is None:
-        print(f"{OPEN}Write one of: {', '.join(DESIGNS)}.")
-    elif answer not in DESIGNS:
-        print(f"{answer!r} is none of: {', '.join(DESIGNS)}.")
-    else:
-        told = DESIGNS[answer]
-        print(told if told.startswith("Right") else f"Not yet: {told}")
+    judge(answer, DESIGNS)
 
 
 P99 = Callable[[Sequence[Sequence[float]]], float]
