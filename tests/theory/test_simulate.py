@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from perflab.theory.littles_law import observe
 from perflab.theory.queues import mean_wait, mmc, mmck
-from perflab.theory.simulate import Run, _any_queue, fifo, lifo, lindley, priority, shortest_first, simulate
+from perflab.theory.simulate import PART, Run, _any_queue, fifo, lifo, lindley, priority, shortest_first, simulate
 
 CUSTOMERS = 200_000
 MILLISECONDS = st.integers(0, 5_000).map(lambda number: number / 1_000)
@@ -130,3 +130,13 @@ def test_streams_that_cannot_be_are_refused(arrivals: Any, services: Any, server
 
 def test_nobody_came() -> None:
     assert simulate([], []).responses.size == simulate([], [], 3).responses.size == 0
+
+
+@pytest.mark.parametrize("servers", [2, 4])
+def test_a_long_queue_served_in_parts_is_the_same_as_one_customer_after_the_other(servers: int) -> None:
+    generator = np.random.default_rng(1)
+    size = 2 * PART + 7
+    arrivals = np.cumsum(generator.exponential(1 / (0.9 * servers), size))
+    services = generator.exponential(1.0, size)
+    in_parts, one_by_one = (simulate(arrivals, services, servers, places=places) for places in (np.inf, size))
+    assert np.allclose(in_parts.starts, one_by_one.starts)
