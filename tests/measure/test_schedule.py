@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from perflab.measure.guards import BadInput
-from perflab.measure.schedule import constant, poisson
+from perflab.measure.schedule import constant, poisson, services
 
 
 def test_a_constant_rate_is_evenly_spaced_without_drift() -> None:
@@ -29,6 +29,16 @@ def test_a_poisson_process_has_its_rate_and_exponential_gaps() -> None:
 def test_the_seed_decides() -> None:
     assert (poisson(100, 5, seed=3) == poisson(100, 5, seed=3)).all()
     assert not np.array_equal(poisson(100, 5, seed=3), poisson(100, 5, seed=4))
+
+
+def test_services_have_their_mean_and_nothing_to_do_with_the_schedule_of_the_same_seed() -> None:
+    numbers, means = [], []
+    for seed in range(400):
+        number = poisson(100, 1, seed).size
+        numbers.append(number)
+        means.append(services(20.0, 2_000, seed)[:number].mean())
+    assert np.mean(means) == pytest.approx(20.0, rel=0.02)
+    assert abs(np.corrcoef(numbers, means)[0, 1]) < 0.15
 
 
 @pytest.mark.parametrize("rate", [0, -1, float("nan"), float("inf"), "fast", 1e9])

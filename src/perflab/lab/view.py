@@ -154,7 +154,9 @@ class View:
     def _arrange(self) -> widgets.VBox:
         has_sliders = any(isinstance(control, Slider) for control in self._lab.controls.values())
         columns = f"repeat(auto-fit, minmax({420 if has_sliders else 300}px, 1fr))"
-        controls = widgets.GridBox(list(self._controls.values()), layout=widgets.Layout(grid_template_columns=columns))
+        controls = widgets.GridBox(
+            list(self._controls.values()), layout=widgets.Layout(grid_template_columns=columns, grid_gap="0 24px")
+        )
         progress = widgets.HBox([self._bar, self._status, self._buttons], layout=widgets.Layout(flex_flow="row wrap"))
         charts = widgets.HBox(self._images, layout=_full_width())
         rows = [controls, charts, progress, self._verdict, self._comment, self._table, self._details]

@@ -1,4 +1,7 @@
-"""When requests are meant to be sent: absolute, seeded, made before the run. Arrays of int64 ns from the start, shape (n,)."""
+"""When requests are meant to be sent: absolute, seeded, made before the run. Arrays of int64 ns from the start, shape (n,).
+
+And how long each of them takes, where that is left to chance.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,11 @@ def poisson(rate: float, seconds: float, seed: int) -> NDArray[np.int64]:
     generator = np.random.default_rng(seed)
     times = np.sort(generator.uniform(0, seconds, generator.poisson(rate * seconds)))
     return (times * 1e9).astype(np.int64)
+
+
+def services(mean: float, number: int, seed: int) -> NDArray[np.float64]:
+    """So many exponentially distributed service times, in the unit of `mean`; independent of the schedule of the same seed."""
+    return np.random.default_rng((seed, 1)).exponential(mean, number)
 
 
 def _checked(rate: float, seconds: float) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from perflab.chapters.load_report import load_rows
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, slider, values_slider
 from perflab.lab.panels.inside import Inside, Sides
 from perflab.measure.frame import Frame
-from perflab.measure.schedule import poisson
+from perflab.measure.schedule import poisson, services
 from perflab.measure.units import count, duration, percent
 from perflab.systems.worker_load import watched_load
 from perflab.theory.littles_law import Flow, inside_over_time, observe
@@ -27,8 +27,7 @@ EXACT = 1e-9
 def experiment(rate: int, trip: int, workers: int, window: float, seed: int) -> Iterator[Frame]:
     # They come for two seconds; in the third the last ones leave, so that the whole run begins and ends empty.
     schedule = poisson(rate, ASKED_S, seed)
-    trips_ms = np.random.default_rng(seed).exponential(trip, schedule.size)
-    yield from watched_load(workers, schedule, trips_ms, WHOLE_S)
+    yield from watched_load(workers, schedule, services(trip, schedule.size, seed), WHOLE_S)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from perflab.lab.verdict import against_pinned, estimate_text, percentile_text
 from perflab.measure.compare import block_ratio
 from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
-from perflab.measure.schedule import poisson
+from perflab.measure.schedule import poisson, services
 from perflab.measure.summary import summarise
 from perflab.measure.units import count, duration
 from perflab.systems.worker_load import watched_load
@@ -34,8 +34,7 @@ NEARLY_FULL = 0.98
 
 def experiment(lanes: int, rate: int, trip: int, seed: int) -> Iterator[Frame]:
     schedule = poisson(rate, RUN_S, seed)
-    trips_ms = np.random.default_rng(seed).exponential(trip, schedule.size)
-    yield from watched_load(lanes, schedule, trips_ms, RUN_S)
+    yield from watched_load(lanes, schedule, services(trip, schedule.size, seed), RUN_S)
 
 
 @dataclass(frozen=True)

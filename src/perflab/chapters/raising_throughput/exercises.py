@@ -12,7 +12,7 @@ from perflab.chapters.raising_throughput import more_machines
 from perflab.lab import Lab
 from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
-from perflab.measure.schedule import poisson
+from perflab.measure.schedule import poisson, services
 from perflab.measure.units import count, duration
 from perflab.systems.routing import Route, at_random
 from perflab.theory.balancing import simulate_routed
@@ -83,8 +83,8 @@ def mean_response_ns(route: Route) -> float:
         return chosen
 
     arrivals = poisson(RATE, SECONDS, 1) / 1e9
-    services = np.random.default_rng(1).exponential(more_machines.SERVICE_MS / 1e3, arrivals.size)
-    done = simulate_routed(arrivals, services, SLOW, checked)
+    takes = services(more_machines.SERVICE_MS / 1e3, arrivals.size, 1)
+    done = simulate_routed(arrivals, takes, SLOW, checked)
     return 1e9 * float((done.departures - arrivals).mean())
 
 

@@ -15,7 +15,7 @@ from perflab.lab.panels.servers import ByServer, DoneAndFailed, ResponseAgainstL
 from perflab.lab.verdict import against_pinned, estimate_text
 from perflab.measure.compare import block_ratio
 from perflab.measure.frame import Frame
-from perflab.measure.schedule import poisson
+from perflab.measure.schedule import poisson, services
 from perflab.measure.summary import summarise
 from perflab.measure.units import count, duration
 from perflab.systems.balancer import balanced_load
@@ -39,7 +39,7 @@ def experiment(
     servers: int, scale: str, routing: str, skew: int, rate: int, dies: bool, seed: int, route: Route | None = None
 ) -> Iterator[Frame]:
     schedule = poisson(rate, RUN_S, seed)
-    services_ms = np.random.default_rng(seed).exponential(SERVICE_MS, schedule.size)
+    services_ms = services(SERVICE_MS, schedule.size, seed)
     factors = slowness(servers, scale, skew)
     dies_at_s = DIES_AT_S if dies else np.inf
     yield from balanced_load(schedule, services_ms, factors, route or ROUTES[routing], RUN_S, seed, dies_at_s)
