@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from perflab.measure.compare import Ratio, block_bootstrap, block_ratio, paired_ratio, ratio
+from perflab.measure.compare import Ratio, block_ratio, paired_ratio, ratio
 
 
 def test_the_interval_of_a_ratio_of_medians_covers_the_truth_as_often_as_promised() -> None:
@@ -68,19 +68,6 @@ def test_too_few_pairs_decide_nothing() -> None:
     assert paired_ratio([2.0] * 6, [1.0] * 6).verdict == "clear"
 
 
-def test_blocks_widen_the_interval_of_correlated_samples() -> None:
-    generator = np.random.default_rng(8)
-    steps = generator.normal(size=2_000)
-    samples = np.empty(2_000)
-    level = 0.0
-    for index, step in enumerate(steps):
-        level = 0.95 * level + step
-        samples[index] = level
-    single = block_bootstrap(samples, 0.5, block=1)
-    blocks = block_bootstrap(samples, 0.5, block=100)
-    assert blocks[1] - blocks[0] > 2 * (single[1] - single[0])
-
-
 def queue(seed: int, slower: float = 1.0, count: int = 2_000) -> np.ndarray:
     """Response times of a busy queue, one after the other: each remembers the one before."""
     generator = np.random.default_rng(seed)
@@ -96,6 +83,16 @@ def test_the_ratio_of_correlated_samples_is_less_sure_of_itself() -> None:
     assert blocks.value == independent.value
     assert blocks.high - blocks.low > 1.5 * (independent.high - independent.low)
     assert block_ratio(queue(1, slower=10), queue(2)).verdict == "clear"
+
+
+def test_two_runs_of_the_same_busy_queue_are_seldom_called_different() -> None:
+    alarms = {"ranks": 0, "blocks": 0}
+    for seed in range(100):
+        runs = (queue(2 * seed, count=600), queue(2 * seed + 1, count=600))
+        alarms["ranks"] += ratio(*runs).verdict == "clear"
+        alarms["blocks"] += block_ratio(*runs).verdict == "clear"
+    assert alarms["ranks"] > 40, "as if they were independent: a lie in most pairs of runs"
+    assert alarms["blocks"] <= 10
 
 
 def test_too_few_correlated_samples_decide_nothing_either() -> None:

@@ -48,3 +48,14 @@ def test_nothing_measured_is_an_error_not_a_number() -> None:
 @pytest.mark.parametrize(("share", "name"), [(0.5, "p50"), (0.99, "p99"), (0.999, "p99.9")])
 def test_percentiles_have_their_usual_names(share: float, name: str) -> None:
     assert percentile_name(share) == name
+
+
+def test_latencies_of_a_queue_have_the_wider_intervals_of_samples_that_hang_together() -> None:
+    level = np.repeat(np.random.default_rng(5).lognormal(0, 0.5, 20), 50)  # twenty jams, and nothing else that differs
+    plain, queued = summarise(level), summarise(level, queued=True)
+    for estimates in ((plain.percentiles[0.5], queued.percentiles[0.5]), (plain.mean, queued.mean)):
+        assert estimates[0].value == estimates[1].value
+        (low, high), (lower, higher) = ((each.low, each.high) for each in estimates)
+        assert low is not None and high is not None and lower is not None and higher is not None
+        assert higher - lower > 2 * (high - low)
+    assert summarise(level[:100], queued=True).percentiles[0.99].shortage == "p99 needs 368 samples, have 100"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from perflab.measure.blocks import STUDENT_95, percentile_error
 from perflab.measure.percentiles import nearest_rank, samples_needed
 
 RESAMPLES = 1_000
@@ -61,35 +62,19 @@ def paired_ratio(first: ArrayLike, second: ArrayLike, seed: int = 0) -> Ratio:
     return Ratio(float(np.median(ratios)), float(low), float(high))
 
 
-def block_ratio(first: ArrayLike, second: ArrayLike, share: float = 0.5, seed: int = 0) -> Ratio:
-    """Ratio of one percentile of two sets of correlated samples, each in the order it was taken; too few: as in `ratio`."""
+def block_ratio(first: ArrayLike, second: ArrayLike, share: float = 0.5) -> Ratio:
+    """Ratio of one percentile of two sets of correlated samples, each in the order it was taken; too few: as in `ratio`.
+
+    Its interval comes from the spread between blocks of each run (`perflab.measure.blocks`).
+    """
     a, b = np.asarray(first, float), np.asarray(second, float)
     value = _nearest(_checked(a), share) / _nearest(_checked(b), share)
-    if _too_few(min(a.size, b.size), share):
+    error = np.hypot(percentile_error(a, share), percentile_error(b, share))
+    if _too_few(min(a.size, b.size), share) or not np.isfinite(error):
         return Ratio(value, *UNKNOWN)
-    low, high = np.percentile(_drawn_in_blocks(a, share, None, seed) / _drawn_in_blocks(b, share, None, seed + 1), ENDS)
-    return Ratio(value, float(low), float(high))
-
-
-def block_bootstrap(samples: ArrayLike, share: float, block: int | None = None, seed: int = 0) -> tuple[float, float]:
-    """95% interval of a percentile of correlated samples, such as response times of a queue.
-
-    Whole runs of neighbours are drawn (moving blocks, Künsch 1989); their length is n^(1/3) unless given.
-    """
-    low, high = np.percentile(_drawn_in_blocks(np.asarray(samples, float), share, block, seed), ENDS)
-    return float(low), float(high)
-
-
-def _drawn_in_blocks(values: NDArray[np.float64], share: float, block: int | None, seed: int) -> NDArray[np.float64]:
-    size = max(1, round(values.size ** (1 / 3))) if block is None else min(block, values.size)
-    generator = np.random.default_rng(seed)
-    starts = generator.integers(0, values.size - size + 1, (RESAMPLES, -(-values.size // size)))
-    rank = nearest_rank(values.size, share)
-    drawn = np.empty(RESAMPLES)
-    for index, row in enumerate(starts):
-        resample = values[(row[:, None] + np.arange(size)).ravel()[: values.size]]
-        drawn[index] = np.partition(resample, rank - 1)[rank - 1]
-    return drawn
+    # As many degrees of freedom as one run has, not both: one of the two may scatter much more than the other.
+    factor = float(np.exp(STUDENT_95 * error))
+    return Ratio(value, value / factor, value * factor)
 
 
 def _too_few(count: int, share: float) -> bool:

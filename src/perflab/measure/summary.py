@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from perflab.measure.blocks import STUDENT_95, mean_error, percentile_error
 from perflab.measure.percentiles import nearest_rank, rank_interval, samples_needed
 
 NORMAL_95 = 1.959964
+FEWEST_FOR_MEAN = 30
 
 
 @dataclass(frozen=True)
@@ -38,20 +40,30 @@ class Summary:
     percentiles: dict[float, Estimate]
 
 
-def summarise(latencies_ns: ArrayLike, failures: int = 0, percentiles: Sequence[float] = (0.5, 0.95, 0.99)) -> Summary:
-    """Summarise at least one latency. Percentiles by nearest rank, intervals from order statistics."""
-    ordered = np.sort(np.asarray(latencies_ns, float))
+def summarise(
+    latencies_ns: ArrayLike, failures: int = 0, percentiles: Sequence[float] = (0.5, 0.95, 0.99), queued: bool = False
+) -> Summary:
+    """Summarise at least one latency. Percentiles by nearest rank, intervals from order statistics.
+
+    `queued`: the latencies are those of a queue, in the order they were taken. They hang together, and the intervals come
+    from the spread between blocks of the run (`perflab.measure.blocks`).
+    """
+    taken = np.asarray(latencies_ns, float)
+    ordered = np.sort(taken)
     if not ordered.size:
         raise ValueError("there are no latencies to summarise")
     return Summary(
         count=ordered.size,
         failures=failures,
-        mean=_mean(ordered),
+        mean=_mean(taken, queued),
         median=float(ordered[nearest_rank(ordered.size, 0.5) - 1]),
         stdev=float(ordered.std(ddof=1)) if ordered.size > 1 else 0.0,
         minimum=float(ordered[0]),
         maximum=float(ordered[-1]),
-        percentiles={share: _percentile(ordered, share) for share in percentiles},
+        percentiles={
+            share: _queued(_percentile(ordered, share), taken, share) if queued else _percentile(ordered, share)
+            for share in percentiles
+        },
     )
 
 
@@ -71,10 +83,20 @@ def _percentile(ordered: NDArray[np.float64], share: float) -> Estimate:
     return Estimate(name, value, float(ordered[low - 1]), float(ordered[high - 1]))
 
 
-def _mean(ordered: NDArray[np.float64]) -> Estimate:
+def _queued(estimate: Estimate, taken: NDArray[np.float64], share: float) -> Estimate:
+    """The same number with the interval of samples that hang together, if there are enough for any."""
+    error = percentile_error(taken, share)
+    if estimate.high is None or not np.isfinite(error):
+        return estimate
+    factor = float(np.exp(STUDENT_95 * error))
+    return replace(estimate, low=estimate.value / factor, high=estimate.value * factor)
+
+
+def _mean(taken: NDArray[np.float64], queued: bool) -> Estimate:
     # The normal interval of the mean: good for many samples, too narrow for few of a long tail, hence not below 30.
-    mean = float(ordered.mean())
-    if ordered.size < 30:
-        return Estimate("mean", mean, None, None, f"its interval needs 30 samples, have {ordered.size}")
-    half = NORMAL_95 * float(ordered.std(ddof=1)) / np.sqrt(ordered.size)
+    mean = float(taken.mean())
+    if taken.size < FEWEST_FOR_MEAN:
+        return Estimate("mean", mean, None, None, f"its interval needs {FEWEST_FOR_MEAN} samples, have {taken.size}")
+    independent = NORMAL_95 * float(taken.std(ddof=1)) / np.sqrt(taken.size)
+    half = STUDENT_95 * mean_error(taken) if queued else independent
     return Estimate("mean", mean, mean - half, mean + half)

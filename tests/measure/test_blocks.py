@@ -1,0 +1,59 @@
+"""Intervals for samples that hang together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from perflab.measure.blocks import BLOCKS, STUDENT_95, mean_error, percentile_error
+from perflab.measure.percentiles import percentile, rank_interval
+from perflab.theory.simulate import simulate
+
+
+def busy_queue(seed: int, utilisation: float = 0.8, warm_up: int = 2_000, count: int = 600) -> np.ndarray:
+    """Response times of M/M/1 with services of mean 1, in the steady state."""
+    generator = np.random.default_rng(seed)
+    arrivals = np.cumsum(generator.exponential(1 / utilisation, warm_up + count))
+    return np.asarray(simulate(arrivals, generator.exponential(1.0, arrivals.size)).responses)[warm_up:]
+
+
+@pytest.mark.parametrize("share", [0.5, 0.95])
+@pytest.mark.parametrize("count", [100, 1_000])
+def test_independent_samples_are_covered_as_often_as_promised(share: float, count: int) -> None:
+    generator = np.random.default_rng(1)
+    covered = 0
+    for _ in range(500):
+        samples = generator.exponential(size=count)
+        off = abs(np.log(percentile(samples, share) / -np.log(1 - share)))
+        covered += off <= STUDENT_95 * percentile_error(samples, share)
+    assert 0.91 <= covered / 500 <= 0.98
+
+
+def test_the_usual_response_of_a_busy_queue_is_covered_and_by_its_ranks_it_is_not() -> None:
+    truth = np.log(2) / 0.2
+    blocks = ranks = 0
+    for seed in range(120):
+        samples = busy_queue(seed)
+        off = abs(np.log(percentile(samples, 0.5) / truth))
+        blocks += off <= STUDENT_95 * percentile_error(samples, 0.5)
+        low, high = rank_interval(samples.size, 0.5)
+        assert low is not None and high is not None
+        ordered = np.sort(samples)
+        ranks += ordered[low - 1] <= truth <= ordered[high - 1]
+    assert blocks / 120 > 0.85
+    assert ranks / 120 < 0.5
+
+
+def test_the_mean_of_a_queue_has_an_error_of_its_own() -> None:
+    inside = 0
+    for seed in range(120):
+        samples = busy_queue(seed, utilisation=0.5, count=2_000)
+        inside += abs(samples.mean() - 2.0) <= STUDENT_95 * mean_error(samples)
+    assert inside / 120 > 0.9
+
+
+def test_without_a_sample_for_each_block_nothing_is_said() -> None:
+    assert percentile_error(np.ones(BLOCKS - 1), 0.5) == np.inf
+    assert mean_error(np.ones(BLOCKS - 1)) == np.inf
+    assert percentile_error([0.0] * 20, 0.5) == np.inf
+    assert percentile_error([3.0] * BLOCKS, 0.5) == 0
