@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -46,6 +47,24 @@ def test_a_server_that_dies_in_mid_run_makes_failures_and_drops_not_a_hang() -> 
     assert result.response_ns.size > 5
     assert result.failures + result.dropped + result.timeouts > 5
     assert result.response_ns.size + result.failures + result.dropped == 60
+
+
+def test_when_the_server_is_gone_nothing_is_watched_and_waiting_waits() -> None:
+    with (
+        serve("perflab.systems.echo", http=True) as server,
+        http_target(server.port, request_bytes("/"), reply_end, 4, spin=False) as target,
+    ):
+        server.kill()
+        assert target.send(0)
+        ended: list[tuple[int, bool]] = []
+        while not ended:  # ends of idle connections come between
+            ended = target.poll(1.0)
+        assert ended == [(0, False)]
+        assert not target.send(1)
+        assert len(target._selector.get_map()) == 0
+        began = time.perf_counter()
+        assert target.poll(0.1) == []
+        assert time.perf_counter() - began > 0.09
 
 
 @pytest.mark.parametrize("connections", [0.5, 10_000, -1])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import selectors
 import socket
+import time
 from collections.abc import Sequence
 from random import Random
 
@@ -16,6 +18,7 @@ from perflab.measure.schedule import constant
 from perflab.systems.balancer import BalancedTarget, balanced_load
 from perflab.systems.connection import reply_end, request_bytes
 from perflab.systems.routing import Route, at_random, least_outstanding, round_robin
+from perflab.systems.worker_server import worker_server
 from perflab.theory.replay import replay
 
 EVEN = constant(50, 1.0)
@@ -71,12 +74,54 @@ def test_when_the_only_server_is_killed_the_rest_is_dropped() -> None:
     assert frame.counts["calls"] < 30
 
 
-@pytest.mark.parametrize("named", [2, -1, 0.5, None, True, "a"])
+@pytest.mark.parametrize("named", [2, -1, 0.5, 2.5, None, True, np.True_, "a", "1", np.int64(2), np.float64(1)])
 def test_a_route_that_names_no_server_is_told_so_and_leaves_nothing_behind(named: object) -> None:
     before = len(children())
     with pytest.raises(BadInput, match="route must return"):
         load(lambda outstanding, number, random: named)  # type: ignore[arg-type,return-value]
     assert len(children()) == before
+
+
+@pytest.mark.parametrize("whole", [np.int64, np.uint8])
+def test_a_route_may_name_a_server_with_a_whole_number_of_numpy(whole: type) -> None:
+    assert load(lambda outstanding, number, random: whole(number % 2)).counts["calls"] == 50
+
+
+def test_a_dead_server_is_not_watched_any_more_so_that_waiting_waits() -> None:
+    with worker_server(1) as mortal, worker_server(1) as other:
+        ports = [mortal.port, other.port]
+        target = BalancedTarget(ports, lambda *_: request_bytes("/work?wait=1"), reply_end, 5, round_robin)
+        try:
+            mortal.kill()
+            assert target.send(0), "nobody has told the balancer yet"
+            ended: list[tuple[int, bool]] = []
+            while not ended:  # ends of idle connections come between
+                ended = target.poll(1.0)
+            assert ended == [(0, False)]
+            assert target.alive == [1]
+            watched = [key.fileobj for key in target._selector.get_map().values()]
+            assert {connection.getpeername()[1] for connection in watched} == {other.port}  # type: ignore[union-attr]
+            assert len(watched) == len(target._server_of) == 5
+            began = time.perf_counter()
+            assert target.poll(0.1) == []
+            assert time.perf_counter() - began > 0.09
+        finally:
+            target.close()
+
+
+@pytest.mark.skipif(not hasattr(selectors, "EpollSelector"), reason="only epoll waits in whole milliseconds")
+def test_short_waits_are_precise_however_many_connections_there_are() -> None:
+    with worker_server(1) as server:
+        target = BalancedTarget([server.port] * 4, lambda *_: b"", reply_end, 100, round_robin)
+        try:
+            waits = []
+            for _ in range(50):
+                began = time.perf_counter()
+                target.poll(0.0001)
+                waits.append(time.perf_counter() - began)
+        finally:
+            target.close()
+    assert min(waits) < 0.0008
 
 
 def test_a_run_that_is_closed_early_leaves_nothing_behind() -> None:

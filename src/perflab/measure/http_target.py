@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import selectors
 import socket
 from collections import deque
@@ -15,8 +16,8 @@ CONNECT_S = 5.0
 CHUNK = 65_536
 TICK_S = 0.001
 """What the system's poll can wait at the least; shorter waits spin where there is a second CPU for the server."""
-FEW = 200
-"""So many sockets `select` can watch, which waits to the microsecond."""
+LARGEST_WATCHED = 1_023
+"""The highest file descriptor that the system's select can watch."""
 
 WhereReplyEnds = Callable[[bytes], int | None]
 RequestOf = Callable[[int], bytes]
@@ -44,8 +45,7 @@ class HttpTarget:
         self._port, self._reply_end = port, reply_end
         self._request_of: RequestOf = request if callable(request) else lambda _: request
         self._on_reply: OnReply = on_reply or (lambda *_: None)
-        precise = not spin and connections <= FEW
-        self._selector = selectors.SelectSelector() if precise else selectors.DefaultSelector()
+        self._selector = selectors.DefaultSelector()
         self._free: deque[socket.socket] = deque()
         self._under_way: dict[socket.socket, tuple[int, bytes]] = {}
         self._spins = spin and effective_cpus() >= 2
@@ -72,12 +72,20 @@ class HttpTarget:
         if self._spins:
             patience_s = 0.0 if patience_s < 2 * TICK_S else patience_s - 2 * TICK_S
         ended = []
-        for key, _ in self._selector.select(patience_s):
+        for key, _ in self._ready(patience_s):
             connection = key.fileobj
             assert isinstance(connection, socket.socket)
             if connection in self._under_way:
                 ended += self._read(connection)
         return ended
+
+    def _ready(self, patience_s: float) -> list[tuple[selectors.SelectorKey, int]]:
+        descriptor = getattr(self._selector, "fileno", lambda: LARGEST_WATCHED + 1)()
+        if patience_s > 0 and not self._spins and descriptor <= LARGEST_WATCHED:
+            # epoll waits whole milliseconds, select microseconds; and select may watch the epoll, however much that watches.
+            select.select([descriptor], [], [], patience_s)
+            patience_s = 0.0
+        return self._selector.select(patience_s)
 
     def close(self) -> None:
         """Hang up everywhere."""
@@ -133,7 +141,13 @@ class HttpTarget:
         try:
             self._free.append(self._connect(self._port))
         except OSError:
-            pass  # the server is gone; what is still to be sent is counted as dropped when no connection is left
+            # The server is gone; what is still to be sent is counted as dropped when no connection is left.
+            self._hang_up(self._free)
+
+    def _hang_up(self, idle: deque[socket.socket]) -> None:
+        # A connection whose other end is closed is readable for ever: watched, it would keep a CPU busy.
+        while idle:
+            self._drop(idle.popleft())
 
     def _drop(self, connection: socket.socket) -> None:
         self._selector.unregister(connection)

@@ -5,6 +5,7 @@ Servers that refuse a connection are left out from then on; the requests they ha
 
 from __future__ import annotations
 
+import operator
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -44,7 +45,6 @@ class BalancedTarget(HttpTarget):
         seed: int = 0,
         on_reply: Callable[[int, bytes], object] | None = None,
     ) -> None:
-        machine_limits().check(connections=connections_each * len(ports))
         self.servers: dict[int, int] = {}
         self.alive = list(range(len(ports)))
         self._ports, self._request_to = ports, request
@@ -52,11 +52,11 @@ class BalancedTarget(HttpTarget):
         self._idle: list[deque[socket.socket]] = [deque() for _ in ports]
         self._server_of: dict[socket.socket, int] = {}
         self._outstanding = [0] * len(ports)
-        super().__init__(ports[0], b"", reply_end, connections_each, on_reply, spin=False)
+        super().__init__(ports[0], b"", reply_end, connections_each * len(ports), on_reply, spin=False)
 
     def _connect_all(self, connections: int) -> None:
         for server, port in enumerate(self._ports):
-            for _ in range(connections):
+            for _ in range(connections // len(self._ports)):
                 self._add(server, port)
 
     def _add(self, server: int, port: int) -> None:
@@ -68,9 +68,7 @@ class BalancedTarget(HttpTarget):
         if not self.alive:
             return None
         chosen = self._route([self._outstanding[server] for server in self.alive], number, self._random)
-        if isinstance(chosen, bool) or not isinstance(chosen, int) or not 0 <= chosen < len(self.alive):
-            raise BadInput(f"route must return a server's number from 0 to {len(self.alive) - 1}; got {chosen!r}.")
-        server = self.alive[chosen]
+        server = self.alive[_checked(chosen, len(self.alive))]
         if not self._idle[server]:
             return None
         self.servers[number] = server
@@ -95,6 +93,22 @@ class BalancedTarget(HttpTarget):
         except OSError:
             if server in self.alive:
                 self.alive.remove(server)
+            self._hang_up(self._idle[server])
+
+    def _drop(self, connection: socket.socket) -> None:
+        self._server_of.pop(connection, None)
+        super()._drop(connection)
+
+
+def _checked(chosen: object, servers: int) -> int:
+    """The number of a server that a route returned: any whole number, numpy's too, but no truth value."""
+    try:
+        number = -1 if isinstance(chosen, bool) else operator.index(chosen)  # type: ignore[arg-type]
+    except TypeError:
+        number = -1
+    if not 0 <= number < servers:
+        raise BadInput(f"route must return a server's number from 0 to {servers - 1}; got {chosen!r}.")
+    return number
 
 
 def balanced_load(
