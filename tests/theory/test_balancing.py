@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from perflab.systems.routing import at_random, least_outstanding, round_robin, two_choices
-from perflab.theory.balancing import Routed, mean_response_split, simulate_routed
+from perflab.theory.balancing import NOBODY, Routed, mean_response_split, simulate_routed
 from perflab.theory.queues import mmc
 from perflab.theory.simulate import simulate
 
@@ -73,3 +73,28 @@ def test_a_route_sees_what_is_outstanding_at_that_moment() -> None:
 
     simulate_routed([0, 1, 2, 6], [2, 2, 1, 1], [1, 1], first)
     assert seen == [[0, 0], [1, 0], [1, 0], [0, 0]]
+
+
+def test_who_dies_takes_along_what_it_has_and_is_seen_no_more() -> None:
+    seen: list[int] = []
+
+    def last(outstanding: Sequence[int], number: int, random: Random) -> int:
+        seen.append(len(outstanding))
+        return 0
+
+    routed = simulate_routed([0, 1, 2, 6], [2, 2, 9, 1], [1, 1], last, dies_at=5)
+    assert seen == [2, 2, 2, 1]
+    assert routed.servers.tolist() == [0, 0, 0, 1]
+    assert routed.departures[[0, 1, 3]].tolist() == [2, 4, 7] and np.isnan(routed.departures[2])
+
+
+def test_when_the_only_server_dies_nobody_serves_the_rest() -> None:
+    routed = simulate_routed([0, 6, 7], [1, 1, 1], [1], round_robin, dies_at=5)
+    assert routed.servers.tolist() == [0, NOBODY, NOBODY]
+    assert routed.departures[0] == 1 and np.all(np.isnan(routed.departures[1:]))
+
+
+def test_a_death_after_the_end_changes_nothing() -> None:
+    arrivals, services = load(2.0)
+    kept, late = (simulate_routed(arrivals, services, [1.0] * 4, two_choices, 0, at) for at in (np.inf, 1e9))
+    assert np.array_equal(kept.departures, late.departures) and np.array_equal(kept.servers, late.servers)

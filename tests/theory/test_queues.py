@@ -120,6 +120,17 @@ def test_loads_that_cannot_be_are_refused(wrong: Callable[[], object]) -> None:
         wrong()
 
 
+@pytest.mark.parametrize("servers", range(1, 41))
+def test_a_utilisation_of_one_grows_without_end_also_when_rounding_makes_it_a_little_less(servers: int) -> None:
+    service = 0.02
+    for rate in (servers / service, servers / service * (1 - 1e-15), servers * 50 * 0.999_999_999_99):
+        assert mmc(rate, service, servers).response == math.inf
+        assert mmc(rate, service, servers).throughput == pytest.approx(servers / service)
+        assert erlang_c(servers, rate * service) == 1.0
+    assert mean_wait(1 - 1e-15, 1.0, 2.0) == math.inf
+    assert mmc(0.999 * servers / service, service, servers).response < math.inf
+
+
 def test_fewer_places_than_servers_make_no_sense() -> None:
     with pytest.raises(ValueError, match="places"):
         mmck(1, 1, 3, 2)

@@ -9,6 +9,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+FULL = 1 - 1e-9
+"""Servers that are busier than this cannot keep up: a utilisation of 1 may come out of rounding as a little less."""
+
 
 @dataclass(frozen=True)
 class Steady:
@@ -41,7 +44,7 @@ def erlang_b(servers: int, offered: float) -> float:
 
 def erlang_c(servers: int, offered: float) -> float:
     """Share of arrivals that have to wait for one of `servers` (Erlang 1917); 1 where the servers cannot keep up."""
-    if offered >= servers:
+    if offered >= servers * FULL:
         return 1.0
     blocked = erlang_b(servers, offered)
     return blocked / (1 - offered / servers * (1 - blocked))
@@ -51,7 +54,7 @@ def mmc(rate: float, service: float, servers: int = 1) -> Steady:
     """M/M/c: Poisson arrivals of `rate`, exponential service of mean `service`, one queue for all servers."""
     offered = rate * service
     _check(servers, offered)
-    if offered >= servers:
+    if offered >= servers * FULL:
         return Steady(servers / service, 0.0, math.inf, math.inf, math.inf, 1.0)
     wait = erlang_c(servers, offered) * service / (servers - offered)
     return Steady(rate, 0.0, wait, wait + service, rate * (wait + service), offered / servers)
@@ -81,7 +84,7 @@ def mean_wait(rate: float, mean: float, second_moment: float) -> float:
     if rate < 0 or mean < 0 or second_moment < mean**2 * (1 - 1e-9):
         raise ValueError("rate and mean must not be negative, and E[S²] is at least E[S]²")
     utilisation = rate * mean
-    return rate * second_moment / (2 * (1 - utilisation)) if utilisation < 1 else math.inf
+    return rate * second_moment / (2 * (1 - utilisation)) if utilisation < FULL else math.inf
 
 
 def mgc_wait(rate: float, mean: float, variation: float, servers: int) -> float:
