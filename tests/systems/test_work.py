@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import threading
+import time
+import tracemalloc
 from statistics import median
 
 import pytest
 
 from perflab.measure.guards import BadInput
-from perflab.systems.work import COMPUTING, KINDS, LOCKING, MEMORY, WAIT_S, WAITING, operations, throughput
+from perflab.measure.machine import effective_cpus
+from perflab.systems.work import (
+    COMPUTING,
+    KINDS,
+    LOCKING,
+    MEMORY,
+    MEMORY_BYTES,
+    WAIT_S,
+    WAITING,
+    operations,
+    throughput,
+)
 
 
 def gain(kind: str, workers: int, locked: float = 0.0) -> float:
@@ -34,12 +47,33 @@ def test_locked_work_stays_below_its_bound(workers: int) -> None:
 
 
 def test_copies_share_the_memory() -> None:
-    assert gain(MEMORY, 16) < 16
+    """Where there are CPUs enough the memory bus is the limit, else the CPUs are."""
+    assert gain(MEMORY, 16) < min(8, 1.5 * effective_cpus())
+
+
+def test_what_is_copied_is_larger_than_a_cache_and_small_enough_for_a_gigabyte() -> None:
+    assert MEMORY_BYTES >= 64_000_000 and 2 * MEMORY_BYTES <= 250_000_000
+    tracemalloc.start()
+    todo = operations(MEMORY, 64)
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(todo) == 64 and 2 * MEMORY_BYTES <= taken < 2.2 * MEMORY_BYTES, "all share one source and one target"
 
 
 def test_one_worker_that_waits_does_as_many_as_fit() -> None:
     rate = median(throughput(operations(WAITING, 1), 0.2) for _ in range(5))
     assert 0.5 / WAIT_S < rate < 1.05 / WAIT_S
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_operations_that_do_not_fit_the_window_evenly_are_counted_with_all_of_their_time(workers: int) -> None:
+    """17 ms into 40 ms goes 2.35 times: three operations in 51 ms are neither two nor three in 40."""
+    rate = median(throughput([lambda: time.sleep(0.017)] * workers, 0.04) for _ in range(5))
+    assert 0.75 < rate * 0.017 / workers < 1.0
+
+
+def test_an_operation_longer_than_the_window_has_a_rate() -> None:
+    assert 5 < throughput([lambda: time.sleep(0.1)], 0.01) < 10
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable
@@ -16,16 +17,20 @@ WAITING, COMPUTING, LOCKING, MEMORY = "waiting", "computing", "locking", "memory
 KINDS = (WAITING, COMPUTING, LOCKING, MEMORY)
 WAIT_S = 0.004
 COMPUTED_STEPS = 10_000
-COPIED_BYTES = 4_000_000
+COPIED_BYTES = 2_000_000
+MEMORY_BYTES = 64_000_000
+"""What is copied, and the room that it is copied to, each. Together larger than the caches of usual machines."""
+PLACES = MEMORY_BYTES // COPIED_BYTES
+DRAWN = 1_000
 LONGEST_WINDOW_S = 1.0
-START_S = 5.0
-WARM_UP = 0.25
+PATIENCE_S = 5.0
+HEAD_START_S = 0.003
 
 Operation = Callable[[], object]
 
 
 def operations(kind: str, workers: int, locked: float = 0.0) -> list[Operation]:
-    """One operation for each worker. `locked` is the share of "locking" that is done while holding the lock they share.
+    """One operation for each worker; the first n of them are those of n workers. `locked` is the share of "locking" that is done while holding the lock they share.
 
     Raises `BadInput` for more workers than this machine's limit of threads.
     """
@@ -39,42 +44,40 @@ def operations(kind: str, workers: int, locked: float = 0.0) -> list[Operation]:
         lock = threading.Lock()
         return [lambda: _with_lock(lock, locked)] * workers
     if kind == MEMORY:
-        source = np.ones(COPIED_BYTES // 8)
-        return [_copier(source) for _ in range(workers)]
+        source, target = (np.ones((PLACES, COPIED_BYTES // 8)) for _ in range(2))
+        return [_copier(source, target, seed) for seed in range(workers)]
     raise ValueError(f"work is one of {', '.join(KINDS)}; got {kind!r}")
 
 
 def throughput(todo: list[Operation], window_s: float) -> float:
-    """Operations per second of threads that each repeat theirs: completions in a window of `window_s`, after a warm-up.
+    """Operations per second of threads that each repeat theirs for `window_s`, up to the end of the last one.
 
-    All are counted together: who holds the interpreter's lock finishes several in a row, and then none for a while.
+    An operation that is under way at the end of the window counts whole, and so does its time: a window that cut operations
+    off would count one too many or too few. All are counted together: who holds the interpreter's lock finishes several in a
+    row, and then none for a while.
     """
     check_number("window_s", window_s, 0.001, LONGEST_WINDOW_S)
-    completed = [0] * len(todo)
-    window: list[float] = []
+    completed, ended = [0] * len(todo), [0.0] * len(todo)
+    begins: list[float] = []
 
-    def begin() -> None:
-        # One window for all: a thread that has to wait for the interpreter's lock would begin its own later.
-        now = perf_counter()
-        window[:] = now + WARM_UP * window_s, now + (1 + WARM_UP) * window_s
-
-    gate = threading.Barrier(len(todo), action=begin)
+    # All set out at one moment, which lies a little ahead: to wake many takes a while.
+    gate = threading.Barrier(len(todo), action=lambda: begins.append(perf_counter() + HEAD_START_S))
 
     def work(place: int, operation: Operation) -> None:
-        gate.wait(START_S)
-        counted, until = window
-        now = perf_counter()
-        while now < until:
+        gate.wait(PATIENCE_S)
+        time.sleep(max(0.0, begins[0] - perf_counter()))
+        until, now = begins[0] + window_s, perf_counter()
+        while now < until or not any(completed):  # something is measured also by a machine that has stood still
             operation()
-            now = perf_counter()
-            completed[place] += counted <= now < until
+            completed[place] += 1
+            ended[place] = now = perf_counter()
 
     threads = [threading.Thread(target=work, args=each, name="perflab-work") for each in enumerate(todo)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return sum(completed) / window_s
+    return sum(completed) / (max(ended) - begins[0])
 
 
 def _with_lock(lock: threading.Lock, locked: float) -> None:
@@ -83,6 +86,12 @@ def _with_lock(lock: threading.Lock, locked: float) -> None:
     time.sleep(WAIT_S * (1 - locked))
 
 
-def _copier(source: np.ndarray) -> Operation:
-    target = np.empty_like(source)
-    return lambda: np.copyto(target, source)
+def _copier(source: np.ndarray, target: np.ndarray, seed: int) -> Operation:
+    # From place to place by chance: what one worker has fetched into a cache is no use to the next, however many there are.
+    places = itertools.cycle(np.random.default_rng(seed).integers(0, PLACES, DRAWN).tolist())
+
+    def copy() -> None:
+        place = next(places)
+        np.copyto(target[place], source[place])
+
+    return copy

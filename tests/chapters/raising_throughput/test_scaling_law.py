@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,39 @@ def test_too_few_rounds_are_no_fit() -> None:
     assert scaling_law.fitted(on_the_law(rounds=2)) is None
     assert scaling_law.verdict(on_the_law(rounds=2), None).kind == "invalid"
     assert scaling_law.table(Record("scaling_law", START, 1, ""), None) == []
+
+
+def test_the_distance_to_what_was_foretold_is_told() -> None:
+    assert re.search(r"(49|50|51)% apart: missed\.", scaling_law.verdict(on_the_law(seen=1.5), None).text)
+
+
+def flat(record: Record, most: float) -> Record:
+    """The same numbers of workers without a fall: `most` is where the throughput levels off."""
+    samples = {
+        name: np.minimum(int(name[1:]), most) * 100 * (1 + 0.001 * np.arange(8)) for name in record.frame.samples
+    }
+    return Record("scaling_law", record.parameters, 1, "", Frame(samples, {"calls": 8}), 4.0, "complete")
+
+
+def test_a_peak_far_beyond_what_was_measured_is_not_told() -> None:
+    assert "peak at 22 workers" in scaling_law.verdict(on_the_law(), None).text
+    assert "no peak within twice the measured range" in scaling_law.verdict(flat(on_the_law(), 64), None).text
+
+
+def test_the_number_left_out_takes_its_turn_with_the_others() -> None:
+    """Numbers of a round come in any order; who is measured first in each round would be favoured or harmed."""
+    firsts = set()
+    for seed in range(6):
+        slices = scaling_law.experiment("waiting", 3, 0, seed)
+        firsts.add(next(iter(next(slices).samples)))
+        slices.close()  # type: ignore[attr-defined]
+    assert len(firsts) > 1
+
+
+def test_two_rounds_have_wide_intervals() -> None:
+    few, many = (scaling_law.measured(on_the_law(rounds=rounds)) for rounds in (2, 8))
+    assert few is not None and many is not None
+    assert np.median(few.half / many.half) > 4
 
 
 def test_the_model_has_a_limit_for_each_kind_of_work_but_waiting() -> None:

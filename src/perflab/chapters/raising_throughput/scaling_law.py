@@ -12,31 +12,34 @@ from numpy.typing import NDArray
 from perflab.lab import Lab, Prediction, Record, Verdict, choice, slider, values_slider
 from perflab.lab.panels.scaling import Measured, Scaling, TimePerOperation
 from perflab.measure.frame import Frame
-from perflab.measure.units import count, duration
+from perflab.measure.units import count, duration, percent
 from perflab.systems.work import COMPUTING, KINDS, LOCKING, MEMORY, WAIT_S, operations, throughput
-from perflab.theory.scaling import Fitted, fit_rounds
+from perflab.theory.scaling import Fitted, fit_rounds, half_interval
 
 LADDER = (1, 2, 4, 8, 16, 32, 64)
 HELD_OUT = (3, 6, 12, 24, 48)
 WINDOW_S = 0.05
 FEWEST_ROUNDS = 3
+BELIEVED = 2
+"""A peak is told up to so many times the most workers that were measured: a guess beyond is not worth a number."""
 LOWEST_PER_S, HIGHEST_PER_S = 50.0, 50_000.0
 WORKERS = np.unique(np.round(np.logspace(0, np.log10(LADDER[-1]), 40), 3))
 
 
 def experiment(work: str, workers: int, locked: int, seed: int) -> Iterator[Frame]:
     order = np.random.default_rng(seed)
-    tasks = {number: operations(work, number, locked / 100) for number in (*LADDER, workers)}
+    todo = operations(work, LADDER[-1], locked / 100)
     while True:
         # In each round another order: what disturbs the machine for a while disturbs no number of workers always.
-        for number in (workers, *order.permutation(LADDER).tolist()):
-            yield Frame({f"x{number}": np.array([throughput(tasks[number], WINDOW_S)])}, {"calls": 1})
+        for number in order.permutation((*LADDER, workers)).tolist():
+            yield Frame({f"x{number}": np.array([throughput(todo[:number], WINDOW_S)])}, {"calls": 1})
 
 
 def calibrate() -> Iterator[Frame]:
     """What one worker does here, of each kind of work, and what several do who copy memory."""
-    facts = {kind: throughput(operations(kind, 1), 2 * WINDOW_S) for kind in KINDS}
-    facts["memory, 4 at once"] = throughput(operations(MEMORY, 4), 2 * WINDOW_S)
+    todo = {kind: operations(kind, 4) for kind in KINDS}
+    facts = {kind: throughput(todo[kind][:1], 2 * WINDOW_S) for kind in KINDS}
+    facts["memory, 4 at once"] = throughput(todo[MEMORY], 2 * WINDOW_S)
     yield Frame(facts=facts)
 
 
@@ -86,17 +89,13 @@ def measured(record: Record) -> Measured | None:
     if not columns:
         return None
     means = np.array([rates.mean() for rates in columns.values()])
-    half = np.array([_half_interval(rates) for rates in columns.values()])
+    half = np.array([half_interval(rates) for rates in columns.values()])
     fit = fitted(record)
     here = record.parameters["workers"]
     curve = None if fit is None else fit.law.throughput(WORKERS)
     return Measured(
         np.array(list(columns)), means, half, WORKERS, curve, here, None if fit is None else fit.prediction(here)
     )
-
-
-def _half_interval(rates: NDArray[np.float64]) -> float:
-    return float(1.96 * rates.std(ddof=1) / np.sqrt(rates.size)) if rates.size > 1 else np.nan
 
 
 def verdict(record: Record, pinned: Record | None) -> Verdict:
@@ -108,12 +107,15 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     value, half = (float(column[seen.numbers == here][0]) for column in (seen.means, seen.half))
     low, high = fit.prediction(here)
     law = fit.law
-    peak = f"peak at {count(law.peak)} workers" if law.peak < 10 * LADDER[-1] else "no peak in reach"
+    near = law.peak <= BELIEVED * LADDER[-1]
+    peak = f"peak at {count(law.peak)} workers" if near else "no peak within twice the measured range"
     said = (
         f"α = {law.alpha:.3f} {_ends(fit, 'alpha')}, β = {law.beta:.5f} {_ends(fit, 'beta', 5)}: {peak}. "
         f"For {count(here)} workers, not used in the fit, the law says {count(low)}–{count(high)}/s; "
-        f"measured {count(value)} (±{count(half)}): "
+        f"measured {count(value)} (±{count(half)}), "
     )
+    # Wide intervals overlap easily: how far apart their middles are is told too.
+    said += f"{percent(abs(value / float(law.throughput(here)) - 1))} apart: "
     agrees = low <= value + half and value - half <= high
     said += "foretold." if agrees else "missed."
     before = None if pinned is None or pinned is record else measured(pinned)
