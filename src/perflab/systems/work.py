@@ -30,7 +30,9 @@ Operation = Callable[[], object]
 
 
 def operations(kind: str, workers: int, locked: float = 0.0) -> list[Operation]:
-    """One operation for each worker; the first n of them are those of n workers. `locked` is the share of "locking" that is done while holding the lock they share.
+    """One operation for each worker; the first n of them are those of n workers.
+
+    `locked` is the share of "locking" that is done while holding the lock they share.
 
     Raises `BadInput` for more workers than this machine's limit of threads.
     """

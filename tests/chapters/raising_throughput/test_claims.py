@@ -23,8 +23,8 @@ def routed(slow_ms: float, usual_ms: float, **changes: Any) -> Record:
     return Record("more_machines", chosen, 1, "", Frame(samples, {}, {"elapsed_s": 2.0}), 2.0, "complete")
 
 
-def scaled(gain: float, work: str = "locking") -> Record:
-    chosen = {"work": work, "workers": 24, "locked": 20}
+def scaled(gain: float, work: str = "locking", locked: int = 20) -> Record:
+    chosen = {"work": work, "workers": 24, "locked": locked}
     samples = {"x4": np.full(5, 100.0), "x64": np.full(5, 100.0 * gain)}
     return Record("scaling_law", chosen, 1, "", Frame(samples), 6.0, "complete")
 
@@ -73,7 +73,10 @@ def test_a_claim_holds_or_does_not_by_what_was_measured(
     [
         (1, [routed(30, 30), routed(8, 8, scale=UP, rate=40)]),
         (2, [scaled(15, "waiting")]),
+        (2, [scaled(15, locked=0)]),
         (4, [loaded(5, 30)]),
+        (4, [loaded(5, 30), loaded(400, 100)]),
+        (4, [loaded(5, 30), loaded(400, 110)]),
         (5, [helped(1.05, 2.0, rounds=3)]),
     ],
 )

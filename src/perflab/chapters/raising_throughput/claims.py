@@ -12,7 +12,7 @@ from perflab.lab.claims import Claim, report_claims
 from perflab.measure.units import duration
 from perflab.systems.calls import IN_A_ROW, ON_A_LOOP
 from perflab.systems.strategies import INDEX
-from perflab.systems.work import WAITING
+from perflab.systems.work import LOCKING, WAITING
 
 Found = tuple[bool, str] | None
 ENOUGH_RUN_S = 1.5
@@ -55,10 +55,16 @@ def _more_is_more(records: Sequence[Record]) -> Found:
     """Work that shares something: do 64 workers do 16 times what 4 do?"""
     for record in reversed(records):
         found = scaling_law.rounds(record, (4, 64))
-        if record.parameters["work"] != WAITING and found.shape[0] >= scaling_law.FEWEST_ROUNDS:
+        if _shares(record) and found.shape[0] >= scaling_law.FEWEST_ROUNDS:
             gain = float(np.median(found[:, 1] / found[:, 0]))
             return gain > 8, f"{record.parameters['work']}: 64 workers did {gain:.1f} times what 4 did."
     return None
+
+
+def _shares(record: Record) -> bool:
+    """Whether the workers need anything that they do not each have."""
+    work, locked = record.parameters["work"], record.parameters["locked"]
+    return work != WAITING and (work != LOCKING or locked > 0)
 
 
 def _async_is_faster(records: Sequence[Record]) -> Found:
@@ -80,7 +86,13 @@ def _busy_is_good(records: Sequence[Record]) -> Found:
         for calm in records:
             a, b = dict(busy.parameters), dict(calm.parameters)
             times = [run.column("latency_ns") for run in (busy, calm)]
-            if a["load"] < 90 or b["load"] > 50 or {**a, "load": 0} != {**b, "load": 0} or min(map(len, times)) < 100:
+            # At 100% and above nobody is below the limit.
+            if (
+                not 90 <= a["load"] < 100
+                or b["load"] > 50
+                or {**a, "load": 0} != {**b, "load": 0}
+                or min(map(len, times)) < 100
+            ):
                 continue
             high, low = (float(column.mean()) for column in times)
             told = f"mean response {duration(low)} at {b['load']}% of the most, {duration(high)} at {a['load']}%."
