@@ -39,6 +39,14 @@ def test_a_thread_takes_more_memory_than_a_task() -> None:
     assert each[THREADS] > 2 * each[LOOP] > 0, each
 
 
+def test_one_client_does_not_pay_for_the_process() -> None:
+    """What is needed once is there before anybody is counted: an event loop, a thread pool, the code of both."""
+    with worker_server(8, kind=LOOP) as server:
+        for kind in KINDS:
+            with crowd(kind, server.port, 1, 1) as people:
+                assert people.ask("connect")["bytes"] < 200_000, kind
+
+
 def test_more_clients_than_threads_take_turns() -> None:
     number = machine_limits().threads + 10
     with worker_server(256, kind=LOOP) as server, crowd(THREADS, server.port, number, 50) as people:

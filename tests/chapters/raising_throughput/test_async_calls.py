@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from labs import measure_slices
+from labs import constants_of, measure_slices
 
 from perflab.chapters.raising_throughput import async_calls
 from perflab.lab.record import Record
@@ -15,8 +15,8 @@ from perflab.measure.guards import machine_limits
 from perflab.systems.calls import IN_A_ROW, ON_A_LOOP, ON_THREADS
 from perflab.systems.worker_kinds import LOOP, THREADS
 
-EACH_ONCE = 5
-"""Slices of a round: the calls, and of each kind of clients what they cost and how long they took."""
+EACH_ONCE = 6
+"""Slices of a round: the calls twice, and of each kind of clients what they cost and how long they took."""
 START = {"calls": 3, "clients": 100, "wait": 20}
 CONSTANTS = {"call_ns": 3e5, "threads_ns": 2e5, "event loop_ns": 1e5}
 
@@ -42,6 +42,31 @@ def test_the_verdict_names_gain_response_and_memory() -> None:
     assert "3.0× (" in said.text or "2.98× (" in said.text
     for part in ("30 ms on 100 threads", "25 ms on one event loop", "29 kB and 2.9 kB"):
         assert part in said.text, said.text
+
+
+def one_call(times: float) -> Record:
+    noise = np.random.default_rng(1).normal(1, 0.01, 30)
+    samples = {IN_A_ROW: 21e6 * noise, ON_THREADS: 21e6 * noise, ON_A_LOOP: 21e6 * times * noise}
+    samples |= {f"{kind} {what}": np.full(3, 3e7) for kind in (THREADS, LOOP) for what in ("ns", "bytes")}
+    chosen = {**START, "calls": 1, "clients": 1}
+    return Record("async_calls", chosen, 1, "", Frame(samples, {"calls": 30}), 4.0, "complete")
+
+
+@pytest.mark.parametrize(("times", "kind"), [(1.0, "practically equal"), (2.0, "clear")])
+def test_one_call_is_judged_like_many(times: float, kind: str) -> None:
+    assert async_calls.verdict(one_call(times), None).kind == kind
+
+
+def test_one_is_not_called_by_its_plural() -> None:
+    said = async_calls.verdict(one_call(1.0), None).text
+    assert said.startswith("1 call of 20 ms") and "1 client has its reply" in said and "on 1 thread," in said
+
+
+def test_a_crowd_too_small_to_be_weighed_has_no_memory() -> None:
+    assert set(async_calls.sizes(record())) == {THREADS, LOOP}
+    assert async_calls.sizes(record(clients=20)) == {}
+    assert "A client takes" not in async_calls.verdict(record(clients=20), None).text
+    assert async_calls.table(record(clients=20), None)[-1][1] == "–"
 
 
 def test_the_verdict_compares_with_the_pinned_run() -> None:
@@ -89,7 +114,25 @@ def test_measured_and_model_agree_about_calls() -> None:
     lab = async_calls.lab()
     frame = measure_slices(lab, 0.6, fewest=EACH_ONCE, calls=5, clients=5, wait=20).frame
     ways = async_calls.of_ways(Record("async_calls", lab.check({"calls": 5, "wait": 20}), 1, "", frame))
+    model = async_calls.predict(5, 5, 20, constants_of(lab))
+    for name, way in ways.items():
+        # Tasks of a loop and threads cost more than a call does: up to twice the band's work, on a busy machine.
+        low, high = model.calls[name].low, model.calls[name].high
+        assert low < way.value < high + 5 * (high - low) + 10e6, (name, way, model.calls[name])
     assert ways[IN_A_ROW].value > 100e6
     assert ways[ON_A_LOOP].value < 0.5 * ways[IN_A_ROW].value
     assert ways[ON_THREADS].value < 0.5 * ways[IN_A_ROW].value
     assert len(frame.samples[f"{THREADS} ns"]) % 5 == 0
+
+
+def test_long_calls_and_a_large_crowd_leave_room_for_an_interval() -> None:
+    """Pairs enough come before anybody is asked a second time."""
+    slices = async_calls.experiment(10, 50, 30, 1)
+    seen = []
+    for frame in slices:
+        seen.append(frame)
+        if sum(IN_A_ROW in each.samples for each in seen) and sum(each.counts.get("calls", 0) for each in seen) >= 6:
+            break
+    slices.close()  # type: ignore[attr-defined]
+    crowds = [name for each in seen for name in each.samples if name.endswith(" ns")]
+    assert len(crowds) == len(set(crowds)), crowds
