@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from perflab.chapters.load_report import load_rows, replay_row, replayed, too_slow
+from perflab.chapters.load_report import came_per_s, load_rows, replay_row, replayed, too_slow
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 
@@ -21,8 +21,16 @@ def record(late_ns: int = 1_000, sent: int = 90, due: int = 100) -> Record:
 def test_what_was_due_what_was_sent_and_what_failed_stand_beside_each_other() -> None:
     rows = {row[0]: row[1:] for row in load_rows([record(), record(sent=100)])}
     assert rows["due; sent per second"] == ("50; 45", "50; 50")
-    assert rows["failed; no connection free"][0] == "2; 10"
+    assert rows["failed; not sent (generator's connections all in use)"][0] == "2; 10"
     assert rows["generator's lateness, p99"][0] == "1.0 µs"
+
+
+def test_rates_are_of_the_time_in_which_requests_came() -> None:
+    rows = {row[0]: row[1:] for row in load_rows([record()], asked_s=1.0)}
+    assert rows["due; sent per second"] == ("100; 90",)
+    assert came_per_s(record()) == 50 and came_per_s(record(), 1.0) == 100
+    assert came_per_s(record(), 5.0) == 50, "no more time than has passed"
+    assert np.isnan(came_per_s(Record("any", {}, 1, "")))
 
 
 @pytest.mark.parametrize(("late_ns", "slow"), [(999_999, False), (1_000_000, False), (1_000_001, True)])

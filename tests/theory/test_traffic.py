@@ -13,6 +13,7 @@ from perflab.theory.traffic import (
     flow_of_slow_cars,
     flow_of_triangle,
     flow_without_hesitation,
+    free_density,
     is_exact,
 )
 
@@ -116,6 +117,27 @@ def test_the_triangle_is_exact_without_hesitation_and_above_the_flow_with_it() -
     np.testing.assert_allclose(expected_flow(densities, 1, 0.4), flow_of_slow_cars(densities, 0.4))
     assert np.all(flow_of_triangle(densities, 1, 0.4) >= flow_of_slow_cars(densities, 0.4) - 1e-12)
     assert is_exact(5, 0.0) and is_exact(1, 0.4) and not is_exact(5, 0.4)
+
+
+@pytest.mark.parametrize(("fastest", "hesitation", "density"), [(1, 0.5, 0.5), (5, 0.0, 1 / 6)])
+def test_with_several_lanes_no_flow_is_known_exactly(fastest: int, hesitation: float, density: float) -> None:
+    assert not is_exact(fastest, hesitation, 2)
+    one, two = (measured_flow(Road(600, lanes, fastest, hesitation, closed=True), density, 2_000) for lanes in (1, 2))
+    exact = float(expected_flow(density, fastest, hesitation))
+    assert one == pytest.approx(exact, rel=0.01)
+    assert abs(two / exact - 1) > 0.005
+    assert two <= 1.01 * float(expected_flow(density, fastest, hesitation, 2)), "the triangle stays above it"
+
+
+@pytest.mark.parametrize("lanes", [1, 2])
+@pytest.mark.parametrize("fastest", [1, 2, 5])
+@pytest.mark.parametrize("hesitation", [0.0, 0.3, 0.5])
+def test_the_free_density_of_a_flow_is_the_lower_of_two(lanes: int, fastest: int, hesitation: float) -> None:
+    densities = np.linspace(0, 1, 501)
+    flows = expected_flow(densities, fastest, hesitation, lanes)
+    for index in range(0, int(np.argmax(flows)), 20):
+        found = free_density(float(flows[index]), fastest, hesitation, lanes)
+        assert found == pytest.approx(densities[index], abs=1e-7)
 
 
 @pytest.mark.parametrize("density", [0.05, 0.15, 0.3, 0.6])

@@ -21,14 +21,22 @@ def too_slow(record: Record, most_late_ns: float) -> Verdict | None:
     return Verdict(f"Generator too slow: requests were sent {late} too late (p99). Choose a lower rate.", "invalid")
 
 
-def load_rows(runs: Sequence[Record]) -> list[Row]:
-    """Rows of a table with a column for each run."""
+def came_per_s(record: Record, asked_s: float | None = None) -> float:
+    """Requests per second that came, which by chance are not as many as the slider says; NaN before any time has passed.
+
+    `asked_s` is the time in which they came, where it is not the whole run.
+    """
+    return _per_s(record, "came_s", asked_s)
+
+
+def load_rows(runs: Sequence[Record], asked_s: float | None = None) -> list[Row]:
+    """Rows of a table with a column for each run; `asked_s` is the time in which requests came, if not the whole run."""
     return [
         (
-            "failed; no connection free",
+            "failed; not sent (generator's connections all in use)",
             *(f"{count(run.count('failures'))}; {count(run.count('dropped'))}" for run in runs),
         ),
-        ("due; sent per second", *(_rates(run) for run in runs)),
+        ("due; sent per second", *(_rates(run, asked_s) for run in runs)),
         ("generator's lateness, p99", *(_lateness(run) for run in runs)),
     ]
 
@@ -50,11 +58,16 @@ def _replay_text(found: Replay | None) -> str:
     return f"{duration(found.replayed)}, measured {duration(found.measured)}: {percent(found.deviation)} apart"
 
 
-def _rates(record: Record) -> str:
-    elapsed_s = record.fact("elapsed_s", 0.0)
-    if not elapsed_s:
+def _per_s(record: Record, column: str, asked_s: float | None) -> float:
+    elapsed_s = float(record.fact("elapsed_s", 0.0))
+    seconds = elapsed_s if asked_s is None else min(asked_s, elapsed_s)
+    return record.column(column).size / seconds if seconds else float("nan")
+
+
+def _rates(record: Record, asked_s: float | None) -> str:
+    if not record.fact("elapsed_s", 0.0):
         return ""
-    return "; ".join(count(record.column(name).size / elapsed_s) for name in ("came_s", "lateness_ns"))
+    return "; ".join(count(_per_s(record, name, asked_s)) for name in ("came_s", "lateness_ns"))
 
 
 def _lateness(record: Record) -> str:

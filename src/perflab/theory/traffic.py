@@ -6,6 +6,7 @@ A cell is 7.5 m and a step is a second, so that a speed of 5 is 135 km/h. Positi
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -174,13 +175,26 @@ def flow_of_triangle(density: ArrayLike, fastest: int, hesitation: float) -> NDA
     return np.minimum((fastest - hesitation) * rho, (1 - hesitation) * (1 - rho))
 
 
-def expected_flow(density: ArrayLike, fastest: int, hesitation: float) -> NDArray[np.float64]:
-    """The exact flow where it is known (p = 0 or v = 1), otherwise the triangle above it. Cars per step and lane."""
-    if fastest == 1:
+def expected_flow(density: ArrayLike, fastest: int, hesitation: float, lanes: int = 1) -> NDArray[np.float64]:
+    """The exact flow where it is known (see `is_exact`), otherwise the triangle above it. Cars per step and lane."""
+    if fastest == 1 and lanes == 1:
         return flow_of_slow_cars(density, hesitation)
     return flow_of_triangle(density, fastest, hesitation)
 
 
-def is_exact(fastest: int, hesitation: float) -> bool:
-    """Whether `expected_flow` is the exact one."""
-    return fastest == 1 or hesitation == 0
+def free_density(flow: float, fastest: int, hesitation: float, lanes: int = 1) -> float:
+    """The lower of the two densities at which `expected_flow` is `flow`, which must not lie above its peak.
+
+    On one lane of slow cars the solution of q(1 − q) = (1 − p)ρ(1 − ρ); on the triangle q/(v − p).
+    """
+    if fastest == 1 and lanes == 1:
+        return (1 - math.sqrt(max(0.0, 1 - 4 * flow * (1 - flow) / (1 - hesitation)))) / 2
+    return flow / (fastest - hesitation)
+
+
+def is_exact(fastest: int, hesitation: float, lanes: int = 1) -> bool:
+    """Whether `expected_flow` is the exact one: on one lane, with p = 0 or v = 1.
+
+    Cars that change lanes need no gap in step with the others; and lanes are not equally full, which costs some of the peak.
+    """
+    return lanes == 1 and (fastest == 1 or hesitation == 0)

@@ -12,9 +12,9 @@ from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 
 
-def drive(cars: int, **changes: Any) -> Record:
+def drive(through: int, **changes: Any) -> Record:
     chosen = {"lanes": 1, "cars": 30, "limit": 135, "hesitation": 0.2, "accident": False, **changes}
-    return Record("road", chosen, 1, "", Frame({"latency_ns": np.full(cars, 3e10)}, {"steps": 200}))
+    return Record("road", chosen, 1, "", Frame({"latency_ns": np.full(through, 3e10)}, {"steps": 200}))
 
 
 def served(per_s: int, **changes: Any) -> Record:
@@ -27,9 +27,11 @@ def served(per_s: int, **changes: Any) -> Record:
 def counted(**changes: Any) -> Record:
     """Requests that stay for one second each."""
     chosen = {"rate": 10, "trip": 50, "workers": 9, "window": 3.0, **changes}
+    dropped = chosen.pop("dropped", 0)
     done = np.array([1.0, 2.0, 3.0])
     samples = {"came_s": done - 1, "done_s": done, "latency_ns": np.full(3, 1e9)}
-    return Record("littles_law", chosen, 1, "", Frame(samples, {}, {"elapsed_s": 3.0, "inside": 0}))
+    facts = {"elapsed_s": 3.0, "inside": 0}
+    return Record("littles_law", chosen, 1, "", Frame(samples, {"dropped": dropped}, facts))
 
 
 CASES = [
@@ -57,7 +59,15 @@ def test_every_claim_is_tested_and_open_until_its_lab_was_used() -> None:
 
 @pytest.mark.parametrize(
     ("number", "irrelevant"),
-    [(0, [drive(80)]), (1, [drive(80), drive(80, limit=54)]), (2, [served(50, rate=50)]), (3, [counted(window=0.5)])],
+    [
+        (0, [drive(80)]),
+        (1, [drive(80), drive(80, limit=54)]),
+        (1, [drive(80, cars=10), drive(80, cars=10, lanes=2)]),
+        (1, [drive(80, accident=True), drive(150, accident=True, lanes=2)]),
+        (2, [served(50, rate=50)]),
+        (3, [counted(window=0.5)]),
+        (3, [counted(dropped=1)]),
+    ],
 )
 def test_runs_that_do_not_decide_a_claim_leave_it_open(number: int, irrelevant: list[Record]) -> None:
     assert CLAIMS[number].judge(irrelevant) is None

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from labs import measure
+from replays import agrees
 
 from perflab.chapters.highway import littles_law
+from perflab.chapters.load_report import replayed
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.theory.simulate import simulate
@@ -50,11 +52,50 @@ def test_a_cut_window_is_off_and_the_shorter_the_more() -> None:
     assert "the window cuts" in littles_law.verdict(simulated(window=0.5), None).text
 
 
-def test_on_a_real_server_the_law_holds_to_a_billionth() -> None:
+def flooded(seed: int = 1) -> Record:
+    """200 requests/s of 200 ms and one worker: hardly any has left when the run ends, and the client knows only of those."""
+    generator = np.random.default_rng(seed)
+    came = np.sort(generator.uniform(0, 2, 400))
+    run = simulate(came, generator.exponential(0.2, 400))
+    left = run.departures <= 3.0
+    samples = {"came_s": came, "done_s": run.departures[left], "latency_ns": (run.departures - came)[left] * 1e9}
+    chosen = {**START, "rate": 200, "trip": 200, "workers": 1}
+    facts = {"elapsed_s": 3.0, "inside": int((~left).sum())}
+    return Record("littles_law", chosen, 1, "", Frame(samples, {"calls": int(left.sum())}, facts))
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_those_who_never_leave_are_inside_until_the_end(seed: int) -> None:
+    record = flooded(seed)
+    found = littles_law.both_sides(record)
+    moments = np.linspace(0, 3, 300_001)
+    came, left = (np.searchsorted(record.column(name), moments) for name in ("came_s", "done_s"))
+    assert found is not None
+    assert found.inside == pytest.approx((came - left).mean(), rel=1e-3)
+    assert found.inside > 200, "not only those who got out"
+    assert found.rate == pytest.approx(400 / 3)
+    verdict = littles_law.verdict(record, None)
+    assert "never left" in verdict.text and verdict.kind != "clear"
+
+
+@pytest.mark.parametrize("count", ["failures", "dropped"])
+def test_who_failed_or_was_not_sent_has_not_left_either(count: str) -> None:
+    record = simulated()
+    record.frame.counts[count] = 2  # type: ignore[index]
+    assert littles_law.never_left(record) == 2
+    assert "2 never left" in littles_law.verdict(record, None).text
+
+
+def test_on_a_real_server_the_law_holds_to_a_billionth_and_its_queue_is_replayed() -> None:
     frame = measure(littles_law.lab(), 5.0, rate=100)
     record = Record("littles_law", START, 1, "", frame, 3.0, "complete")
     assert record.fact("inside") == 0
     assert apart(record) < 1e-9
+    assert agrees(replayed(record, START["workers"]), record)  # type: ignore[arg-type]
+    rows = {row[0]: row[1] for row in littles_law.table(record, None)}
+    assert "apart" in rows["the queue replayed, mean"]
+    due_per_s = float(rows["due; sent per second"].split(";")[0])
+    assert due_per_s == pytest.approx(record.column("came_s").size / littles_law.ASKED_S, abs=0.5)
 
 
 def test_requests_that_never_left_are_said() -> None:
@@ -77,6 +118,8 @@ def test_the_model_is_lambda_times_w_and_silent_where_the_queue_grows() -> None:
 def test_the_prediction_is_settled_by_the_setting_that_was_asked_about() -> None:
     assert littles_law.how_many([simulated()]) == "about 5"
     assert littles_law.how_many([simulated(trip=20)]) is None
+    assert littles_law.how_many([simulated(window=0.2)]) is None, "too few to tell"
+    assert littles_law.how_many([simulated(inside=3)]) is None
 
 
 def test_without_a_departure_there_is_nothing_to_count() -> None:

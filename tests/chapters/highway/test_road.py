@@ -10,6 +10,7 @@ import pytest
 from perflab.chapters.highway import road
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame, merge
+from perflab.theory.traffic import expected_flow
 
 START = {"lanes": 1, "cars": 15, "limit": 135, "hesitation": 0.2, "accident": False}
 
@@ -60,10 +61,30 @@ def test_the_newest_cars_are_where_the_simulation_has_them() -> None:
 def test_the_model_knows_what_is_exact() -> None:
     assert road.predict(**{**START, "hesitation": 0.0}).exact
     assert road.predict(**{**START, "limit": 27}).exact
+    assert not road.predict(**{**START, "limit": 27, "lanes": 2}).exact
     assert not road.predict(**START).exact
     quiet = road.predict(**START)
     assert quiet.here[1] * 60 == pytest.approx(15)
     assert road.predict(**{**START, "cars": 150}).here[1] == pytest.approx(quiet.flow.max())
+
+
+@pytest.mark.parametrize("limit", road.LIMITS)
+@pytest.mark.parametrize(("lanes", "cars", "hesitation"), [(1, 5, 0.5), (1, 15, 0.0), (2, 20, 0.3), (4, 150, 0.2)])
+def test_the_ring_lies_on_the_free_branch_of_its_own_curve(
+    limit: int, lanes: int, cars: int, hesitation: float
+) -> None:
+    here = road.predict(lanes, cars, limit, hesitation, False).here
+    curve = expected_flow(here[0], limit // road.KMH_PER_CELL, hesitation, lanes)
+    assert float(curve) == pytest.approx(here[1], rel=1e-9)
+    assert here[0] <= 0.5
+
+
+def test_who_came_is_counted_and_not_taken_from_the_slider() -> None:
+    record = driven(cars=10, frames=600)
+    came = record.count("came") * 60 / record.count("steps")
+    assert came == pytest.approx(10, rel=0.35) and came != 10
+    assert f"{came:.0f} came (10 on average)" in road.verdict(record, None).text
+    assert road.throughput_per_min(record) <= came + 2, "two may have been on the road at the beginning"
 
 
 def test_a_road_that_is_too_full_has_no_percentile_but_a_queue() -> None:
@@ -87,4 +108,16 @@ def test_the_prediction_is_settled_by_two_runs_that_differ_in_the_limit_only() -
     assert road.what_the_limit_did([slow]) is None
     assert road.what_the_limit_did([slow, driven(cars=35)]) is None
     assert road.what_the_limit_did([slow, fast]) in road.PREDICTION.choices
-    assert road.what_the_limit_did([slow, fast]) != "2.5 times"
+    assert road.what_the_limit_did([slow, fast]) == road.HARDLY
+
+
+@pytest.mark.parametrize(
+    ("fast", "choice"), [(250, road.MUCH), (180, road.MUCH), (125, road.HARDLY), (80, road.HARDLY), (60, road.FEWER)]
+)
+def test_each_gain_has_its_choice(fast: int, choice: str) -> None:
+    def through(cars: int, limit: int) -> Record:
+        frame = Frame({"latency_ns": np.full(cars, 3e10)}, {"steps": 200})
+        return Record("road", {**START, "cars": 30, "limit": limit}, 1, "", frame)
+
+    assert road.what_the_limit_did([through(100, 54), through(fast, 135)]) == choice
+    assert choice in road.PREDICTION.choices

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from perflab.chapters.highway import littles_law, road, same_road
+from perflab.chapters.load_report import came_per_s
 from perflab.lab import Record
 from perflab.lab.claims import Claim, report_claims
 from perflab.measure.percentiles import percentile
@@ -20,16 +21,19 @@ def takeaways() -> None:
 
 
 def _faster_cars(records: Sequence[Record]) -> Found:
-    outcome = road.what_the_limit_did(records)
-    told = f"the limit of 135 instead of 54 km/h let {outcome} cars through."
-    return None if outcome is None else (outcome == "2.5 times", told)
+    gain = road.gain_of_the_limit(records)
+    if gain is None:
+        return None
+    told = f"with a limit of 135 instead of 54 km/h {gain:.1f} times as many cars got through."
+    return road.what_the_limit_did(records) == road.MUCH, told
 
 
 def _more_lanes(records: Sequence[Record]) -> Found:
     for wide in reversed(records):
         for narrow in records:
             a, b = dict(wide.parameters), dict(narrow.parameters)
-            if a["lanes"] > b["lanes"] and {**a, "lanes": 0} == {**b, "lanes": 0}:
+            busy = b["cars"] >= road.BUSY * b["lanes"] and not b["accident"]  # else more lanes have nothing to carry
+            if busy and a["lanes"] > b["lanes"] and {**a, "lanes": 0} == {**b, "lanes": 0}:
                 trips = [run.column("latency_ns") for run in (narrow, wide)]
                 if min(column.size for column in trips) >= FEW:
                     through = [road.throughput_per_min(run) for run in (narrow, wide)]
@@ -47,9 +51,7 @@ def _a_full_server(records: Sequence[Record]) -> Found:
         capacity = 1e3 * chosen["lanes"] / chosen["trip"]
         if chosen["rate"] > 1.2 * capacity and record.column("latency_ns").size >= FEW:
             flow = same_road.point(record)[1]
-            told = (
-                f"{count(chosen['rate'])} requests/s came, and {count(flow)} of at most {count(capacity)} got through."
-            )
+            told = f"{count(came_per_s(record))} requests/s came, and {count(flow)} of at most {count(capacity)} got through."
             return flow < 0.7 * capacity, told
     return None
 
@@ -57,7 +59,7 @@ def _a_full_server(records: Sequence[Record]) -> Found:
 def _law(records: Sequence[Record]) -> Found:
     for record in reversed(records):
         found = littles_law.both_sides(record)
-        closed = record.parameters["window"] >= littles_law.WHOLE_S and not record.fact("inside", 0)
+        closed = record.parameters["window"] >= littles_law.WHOLE_S and not littles_law.never_left(record)
         if found is not None and closed:
             apart = abs(found.inside / (found.rate * found.time_inside) - 1)
             return apart < littles_law.EXACT, f"both sides differed by a share of {apart:.0e}."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perflab.chapters.load_report import load_rows
+from perflab.chapters.load_report import load_rows, replay_row, replayed
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, slider, values_slider
 from perflab.lab.panels.inside import Inside, Sides
 from perflab.measure.frame import Frame
@@ -25,7 +25,7 @@ EXACT = 1e-9
 
 
 def experiment(rate: int, trip: int, workers: int, window: float, seed: int) -> Iterator[Frame]:
-    # They come for two seconds; in the third the last ones leave, so that the whole run begins and ends empty.
+    # They come for two seconds; the third is for the last ones to leave: then the whole run begins and ends empty.
     schedule = poisson(rate, ASKED_S, seed)
     yield from watched_load(workers, schedule, services(trip, schedule.size, seed), WHOLE_S)
 
@@ -49,20 +49,27 @@ def predict(rate: int, trip: int, workers: int, window: float) -> Expected:
 def both_sides(record: Record) -> Flow | None:
     """L, λ and W in the window, each counted for itself: the number inside integrated, arrivals counted, times averaged.
 
-    A window that is cut knows only the times of those who both came and left in it.
+    A window that is cut, by the slider or because some are still inside when the run ends, knows only the times of those who
+    both came and left in it; the others count as inside until its end.
     """
-    window_s = record.parameters["window"]
+    whole = record.parameters["window"] >= WHOLE_S
+    elapsed_s = float(record.fact("elapsed_s", 0.0))
+    window_s = elapsed_s if whole else record.parameters["window"]
     latencies_s = record.column("latency_ns") / 1e9
     left = record.column("done_s")
-    came = left - latencies_s
-    if window_s >= WHOLE_S:
-        return observe(came, left) if left.size and left.max() > came.min() else None
-    arrivals = record.column("came_s")
     within = left <= window_s
-    if not within.any() or record.fact("elapsed_s", 0.0) < window_s:
+    if not within.any() or elapsed_s < window_s:
         return None
+    if whole and not never_left(record):
+        return observe(left - latencies_s, left)
+    arrivals = record.column("came_s")
     inside = float(inside_over_time(arrivals, left, [0.0, window_s])[0])
     return Flow(inside, float((arrivals <= window_s).sum()) / window_s, float(latencies_s[within].mean()))
+
+
+def never_left(record: Record) -> int:
+    """How many came and were not answered: still inside, failed, or not even sent."""
+    return int(record.fact("inside", 0)) + record.count("failures") + record.count("dropped")
 
 
 def steps_inside(record: Record) -> tuple[np.ndarray, np.ndarray]:
@@ -89,8 +96,7 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
         return Verdict(
             f"{said} They are {percent(apart)} apart: the window cuts through requests that came before its end and left later."
         )
-    missing = record.fact("inside", 0) + record.count("failures") + record.count("dropped")
-    if missing:
+    if missing := never_left(record):
         return Verdict(
             f"{said} But {count(missing)} never left: the window is not closed, and the law does not apply yet."
         )
@@ -113,15 +119,17 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
         ("W, mean time inside", *(duration(flow.time_inside * 1e9, 4) for flow in flows)),
         ("λW", *(f"{flow.rate * flow.time_inside:.6g}" for flow in flows)),
         ("still inside at the end", *(count(run.fact("inside", 0)) for run in runs)),
-        *load_rows(runs),
+        replay_row([replayed(run, run.parameters["workers"]) for run in runs]),
+        *load_rows(runs, ASKED_S),
     ]
 
 
 ASKED_RATE, ASKED_TRIP = 100, 50
+LONG_ENOUGH_S = 0.5
 
 
 def how_many(records: Sequence[Record]) -> str | None:
-    """The number inside at 100 requests/s of 50 ms, with workers enough."""
+    """The number inside at 100 requests/s of 50 ms, with workers and time enough."""
     for record in reversed(records):
         chosen = record.parameters
         found = both_sides(record)
@@ -129,6 +137,8 @@ def how_many(records: Sequence[Record]) -> str | None:
             found is not None
             and (chosen["rate"], chosen["trip"]) == (ASKED_RATE, ASKED_TRIP)
             and chosen["workers"] >= 10
+            and chosen["window"] >= LONG_ENOUGH_S
+            and not record.fact("inside", 0)
         ):
             inside = found.inside
             return min(NUMBERS, key=lambda name: abs(np.log(NUMBERS[name] / inside)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.load_report import load_rows, replay_row, replayed, too_slow
+from perflab.chapters.load_report import came_per_s, load_rows, replay_row, replayed, too_slow
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, slider
 from perflab.lab.panels.flow import Curve, FlowAgainstDensity, TripTimes
 from perflab.lab.verdict import against_pinned, estimate_text, percentile_text
@@ -80,6 +80,12 @@ def point(record: Record) -> tuple[float, float]:
     return (float(inside[0]), float(flow[0])) if inside.size else (np.nan, np.nan)
 
 
+def queue_grew(record: Record) -> bool:
+    """Whether more waited from each third of the run to the next, and in the last more than all lanes hold."""
+    inside, _ = flow_and_inside(record, 3)
+    return bool(inside.size and np.all(np.diff(inside) > 0) and inside[-1] > 2 * record.parameters["lanes"])
+
+
 def verdict(record: Record, pinned: Record | None) -> Verdict:
     """How much got through, how long it took, and whether the lanes are enough."""
     times = record.column("latency_ns")
@@ -89,16 +95,21 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
         return late
     chosen = record.parameters
     capacity = 1e3 * chosen["lanes"] / chosen["trip"]
-    said = f"{count(point(record)[1])} requests/s got through, of {count(chosen['rate'])} that came. "
-    if chosen["rate"] >= NEARLY_FULL * capacity:
+    said = f"{count(point(record)[1])} requests/s got through, of {count(came_per_s(record))} that came. "
+    if chosen["rate"] > capacity:
         return Verdict(
             f"{said}Saturated: these lanes carry {count(capacity)}/s, and that is what they go on carrying in the jam; "
             f"{count(record.fact('inside', 0))} are still inside, and response times only grow."
         )
+    if chosen["rate"] >= NEARLY_FULL * capacity:
+        grows = (
+            f", and the queue grew: {count(record.fact('inside', 0))} are still inside" if queue_grew(record) else ""
+        )
+        return Verdict(f"{said}As much comes as these lanes can do, {count(capacity)}/s{grows}.")
     summary = summarise(times)
     model_s = predict(**chosen).response_s
     said += (
-        f"Response time {duration(summary.mean.value)} on average (model {duration(model_s * 1e9)}), "
+        f"Response time {duration(summary.mean.value)} on average (model, in the long run: {duration(model_s * 1e9)}), "
         f"{percentile_text(summary.percentiles[0.99])}"
     )
     if pinned is None or pinned is record or not pinned.column("latency_ns").size:
@@ -125,6 +136,7 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
 
 
 FEW_REQUESTS = 100
+QUIET, FEWEST_LANES = 0.25, 2
 
 
 def what_more_lanes_do(records: Sequence[Record]) -> str | None:
@@ -132,7 +144,8 @@ def what_more_lanes_do(records: Sequence[Record]) -> str | None:
     for wide in reversed(records):
         for narrow in records:
             a, b = dict(wide.parameters), dict(narrow.parameters)
-            quiet = b["rate"] * b["trip"] / 1e3 <= 0.4 * b["lanes"]
+            # One lane that is a quarter busy makes some wait, and with a second one hardly anybody: it would be no answer.
+            quiet = b["lanes"] >= FEWEST_LANES and b["rate"] * b["trip"] / 1e3 <= QUIET * b["lanes"]
             if a["lanes"] >= 2 * b["lanes"] and {**a, "lanes": 0} == {**b, "lanes": 0} and quiet:
                 times = [run.column("latency_ns") for run in (narrow, wide)]
                 if min(column.size for column in times) >= FEW_REQUESTS:
@@ -142,14 +155,14 @@ def what_more_lanes_do(records: Sequence[Record]) -> str | None:
 
 
 PREDICTION = Prediction(
-    question="The server is quiet (under 40% busy). You double its lanes. How long does the usual request take then?",
+    question="The server is quiet (under 25% busy). You double its lanes. How long does the usual request take then?",
     choices={
         "half as long": "Lanes do not make a car faster: one request still uses one lane.",
         "about as long": "Where hardly anyone waits, more lanes stand empty: they could raise throughput, not latency.",
         "longer": "More threads cost a little to keep, but a request does not notice that.",
     },
     settle=what_more_lanes_do,
-    hint="Measure at 20 requests/s and trips of 20 ms with 1 lane and then with 2 or more.",
+    hint="Measure at 100 requests/s and trips of 5 ms with 2 lanes, and then with 4.",
 )
 
 
