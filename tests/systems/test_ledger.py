@@ -19,6 +19,16 @@ def test_a_batch_with_a_bad_row_loses_none_of_the_others_and_writes_none_twice()
         assert table.count() == 5
 
 
+def test_only_what_is_really_committed_is_counted() -> None:
+    with ledger() as table:
+        table.write([(0, 1), (1, 1)])
+        assert table.commits == 1
+        table.write([(number, 0 if number == 50 else 1) for number in range(2, 102)])
+        assert table.commits == 1 + 99, "one bad row of a hundred: a commit for each of the others"
+        table.write([(200, 0)])
+        assert table.commits == 1 + 99
+
+
 def test_a_batch_that_fails_for_another_reason_is_raised_and_leaves_nothing(tmp_path: Path) -> None:
     table = Ledger(tmp_path / "ledger.db")
     table.write([(0, 1)])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from perflab.theory.batching import Cost, fit_cost, simulate_batches
+from perflab.theory.batching import Cost, fit_cost, replay_batches, simulate_batches
 
 
 def test_throughput_rises_towards_one_over_the_cost_of_a_row() -> None:
@@ -50,3 +50,33 @@ def test_where_a_batch_never_fills_the_oldest_waits_for_the_timer() -> None:
 def test_a_full_batch_waits_for_half_of_its_size_on_average() -> None:
     found = simulate_batches(np.arange(10_000.0), 10, 1e9, Cost(0.0, 0.0))
     assert found.waiting == pytest.approx(4.5)
+
+
+@pytest.mark.parametrize("requests", [200, 201, 300, 399])
+def test_a_last_batch_that_never_fills_is_left_out(requests: int) -> None:
+    found = simulate_batches(np.arange(float(requests)), 200, 1e4, Cost(7.0, 0.0))
+    assert (found.waiting, found.writing, found.rows) == (99.5, 7.0, 200.0)
+
+
+def test_a_batch_that_the_timer_sends_before_the_arrivals_end_counts() -> None:
+    found = simulate_batches([0.0, 1.0, 50.0], 10, 5.0, Cost(0.0, 0.0))
+    assert (found.waiting, found.rows) == (4.5, 2.0)
+    with pytest.raises(ValueError, match="too few arrivals"):
+        simulate_batches([0.0, 1.0], 10, 5.0, Cost(0.0, 0.0))
+
+
+def test_batches_are_replayed_by_their_own_times() -> None:
+    # Full at 1; then the timer of the one that came at 2; then the writer is busy until 28; the last is all there is left.
+    found = replay_batches([0, 1, 2, 8, 9, 30], [2, 1, 2, 1], [1, 7, 28, 33], [1, 20, 5, 1], 2, 5.0)
+    assert found.measured == pytest.approx(((2 + 1) + 25 + (25 + 24) + 4) / 6)
+    assert found.replayed == pytest.approx(((2 + 1) + 25 + (24 + 23) + 3) / 6)
+    with pytest.raises(ValueError, match="an arrival for each row"):
+        replay_batches([0, 1], [1], [0], [1], 1, 1.0)
+
+
+def test_what_holds_the_writer_up_beside_its_batches_is_seen() -> None:
+    arrivals = np.arange(100.0)
+    began = np.arange(9.0, 100, 10)
+    took = np.full(10, 2.0)
+    assert replay_batches(arrivals, np.full(10, 10), began, took, 10, 1e9).deviation == 0
+    assert replay_batches(arrivals, np.full(10, 10), began + 3, took, 10, 1e9).deviation > 0.2

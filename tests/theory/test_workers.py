@@ -9,7 +9,7 @@ import pytest
 
 from perflab.measure.schedule import poisson
 from perflab.theory.simulate import simulate
-from perflab.theory.workers import Shop, mean_response
+from perflab.theory.workers import Shop, mean_response, served_per_s
 
 
 def busy_workers(shop: Shop, workers: int, seconds: float = 200.0, seed: int = 1) -> float:
@@ -56,20 +56,65 @@ def test_what_is_not_needed_sets_no_limit() -> None:
     assert np.isinf(Shop(0.05, 0.0, 1, 20).limits(4)["connections"])
 
 
-@pytest.mark.parametrize(("rate", "workers"), [(30, 2), (60, 2), (20, 1), (19, 1)])
-def test_the_mean_response_is_near_that_of_a_simulated_queue(rate: int, workers: int) -> None:
-    came = poisson(rate, 200.0, 1) / 1e9
-    run = simulate(came, np.full(came.size, 0.05), workers)
-    in_time = run.departures <= 200.0
+SERVICE, SECONDS = 0.05, 2.0
+
+
+@pytest.mark.parametrize(
+    ("rate", "workers", "connections", "queue"),
+    [(30, 2, 64, 10**6), (19, 1, 64, 10**6), (500, 8, 20, 100), (500, 64, 20, 100), (500, 64, 5, 0), (300, 8, 20, 0)],
+)
+def test_the_mean_response_is_that_of_a_simulated_queue(rate: int, workers: int, connections: int, queue: int) -> None:
+    came = poisson(rate, SECONDS, 1) / 1e9
+    servers = min(workers, connections)
+    run = simulate(came, np.full(came.size, SERVICE), servers, workers + queue - servers)
+    in_time = run.departures <= SECONDS
     expected = float((run.departures - came)[in_time].mean())
-    assert mean_response(came, workers / 0.05, 0.05, 10**9, 200.0) == pytest.approx(expected, rel=0.3)
+    found = mean_response(came, servers / SERVICE, SERVICE, workers + queue, SECONDS)
+    assert found == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_full_queue_bounds_the_wait() -> None:
-    came = poisson(1_000, 2.0, 1) / 1e9
-    assert mean_response(came, 100.0, 0.05, 10, 2.0) <= 0.05 + 10 / 100
-    assert mean_response(came, 100.0, 0.05, 0, 2.0) == pytest.approx(0.05)
+def test_workers_that_wait_for_a_connection_make_requests_wait_though_the_queue_has_no_place() -> None:
+    came = poisson(500, SECONDS, 1) / 1e9
+    assert mean_response(came, 5 / SERVICE, SERVICE, 64, SECONDS) == pytest.approx(0.518, rel=0.01)
+
+
+def test_who_computes_at_the_only_cpu_waits_for_all_the_others() -> None:
+    came = poisson(500, SECONDS, 1) / 1e9
+    shop = Shop(0.01, 0.04, 1, 64)
+    found = mean_response(came, float(shop.most(32)), SERVICE, 32, SECONDS)
+    # On paper: one queue for the CPU, then a query that nobody waits for; 32 are inside at most.
+    ends: list[float] = []
+    free, responses = 0.0, []
+    for time in came:
+        if len(ends) >= 32 and ends[-32] > time:
+            continue
+        free = max(time, free) + 0.01
+        ends.append(free + 0.04)
+        responses += [ends[-1] - time] if ends[-1] <= SECONDS else []
+    assert found == pytest.approx(np.mean(responses), rel=0.05)
+
+
+def test_all_places_taken_bound_the_wait() -> None:
+    came = poisson(1_000, SECONDS, 1) / 1e9
+    assert mean_response(came, 100.0, SERVICE, 15, SECONDS) <= 15 / 100
+    assert mean_response(came, 100.0, SERVICE, 5, SECONDS) == pytest.approx(SERVICE)
 
 
 def test_when_nobody_is_served_in_time_there_is_no_mean() -> None:
     assert np.isnan(mean_response([0.1], 1.0, 5.0, 10, 2.0))
+
+
+@pytest.mark.parametrize("queue", [0, 1, 3, 10, 100])
+@pytest.mark.parametrize(("rate", "servers"), [(200, 8), (200, 12), (160, 8), (30, 2), (500, 20), (1_000, 1)])
+def test_the_throughput_is_that_of_a_long_simulated_queue(rate: int, servers: int, queue: int) -> None:
+    seconds = min(500.0, 100_000 / rate)
+    came = poisson(rate, seconds, 3) / 1e9
+    run = simulate(came, np.full(came.size, SERVICE), servers, queue)
+    expected = rate * float((run.departures <= seconds).mean())
+    found = served_per_s(rate, servers / SERVICE, SERVICE, servers + queue)
+    assert found == pytest.approx(expected, rel=0.03 if queue else 0.015)
+    assert found <= min(rate, servers / SERVICE) * (1 + 1e-9)
+
+
+def test_without_places_to_wait_it_is_erlangs_loss_formula() -> None:
+    assert served_per_s(2, 3, 1.0, 3) == pytest.approx(2 * (1 - 0.210526), rel=1e-6)

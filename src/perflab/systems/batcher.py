@@ -69,26 +69,37 @@ def batches(
 
 
 def frame_of(done: Sequence[Batch], schedule_ns: NDArray[np.int64]) -> Frame:
-    """One entry a request: waiting, writing and both (`latency_ns`); one a batch without refusals: rows, time (`batch_ns`).
+    """One entry a stored request: waiting, writing and both (`latency_ns`); one a batch without refusals: rows, `batch_ns`.
 
-    Counts are of requests, commits and outcomes; `backlog` is how many have come and wait after the last of these batches.
+    For a replay, of every request when it came (`arrived_ns`), and of every batch its `members`, `began_ns` and `took_ns`.
+    Counts are of requests, batches and outcomes; `backlog` is how many have come and wait after the last of these batches.
     """
     rows = np.array([batch.end - batch.first for batch in done])
     began = np.array([batch.began_ns for batch in done])
-    ended = np.array([batch.ended_ns for batch in done])
+    took = np.array([batch.ended_ns for batch in done]) - began
     whole = np.array([not batch.refused for batch in done])
-    waiting = np.repeat(began, rows) - schedule_ns[done[0].first : done[-1].end]
-    writing = np.repeat(ended - began, rows)
-    refused = sum(len(batch.refused) for batch in done)
-    backlog = int(np.searchsorted(schedule_ns, ended[-1])) - done[-1].end
+    arrived = schedule_ns[done[0].first : done[-1].end]
+    # How long a refusal took is not how long it takes to store a request.
+    refused = np.isin(np.arange(done[0].first, done[-1].end), [number for batch in done for number in batch.refused])
+    waiting, writing = (np.repeat(began, rows) - arrived)[~refused], np.repeat(took, rows)[~refused]
+    ended_ns = done[-1].ended_ns
     return Frame(
         {
             "latency_ns": waiting + writing,
             "waiting_ns": waiting,
             "writing_ns": writing,
             "rows": rows[whole],
-            "batch_ns": (ended - began)[whole],
+            "batch_ns": took[whole],
+            "arrived_ns": arrived,
+            "members": rows,
+            "began_ns": began,
+            "took_ns": took,
         },
-        {"calls": int(rows.sum()), "commits": rows.size, "refused": refused, "acknowledged": int(rows.sum()) - refused},
-        {"backlog": backlog, "elapsed_s": float(ended[-1]) / 1e9},
+        {
+            "calls": arrived.size,
+            "batches": rows.size,
+            "refused": int(refused.sum()),
+            "acknowledged": int((~refused).sum()),
+        },
+        {"backlog": int(np.searchsorted(schedule_ns, ended_ns)) - done[-1].end, "elapsed_s": ended_ns / 1e9},
     )

@@ -10,9 +10,13 @@ from pathlib import Path
 
 
 class Ledger:
-    """A table on disk, one row a request, at most once each; every commit waits for the drive. Amounts are above 0."""
+    """A table on disk, one row a request, at most once each; every commit waits for the drive. Amounts are above 0.
+
+    `commits` counts those that came about: what is rolled back is none.
+    """
 
     def __init__(self, path: Path) -> None:
+        self.commits = 0
         self._connection = sqlite3.connect(path, isolation_level=None)
         self._connection.execute("pragma journal_mode = wal")
         self._connection.execute("pragma synchronous = full")
@@ -51,6 +55,7 @@ class Ledger:
         try:
             self._connection.executemany("insert into ledger values (?, ?)", rows)
             self._connection.execute("commit")
+            self.commits += 1
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("rollback")

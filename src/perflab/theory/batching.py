@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from perflab.theory.replay import Replay
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -55,6 +57,9 @@ class Waits:
 def simulate_batches(arrivals: ArrayLike, size: int, max_wait: float, cost: Cost) -> Waits:
     """One writer: it takes up to `size` when so many wait, or when the oldest has waited `max_wait`, and is free. In any order
     of events the same as the real loop, on paper. Arrivals of shape (requests,) in rising order.
+
+    A batch that might have become larger, had the arrivals gone on, is left out, and all after it. Raises ValueError where that
+    leaves none.
     """
     times = np.asarray(arrivals, float).tolist()
     first, free, waiting, writing, count = 0, -math.inf, 0.0, 0.0, 0
@@ -62,8 +67,39 @@ def simulate_batches(arrivals: ArrayLike, size: int, max_wait: float, cost: Cost
         full = times[first + size - 1] if first + size <= len(times) else math.inf
         start = max(free, min(full, times[first] + max_wait))
         end = min(first + size, max(first + 1, bisect_right(times, start)))
+        if end - first < size and start > times[-1]:
+            break
         took = cost.each_batch + cost.each_row * (end - first)
         waiting += start * (end - first) - sum(times[first:end])
         writing += took * (end - first)
         free, first, count = start + took, end, count + 1
-    return Waits(waiting / len(times), writing / len(times), len(times) / count)
+    if not count:
+        raise ValueError("too few arrivals: no batch is complete before they end")
+    return Waits(waiting / first, writing / first, first / count)
+
+
+def replay_batches(
+    arrivals: ArrayLike, rows: ArrayLike, began: ArrayLike, took: ArrayLike, size: int, max_wait: float
+) -> Replay:
+    """Recorded batches once more, by a writer that begins each when it is full or its oldest has waited, and it is free.
+
+    Arrivals of shape (requests,) in rising order, of all whom the batches hold; `rows`, `began` and `took` of shape (batches,).
+    The last batch is written when it is as large as it will get.
+    """
+    times, members = np.asarray(arrivals, float), np.asarray(rows, int)
+    starts, lasting = np.asarray(began, float), np.asarray(took, float)
+    if not times.size or members.sum() != times.size or not members.shape == starts.shape == lasting.shape:
+        raise ValueError(
+            "there must be batches, each with its rows, its start and its time, and an arrival for each row"
+        )
+    lasts = np.cumsum(members) - 1
+    filled = (members == size) | (lasts == times.size - 1)
+    ready = np.minimum(np.where(filled, times[lasts], np.inf), times[lasts - members + 1] + max_wait)
+    # One writer: each batch waits like a customer of Lindley's recursion, whose turn comes in the order of the batches.
+    again, free = np.empty_like(ready), -math.inf
+    for number, (due, time) in enumerate(zip(ready.tolist(), lasting.tolist(), strict=True)):
+        again[number] = max(due, free)
+        free = again[number] + time
+    measured, replayed = (float(np.average(at + lasting, weights=members)) for at in (starts, again))
+    mean = float(times.mean())
+    return Replay(measured - mean, replayed - mean)

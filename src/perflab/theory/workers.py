@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from perflab.theory.simulate import lindley
+from perflab.theory.queues import erlang_b
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,50 @@ def _per(number: float, time: float) -> float:
     return number / time if time > 0 else np.inf
 
 
-def mean_response(arrivals: ArrayLike, capacity: float, service: float, places: int, seconds: float) -> float:
-    """Mean response of those who are served within so many `seconds`: all workers taken for one that is as fast as they together.
+def served_per_s(rate: float, capacity: float, service: float, places: int) -> float:
+    """Throughput in the steady state of users who come by chance at `rate` (M/D/c/K); `places` counts those in service too.
 
-    Lindley's recursion (1952) for the wait, which cannot be longer than that of a full queue of so many `places`; then a service.
-    NaN when nobody is served in time.
+    Exact without places to wait (Erlang's loss formula does not ask how service times are distributed). Those who wait for
+    constant services need half the places of those who wait for exponential ones, so the queue counts twice: within 3%.
     """
-    came = np.asarray(arrivals, float)
-    waits = np.minimum(lindley(came, np.full(came.size, 1 / capacity)), places / capacity)
-    served = came + waits + service <= seconds
-    return service + float(waits[served].mean()) if served.any() else float("nan")
+    servers = _at_once(capacity, service)
+    busy = erlang_b(servers, rate * servers / capacity)
+    return rate * (1 - _turned_away(busy, rate / capacity, 2 * max(0, places - servers)))
+
+
+def mean_response(arrivals: ArrayLike, capacity: float, service: float, places: int, seconds: float) -> float:
+    """Mean response of those who are served within so many `seconds`, first come, first served, by constant services.
+
+    Whoever finds `places` taken, those in service included, is turned away. NaN when nobody is served in time.
+    """
+    servers, latest = _at_once(capacity, service), seconds - service
+    places = max(places, servers)
+    busy, waited, served = servers / capacity, 0.0, 0
+    # Constant services end in the order in which they began: of those let in, only two can matter to who comes next, and the
+    # fillers at the beginning are nobody.
+    ends = [-np.inf] * places
+    for came in np.asarray(arrivals, float).tolist():
+        if ends[-places] > came:
+            continue
+        start = ends[-servers]
+        if start < came:
+            start = came
+        if start > latest:
+            break
+        ends.append(start + busy)
+        waited, served = waited + start - came, served + 1
+    return service + waited / served if served else float("nan")
+
+
+def _at_once(capacity: float, service: float) -> int:
+    """How many are served at the same time where so much gets through; the others only hold a worker and wait."""
+    return max(1, round(capacity * service))
+
+
+def _turned_away(all_busy: float, load: float, waiting: int) -> float:
+    """Share that finds all servers busy and so many waiting, from the share that finds all busy where nobody may wait."""
+    if load <= 1:
+        return all_busy * load**waiting / (1 + all_busy * float(np.sum(load ** np.arange(1, waiting + 1))))
+    # Divided by load**waiting, which would be too large a number.
+    below = float(np.sum((1 / load) ** np.arange(waiting)))
+    return all_busy / ((1 / load) ** waiting + all_busy * below)

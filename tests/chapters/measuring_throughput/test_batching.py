@@ -26,7 +26,7 @@ def record(latency_ms: float = 1.0, requests: int = 100, **changes: Any) -> Reco
     times = np.full(requests, latency_ms * 1e6)
     samples = {"latency_ns": times, "waiting_ns": times / 2, "writing_ns": times / 2, "rows": np.ones(requests)}
     samples["batch_ns"] = times / 2
-    counts = {"calls": requests, "commits": requests, "acknowledged": requests}
+    counts = {"calls": requests, "batches": requests, "commits": requests, "acknowledged": requests}
     facts = {"stored": requests, "backlog": 0, "elapsed_s": 2.0}
     return Record("batching", chosen, 1, "", Frame(samples, counts, facts), 2.0, "complete")
 
@@ -37,6 +37,22 @@ def test_the_model_loses_at_a_low_rate_and_wins_where_single_commits_cannot_keep
     busy = [batching.predict(**{**START, "rate": 5_000, "size": size}, constants=CONSTANTS).here for size in (1, 50)]
     assert np.isnan(busy[0].waiting)
     assert busy[1].waiting < 50e6
+
+
+def test_full_batches_wait_for_as_long_as_they_fill_though_the_timer_is_far_away() -> None:
+    found = batching.predict(200, 200, 5_000, False, constants=CONSTANTS).here
+    assert found.waiting == pytest.approx(199 / 2 / 5_000 * 1e9, rel=0.05)
+    assert found.rows == 200
+
+
+@pytest.mark.parametrize("rows", [2, 20, 50, 100, 200])
+def test_the_share_of_spoilt_batches_is_that_of_batches_of_neighbours(rows: int) -> None:
+    numbers = np.arange(20_000)
+    spoilt = [np.any(batch % 100 == 99) for batch in numbers.reshape(-1, rows)]
+    # A rate at which nobody waits for the writer, and a timer that never rings: all batches are full.
+    found = batching.predict(rows, 200, 1_000, True, constants={"each_batch_ns": 1e3, "each_row_ns": 1.0}).here
+    one_by_one, whole = rows * 1_001, 1_000 + rows
+    assert found.writing == pytest.approx(whole + np.mean(spoilt) * one_by_one, rel=0.02)
 
 
 def test_bad_rows_cost_the_batches_they_spoil() -> None:
@@ -67,6 +83,25 @@ def test_bad_rows_are_refused_and_all_others_are_stored_once() -> None:
     assert found.count("refused") >= 5
     assert found.fact("stored") == found.count("acknowledged") == found.count("calls") - found.count("refused")
     assert "bad rows were refused" in batching.verdict(found, None).text
+    assert found.column("latency_ns").size == found.count("acknowledged"), "refusals are counted apart"
+
+
+def test_a_bad_row_costs_a_commit_for_each_of_the_others_in_its_batch() -> None:
+    clean, spoilt = (measured(size=100, rate=1_000, max_wait=200, bad=bad) for bad in (False, True))
+    assert batching.rows_each(clean) > 50
+    assert batching.rows_each(spoilt) == pytest.approx(1, abs=0.2)
+    assert spoilt.count("commits") >= 0.9 * spoilt.count("acknowledged")
+    assert clean.count("commits") == clean.count("batches")
+
+
+# Not with single rows at a low rate: the writer's sleep ends some tenths of a millisecond late, and a commit takes hardly more.
+@pytest.mark.parametrize("chosen", [{"size": 20, "rate": 500}, {"size": 100, "rate": 50}, {"size": 200, "rate": 5_000}])
+def test_real_batches_are_replayed_by_their_own_times(chosen: dict[str, int]) -> None:
+    found = measured(**chosen)
+    again = batching.replayed(found)
+    assert again is not None and again.deviation < 0.05
+    assert again.measured == pytest.approx(found.column("latency_ns").mean())
+    assert "apart" in dict(row[:2] for row in batching.table(found, None))["the queue replayed, mean"]
 
 
 def test_a_row_that_is_missing_makes_the_verdict_invalid() -> None:

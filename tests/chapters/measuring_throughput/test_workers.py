@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from labs import measure
+from replays import agrees
 
 from perflab.chapters.load_report import replayed
 from perflab.chapters.measuring_throughput import workers
@@ -97,13 +98,36 @@ def test_the_model_is_the_smallest_limit_and_never_more_than_comes() -> None:
     assert np.nanmin(expected.response_ns) >= 5e7
 
 
+@pytest.mark.parametrize(("number", "per_s"), [(8, 134), (12, 178)])
+def test_without_a_queue_chance_costs_throughput_before_the_workers_are_all_busy(number: int, per_s: int) -> None:
+    expected = workers.predict(**{**START, "queue": 0, "rate": 200, "connections": 64})
+    assert np.interp(number, workers.NUMBERS, expected.throughput) == pytest.approx(per_s, rel=0.02)
+    longer = workers.predict(**{**START, "queue": 100, "rate": 200, "connections": 64})
+    assert np.all(longer.throughput >= expected.throughput - 1e-9)
+    assert longer.throughput.max() <= 200
+
+
+def test_workers_that_wait_for_a_connection_lengthen_the_response() -> None:
+    expected = workers.predict(**{**START, "queue": 0, "connections": 5})
+    assert expected.response_ns[-1] == pytest.approx(518e6, rel=0.01)
+
+
+def test_a_run_that_did_more_than_its_limit_is_not_to_be_trusted() -> None:
+    found = workers.verdict(served(200), None)
+    assert found.kind == "invalid" and "changed its speed" in found.text
+    assert workers.verdict(served(170), None).kind != "invalid"
+
+
+def test_how_many_were_offered_is_counted_and_not_taken_from_the_slider() -> None:
+    assert "of 160 offered" in workers.verdict(served(), None).text
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_real_server_does_what_its_workers_can_and_its_queue_is_replayed(kind: str) -> None:
     record = Record("workers", {**START, "kind": kind}, 1, "", measure(workers.lab(), 5.0, kind=kind), 2.0, "complete")
     assert 100 < workers.throughput(record) < 1.1 * 160
     assert record.count("rejected") > 100
-    found = replayed(record, 8)
-    assert found is not None and found.deviation < 0.15
+    assert agrees(replayed(record, 8), record)
     _, lines = workers.gauges(record)
     assert lines["busy workers"].max() == 8 and 90 < lines["queued"].max() <= 100
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.chapters.load_report import replay_row
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, switch
 from perflab.lab.panels.batches import CostOfBatches, WaitAndWrite
 from perflab.lab.verdict import against_pinned, estimate_text, percentile_text
@@ -22,7 +23,8 @@ from perflab.measure.units import count, duration
 from perflab.systems.batcher import Batch, WhenToFlush, batches, frame_of, when_to_flush
 from perflab.systems.ledger import ledger
 from perflab.systems.storage import durability_caveat
-from perflab.theory.batching import Cost, Waits, fit_cost, simulate_batches
+from perflab.theory.batching import Cost, Waits, fit_cost, replay_batches, simulate_batches
+from perflab.theory.replay import Replay
 
 MOST_ROWS = 200
 RUN_S = 2.0
@@ -32,7 +34,7 @@ PROBED_ROWS = (1, 5, 20, 100, MOST_ROWS)
 PROBES = 12
 PAUSE_S = 0.004
 SIZES = np.unique(np.round(np.logspace(0, np.log10(MOST_ROWS), 9))).astype(int)
-REQUESTS = 300
+REQUESTS, BATCHES = 300, 10
 NEARLY_FULL = 0.97
 
 
@@ -49,12 +51,13 @@ def experiment(
             )
 
         done: list[Batch] = []
-        began_ns = 0
+        began_ns = commits = 0
         for batch in batches(schedule, write, size, max_wait / 1e3, when):
             done.append(batch)
             if batch.ended_ns - began_ns > SLICE_NS or batch.end == schedule.size:
-                yield merge([frame_of(done, schedule), Frame(facts={"stored": table.count(), "caveat": caveat})])
-                done, began_ns = [], batch.ended_ns
+                facts: dict[str, Any] = {"stored": table.count(), "caveat": caveat}
+                yield merge([frame_of(done, schedule), Frame({}, {"commits": table.commits - commits}, facts)])
+                done, began_ns, commits = [], batch.ended_ns, table.commits
             if batch.ended_ns > RUN_S * 1e9:
                 break
 
@@ -93,15 +96,18 @@ class Expected:
 def predict(size: int, max_wait: int, rate: int, bad: bool, constants: Mapping[str, Any]) -> Expected:
     """Users who come by chance, one writer, and the cost line of this machine; a batch with a bad row is written row by row."""
     cost = Cost(constants["each_batch_ns"], constants["each_row_ns"])
-    arrivals = poisson(rate, REQUESTS / rate, 1)
+    longest_s = max_wait / 1e3 + float(cost.of(MOST_ROWS)) / 1e9
+    arrivals = poisson(rate, (REQUESTS + BATCHES * min(MOST_ROWS, 1 + rate * longest_s)) / rate, 1)
 
     def waits(rows: int) -> Waits:
-        spoilt = 1 - (1 - 1 / BAD_EVERY) ** rows if bad and rows > 1 else 0.0
+        # Every hundredth is bad, and a batch holds requests that came one after the other.
+        spoilt = min(1.0, rows / BAD_EVERY) if bad and rows > 1 else 0.0
         # One by one each row costs a commit of its own: on average, over batches with and without a bad one.
         each = Cost(cost.each_batch, cost.each_row + spoilt * float(cost.of(1)))
         if rate >= NEARLY_FULL * 1e9 * float(each.throughput(rows)):
             return Waits(np.nan, np.nan, rows)
-        return simulate_batches(arrivals, rows, max_wait * 1e6, each)
+        enough = REQUESTS + int(BATCHES * min(rows, 1 + rate * longest_s))
+        return simulate_batches(arrivals[:enough], rows, max_wait * 1e6, each)
 
     sizes = np.unique(np.append(SIZES, size))
     found = [waits(int(rows)) for rows in sizes]
@@ -116,8 +122,8 @@ def throughput(record: Record) -> float:
 
 
 def rows_each(record: Record) -> float:
-    """Rows in a batch, on average over batches."""
-    return record.count("calls") / max(1, record.count("commits"))
+    """Rows in a commit, on average over commits; those of a batch with a bad row are committed one by one."""
+    return record.count("acknowledged") / max(1, record.count("commits"))
 
 
 def is_saturated(record: Record) -> bool:
@@ -166,7 +172,16 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
         ("a batch of b rows costs", *(_cost_text(run) for run in runs)),
         ("acknowledged; stored; refused", *(_once_text(run) for run in runs)),
         ("still waiting at the end", *(count(run.fact("backlog", 0)) for run in runs)),
+        replay_row([replayed(run) for run in runs]),
     ]
+
+
+def replayed(record: Record) -> Replay | None:
+    """The batches of a run once more, on paper, with the times that they took; None while there are none."""
+    arrived, members, began, took = (record.column(name) for name in ("arrived_ns", "members", "began_ns", "took_ns"))
+    if not arrived.size:
+        return None
+    return replay_batches(arrived, members, began, took, record.parameters["size"], record.parameters["max_wait"] * 1e6)
 
 
 def fitted(record: Record) -> Cost | None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.load_report import load_rows, too_slow
+from perflab.chapters.load_report import load_rows, replay_row, replayed, too_slow
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, slider, values_slider
 from perflab.lab.panels.counted import Bar, Counted, OverTime
 from perflab.measure.frame import Frame
@@ -153,7 +153,7 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
         rows.append((name, count(bar.value), f"{count(low)}–{count(high)}", count(bar.seen)))
     if len(rows) > 1:
         rows.append(("still inside", count(record.fact("inside", 0)), "", ""))
-        rows += [(*row, "", "") for row in load_rows([record])]
+        rows += [(*row, "", "") for row in (replay_row([replayed(record, WORKERS)]), *load_rows([record]))]
     return rows
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.load_report import load_rows, replay_row, replayed, too_slow
+from perflab.chapters.load_report import came_per_s, load_rows, replay_row, replayed, too_slow
 from perflab.lab import Lab, Prediction, Record, Verdict, choice, log_slider, slider, values_slider
 from perflab.lab.panels.axes import count_ticks, duration_ticks
 from perflab.lab.panels.contenders import AgainstWorkers, Gauges
@@ -23,14 +23,14 @@ from perflab.measure.units import count, duration
 from perflab.systems.worker_kinds import KINDS, PROCESSES, THREADS, Work
 from perflab.systems.worker_load import GAUGES, watch
 from perflab.systems.worker_server import worker_server
-from perflab.theory.workers import Shop, mean_response
+from perflab.theory.workers import Shop, mean_response, served_per_s
 
 SERVICE_MS = 50.0
 MOST_WORKERS, MOST_CONNECTIONS = 64, 64
 NUMBERS = np.unique(np.round(np.logspace(0, 6, 25, base=2))).astype(int)
 RUN_S = 2.0
 WARM_UP_S = 0.25
-STARVED = 0.6
+STARVED, IMPOSSIBLE = 0.6, 1.15
 MOST_LATE_NS = SERVICE_MS * 1e6 / 2
 GAUGED = ("busy workers", "queued", "connections")
 
@@ -60,14 +60,16 @@ class Expected:
 
 
 def predict(kind: str, workers: int, connections: int, computing: int, queue: int, rate: int) -> Expected:
-    """The smallest of the limits; what a queue in front of so fast a server does to users who come by chance."""
+    """Users who come by chance, a queue that turns away whom it cannot take, and a server as fast as its smallest limit."""
     shop = shop_of(kind, connections, computing)
     capacity = shop.most(NUMBERS)
-    arrivals = poisson(rate, RUN_S, 1) / 1e9
+    service_s, arrivals = SERVICE_MS / 1e3, poisson(rate, RUN_S, 1) / 1e9
+    each = [(float(most), int(number) + queue) for most, number in zip(capacity, NUMBERS, strict=True)]
     limits = [line for line in (*shop.limits(NUMBERS).values(), shop.least(NUMBERS)) if np.all(np.isfinite(line))]
-    responses = [mean_response(arrivals, float(each), SERVICE_MS / 1e3, queue, RUN_S) for each in capacity]
+    through = [served_per_s(rate, most, service_s, places) for most, places in each]
+    responses = [mean_response(arrivals, most, service_s, places, RUN_S) for most, places in each]
     all_there_is = dict(zip(GAUGED, (workers, queue, connections), strict=True))
-    return Expected(np.minimum(capacity, rate), limits, 1e9 * np.array(responses), all_there_is)
+    return Expected(np.array(through), limits, 1e9 * np.array(responses), all_there_is)
 
 
 def shop_of(kind: str, connections: int, computing: float) -> Shop:
@@ -122,7 +124,12 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
         return late
     chosen = record.parameters
     name, most = smallest_limit(record)
-    said = f"{count(through)} requests/s served of {count(chosen['rate'])} offered"
+    said = f"{count(through)} requests/s served of {count(came_per_s(record))} offered"
+    if through > IMPOSSIBLE * most:
+        return Verdict(
+            f"{said}, more than the limit of {count(most)}/s: the machine has changed its speed. Do not trust this run.",
+            "invalid",
+        )
     if chosen["rate"] > most:
         why = "no CPU free" if name == "computing" and chosen["kind"] == PROCESSES else LIMITS[name]
         said += f"; the limit is {count(most)}/s ({why})"

@@ -102,6 +102,6 @@ class CostOfBatches(Panel):
         self._pinned.set_data(*self._point(record))
 
     def _point(self, record: Record | None) -> Any:
-        if record is None or not record.count("commits"):
+        if record is None or not record.count("batches"):
             return [], []
-        return [record.count("calls") / record.count("commits")], [self._throughput(record)]
+        return [record.count("calls") / record.count("batches")], [self._throughput(record)]
