@@ -85,6 +85,48 @@ def views_of(files: Files) -> int:
     return total
 
 
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Files]:
+    """The connections that were opened so far."""
+    found: list[Files] = []
+    open_one = Catalogue.__init__
+
+    def counted(self: Catalogue, files: Files, tuned: bool) -> None:
+        found.append(files)
+        open_one(self, files, tuned)
+
+    monkeypatch.setattr(Catalogue, "__init__", counted)
+    return found
+
+
+@pytest.mark.parametrize("batched", [False, True])
+@pytest.mark.parametrize("writes", [1, 10])
+def test_a_request_opens_one_connection_however_much_it_writes(
+    database: Database, opened: list[Files], batched: bool, writes: int
+) -> None:
+    """Else what batching spares would be openings too, and pooling would spare the more the more is written."""
+    settings = Settings(pooled=False, counted=True, batched=batched, writes=writes)
+    database.ask(sku_of(1), settings, perf_counter_ns())
+    assert len(opened) == 1
+
+
+def test_a_pooled_request_opens_none_and_calls_side_by_side_one_each(database: Database, opened: list[Files]) -> None:
+    database.ask(sku_of(1), Settings(counted=True, writes=3), perf_counter_ns())
+    assert len(opened) == 0
+    database.ask(sku_of(1), replace(SETTINGS, pooled=False, parallel=True), perf_counter_ns())
+    assert len(opened) == 1 + SETTINGS.calls
+
+
+def test_a_connection_is_given_back_also_when_a_request_fails(
+    database: Database, opened: list[Files], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken, pytest.raises(OSError):
+        broken.setattr(Catalogue, "count_views", lambda self, products: (_ for _ in ()).throw(OSError("disk full")))
+        database.ask(sku_of(1), Settings(counted=True), perf_counter_ns())
+    database.ask(sku_of(1), Settings(counted=True), perf_counter_ns())
+    assert len(opened) == 0
+
+
 @pytest.mark.parametrize("batched", [False, True])
 def test_each_view_is_stored_once_alone_or_in_a_batch(database: Database, files: Files, batched: bool) -> None:
     before, settings = views_of(files), Settings(counted=True, batched=batched, writes=3)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Any
@@ -39,20 +40,21 @@ class Database:
         self._connections.give_back(connection, pooled=True, tuned=False)
 
     def ask(self, sku: str, settings: Settings, began_ns: int) -> tuple[Page, Spans]:
-        """The page, None if there is no such product, and each call's beginning (since `began_ns`) and duration, in ns."""
+        """The page, None if there is no such product, and each call's beginning (since `began_ns`) and duration, in ns.
+
+        One connection does it all, reads and writes; calls that go side by side need one each.
+        """
         spans: list[tuple[int, int]] = []
 
-        def run(*queries: Query) -> Any:
-            connection = self._connections.take(settings.pooled, settings.tuned)
-            try:
-                results = []
-                for query in queries:
-                    start_ns = perf_counter_ns()
-                    results.append(query(connection))
-                    spans.append((start_ns - began_ns, perf_counter_ns() - start_ns))
-                return results[0]
-            finally:
-                self._connections.give_back(connection, settings.pooled, settings.tuned)
+        def timed(query: Query, connection: Catalogue) -> Any:
+            start_ns = perf_counter_ns()
+            result = query(connection)
+            spans.append((start_ns - began_ns, perf_counter_ns() - start_ns))
+            return result
+
+        def aside(query: Query) -> None:
+            with self._connection(settings) as own:
+                timed(query, own)
 
         rows = int(settings.database_ms * self._rows_per_ms / settings.calls)
         crunches: list[Query] = [lambda catalogue: catalogue.crunch(rows)] * (settings.calls if rows else 0)
@@ -60,16 +62,24 @@ class Database:
         def find(catalogue: Catalogue) -> Page:
             return catalogue.page(sku, settings.indexed, settings.joined)
 
-        if settings.parallel:
-            others = [self._threads.submit(run, crunch) for crunch in crunches]
-            page: Page = run(find)
+        with self._connection(settings) as connection:
+            others = [self._threads.submit(aside, crunch) for crunch in crunches if settings.parallel]
+            page: Page = timed(find, connection)
+            for crunch in crunches[len(others) :]:
+                timed(crunch, connection)
             for other in others:
                 other.result()
-        else:
-            page = run(find, *crunches)
-        if settings.counted and page is not None:
-            self._count(page["id"], settings, lambda products: run(lambda found: found.count_views(products)))
+            if settings.counted and page is not None:
+                self._count(page["id"], settings, lambda ids: timed(lambda found: found.count_views(ids), connection))
         return page, tuple(sorted(spans))
+
+    @contextmanager
+    def _connection(self, settings: Settings) -> Iterator[Catalogue]:
+        taken = self._connections.take(settings.pooled, settings.tuned)
+        try:
+            yield taken
+        finally:
+            self._connections.give_back(taken, settings.pooled, settings.tuned)
 
     def _count(self, product: int, settings: Settings, write: Callable[[list[int]], object]) -> None:
         # SQLite has one writer at a time; a lock is a fair queue, waiting inside SQLite is a poll with growing pauses.
