@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.load_report import load_rows, replay_row, too_slow
+from perflab.chapters.load_report import load_rows, replay_row
+from perflab.chapters.raising_throughput.balancing_model import DIES_AT_S, PAPER_S, SERVICE_S, at_rate, one_queue
+from perflab.chapters.raising_throughput.open_load import falls_behind, lateness_said, too_late
 from perflab.lab import Lab, Prediction, Record, Verdict, choice, slider, switch
 from perflab.lab.panels.servers import ByServer, DoneAndFailed, ResponseAgainstLoad
 from perflab.lab.verdict import against_pinned, estimate_text
@@ -20,18 +21,13 @@ from perflab.measure.summary import summarise
 from perflab.measure.units import count, duration
 from perflab.systems.balancer import balanced_load
 from perflab.systems.routing import ROUTES, Route
-from perflab.theory.balancing import simulate_routed
-from perflab.theory.queues import mmc
 from perflab.theory.replay import Replay, replay
 
-SERVICE_MS = 20.0
+SERVICE_MS = 1e3 * SERVICE_S
 MOST_SERVERS, MOST_PER_S = 8, 400
 OUT, UP = "more servers", "one faster server"
-RUN_S = 2.0
-DIES_AT_S = 0.9
-RATES = np.array([20, 60, 100, 150, 200, 250, 300, 400], float)
-PAPER_S = 2.0
-MOST_LATE_NS = 10e6
+RUN_S = PAPER_S
+RATES = (20, 60, 100, 140, 180, 220, 260, 320, 400)
 BINS = 20
 
 
@@ -52,8 +48,11 @@ def slowness(servers: int, scale: str, skew: int) -> list[float]:
 
 @dataclass(frozen=True)
 class Expected:
-    """Over `rates` (per s): mean response (ns) with this routing in a simulation, and with one queue for all servers (M/M/c);
-    NaN where the queue grows. `shares`: what each server gets through at the rate of the slider (per s).
+    """Over `rates` (per s): mean response (ns) with this routing, and with one queue for all servers, of those who are served
+    within the run, as in the measurement: where the queue grows it would be longer in a longer run.
+
+    `best_ns` is NaN where there is no one queue to compare with: servers that differ, or one that dies. `shares`: what each
+    server gets through at the rate of the slider (per s).
     """
 
     rates: NDArray[np.float64]
@@ -63,33 +62,20 @@ class Expected:
 
 
 def predict(servers: int, scale: str, routing: str, skew: int, rate: int, dies: bool) -> Expected:
-    """The routing function itself, on paper: as many requests as come in a few seconds."""
+    """The routing function itself, on paper; the rate of the slider is always simulated, never read between others."""
     factors = tuple(slowness(servers, scale, skew))
-    responses, shares = on_paper(factors, ROUTES[routing])
-    best = [
-        mmc(each, SERVICE_MS / 1e3 * min(factors), len(factors)).response if skew == 1 else np.nan for each in RATES
-    ]
-    at_rate = np.array([np.interp(rate, RATES, share) for share in shares.T])
-    if dies:
-        # Nobody is served by it any more; what it would have done is up to the others.
-        alive = 1 - DIES_AT_S / RUN_S
-        at_rate = np.append(at_rate[:1] * (1 - alive), at_rate[1:] + alive * at_rate[0] / max(1, at_rate.size - 1))
-    steady = np.where(np.isfinite(best), 1e9 * np.array(best), np.nan)
-    return Expected(RATES, responses, steady, at_rate)
+    rates = sorted({*RATES, rate})
+    found = {each: at_rate(factors, ROUTES[routing], each, dies) for each in rates}
+    alike = len(set(factors)) == 1 and not dies
+    best = [one_queue(len(factors), factors[0], each) if alike else np.nan for each in rates]
+    responses = [found[each].response_s for each in rates]
+    return Expected(np.array(rates, float), 1e9 * np.array(responses), 1e9 * np.array(best), found[rate].done_per_s)
 
 
-@lru_cache(maxsize=64)
-def on_paper(factors: tuple[float, ...], route: Route) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean response (ns) at each of `RATES`, and requests per second of each server, of shape (rates, servers)."""
-    means, shares = [], []
-    for rate in RATES:
-        arrivals = poisson(float(rate), PAPER_S, 1) / 1e9
-        services = np.random.default_rng(1).exponential(SERVICE_MS / 1e3, arrivals.size)
-        routed = simulate_routed(arrivals, services, factors, route)
-        means.append(float((routed.departures - arrivals).mean()) * 1e9)
-        in_time = routed.servers[routed.departures <= PAPER_S]
-        shares.append(np.bincount(in_time, minlength=len(factors)) / PAPER_S)
-    return np.array(means), np.array(shares)
+def capacity_per_s(servers: int, scale: str, skew: int, dies: bool) -> float:
+    """What all servers that are alive in the end can do together."""
+    factors = slowness(servers, scale, skew)
+    return sum(1e3 / (SERVICE_MS * factor) for factor in (factors[1:] if dies else factors))
 
 
 def mean_response_ns(record: Record) -> float:
@@ -133,23 +119,48 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     times = record.column("latency_ns")
     if not times.size:
         return Verdict("No request was answered.", "invalid")
-    if late := too_slow(record, MOST_LATE_NS):
+    if late := too_late(record):
         return late
-    chosen = record.parameters
     done = count(times.size / record.fact("elapsed_s"))
-    said = f"{done} requests/s done of {count(chosen['rate'])}; mean response {duration(times.mean())}."
-    at_slow = times[record.column("server") == 0]
-    slow = float(np.median(at_slow)) / float(np.median(times)) if at_slow.size and chosen["skew"] > 1 else 1.0
-    if slow > 2 and chosen["scale"] == OUT:
-        said += f" At the slow server half of the requests take {slow:.0f} times as long as the usual one, or longer."
-    if lost := record.count("failures") + record.count("dropped"):
-        said += f" {count(lost)} failed when a server died; {count(record.fact('alive'))} went on."
-    if record.fact("inside", 0) > 0.1 * chosen["rate"]:
-        said += f" Saturated: {count(record.fact('inside'))} still wait."
+    said = f"{done} requests/s done of {count(record.parameters['rate'])}; mean response of those served "
+    said += f"{duration(times.mean())}.{_slow_one(record)}{_losses(record)}{_saturated(record)}{lateness_said(record)}"
     if pinned is None or pinned is record or not pinned.column("latency_ns").size:
         return Verdict(said)
     compared = block_ratio(times, pinned.column("latency_ns"))
     return Verdict(f"{said} The p50 is {against_pinned(compared)}.", compared.verdict)
+
+
+def _slow_one(record: Record) -> str:
+    times, chosen = record.column("latency_ns"), record.parameters
+    at_slow = times[record.column("server") == 0]
+    if chosen["scale"] == UP or chosen["skew"] == 1 or not at_slow.size:
+        return ""
+    slow = float(np.median(at_slow)) / float(np.median(times))
+    return f" At the slow server half of the requests take {slow:.0f} times as long as the usual one, or longer." * (
+        slow > 2
+    )
+
+
+def _losses(record: Record) -> str:
+    failures, dropped, alive = record.count("failures"), record.count("dropped"), record.fact("alive")
+    said = ""
+    if failures and record.parameters["dies"]:
+        said += f" {count(failures)} failed when a server died; {count(alive)} went on."
+    elif failures:
+        said += f" {count(failures)} failed."
+    if dropped and alive == 0:
+        said += f" {count(dropped)} could not be sent: no server was left."
+    elif dropped:
+        said += f" {count(dropped)} could not be sent: all connections of the generator were in use."
+    return said
+
+
+def _saturated(record: Record) -> str:
+    chosen = {name: record.parameters[name] for name in ("servers", "scale", "skew", "dies")}
+    servers = len(slowness(chosen["servers"], chosen["scale"], chosen["skew"]))
+    if record.fact("alive", 0) and falls_behind(record, record.parameters["rate"], capacity_per_s(**chosen), servers):
+        return f" Saturated: {count(record.fact('inside'))} are still inside, and the response time only grows."
+    return ""
 
 
 def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:

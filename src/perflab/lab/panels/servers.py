@@ -22,9 +22,10 @@ Lines = Callable[[Record], NDArray[np.float64]]
 
 
 class ResponseAgainstLoad(Panel):
-    """Mean response over arrival rates: the model, the best that any routing could do, and the runs.
+    """Mean response of those served over arrival rates: the model, the best that any routing could do, and the runs.
 
-    The model has `rates`, `response_ns` and `best_ns` of one shape; `value(record)` is a run's mean (ns).
+    The model, whose rates hold that of the slider, has `rates`, `response_ns` and `best_ns` of one shape; `value(record)` is a
+    run's mean (ns).
     """
 
     def __init__(self, highest_rate: float, ends_ns: tuple[float, float], value: Callable[[Record], float]) -> None:
@@ -32,7 +33,9 @@ class ResponseAgainstLoad(Panel):
         self._trail = Trail(free=("rate",))
 
     def build(self, axes: Axes) -> Sequence[Artist]:
-        axes.set(title="Response time against load", xlabel="arrival rate (requests/s)", ylabel="mean (log)")
+        axes.set(
+            title="Response time against load", xlabel="arrival rate (requests/s)", ylabel="mean of those served (log)"
+        )
         axes.set(yscale="log", xlim=(0, self._highest), ylim=self._ends)
         duration_ticks(axes.yaxis)
         (self._best,) = axes.plot([], [], color=CLOCK, linestyle="--", linewidth=2, label="one queue for all")
