@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 from labs import constants_of, measure_slices
 
-from perflab.chapters.raising_throughput import async_calls
+from perflab.chapters.raising_throughput import async_calls, async_model
+from perflab.chapters.raising_throughput.async_model import DATABASE, HTTP
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
-from perflab.measure.guards import machine_limits
 from perflab.systems.calls import IN_A_ROW, ON_A_LOOP, ON_THREADS
 from perflab.systems.worker_kinds import LOOP, THREADS
 
 EACH_ONCE = 6
 """Slices of a round: the calls twice, and of each kind of clients what they cost and how long they took."""
-START = {"calls": 3, "clients": 100, "wait": 20}
-CONSTANTS = {"call_ns": 3e5, "threads_ns": 2e5, "event loop_ns": 1e5}
+START = {"what": HTTP, "calls": 3, "clients": 100, "wait": 20}
 
 
 def record(times: float = 1.0, **changes: Any) -> Record:
@@ -59,7 +58,7 @@ def test_one_call_is_judged_like_many(times: float, kind: str) -> None:
 
 def test_one_is_not_called_by_its_plural() -> None:
     said = async_calls.verdict(one_call(1.0), None).text
-    assert said.startswith("1 call of 20 ms") and "1 client has its reply" in said and "on 1 thread," in said
+    assert said.startswith("1 HTTP call of 20 ms") and "1 client has its reply" in said and "on 1 thread," in said
 
 
 def test_a_crowd_too_small_to_be_weighed_has_no_memory() -> None:
@@ -91,30 +90,16 @@ def test_the_prediction_is_settled_by_what_was_measured(times: float, answer: st
     assert async_calls.what_gathering_does([record(times)]) == answer
 
 
-@pytest.mark.parametrize("change", [{"calls": 4}, {"wait": 10}])
-def test_other_settings_settle_nothing(change: dict[str, int]) -> None:
+@pytest.mark.parametrize("change", [{"calls": 4}, {"wait": 10}, {"what": DATABASE}])
+def test_other_settings_settle_nothing(change: dict[str, Any]) -> None:
     assert async_calls.what_gathering_does([record(**change)]) is None
-
-
-def test_the_model_adds_waits_in_a_row_and_only_work_when_gathered() -> None:
-    model = async_calls.predict(4, 100, 10, CONSTANTS)
-    row, loop = model.calls[IN_A_ROW], model.calls[ON_A_LOOP]
-    assert (row.low, row.high) == (40e6, pytest.approx(41.2e6))
-    assert (loop.low, loop.high) == (10e6, pytest.approx(11.2e6))
-
-
-def test_in_the_model_a_crowd_on_threads_waits_in_turns() -> None:
-    limit = machine_limits().threads
-    assert async_calls.turns(THREADS, limit) == 1
-    assert async_calls.turns(THREADS, limit + 1) == 2
-    assert async_calls.turns(LOOP, 10 * limit) == 1
 
 
 def test_measured_and_model_agree_about_calls() -> None:
     lab = async_calls.lab()
     frame = measure_slices(lab, 0.6, fewest=EACH_ONCE, calls=5, clients=5, wait=20).frame
     ways = async_calls.of_ways(Record("async_calls", lab.check({"calls": 5, "wait": 20}), 1, "", frame))
-    model = async_calls.predict(5, 5, 20, constants_of(lab))
+    model = async_model.predict(HTTP, 5, 5, 20, constants_of(lab))
     for name, way in ways.items():
         # Tasks of a loop and threads cost more than a call does: up to twice the band's work, on a busy machine.
         low, high = model.calls[name].low, model.calls[name].high
@@ -127,7 +112,7 @@ def test_measured_and_model_agree_about_calls() -> None:
 
 def test_long_calls_and_a_large_crowd_leave_room_for_an_interval() -> None:
     """Pairs enough come before anybody is asked a second time."""
-    slices = async_calls.experiment(10, 50, 30, 1)
+    slices = async_calls.experiment(HTTP, 10, 50, 30, 1)
     seen = []
     for frame in slices:
         seen.append(frame)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from time import monotonic, perf_counter_ns
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, slider
+from perflab.chapters.raising_throughput.async_model import (
+    DATABASE,
+    HTTP,
+    KINDS,
+    NUMBERS,
+    calibrate,
+    path_of,
+    predict,
+    rounds,
+    server,
+)
+from perflab.lab import Lab, Prediction, Record, Verdict, choice, log_slider, slider
 from perflab.lab.panels.axes import byte_ticks, duration_ticks
 from perflab.lab.panels.clients import AgainstClients
 from perflab.lab.panels.intervals import Interval, Intervals
@@ -20,99 +29,36 @@ from perflab.measure.frame import Frame
 from perflab.measure.guards import machine_limits
 from perflab.measure.summary import summarise
 from perflab.measure.units import byte_size, count, duration
-from perflab.systems.calls import IN_A_ROW, ON_A_LOOP, ON_THREADS, WAYS, callers
+from perflab.systems.calls import IN_A_ROW, ON_A_LOOP, WAYS, callers
 from perflab.systems.crowd import crowd
 from perflab.systems.worker_kinds import LOOP, THREADS
-from perflab.systems.worker_server import worker_server
 
 MOST_CALLS, MOST_CLIENTS, LONGEST_MS = 10, 1_000, 30
-KINDS = (THREADS, LOOP)
-NUMBERS = np.unique(np.round(np.logspace(0, 3, 31))).astype(int)
-SLICE_S = 0.2
-TRIED_CLIENTS, TRIED_MS = 200, 5
 FEWEST_PAIRS = 6
 """Fewer have no interval."""
 FEWEST_SEEN = 30
 """Clients whose memory is seen: the system hands it out in pages, and a few clients take less than that or a lot more."""
-SPARE = 8
-"""Connections of the server that neither callers nor the crowd need."""
 
 
-def experiment(calls: int, clients: int, wait: int, seed: int) -> Iterator[Frame]:
+def experiment(what: str, calls: int, clients: int, wait: int, seed: int) -> Iterator[Frame]:
     order = np.random.default_rng(seed)
-    with _server() as server, callers(server.port, calls) as made:
+    path = path_of(what, wait)
+    with server() as running, callers(running.port, calls) as made:
         pairs = 0
         while True:
             for kind in KINDS:
-                frame = rounds(made.ways, f"/work?wait={wait}", order)
+                frame = rounds(made.ways, path, order)
                 pairs += frame.counts["calls"]
                 yield frame
-                with crowd(kind, server.port, clients, wait) as people:
+                with crowd(kind, running.port, clients, wait) as people:
                     came = people.ask("connect")
                     yield Frame({f"{kind} bytes": np.array([came["bytes"] / came["connected"]])})
                     yield Frame({f"{kind} ns": np.array(people.ask("call")["reply_ns"], float)})
             # A large crowd takes long: there must be pairs enough before it comes once more.
             while pairs < FEWEST_PAIRS:
-                frame = rounds(made.ways, f"/work?wait={wait}", order)
+                frame = rounds(made.ways, path, order)
                 pairs += frame.counts["calls"]
                 yield frame
-
-
-def _server() -> Any:
-    # An event loop with a worker for everybody: what waits here never waits for a worker.
-    return worker_server(machine_limits().connections - SPARE, kind=LOOP)
-
-
-def rounds(ways: Mapping[str, Any], path: str, order: np.random.Generator) -> Frame:
-    """Every way once in each round, in another order each time; ns of each."""
-    times: dict[str, list[int]] = {name: [] for name in ways}
-    ends = monotonic() + SLICE_S
-    while monotonic() < ends or not times[IN_A_ROW]:
-        for name in order.permutation(list(ways)).tolist():
-            began = perf_counter_ns()
-            ways[name](path)
-            times[name].append(perf_counter_ns() - began)
-    return Frame({name: np.array(column, float) for name, column in times.items()}, {"calls": len(times[IN_A_ROW])})
-
-
-def calibrate() -> Iterator[Frame]:
-    """Costs on this machine: of a call beside its waiting, and of one client among many, on threads and on a loop."""
-    with _server() as server:
-        with callers(server.port, 1) as made:
-            trips = rounds(made.ways, "/work?wait=1", np.random.default_rng(0)).samples
-            facts = {"call_ns": float(np.median(trips[IN_A_ROW].astype(float))) - 1e6}
-        for kind in KINDS:
-            with crowd(kind, server.port, TRIED_CLIENTS, TRIED_MS) as people:
-                people.ask("connect")
-                last_ns = max(people.ask("call")["reply_ns"])
-            waited_ns = float(turns(kind, TRIED_CLIENTS)) * TRIED_MS * 1e6
-            facts[f"{kind}_ns"] = max(0.0, last_ns - waited_ns) / TRIED_CLIENTS
-    yield Frame(facts=facts)
-
-
-def turns(kind: str, clients: Any) -> Any:
-    """How often as many clients as there are threads must wait, one turn after the other; on a loop all wait at once."""
-    return np.ceil(clients / machine_limits().threads) if kind == THREADS else np.ones_like(clients)
-
-
-@dataclass(frozen=True)
-class Expected:
-    """`calls`: from no overhead to a whole call's for each (ns). `response_ns` of each kind over `NUMBERS`."""
-
-    calls: Mapping[str, Interval]
-    response_ns: Mapping[str, NDArray[np.float64]]
-
-
-def predict(calls: int, clients: int, wait: int, constants: Mapping[str, Any]) -> Expected:
-    """In a row the waits add up, gathered they pass together; what remains is CPU time, which nothing makes pass together.
-
-    Half of a crowd is answered after half of the turns, and when half of the work for the whole crowd is done.
-    """
-    wait_ns, call_ns = wait * 1e6, constants["call_ns"]
-    rows = {IN_A_ROW: Interval(np.nan, calls * wait_ns, calls * (wait_ns + call_ns))}
-    rows |= {way: Interval(np.nan, wait_ns, wait_ns + calls * call_ns) for way in (ON_THREADS, ON_A_LOOP)}
-    crowds = {kind: turns(kind, NUMBERS / 2) * wait_ns + constants[f"{kind}_ns"] * NUMBERS / 2 for kind in KINDS}
-    return Expected(rows, crowds)
 
 
 def of_ways(record: Record) -> dict[str, Interval]:
@@ -148,13 +94,13 @@ def sizes(record: Record) -> dict[str, float]:
 
 def verdict(record: Record, pinned: Record | None) -> Verdict:
     """How many times faster gathered is, in interleaved pairs; what a client of the crowd waits for and takes."""
-    calls, clients, wait = (record.parameters[name] for name in ("calls", "clients", "wait"))
+    what, calls, clients, wait = (record.parameters[name] for name in ("what", "calls", "clients", "wait"))
     row, loop = record.column(IN_A_ROW), record.column(ON_A_LOOP)
     if not row.size or not loop.size:
         return Verdict("No call was made.", "invalid")
     gain = paired_ratio(row, loop)
     said = (
-        f"{_so_many(calls, 'calls')} of {wait} ms: {duration(np.median(row))} in a row, {duration(np.median(loop))} gathered, "
+        f"{_so_many(calls, what)} of {wait} ms: {duration(np.median(row))} in a row, {duration(np.median(loop))} gathered, "
         f"{ratio_text(gain)} as fast."
     )
     times, bytes_each = responses(record), sizes(record)
@@ -208,7 +154,8 @@ def what_gathering_does(records: Sequence[Record]) -> str | None:
     """Three calls of 20 ms, gathered on one thread."""
     for record in reversed(records):
         gathered = record.column(ON_A_LOOP)
-        if (record.parameters["calls"], record.parameters["wait"]) == (3, 20) and gathered.size:
+        asked = tuple(record.parameters[name] for name in ("what", "calls", "wait"))
+        if asked == (HTTP, 3, 20) and gathered.size:
             answers = {"7 ms": 7e6, "20 ms": 20e6, "60 ms": 60e6}
             return min(answers, key=lambda name: abs(np.log(answers[name] / np.median(gathered))))
     return None
@@ -222,7 +169,7 @@ PREDICTION = Prediction(
         "60 ms": "One thread does one thing at a time; but here it does nothing while it waits, and can wait for all three.",
     },
     settle=what_gathering_does,
-    hint="Measure 3 calls, each waiting for 20 ms.",
+    hint="Measure 3 HTTP calls, each waiting for 20 ms.",
 )
 
 
@@ -233,6 +180,7 @@ def lab() -> Lab:
         calibrate=calibrate,
         predict=predict,
         controls={
+            "what": choice((HTTP, DATABASE), label="of what"),
             "calls": slider(1, MOST_CALLS, 5, unit="calls", label="a page needs"),
             "clients": log_slider(1, MOST_CLIENTS, 100, unit="clients", label="at once"),
             "wait": slider(1, LONGEST_MS, 10, unit="ms", label="each call waits"),
