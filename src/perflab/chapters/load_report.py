@@ -10,6 +10,7 @@ from perflab.measure.units import count, duration, percent
 from perflab.theory.replay import Replay, replay
 
 Row = tuple[str, ...]
+REPLAYED = "the queue replayed, mean"
 
 
 def too_slow(record: Record, most_late_ns: float) -> Verdict | None:
@@ -49,7 +50,7 @@ def replayed(record: Record, servers: int) -> Replay | None:
 
 def replay_row(found: Sequence[Replay | None]) -> Row:
     """The row of a table with the replays of its runs."""
-    return ("the queue replayed, mean", *(_replay_text(each) for each in found))
+    return (REPLAYED, *(_replay_text(each) for each in found))
 
 
 def _replay_text(found: Replay | None) -> str:

@@ -26,7 +26,9 @@ def drive(trip_s: float, cars: int = 100, **changes: Any) -> Record:
         (drive(40, lanes=1), "`lanes` should stay 2"),
         (drive(40, cars=10), "come to its end"),
         (drive(40, cars=60), "at least 24 should"),
-        (drive(80), "at most 60 s"),
+        (drive(80), "at most 60 s. Or was it chance"),
+        (drive(80, limit=54), "at most 60 s.\n"),
+        (drive(30, limit=108), "That works: at 108 km/h"),
         (drive(40), "Right: at 81 km/h 30 cars"),
         (drive(30, limit=135), "Would a lower one do"),
     ],
@@ -76,7 +78,14 @@ def test_a_rank_that_cannot_be_called_is_told_how(capsys: pytest.CaptureFixture[
         (True, "not a number"),
         (10, "the queue grows."),
         (24, "grows, slowly"),
+        (25, "leave little room for chance: each waits 1"),
+        (27, "leave little room for chance"),
+        (28, "Right"),
         (36, "Right"),
+        (36.0, "Right"),
+        (np.int64(36), "Right"),
+        (36.5, "not a number"),
+        (float("nan"), "not a number"),
         (500, "stand idle"),
     ],
 )
@@ -96,10 +105,30 @@ def by_area(log: Sequence[tuple[float, float]]) -> float:
     return sum(left - came for came, left in log) / window
 
 
+@pytest.mark.parametrize("log", exercises.LOGS)
+def test_every_log_has_the_mean_that_counting_gives(log: str) -> None:
+    visits, expected = exercises.LOGS[log]
+    first, last = min(came for came, _ in visits), max(left for _, left in visits)
+    moments = np.linspace(first, last, 60_000, endpoint=False)
+    inside = sum((came <= moments) & (moments < left) for came, left in visits)
+    assert np.mean(inside) == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_logs_neither_all_begin_at_0_nor_end_with_the_last_to_leave() -> None:
+    logs = [visits for visits, _ in exercises.LOGS.values()]
+    assert any(min(came for came, _ in visits) > 0 for visits in logs)
+    middle = [max(range(len(visits)), key=lambda n, v=visits: v[n][1]) for visits in logs]  # type: ignore[misc]
+    assert any(0 < place < len(visits) - 1 for place, visits in zip(middle, logs, strict=True))
+
+
 def test_the_lie_is_seen_and_the_truth_accepted(capsys: pytest.CaptureFixture[str]) -> None:
     exercises.check_the_lie(asked_by_arrivals)
     assert "Still wrong" in capsys.readouterr().out
     exercises.check_the_lie(by_area)
     assert capsys.readouterr().out.startswith("Right")
+    exercises.check_the_lie(lambda log: sum(left - came for came, left in log) / log[-1][1])
+    assert "Still wrong" in capsys.readouterr().out, (
+        "neither does every log begin at 0, nor is the last one the last to leave"
+    )
     exercises.check_the_lie(lambda log: None)  # type: ignore[arg-type,return-value]
     assert "yours says None" in capsys.readouterr().out

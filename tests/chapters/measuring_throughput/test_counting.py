@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from labs import measure
+from replays import agrees
 
+from perflab.chapters.load_report import REPLAYED, replayed
 from perflab.chapters.measuring_throughput import counting
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
@@ -55,8 +57,10 @@ def test_a_real_server_gives_what_the_model_says_and_no_more_than_its_capacity()
     for rate, expected in ((50, 50), (200, counting.CAPACITY)):
         frame = measure(counting.lab(), 5.0, rate=rate)
         chosen = {"rate": rate, "window": 0.5, "warm_up": 0.3, "pause": 0.0}
-        bar = counting.counted(Record("counting", chosen, 1, "", frame, 3.0, "complete"))[counting.CUT]
-        assert expected / 1.4 < bar.value < expected * 1.3
+        run = Record("counting", chosen, 1, "", frame, 3.0, "complete")
+        assert expected / 1.4 < counting.counted(run)[counting.CUT].value < expected * 1.3
+        assert agrees(replayed(run, counting.WORKERS), run)
+        assert any("apart" in row[1] for row in counting.table(run, None) if row[0] == REPLAYED)
 
 
 def test_the_verdict_names_a_window_that_is_longer_than_the_run() -> None:
