@@ -55,6 +55,14 @@ def test_far_below_the_limit_one_queue_answers_as_in_its_steady_state() -> None:
         assert one_queue(servers, 1.0, rate) == pytest.approx(mmc(rate, SERVICE_S, servers).response, rel=0.12)
 
 
+@pytest.mark.parametrize("servers", range(1, 9))
+@pytest.mark.parametrize("routing", ROUTES)
+def test_no_routing_beats_one_queue_at_any_rate(routing: str, servers: int) -> None:
+    for rate in RATES:
+        routed = at_rate((1.0,) * servers, ROUTES[routing], rate, False).response_s
+        assert one_queue(servers, 1.0, rate) <= 1.05 * routed, rate
+
+
 def test_a_curve_rises_with_the_load() -> None:
     curve = [one_queue(4, 1.0, rate) for rate in RATES]
     assert all(later > 0.97 * earlier for earlier, later in itertools.pairwise(curve))

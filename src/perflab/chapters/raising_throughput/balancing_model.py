@@ -24,11 +24,11 @@ FEWEST_REQUESTS = 400
 SEEDS = dict(
     zip(
         range(20, 401, 20),
-        (52, 39, 51, 14, 58, 11, 49, 55, 21, 51, 39, 38, 45, 6, 29, 2, 37, 24, 34, 23),
+        (37, 31, 21, 5, 2, 17, 9, 42, 6, 36, 39, 38, 15, 6, 21, 18, 9, 23, 1, 21),
         strict=True,
     )
 )
-"""For each rate the seed whose few runs come nearest to the mean of a hundred, over eight settings; the test looks at others."""
+"""For each rate the seed whose few runs come nearest to the mean of a hundred, over eleven settings; the test looks at others."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ Run = tuple[NDArray[np.float64], NDArray[np.float64]]
 def at_rate(factors: tuple[float, ...], route: Route, rate: int, dies: bool) -> OnPaper:
     """Servers that take `factors` times the usual service, at a rate (per s); server 0 may die at `DIES_AT_S`."""
     waited, served, by = 0.0, 0, np.zeros(len(factors))
-    for arrivals, services in runs(rate):
-        routed = simulate_routed(arrivals, services, factors, route, dies_at=DIES_AT_S if dies else np.inf)
+    for number, (arrivals, services) in enumerate(runs(rate)):
+        routed = simulate_routed(arrivals, services, factors, route, number, DIES_AT_S if dies else np.inf)
         in_time = routed.departures <= PAPER_S
         waited += float((routed.departures - arrivals)[in_time].sum())
         served += int(in_time.sum())
