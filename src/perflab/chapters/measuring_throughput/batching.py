@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perflab.chapters.load_report import replay_row
+from perflab.chapters.measuring_throughput.batching_model import BAD_EVERY, MOST_ROWS, predict
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, switch
 from perflab.lab.panels.batches import CostOfBatches, WaitAndWrite
 from perflab.lab.verdict import against_pinned, estimate_text, percentile_text
@@ -23,19 +22,14 @@ from perflab.measure.units import count, duration
 from perflab.systems.batcher import Batch, WhenToFlush, batches, frame_of, when_to_flush
 from perflab.systems.ledger import ledger
 from perflab.systems.storage import durability_caveat
-from perflab.theory.batching import Cost, Waits, fit_cost, replay_batches, simulate_batches
+from perflab.theory.batching import Cost, fit_cost, replay_batches
 from perflab.theory.replay import Replay
 
-MOST_ROWS = 200
 RUN_S = 2.0
 SLICE_NS = 150_000_000
-BAD_EVERY = 100
 PROBED_ROWS = (1, 5, 20, 100, MOST_ROWS)
 PROBES = 12
 PAUSE_S = 0.004
-SIZES = np.unique(np.round(np.logspace(0, np.log10(MOST_ROWS), 9))).astype(int)
-REQUESTS, BATCHES = 300, 10
-NEARLY_FULL = 0.97
 
 
 def experiment(
@@ -78,41 +72,6 @@ def calibrate() -> Iterator[Frame]:
                 rows.append(size)
     cost = fit_cost(rows[len(PROBED_ROWS) :], times[len(PROBED_ROWS) :])
     yield Frame(facts={"each_batch_ns": cost.each_batch, "each_row_ns": cost.each_row})
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What a batch costs (ns), throughput (requests/s) and waits (ns) at `sizes`; NaN waits where the writer cannot keep up."""
-
-    cost: Cost
-    sizes: NDArray[np.int64]
-    throughput: NDArray[np.float64]
-    waits: Sequence[Waits]
-    here: Waits
-    size: int
-    rate: float
-
-
-def predict(size: int, max_wait: int, rate: int, bad: bool, constants: Mapping[str, Any]) -> Expected:
-    """Users who come by chance, one writer, and the cost line of this machine; a batch with a bad row is written row by row."""
-    cost = Cost(constants["each_batch_ns"], constants["each_row_ns"])
-    longest_s = max_wait / 1e3 + float(cost.of(MOST_ROWS)) / 1e9
-    arrivals = poisson(rate, (REQUESTS + BATCHES * min(MOST_ROWS, 1 + rate * longest_s)) / rate, 1)
-
-    def waits(rows: int) -> Waits:
-        # Every hundredth is bad, and a batch holds requests that came one after the other.
-        spoilt = min(1.0, rows / BAD_EVERY) if bad and rows > 1 else 0.0
-        # One by one each row costs a commit of its own: on average, over batches with and without a bad one.
-        each = Cost(cost.each_batch, cost.each_row + spoilt * float(cost.of(1)))
-        if rate >= NEARLY_FULL * 1e9 * float(each.throughput(rows)):
-            return Waits(np.nan, np.nan, rows)
-        enough = REQUESTS + int(BATCHES * min(rows, 1 + rate * longest_s))
-        return simulate_batches(arrivals[:enough], rows, max_wait * 1e6, each)
-
-    sizes = np.unique(np.append(SIZES, size))
-    found = [waits(int(rows)) for rows in sizes]
-    here = found[int(np.searchsorted(sizes, size))]
-    return Expected(cost, sizes, 1e9 * cost.throughput(sizes), found, here, size, rate)
 
 
 def throughput(record: Record) -> float:

@@ -1,0 +1,43 @@
+"""Batches on paper: the model loses where nobody fills a batch, wins where the writer is busy, and knows bad rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from perflab.chapters.measuring_throughput.batching_model import predict
+
+START: dict[str, Any] = {"size": 1, "max_wait": 50, "rate": 50, "bad": False}
+CONSTANTS = {"each_batch_ns": 1e6, "each_row_ns": 5e3}
+
+
+def test_the_model_loses_at_a_low_rate_and_wins_where_single_commits_cannot_keep_up() -> None:
+    slow = [predict(**{**START, "size": size}, constants=CONSTANTS).here.waiting for size in (1, 100)]
+    assert slow[1] > 20 * slow[0]
+    busy = [predict(**{**START, "rate": 5_000, "size": size}, constants=CONSTANTS).here for size in (1, 50)]
+    assert np.isnan(busy[0].waiting)
+    assert busy[1].waiting < 50e6
+
+
+def test_full_batches_wait_for_as_long_as_they_fill_though_the_timer_is_far_away() -> None:
+    found = predict(200, 200, 5_000, False, constants=CONSTANTS).here
+    assert found.waiting == pytest.approx(199 / 2 / 5_000 * 1e9, rel=0.05)
+    assert found.rows == 200
+
+
+@pytest.mark.parametrize("rows", [2, 20, 50, 100, 200])
+def test_the_share_of_spoilt_batches_is_that_of_batches_of_neighbours(rows: int) -> None:
+    numbers = np.arange(20_000)
+    spoilt = [np.any(batch % 100 == 99) for batch in numbers.reshape(-1, rows)]
+    # A rate at which nobody waits for the writer, and a timer that never rings: all batches are full.
+    found = predict(rows, 200, 1_000, True, constants={"each_batch_ns": 1e3, "each_row_ns": 1.0}).here
+    one_by_one, whole = rows * 1_001, 1_000 + rows
+    assert found.writing == pytest.approx(whole + np.mean(spoilt) * one_by_one, rel=0.02)
+
+
+def test_bad_rows_cost_the_batches_they_spoil() -> None:
+    chosen = {**START, "size": 100, "rate": 1_000}
+    clean, spoilt = (predict(**{**chosen, "bad": bad}, constants=CONSTANTS).here.writing for bad in (False, True))
+    assert np.isnan(spoilt) or spoilt > 2 * clean
