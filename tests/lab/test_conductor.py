@@ -11,7 +11,7 @@ import pytest
 
 from perflab.lab import Lab, log_slider
 from perflab.lab.budget import LONGEST_CALIBRATION_S
-from perflab.lab.conductor import PREPARE_S, SETTLE_S, STOP_S, Conductor
+from perflab.lab.conductor import PREPARE_S, SETTLE_S, SLICE_S, STOP_S, Conductor
 from perflab.lab.protocol import Died, Ended, Failed, Finish, Finished, Next, Sliced, Start
 from perflab.lab.session import REST_S, WAITING, Session
 from perflab.lab.waiters import ExperimentFailed
@@ -252,6 +252,75 @@ def test_stop_ends_a_worker_that_does_not_answer_within_a_second_and_keeps_what_
     assert stage.workers[0].killed
     assert session.records[0].status == "stopped"
     assert len(stage.workers) == 2, "a new worker is ready"
+
+
+def test_stop_waits_no_longer_where_putting_away_takes_its_time(stage: Stage) -> None:
+    session = stage.session()
+    started(stage, session)
+    session.stop()
+    stage.settle()
+    stage.wait(0.5 * STOP_S)
+    stage.slice()
+    assert isinstance(stage.worker.commands[-1], Finish)
+    stage.wait(0.6 * STOP_S)
+    assert stage.workers[0].killed
+    assert session.records[0].status == "stopped"
+    assert session.records[0].calls == 5
+
+
+@pytest.mark.parametrize("between_slices", [True, False])
+def test_a_run_that_nobody_wants_any_more_is_closed_before_the_machine_is_free(between_slices: bool) -> None:
+    lock = Lock()
+    stage = Stage(lock)
+    session = stage.session()
+    started(stage, session)
+    if between_slices:
+        stage.answer(Sliced(stage.starts()[-1].run, Frame(), 0.1))
+    session.reset()
+    stage.settle()
+    if between_slices:
+        stage.wait(SETTLE_S)
+    else:
+        stage.slice()
+    assert stage.worker.commands[-1] == Finish(stage.starts()[-1].run), "its servers do not live on"
+    assert lock.held
+    stage.finish()
+    assert not lock.held
+    assert session.records == []
+    started(stage, session, rows=20)
+    stage.slice()
+    assert session.face.status.startswith("1.9 s left")
+
+
+class Lock:
+    """The run lock of one kernel alone."""
+
+    held = False
+
+    def try_acquire(self) -> bool:
+        self.held = True
+        return True
+
+    def release(self) -> None:
+        self.held = False
+
+
+@pytest.mark.parametrize("how", ["raised", "died", "hung"])
+def test_what_a_failed_run_had_measured_stays_and_settles_nothing(stage: Stage, how: str) -> None:
+    session = stage.session()
+    started(stage, session)
+    stage.slice()
+    if how == "raised":
+        stage.answer(Failed(stage.starts()[-1].run, "ServerFailed: gone", "Traceback …", "experiment"))
+    elif how == "died":
+        stage.answer(Died(stage.worker.pid, ""))
+    else:
+        stage.wait(SLICE_S + 1)
+    assert session.records[-1].status == "failed"
+    assert session.records[-1].calls == 5
+    assert session.finished == []
+    assert session.face.all("show_words")[-1][0].startswith("Failed after 100 ms: p50 1.0 µs")
+    assert any(word in session.face.status for word in ("failed", "replaced"))
 
 
 def test_a_hung_worker_is_replaced_and_the_lab_goes_on(stage: Stage) -> None:

@@ -100,7 +100,7 @@ class Conductor:
             session.give_up()
         run = self._run
         if run is not None and run.session is session and not run.superseded:
-            run.stopped = True
+            run.stop(self.loop.now() + STOP_S)
             self.loop.set_timer(ANSWER, STOP_S, self._on_overdue)
 
     def forget(self, session: Session) -> None:
@@ -168,16 +168,16 @@ class Conductor:
         if run is None or reply.run != run.number:
             return
         if run.superseded:
-            self._end()
+            self._drop(run, is_closed=isinstance(reply, Finished | Failed))
             return
         match reply:
             case Sliced():
                 self._on_slice(run, reply)
             case Ended():
                 run.has_ended = True
-                self._ask(SLICE_S, Finish(run.number))
+                self._finish(run)
             case Failed():
-                self._end(lambda: run.session.fail(reply.message, reply.traceback, reply.blame))
+                self._end(lambda: run.session.fail(reply.message, reply.traceback, reply.blame, run))
             case Finished():
                 self._end(lambda: run.session.complete(run, reply.noise, self._environment))
 
@@ -186,7 +186,7 @@ class Conductor:
         run.add(reply.frame, reply.seconds, self.loop.now())
         run.session.show_slice(run)
         if run.stopped or run.is_over(self.loop.now()):
-            self._ask(SLICE_S, Finish(run.number))
+            self._finish(run)
         else:
             self.loop.set_timer(NEXT, SETTLE_S, self._continue)
 
@@ -195,11 +195,22 @@ class Conductor:
         if run is None:
             return
         if run.superseded:
-            self._end()
+            self._drop(run)
         elif run.stopped:
-            self._ask(SLICE_S, Finish(run.number))
+            self._finish(run)
         else:
             self._ask(SLICE_S, Next(run.number))
+
+    def _finish(self, run: Run) -> None:
+        # Whoever stopped the run waits for its end no longer than for a slice, whatever it has to put away.
+        self._ask(run.patience_s(SLICE_S, self.loop.now()), Finish(run.number))
+
+    def _drop(self, run: Run, is_closed: bool = False) -> None:
+        # The next run closes this one; without a next one its servers would live on.
+        if self._waiting or is_closed:
+            self._end()
+        else:
+            self._ask(SLICE_S, Finish(run.number))
 
     def _end(self, tell: Action | None = None) -> None:
         self._run = None
@@ -228,7 +239,7 @@ class Conductor:
         elif run.stopped:  # what it had brought until then is kept
             self._end(lambda: run.session.complete(run, None, self._environment))
         else:
-            self._end(lambda: run.session.lose_worker(how, log))
+            self._end(lambda: run.session.lose_worker(how, log, run))
 
     def _on_fault(self, error: Exception) -> None:
         # A fault in our own drawing or words: it must be seen, fail a notebook's test, and not end the thread.

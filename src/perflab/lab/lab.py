@@ -72,7 +72,7 @@ class Lab:
     @property
     def records(self) -> tuple[Record, ...]:
         """The lab's finished runs, oldest first."""
-        return tuple(self.session.records)
+        return tuple(self.session.finished)
 
     @cached_property
     def session(self) -> Session:

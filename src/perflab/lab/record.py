@@ -44,5 +44,6 @@ class Record:
 
     @property
     def calls(self) -> int:
-        """How many calls were measured: the count "calls", or the length of the longest column."""
-        return self.count("calls") or max((len(column) for column in self.frame.samples.values()), default=0)
+        """How many calls were measured: the count "calls", or the length of the longest column where there is no such count."""
+        longest = max((len(column) for column in self.frame.samples.values()), default=0)
+        return self.frame.counts.get("calls", longest)

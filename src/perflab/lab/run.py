@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LARGEST_FIRST_SLICE_S = 0.2
 MOST_SAMPLES = 500_000
+LEAST_PATIENCE_S = 0.05
 
 
 @dataclass(eq=False)
@@ -34,6 +35,8 @@ class Run:
     has_ended: bool = False
     """The experiment came to its own end; otherwise it was cut off."""
     measured_s: float = 0.0
+    stop_by: float | None = None
+    """By when a stopped run has to be over, on the conductor's clock."""
     _frames: list[Frame] = field(default_factory=list)
     _first_at: float | None = None
 
@@ -44,6 +47,19 @@ class Run:
             seconds = min(seconds, LARGEST_FIRST_SLICE_S)
         self._frames.append(frame)
         self.measured_s += seconds
+
+    def stop(self, by: float) -> None:
+        """Keep what there is, and be over by then."""
+        self.stopped, self.stop_by = True, by
+
+    def patience_s(self, usual_s: float, now: float) -> float:
+        """How long to wait for the end of this run: less where it was stopped."""
+        return usual_s if self.stop_by is None else max(LEAST_PATIENCE_S, self.stop_by - now)
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether anything was measured."""
+        return self._first_at is not None
 
     def is_over(self, now: float) -> bool:
         """Measured for as long as its budget, or twice as long by the wall clock, or as much as memory allows."""

@@ -201,19 +201,21 @@ class Session:
         else:
             self.fail("This machine took too long to get to know. Move a slider to try again.", "", "machine")
 
-    def fail(self, message: str, traceback: str, blame: str) -> None:
-        """The experiment raised: say so, keep the lab usable."""
+    def fail(self, message: str, traceback: str, blame: str, run: Run | None = None) -> None:
+        """The experiment raised: say so, keep the lab usable, and show what had been measured until then."""
         self.face.show_progress(0.0, f"This run failed. {message}" if blame == "experiment" else message)
         if blame == "experiment":
             self.face.show_details(traceback)
         self._waiters.fail(f"{message}\n\n{traceback}")
+        self._keep_part(run)
 
-    def lose_worker(self, how: str, log: str) -> None:
+    def lose_worker(self, how: str, log: str, run: Run | None = None) -> None:
         """The worker died or hung; the conductor has put a new one in its place."""
         message = f"The measuring process {how} and was replaced. Move a slider to measure again."
         self.face.show_progress(0.0, message)
         self.face.show_details(log)
         self._waiters.fail(f"{message}\n{log}")
+        self._keep_part(run)
 
     # --- words and pictures -------------------------------------------------------------------------------------------
 
@@ -229,10 +231,22 @@ class Session:
             return False
         return True
 
-    def _keep(self, record: Record) -> None:
+    @property
+    def finished(self) -> list[Record]:
+        """The runs that came to their end, oldest first: what predictions and claims are judged by."""
+        return [record for record in self.records if record.status != "failed"]
+
+    def _keep_part(self, run: Run | None) -> None:
+        if run is not None and run.is_begun and not run.calibrates and not self._closed:
+            self._show_record(run.record("failed"))
+
+    def _show_record(self, record: Record) -> None:
         self.records = [*self.records, record][-MOST_RECORDS:]
         self.face.show_run(record)
         self._show_words()
+
+    def _keep(self, record: Record) -> None:
+        self._show_record(record)
         took = f"{'Stopped' if record.status == 'stopped' else 'Done'} after {duration(record.measured_s * 1e9)}"
         quiet = f" · {record.noise.sentence}" if record.noise is not None else ""
         self.face.show_progress(1.0, f"{took} · {count(record.calls)} calls{quiet}")
@@ -242,7 +256,7 @@ class Session:
         if not self.records:
             return
         record = self.records[-1]
-        comment = self.lab.prediction.comment(self.answer, self.records) if self.lab.prediction else ""
-        self.face.show_words(
-            str(self.lab.verdict_of(record, self.pinned)), self.lab.table_of(record, self.pinned), comment
-        )
+        comment = self.lab.prediction.comment(self.answer, self.finished) if self.lab.prediction else ""
+        failed = f"Failed after {duration(record.measured_s * 1e9)}: " if record.status == "failed" else ""
+        verdict = self.lab.verdict_of(record, self.pinned)
+        self.face.show_words(f"{failed}{verdict}", self.lab.table_of(record, self.pinned), comment)

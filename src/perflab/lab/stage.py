@@ -39,7 +39,7 @@ def show(session: Session) -> None:
 def records_of(lab_name: str) -> list[Record]:
     """The finished runs of all labs of this name in this kernel, oldest first."""
     sessions = [session for session in _sessions_by_cell().values() if session.lab.name == lab_name]
-    return sorted((record for session in sessions for record in session.records), key=lambda record: record.started)
+    return sorted((record for session in sessions for record in session.finished), key=lambda record: record.started)
 
 
 @functools.cache
