@@ -6,64 +6,30 @@ from typing import Any
 
 import numpy as np
 import pytest
-from labs import constants_of, measure
+from labs import constants_of, measure, measure_slices
 
+from perflab.chapters.load_report import replayed
 from perflab.chapters.raising_throughput import bottleneck
+from perflab.chapters.raising_throughput.bottleneck_model import demands_s, held, work_of
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
+from perflab.measure.percentiles import percentile
 
 START = {"cpu": 2.0, "memory": 0, "network": 10, "disk": 0, "load": 50}
-CONSTANTS = {
-    "handling_ms": 0.2,
-    "network_per_s": 5e8,
-    "memory_per_s": 1e10,
-    "small_write_s": 0.001,
-    "large_write_s": 0.011,
-}
 
 
-def record(most: float = 400.0, late_ns: float = 1e5, facts: Any = None, **changes: Any) -> Record:
+def record(most: float = 400.0, late_ns: float = 1e5, inside: int = 1, facts: Any = None, **changes: Any) -> Record:
     """Windows of about `most` requests per second, and a second of load."""
     noise = np.random.default_rng(1)
     samples = {
-        "most_per_s": most * noise.normal(1, 0.01, 5),
+        "most_per_s": most * noise.normal(1, 0.01, bottleneck.WINDOWS),
         "latency_ns": noise.exponential(5e6, 500),
-        "came_s": np.linspace(0, 1, 500),
+        "came_s": np.linspace(0, 1.5, 500 + inside),
+        "done_s": np.linspace(0, 1.5, 500),
         "lateness_ns": np.full(500, late_ns),
     }
-    told = {"handling_ms": 0.2, "elapsed_s": 1.5, "inside": 1, **(facts or {})}
+    told = {"handling_ms": 0.2, "elapsed_s": 1.5, "inside": inside, **(facts or {})}
     return Record("bottleneck", {**START, **changes}, 1, "", Frame(samples, {"calls": 500}, told), 3.0, "complete")
-
-
-@pytest.mark.parametrize(
-    ("changes", "smallest", "most"),
-    [
-        ({}, "CPU", 1e3 / 2.2),
-        ({"memory": 64}, "memory", 1e10 / 64e6),
-        ({"network": 1_000, "cpu": 0.5}, "network", 500.0),
-        ({"disk": 1_000}, "disk", 1 / 0.011),
-        ({"disk": 4, "cpu": 0.0}, "disk", 1_000.0),
-    ],
-)
-def test_the_smallest_limit_is_what_the_scarcest_resource_can_do(
-    changes: dict[str, Any], smallest: str, most: float
-) -> None:
-    model = bottleneck.predict(**{**START, **changes}, constants=CONSTANTS)
-    assert model.smallest == smallest
-    demands = bottleneck.demands_s(bottleneck.work_of(*list({**START, **changes}.values())[:4]), CONSTANTS)
-    assert 1 / max(demands.values()) == pytest.approx(most)
-
-
-def test_what_is_not_needed_is_no_limit() -> None:
-    limits = bottleneck.predict(**START, constants=CONSTANTS).limits
-    assert np.all(np.isinf(limits["memory"])) and np.all(np.isinf(limits["disk"]))
-    assert np.all(np.diff(limits["CPU"]) < 0)
-
-
-def test_response_starts_at_the_sum_of_all_needs_and_takes_off_before_the_limit() -> None:
-    model = bottleneck.predict(**{**START, "network": 1_000}, constants=CONSTANTS)
-    assert model.response_ns[0] == pytest.approx(2.2e6 + 2e6)
-    assert model.response_ns[90] > 2 * model.response_ns[0]
 
 
 def test_the_verdict_names_the_most_and_the_response_under_load() -> None:
@@ -73,16 +39,27 @@ def test_the_verdict_names_the_most_and_the_response_under_load() -> None:
 
 
 def test_a_second_run_is_compared_with_the_pinned_one() -> None:
-    assert bottleneck.verdict(record(800.0), record()).text.endswith("2.00× of what the pinned run did at most.")
-    assert bottleneck.verdict(record(), record()).kind != "clear"
+    said = bottleneck.verdict(record(800.0), record())
+    assert "That is 2.00× (" in said.text and said.text.endswith("of what the pinned run did at most.")
+    assert said.kind == "clear"
+    assert bottleneck.verdict(record(), record()).kind == "practically equal"
 
 
-def test_a_load_that_was_held_back_is_said() -> None:
-    assert "held to 4,000/s" in bottleneck.verdict(record(20_000.0), None).text
+def test_a_load_that_was_held_back_is_called_what_it_was() -> None:
+    run = record(20_000.0, facts={"load_share": held(0.5, 20_000.0)})
+    assert bottleneck.load_share(run) == 0.2
+    said = bottleneck.verdict(run, None).text
+    assert "held to 4,000/s" in said and "At 20% of that" in said and "50%" not in said
+    point = bottleneck.response(run)
+    assert point is not None and point[0] == pytest.approx(20)
+    assert ("load asked for; offered", "50%; 20%") in bottleneck.table(run, None)
+    assert bottleneck.load_share(record()) == held(0.5, 400) == 0.5
 
 
-def test_a_server_that_falls_behind_is_called_saturated() -> None:
-    assert "Saturated" in bottleneck.verdict(record(facts={"inside": 100}, load=120), None).text
+def test_a_server_that_falls_behind_is_called_saturated_and_no_other() -> None:
+    assert "Saturated: 100 are still inside" in bottleneck.verdict(record(inside=100, load=120), None).text
+    assert "Saturated" not in bottleneck.verdict(record(inside=41, load=90), None).text, "chance"
+    assert "Saturated" in bottleneck.verdict(record(inside=400, load=90), None).text, "no chance"
 
 
 def test_a_late_generator_gives_no_latency() -> None:
@@ -107,14 +84,38 @@ def test_the_prediction_is_settled_by_two_runs(share: float, answer: str) -> Non
     assert bottleneck.what_a_larger_reply_does([small]) is None
 
 
-def test_the_real_server_stays_below_its_roof_and_near_it() -> None:
+@pytest.mark.parametrize("changes", [{"cpu": 5.0}, {"cpu": 0.5, "memory": 64}])
+def test_the_real_server_stays_below_its_roof_and_near_it(changes: dict[str, Any]) -> None:
     lab = bottleneck.lab()
-    constants = constants_of(lab)
-    for changes in ({"cpu": 5.0}, {"cpu": 0.5, "memory": 64}):
-        frame = measure(lab, 1.2, **changes)
-        chosen = lab.check(changes)
-        demands = bottleneck.demands_s(
-            bottleneck.work_of(*(chosen[name] for name in ("cpu", "memory", "network", "disk"))), constants
-        )
-        roof = 1 / max(demands.values())
-        assert 0.25 * roof < np.median(frame.samples["most_per_s"]) < 1.6 * roof, (changes, roof)
+    chosen = lab.check(changes)
+    work = work_of(*(chosen[name] for name in ("cpu", "memory", "network", "disk")))
+    before = constants_of(lab)
+    windows = measure_slices(lab, 0.0, bottleneck.WINDOWS, **changes).frame.samples["most_per_s"]
+    # A probe that others disturbed finds less than there is: the roof is the higher one of two.
+    roof = max(1 / max(demands_s(work, constants).values()) for constants in (before, constants_of(lab)) if constants)
+    assert windows.size == bottleneck.WINDOWS
+    # The server weighs its own steps of computing when it starts: where it was disturbed then, its milliseconds are shorter.
+    assert 0.25 * roof < np.median(windows) < 1.3 * roof, (windows, roof)
+
+
+@pytest.mark.parametrize("changes", [{"memory": 16}, {"disk": 1_000}])
+def test_the_queue_of_a_real_run_is_replayed_where_nobody_computes(changes: dict[str, Any]) -> None:
+    run = real(cpu=0.0, **changes)
+    found, late_ns = replayed(run, bottleneck.WORKERS), percentile(run.column("lateness_ns"), 0.99)
+    assert found is not None
+    assert found.deviation <= 0.05 + late_ns / found.measured
+    assert any(row[0] == "the queue replayed, mean" and "apart" in row[1] for row in bottleneck.table(run, None))
+
+
+def test_where_threads_compute_the_replay_lacks_what_they_wait_for_the_lock_before_they_start() -> None:
+    # A free thread starts when it gets the interpreter's lock, up to 5 ms after another has begun to compute: no service time
+    # has that wait in it, and no replay of service times can bring it back. So the replay is a lower bound here.
+    found = replayed(real(cpu=2.0, load=80), bottleneck.WORKERS)
+    assert found is not None
+    assert 0.1 * found.measured < found.replayed < 1.05 * found.measured
+
+
+def real(**changes: Any) -> Record:
+    return Record(
+        "bottleneck", {**START, **changes}, 1, "", measure(bottleneck.lab(), 20.0, **changes), 3.0, "complete"
+    )

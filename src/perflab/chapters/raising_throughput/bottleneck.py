@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.load_report import load_rows, too_slow
+from perflab.chapters.load_report import load_rows, replay_row, replayed
+from perflab.chapters.raising_throughput.bottleneck_model import (
+    LARGE,
+    MOST_PER_S,
+    RESOURCES,
+    SMALL,
+    held,
+    predict,
+    work_of,
+)
+from perflab.chapters.raising_throughput.open_load import falls_behind, lateness_said, too_late
 from perflab.lab import Lab, Prediction, Record, Verdict, slider, values_slider
 from perflab.lab.panels.roofline import Roofline, TakeOff
-from perflab.lab.verdict import estimate_text, with_caveat
+from perflab.lab.verdict import estimate_text, ratio_text, with_caveat
 from perflab.measure.compare import ratio
 from perflab.measure.frame import Frame
 from perflab.measure.schedule import poisson
 from perflab.measure.summary import summarise
-from perflab.measure.units import count, duration
+from perflab.measure.units import count, duration, percent
 from perflab.systems.resources import disk_s, memory_per_s
 from perflab.systems.storage import durability_caveat
 from perflab.systems.worker_kinds import Work
 from perflab.systems.worker_load import saturated, watch
 from perflab.systems.worker_server import worker_server
 
-CPU, MEMORY, NETWORK, DISK = "CPU", "memory", "network", "disk"
-RESOURCES = (CPU, MEMORY, NETWORK, DISK)
 WORKERS, CLIENTS = 4, 8
-MEGA, KILO = 1_000_000, 1_000
-NEEDS = np.logspace(-1, np.log10(30), 60)
-LOADS = np.linspace(0, 99, 100)
-WINDOW_S, WINDOWS = 0.2, 5
+WINDOW_S, WINDOWS = 0.15, 8
 RUN_S = 1.5
-MOST_PER_S = 4_000.0
-MOST_LATE_NS = 20e6
-SMALL, LARGE = 4_000, 1_000_000
 SENT = (100_000, 300_000)
 
 
@@ -44,17 +45,15 @@ def experiment(cpu: float, memory: int, network: int, disk: int, load: int, seed
     with worker_server(WORKERS) as server:
         # What a request costs that asks for nothing is CPU too: it says where on the chart this one lies.
         handling_ms = 1e3 / saturated(server.port, Work(), CLIENTS, WINDOW_S)
+        saturated(server.port, work, 1, 0.0)  # the first request sets aside memory and a file
         rates = []
         for _ in range(WINDOWS):
             rates.append(saturated(server.port, work, CLIENTS, WINDOW_S))
             yield Frame({"most_per_s": np.array(rates[-1:])}, facts={**caveat, "handling_ms": handling_ms})
-        rate = min(MOST_PER_S, float(np.median(rates)) * load / 100)
-        yield from watch(server, lambda number: work, poisson(rate, RUN_S, seed), RUN_S)
-
-
-def work_of(cpu: float, memory: int, network: int, disk: int) -> Work:
-    """Milliseconds of CPU, MB of memory copied, kB sent in reply, kB written to the disk."""
-    return Work(compute_ms=cpu, copy_bytes=memory * MEGA, write_bytes=disk * KILO, reply_bytes=network * KILO)
+        share = held(load / 100, float(np.median(rates)))
+        rate = share * float(np.median(rates))
+        for frame in watch(server, lambda number: work, poisson(rate, RUN_S, seed), RUN_S):
+            yield Frame(frame.samples, frame.counts, {**frame.facts, "load_share": share})
 
 
 def calibrate() -> Iterator[Frame]:
@@ -66,47 +65,6 @@ def calibrate() -> Iterator[Frame]:
         yield Frame(facts={"network_per_s": max(sent)})
     yield Frame(facts={"memory_per_s": memory_per_s(WORKERS)})
     yield Frame(facts={"small_write_s": disk_s(SMALL, WORKERS), "large_write_s": disk_s(LARGE, WORKERS)})
-
-
-@dataclass(frozen=True)
-class Expected:
-    """`limits` of each resource (requests per s) over `needs` (ms of CPU); where the request lies, and the smallest limit there.
-
-    `loads` in % of that limit, and the mean response time at each (ns).
-    """
-
-    needs: NDArray[np.float64]
-    limits: Mapping[str, NDArray[np.float64]]
-    here: float
-    smallest: str
-    loads: NDArray[np.float64]
-    response_ns: NDArray[np.float64]
-
-
-def predict(cpu: float, memory: int, network: int, disk: int, load: int, constants: Mapping[str, Any]) -> Expected:
-    """X ≤ 1/D of each resource (Denning and Buzen 1978); the smallest is the bottleneck. One at a time computes, because of
-    the interpreter's lock. Only at the bottleneck requests queue, as in M/D/1: R = ΣD + D·ρ/(2(1 − ρ)).
-    """
-    here = cpu + constants["handling_ms"]
-    demands = demands_s(work_of(cpu, memory, network, disk), constants)
-    limits = {name: np.full(NEEDS.size, 1 / need if need else np.inf) for name, need in demands.items()}
-    limits[CPU] = 1e3 / NEEDS
-    longest = max(demands.values())
-    share = LOADS / 100
-    response_s = sum(demands.values()) + longest * share / (2 * (1 - share))
-    return Expected(NEEDS, limits, here, max(demands, key=lambda name: demands[name]), LOADS, 1e9 * response_s)
-
-
-def demands_s(work: Work, constants: Mapping[str, Any]) -> dict[str, float]:
-    """Seconds that each resource has to do for one request: what it needs, over what the resource does in a second."""
-    small, large = constants["small_write_s"], constants["large_write_s"]
-    each_byte = max(0.0, large - small) / (LARGE - SMALL)
-    return {
-        CPU: (work.compute_ms + constants["handling_ms"]) / 1e3,
-        MEMORY: work.copy_bytes / constants["memory_per_s"],
-        NETWORK: work.reply_bytes / constants["network_per_s"],
-        DISK: small + each_byte * (work.write_bytes - SMALL) if work.write_bytes else 0.0,
-    }
 
 
 def most_per_s(record: Record) -> float:
@@ -121,32 +79,42 @@ def measured(record: Record) -> tuple[float, float] | None:
     return (record.parameters["cpu"] + record.fact("handling_ms"), found) if np.isfinite(found) else None
 
 
-def mean_response_ns(record: Record) -> float:
-    """Mean response under the chosen load; NaN before anybody was served."""
+def load_share(record: Record) -> float:
+    """The load that was offered, as a share of the most that is done: less than asked for where it was held back."""
+    return float(record.fact("load_share", record.parameters["load"] / 100))
+
+
+def response(record: Record) -> tuple[float, float] | None:
+    """Load (% of the most) and mean response under it (ns); None before anybody was served."""
     times = record.column("latency_ns")
-    return float(times.mean()) if times.size else float("nan")
+    return (100 * load_share(record), float(times.mean())) if times.size else None
 
 
 def verdict(record: Record, pinned: Record | None) -> Verdict:
     """What the server did at most, and how long requests took at the chosen share of it."""
-    most, times = most_per_s(record), record.column("latency_ns")
+    most = most_per_s(record)
     if not np.isfinite(most):
         return Verdict("No request was answered.", "invalid")
-    if late := too_slow(record, MOST_LATE_NS):
+    if late := too_late(record):
         return late
-    load = record.parameters["load"]
-    said = f"The server does {count(most)} requests/s at most."
-    if most * load / 100 > MOST_PER_S:
-        said += f" The load is held to {count(MOST_PER_S)}/s, so that the generator keeps up."
-    if times.size:
-        said += f" At {load}% of that the mean response is {duration(times.mean())}{_p99(times)}."
-    if record.fact("inside", 0) > 0.1 * most:
-        said += f" Saturated: {count(record.fact('inside'))} still wait."
+    said = f"The server does {count(most)} requests/s at most.{_under_load(record, most)}"
     if pinned is None or pinned is record or not pinned.column("most_per_s").size:
         return with_caveat(Verdict(said), record)
     compared = ratio(record.column("most_per_s"), pinned.column("most_per_s"))
-    told = f"{said} That is {most / most_per_s(pinned):.2f}× of what the pinned run did at most."
+    told = f"{said} That is {ratio_text(compared)} of what the pinned run did at most."
     return with_caveat(Verdict(told, compared.verdict), record)
+
+
+def _under_load(record: Record, most: float) -> str:
+    times, share = record.column("latency_ns"), load_share(record)
+    said = ""
+    if share < record.parameters["load"] / 100:
+        said += f" The load is held to {count(MOST_PER_S)}/s, so that the generator keeps up."
+    if times.size:
+        said += f" At {percent(share)} of that the mean response is {duration(times.mean())}{_p99(times)}."
+    if falls_behind(record, share * most, most, WORKERS):
+        said += f" Saturated: {count(record.fact('inside'))} are still inside, and the response time only grows."
+    return said + lateness_said(record)
 
 
 def _p99(times: NDArray[Any]) -> str:
@@ -155,7 +123,11 @@ def _p99(times: NDArray[Any]) -> str:
 
 
 def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
-    """The most that was done, and response times under the load."""
+    """The most that was done, response times under the load, and the queue in front of the workers replayed.
+
+    Where threads compute, the replay lies below what was measured: a free thread starts when it gets the interpreter's lock,
+    which is neither a wait for a thread nor a part of the service.
+    """
     runs = [run for run in (record, pinned) if run is not None and run.column("most_per_s").size]
     if not runs:
         return []
@@ -166,10 +138,11 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
     if all(run.column("latency_ns").size for run in runs):
         summaries = [summarise(run.column("latency_ns")) for run in runs]
         rows += [
-            ("load asked for", *(f"{run.parameters['load']}%" for run in runs)),
+            ("load asked for; offered", *(f"{run.parameters['load']}%; {percent(load_share(run))}" for run in runs)),
             ("response time, p50", *(estimate_text(each.percentiles[0.5]) for each in summaries)),
             ("response time, p99", *(estimate_text(each.percentiles[0.99]) for each in summaries)),
             ("still inside at the end", *(count(run.fact("inside", 0)) for run in runs)),
+            replay_row([replayed(run, WORKERS) for run in runs]),
             *load_rows(runs),
         ]
     return rows
@@ -222,7 +195,7 @@ def lab() -> Lab:
         },
         panels=(
             Roofline(RESOURCES, ((0.08, 30), (10, 100_000)), measured),
-            TakeOff((1e5, 2e9), mean_response_ns),
+            TakeOff((1e5, 2e9), response),
         ),
         prediction=PREDICTION,
         verdict=verdict,

@@ -23,7 +23,9 @@ DASHES = ("-", "--", "-.", ":")
 
 
 class Roofs(Protocol):
-    """What the panels here want of a model: limits (per s) over `needs` (ms of CPU), by name, and where this request lies."""
+    """What the panels here want of a model: limits (per s) over `needs` (ms of CPU), by name, and where this request lies;
+    response times (ns) over `loads` (%), and the load that is offered.
+    """
 
     needs: NDArray[np.float64]
     limits: Mapping[str, NDArray[np.float64]]
@@ -31,6 +33,7 @@ class Roofs(Protocol):
     smallest: str
     loads: NDArray[np.float64]
     response_ns: NDArray[np.float64]
+    load: float
 
 
 class Roofline(Panel):
@@ -82,9 +85,13 @@ class Roofline(Panel):
 
 
 class TakeOff(Panel):
-    """Response time against load, in % of what the server was seen to do at most: where does it take off?"""
+    """Response time against load, in % of what the server was seen to do at most: where does it take off?
 
-    def __init__(self, ends: tuple[float, float], value: Callable[[Record], float]) -> None:
+    `value(record)` is what was measured: the load that was offered in % of the most, which may be less than was asked for, and
+    the mean response (ns).
+    """
+
+    def __init__(self, ends: Point, value: Callable[[Record], Point | None]) -> None:
         self._ends, self._value = ends, value
         self._trail = Trail(free=("load",))
 
@@ -103,20 +110,16 @@ class TakeOff(Panel):
 
     def show_model(self, parameters: Mapping[str, Any], model: Roofs) -> None:
         self._model.set_data(model.loads, model.response_ns)
-        load = parameters["load"]
-        self._here.set_data([load], [np.interp(load, model.loads, model.response_ns, right=self._ends[1])])
+        response = np.interp(model.load, model.loads, model.response_ns, right=self._ends[1])
+        self._here.set_data([model.load], [response])
 
     def show_run(self, record: Record | None) -> None:
-        point = None if record is None else self._point(record)
+        point = None if record is None else self._value(record)
         self._dots.set_data(*self._trail.follow(record, point))
         self._run.set_data(*_one(point))
 
     def show_pinned(self, record: Record | None) -> None:
-        self._pinned.set_data(*_one(None if record is None else self._point(record)))
-
-    def _point(self, record: Record) -> Point | None:
-        value = self._value(record)
-        return (record.parameters["load"], value) if np.isfinite(value) else None
+        self._pinned.set_data(*_one(None if record is None else self._value(record)))
 
 
 def _one(point: Point | None) -> tuple[list[float], list[float]]:
