@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 
 from perflab.lab.environment import describe_environment
 from perflab.lab.protocol import Ended, Failed, Finish, Finished, Next, Ready, Sliced, Start, receive, send
+from perflab.measure.files import allow_files
 from perflab.measure.frame import Frame
 from perflab.measure.guards import BadInput
 from perflab.measure.noise import watch_noise
@@ -94,6 +95,7 @@ class Worker:
 def main() -> None:
     """Serve commands until the kernel is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    allow_files()
     requests, replies = _take_over_pipes()
     commands: queue.SimpleQueue[Start | Next | Finish | None] = queue.SimpleQueue()
     threading.Thread(target=_read_commands, args=(requests, commands), name="commands", daemon=True).start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import select
 import selectors
 import socket
@@ -9,7 +10,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from perflab.measure.guards import machine_limits
+from perflab.measure.files import allow_files
+from perflab.measure.guards import BadInput, machine_limits
 from perflab.measure.machine import effective_cpus
 
 CONNECT_S = 5.0
@@ -49,10 +51,16 @@ class HttpTarget:
         self._free: deque[socket.socket] = deque()
         self._under_way: dict[socket.socket, tuple[int, bytes]] = {}
         self._spins = spin and effective_cpus() >= 2
+        files = allow_files()
         try:
             self._connect_all(connections)
-        except BaseException:
+        except BaseException as error:
             self.close()
+            if isinstance(error, OSError) and error.errno == errno.EMFILE:
+                raise BadInput(
+                    f"This needs {connections} open connections, and this system allows a program at most {files} files. "
+                    "Raise that limit (ulimit -n) and start again."
+                ) from None
             raise
 
     def send(self, number: int) -> bool:

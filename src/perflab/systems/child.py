@@ -19,12 +19,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from perflab.measure.files import allow_files
+
 START_S = 10.0
 ANSWER_S = 5.0
 END_S = 1.0
 LOG_LINES = 10
 LOG_BYTES = 4_000
-FILES = 4_096
 
 
 class ServerFailed(RuntimeError):
@@ -136,21 +137,9 @@ def serve(module: str, *, start_s: float = START_S, **config: Any) -> Iterator[C
 def read_config() -> dict[str, Any]:
     """In the child: what the parent configured. Interrupts are the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _allow_files()
+    allow_files()
     config: dict[str, Any] = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
     return config
-
-
-def _allow_files() -> None:
-    # macOS allows 256 open files unless asked for more, and each connection is one.
-    try:
-        import resource
-    except ImportError:  # Windows counts them otherwise
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < FILES:
-        most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def announce(port: int) -> None:

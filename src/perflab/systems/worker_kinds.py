@@ -109,7 +109,7 @@ class ProcessWorkers(ThreadWorkers):
 
     def __init__(self, workers: int, connections: int, running: PausableSleep) -> None:
         super().__init__(workers, connections, running)
-        self._idle: queue.SimpleQueue[subprocess.Popen[str]] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[subprocess.Popen[str] | None] = queue.SimpleQueue()
         self._processes = [_start_process() for _ in range(workers)]
         for process in self._processes:
             self._idle.put(process)
@@ -122,6 +122,9 @@ class ProcessWorkers(ThreadWorkers):
 
     def _compute(self, milliseconds: float) -> None:
         process = self._idle.get()
+        if process is None:
+            self._idle.put(None)
+            raise RuntimeError(GONE)
         assert process.stdin is not None and process.stdout is not None
         try:
             for steps in _pieces(milliseconds, FAR_PIECE_MS, self._steps_per_ms):
@@ -133,7 +136,14 @@ class ProcessWorkers(ThreadWorkers):
         except OSError:  # it would be taken for the client's connection
             raise RuntimeError(GONE) from None
         finally:
+            self._give_back(process)
+
+    def _give_back(self, process: subprocess.Popen[str]) -> None:
+        # A dead one would be free at once, again and again, and fail more requests than it could have served.
+        if process.poll() is None:
             self._idle.put(process)
+        elif all(each.poll() is not None for each in self._processes):
+            self._idle.put(None)  # those who wait for one learn that there is none
 
 
 class LoopWorkers:

@@ -1,0 +1,22 @@
+"""Open files: each connection is one, and some systems allow few."""
+
+from __future__ import annotations
+
+FILES = 4_096
+
+
+def allow_files() -> int | None:
+    """Let this process open as many files as its system lets it ask for, up to 4,096; returns how many that are, if known.
+
+    macOS allows 256 unless asked for more.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows counts them otherwise
+        return None
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        return most
+    return soft
