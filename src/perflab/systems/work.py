@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import perf_counter
 
 import numpy as np
@@ -51,7 +51,7 @@ def operations(kind: str, workers: int, locked: float = 0.0) -> list[Operation]:
     raise ValueError(f"work is one of {', '.join(KINDS)}; got {kind!r}")
 
 
-def throughput(todo: list[Operation], window_s: float) -> float:
+def throughput(todo: Sequence[Operation], window_s: float) -> float:
     """Operations per second of threads that each repeat theirs for `window_s`, up to the end of the last one.
 
     An operation that is under way at the end of the window counts whole, and so does its time: a window that cut operations

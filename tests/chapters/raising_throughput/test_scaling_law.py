@@ -81,6 +81,18 @@ def test_the_number_left_out_takes_its_turn_with_the_others() -> None:
     assert len(firsts) > 1
 
 
+def test_a_round_comes_in_few_slices_and_measures_each_number_once() -> None:
+    """After each slice the law is fitted and drawn: a slice for each number would leave little time to measure."""
+    slices = scaling_law.experiment("waiting", 24, 0, 1)
+    taken = [next(slices)]
+    while sum(frame.counts["calls"] for frame in taken) < len(scaling_law.LADDER) + 1:
+        taken.append(next(slices))
+    slices.close()  # type: ignore[attr-defined]
+    names = [name for frame in taken for name in frame.samples]
+    assert sorted(names) == sorted(f"x{number}" for number in (*scaling_law.LADDER, 24))
+    assert len(taken) <= 4
+
+
 def test_two_rounds_have_wide_intervals() -> None:
     few, many = (scaling_law.measured(on_the_law(rounds=rounds)) for rounds in (2, 8))
     assert few is not None and many is not None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,12 @@ from perflab.lab import Lab, Prediction, Record, Verdict, choice, slider, values
 from perflab.lab.panels.scaling import Measured, Scaling, TimePerOperation
 from perflab.measure.frame import Frame
 from perflab.measure.units import count, duration, percent
-from perflab.systems.work import COMPUTING, KINDS, LOCKING, MEMORY, WAIT_S, operations, throughput
+from perflab.systems.work import COMPUTING, KINDS, LOCKING, MEMORY, WAIT_S, Operation, operations, throughput
 from perflab.theory.scaling import Fitted, fit_rounds, half_interval
 
 LADDER = (1, 2, 4, 8, 16, 32, 64)
 HELD_OUT = (3, 6, 12, 24, 48)
-WINDOW_S = 0.05
+WINDOW_S, SLICE_S = 0.05, 0.3
 FEWEST_ROUNDS = 3
 BELIEVED = 2
 """A peak is told up to so many times the most workers that were measured: a guess beyond is not worth a number."""
@@ -31,8 +32,19 @@ def experiment(work: str, workers: int, locked: int, seed: int) -> Iterator[Fram
     todo = operations(work, LADDER[-1], locked / 100)
     while True:
         # In each round another order: what disturbs the machine for a while disturbs no number of workers always.
-        for number in order.permutation((*LADDER, workers)).tolist():
-            yield Frame({f"x{number}": np.array([throughput(todo[:number], WINDOW_S)])}, {"calls": 1})
+        left = order.permutation((workers, *LADDER)).tolist()
+        while left:
+            yield _some_of(left, todo)
+
+
+def _some_of(left: list[int], todo: Sequence[Operation]) -> Frame:
+    """Throughputs of the next numbers of workers, for as long as a slice takes; each is struck off."""
+    found: dict[str, NDArray[np.float64]] = {}
+    ends = monotonic() + SLICE_S
+    while left and (not found or monotonic() < ends):
+        number = left.pop(0)
+        found[f"x{number}"] = np.array([throughput(todo[:number], WINDOW_S)])
+    return Frame(found, {"calls": len(found)})
 
 
 def calibrate() -> Iterator[Frame]:
@@ -82,25 +94,28 @@ def fitted(record: Record) -> Fitted | None:
     return fit_rounds(LADDER, found, record.seed, draws=100) if found.shape[0] >= FEWEST_ROUNDS else None
 
 
-def measured(record: Record) -> Measured | None:
-    """What the chart shows of a run: means with 95% intervals, the fit, and the number that was left out of it."""
+def means(record: Record) -> Measured | None:
+    """What was measured, without a fit: means with 95% intervals."""
     columns = {number: record.column(f"x{number}") for number in sorted((*LADDER, record.parameters["workers"]))}
     columns = {number: rates for number, rates in columns.items() if rates.size}
     if not columns:
         return None
-    means = np.array([rates.mean() for rates in columns.values()])
+    middles = np.array([rates.mean() for rates in columns.values()])
     half = np.array([half_interval(rates) for rates in columns.values()])
-    fit = fitted(record)
-    here = record.parameters["workers"]
-    curve = None if fit is None else fit.law.throughput(WORKERS)
-    return Measured(
-        np.array(list(columns)), means, half, WORKERS, curve, here, None if fit is None else fit.prediction(here)
-    )
+    return Measured(np.array(list(columns)), middles, half, WORKERS, None, record.parameters["workers"], None)
+
+
+def measured(record: Record) -> Measured | None:
+    """What the chart shows of a run: the means, the fit, and the number that was left out of it."""
+    seen, fit = means(record), fitted(record)
+    if seen is None or fit is None:
+        return seen
+    return replace(seen, curve=fit.law.throughput(WORKERS), foretold=fit.prediction(seen.left_out))
 
 
 def verdict(record: Record, pinned: Record | None) -> Verdict:
     """The law's constants, its peak, and whether it foretold the number of workers that it had not seen."""
-    seen, fit = measured(record), fitted(record)
+    seen, fit = means(record), fitted(record)
     if seen is None or fit is None:
         return Verdict(f"At least {FEWEST_ROUNDS} rounds are needed for a fit.", "invalid")
     here = record.parameters["workers"]
@@ -118,7 +133,7 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     said += f"{percent(abs(value / float(law.throughput(here)) - 1))} apart: "
     agrees = low <= value + half and value - half <= high
     said += "foretold." if agrees else "missed."
-    before = None if pinned is None or pinned is record else measured(pinned)
+    before = None if pinned is None or pinned is record else means(pinned)
     if before is None:
         return Verdict(said)
     other, other_half = (float(column.max()) for column in (before.means, before.half))
@@ -137,7 +152,7 @@ def _ends(fit: Fitted, name: str, digits: int = 3) -> str:
 
 def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
     """Each number of workers: throughput with its interval, how many times one worker's, and the time of an operation."""
-    seen = measured(record)
+    seen = means(record)
     if seen is None:
         return []
     rows: list[tuple[str, ...]] = [
@@ -188,7 +203,7 @@ def lab() -> Lab:
         },
         panels=(
             Scaling((LOWEST_PER_S, HIGHEST_PER_S), LADDER[-1], measured),
-            TimePerOperation(LADDER[-1], measured),
+            TimePerOperation(LADDER[-1], means),
         ),
         prediction=PREDICTION,
         verdict=verdict,
