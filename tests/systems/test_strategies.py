@@ -58,6 +58,17 @@ def test_a_cache_is_empty_at_first_and_hits_spare_the_wait(shop: Strategies) -> 
     assert quicker(shop, CACHING, PATHS[:1] * len(PATHS), 20) > 4
 
 
+def test_an_answer_that_comes_too_late_is_not_taken_for_one_of_the_next_burst(
+    shop: Strategies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as impatient:
+        impatient.setattr("perflab.systems.strategies.PATIENCE_S", 0.15)
+        assert shop.burst(NOTHING, AT_ONCE, PATHS, wait_ms=100).timeouts > 0
+    next_one = shop.burst(ASYNC, AT_ONCE[:5], PATHS[:5], wait_ms=100)
+    assert next_one.response_ns.size == 5 and next_one.timeouts == next_one.failures == 0
+    assert next_one.response_ns.min() >= 100e6
+
+
 def test_what_is_not_there_is_refused(shop: Strategies) -> None:
     with pytest.raises(KeyError, match="magic"):
         shop.burst("magic", AT_ONCE, PATHS)

@@ -27,7 +27,7 @@ from perflab.theory.queues import closed
 NAMES = tuple(SWITCHES)
 MANY_WRITES = 6
 ROUNDS, TRIED = 3, 40
-BURST_S, FEWEST = 0.35, 10
+BURST_S, FEWEST = 0.32, 10
 """So short that seven rounds of seven bursts fit into the 20 s of a run; an interval needs six."""
 
 
