@@ -35,9 +35,11 @@ def called(row_ms: float, loop_ms: float) -> Record:
     return Record("async_calls", chosen, 1, "", Frame(samples), 4.0, "complete")
 
 
-def loaded(mean_ms: float, load: int) -> Record:
+def loaded(mean_ms: float, load: int, **facts: float) -> Record:
     chosen = {"cpu": 2.0, "memory": 0, "network": 10, "disk": 0, "load": load}
-    return Record("bottleneck", chosen, 1, "", Frame({"latency_ns": np.full(200, mean_ms * 1e6)}), 3.0, "complete")
+    return Record(
+        "bottleneck", chosen, 1, "", Frame({"latency_ns": np.full(200, mean_ms * 1e6)}, {}, facts), 3.0, "complete"
+    )
 
 
 def helped(index: float, by_async: float, rounds: int = 8) -> Record:
@@ -76,6 +78,7 @@ def test_a_claim_holds_or_does_not_by_what_was_measured(
         (2, [scaled(15, locked=0)]),
         (4, [loaded(5, 30)]),
         (4, [loaded(5, 30), loaded(400, 100)]),
+        (4, [loaded(5, 30), loaded(400, 90, load_share=0.6)]),
         (4, [loaded(5, 30), loaded(400, 110)]),
         (5, [helped(1.05, 2.0, rounds=3)]),
     ],

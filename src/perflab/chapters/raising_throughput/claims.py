@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from perflab.chapters.raising_throughput import async_calls, more_machines, scaling_law, which_strategy
+from perflab.chapters.raising_throughput import async_calls, bottleneck, more_machines, scaling_law, which_strategy
 from perflab.lab import Record
 from perflab.lab.claims import Claim, report_claims
-from perflab.measure.units import duration
+from perflab.measure.units import duration, percent
 from perflab.systems.calls import IN_A_ROW, ON_A_LOOP
 from perflab.systems.strategies import INDEX
 from perflab.systems.work import LOCKING, WAITING
@@ -86,16 +86,12 @@ def _busy_is_good(records: Sequence[Record]) -> Found:
         for calm in records:
             a, b = dict(busy.parameters), dict(calm.parameters)
             times = [run.column("latency_ns") for run in (busy, calm)]
-            # At 100% and above nobody is below the limit.
-            if (
-                not 90 <= a["load"] < 100
-                or b["load"] > 50
-                or {**a, "load": 0} != {**b, "load": 0}
-                or min(map(len, times)) < 100
-            ):
+            # What was offered, not what was asked for. At the limit and above nobody is below it.
+            near, far = bottleneck.load_share(busy), bottleneck.load_share(calm)
+            if not 0.895 <= near < 1 or far > 0.5 or {**a, "load": 0} != {**b, "load": 0} or min(map(len, times)) < 100:
                 continue
             high, low = (float(column.mean()) for column in times)
-            told = f"mean response {duration(low)} at {b['load']}% of the most, {duration(high)} at {a['load']}%."
+            told = f"mean response {duration(low)} at {percent(far)} of the most, {duration(high)} at {percent(near)}."
             return high < 1.2 * low, told
     return None
 
