@@ -8,7 +8,7 @@ import cloudpickle
 import psutil
 import pytest
 
-from perflab.lab import conductor, stage
+from perflab.lab import stage
 
 SLOW_ROOMS = ("notebooks", "browser")
 GONE_S = 5.0
@@ -34,9 +34,9 @@ def room_rank(item: pytest.Item) -> int:
 def no_process_left_behind() -> Iterator[None]:
     """A worker started by `lab.run` serves a kernel for life; here it serves one module, and takes all of its own along."""
     yield
-    if conductor.this_kernels_conductor.cache_info().currsize:
-        conductor.this_kernels_conductor().close()
-        conductor.this_kernels_conductor.cache_clear()
+    if stage.this_kernels_conductor.cache_info().currsize:
+        stage.this_kernels_conductor().close()
+        stage.this_kernels_conductor.cache_clear()
         stage._sessions_by_cell.cache_clear()
     _, alive = psutil.wait_procs(ours(), GONE_S)
     assert not alive, [process.cmdline() for process in alive]

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from perflab.measure.files import allow_files
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there the system counts files otherwise")
 
 LOAD = """
@@ -28,6 +30,10 @@ def test_a_load_needs_more_files_than_macos_allows_unasked_and_asks_for_them() -
     done = run(256, 4_096)
     assert done.returncode == 0, done.stderr[-1_000:]
     assert int(done.stdout) > 0
+
+
+def test_asking_twice_changes_nothing_more() -> None:
+    assert allow_files() == allow_files()
 
 
 def test_where_the_system_allows_no_more_it_is_said_in_words() -> None:

@@ -6,9 +6,7 @@ and asks again: drawing never overlaps measuring. A newer wish of a lab supersed
 
 from __future__ import annotations
 
-import functools
 import sys
-import threading
 import time
 import traceback
 from collections import deque
@@ -249,11 +247,3 @@ class Conductor:
             sys.stderr.write(trace)
         else:
             self._end(lambda: run.session.fail(f"{type(error).__name__}: {error}", trace, "experiment"))
-
-
-@functools.cache
-def this_kernels_conductor() -> Conductor:
-    """The one conductor of this process, started when it is first needed."""
-    conductor = Conductor()
-    threading.Thread(target=conductor.run_forever, name="perflab-conductor", daemon=True).start()
-    return conductor

@@ -24,6 +24,7 @@ from perflab.lab.verdict import (
     latency_table,
     latency_verdict,
     with_caveat,
+    with_failure,
     with_noise,
 )
 from perflab.measure.frame import Frame
@@ -109,8 +110,8 @@ class Lab:
         return bytes(cloudpickle.dumps(self.calibrate if calibration else self.experiment))
 
     def verdict_of(self, record: Record, pinned: Record | None) -> Verdict:
-        """The verdict on a record, with its caveat; "noisy" where the machine was too busy for it to hold."""
-        return with_noise(with_caveat(self.verdict(record, pinned), record), record)
+        """The verdict on a record, with its caveat; "noisy" where the machine was too busy for it to hold; or how far it came."""
+        return with_failure(with_noise(with_caveat(self.verdict(record, pinned), record), record), record)
 
     def table_of(self, record: Record, pinned: Record | None) -> list[Row]:
         """The result as rows of text, the first of them the heading."""

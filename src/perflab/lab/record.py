@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from perflab.measure.frame import Frame
 from perflab.measure.noise import NoiseLedger
+from perflab.measure.units import count, duration
 
 Status = Literal["running", "complete", "stopped", "failed"]
 
@@ -41,6 +42,13 @@ class Record:
     def fact(self, name: str, default: Any = None) -> Any:
         """The newest fact called `name`."""
         return self.frame.facts.get(name, default)
+
+    @property
+    def ending(self) -> str:
+        """How the run ended, how much it measured, and how quiet the machine was."""
+        took = f"{'Stopped' if self.status == 'stopped' else 'Done'} after {duration(self.measured_s * 1e9)}"
+        quiet = f" · {self.noise.sentence}" if self.noise is not None else ""
+        return f"{took} · {count(self.calls)} calls{quiet}"
 
     @property
     def calls(self) -> int:

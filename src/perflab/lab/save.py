@@ -44,6 +44,14 @@ def save_record(record: Record, folder: Path | None = None) -> tuple[Path, Path]
     raise failure
 
 
+def told_of_saving(record: Record) -> str:
+    """Write `record`, and say where; or why not."""
+    try:
+        return f"Saved {' and '.join(map(str, save_record(record)))}"
+    except OSError as error:
+        return f"Not saved: {error.strerror or error}. Free some space or change the folder."
+
+
 def story_of(record: Record) -> dict[str, Any]:
     """All of a record but its samples, as JSON knows it."""
     story = {name: getattr(record, name) for name in ("lab", "seed", "started", "measured_s", "status", "code")}

@@ -17,10 +17,10 @@ from perflab.lab.budget import budget_of
 from perflab.lab.face import Face
 from perflab.lab.record import Record
 from perflab.lab.run import Run
-from perflab.lab.save import save_record
+from perflab.lab.save import told_of_saving
 from perflab.lab.waiters import Waiters
 from perflab.measure.noise import NoiseLedger
-from perflab.measure.units import count, duration
+from perflab.measure.units import count
 
 if TYPE_CHECKING:
     from perflab.lab.conductor import Conductor
@@ -130,15 +130,8 @@ class Session:
         self.face.show_words("", [], "")
 
     def _save(self) -> None:
-        if not self.records:
-            self.face.show_progress(0.0, "Nothing to save yet: run the lab first.")
-            return
-        try:
-            paths = save_record(self.records[-1])
-        except OSError as error:
-            self.face.show_progress(1.0, f"Not saved: {error.strerror or error}. Free some space or change the folder.")
-        else:
-            self.face.show_progress(1.0, f"Saved {' and '.join(map(str, paths))}")
+        told = told_of_saving(self.records[-1]) if self.records else "Nothing to save yet: run the lab first."
+        self.face.show_progress(float(bool(self.records)), told)
 
     def _close(self) -> None:
         self._closed = True
@@ -156,8 +149,8 @@ class Session:
         seed = secrets.randbits(32)
         blank = Record(self.lab.name, parameters, seed, datetime.now(UTC).isoformat(), code=self.lab.code)
         self.face.show_progress(0.0, "Getting to know this machine …" if calibrates else "Preparing …")
-        experiment = self.lab.pickled(calibrates)
-        return Run(number, self, experiment, parameters, seed, budget_of(self.lab, calibrates), blank, calibrates)
+        budget_s = budget_of(self.lab, calibrates)
+        return Run(number, self, self.lab.pickled(calibrates), parameters, seed, budget_s, blank, calibrates)
 
     def wait_for_others(self) -> None:
         """Another run holds the machine."""
@@ -178,9 +171,9 @@ class Session:
             return
         record = run.record()
         left_s = max(0.0, run.budget_s - run.measured_s)
-        share = min(1.0, run.measured_s / run.budget_s)
         self.face.show_run(record)
-        self.face.show_progress(share, f"{left_s:.1f} s left · {count(record.calls)} calls")
+        said = f"{left_s:.1f} s left · {count(record.calls)} calls"
+        self.face.show_progress(min(1.0, run.measured_s / run.budget_s), said)
         self.face.show_words(self.lab.verdict_of(record, self.pinned).text, self.lab.table_of(record, self.pinned), "")
 
     def complete(self, run: Run, noise: NoiseLedger | None, environment: Mapping[str, Any]) -> None:
@@ -203,19 +196,20 @@ class Session:
 
     def fail(self, message: str, traceback: str, blame: str, run: Run | None = None) -> None:
         """The experiment raised: say so, keep the lab usable, and show what had been measured until then."""
-        self.face.show_progress(0.0, f"This run failed. {message}" if blame == "experiment" else message)
         if blame == "experiment":
             self.face.show_details(traceback)
-        self._waiters.fail(f"{message}\n\n{traceback}")
-        self._keep_part(run)
+        self._break_off(f"This run failed. {message}" if blame == "experiment" else message, traceback, run)
 
     def lose_worker(self, how: str, log: str, run: Run | None = None) -> None:
         """The worker died or hung; the conductor has put a new one in its place."""
-        message = f"The measuring process {how} and was replaced. Move a slider to measure again."
-        self.face.show_progress(0.0, message)
         self.face.show_details(log)
-        self._waiters.fail(f"{message}\n{log}")
-        self._keep_part(run)
+        self._break_off(f"The measuring process {how} and was replaced. Move a slider to measure again.", log, run)
+
+    def _break_off(self, message: str, log: str, run: Run | None) -> None:
+        self.face.show_progress(0.0, message)
+        self._waiters.fail(f"{message}\n\n{log}")
+        if run is not None and run.is_begun and not run.calibrates and not self._closed:
+            self._show_record(run.record("failed"))
 
     # --- words and pictures -------------------------------------------------------------------------------------------
 
@@ -236,10 +230,6 @@ class Session:
         """The runs that came to their end, oldest first: what predictions and claims are judged by."""
         return [record for record in self.records if record.status != "failed"]
 
-    def _keep_part(self, run: Run | None) -> None:
-        if run is not None and run.is_begun and not run.calibrates and not self._closed:
-            self._show_record(run.record("failed"))
-
     def _show_record(self, record: Record) -> None:
         self.records = [*self.records, record][-MOST_RECORDS:]
         self.face.show_run(record)
@@ -247,9 +237,7 @@ class Session:
 
     def _keep(self, record: Record) -> None:
         self._show_record(record)
-        took = f"{'Stopped' if record.status == 'stopped' else 'Done'} after {duration(record.measured_s * 1e9)}"
-        quiet = f" · {record.noise.sentence}" if record.noise is not None else ""
-        self.face.show_progress(1.0, f"{took} · {count(record.calls)} calls{quiet}")
+        self.face.show_progress(1.0, record.ending)
         self._waiters.succeed(record)
 
     def _show_words(self) -> None:
@@ -257,6 +245,6 @@ class Session:
             return
         record = self.records[-1]
         comment = self.lab.prediction.comment(self.answer, self.finished) if self.lab.prediction else ""
-        failed = f"Failed after {duration(record.measured_s * 1e9)}: " if record.status == "failed" else ""
-        verdict = self.lab.verdict_of(record, self.pinned)
-        self.face.show_words(f"{failed}{verdict}", self.lab.table_of(record, self.pinned), comment)
+        self.face.show_words(
+            str(self.lab.verdict_of(record, self.pinned)), self.lab.table_of(record, self.pinned), comment
+        )

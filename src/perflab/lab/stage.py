@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import threading
 from typing import TYPE_CHECKING, Any
 
-from perflab.lab.conductor import this_kernels_conductor
+from perflab.lab.conductor import Conductor
 from perflab.lab.interrupt import stop_runs_on_interrupt
 from perflab.lab.record import Record
 from perflab.lab.session import Session
@@ -40,6 +41,14 @@ def records_of(lab_name: str) -> list[Record]:
     """The finished runs of all labs of this name in this kernel, oldest first."""
     sessions = [session for session in _sessions_by_cell().values() if session.lab.name == lab_name]
     return sorted((record for session in sessions for record in session.finished), key=lambda record: record.started)
+
+
+@functools.cache
+def this_kernels_conductor() -> Conductor:
+    """The one conductor of this process, started when it is first needed."""
+    conductor = Conductor()
+    threading.Thread(target=conductor.run_forever, name="perflab-conductor", daemon=True).start()
+    return conductor
 
 
 @functools.cache

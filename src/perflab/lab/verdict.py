@@ -119,3 +119,10 @@ def with_noise(verdict: Verdict, record: Record) -> Verdict:
     if record.noise is None or not record.noise.noisy or verdict.kind == INVALID:
         return verdict
     return replace(verdict, kind=NOISY)
+
+
+def with_failure(verdict: Verdict, record: Record) -> Verdict:
+    """The verdict on the part that a failed run had measured; nothing is decided by it."""
+    if record.status != "failed":
+        return verdict
+    return Verdict(f"Failed after {duration(record.measured_s * 1e9)}: {verdict.text}", INVALID)
