@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from perflab.chapters.load_report import came_per_s, load_rows, replay_row, replayed, too_slow
+from perflab.chapters.load_report import (
+    came_per_s,
+    failures_said,
+    load_rows,
+    replay_row,
+    replayed,
+    too_slow,
+    without_times,
+)
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 
@@ -53,3 +61,15 @@ def test_before_anything_happened_there_is_nothing_to_report() -> None:
     assert replayed(empty, 1) is None
     assert replay_row([None])[1] == ""
     assert all(cell in ("", "0; 0") for row in load_rows([empty]) for cell in row[1:])
+
+
+def test_response_times_of_a_run_that_was_sent_too_late_are_not_shown() -> None:
+    rows = [("", "this run", "pinned"), ("requests/s", "1", "2"), ("response time, p50", "3 ms", "4 ms")]
+    assert without_times(rows, [False, False]) == rows
+    assert without_times(rows, [True, False])[2] == ("response time, p50", "not shown: sent too late", "4 ms")
+    assert without_times(rows, [True, True])[:2] == rows[:2]
+
+
+def test_failures_are_said_where_there_are_any() -> None:
+    assert failures_said(record()) == " 2 failed."
+    assert failures_said(Record("any", {}, 1, "")) == ""

@@ -22,6 +22,22 @@ def too_slow(record: Record, most_late_ns: float) -> Verdict | None:
     return Verdict(f"Generator too slow: requests were sent {late} too late (p99). Choose a lower rate.", "invalid")
 
 
+def without_times(rows: Sequence[Row], are_late: Sequence[bool]) -> list[Row]:
+    """The rows of a table, without the response times of those runs whose generator was too slow to tell them."""
+    shown = []
+    for name, *cells in rows:
+        hidden = [late and "response" in name for late in are_late]
+        shown.append(
+            (name, *("not shown: sent too late" if hide else cell for cell, hide in zip(cells, hidden, strict=True)))
+        )
+    return shown
+
+
+def failures_said(record: Record) -> str:
+    """A sentence on requests that failed; empty where none did."""
+    return f" {count(record.count('failures'))} failed." if record.count("failures") else ""
+
+
 def came_per_s(record: Record, asked_s: float | None = None) -> float:
     """Requests per second that came, which by chance are not as many as the slider says; NaN before any time has passed.
 

@@ -26,7 +26,7 @@ class Ledger:
         """Write (number, amount) rows by one commit; returns the numbers of those that are refused.
 
         When one is refused, the whole batch is rolled back and its rows are written one by one: nothing is lost, and nothing is
-        written twice. Any other error (a full disk) is raised, with nothing of the batch kept.
+        written twice. Any other error (a full disk) is raised; of a batch that was being written one by one, rows before it stay.
         """
         try:
             self._commit(rows)

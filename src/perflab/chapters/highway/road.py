@@ -141,7 +141,7 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
             f"{said}Saturated: {count(waiting)} wait at the entrance, and trips only get longer "
             f"(on an empty road {free_s:.0f} s)."
         )
-    trip = summarise(trips)
+    trip = summarise(trips, queued=True)
     said += f"A trip takes {trip.median / 1e9:.0f} s (p50), {percentile_text(trip.percentiles[0.99])}"
     if pinned is None or pinned is record or not pinned.column("latency_ns").size:
         return Verdict(f"{said}.")
@@ -157,7 +157,7 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
     runs = [run for run in (record, pinned) if run is not None and run.column("latency_ns").size]
     if not runs:
         return []
-    trips = [summarise(run.column("latency_ns")) for run in runs]
+    trips = [summarise(run.column("latency_ns"), queued=True) for run in runs]
     return [
         ("", "this run, 95% interval", "pinned run")[: len(runs) + 1],
         ("cars a minute at the checkpoint", *(count(throughput_per_min(run)) for run in runs)),

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.load_report import came_per_s, load_rows, replay_row, replayed, too_slow
+from perflab.chapters.load_report import (
+    came_per_s,
+    failures_said,
+    load_rows,
+    replay_row,
+    replayed,
+    too_slow,
+    without_times,
+)
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, slider
 from perflab.lab.panels.flow import Curve, FlowAgainstDensity, TripTimes
 from perflab.lab.verdict import against_pinned, estimate_text, percentile_text
@@ -95,7 +103,7 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
         return late
     chosen = record.parameters
     capacity = 1e3 * chosen["lanes"] / chosen["trip"]
-    said = f"{count(point(record)[1])} requests/s got through, of {count(came_per_s(record))} that came. "
+    said = f"{count(point(record)[1])} requests/s got through, of {count(came_per_s(record))} that came.{failures_said(record)} "
     if chosen["rate"] > capacity:
         return Verdict(
             f"{said}Saturated: these lanes carry {count(capacity)}/s, and that is what they go on carrying in the jam; "
@@ -106,7 +114,7 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
             f", and the queue grew: {count(record.fact('inside', 0))} are still inside" if queue_grew(record) else ""
         )
         return Verdict(f"{said}As much comes as these lanes can do, {count(capacity)}/s{grows}.")
-    summary = summarise(times)
+    summary = summarise(times, queued=True)
     model_s = predict(**chosen).response_s
     said += (
         f"Response time {duration(summary.mean.value)} on average (model, in the long run: {duration(model_s * 1e9)}), "
@@ -123,8 +131,8 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
     runs = [run for run in (record, pinned) if run is not None and run.column("latency_ns").size]
     if not runs:
         return []
-    summaries = [summarise(run.column("latency_ns"), run.count("failures")) for run in runs]
-    return [
+    summaries = [summarise(run.column("latency_ns"), run.count("failures"), queued=True) for run in runs]
+    rows = [
         ("", "this run, 95% interval", "pinned run")[: len(runs) + 1],
         ("requests/s that got through", *(count(point(run)[1]) for run in runs)),
         ("inside, on average", *(f"{point(run)[0]:.2f}" for run in runs)),
@@ -133,6 +141,12 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
         replay_row([replayed(run, run.parameters["lanes"]) for run in runs]),
         *load_rows(runs),
     ]
+    return without_times(rows, [too_slow(run, TOO_LATE_NS) is not None for run in runs])
+
+
+def trip_times(record: Record) -> NDArray[np.float64]:
+    """Response times (ns); none where the generator was too slow to tell them."""
+    return record.column("latency_ns")[: 0 if too_slow(record, TOO_LATE_NS) else None]
 
 
 FEW_REQUESTS = 100
@@ -188,7 +202,13 @@ def lab() -> Lab:
                 FEWEST_INSIDE,
             ),
             TripTimes(
-                "requests", "mean, no queue", (1e6, 1e10), (1e6, 1e7, 1e8, 1e9), 0.25, lambda model: model.trip_s * 1e9
+                "requests",
+                "mean, no queue",
+                (1e6, 1e10),
+                (1e6, 1e7, 1e8, 1e9),
+                0.25,
+                lambda model: model.trip_s * 1e9,
+                trip_times,
             ),
         ),
         prediction=PREDICTION,

@@ -109,7 +109,7 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     waiting, writing = (float(record.column(name).mean()) for name in ("waiting_ns", "writing_ns"))
     said += f"Each waits {duration(waiting)} for its batch and {duration(writing)} for the commit (means)"
     if pinned is None or pinned is record or not pinned.column("latency_ns").size:
-        return Verdict(f"{said}; {percentile_text(summarise(times).percentiles[0.99])}.")
+        return Verdict(f"{said}; {percentile_text(summarise(times, queued=True).percentiles[0.99])}.")
     compared = block_ratio(times, pinned.column("latency_ns"))
     return Verdict(f"{said}; the p50 is {against_pinned(compared)}.", compared.verdict)
 
@@ -119,7 +119,7 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
     runs = [run for run in (record, pinned) if run is not None and run.column("latency_ns").size]
     if not runs:
         return []
-    summaries = [summarise(run.column("latency_ns"), run.count("refused")) for run in runs]
+    summaries = [summarise(run.column("latency_ns"), run.count("refused"), queued=True) for run in runs]
     return [
         ("", "this run, 95% interval", "pinned run")[: len(runs) + 1],
         ("requests/s written", *(count(throughput(run)) for run in runs)),

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.load_report import came_per_s, load_rows, replay_row, replayed, too_slow
+from perflab.chapters.load_report import (
+    came_per_s,
+    failures_said,
+    load_rows,
+    replay_row,
+    replayed,
+    too_slow,
+    without_times,
+)
 from perflab.lab import Lab, Prediction, Record, Verdict, choice, log_slider, slider, values_slider
 from perflab.lab.panels.axes import count_ticks, duration_ticks
 from perflab.lab.panels.contenders import AgainstWorkers, Gauges
@@ -80,16 +88,20 @@ def shop_of(kind: str, connections: int, computing: float) -> Shop:
 
 
 def throughput(record: Record) -> float:
-    """Requests per second that were served, from the warm-up to the last of them; NaN without any."""
-    done = record.column("done_s")
-    counted = done[done > WARM_UP_S]
-    return counted.size / (float(counted[-1]) - WARM_UP_S) if counted.size else float("nan")
+    """Requests per second that were served, from the warm-up to the last of them; NaN without any.
+
+    By the server's own clock: where many threads compute it hears of a pause late, and does more than the client's time allows.
+    """
+    done_ns = np.sort(record.column("done_ns"))
+    warm_ns = record.column("arrived_ns").min(initial=np.inf) + WARM_UP_S * 1e9
+    counted = done_ns[done_ns > warm_ns]
+    return counted.size * 1e9 / float(counted[-1] - warm_ns) if counted.size else float("nan")
 
 
 def mean_response_ns(record: Record) -> float:
-    """Mean response of those who were served (ns); NaN without any."""
+    """Mean response of those who were served (ns); NaN without any, or where the generator was too slow to tell."""
     times = record.column("latency_ns")
-    return float(times.mean()) if times.size else float("nan")
+    return float(times.mean()) if times.size and too_slow(record, MOST_LATE_NS) is None else float("nan")
 
 
 def gauges(record: Record) -> tuple[NDArray[np.float64], Mapping[str, NDArray[Any]]]:
@@ -138,7 +150,8 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
         said += f" {count(record.count('rejected'))} found the queue full and were rejected."
     if record.count("dropped"):
         said += f" {count(record.count('dropped'))} could not be sent: the server did not read those before."
-    if through < STARVED * min(most, chosen["rate"]) and chosen["computing"]:
+    said += failures_said(record)
+    if through < STARVED * min(most, chosen["rate"]) and chosen["computing"] and not record.count("failures"):
         said += " Those who compute hold up the one who reads and answers: fewer workers would do more."
     if pinned is None or pinned is record or not pinned.column("latency_ns").size:
         return Verdict(said)
@@ -153,8 +166,8 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
     runs = [run for run in (record, pinned) if run is not None and np.isfinite(throughput(run))]
     if not runs:
         return []
-    summaries = [summarise(run.column("latency_ns")) for run in runs]
-    return [
+    summaries = [summarise(run.column("latency_ns"), queued=True) for run in runs]
+    rows = [
         ("", "this run, 95% interval", "pinned run")[: len(runs) + 1],
         ("requests/s served", *(count(throughput(run)) for run in runs)),
         ("smallest limit, requests/s", *("{}: {:,.0f}".format(*smallest_limit(run)) for run in runs)),
@@ -165,6 +178,7 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
         replay_row([replayed(run, run.parameters["workers"]) for run in runs]),
         *load_rows(runs),
     ]
+    return without_times(rows, [too_slow(run, MOST_LATE_NS) is not None for run in runs])
 
 
 def _means(record: Record) -> str:
@@ -177,7 +191,8 @@ def what_more_threads_did(records: Sequence[Record]) -> str | None:
         for few in records:
             a, b = dict(many.parameters), dict(few.parameters)
             asked = (a["kind"], a["workers"], b["workers"], a["connections"], a["computing"]) == (THREADS, 64, 8, 20, 0)
-            if asked and a["rate"] >= 500 and {**a, "workers": 0} == {**b, "workers": 0}:
+            complete = min(run.fact("elapsed_s", 0.0) for run in (many, few)) > 0.9 * RUN_S
+            if complete and asked and a["rate"] >= 500 and {**a, "workers": 0} == {**b, "workers": 0}:
                 gain = throughput(many) / throughput(few)
                 return "8 times" if gain > 4.5 else "2.5 times" if gain > 1.5 else "the same"
     return None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.load_report import load_rows, replay_row, replayed
+from perflab.chapters.load_report import failures_said, load_rows, replay_row, replayed, without_times
 from perflab.chapters.raising_throughput.bottleneck_model import (
     LARGE,
     MOST_PER_S,
@@ -85,9 +85,9 @@ def load_share(record: Record) -> float:
 
 
 def response(record: Record) -> tuple[float, float] | None:
-    """Load (% of the most) and mean response under it (ns); None before anybody was served."""
+    """Load (% of the most) and mean response under it (ns); None before anybody was served, or sent too late."""
     times = record.column("latency_ns")
-    return (100 * load_share(record), float(times.mean())) if times.size else None
+    return (100 * load_share(record), float(times.mean())) if times.size and too_late(record) is None else None
 
 
 def verdict(record: Record, pinned: Record | None) -> Verdict:
@@ -114,11 +114,11 @@ def _under_load(record: Record, most: float) -> str:
         said += f" At {percent(share)} of that the mean response is {duration(times.mean())}{_p99(times)}."
     if falls_behind(record, share * most, most, WORKERS):
         said += f" Saturated: {count(record.fact('inside'))} are still inside, and the response time only grows."
-    return said + lateness_said(record)
+    return said + failures_said(record) + lateness_said(record)
 
 
 def _p99(times: NDArray[Any]) -> str:
-    found = summarise(times).percentiles[0.99]
+    found = summarise(times, queued=True).percentiles[0.99]
     return f", the p99 {estimate_text(found)}" if found.high is not None else ""
 
 
@@ -136,7 +136,7 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
         ("requests/s at most, slowest–fastest window", *(_windows(run) for run in runs)),
     ]
     if all(run.column("latency_ns").size for run in runs):
-        summaries = [summarise(run.column("latency_ns")) for run in runs]
+        summaries = [summarise(run.column("latency_ns"), queued=True) for run in runs]
         rows += [
             ("load asked for; offered", *(f"{run.parameters['load']}%; {percent(load_share(run))}" for run in runs)),
             ("response time, p50", *(estimate_text(each.percentiles[0.5]) for each in summaries)),
@@ -145,7 +145,7 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
             replay_row([replayed(run, WORKERS) for run in runs]),
             *load_rows(runs),
         ]
-    return rows
+    return without_times(rows, [too_late(run) is not None for run in runs])
 
 
 def _windows(record: Record) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.load_report import load_rows, replay_row
+from perflab.chapters.load_report import load_rows, replay_row, without_times
 from perflab.chapters.raising_throughput.balancing_model import DIES_AT_S, PAPER_S, SERVICE_S, at_rate, one_queue
 from perflab.chapters.raising_throughput.open_load import falls_behind, lateness_said, too_late
 from perflab.lab import Lab, Prediction, Record, Verdict, choice, slider, switch
@@ -79,9 +79,9 @@ def capacity_per_s(servers: int, scale: str, skew: int, dies: bool) -> float:
 
 
 def mean_response_ns(record: Record) -> float:
-    """Mean response of those who were served; NaN without any."""
+    """Mean response of those who were served; NaN without any, or where the generator was too slow to tell."""
     times = record.column("latency_ns")
-    return float(times.mean()) if times.size else float("nan")
+    return float(times.mean()) if times.size and too_late(record) is None else float("nan")
 
 
 def by_server(record: Record) -> NDArray[np.float64]:
@@ -168,8 +168,8 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
     runs = [run for run in (record, pinned) if run is not None and run.column("latency_ns").size]
     if not runs:
         return []
-    summaries = [summarise(run.column("latency_ns"), run.count("failures")) for run in runs]
-    return [
+    summaries = [summarise(run.column("latency_ns"), run.count("failures"), queued=True) for run in runs]
+    rows = [
         ("", "this run, 95% interval", "pinned run")[: len(runs) + 1],
         ("requests/s done", *(count(run.column("latency_ns").size / run.fact("elapsed_s")) for run in runs)),
         ("by each server", *("; ".join(map(count, by_server(run))) for run in runs)),
@@ -180,6 +180,7 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
         replay_row([replay_of(run) for run in runs]),
         *load_rows(runs),
     ]
+    return without_times(rows, [too_late(run) is not None for run in runs])
 
 
 FAR_SLOWER = 3.0

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from perflab.chapters.load_report import too_slow
+from perflab.chapters.load_report import failures_said, too_slow
+from perflab.chapters.raising_throughput.open_load import lateness_said
 from perflab.chapters.raising_throughput.strategy_model import (
     NAMES,
     burst_size,
@@ -26,22 +27,11 @@ from perflab.measure.percentiles import percentile
 from perflab.measure.units import NOTHING as BLANK
 from perflab.measure.units import count, duration
 from perflab.systems.storage import durability_caveat
-from perflab.systems.strategies import (
-    ASYNC,
-    BATCHING,
-    CACHING,
-    INDEX,
-    NOTHING,
-    POOLING,
-    SERVERS,
-    path_of,
-    strategies,
-)
+from perflab.systems.strategies import ASYNC, BATCHING, CACHING, INDEX, NOTHING, POOLING, SERVERS, path_of, strategies
 
 ROUNDS = 8
 TRIED = 12
 """So few that a disk which takes long for each commit is done with ten of each in time."""
-TOLD_LATE_NS = 1e6
 COSTS = {
     CACHING: ("memory", "pages that are out of date; views not counted"),
     POOLING: ("open connections", "a connection that is never given back"),
@@ -148,10 +138,8 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     rate = record.parameters["rate"]
     tail = duration(float(np.median(record.column(p99_ns(NOTHING)))))
     said = f"{count(rate)} requests/s come; the server as it is does {count(np.median(without))}, p99 {tail}."
-    if lost := record.count("failures"):
-        said += f" {count(lost)} requests failed."
-    if (late_ns := percentile(record.column("lateness_ns"), 0.99)) > TOLD_LATE_NS:
-        said += f" Requests were sent up to {duration(late_ns)} late (p99)."
+    said += failures_said(record)
+    said += lateness_said(record)
     name = best(record)
     if name is None:
         return with_caveat(Verdict(said), record)

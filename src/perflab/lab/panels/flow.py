@@ -97,7 +97,7 @@ class FlowAgainstDensity(Panel):
 
 
 class TripTimes(Panel):
-    """How often each trip time occurred (column "latency_ns"), with `free_ns(model)`: the trip when nobody else is there."""
+    """How often each trip time occurred (`times` of a record, ns), with `free_ns(model)`: the trip when nobody else is there."""
 
     def __init__(
         self,
@@ -107,8 +107,9 @@ class TripTimes(Panel):
         ticks: Sequence[float],
         highest_share: float,
         free_ns: Callable[[Any], float],
+        times: Callable[[Record], NDArray[Any]] = lambda record: record.column("latency_ns"),
     ) -> None:
-        self._highest_share = highest_share
+        self._highest_share, self._times = highest_share, times
         self._what, self._free_label, self._ticks, self._free_ns = what, free, ticks, free_ns
         decades = np.log10(ends_ns[1] / ends_ns[0])
         self._edges = np.logspace(np.log10(ends_ns[0]), np.log10(ends_ns[1]), round(decades * 15) + 1)
@@ -132,13 +133,13 @@ class TripTimes(Panel):
         self._free.set_xdata([self._free_ns(model)] * 2)
 
     def show_run(self, record: Record | None) -> None:
-        trips = np.empty(0) if record is None else record.column("latency_ns")
+        trips = np.empty(0) if record is None else self._times(record)
         self._bars.set_data(self._shares(trips))
         for line, share in ((self._median, 0.5), (self._tail, 0.99)):
             line.set_xdata([percentile(trips, share) if trips.size else np.nan] * 2)
 
     def show_pinned(self, record: Record | None) -> None:
-        self._ghost.set_data(self._shares(np.empty(0) if record is None else record.column("latency_ns")))
+        self._ghost.set_data(self._shares(np.empty(0) if record is None else self._times(record)))
 
     def _shares(self, trips: NDArray[Any]) -> NDArray[np.float64]:
         inside = np.clip(trips, self._edges[0], self._edges[-1])
