@@ -105,7 +105,7 @@ def test_a_second_run_is_compared_without_help() -> None:
 
 
 def test_failures_are_told() -> None:
-    assert "7 requests failed" in which_strategy.verdict(record(failures=7), None).text
+    assert " 7 failed." in which_strategy.verdict(record(failures=7), None).text
 
 
 def test_a_late_generator_gives_no_numbers() -> None:
@@ -123,7 +123,7 @@ def test_how_late_is_too_late_depends_on_what_is_shown() -> None:
 
 
 def test_lateness_that_could_be_seen_is_told() -> None:
-    assert "sent up to 3.0 ms late" in which_strategy.verdict(record(late_ns=3e6), None).text
+    assert "sent requests up to 3.0 ms too late" in which_strategy.verdict(record(late_ns=3e6), None).text
     assert "late" not in which_strategy.verdict(record(late_ns=5e5), None).text
 
 

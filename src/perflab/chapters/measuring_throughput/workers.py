@@ -92,8 +92,8 @@ def throughput(record: Record) -> float:
 
     By the server's own clock: where many threads compute it hears of a pause late, and does more than the client's time allows.
     """
-    done_ns = np.sort(record.column("done_ns"))
-    warm_ns = record.column("arrived_ns").min(initial=np.inf) + WARM_UP_S * 1e9
+    done_ns, arrived_ns = np.sort(record.column("done_ns")), record.column("arrived_ns")
+    warm_ns = arrived_ns.min() + WARM_UP_S * 1e9 if arrived_ns.size else 0.0
     counted = done_ns[done_ns > warm_ns]
     return counted.size * 1e9 / float(counted[-1] - warm_ns) if counted.size else float("nan")
 
@@ -120,11 +120,7 @@ def smallest_limit(record: Record) -> tuple[str, float]:
     return name, limits[name]
 
 
-LIMITS = {
-    "workers": "all workers busy",
-    "computing": "one computes at a time",
-    "connections": "all connections in use",
-}
+LIMITS = {"workers": "all workers busy", "computing": "one computes at a time", "connections": "all connections in use"}
 
 
 def verdict(record: Record, pinned: Record | None) -> Verdict:
