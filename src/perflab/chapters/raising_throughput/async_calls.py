@@ -180,7 +180,7 @@ def lab() -> Lab:
         calibrate=calibrate,
         predict=predict,
         controls={
-            "what": choice((HTTP, DATABASE), label="of what"),
+            "what": choice((HTTP, DATABASE), label="the calls are"),
             "calls": slider(1, MOST_CALLS, 5, unit="calls", label="a page needs"),
             "clients": log_slider(1, MOST_CLIENTS, 100, unit="clients", label="at once"),
             "wait": slider(1, LONGEST_MS, 10, unit="ms", label="each call waits"),
