@@ -20,7 +20,7 @@ PATIENCE_MS = 3_000
 WHOLE_RUN_MS = 90_000
 FIRST_RUNS_ARE_OVER = """
 () => ![...document.querySelectorAll('.jp-OutputArea-output')].some(
-  lab => /Preparing|Getting to know|Waiting|s left/.test(lab.innerText))
+  lab => /Preparing|Getting to know|Waiting:|\\d s left/.test(lab.innerText))
 """
 DRAG_S = 2.0
 SWINGS = 4
