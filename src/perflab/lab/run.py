@@ -30,7 +30,6 @@ class Run:
     budget_s: float
     blank: Record
     calibrates: bool = False
-    stopped: bool = False
     superseded: bool = False
     has_ended: bool = False
     """The experiment came to its own end; otherwise it was cut off."""
@@ -50,7 +49,12 @@ class Run:
 
     def stop(self, by: float) -> None:
         """Keep what there is, and be over by then."""
-        self.stopped, self.stop_by = True, by
+        self.stop_by = by
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody ended it before its time."""
+        return self.stop_by is not None
 
     def patience_s(self, usual_s: float, now: float) -> float:
         """How long to wait for the end of this run: less where it was stopped."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.load_report import load_rows, replay_row, without_times
+from perflab.chapters.load_report import failures_said, load_rows, replay_row, without_times
 from perflab.chapters.raising_throughput.balancing_model import DIES_AT_S, PAPER_S, SERVICE_S, at_rate, one_queue
 from perflab.chapters.raising_throughput.open_load import falls_behind, lateness_said, too_late
 from perflab.lab import Lab, Prediction, Record, Verdict, choice, slider, switch
@@ -143,11 +143,9 @@ def _slow_one(record: Record) -> str:
 
 def _losses(record: Record) -> str:
     failures, dropped, alive = record.count("failures"), record.count("dropped"), record.fact("alive")
-    said = ""
+    said = failures_said(record)
     if failures and record.parameters["dies"]:
-        said += f" {count(failures)} failed when a server died; {count(alive)} went on."
-    elif failures:
-        said += f" {count(failures)} failed."
+        said = f" {count(failures)} failed when a server died; {count(alive)} went on."
     if dropped and alive == 0:
         said += f" {count(dropped)} could not be sent: no server was left."
     elif dropped:

@@ -138,8 +138,7 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     rate = record.parameters["rate"]
     tail = duration(float(np.median(record.column(p99_ns(NOTHING)))))
     said = f"{count(rate)} requests/s come; the server as it is does {count(np.median(without))}, p99 {tail}."
-    said += failures_said(record)
-    said += lateness_said(record)
+    said += failures_said(record) + lateness_said(record)
     name = best(record)
     if name is None:
         return with_caveat(Verdict(said), record)
