@@ -10,7 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perflab.theory.queues import asymptotes, closed, erlang_b, erlang_c, mean_wait, mgc_wait, mmc, mmck
+from perflab.theory.queues import (
+    asymptotes,
+    closed,
+    erlang_b,
+    erlang_c,
+    mean_wait,
+    mgc_wait,
+    mmc,
+    mmck,
+    priority_wait,
+)
+from perflab.theory.simulate import shortest_first, simulate
 
 
 @pytest.mark.parametrize(("variation", "wait"), [(0, 2), (1, 4), (4, 10)])
@@ -41,6 +52,35 @@ def test_it_agrees_with_a_long_simulated_queue() -> None:
         wait = max(0.0, wait + took - gap)
         total += wait
     assert total / gaps.size == pytest.approx(mean_wait(0.7, 1.0, 1.25), rel=0.05)
+
+
+@given(st.floats(0, 0.99), st.floats(0.1, 10), st.floats(0, 10))
+def test_one_class_waits_as_in_first_come_first_served_and_several_less_if_the_shortest_goes_next(
+    utilisation: float, service: float, longer: float
+) -> None:
+    assert priority_wait(utilisation / service, [service]) == pytest.approx(
+        mean_wait(utilisation / service, service, service**2)
+    )
+    two = np.array([service, service + longer])
+    rate = utilisation / float(two.mean())
+    usual = mean_wait(rate, float(two.mean()), float((two**2).mean()))
+    assert priority_wait(rate, two) <= usual * (1 + 1e-9)
+    assert priority_wait(rate, two[::-1]) >= usual * (1 - 1e-9)
+
+
+def test_the_shortest_first_agrees_with_a_long_simulated_queue() -> None:
+    generator = np.random.default_rng(5)
+    kinds = np.array([0.2, 0.6, 1.0, 2.2])
+    came, services = np.cumsum(generator.exponential(1 / 0.8, 400_000)), generator.choice(kinds, 400_000)
+    run = simulate(came, services, discipline=shortest_first)
+    assert run.responses.mean() - services.mean() == pytest.approx(priority_wait(0.8, kinds), rel=0.05)
+
+
+def test_classes_that_keep_the_server_too_busy_or_cannot_be() -> None:
+    assert priority_wait(1.0, [0.5, 1.5]) == math.inf
+    for rate, services in ((-1.0, [1.0]), (1.0, [-1.0]), (1.0, [])):
+        with pytest.raises(ValueError, match="must not be negative"):
+            priority_wait(rate, services)
 
 
 @pytest.mark.parametrize("moments", [(-1, 1, 1), (1, -1, 1), (1, 1, 0.5)])

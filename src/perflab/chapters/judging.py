@@ -1,11 +1,22 @@
-"""Exercises with one right answer of several: what is wrong with each of the others is said."""
+"""What checks of exercises have in common: an answer among several, and functions that learners write."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from reprlib import repr as in_short
+from textwrap import shorten
+from typing import Any, TypeGuard, TypeVar
+
+from perflab.measure.guards import BadInput
+from perflab.measure.units import count
 
 OPEN = "Not done yet. "
 RIGHT = "Right"
+LONGEST_MESSAGE = 120
+
+Returned = TypeVar("Returned")
 
 
 def judge(answer: str | None, told: Mapping[str, str]) -> None:
@@ -13,6 +24,54 @@ def judge(answer: str | None, told: Mapping[str, str]) -> None:
     if answer is None:
         print(f"{OPEN}Write one of: {', '.join(told)}.")
     elif answer not in told:
-        print(f"{answer!r} is none of: {', '.join(told)}.")
+        print(f"{in_short(answer)} is none of: {', '.join(told)}.")
     else:
         print(told[answer] if told[answer].startswith(RIGHT) else f"Not yet: {told[answer]}")
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether this is a real number, NumPy's too; a truth value is none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def attempt(call: Callable[[], Returned], how: str) -> Returned | None:
+    """What a call of the learner's function returns; where it fails, print `how` it is used, and what it raised."""
+    try:
+        return call()
+    except Exception as error:  # whatever a function of the learner's raises is said, not thrown
+        print(f"Not yet: {how} {_in_words(error)}")
+        return None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question to a function of the learner's, whose answer is right within `near`."""
+
+    asked: str
+    answer: Callable[[], Any]
+    expected: float
+    near: float
+
+    def fault(self, unit: str) -> str:
+        """What is wrong with the answer; empty where it is right."""
+        try:
+            found = self.answer()
+            shown = f"{in_short(float(found))}{unit}" if is_number(found) else in_short(found)
+        except Exception as error:  # as above
+            return f"{self.asked} yours fails ({_in_words(error)}); it is {self.expected:g}{unit}."
+        if is_number(found) and abs(found - self.expected) <= self.near:
+            return ""
+        return f"{self.asked} yours says {shown}; it is {self.expected:g}{unit}."
+
+
+def judge_cases(cases: Sequence[Case], right: str, what: str = "logs", unit: str = "") -> None:
+    """Print how many answers are wrong, and the first of them; `right` where none is."""
+    if wrong := [fault for case in cases if (fault := case.fault(unit))]:
+        print(f"{OPEN}Still wrong for {count(len(wrong))} of {count(len(cases))} {what}. The first, {wrong[0]}")
+    else:
+        print(f"{RIGHT}: {right}")
+
+
+def _in_words(error: Exception) -> str:
+    said = str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
+    return shorten(said, LONGEST_MESSAGE, placeholder=" …")

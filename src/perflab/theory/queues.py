@@ -9,6 +9,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 FULL = 1 - 1e-9
 """Servers that are busier than this cannot keep up: a utilisation of 1 may come out of rounding as a little less."""
 
@@ -85,6 +88,22 @@ def mean_wait(rate: float, mean: float, second_moment: float) -> float:
         raise ValueError("rate and mean must not be negative, and E[S²] is at least E[S]²")
     utilisation = rate * mean
     return rate * second_moment / (2 * (1 - utilisation)) if utilisation < FULL else math.inf
+
+
+def priority_wait(rate: float, services: ArrayLike) -> float:
+    """Mean wait in M/G/1 where the lowest class goes next, and nobody is interrupted: R / ((1 − σ₋)(1 − σ)), R = λE[S²]/2,
+    σ₋ and σ the utilisation by lower classes, and with the class itself (Cobham 1954). Infinite where it cannot keep up.
+
+    `services` of shape (classes,) are constant and equally likely, that of the lowest class first; where they are sorted, the
+    shortest goes next.
+    """
+    times = np.asarray(services, float)
+    if rate < 0 or not times.size or times.min() < 0:
+        raise ValueError("rate and services must not be negative, and there is at least one class")
+    busy = rate / times.size * np.concatenate([[0.0], np.cumsum(times)])
+    if busy[-1] >= FULL:
+        return math.inf
+    return float(np.mean(rate * np.mean(times**2) / 2 / ((1 - busy[:-1]) * (1 - busy[1:]))))
 
 
 def mgc_wait(rate: float, mean: float, variation: float, servers: int) -> float:

@@ -11,7 +11,7 @@ import pytest
 from perflab.chapters.highway import exercises, road
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame, merge
-from perflab.theory.simulate import fifo, lifo, shortest_first
+from perflab.theory.simulate import fifo, lifo, shortest_first, simulate
 
 
 def drive(trip_s: float, cars: int = 100, **changes: Any) -> Record:
@@ -56,6 +56,15 @@ def test_a_discipline_that_helps_is_accepted_and_its_lab_runs(capsys: pytest.Cap
     assert lab is not None
     mine, usual = (lab.run(yours=yours).column("latency_ns").mean() for yours in (True, False))
     assert mine < usual
+
+
+def test_what_is_expected_of_both_orders_is_what_they_do_in_the_long_run() -> None:
+    model = exercises.expected_responses()
+    for rate in (20, 40):
+        for expected, rank in ((model.response_ns, fifo), (model.best_ns, shortest_first)):
+            runs = [exercises.customers(seed, rate) for seed in range(150)]
+            found = np.concatenate([simulate(*run, discipline=rank).responses for run in runs]).mean()
+            assert found * 1e9 == pytest.approx(np.interp(rate, model.rates, expected), rel=0.05)
 
 
 @pytest.mark.parametrize("rank", [fifo, lifo, lambda number, service, kind: -service])

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perflab.chapters.highway import road
+from perflab.chapters.judging import OPEN, Case, attempt, is_number, judge_cases
 from perflab.lab import Lab, Record, slider, switch
 from perflab.lab.panels import Distribution
+from perflab.lab.panels.servers import ResponseAgainstLoad
 from perflab.measure.frame import Frame
 from perflab.measure.schedule import poisson
 from perflab.measure.units import count, duration
-from perflab.theory.queues import mmc
+from perflab.theory.queues import mean_wait, mmc, priority_wait
 from perflab.theory.simulate import Discipline, simulate
 
-OPEN = "Not done yet. "
 WANTED_PER_MIN = 24
 LONGEST_TRIP_NS = 60e9
 FEW_TRIPS = 40
@@ -52,17 +55,16 @@ def check_commute(record: Record | None) -> None:
         print(f"That works: {good} Would a lower one do as well?" if limit > LOWEST_LIMIT else f"Right: {good}")
 
 
-RATE, SECONDS, SHORT_MS, LONG_MS, SHARE_LONG = 40.0, 120.0, 5.0, 120.0, 0.1
+RATE, MOST_PER_S, SECONDS, SHORT_MS, LONG_MS, SHARE_LONG = 40.0, 50, 120.0, 5.0, 120.0, 0.1
 GAIN = 1.5
 
 
 def check_discipline(rank: Discipline) -> Lab | None:
     """Make: the lowest rank is served next; the mean response must fall by a third against first come, first served."""
     arrivals, services = customers(1)
-    try:
-        mine = simulate(arrivals, services, discipline=rank).responses
-    except Exception as error:  # whatever a function of the learner's raises is said, not thrown
-        print(f"Not yet: `rank` is called with number, service and kind, and returns something to sort by. {error}")
+    how = "`rank` is called with number, service and kind, and returns something to sort by."
+    mine = attempt(lambda: simulate(arrivals, services, discipline=rank).responses, how)
+    if mine is None:
         return None
     usual = simulate(arrivals, services).responses
     gain = float(usual.mean() / mine.mean())
@@ -85,7 +87,35 @@ def customers(seed: int, rate: float = RATE) -> tuple[Any, Any]:
     return arrivals, np.where(long, LONG_MS, SHORT_MS) / 1e3 * generator.uniform(0.5, 1.5, arrivals.size)
 
 
+@dataclass(frozen=True)
+class Expected:
+    """Mean response (ns) at these rates (per s): first come, first served, and with the best order there is."""
+
+    rates: NDArray[np.float64]
+    response_ns: NDArray[np.float64]
+    best_ns: NDArray[np.float64]
+
+
+def expected_responses() -> Expected:
+    """M/G/1 by Pollaczek and Khinchine, and, with the shortest first, by Cobham; in the long run."""
+    spread = (np.arange(450) + 0.5) / 450 + 0.5
+    times = np.sort(np.concatenate([np.repeat(SHORT_MS * spread, 9), LONG_MS * spread])) / 1e3
+    mean, second = float(times.mean()), float((times**2).mean())
+    rates = np.linspace(1, MOST_PER_S, 50)
+    usual = [mean + mean_wait(rate, mean, second) for rate in rates]
+    best = [mean + priority_wait(rate, times) for rate in rates]
+    return Expected(rates, 1e9 * np.array(usual), 1e9 * np.array(best))
+
+
+def mean_response_ns(record: Record) -> float:
+    """Mean of all responses; NaN without any."""
+    times = record.column("latency_ns")
+    return float(times.mean()) if times.size else float("nan")
+
+
 def _lab_of(rank: Discipline) -> Lab:
+    on_paper = expected_responses()
+
     def experiment(rate: int, yours: bool, seed: int) -> Iterator[Frame]:
         generator = np.random.default_rng(seed)
         while True:
@@ -96,8 +126,17 @@ def _lab_of(rank: Discipline) -> Lab:
     return Lab(
         question="What does your order of service do to the response times of a simulated queue?",
         experiment=experiment,
-        controls={"rate": slider(10, 50, int(RATE), 5, unit="requests/s"), "yours": switch(True, label="your order")},
-        panels=(Distribution(1e6, 1e11),),
+        predict=lambda rate, yours: on_paper,
+        controls={
+            "rate": slider(10, MOST_PER_S, int(RATE), 5, unit="requests/s"),
+            "yours": switch(True, label="your order"),
+        },
+        panels=(
+            ResponseAgainstLoad(
+                MOST_PER_S * 1.05, (5e6, 1e9), mean_response_ns, "the best order", "first come, first served"
+            ),
+            Distribution(1e6, 1e11),
+        ),
         budget_s=0.5,
     )
 
@@ -111,7 +150,7 @@ def check_threads(answer: int | None) -> None:
     busy = round(RATE_PER_S * STAY_S)
     if answer is None:
         print(f"{OPEN}Write a number of threads.")
-    elif not _is_whole(answer):
+    elif not is_number(answer) or answer % 1 != 0:
         print(f"{answer!r} is not a number of threads.")
     elif answer < busy:
         print(
@@ -134,10 +173,6 @@ def check_threads(answer: int | None) -> None:
         print(f"That works, but {answer - busy} of {answer} threads would stand idle on average. How few would do?")
 
 
-def _is_whole(answer: object) -> bool:
-    return isinstance(answer, numbers.Real) and not isinstance(answer, bool) and float(answer).is_integer()
-
-
 LOGS: dict[str, tuple[list[tuple[float, float]], float]] = {
     "one after the other": ([(0, 2), (2, 4), (4, 6)], 1.0),
     "two at once": ([(0, 10), (0, 10)], 2.0),
@@ -151,12 +186,8 @@ LOGS: dict[str, tuple[list[tuple[float, float]], float]] = {
 
 def check_the_lie(mean_inside: Callable[[Sequence[tuple[float, float]]], float]) -> None:
     """Spot the lie: the mean over time is not the mean over what arrivals see."""
-    wrong = []
-    for name, (log, expected) in LOGS.items():
-        found = mean_inside(list(log))
-        if not isinstance(found, numbers.Real) or abs(found - expected) > 0.005:
-            wrong.append(f"{name}: {log}\n  yours says {found}; it is {expected:g}.")
-    if wrong:
-        print(f"{OPEN}Still wrong for {count(len(wrong))} of {count(len(LOGS))} logs. The first, {wrong[0]}")
-    else:
-        print("Right: every second counts, also those in which nobody comes.")
+    cases = [
+        Case(f"{name}: {log}\n ", partial(mean_inside, list(log)), expected, 0.005)
+        for name, (log, expected) in LOGS.items()
+    ]
+    judge_cases(cases, "every second counts, also those in which nobody comes.")

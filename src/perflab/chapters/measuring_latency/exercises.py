@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.chapters.judging import OPEN
 from perflab.chapters.measuring_latency import percentiles
 from perflab.lab import Lab, Record, log_slider
 from perflab.lab.claims import Claim, report_claims
@@ -20,7 +21,6 @@ from perflab.measure.percentiles import percentile, samples_needed
 from perflab.measure.timing import time_calls
 from perflab.measure.units import count, duration, ratio
 
-OPEN = "Not done yet. "
 SHORTEST, SHORT, LONG = 10, 100, 10_000
 
 

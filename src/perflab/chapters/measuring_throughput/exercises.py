@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from perflab.chapters.judging import OPEN, judge
+from perflab.chapters.judging import OPEN, Case, attempt, judge, judge_cases
 from perflab.chapters.load_report import REPLAYED, Row
 from perflab.chapters.measuring_throughput import batching, workers
 from perflab.lab import Lab, Record
@@ -70,11 +71,11 @@ BEST_QUIET_NS, BEST_BUSY_NS = 5e6, 10e6
 
 def check_flush(when: WhenToFlush) -> Lab | None:
     """Make: short waits at 50 requests/s and at 2,000, which single commits cannot carry."""
-    try:
-        quiet, busy = (mean_response_ns(when, rate) for rate in (QUIET, BUSY))
-    except Exception as error:  # whatever a function of the learner's raises is said, not thrown
-        print(f"Not yet: `when` is called with pending, oldest_wait_s, size and max_wait_s. {error}")
+    how = "`when` is called with pending, oldest_wait_s, size and max_wait_s."
+    means = attempt(lambda: [mean_response_ns(when, rate) for rate in (QUIET, BUSY)], how)
+    if means is None:
         return None
+    quiet, busy = means
     told = f"Mean response {duration(quiet)} at {count(QUIET)} requests/s and {duration(busy)} at {count(BUSY)}/s"
     if quiet > BEST_QUIET_NS:
         print(f"{OPEN}{told}. At the low rate a commit takes {duration(float(COST.of(1)))}: what do they wait for?")
@@ -145,13 +146,9 @@ LOGS: dict[str, tuple[list[float], float, float, float]] = {
 
 def check_the_lie(report: Report) -> None:
     """Spot the lie: a window that is longer than the run."""
-    wrong = []
-    for name, (done, window, now, expected) in LOGS.items():
-        found = report(list(done), window, now)
+    cases = [
         # Whether a request at the edge of the window counts is left open.
-        if not isinstance(found, int | float) or abs(found - expected) > 1.0 / min(window, now) + 1e-9:
-            wrong.append(f"{name}: yours says {found}; it is {expected:g} requests/s.")
-    if wrong:
-        print(f"{OPEN}Still wrong for {count(len(wrong))} of {count(len(LOGS))} logs. The first, {wrong[0]}")
-    else:
-        print("Right: a window holds no more time than has passed.")
+        Case(f"{name}:", partial(report, list(done), window, now), expected, 1.0 / min(window, now) + 1e-9)
+        for name, (done, window, now, expected) in LOGS.items()
+    ]
+    judge_cases(cases, "a window holds no more time than has passed.", unit=" requests/s")

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from numbers import Real
+from functools import partial
 from operator import index
-from reprlib import repr as shortened
-from typing import Any, TypeGuard
+from reprlib import repr as in_short
+from typing import Any
 
 import numpy as np
 
-from perflab.chapters.judging import OPEN, judge
+from perflab.chapters.judging import OPEN, Case, attempt, is_number, judge, judge_cases
 from perflab.chapters.raising_throughput import more_machines
 from perflab.lab import Lab
 from perflab.measure.frame import Frame
+from perflab.measure.guards import BadInput
 from perflab.measure.percentiles import percentile
 from perflab.measure.schedule import poisson, services
 from perflab.measure.units import count, duration
@@ -28,12 +29,6 @@ POINTS: dict[int, int] = {number: round(float(LAW.throughput(number))) for numbe
 """Operations per second that were measured with so many workers."""
 NEAR = 1
 MOST_WORKERS = 1e6
-WRONG = (ArithmeticError, AttributeError, LookupError, NameError, TypeError, ValueError)
-"""What a learner's function may raise: it is told to them in words."""
-
-
-def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def check_peak(workers: int | None) -> None:
@@ -41,8 +36,8 @@ def check_peak(workers: int | None) -> None:
     if workers is None:
         print(f"{OPEN}Fit a law to the three points, and keep the number of workers at its peak in `peak`.")
         return
-    if not _is_number(workers) or not 1 <= workers <= MOST_WORKERS:
-        print(f"Not yet: a number of workers is at least 1 and at most a million; got {shortened(workers)}.")
+    if not is_number(workers) or not 1 <= workers <= MOST_WORKERS:
+        print(f"Not yet: a number of workers is at least 1 and at most a million; got {in_short(workers)}.")
         return
     best = round(LAW.peak)
     there, most = (float(LAW.throughput(number)) for number in (workers, best))
@@ -72,10 +67,9 @@ GOOD_ENOUGH = 3.0
 
 def check_route(route: Route) -> Lab | None:
     """Make: with one slow server of four, whichever it is, be nearly as quick as can be. Returns the lab with this routing."""
-    try:
-        found = [mean_response_ns(route, slow) for slow in range(SERVERS)]
-    except WRONG as error:
-        print(f"Not yet: `route` gets outstanding, number and random, and returns a server's number, 0 to 3. {error}")
+    how = "`route` gets outstanding, number and random, and returns a server's number, 0 to 3."
+    found = attempt(lambda: [mean_response_ns(route, slow) for slow in range(SERVERS)], how)
+    if found is None:
         return None
     best = [mean_response_ns(least_outstanding, slow) for slow in range(SERVERS)]
     worst = max(range(SERVERS), key=lambda slow: found[slow] / best[slow])
@@ -98,7 +92,7 @@ def mean_response_ns(route: Route, slow: int) -> float:
         except TypeError:
             server = -1
         if isinstance(chosen, bool) or not 0 <= server < SERVERS:
-            raise ValueError(f"It returned {shortened(chosen)}.")
+            raise BadInput(f"It returned {in_short(chosen)}.")
         return server
 
     arrivals = poisson(RATE, SECONDS, 1) / 1e9
@@ -156,18 +150,13 @@ LOGS: dict[str, Sequence[Sequence[float]]] = {
 
 def check_the_lie(p99_of_all: P99) -> None:
     """Spot the lie: the mean of several p99s is nobody's p99."""
-    wrong = []
-    for name, servers in LOGS.items():
-        expected = float(percentile(np.concatenate([np.array(server) for server in servers]), 0.99))
-        try:
-            found = p99_of_all([list(server) for server in servers])
-        except WRONG as error:
-            wrong.append(f"{name}: yours fails ({type(error).__name__}: {error}); it is {expected:g} ms.")
-            continue
-        # Which of two neighbouring samples a p99 takes is left open.
-        if not _is_number(found) or not abs(found - expected) <= 1.5:
-            wrong.append(f"{name}: yours says {shortened(found)}; it is {expected:g} ms.")
-    if wrong:
-        print(f"{OPEN}Still wrong for {count(len(wrong))} of {count(len(LOGS))} logs. The first, {wrong[0]}")
-    else:
-        print("Right: a percentile of all needs the samples of all (or their histograms, added up).")
+    cases = [
+        Case(
+            f"{name}:",
+            partial(p99_of_all, [list(server) for server in servers]),
+            float(percentile(np.concatenate([np.array(server) for server in servers]), 0.99)),
+            1.5,  # which of two neighbouring samples a p99 takes is left open
+        )
+        for name, servers in LOGS.items()
+    ]
+    judge_cases(cases, "a percentile of all needs the samples of all (or their histograms, added up).", unit=" ms")

@@ -6,12 +6,14 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.chapters.judging import OPEN, Case, judge_cases
 from perflab.chapters.where_latency_comes_from import anatomy
 from perflab.lab import Lab, Record, slider
 from perflab.lab.panels import Distribution, Versus
@@ -22,7 +24,6 @@ from perflab.measure.timing import time_calls
 from perflab.measure.units import count, percent, ratio
 from perflab.systems.catalogue import AUTHOR, REVIEWS_EACH, make_catalogue
 
-OPEN = "Not done yet. "
 PRODUCTS = 500
 PRODUCT = 7
 TELLS = 1.05
@@ -175,12 +176,9 @@ TRACES: dict[str, tuple[list[Span], float]] = {
 
 def check_the_lie(database_share: Callable[[list[Span]], float]) -> None:
     """Spot the lie: spans that overlap are counted once, and shares are of the time that passed."""
-    wrong = []
-    for name, (spans, share) in TRACES.items():
-        found = database_share(list(spans))
-        if abs(found - share) > 0.005:
-            wrong.append(f"{name}: {spans}\n  yours says {percent(found)}; it is {percent(share)}.")
-    if wrong:
-        print(f"{OPEN}Still wrong for {count(len(wrong))} of {count(len(TRACES))} requests. The first, {wrong[0]}")
-    else:
-        print("Right: what happens at the same time is counted once, and the whole is the time that passed.")
+    cases = [
+        Case(f"{name}: {spans}\n ", partial(database_share, list(spans)), share, 0.005)
+        for name, (spans, share) in TRACES.items()
+    ]
+    right = "what happens at the same time is counted once, and the whole is the time that passed."
+    judge_cases(cases, right, what="requests")

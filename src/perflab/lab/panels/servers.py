@@ -22,14 +22,22 @@ Lines = Callable[[Record], NDArray[np.float64]]
 
 
 class ResponseAgainstLoad(Panel):
-    """Mean response of those served over arrival rates: the model, the best that any routing could do, and the runs.
+    """Mean response of those served over arrival rates: the model, the best that could be done (`best` names it), and the runs.
 
     The model, whose rates hold that of the slider, has `rates`, `response_ns` and `best_ns` of one shape; `value(record)` is a
     run's mean (ns).
     """
 
-    def __init__(self, highest_rate: float, ends_ns: tuple[float, float], value: Callable[[Record], float]) -> None:
+    def __init__(
+        self,
+        highest_rate: float,
+        ends_ns: tuple[float, float],
+        value: Callable[[Record], float],
+        best: str = "one queue for all",
+        model: str = "on paper",
+    ) -> None:
         self._highest, self._ends, self._value = highest_rate, ends_ns, value
+        self._labels = best, model
         self._trail = Trail(free=("rate",))
 
     def build(self, axes: Axes) -> Sequence[Artist]:
@@ -38,8 +46,8 @@ class ResponseAgainstLoad(Panel):
         )
         axes.set(yscale="log", xlim=(0, self._highest), ylim=self._ends)
         duration_ticks(axes.yaxis)
-        (self._best,) = axes.plot([], [], color=CLOCK, linestyle="--", linewidth=2, label="one queue for all")
-        (self._model,) = axes.plot([], [], **MODEL_LINE, label="on paper")
+        (self._best,) = axes.plot([], [], color=CLOCK, linestyle="--", linewidth=2, label=self._labels[0])
+        (self._model,) = axes.plot([], [], **MODEL_LINE, label=self._labels[1])
         (self._here,) = axes.plot([], [], "o", color=MODEL, markersize=13, fillstyle="none", markeredgewidth=2.5)
         (self._old,) = axes.plot([], [], "o", color=MEASURED, markersize=5, alpha=0.6)
         (self._pinned,) = axes.plot([], [], **PINNED_POINTS, label="pinned run")

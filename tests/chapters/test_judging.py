@@ -1,0 +1,113 @@
+"""What learners write is judged in few words, whatever it returns or raises."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+from perflab.chapters.judging import Case, attempt, is_number, judge, judge_cases
+from perflab.measure.guards import BadInput
+
+TOLD = {"this": "Right: this.", "that": "That is not so."}
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (None, "Not done yet. Write one of: this, that."),
+        ("this", "Right: this."),
+        ("that", "Not yet: That is not so."),
+        ("x" * 500, "is none of: this, that."),
+    ],
+)
+def test_one_answer_of_several(answer: str | None, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    judge(answer, TOLD)
+    shown = capsys.readouterr().out
+    assert said in shown and len(shown) < 100
+
+
+@pytest.mark.parametrize(
+    ("value", "is_one"),
+    [
+        (1, True),
+        (1.5, True),
+        (np.int64(1), True),
+        (np.float32(1.5), True),
+        (Fraction(1, 2), True),
+        (True, False),
+        (np.True_, False),
+        ("1", False),
+        (None, False),
+        (1j, False),
+    ],
+)
+def test_what_a_number_is(value: Any, is_one: bool) -> None:
+    assert is_number(value) == is_one
+
+
+def no_answer(error: Exception) -> Any:
+    def call() -> Any:
+        raise error
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (KeyError("load"), "Use it so. KeyError: 'load'"),
+        (BadInput("It returned 4."), "Use it so. It returned 4."),
+        (RuntimeError("word " * 500), "Use it so. RuntimeError: word word"),
+        (RecursionError("too deep"), "RecursionError: too deep"),
+    ],
+)
+def test_what_is_raised_is_said_and_not_thrown(error: Exception, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert attempt(no_answer(error), "Use it so.") is None
+    shown = capsys.readouterr().out
+    assert said in shown and len(shown) < 200
+
+
+def test_what_is_returned_is_handed_on_without_a_word(capsys: pytest.CaptureFixture[str]) -> None:
+    assert attempt(lambda: 3, "Use it so.") == 3
+    assert capsys.readouterr().out == ""
+
+
+def test_who_interrupts_is_not_held_up() -> None:
+    def call() -> Any:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        attempt(call, "Use it so.")
+
+
+@pytest.mark.parametrize("found", [2, 2.5, 1.5, np.int64(2), np.float32(2.4), Fraction(9, 4)])
+def test_an_answer_that_is_near_enough_is_right(found: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    judge_cases([Case("two:", lambda: found, 2.0, 0.5)], "that is so.")
+    assert capsys.readouterr().out == "Right: that is so.\n"
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (np.float32(2.75), "two: yours says 2.75 ms; it is 2 ms."),
+        (float("nan"), "yours says nan ms"),
+        (None, "yours says None; it is 2 ms."),
+        (True, "yours says True; it is"),
+        ([1] * 500, "yours says [1, 1,"),
+        (10**400, "yours fails (OverflowError"),
+    ],
+)
+def test_a_wrong_answer_is_shown_beside_the_right_one(
+    found: Any, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judge_cases([Case("one:", lambda: 1, 1, 0), Case("two:", lambda: found, 2.0, 0.5)], "so it is.", "runs", " ms")
+    shown = capsys.readouterr().out
+    assert said in shown and "Still wrong for 1 of 2 runs" in shown and len(shown) < 200
+
+
+def test_a_case_whose_answer_fails_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    judge_cases([Case("two:", no_answer(ZeroDivisionError("division by zero")), 2.0, 0.5)], "so it is.")
+    assert "two: yours fails (ZeroDivisionError: division by zero); it is 2." in capsys.readouterr().out
