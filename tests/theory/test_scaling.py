@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from perflab.theory.scaling import ScalabilityLaw, fit, fit_rounds, half_interval, speedup, through
+from perflab.theory.scaling import ScalabilityLaw, fit, fit_rounds, speedup, through
 
 # The data set specsdm91 of the R package usl (smoeding/usl), and its published fit.
 LOADS = [1, 18, 36, 72, 108, 144, 216]
@@ -68,17 +68,6 @@ def test_intervals_hold_the_truth_most_of_the_time() -> None:
         held += low <= float(law.throughput(24)) <= high
         assert found.interval("alpha")[0] <= found.law.alpha <= found.interval("alpha")[1]
     assert held >= 15
-
-
-@pytest.mark.parametrize("size", [2, 3, 6, 12, 40])
-def test_an_interval_of_a_mean_holds_it_in_95_of_100_runs_also_of_few_samples(size: int) -> None:
-    runs = np.random.default_rng(size).normal(10, 2, (4_000, size))
-    held = np.mean([abs(run.mean() - 10) <= half_interval(run) for run in runs])
-    assert 0.94 < held < 0.965, held
-
-
-def test_one_sample_has_no_interval() -> None:
-    assert math.isnan(half_interval([3.0])) and math.isnan(half_interval([]))
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from perflab.measure.percentiles import nearest_rank
+from perflab.measure.student import student
 
 BLOCKS = 5
-STUDENT_95 = 2.776445
-"""Quantile .975 of Student's t with `BLOCKS` − 1 degrees of freedom: a spread of five numbers is itself uncertain."""
+STUDENT_95 = student(BLOCKS - 1)
+"""Quantile .975 of Student's t: a spread of five numbers is itself uncertain."""
 
 
 def percentile_error(samples: ArrayLike, share: float) -> float:

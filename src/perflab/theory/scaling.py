@@ -16,25 +16,6 @@ STEPS = 200
 PRECISION = 1e-12
 DRAWS = 400
 ENDS = (2.5, 97.5)
-STUDENT = (
-    12.706,
-    4.303,
-    3.182,
-    2.776,
-    2.571,
-    2.447,
-    2.365,
-    2.306,
-    2.262,
-    2.228,
-    2.201,
-    2.179,
-    2.16,
-    2.145,
-    2.131,
-    2.12,
-)
-"""97.5% quantiles of Student's t for 1, 2, … degrees of freedom; beyond the last, that one is a little too wide."""
 
 
 @dataclass(frozen=True)
@@ -117,14 +98,6 @@ def fit_rounds(workers: ArrayLike, rounds: ArrayLike, seed: int = 0, draws: int 
     generator = np.random.default_rng(seed)
     picks = generator.integers(table.shape[0], size=(draws, table.shape[0]))
     return Fitted(fit(workers, table.mean(axis=0)), tuple(fit(workers, table[pick].mean(axis=0)) for pick in picks))
-
-
-def half_interval(samples: ArrayLike) -> float:
-    """Half of the 95% interval of the mean of independent samples (Student 1908), in their unit; NaN for fewer than two."""
-    values = np.asarray(samples, float)
-    if values.size < 2:
-        return math.nan
-    return STUDENT[min(values.size - 1, len(STUDENT)) - 1] * float(values.std(ddof=1)) / math.sqrt(values.size)
 
 
 def _gauss_newton(n: NDArray[np.float64], x: NDArray[np.float64], free: tuple[bool, bool]) -> ScalabilityLaw:
