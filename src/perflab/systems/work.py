@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
 from time import perf_counter
 
-import numpy as np
-
 from perflab.measure.guards import check_number, machine_limits
 from perflab.systems.computing import compute
+from perflab.systems.resources import Room
 
 WAITING, COMPUTING, LOCKING, MEMORY = "waiting", "computing", "locking", "memory"
 KINDS = (WAITING, COMPUTING, LOCKING, MEMORY)
 WAIT_S = 0.004
 COMPUTED_STEPS = 10_000
 COPIED_BYTES = 2_000_000
-MEMORY_BYTES = 64_000_000
-"""What is copied, and the room that it is copied to, each. Together larger than the caches of usual machines."""
-PLACES = MEMORY_BYTES // COPIED_BYTES
-DRAWN = 1_000
 LONGEST_WINDOW_S = 1.0
 PATIENCE_S = 5.0
 HEAD_START_S = 0.003
@@ -46,8 +40,8 @@ def operations(kind: str, workers: int, locked: float = 0.0) -> list[Operation]:
         lock = threading.Lock()
         return [lambda: _with_lock(lock, locked)] * workers
     if kind == MEMORY:
-        source, target = (np.ones((PLACES, COPIED_BYTES // 8)) for _ in range(2))
-        return [_copier(source, target, seed) for seed in range(workers)]
+        room = Room()
+        return [lambda: room.copy(COPIED_BYTES)] * workers
     raise ValueError(f"work is one of {', '.join(KINDS)}; got {kind!r}")
 
 
@@ -86,14 +80,3 @@ def _with_lock(lock: threading.Lock, locked: float) -> None:
     with lock:
         time.sleep(WAIT_S * locked)
     time.sleep(WAIT_S * (1 - locked))
-
-
-def _copier(source: np.ndarray, target: np.ndarray, seed: int) -> Operation:
-    # From place to place by chance: what one worker has fetched into a cache is no use to the next, however many there are.
-    places = itertools.cycle(np.random.default_rng(seed).integers(0, PLACES, DRAWN).tolist())
-
-    def copy() -> None:
-        place = next(places)
-        np.copyto(target[place], source[place])
-
-    return copy
