@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 from perflab.chapters.load_report import (
+    NOT_SHOWN,
     came_per_s,
     failures_said,
+    lateness_said,
     load_rows,
     replay_row,
     replayed,
+    too_late,
     too_slow,
     without_times,
 )
@@ -63,11 +66,30 @@ def test_before_anything_happened_there_is_nothing_to_report() -> None:
     assert all(cell in ("", "0; 0") for row in load_rows([empty]) for cell in row[1:])
 
 
-def test_response_times_of_a_run_that_was_sent_too_late_are_not_shown() -> None:
-    rows = [("", "this run", "pinned"), ("requests/s", "1", "2"), ("response time, p50", "3 ms", "4 ms")]
-    assert without_times(rows, [False, False]) == rows
-    assert without_times(rows, [True, False])[2] == ("response time, p50", "not shown: sent too late", "4 ms")
-    assert without_times(rows, [True, True])[:2] == rows[:2]
+def answered(late_ns: float, mean_ns: float) -> Record:
+    samples = {"lateness_ns": np.full(200, late_ns), "latency_ns": np.full(200, mean_ns)}
+    return Record("any", {}, 1, "", Frame(samples, {}, {"elapsed_s": 2.0}), 2.0, "complete")
+
+
+@pytest.mark.parametrize(
+    ("late_ns", "mean_ns", "invalid", "said"),
+    [(0.9e6, 1e5, False, False), (1.2e6, 1e5, True, True), (1.2e6, 2.5e6, False, True), (5.1e6, 1e7, True, True)],
+)
+def test_what_is_too_late_depends_on_what_is_shown(late_ns: float, mean_ns: float, invalid: bool, said: bool) -> None:
+    run = answered(late_ns, mean_ns)
+    assert (too_late(run) is not None) == invalid
+    assert ("too late (p99)" in lateness_said(run)) == said
+
+
+@pytest.mark.parametrize("times", ["response time, p50", "mean response", "W, mean time inside"])
+def test_times_of_a_run_that_was_sent_too_late_are_not_shown(times: str) -> None:
+    late, prompt = answered(2e7, 1e7), answered(1e4, 1e7)
+    rows = [("", "this run", "pinned"), ("requests/s", "1", "2"), (times, "3 ms", "4 ms")]
+    rows += load_rows([late, prompt])
+    assert without_times(rows, [prompt, prompt]) == rows
+    shown = without_times(rows, [late, prompt])
+    assert shown[2] == (times, NOT_SHOWN, "4 ms")
+    assert shown[:2] == rows[:2] and shown[3:] == rows[3:], "how late they were is shown"
 
 
 def test_failures_are_said_where_there_are_any() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from perflab.lab import Record, Verdict
@@ -11,26 +12,43 @@ from perflab.theory.replay import Replay, replay
 
 Row = tuple[str, ...]
 REPLAYED = "the queue replayed, mean"
+WORTH_SAYING_NS = 1e6
+LATE_SHARE = 0.5
+NOT_SHOWN = "not shown: sent too late"
+TIMES = re.compile("response|time inside")
 
 
 def too_slow(record: Record, most_late_ns: float) -> Verdict | None:
     """That nothing can be said of a run whose requests were sent too late (p99); None where they were not."""
-    lateness = record.column("lateness_ns")
-    if not lateness.size or percentile(lateness, 0.99) <= most_late_ns:
+    late_ns = _late_ns(record)
+    if late_ns <= most_late_ns:
         return None
-    late = duration(percentile(lateness, 0.99))
-    return Verdict(f"Generator too slow: requests were sent {late} too late (p99). Choose a lower rate.", "invalid")
+    return Verdict(
+        f"Generator too slow: requests were sent {duration(late_ns)} too late (p99). Choose a lower rate.", "invalid"
+    )
 
 
-def without_times(rows: Sequence[Row], are_late: Sequence[bool]) -> list[Row]:
-    """The rows of a table, without the response times of those runs whose generator was too slow to tell them."""
-    shown = []
-    for name, *cells in rows:
-        hidden = [late and "response" in name for late in are_late]
-        shown.append(
-            (name, *("not shown: sent too late" if hide else cell for cell, hide in zip(cells, hidden, strict=True)))
-        )
-    return shown
+def too_late(record: Record) -> Verdict | None:
+    """That times are not worth showing: p99 of the lateness above half of the mean response, and above a millisecond."""
+    times = record.column("latency_ns")
+    return too_slow(record, max(WORTH_SAYING_NS, LATE_SHARE * float(times.mean()) if times.size else 0.0))
+
+
+def lateness_said(record: Record) -> str:
+    """A sentence on lateness that is worth saying; empty where requests were sent within a millisecond."""
+    late_ns = _late_ns(record)
+    if late_ns <= WORTH_SAYING_NS:
+        return ""
+    return f" The generator sent requests up to {duration(late_ns)} too late (p99); the times include that."
+
+
+def without_times(rows: Sequence[Row], runs: Sequence[Record]) -> list[Row]:
+    """The rows of a table, a column for each run, without the times of those whose generator was too slow to tell them."""
+    late = [too_late(run) is not None for run in runs]
+    return [
+        (name, *(NOT_SHOWN if hide and TIMES.search(name) else cell for cell, hide in zip(cells, late, strict=True)))
+        for name, *cells in rows
+    ]
 
 
 def failures_said(record: Record) -> str:
@@ -88,5 +106,10 @@ def _rates(record: Record, asked_s: float | None) -> str:
 
 
 def _lateness(record: Record) -> str:
+    return duration(_late_ns(record)) if record.column("lateness_ns").size else ""
+
+
+def _late_ns(record: Record) -> float:
+    """p99 of the lateness; 0 before anything was sent."""
     lateness = record.column("lateness_ns")
-    return duration(percentile(lateness, 0.99)) if lateness.size else ""
+    return percentile(lateness, 0.99) if lateness.size else 0.0

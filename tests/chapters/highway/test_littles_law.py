@@ -10,7 +10,7 @@ from labs import measure
 from replays import agrees
 
 from perflab.chapters.highway import littles_law
-from perflab.chapters.load_report import replayed
+from perflab.chapters.load_report import NOT_SHOWN, replayed
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.theory.simulate import simulate
@@ -18,7 +18,7 @@ from perflab.theory.simulate import simulate
 START = {"rate": 100, "trip": 50, "workers": 10, "window": 3.0}
 
 
-def simulated(seed: int = 1, inside: int = 0, **changes: Any) -> Record:
+def simulated(seed: int = 1, inside: int = 0, late_ns: int = 10_000, **changes: Any) -> Record:
     chosen = {**START, **changes}
     generator = np.random.default_rng(seed)
     came = np.sort(generator.uniform(0, 2, 200))
@@ -28,7 +28,7 @@ def simulated(seed: int = 1, inside: int = 0, **changes: Any) -> Record:
         "came_s": came,
         "done_s": run.departures[order],
         "latency_ns": (run.departures - came)[order] * 1e9,
-        "lateness_ns": np.full(200, 10_000),
+        "lateness_ns": np.full(200, late_ns),
     }
     return Record("littles_law", chosen, 1, "", Frame(samples, {"calls": 200}, {"elapsed_s": 3.0, "inside": inside}))
 
@@ -50,6 +50,13 @@ def test_a_cut_window_is_off_and_the_shorter_the_more() -> None:
     gaps = [np.mean([apart(simulated(seed, window=window, trip=200)) for seed in range(30)]) for window in (0.5, 2.0)]
     assert gaps[0] > 1.5 * gaps[1] > 1e-3
     assert "the window cuts" in littles_law.verdict(simulated(window=0.5), None).text
+
+
+def test_a_late_generator_gives_no_time_inside() -> None:
+    late = simulated(late_ns=10**8)
+    assert "too slow" in littles_law.verdict(late, None).text
+    assert dict(row[:2] for row in littles_law.table(late, None))["W, mean time inside"] == NOT_SHOWN
+    assert "3.0 ms too late" in littles_law.verdict(simulated(late_ns=3_000_000), None).text
 
 
 def flooded(seed: int = 1) -> Record:

@@ -1,4 +1,4 @@
-"""A generator that is late is said to be, and servers are called saturated when they are, not when chance makes a queue."""
+"""Servers are called saturated when they are, not when chance makes a queue."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from perflab.chapters.raising_throughput.open_load import falls_behind, grows, lateness_said, too_late
+from perflab.chapters.raising_throughput.open_load import falls_behind, grows
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.systems.routing import ROUTES
@@ -18,24 +18,9 @@ RUNS = 300
 SERVICE_S, RUN_S = 0.02, 2.0
 
 
-def record(late_ns: float = 0, mean_ns: float = 1e7, came: Sequence[float] = (), done: Sequence[float] = ()) -> Record:
-    samples = {
-        "lateness_ns": np.full(200, late_ns),
-        "latency_ns": np.full(200, mean_ns),
-        "came_s": np.array(came),
-        "done_s": np.array(done),
-    }
+def record(came: Sequence[float], done: Sequence[float]) -> Record:
+    samples = {"came_s": np.array(came), "done_s": np.array(done)}
     return Record("any", {}, 1, "", Frame(samples, {}, {"elapsed_s": RUN_S}), RUN_S, "complete")
-
-
-@pytest.mark.parametrize(
-    ("late_ns", "mean_ns", "invalid", "said"),
-    [(0.9e6, 1e5, False, False), (1.2e6, 1e5, True, True), (1.2e6, 2.5e6, False, True), (5.1e6, 1e7, True, True)],
-)
-def test_what_is_too_late_depends_on_what_is_shown(late_ns: float, mean_ns: float, invalid: bool, said: bool) -> None:
-    run = record(late_ns, mean_ns)
-    assert (too_late(run) is not None) == invalid
-    assert ("too late (p99)" in lateness_said(run)) == said
 
 
 def simulated(rate: float, servers: int, routing: str, seed: int, spread: float = 1.0) -> Record:
@@ -47,7 +32,7 @@ def simulated(rate: float, servers: int, routing: str, seed: int, spread: float 
         gone = simulate_routed(came, services, [1.0] * servers, ROUTES[routing]).departures
     else:
         gone = simulate(came, services, servers).departures
-    return record(came=came, done=gone[gone < RUN_S])
+    return record(came, gone[gone < RUN_S])
 
 
 def share_found(load: float, servers: int, routing: str = "", spread: float = 1.0) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from labs import measure_slices
 
+from perflab.chapters.load_report import NOT_SHOWN
 from perflab.chapters.raising_throughput import strategy_model, which_strategy
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
@@ -112,6 +113,10 @@ def test_a_late_generator_gives_no_numbers() -> None:
     """The shortest p99 that is shown is 200 ms."""
     said = which_strategy.verdict(record(late_ns=1.2e8), None)
     assert said.kind == "invalid" and "too slow" in said.text
+    assert which_strategy.shortened(record(late_ns=1.2e8)) == {}
+    rows = which_strategy.table(record(late_ns=1.2e8), None)[1:-1]
+    assert {row[3] for row in rows} == {NOT_SHOWN} and {row[4] for row in rows} == {which_strategy.BLANK}
+    assert which_strategy.shortened(record(late_ns=9e7)).keys() == GAINS.keys()
     assert which_strategy.verdict(record(late_ns=9e7), None).kind == "clear"
 
 

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from perflab.chapters.load_report import (
     came_per_s,
     failures_said,
+    lateness_said,
     load_rows,
     replay_row,
     replayed,
-    too_slow,
+    too_late,
     without_times,
 )
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, slider
@@ -34,7 +35,6 @@ RUN_S = 3.0
 MOST_LANES = 8
 MOST_PER_S = 200
 SHORTEST_MS, LONGEST_MS = 5, 100
-TOO_LATE_NS = 10_000_000
 FEWEST_INSIDE, MOST_INSIDE = 0.05, 400.0
 PARTS = 6
 NEARLY_FULL = 0.98
@@ -99,11 +99,12 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     times = record.column("latency_ns")
     if not times.size:
         return Verdict("No request was answered.", "invalid")
-    if late := too_slow(record, TOO_LATE_NS):
+    if late := too_late(record):
         return late
     chosen = record.parameters
     capacity = 1e3 * chosen["lanes"] / chosen["trip"]
-    said = f"{count(point(record)[1])} requests/s got through, of {count(came_per_s(record))} that came.{failures_said(record)} "
+    said = f"{count(point(record)[1])} requests/s got through, of {count(came_per_s(record))} that came."
+    said += f"{failures_said(record)}{lateness_said(record)} "
     if chosen["rate"] > capacity:
         return Verdict(
             f"{said}Saturated: these lanes carry {count(capacity)}/s, and that is what they go on carrying in the jam; "
@@ -141,12 +142,12 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
         replay_row([replayed(run, run.parameters["lanes"]) for run in runs]),
         *load_rows(runs),
     ]
-    return without_times(rows, [too_slow(run, TOO_LATE_NS) is not None for run in runs])
+    return without_times(rows, runs)
 
 
 def trip_times(record: Record) -> NDArray[np.float64]:
     """Response times (ns); none where the generator was too slow to tell them."""
-    return record.column("latency_ns")[: 0 if too_slow(record, TOO_LATE_NS) else None]
+    return record.column("latency_ns")[: 0 if too_late(record) else None]
 
 
 FEW_REQUESTS = 100

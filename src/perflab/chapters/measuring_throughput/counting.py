@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.load_report import load_rows, replay_row, replayed, too_slow
+from perflab.chapters.load_report import load_rows, replay_row, replayed, too_late
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, slider, values_slider
 from perflab.lab.panels.counted import Bar, Counted, OverTime
 from perflab.measure.frame import Frame
-from perflab.measure.load import TOO_LATE_NS
 from perflab.measure.schedule import poisson
 from perflab.measure.units import count
 from perflab.systems.worker_load import watched_load
@@ -124,7 +123,7 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     bars = counted(record)
     if OVERALL not in bars:
         return Verdict("Nothing was completed.", "invalid")
-    if late := too_slow(record, TOO_LATE_NS * 10):
+    if late := too_late(record):
         return late
     asked, through, rest = bars[OFFERED], bars[OVERALL], bars.get(CUT, bars[OVERALL])
     said = (

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from perflab.chapters.load_report import (
     came_per_s,
     failures_said,
+    lateness_said,
     load_rows,
     replay_row,
     replayed,
-    too_slow,
+    too_late,
     without_times,
 )
 from perflab.lab import Lab, Prediction, Record, Verdict, choice, log_slider, slider, values_slider
@@ -39,7 +40,6 @@ NUMBERS = np.unique(np.round(np.logspace(0, 6, 25, base=2))).astype(int)
 RUN_S = 2.0
 WARM_UP_S = 0.25
 STARVED, IMPOSSIBLE = 0.6, 1.15
-MOST_LATE_NS = SERVICE_MS * 1e6 / 2
 GAUGED = ("busy workers", "queued", "connections")
 
 
@@ -101,7 +101,7 @@ def throughput(record: Record) -> float:
 def mean_response_ns(record: Record) -> float:
     """Mean response of those who were served (ns); NaN without any, or where the generator was too slow to tell."""
     times = record.column("latency_ns")
-    return float(times.mean()) if times.size and too_slow(record, MOST_LATE_NS) is None else float("nan")
+    return float(times.mean()) if times.size and too_late(record) is None else float("nan")
 
 
 def gauges(record: Record) -> tuple[NDArray[np.float64], Mapping[str, NDArray[Any]]]:
@@ -128,7 +128,7 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     through = throughput(record)
     if not np.isfinite(through):
         return Verdict("Nothing was served.", "invalid")
-    if late := too_slow(record, MOST_LATE_NS):
+    if late := too_late(record):
         return late
     chosen = record.parameters
     name, most = smallest_limit(record)
@@ -146,7 +146,7 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
         said += f" {count(record.count('rejected'))} found the queue full and were rejected."
     if record.count("dropped"):
         said += f" {count(record.count('dropped'))} could not be sent: the server did not read those before."
-    said += failures_said(record)
+    said += failures_said(record) + lateness_said(record)
     if through < STARVED * min(most, chosen["rate"]) and chosen["computing"] and not record.count("failures"):
         said += " Those who compute hold up the one who reads and answers: fewer workers would do more."
     if pinned is None or pinned is record or not pinned.column("latency_ns").size:
@@ -174,7 +174,7 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
         replay_row([replayed(run, run.parameters["workers"]) for run in runs]),
         *load_rows(runs),
     ]
-    return without_times(rows, [too_slow(run, MOST_LATE_NS) is not None for run in runs])
+    return without_times(rows, runs)
 
 
 def _means(record: Record) -> str:

@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.load_report import failures_said, load_rows, replay_row, replayed, without_times
+from perflab.chapters.load_report import (
+    failures_said,
+    lateness_said,
+    load_rows,
+    replay_row,
+    replayed,
+    too_late,
+    without_times,
+)
 from perflab.chapters.raising_throughput.bottleneck_model import (
     LARGE,
     MOST_PER_S,
@@ -18,7 +26,7 @@ from perflab.chapters.raising_throughput.bottleneck_model import (
     predict,
     work_of,
 )
-from perflab.chapters.raising_throughput.open_load import falls_behind, lateness_said, too_late
+from perflab.chapters.raising_throughput.open_load import falls_behind
 from perflab.lab import Lab, Prediction, Record, Verdict, slider, values_slider
 from perflab.lab.panels.roofline import Roofline, TakeOff
 from perflab.lab.verdict import estimate_text, ratio_text, with_caveat
@@ -145,7 +153,7 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
             replay_row([replayed(run, WORKERS) for run in runs]),
             *load_rows(runs),
         ]
-    return without_times(rows, [too_late(run) is not None for run in runs])
+    return without_times(rows, runs)
 
 
 def _windows(record: Record) -> str:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.load_report import failures_said, load_rows, replay_row, without_times
+from perflab.chapters.load_report import failures_said, lateness_said, load_rows, replay_row, too_late, without_times
 from perflab.chapters.raising_throughput.balancing_model import DIES_AT_S, PAPER_S, SERVICE_S, at_rate, one_queue
-from perflab.chapters.raising_throughput.open_load import falls_behind, lateness_said, too_late
+from perflab.chapters.raising_throughput.open_load import falls_behind
 from perflab.lab import Lab, Prediction, Record, Verdict, choice, slider, switch
 from perflab.lab.panels.servers import ByServer, DoneAndFailed, ResponseAgainstLoad
 from perflab.lab.verdict import against_pinned, estimate_text
@@ -178,7 +178,7 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
         replay_row([replay_of(run) for run in runs]),
         *load_rows(runs),
     ]
-    return without_times(rows, [too_late(run) is not None for run in runs])
+    return without_times(rows, runs)
 
 
 FAR_SLOWER = 3.0

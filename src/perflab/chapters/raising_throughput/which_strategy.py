@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from perflab.chapters.load_report import failures_said, too_slow
-from perflab.chapters.raising_throughput.open_load import lateness_said
+from perflab.chapters.load_report import NOT_SHOWN, failures_said, lateness_said, too_slow
 from perflab.chapters.raising_throughput.strategy_model import (
     NAMES,
     burst_size,
@@ -94,8 +93,12 @@ def gains(record: Record) -> dict[str, Ratio]:
 
 
 def shortened(record: Record) -> dict[str, Ratio]:
-    """How many times shorter the p99 of a burst is with each strategy."""
-    return _paired(record, p99_ns, lambda with_it, without: paired_ratio(without, with_it))
+    """How many times shorter the p99 of a burst is with each strategy; none where requests were sent too late to tell."""
+    return (
+        {}
+        if _sent_too_late(record)
+        else _paired(record, p99_ns, lambda with_it, without: paired_ratio(without, with_it))
+    )
 
 
 def _paired(record: Record, column: Any, compare: Any) -> dict[str, Ratio]:
@@ -128,12 +131,16 @@ def most_late_ns(record: Record) -> float:
     return 0.5 * min((float(np.median(tail)) for tail in tails if tail.size), default=np.inf)
 
 
+def _sent_too_late(record: Record) -> Verdict | None:
+    return too_slow(record, most_late_ns(record))
+
+
 def verdict(record: Record, pinned: Record | None) -> Verdict:
     """What the server does without help, and what helps most."""
     without = record.column(per_s(NOTHING))
     if not without.size:
         return Verdict("Nothing was measured.", "invalid")
-    if late := too_slow(record, most_late_ns(record)):
+    if late := _sent_too_late(record):
         return late
     rate = record.parameters["rate"]
     tail = duration(float(np.median(record.column(p99_ns(NOTHING)))))
@@ -166,7 +173,8 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
         rates, tails = record.column(per_s(name)), record.column(p99_ns(name))
         if rates.size:
             ratios = [ratio_text(each[name]) if name in each else BLANK for each in (more, shorter)]
-            numbers = (count(np.median(rates)), ratios[0], duration(float(np.median(tails))), ratios[1])
+            tail = NOT_SHOWN if _sent_too_late(record) else duration(float(np.median(tails)))
+            numbers = (count(np.median(rates)), ratios[0], tail, ratios[1])
             rows.append((name, *numbers, *COSTS.get(name, (BLANK, BLANK))))
     if (late := record.column("lateness_ns")).size:
         told = f"asked for {count(record.parameters['rate'])}/s; sent {duration(percentile(late, 0.99))} late (p99)"
