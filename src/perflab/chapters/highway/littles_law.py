@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perflab.chapters.load_report import load_rows, replay_row, replayed
+from perflab.chapters.load_report import lateness_said, load_rows, replay_row, replayed, too_late, without_times
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, slider, values_slider
 from perflab.lab.panels.inside import Inside, Sides
 from perflab.measure.frame import Frame
@@ -32,18 +32,19 @@ def experiment(rate: int, trip: int, workers: int, window: float, seed: int) -> 
 
 @dataclass(frozen=True)
 class Expected:
-    """In the steady state: requests inside, mean response (s), and the window (s) that is looked at."""
+    """In the steady state: requests inside, mean response (s). The window (s) that is looked at, and the number of workers."""
 
     inside: float
     response_s: float
     window_s: float
+    workers: int
 
 
 def predict(rate: int, trip: int, workers: int, window: float) -> Expected:
     """M/M/c; L = λW needs no such assumption. NaN where more comes than the workers can do."""
     steady = mmc(rate, trip / 1e3, workers)
     inside = steady.inside if np.isfinite(steady.inside) else np.nan
-    return Expected(inside, steady.response, window)
+    return Expected(inside, steady.response, window, workers)
 
 
 def both_sides(record: Record) -> Flow | None:
@@ -86,11 +87,13 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     found = both_sides(record)
     if found is None:
         return Verdict("Nothing to count yet: nobody has left within the window.", "invalid")
+    if late := too_late(record):
+        return late
     product = found.rate * found.time_inside
     apart = abs(found.inside - product) / product
     said = (
         f"λ = {found.rate:.1f}/s and W = {duration(found.time_inside * 1e9)} make λW = {product:.3g}; "
-        f"counted inside, on average: L = {found.inside:.3g}."
+        f"counted inside, on average: L = {found.inside:.3g}.{lateness_said(record)}"
     )
     if record.parameters["window"] < WHOLE_S:
         return Verdict(
@@ -112,7 +115,7 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
     flows = [flow for run in runs if (flow := both_sides(run)) is not None]
     if not runs:
         return []
-    return [
+    rows = [
         ("", "this run", "pinned run")[: len(runs) + 1],
         ("L, inside on average", *(f"{flow.inside:.6g}" for flow in flows)),
         ("λ, arrivals per second", *(f"{flow.rate:.6g}" for flow in flows)),
@@ -122,6 +125,7 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
         replay_row([replayed(run, run.parameters["workers"]) for run in runs]),
         *load_rows(runs, ASKED_S),
     ]
+    return without_times(rows, runs)
 
 
 ASKED_RATE, ASKED_TRIP = 100, 50

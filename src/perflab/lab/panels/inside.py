@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.lab.palette import ALARM, CLOCK, MEASURED, MEASURED_POINTS, MODEL, MODEL_LINE, PINNED_POINTS
+from perflab.lab.palette import ALARM, CLOCK, INK, MEASURED, MEASURED_POINTS, MODEL, MODEL_LINE, PINNED_POINTS
 from perflab.lab.panel import Panel
 from perflab.lab.panels.axes import legend_below
 from perflab.lab.panels.trail import Trail
@@ -36,7 +36,10 @@ HIGHESTS = (5, 10, 20, 50, 100, 200, 500)
 
 
 class Inside(Panel):
-    """The number inside at each moment, its mean over the window, and where the window ends."""
+    """The number inside at each moment, its mean over the window, and where the window ends.
+
+    The model has `workers`, the number above which those inside have to wait, and `inside`, the mean that is expected.
+    """
 
     width = 1.3
 
@@ -51,12 +54,14 @@ class Inside(Panel):
         (self._model,) = axes.plot([], [], **MODEL_LINE, label="model, λW")
         (self._mean,) = axes.plot([], [], color=CLOCK, linestyle="--", linewidth=2.5, label="L: mean in the window")
         self._end = axes.axvline(np.nan, color=ALARM, linestyle="-.", linewidth=2, label="end of the window")
-        legend_below(axes, 4)
-        return [self._line, self._model, self._mean, self._end]
+        self._busy = axes.axhline(np.nan, color=INK, linestyle=":", linewidth=2, label="all workers busy")
+        legend_below(axes, 3)
+        return [self._busy, self._line, self._model, self._mean, self._end]
 
     def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
         self._model.set_data([0, self._seconds], [model.inside, model.inside])
         self._end.set_xdata([model.window_s] * 2)
+        self._busy.set_ydata([model.workers] * 2)
         if np.isfinite(model.inside):
             self._reach(2.5 * model.inside)
 
