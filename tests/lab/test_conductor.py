@@ -363,7 +363,10 @@ def test_an_experiment_that_raises_shows_its_message_and_leaves_the_lab_usable(s
     session = stage.session()
     started(stage, session)
     stage.answer(Failed(stage.starts()[-1].run, "ValueError: no such table", "Traceback …", "experiment"))
-    assert session.face.status == "This run failed. ValueError: no such table"
+    assert (
+        session.face.status
+        == "This run failed. ValueError: no such table. Details are below; move a slider to try again."
+    )
     started(stage, session, rows=20)
     assert len(stage.starts()) == 2
 

@@ -107,6 +107,28 @@ def wait_until_gone(*pids: int) -> bool:
     return False
 
 
+def test_a_worker_that_cannot_be_started_leaves_no_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise BlockingIOError("too many processes")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with pytest.raises(BlockingIOError):
+        WorkerProcess(lambda reply: None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_message_of_a_failure_is_one_line_and_the_traceback_has_all(talk: Conversation) -> None:
+    def failing() -> Iterator[Frame]:
+        raise RuntimeError("The server died.\nThe end of its log:\nno such table")
+        yield Frame()
+
+    talk.start(failing)
+    failed = talk.next()
+    assert failed.message == "RuntimeError: The server died."
+    assert "no such table" in failed.traceback
+
+
 def test_each_next_brings_one_slice_and_the_end_is_told(talk: Conversation) -> None:
     talk.start(counting, first=5)
     first = talk.next()

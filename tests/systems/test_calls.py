@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import socket
+import threading
 import time
+from typing import Any
 
+import psutil
 import pytest
 
 from perflab.measure.guards import BadInput
+from perflab.systems import calls
 from perflab.systems.calls import IN_A_ROW, WAYS, callers
 from perflab.systems.worker_kinds import LOOP
 from perflab.systems.worker_server import stages_of, worker_server
@@ -43,7 +48,20 @@ def test_a_server_that_dies_is_an_error(way: str) -> None:
             made.ways[way]("/work?wait=1")
 
 
-@pytest.mark.parametrize("calls", [0, 51, 2.5])
-def test_a_silly_number_of_calls_is_refused(calls: float) -> None:
-    with pytest.raises(BadInput, match="calls"), callers(1, calls):  # type: ignore[arg-type]
+async def refuse(port: int, number: int) -> Any:
+    raise ConnectionRefusedError
+
+
+def test_callers_who_cannot_all_connect_leave_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "_connect", refuse)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        before = (psutil.Process().num_fds(), threading.active_count())
+        with pytest.raises(ConnectionRefusedError), callers(server.getsockname()[1], 2):
+            pass
+        assert (psutil.Process().num_fds(), threading.active_count()) == before
+
+
+@pytest.mark.parametrize("number", [0, 51, 2.5])
+def test_a_silly_number_of_calls_is_refused(number: float) -> None:
+    with pytest.raises(BadInput, match="calls"), callers(1, number):  # type: ignore[arg-type]
         pass

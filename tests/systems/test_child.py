@@ -63,7 +63,7 @@ def test_a_refused_request_says_why_and_the_server_lives_on() -> None:
 
 def test_a_server_that_does_not_come_up_is_given_up_and_removed() -> None:
     with (
-        pytest.raises(ServerFailed, match=r"silent_server server did not start within 0.5 s"),
+        pytest.raises(ServerFailed, match=r"The silent server did not start within 0.5 s"),
         serve("silent_server", start_s=0.5),
     ):
         pass
@@ -92,6 +92,17 @@ def test_a_server_that_dies_in_mid_run_is_noticed() -> None:
                 time.sleep(0.02)
         with pytest.raises(ServerFailed):
             server.ask("get")
+
+
+def test_a_connection_lost_because_the_server_died_is_told_as_that() -> None:
+    with pytest.raises(ServerFailed, match="asked server died"), serve("asked_server", level=1) as server:
+        os.kill(server.pid, signal.SIGKILL)
+        raise ConnectionResetError
+
+
+def test_a_connection_lost_to_a_server_that_lives_on_is_told_as_it_is() -> None:
+    with pytest.raises(ConnectionResetError), serve("asked_server", level=1):
+        raise ConnectionResetError
 
 
 def test_nothing_is_left_after_the_block() -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import signal
+import threading
 import time
 
 import numpy as np
@@ -9,7 +12,7 @@ from perflab.measure.frame import merge
 from perflab.measure.schedule import constant
 from perflab.systems.child import ServerFailed
 from perflab.systems.worker_kinds import Work
-from perflab.systems.worker_load import watch, watched_load
+from perflab.systems.worker_load import saturated, watch, watched_load
 from perflab.systems.worker_server import worker_server
 from perflab.theory.replay import replay
 
@@ -51,6 +54,16 @@ def test_a_worker_that_does_not_come_back_holds_up_nobody_else() -> None:
     assert 0 not in frame.samples["number"]
     assert frame.counts["calls"] == 19 and frame.facts["inside"] == 1
     assert np.median(frame.samples["latency_ns"]) < 100e6
+
+
+def test_a_server_that_is_killed_while_it_does_its_most_is_told_to_be_dead() -> None:
+    with pytest.raises(ServerFailed, match="worker server died"), worker_server(2) as server:
+        killer = threading.Timer(0.1, os.kill, (server.pid, signal.SIGKILL))
+        killer.start()
+        try:
+            saturated(server.port, Work(wait_ms=5), 4, 5.0)
+        finally:
+            killer.join()
 
 
 def test_a_server_that_is_killed_in_mid_run_ends_the_load_with_words() -> None:

@@ -65,6 +65,11 @@ class Run:
         """Whether anything was measured."""
         return self._first_at is not None
 
+    @property
+    def left_s(self) -> float:
+        """What is left of its budget."""
+        return max(0.0, self.budget_s - self.measured_s)
+
     def is_over(self, now: float) -> bool:
         """Measured for as long as its budget, or twice as long by the wall clock, or as much as memory allows."""
         waited_s = 0.0 if self._first_at is None else now - self._first_at

@@ -170,10 +170,9 @@ class Session:
         if run.calibrates or self._closed:
             return
         record = run.record()
-        left_s = max(0.0, run.budget_s - run.measured_s)
         self.face.show_run(record)
-        said = f"{left_s:.1f} s left · {count(record.calls)} calls"
-        self.face.show_progress(min(1.0, run.measured_s / run.budget_s), said)
+        said = f"{run.left_s:.1f} s left · {count(record.calls)} calls"
+        self.face.show_progress(1 - run.left_s / run.budget_s, said)
         self.face.show_words(self.lab.verdict_of(record, self.pinned).text, self.lab.table_of(record, self.pinned), "")
 
     def complete(self, run: Run, noise: NoiseLedger | None, environment: Mapping[str, Any]) -> None:
@@ -198,7 +197,8 @@ class Session:
         """The experiment raised: say so, keep the lab usable, and show what had been measured until then."""
         if blame == "experiment":
             self.face.show_details(traceback)
-        self._break_off(f"This run failed. {message}" if blame == "experiment" else message, traceback, run)
+            message = f"This run failed. {message.rstrip('. ')}. Details are below; move a slider to try again."
+        self._break_off(message, traceback, run)
 
     def lose_worker(self, how: str, log: str, run: Run | None = None) -> None:
         """The worker died or hung; the conductor has put a new one in its place."""

@@ -146,7 +146,8 @@ def _remove_folder() -> None:
 
 
 def _message_of(error: Exception) -> str:
-    return str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
+    # What else the error holds, such as the end of a server's log, stands in the traceback.
+    return str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}".partition("\n")[0]
 
 
 if __name__ == "__main__":

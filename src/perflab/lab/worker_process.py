@@ -27,15 +27,11 @@ class WorkerProcess:
     def __init__(self, deliver: Callable[[Reply], None]) -> None:
         self._deliver = deliver
         self.folder = Path(tempfile.mkdtemp(prefix=f"perflab-worker-{os.getpid()}-"))
-        with (self.folder / LOG_NAME).open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "perflab.lab.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-                env=self._environment(),
-            )
+        try:
+            self._process = self._started()
+        except BaseException:
+            self._remove_folder()
+            raise
         self.pid = self._process.pid
         self._reader = threading.Thread(target=self._read_replies, name=f"perflab-worker-{self.pid}", daemon=True)
         self._reader.start()
@@ -73,7 +69,7 @@ class WorkerProcess:
         if threading.current_thread() is not self._reader:
             self._reader.join(1.0)
         self._close_pipes()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._remove_folder()
 
     def log_tail(self) -> str:
         """The end of what the worker and its experiment printed."""
@@ -82,6 +78,20 @@ class WorkerProcess:
         except OSError:
             return ""
         return "\n".join(lines[-LOG_TAIL_LINES:])
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        with (self.folder / LOG_NAME).open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "perflab.lab.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+                env=self._environment(),
+            )
+
+    def _remove_folder(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _environment(self) -> dict[str, str]:
         # The kernel's import path, so that a learner's own module is found; a folder for temporary files that goes with it.

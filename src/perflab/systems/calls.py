@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 from perflab.measure.guards import check_number, machine_limits
 from perflab.systems.connection import Connection, reply_end, request_bytes
@@ -21,10 +21,12 @@ class Callers:
     def __init__(self, port: int, calls: int) -> None:
         check_number("calls", calls, 1, MOST_CALLS, whole=True)
         machine_limits().check(threads=calls)
-        self._connections = [Connection(port) for _ in range(calls)]
-        self._threads = ThreadPoolExecutor(calls)
-        self._loop = asyncio.new_event_loop()
-        self._streams = self._loop.run_until_complete(_connect(port, calls))
+        with ExitStack() as opened:
+            self._connections = [opened.enter_context(closing(Connection(port))) for _ in range(calls)]
+            self._threads = opened.enter_context(ThreadPoolExecutor(calls))
+            self._loop = opened.enter_context(closing(asyncio.new_event_loop()))
+            self._streams = self._loop.run_until_complete(_connect(port, calls))
+            self._opened = opened.pop_all()
         self.ways: dict[str, Callable[[str], object]] = {
             IN_A_ROW: self.in_a_row,
             ON_THREADS: self.on_threads,
@@ -49,13 +51,10 @@ class Callers:
 
     def close(self) -> None:
         """Hang up everywhere."""
-        for connection in self._connections:
-            connection.close()
-        self._threads.shutdown()
         for _, writer in self._streams:
             writer.close()
         self._loop.run_until_complete(asyncio.sleep(0))
-        self._loop.close()
+        self._opened.close()
 
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]

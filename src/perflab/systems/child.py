@@ -24,6 +24,8 @@ from perflab.measure.files import allow_files
 START_S = 10.0
 ANSWER_S = 5.0
 END_S = 1.0
+DEATH_S = 0.5
+"""A connection breaks a moment before its process can be seen to be dead."""
 LOG_LINES = 10
 LOG_BYTES = 4_000
 
@@ -36,7 +38,7 @@ class ChildServer:
     """A running server of ours. Not thread-safe."""
 
     def __init__(self, module: str, config: dict[str, Any], start_s: float = START_S) -> None:
-        self.name = module.rpartition(".")[2]
+        self.name = module.rpartition(".")[2].removesuffix("_server")
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the server; it has no name to be left behind)
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, json.dumps(config)],
@@ -72,10 +74,13 @@ class ChildServer:
             raise ServerFailed(f"The {self.name} server refused {request!r}: {answer['error']}")
         return answer
 
-    def check(self) -> None:
-        """Raise `ServerFailed` when the server is no longer running."""
-        if self._process.poll() is not None:
-            raise self._failure("died")
+    def check(self, within_s: float = 0.0) -> None:
+        """Raise `ServerFailed` when the server is no longer running, or ends within so many seconds."""
+        try:
+            self._process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            return
+        raise self._failure("died")
 
     def kill(self) -> None:
         """End the server at once, as a crash would."""
@@ -115,7 +120,7 @@ class ChildServer:
         self._log.seek(max(0, os.fstat(self._log.fileno()).st_size - LOG_BYTES))
         end = "\n".join(self._log.read().decode(errors="replace").splitlines()[-LOG_LINES:])
         self._log.seek(at)
-        return ServerFailed(f"The {self.name} server {what}." + (f" The end of its log:\n{end}" if end else ""))
+        return ServerFailed(f"The {self.name} server {what}." + (f"\nThe end of its log:\n{end}" if end else ""))
 
     def _read_answers(self) -> None:
         assert self._process.stdout is not None
@@ -126,10 +131,16 @@ class ChildServer:
 
 @contextmanager
 def serve(module: str, *, start_s: float = START_S, **config: Any) -> Iterator[ChildServer]:
-    """A server of ours on a free loopback port, for as long as the block lasts."""
+    """A server of ours on a free loopback port, for as long as the block lasts.
+
+    A block that lost its connection because the server died raises `ServerFailed`, with the end of the server's log.
+    """
     server = ChildServer(module, config, start_s)
     try:
         yield server
+    except ConnectionError:
+        server.check(DEATH_S)
+        raise
     finally:
         server.close()
 

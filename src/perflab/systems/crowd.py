@@ -144,8 +144,11 @@ def _main(kind: str, **config: Any) -> None:
 
 if __name__ == "__main__":
     import os
+    import traceback
 
     try:
         _main(**read_config())
-    finally:
-        os._exit(0)  # threads that still wait for a reply would keep the process
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)  # threads that still wait for a reply would keep the process

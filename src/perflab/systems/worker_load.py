@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,6 @@ def wait_until_open(port: int, path: str = "/work") -> None:
 def saturated(port: int, work: Work, clients: int, seconds: float) -> float:
     """Requests per second that a server does for so many clients, each of whom asks again at once (a closed loop)."""
     request = f"/work?{work_query(work)}"
-    connections = [Connection(port) for _ in range(clients)]
     ends = time.perf_counter() + seconds
 
     def client(connection: Connection) -> float:
@@ -82,12 +82,10 @@ def saturated(port: int, work: Work, clients: int, seconds: float) -> float:
             done += 1
         return done / (time.perf_counter() - began)
 
-    try:
-        with ThreadPoolExecutor(clients) as crowd:
-            return sum(crowd.map(client, connections))
-    finally:
-        for connection in connections:
-            connection.close()
+    with ExitStack() as opened:
+        connections = [opened.enter_context(closing(Connection(port))) for _ in range(clients)]
+        crowd = opened.enter_context(ThreadPoolExecutor(clients))
+        return sum(crowd.map(client, connections))
 
 
 class Witness:
