@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import signal
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -35,4 +36,6 @@ def _load(path: Path) -> ModuleType:
 
 
 if __name__ == "__main__":
+    # Who ends a benchmark from outside ends its JupyterLab and browser too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     main(sys.argv[1:])
