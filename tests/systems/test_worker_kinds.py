@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
+from statistics import median
 
 import psutil
 import pytest
@@ -53,27 +54,30 @@ def test_each_kind_shares_the_connections_one_after_the_other(kind: str) -> None
 def test_in_a_pause_neither_waiting_nor_computing_gets_on(kind: str) -> None:
     with worker_server(1, kind=kind) as server, ThreadPoolExecutor(1) as crowd:
         began = time.monotonic()
-        asked = crowd.submit(ask, server.port, "compute=200&query=100")
+        asked = crowd.submit(ask, server.port, "compute=600&query=50")
         time.sleep(0.1)
-        server.ask("pause")
-        time.sleep(0.6)
+        server.pause()
+        time.sleep(1.0)
         assert not asked.done()
-        server.ask("resume")
+        server.resume()
         stages = stages_of(asked.result()[1])
-    assert time.monotonic() - began > 0.85
-    assert stages.done_ns - stages.started_ns < 1e9 * (time.monotonic() - began - 0.55)
+    running_ns = stages.done_ns - stages.started_ns
+    assert running_ns < 1e9 * (time.monotonic() - began - 0.95)
+    assert running_ns > 0.3e9, "what was not computed before the pause is computed after it, on a CPU of any mood"
 
 
 @pytest.mark.skipif(effective_cpus() < 2, reason="on one CPU nothing computes at the same time")
 def test_processes_compute_at_the_same_time_and_threads_take_turns() -> None:
-    def longest(kind: str) -> float:
+    def longer_for_two(kind: str) -> float:
+        """How many times as long two at once take as one alone, median of pairs: each server probes the CPU for itself."""
         with worker_server(2, kind=kind) as server:
-            return min(
-                max(each.done_ns - each.started_ns for each in all_at_once(server.port, "compute=150", 2))
-                for _ in range(3)
-            )
 
-    assert longest(THREADS) > 1.25 * longest(PROCESSES)
+            def longest(number: int) -> int:
+                return max(each.done_ns - each.started_ns for each in all_at_once(server.port, "compute=100", number))
+
+            return median(longest(2) / longest(1) for _ in range(7))
+
+    assert longer_for_two(THREADS) > 1.2 * longer_for_two(PROCESSES)
 
 
 def test_on_a_loop_who_computes_holds_up_everybody() -> None:

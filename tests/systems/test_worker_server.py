@@ -57,9 +57,9 @@ def test_in_a_pause_no_request_gets_on_and_the_servers_clock_stands_still() -> N
         began = time.monotonic()
         asked = crowd.submit(ask, server.port, "wait=200")
         time.sleep(0.1)
-        server.ask("pause")
+        server.pause()
         time.sleep(0.5)
-        server.ask("resume")
+        server.resume()
         stages = stages_of(asked.result()[1])
     assert time.monotonic() - began > 0.65
     assert stages.done_ns - stages.started_ns < 600e6

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from perflab.measure.frame import Frame
 from perflab.measure.guards import BadInput, machine_limits
 from perflab.measure.http_target import HttpTarget, WhereReplyEnds
-from perflab.systems.child import ChildServer, ServerFailed
+from perflab.systems.child import ServerFailed
 from perflab.systems.connection import reply_end
+from perflab.systems.pausable import PausableServer
 from perflab.systems.routing import Route
 from perflab.systems.worker_kinds import Work
 from perflab.systems.worker_load import MOST_INSIDE, Witness, observed, wait_until_open, work_request
@@ -141,14 +142,20 @@ def balanced_load(
         for server in servers:
             wait_until_open(server.port)
 
-        def tell(control: str) -> None:
+        def tell(each: Callable[[PausableServer], object]) -> None:
             for number in list(target.alive):
                 try:
-                    servers[number].ask(control)
+                    each(servers[number])
                 except ServerFailed:
                     pass  # it is found to be dead by the next request that it gets
 
-        for frame in observed(target, witness, schedule_ns, seconds, lambda: tell("pause"), lambda: tell("resume")):
+        def pause() -> None:
+            tell(PausableServer.pause)
+
+        def resume() -> None:
+            tell(PausableServer.resume)
+
+        for frame in observed(target, witness, schedule_ns, seconds, pause, resume):
             by = np.array([target.servers[number] for number in frame.samples["number"].tolist()], np.int64)
             facts = {**frame.facts, "alive": len(target.alive)}
             if frame.facts["elapsed_s"] >= dies_at_s:  # type: ignore[operator]
@@ -156,7 +163,7 @@ def balanced_load(
             yield Frame({**frame.samples, "server": by}, frame.counts, facts)
 
 
-def _start(number: int, stack: ExitStack) -> list[ChildServer]:
+def _start(number: int, stack: ExitStack) -> list[PausableServer]:
     """Servers started side by side: each takes a quarter of a second to begin."""
     contexts = [worker_server(1) for _ in range(number)]
     with ThreadPoolExecutor(number) as starters:
@@ -167,10 +174,10 @@ def _start(number: int, stack: ExitStack) -> list[ChildServer]:
     for server in started:
         if isinstance(server, BaseException):
             raise server
-    return [server for server in started if isinstance(server, ChildServer)]
+    return [server for server in started if isinstance(server, PausableServer)]
 
 
-def _entered(context: object) -> ChildServer | BaseException:
+def _entered(context: object) -> PausableServer | BaseException:
     try:
         return context.__enter__()  # type: ignore[attr-defined,no-any-return]
     except BaseException as error:

@@ -16,8 +16,8 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeVar
 
 from perflab.measure.files import allow_files
 
@@ -129,13 +129,21 @@ class ChildServer:
         self._answers.put(None)
 
 
+Server = TypeVar("Server", bound=ChildServer)
+
+
+def serve(module: str, *, start_s: float = START_S, **config: Any) -> AbstractContextManager[ChildServer]:
+    """A server of ours on a free loopback port, for as long as the block lasts; see `serving`."""
+    return serving(ChildServer, module, config, start_s)
+
+
 @contextmanager
-def serve(module: str, *, start_s: float = START_S, **config: Any) -> Iterator[ChildServer]:
-    """A server of ours on a free loopback port, for as long as the block lasts.
+def serving(server_class: Callable[..., Server], *made_of: Any) -> Iterator[Server]:
+    """Such a server for as long as the block lasts.
 
     A block that lost its connection because the server died raises `ServerFailed`, with the end of the server's log.
     """
-    server = ChildServer(module, config, start_s)
+    server = server_class(*made_of)
     try:
         yield server
     except ConnectionError:

@@ -15,8 +15,8 @@ from perflab.measure.frame import Frame
 from perflab.measure.http_target import http_target
 from perflab.measure.live_load import open_loop_slices
 from perflab.measure.load import Target
-from perflab.systems.child import ChildServer
 from perflab.systems.connection import Connection, reply_end, request_bytes
+from perflab.systems.pausable import PausableServer
 from perflab.systems.worker_kinds import Work
 from perflab.systems.worker_server import LONGEST_STAGE_MS, Stages, stages_of, worker_server
 
@@ -40,7 +40,7 @@ def watched_load(
 
 
 def watch(
-    server: ChildServer, work: Callable[[int], Work], schedule_ns: NDArray[np.int64], seconds: float
+    server: PausableServer, work: Callable[[int], Work], schedule_ns: NDArray[np.int64], seconds: float
 ) -> Iterator[Frame]:
     """Frames of `seconds` of load on a server with workers; `work` says what each request, by its number, wants done.
 
@@ -50,13 +50,13 @@ def watch(
     noted: list[list[int]] = []
 
     def pause() -> None:
-        noted[:] = server.ask("pause")["gauges"]
+        noted[:] = server.pause()["gauges"]
 
     with http_target(
         server.port, lambda number: work_request(work(number)), reply_end, MOST_INSIDE, witness.on_reply, False
     ) as target:
         wait_until_open(server.port)
-        for frame in observed(target, witness, schedule_ns, seconds, pause, lambda: server.ask("resume")):
+        for frame in observed(target, witness, schedule_ns, seconds, pause, server.resume):
             gauges = {name: np.array([row[place] for row in noted], np.int64) for place, name in enumerate(GAUGES)}
             yield Frame({**frame.samples, **gauges}, frame.counts, frame.facts)
 

@@ -3,8 +3,8 @@
 `GET /work?wait=2.5&compute=0.5&query=1.0` asks for so many milliseconds of waiting (for another service, say), of computing and
 of holding a database connection; `copy`, `write` and `reply` for bytes of memory, disk and network. The client draws these, so
 that it knows them. Whoever finds all workers busy and the queue full is turned away with status 503. The last line of the reply
-tells the stages of the request: see `Stages`. Between the controls "pause" and "resume" waiting and computing stand still;
-"pause" answers with what the server has seen of itself: see `Gauges`.
+tells the stages of the request: see `Stages`. While its clock stands still (`PausableServer`), so do waiting and computing;
+the pause brings what the server has seen of itself: when, how many busy, queued, and connections in use.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
+from pathlib import Path
 from typing import Any
 
 from perflab.measure.guards import BadInput, check_number, machine_limits
-from perflab.systems.child import ChildServer, announce, leave_with_parent, read_config, serve
+from perflab.systems.child import announce, leave_with_parent, read_config, serving
 from perflab.systems.http11 import Reply, Request, port_of, start_server
-from perflab.systems.pausable import PausableSleep
+from perflab.systems.pausable import PausableServer, PausableSleep, RunningClock
 from perflab.systems.resources import MOST_COPIED, MOST_SENT, MOST_WRITTEN
 from perflab.systems.worker_kinds import KINDS, LOOP, PROCESSES, THREADS, Work, workers_of
 
@@ -63,15 +64,17 @@ def stages_of(reply: bytes) -> Stages:
 class WorkerServer:
     """`workers` of a kind; `queue_length` requests may wait for one of them; `connections` to the database."""
 
-    def __init__(self, kind: str, workers: int, queue_length: int, connections: int) -> None:
+    def __init__(self, kind: str, workers: int, queue_length: int, connections: int, clock: str) -> None:
         self._most_inside, self._number = workers + queue_length, workers
-        self._running = PausableSleep()
+        self._running = PausableSleep(RunningClock(Path(clock)))
         self._workers = workers_of(kind, workers, connections, self._running)
         self._inside = 0
         self._gauges: list[tuple[int, int, int, int]] = []
 
     async def answer(self, request: Request) -> Reply:
         """One request; 503 where there is no place left."""
+        # The thread that reads and answers stands still too: else it would get the interpreter's lock in a pause as never before.
+        self._running.stand_still()
         arrived_ns = self._running.now_ns()
         if self._inside >= self._most_inside:
             return Reply(b"no place left", 503)
@@ -82,6 +85,7 @@ class WorkerServer:
         self._inside += 1
         try:
             times = await self._workers.do(work)
+            self._running.stand_still()
         finally:
             self._inside -= 1
         return Reply(bytes(work.reply_bytes) + b"\r\n" + Stages(arrived_ns, *times).encode())
@@ -94,15 +98,15 @@ class WorkerServer:
             self._gauges.append((self._running.now_ns(), busy, self._inside - busy, self._workers.connections_in_use))
             del self._gauges[:-MOST_GAUGES]
 
-    def pause(self) -> dict[str, Any]:
-        """Stand still from now on; returns what was noted since the last pause."""
-        self._running.pause()
+    def settle(self) -> dict[str, Any]:
+        """The clock was stopped; returns what was noted since the last time."""
+        self._running.settle()
         noted, self._gauges = self._gauges, []
         return {"gauges": noted}
 
-    def resume(self) -> None:
-        """Go on."""
-        self._running.resume()
+    def get_ready(self) -> None:
+        """The clock will go on in a moment."""
+        self._running.get_ready()
 
     def close(self) -> None:
         """End the workers."""
@@ -112,7 +116,7 @@ class WorkerServer:
 @contextmanager
 def worker_server(
     workers: int, queue_length: int = LONGEST_QUEUE, connections: int = 1, kind: str = THREADS
-) -> Iterator[ChildServer]:
+) -> Iterator[PausableServer]:
     """The server in a process of its own, for as long as the block lasts.
 
     Raises `BadInput` for more workers, places or connections than are allowed.
@@ -130,7 +134,7 @@ def worker_server(
         "queue_length": queue_length,
         "connections": connections,
     }
-    with serve("perflab.systems.worker_server", **config) as server:
+    with serving(PausableServer, "perflab.systems.worker_server", config) as server:
         yield server
 
 
@@ -144,7 +148,7 @@ def _number(text: str) -> Any:
 async def _main(**config: Any) -> None:
     workers = WorkerServer(**config)
     server = await start_server(workers.answer)
-    leave_with_parent({"pause": workers.pause, "resume": workers.resume}, workers.close)
+    leave_with_parent({"settle": workers.settle, "get_ready": workers.get_ready}, workers.close)
     looking = asyncio.create_task(workers.look_after_itself())
     announce(port_of(server))
     await asyncio.gather(server.serve_forever(), looking)
