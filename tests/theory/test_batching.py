@@ -80,3 +80,15 @@ def test_what_holds_the_writer_up_beside_its_batches_is_seen() -> None:
     took = np.full(10, 2.0)
     assert replay_batches(arrivals, np.full(10, 10), began, took, 10, 1e9).deviation == 0
     assert replay_batches(arrivals, np.full(10, 10), began + 3, took, 10, 1e9).deviation > 0.2
+
+
+@pytest.mark.parametrize(("idle", "more"), [(0, 0), (0.5, 1), (1, 2), (2, 3), (3, 4), (100, 4), (float("inf"), 4)])
+def test_a_rest_costs_what_lies_between_the_rests_that_were_measured(idle: float, more: float) -> None:
+    assert Cost(10, 1, ((1, 2), (3, 4))).after_rest(idle) == more
+    assert Cost(10, 1).after_rest(idle) == 0
+
+
+def test_batches_that_follow_each_other_cost_no_rest_and_lone_ones_do() -> None:
+    cost = Cost(1.0, 0.0, ((5.0, 2.0),))
+    assert simulate_batches(np.arange(0.0, 1_000.0, 10.0), 1, 0.0, cost).writing == pytest.approx(3.0)
+    assert simulate_batches(np.arange(0.0, 1_000.0, 0.5), 1, 0.0, cost).writing == pytest.approx(1.0, abs=0.01)

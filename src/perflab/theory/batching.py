@@ -14,14 +14,28 @@ from perflab.theory.replay import Replay
 
 @dataclass(frozen=True)
 class Cost:
-    """S(b) = s₀ + s₁·b: a batch costs `each_batch`, and `each_row` for each of its requests."""
+    """S(b) = s₀ + s₁·b: a batch costs `each_batch`, and `each_row` for each of its requests, where it follows another one.
+
+    `rests` tells what a batch costs in addition after an idle time: pairs in the order of the times, with straight lines between
+    them, the first from (0, 0).
+    """
 
     each_batch: float
     each_row: float
+    rests: tuple[tuple[float, float], ...] = ()
 
     def of(self, rows: ArrayLike) -> NDArray[np.float64]:
         """What batches of so many rows cost."""
         return self.each_batch + self.each_row * np.asarray(rows, float)
+
+    def after_rest(self, idle: float) -> float:
+        """What a batch costs in addition, that nothing was written before for so long."""
+        before, less = 0.0, 0.0
+        for time, more in self.rests:
+            if idle < time:
+                return less + (more - less) * (idle - before) / (time - before)
+            before, less = time, more
+        return less
 
     def throughput(self, rows: ArrayLike) -> NDArray[np.float64]:
         """b / S(b), which rises towards 1/s₁ however small s₀ is."""
@@ -69,7 +83,7 @@ def simulate_batches(arrivals: ArrayLike, size: int, max_wait: float, cost: Cost
         end = min(first + size, max(first + 1, bisect_right(times, start)))
         if end - first < size and start > times[-1]:
             break
-        took = cost.each_batch + cost.each_row * (end - first)
+        took = cost.each_batch + cost.each_row * (end - first) + cost.after_rest(start - free)
         waiting += start * (end - first) - sum(times[first:end])
         writing += took * (end - first)
         free, first, count = start + took, end, count + 1

@@ -45,6 +45,13 @@ def test_real_batches_carry_what_single_commits_cannot() -> None:
     assert constants["each_batch_ns"] > 5 * constants["each_row_ns"]
 
 
+@pytest.mark.parametrize("rate", [50, 1_000])
+def test_a_real_commit_takes_about_what_is_expected_whether_the_drive_has_rested_or_not(rate: int) -> None:
+    lab = batching.lab()
+    expected = lab.model(lab.check({"rate": rate}), constants_of(lab)).here.writing
+    assert 0.4 < np.median(measured(rate=rate).column("writing_ns")) / expected < 2.5
+
+
 def test_bad_rows_are_refused_and_all_others_are_stored_once() -> None:
     found = measured(size=20, rate=500, bad=True)
     assert found.count("refused") >= 5

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from perflab.chapters.measuring_throughput.batching_model import predict
+from perflab.chapters.measuring_throughput.batching_model import RESTS_MS, after_rest, predict
 
 START: dict[str, Any] = {"size": 1, "max_wait": 50, "rate": 50, "bad": False}
-CONSTANTS = {"each_batch_ns": 1e6, "each_row_ns": 5e3}
+NO_REST = dict.fromkeys(map(after_rest, RESTS_MS), 0.0)
+CONSTANTS = {"each_batch_ns": 1e6, "each_row_ns": 5e3, **NO_REST}
 
 
 def test_the_model_loses_at_a_low_rate_and_wins_where_single_commits_cannot_keep_up() -> None:
@@ -32,7 +33,7 @@ def test_the_share_of_spoilt_batches_is_that_of_batches_of_neighbours(rows: int)
     numbers = np.arange(20_000)
     spoilt = [np.any(batch % 100 == 99) for batch in numbers.reshape(-1, rows)]
     # A rate at which nobody waits for the writer, and a timer that never rings: all batches are full.
-    found = predict(rows, 200, 1_000, True, constants={"each_batch_ns": 1e3, "each_row_ns": 1.0}).here
+    found = predict(rows, 200, 1_000, True, constants={"each_batch_ns": 1e3, "each_row_ns": 1.0, **NO_REST}).here
     one_by_one, whole = rows * 1_001, 1_000 + rows
     assert found.writing == pytest.approx(whole + np.mean(spoilt) * one_by_one, rel=0.02)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from time import perf_counter_ns
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from perflab.chapters.load_report import replay_row
-from perflab.chapters.measuring_throughput.batching_model import BAD_EVERY, MOST_ROWS, predict
+from perflab.chapters.measuring_throughput.batching_model import BAD_EVERY, MOST_ROWS, RESTS_MS, after_rest, predict
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, switch
 from perflab.lab.panels.batches import CostOfBatches, WaitAndWrite
 from perflab.lab.verdict import against_pinned, estimate_text, percentile_text
@@ -29,7 +30,6 @@ RUN_S = 2.0
 SLICE_NS = 150_000_000
 PROBED_ROWS = (1, 5, 20, 100, MOST_ROWS)
 PROBES = 12
-PAUSE_S = 0.004
 
 
 def experiment(
@@ -57,21 +57,27 @@ def experiment(
 
 
 def calibrate() -> Iterator[Frame]:
-    """What commits of a few sizes cost here: the line s₀ + s₁·b through them."""
-    rows, times = [], []
-    number = 0
+    """What commits of a few sizes cost here, one after the other: the line s₀ + s₁·b; and what a rest before it adds to one."""
+    numbers = itertools.count()
     with ledger() as table:
-        for _ in range(PROBES):
-            for size in PROBED_ROWS:
-                numbers = range(number, number + size)
-                number += size
-                time.sleep(PAUSE_S)  # as in a run: a drive that has rested answers more slowly
-                started = perf_counter_ns()
-                table.write([(each, 1) for each in numbers])
-                times.append(perf_counter_ns() - started)
-                rows.append(size)
-    cost = fit_cost(rows[len(PROBED_ROWS) :], times[len(PROBED_ROWS) :])
-    yield Frame(facts={"each_batch_ns": cost.each_batch, "each_row_ns": cost.each_row})
+
+        def commit(size: int) -> int:
+            rows = [(number, 1) for number in itertools.islice(numbers, size)]
+            started = perf_counter_ns()
+            table.write(rows)
+            return perf_counter_ns() - started
+
+        def rested(rest_ms: float) -> int:
+            time.sleep(rest_ms / 1e3)
+            return commit(1)
+
+        rests = [[rested(rest_ms) for rest_ms in RESTS_MS] for _ in range(PROBES)]
+        # The first of those without a rest are those of a drive and a CPU that have yet to wake up.
+        busy = [[commit(size) for size in PROBED_ROWS] for _ in range(2 * PROBES)][PROBES:]
+    cost = fit_cost(np.tile(PROBED_ROWS, PROBES), np.ravel(busy))
+    added = np.maximum(0.0, np.median(rests, axis=0) - float(cost.of(1)))
+    more = dict(zip(map(after_rest, RESTS_MS), added.tolist(), strict=True))
+    yield Frame(facts={"each_batch_ns": cost.each_batch, "each_row_ns": cost.each_row, **more})
 
 
 def throughput(record: Record) -> float:

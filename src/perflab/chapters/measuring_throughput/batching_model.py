@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,12 @@ SIZES = np.unique(np.round(np.logspace(0, np.log10(MOST_ROWS), 9))).astype(int)
 # So many arrivals, and those of so many batches, make the means: steady to a few percent, and reckoned in a few ms.
 REQUESTS, BATCHES = 300, 10
 NEARLY_FULL = 0.97
+RESTS_MS = (0.5, 4.0, 20.0)
+
+
+def after_rest(rest_ms: float) -> str:
+    """The constant with what a commit costs more (ns) after such a rest."""
+    return f"more after {rest_ms:g} ms"
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,11 @@ class Expected:
 
 def predict(size: int, max_wait: int, rate: int, bad: bool, constants: Mapping[str, Any]) -> Expected:
     """Users who come by chance, one writer, and the cost line of this machine; a batch with a bad row is written row by row."""
-    cost = Cost(constants["each_batch_ns"], constants["each_row_ns"])
+    cost = Cost(
+        constants["each_batch_ns"],
+        constants["each_row_ns"],
+        tuple((1e6 * rest_ms, constants[after_rest(rest_ms)]) for rest_ms in RESTS_MS),
+    )
     longest_s = max_wait / 1e3 + float(cost.of(MOST_ROWS)) / 1e9
     arrivals = poisson(rate, (REQUESTS + BATCHES * min(MOST_ROWS, 1 + rate * longest_s)) / rate, 1)
 
@@ -43,7 +53,7 @@ def predict(size: int, max_wait: int, rate: int, bad: bool, constants: Mapping[s
         # Every hundredth is bad, and a batch holds requests that came one after the other.
         spoilt = min(1.0, rows / BAD_EVERY) if bad and rows > 1 else 0.0
         # One by one each row costs a commit of its own: on average, over batches with and without a bad one.
-        each = Cost(cost.each_batch, cost.each_row + spoilt * float(cost.of(1)))
+        each = replace(cost, each_row=cost.each_row + spoilt * float(cost.of(1)))
         if rate >= NEARLY_FULL * 1e9 * float(each.throughput(rows)):
             return Waits(np.nan, np.nan, rows)
         enough = REQUESTS + int(BATCHES * min(rows, 1 + rate * longest_s))
