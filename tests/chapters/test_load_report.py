@@ -73,7 +73,14 @@ def answered(late_ns: float, mean_ns: float) -> Record:
 
 @pytest.mark.parametrize(
     ("late_ns", "mean_ns", "invalid", "said"),
-    [(0.9e6, 1e5, False, False), (1.2e6, 1e5, True, True), (1.2e6, 2.5e6, False, True), (5.1e6, 1e7, True, True)],
+    [
+        (0.9e6, 1e5, False, False),
+        (1.2e6, 1e5, True, True),
+        (1.2e6, 2.5e6, False, True),
+        (1.2e6, 1.3e7, False, False),
+        (1.4e6, 1.3e7, False, True),
+        (5.1e6, 1e7, True, True),
+    ],
 )
 def test_what_is_too_late_depends_on_what_is_shown(late_ns: float, mean_ns: float, invalid: bool, said: bool) -> None:
     run = answered(late_ns, mean_ns)

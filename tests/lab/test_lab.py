@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import IPython.display
 import numpy as np
 import pytest
 
-from perflab.lab import Lab, log_slider
+from perflab.lab import Lab, Prediction, log_slider, stage
 from perflab.lab.budget import REHEARSAL, rehearsal_s
 from perflab.lab.conductor import Conductor
-from perflab.lab.panels import Calls, Distribution
+from perflab.lab.panels import Calls, Distribution, Versus
 from perflab.lab.run_lock import RunLock
 from perflab.lab.session import WAITING, Session
 from perflab.lab.view import View
@@ -103,6 +104,28 @@ def test_moving_a_slider_measures_in_another_process_and_shows_it(conductor: Con
     wait_for(lambda: status(session).startswith("Done after"))
     assert "p50 5.0 µs" in session.face._verdict.value  # type: ignore[attr-defined]
     assert session.face._images[0].value != empty  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_what_theory_expects_is_shown_at_once_unless_the_learner_is_asked_first(
+    conductor: Conductor, monkeypatch: pytest.MonkeyPatch, asks: bool
+) -> None:
+    monkeypatch.setattr(stage, "this_kernels_conductor", lambda: conductor)
+    monkeypatch.setattr(IPython.display, "display", lambda widget: None)
+    line = (np.array([1.0, 1_000.0]), np.array([1e3, 1e6]))
+    lab = make_lab(
+        predict=lambda rows: line,
+        panels=(Versus("rows", (1, 1_000), (1e2, 1e7), lambda model: model, "rows"),),
+        prediction=Prediction("?", {"more": "", "less": ""}, lambda records: None, "") if asks else None,
+    )
+    session = opened(lab, conductor)
+    empty = session.face._images[0].value  # type: ignore[attr-defined]
+    stage.show(session)
+    reached = threading.Event()
+    conductor.post(reached.set)
+    assert reached.wait(PATIENCE_S)
+    assert (session.face._images[0].value == empty) == asks  # type: ignore[attr-defined]
+    assert session.records == []
 
 
 def test_run_returns_the_record_and_moves_the_controls(conductor: Conductor) -> None:

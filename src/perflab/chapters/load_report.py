@@ -13,7 +13,7 @@ from perflab.theory.replay import Replay, replay
 Row = tuple[str, ...]
 REPLAYED = "the queue replayed, mean"
 WORTH_SAYING_NS = 1e6
-LATE_SHARE = 0.5
+SAID_SHARE, LATE_SHARE = 0.1, 0.5
 NOT_SHOWN = "not shown: sent too late"
 TIMES = re.compile("response|time inside")
 
@@ -30,14 +30,13 @@ def too_slow(record: Record, most_late_ns: float) -> Verdict | None:
 
 def too_late(record: Record) -> Verdict | None:
     """That times are not worth showing: p99 of the lateness above half of the mean response, and above a millisecond."""
-    times = record.column("latency_ns")
-    return too_slow(record, max(WORTH_SAYING_NS, LATE_SHARE * float(times.mean()) if times.size else 0.0))
+    return too_slow(record, _share_of_mean(record, LATE_SHARE))
 
 
 def lateness_said(record: Record) -> str:
-    """A sentence on lateness that is worth saying; empty where requests were sent within a millisecond."""
+    """A sentence on lateness above a tenth of the mean response and a millisecond; empty where it is less."""
     late_ns = _late_ns(record)
-    if late_ns <= WORTH_SAYING_NS:
+    if late_ns <= _share_of_mean(record, SAID_SHARE):
         return ""
     return f" The generator sent requests up to {duration(late_ns)} too late (p99); the times include that."
 
@@ -107,6 +106,11 @@ def _rates(record: Record, asked_s: float | None) -> str:
 
 def _lateness(record: Record) -> str:
     return duration(_late_ns(record)) if record.column("lateness_ns").size else ""
+
+
+def _share_of_mean(record: Record, share: float) -> float:
+    times = record.column("latency_ns")
+    return max(WORTH_SAYING_NS, share * float(times.mean()) if times.size else 0.0)
 
 
 def _late_ns(record: Record) -> float:

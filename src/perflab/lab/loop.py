@@ -6,7 +6,7 @@ import queue
 import time
 from collections.abc import Callable, Hashable
 
-Action = Callable[[], None]
+Action = Callable[[], object]
 
 
 class Loop:

@@ -123,9 +123,9 @@ class Session:
         self.records, self.pinned = [], None
         self.parameters = {name: control.start for name, control in self.lab.controls.items()}
         self.face.set_controls(self.parameters)
+        self.redraw_model()
         self.face.show_run(None)
         self.face.show_pinned(None)
-        self.redraw_model()
         self.face.show_progress(0.0, "Back at the start. Move a slider to measure.")
         self.face.show_words("", [], "")
 

@@ -35,6 +35,8 @@ def show(session: Session) -> None:
 
     face: Any = session.face
     display(face.widget)
+    if session.lab.prediction is None:  # there is nothing to guess first
+        this_kernels_conductor().post(session.redraw_model)
 
 
 def records_of(lab_name: str) -> list[Record]:

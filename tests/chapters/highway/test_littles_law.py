@@ -56,7 +56,17 @@ def test_a_late_generator_gives_no_time_inside() -> None:
     late = simulated(late_ns=10**8)
     assert "too slow" in littles_law.verdict(late, None).text
     assert dict(row[:2] for row in littles_law.table(late, None))["W, mean time inside"] == NOT_SHOWN
-    assert "3.0 ms too late" in littles_law.verdict(simulated(late_ns=3_000_000), None).text
+    assert "9.0 ms too late" in littles_law.verdict(simulated(late_ns=9_000_000), None).text
+
+
+def test_a_window_that_ends_empty_cuts_nothing() -> None:
+    samples = {"came_s": [0.01, 0.03, 0.2], "done_s": [0.04, 0.06, 0.3], "latency_ns": [3e7, 3e7, 1e8]}
+    chosen = {**START, "window": 0.1}
+    record = Record(
+        "littles_law", chosen, 1, "", Frame({n: np.array(x) for n, x in samples.items()}, {}, {"elapsed_s": 3.0})
+    )
+    said = littles_law.verdict(record, None).text
+    assert "L = 0.6. Nobody was inside when the window ended" in said and "apart" not in said
 
 
 def flooded(seed: int = 1) -> Record:

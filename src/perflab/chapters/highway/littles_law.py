@@ -96,6 +96,8 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
         f"counted inside, on average: L = {found.inside:.3g}.{lateness_said(record)}"
     )
     if record.parameters["window"] < WHOLE_S:
+        if apart < EXACT:
+            return Verdict(f"{said} Nobody was inside when the window ended: it cuts nothing, and the law holds.")
         return Verdict(
             f"{said} They are {percent(apart)} apart: the window cuts through requests that came before its end and left later."
         )
