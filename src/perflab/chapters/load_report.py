@@ -13,7 +13,7 @@ from perflab.theory.replay import Replay, replay
 Row = tuple[str, ...]
 REPLAYED = "the queue replayed, mean"
 WORTH_SAYING_NS = 1e6
-SAID_SHARE, LATE_SHARE = 0.1, 0.5
+SAID_SHARE, MEAN_SHARE, TAIL_SHARE = 0.1, 0.25, 0.5
 NOT_SHOWN = "not shown: sent too late"
 TIMES = re.compile("response|time inside")
 
@@ -24,19 +24,25 @@ def too_slow(record: Record, most_late_ns: float) -> Verdict | None:
     if late_ns <= most_late_ns:
         return None
     return Verdict(
-        f"Generator too slow: requests were sent {duration(late_ns)} too late (p99). Choose a lower rate.", "invalid"
+        f"Generator too slow: requests were sent {duration(late_ns)} too late (p99). Ask for less.", "invalid"
     )
 
 
 def too_late(record: Record) -> Verdict | None:
-    """That times are not worth showing: p99 of the lateness above half of the mean response, and above a millisecond."""
-    return too_slow(record, _share_of_mean(record, LATE_SHARE))
+    """That times are not worth showing, because much of them is lateness: above a millisecond at p99, and there more than half of
+    the p99 of the responses, or on average more than a quarter of their mean.
+    """
+    times, lateness = record.column("latency_ns"), record.column("lateness_ns")
+    if not times.size or not lateness.size or lateness.mean() > MEAN_SHARE * times.mean():
+        return too_slow(record, WORTH_SAYING_NS)
+    return too_slow(record, max(WORTH_SAYING_NS, TAIL_SHARE * percentile(times, 0.99)))
 
 
 def lateness_said(record: Record) -> str:
     """A sentence on lateness above a tenth of the mean response and a millisecond; empty where it is less."""
     late_ns = _late_ns(record)
-    if late_ns <= _share_of_mean(record, SAID_SHARE):
+    times = record.column("latency_ns")
+    if late_ns <= max(WORTH_SAYING_NS, SAID_SHARE * float(times.mean()) if times.size else 0.0):
         return ""
     return f" The generator sent requests up to {duration(late_ns)} too late (p99); the times include that."
 
@@ -106,11 +112,6 @@ def _rates(record: Record, asked_s: float | None) -> str:
 
 def _lateness(record: Record) -> str:
     return duration(_late_ns(record)) if record.column("lateness_ns").size else ""
-
-
-def _share_of_mean(record: Record, share: float) -> float:
-    times = record.column("latency_ns")
-    return max(WORTH_SAYING_NS, share * float(times.mean()) if times.size else 0.0)
 
 
 def _late_ns(record: Record) -> float:
