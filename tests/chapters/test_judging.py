@@ -21,9 +21,11 @@ TOLD = {"this": "Right: this.", "that": "That is not so."}
         ("this", "Right: this."),
         ("that", "Not yet: That is not so."),
         ("x" * 500, "is none of: this, that."),
+        (["this"], "['this'] is none of"),
+        (7, "7 is none of"),
     ],
 )
-def test_one_answer_of_several(answer: str | None, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_answer_of_several(answer: Any, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     judge(answer, TOLD)
     shown = capsys.readouterr().out
     assert said in shown and len(shown) < 100

@@ -23,7 +23,7 @@ def judge(answer: str | None, told: Mapping[str, str]) -> None:
     """Print what is `told` of the answer; of the right one it begins with "Right"."""
     if answer is None:
         print(f"{OPEN}Write one of: {', '.join(told)}.")
-    elif answer not in told:
+    elif not isinstance(answer, str) or answer not in told:
         print(f"{in_short(answer)} is none of: {', '.join(told)}.")
     else:
         print(told[answer] if told[answer].startswith(RIGHT) else f"Not yet: {told[answer]}")

@@ -76,8 +76,8 @@ class PausableSleep:
             clock = RunningClock()
             clock.start()
         self._clock = clock
-        self._nobody_waits_long = threading.Event()
-        self._nobody_waits_long.set()
+        self._look_often = threading.Event()
+        self._look_often.set()
 
     def now_ns(self) -> int:
         """Nanoseconds of running."""
@@ -100,18 +100,18 @@ class PausableSleep:
     def stand_still(self) -> None:
         """Wait for the end of a pause; at once while there is none. For work that no sleep interrupts."""
         while self._clock.is_paused:
-            if self._nobody_waits_long.is_set():
+            if self._look_often.is_set():
                 time.sleep(HANDOVER_S)
             else:
-                self._nobody_waits_long.wait()
+                self._look_often.wait()
 
     def settle(self) -> None:
         """The clock was stopped: from now on those who stand still need not look at it all the time."""
-        self._nobody_waits_long.clear()
+        self._look_often.clear()
 
     def get_ready(self) -> None:
         """The clock will go on in a moment: look at it again."""
-        self._nobody_waits_long.set()
+        self._look_often.set()
 
 
 class PausableServer(ChildServer):
