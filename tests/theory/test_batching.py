@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from perflab.theory.batching import Cost, fit_cost, replay_batches, simulate_batches
+from perflab.theory.batching import Cost, fit_cost, lateness, replay_batches, simulate_batches
 
 
 def test_throughput_rises_towards_one_over_the_cost_of_a_row() -> None:
@@ -72,6 +72,14 @@ def test_batches_are_replayed_by_their_own_times() -> None:
     assert found.replayed == pytest.approx(((2 + 1) + 25 + (24 + 23) + 3) / 6)
     with pytest.raises(ValueError, match="an arrival for each row"):
         replay_batches([0, 1], [1], [0], [1], 1, 1.0)
+
+
+def test_how_late_the_writer_began_is_told_of_each_batch() -> None:
+    # Full at 1; the timer of 2 would ring at 7; the writer is busy until 27; all have come at 30, and nobody writes before 33.
+    late = lateness([0, 1, 2, 8, 9, 30], [2, 1, 2, 1], [1, 7.5, 28, 33], [1, 19.5, 5, 0.5], 2, 5.0)
+    assert late.tolist() == [0.0, 0.5, 1.0, 0.0]
+    with pytest.raises(ValueError, match="an arrival for each row"):
+        lateness([0, 1], [1], [0], [1], 1, 1.0)
 
 
 def test_what_holds_the_writer_up_beside_its_batches_is_seen() -> None:

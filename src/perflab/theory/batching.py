@@ -102,13 +102,9 @@ def replay_batches(
     """
     times, members = np.asarray(arrivals, float), np.asarray(rows, int)
     starts, lasting = np.asarray(began, float), np.asarray(took, float)
-    if not times.size or members.sum() != times.size or not members.shape == starts.shape == lasting.shape:
-        raise ValueError(
-            "there must be batches, each with its rows, its start and its time, and an arrival for each row"
-        )
-    lasts = np.cumsum(members) - 1
-    filled = (members == size) | (lasts == times.size - 1)
-    ready = np.minimum(np.where(filled, times[lasts], np.inf), times[lasts - members + 1] + max_wait)
+    ready = ready_at(times, members, size, max_wait)
+    if not members.shape == starts.shape == lasting.shape:
+        raise ValueError("there must be batches, each with its rows, its start and its time")
     # One writer: each batch waits like a customer of Lindley's recursion, whose turn comes in the order of the batches.
     again, free = np.empty_like(ready), -math.inf
     for number, (due, time) in enumerate(zip(ready.tolist(), lasting.tolist(), strict=True)):
@@ -117,3 +113,22 @@ def replay_batches(
     measured, replayed = (float(np.average(at + lasting, weights=members)) for at in (starts, again))
     mean = float(times.mean())
     return Replay(measured - mean, replayed - mean)
+
+
+def ready_at(arrivals: ArrayLike, rows: ArrayLike, size: int, max_wait: float) -> NDArray[np.float64]:
+    """When each batch is full, or its oldest has waited. Arrivals of shape (requests,) in rising order; `rows` of (batches,)."""
+    times, members = np.asarray(arrivals, float), np.asarray(rows, int)
+    if not times.size or members.sum() != times.size:
+        raise ValueError("there must be batches, each with its rows, and an arrival for each row")
+    lasts = np.cumsum(members) - 1
+    filled = (members == size) | (lasts == times.size - 1)
+    return np.minimum(np.where(filled, times[lasts], np.inf), times[lasts - members + 1] + max_wait)
+
+
+def lateness(
+    arrivals: ArrayLike, rows: ArrayLike, began: ArrayLike, took: ArrayLike, size: int, max_wait: float
+) -> NDArray[np.float64]:
+    """How long after it could have begun each batch began: it was ready, and the one before had ended. Shapes as above."""
+    starts = np.asarray(began, float)
+    ends = starts + np.asarray(took, float)
+    return starts - np.maximum(ready_at(arrivals, rows, size, max_wait), np.concatenate([[-math.inf], ends[:-1]]))

@@ -56,7 +56,13 @@ def assert_replayed(record: Record) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"servers": 1, "rate": 40}, {"scale": UP, "rate": 100}, {"routing": "two choices"}]
+    "changes",
+    [
+        {"servers": 1, "rate": 40},
+        {"scale": UP, "rate": 100},
+        {"scale": UP, "servers": 8, "rate": 240},
+        {"routing": "two choices"},
+    ],
 )
 def test_the_queues_of_a_real_run_are_replayed(changes: dict[str, Any]) -> None:
     assert_replayed(measured(**changes))

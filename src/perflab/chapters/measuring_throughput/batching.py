@@ -17,19 +17,21 @@ from perflab.lab.panels.batches import CostOfBatches, WaitAndWrite
 from perflab.lab.verdict import against_pinned, estimate_text, percentile_text
 from perflab.measure.compare import block_ratio
 from perflab.measure.frame import Frame, merge
+from perflab.measure.percentiles import percentile
 from perflab.measure.schedule import poisson
 from perflab.measure.summary import summarise
 from perflab.measure.units import count, duration
 from perflab.systems.batcher import Batch, WhenToFlush, batches, frame_of, when_to_flush
 from perflab.systems.ledger import ledger
 from perflab.systems.storage import durability_caveat
-from perflab.theory.batching import Cost, fit_cost, replay_batches
+from perflab.theory.batching import Cost, fit_cost, lateness, replay_batches
 from perflab.theory.replay import Replay
 
 RUN_S = 2.0
 SLICE_NS = 150_000_000
 PROBED_ROWS = (1, 5, 20, 100, MOST_ROWS)
 PROBES = 12
+LATENESS = "the writer's lateness, p99"
 
 
 def experiment(
@@ -86,6 +88,12 @@ def throughput(record: Record) -> float:
     return record.count("acknowledged") / elapsed_s if elapsed_s else 0.0
 
 
+def came_per_s(record: Record) -> float:
+    """Requests per second that came, by chance not as many as the slider says; NaN before any time has passed."""
+    elapsed_s = float(record.fact("elapsed_s", 0.0))
+    return (record.count("calls") + record.fact("backlog", 0)) / elapsed_s if elapsed_s else float("nan")
+
+
 def rows_each(record: Record) -> float:
     """Rows in a commit, on average over commits; those of a batch with a bad row are committed one by one."""
     return record.count("acknowledged") / max(1, record.count("commits"))
@@ -128,7 +136,7 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
     summaries = [summarise(run.column("latency_ns"), run.count("refused"), queued=True) for run in runs]
     return [
         ("", "this run, 95% interval", "pinned run")[: len(runs) + 1],
-        ("requests/s written", *(count(throughput(run)) for run in runs)),
+        ("requests/s that came; written", *(f"{count(came_per_s(run))}; {count(throughput(run))}" for run in runs)),
         ("commits; rows in each", *(f"{count(run.count('commits'))}; {rows_each(run):.3g}" for run in runs)),
         ("waiting for the batch, mean", *(duration(run.column("waiting_ns").mean()) for run in runs)),
         ("the commit, mean", *(duration(run.column("writing_ns").mean()) for run in runs)),
@@ -138,15 +146,23 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
         ("acknowledged; stored; refused", *(_once_text(run) for run in runs)),
         ("still waiting at the end", *(count(run.fact("backlog", 0)) for run in runs)),
         replay_row([replayed(run) for run in runs]),
+        (LATENESS, *(duration(late_ns(run)) for run in runs)),
     ]
 
 
 def replayed(record: Record) -> Replay | None:
     """The batches of a run once more, on paper, with the times that they took; None while there are none."""
-    arrived, members, began, took = (record.column(name) for name in ("arrived_ns", "members", "began_ns", "took_ns"))
-    if not arrived.size:
-        return None
-    return replay_batches(arrived, members, began, took, record.parameters["size"], record.parameters["max_wait"] * 1e6)
+    return replay_batches(*_written(record)) if record.column("arrived_ns").size else None
+
+
+def late_ns(record: Record) -> float:
+    """p99 of how late the writer began (ns), who is the one that lets requests come, too; NaN while there are no batches."""
+    return percentile(lateness(*_written(record)), 0.99) if record.column("arrived_ns").size else float("nan")
+
+
+def _written(record: Record) -> tuple[Any, ...]:
+    columns = (record.column(name) for name in ("arrived_ns", "members", "began_ns", "took_ns"))
+    return (*columns, record.parameters["size"], record.parameters["max_wait"] * 1e6)
 
 
 def fitted(record: Record) -> Cost | None:

@@ -114,8 +114,8 @@ def _lab_of(when: WhenToFlush) -> Lab:
 
 
 def _table(record: Record, pinned: Record | None) -> list[Row]:
-    # The replay knows no policy but that of the lab.
-    return [row for row in batching.table(record, pinned) if row[0] != REPLAYED]
+    # The replay knows no policy but that of the lab, and cannot tell when a learner's is late.
+    return [row for row in batching.table(record, pinned) if row[0] not in (REPLAYED, batching.LATENESS)]
 
 
 DESIGNS = {
