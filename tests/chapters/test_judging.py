@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from perflab.chapters.judging import Case, attempt, is_number, judge, judge_cases
-from perflab.measure.guards import BadInput
+from perflab.chapters.judging import Case, attempt, judge, judge_cases
+from perflab.measure.guards import BadInput, is_number
 
 TOLD = {"this": "Right: this.", "that": "That is not so."}
 

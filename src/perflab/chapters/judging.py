@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Real
 from reprlib import repr as in_short
 from textwrap import shorten
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, TypeVar
 
-from perflab.measure.guards import BadInput
+from perflab.measure.guards import BadInput, is_number
 from perflab.measure.units import count
 
 OPEN = "Not done yet. "
@@ -27,11 +26,6 @@ def judge(answer: str | None, told: Mapping[str, str]) -> None:
         print(f"{in_short(answer)} is none of: {', '.join(told)}.")
     else:
         print(told[answer] if told[answer].startswith(RIGHT) else f"Not yet: {told[answer]}")
-
-
-def is_number(value: Any) -> TypeGuard[float]:
-    """Whether this is a real number, NumPy's too; a truth value is none."""
-    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def attempt(call: Callable[[], Returned], how: str) -> Returned | None:

@@ -38,6 +38,12 @@ def too_late(record: Record) -> Verdict | None:
     return too_slow(record, max(WORTH_SAYING_NS, TAIL_SHARE * percentile(times, 0.99)))
 
 
+def mean_response_ns(record: Record) -> float:
+    """Mean response of those who were served (ns); NaN without any, or where the generator was too slow to tell."""
+    times = record.column("latency_ns")
+    return float(times.mean()) if times.size and too_late(record) is None else float("nan")
+
+
 def lateness_said(record: Record) -> str:
     """A sentence on lateness above a tenth of the mean response and a millisecond; empty where it is less."""
     late_ns = _late_ns(record)

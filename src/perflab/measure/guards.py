@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 THREADS_PER_CPU = 64
 PROCESSES_PER_CPU = 8
@@ -59,11 +59,15 @@ def machine_limits() -> Limits:
     return Limits.of(effective_cpus(), memory_limit())
 
 
+def is_number(value: Any) -> TypeGuard[float]:
+    """Whether this is a real number, NumPy's too; a truth value is none."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
 def check_number(name: str, value: Any, low: float, high: float, *, whole: bool = False) -> float:
     """`value` if it is a finite number from `low` to `high`; else `BadInput` that names the field and the range."""
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if is_number and math.isfinite(value) and low <= value <= high and not (whole and value != int(value)):
-        return value  # type: ignore[no-any-return]
+    if is_number(value) and math.isfinite(value) and low <= value <= high and not (whole and value != int(value)):
+        return value
     kind = "a whole number" if whole else "a number"
     upto = f"from {low:,.10g} to {high:,.10g}" if math.isfinite(high) else f"of at least {low:,.10g}"
     raise BadInput(f"{name} must be {kind} {upto}; got {value!r}.")

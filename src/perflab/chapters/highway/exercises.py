@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.chapters.highway import road
-from perflab.chapters.judging import OPEN, Case, attempt, is_number, judge_cases
+from perflab.chapters.judging import OPEN, Case, attempt, judge_cases
+from perflab.chapters.load_report import mean_response_ns
 from perflab.lab import Lab, Record, slider, switch
 from perflab.lab.panels import Distribution
 from perflab.lab.panels.servers import ResponseAgainstLoad
 from perflab.measure.frame import Frame
+from perflab.measure.guards import is_number
 from perflab.measure.schedule import poisson
 from perflab.measure.units import count, duration
 from perflab.theory.queues import mean_wait, mmc, priority_wait
@@ -105,12 +107,6 @@ def expected_responses() -> Expected:
     usual = [mean + mean_wait(rate, mean, second) for rate in rates]
     best = [mean + priority_wait(rate, times) for rate in rates]
     return Expected(rates, 1e9 * np.array(usual), 1e9 * np.array(best))
-
-
-def mean_response_ns(record: Record) -> float:
-    """Mean of all responses; NaN without any."""
-    times = record.column("latency_ns")
-    return float(times.mean()) if times.size else float("nan")
 
 
 def _lab_of(rank: Discipline) -> Lab:

@@ -14,6 +14,7 @@ from perflab.chapters.load_report import (
     failures_said,
     lateness_said,
     load_rows,
+    mean_response_ns,
     replay_row,
     replayed,
     too_late,
@@ -96,12 +97,6 @@ def throughput(record: Record) -> float:
     warm_ns = arrived_ns.min() + WARM_UP_S * 1e9 if arrived_ns.size else 0.0
     counted = done_ns[done_ns > warm_ns]
     return counted.size * 1e9 / float(counted[-1] - warm_ns) if counted.size else float("nan")
-
-
-def mean_response_ns(record: Record) -> float:
-    """Mean response of those who were served (ns); NaN without any, or where the generator was too slow to tell."""
-    times = record.column("latency_ns")
-    return float(times.mean()) if times.size and too_late(record) is None else float("nan")
 
 
 def gauges(record: Record) -> tuple[NDArray[np.float64], Mapping[str, NDArray[Any]]]:

@@ -12,6 +12,7 @@ from perflab.chapters.load_report import (
     failures_said,
     lateness_said,
     load_rows,
+    mean_response_ns,
     replay_row,
     replayed,
     too_late,
@@ -94,8 +95,8 @@ def load_share(record: Record) -> float:
 
 def response(record: Record) -> tuple[float, float] | None:
     """Load (% of the most) and mean response under it (ns); None before anybody was served, or sent too late."""
-    times = record.column("latency_ns")
-    return (100 * load_share(record), float(times.mean())) if times.size and too_late(record) is None else None
+    mean_ns = mean_response_ns(record)
+    return (100 * load_share(record), mean_ns) if np.isfinite(mean_ns) else None
 
 
 def verdict(record: Record, pinned: Record | None) -> Verdict:

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from perflab.chapters.judging import OPEN, Case, attempt, is_number, judge, judge_cases
+from perflab.chapters.judging import OPEN, Case, attempt, judge, judge_cases
 from perflab.chapters.raising_throughput import more_machines
 from perflab.lab import Lab
 from perflab.measure.frame import Frame
-from perflab.measure.guards import BadInput
+from perflab.measure.guards import BadInput, is_number
 from perflab.measure.percentiles import percentile
 from perflab.measure.schedule import poisson, services
 from perflab.measure.units import count, duration

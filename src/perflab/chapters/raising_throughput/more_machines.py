@@ -8,7 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.load_report import failures_said, lateness_said, load_rows, replay_row, too_late, without_times
+from perflab.chapters.load_report import (
+    failures_said,
+    lateness_said,
+    load_rows,
+    mean_response_ns,
+    replay_row,
+    too_late,
+    without_times,
+)
 from perflab.chapters.raising_throughput.balancing_model import DIES_AT_S, PAPER_S, SERVICE_S, at_rate, one_queue
 from perflab.chapters.raising_throughput.open_load import falls_behind
 from perflab.lab import Lab, Prediction, Record, Verdict, choice, slider, switch
@@ -76,12 +84,6 @@ def capacity_per_s(servers: int, scale: str, skew: int, dies: bool) -> float:
     """What all servers that are alive in the end can do together."""
     factors = slowness(servers, scale, skew)
     return sum(1e3 / (SERVICE_MS * factor) for factor in (factors[1:] if dies else factors))
-
-
-def mean_response_ns(record: Record) -> float:
-    """Mean response of those who were served; NaN without any, or where the generator was too slow to tell."""
-    times = record.column("latency_ns")
-    return float(times.mean()) if times.size and too_late(record) is None else float("nan")
 
 
 def by_server(record: Record) -> NDArray[np.float64]:

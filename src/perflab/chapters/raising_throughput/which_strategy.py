@@ -94,11 +94,9 @@ def gains(record: Record) -> dict[str, Ratio]:
 
 def shortened(record: Record) -> dict[str, Ratio]:
     """How many times shorter the p99 of a burst is with each strategy; none where requests were sent too late to tell."""
-    return (
-        {}
-        if _sent_too_late(record)
-        else _paired(record, p99_ns, lambda with_it, without: paired_ratio(without, with_it))
-    )
+    if _sent_too_late(record):
+        return {}
+    return _paired(record, p99_ns, lambda with_it, without: paired_ratio(without, with_it))
 
 
 def _paired(record: Record, column: Any, compare: Any) -> dict[str, Ratio]:
