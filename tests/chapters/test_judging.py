@@ -17,10 +17,10 @@ TOLD = {"this": "Right: this.", "that": "That is not so."}
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (None, "Not done yet. Write one of: this, that."),
+        (None, 'Not done yet. Write one of: "this", "that".'),
         ("this", "Right: this."),
         ("that", "Not yet: That is not so."),
-        ("x" * 500, "is none of: this, that."),
+        ("x" * 500, 'is none of: "this", "that".'),
         (["this"], "['this'] is none of"),
         (7, "7 is none of"),
     ],

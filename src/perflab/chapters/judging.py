@@ -20,10 +20,11 @@ Returned = TypeVar("Returned")
 
 def judge(answer: str | None, told: Mapping[str, str]) -> None:
     """Print what is `told` of the answer; of the right one it begins with "Right"."""
+    choices = ", ".join(f'"{choice}"' for choice in told)
     if answer is None:
-        print(f"{OPEN}Write one of: {', '.join(told)}.")
+        print(f"{OPEN}Write one of: {choices}.")
     elif not isinstance(answer, str) or answer not in told:
-        print(f"{in_short(answer)} is none of: {', '.join(told)}.")
+        print(f"{in_short(answer)} is none of: {choices}.")
     else:
         print(told[answer] if told[answer].startswith(RIGHT) else f"Not yet: {told[answer]}")
 

@@ -42,9 +42,9 @@ def test_modify(batched: Record | None, said: str, capsys: pytest.CaptureFixture
     [
         (None, "Not done yet"),
         ("higher", "Right"),
-        ("lower", "Not so"),
-        ("cannot tell", "You can"),
-        ("42", "none of the three"),
+        ("lower", "the quiet minutes"),
+        ("cannot tell", "you can"),
+        ("42", "none of"),
     ],
 )
 def test_judge(answer: str | None, said: str, capsys: pytest.CaptureFixture[str]) -> None:

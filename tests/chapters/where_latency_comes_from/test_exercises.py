@@ -79,7 +79,7 @@ def test_a_page_with_other_rows_is_told_what_it_should_hold(page: Any, capsys: p
         ("keep connections", "Right"),
         ("faster code", "10 ms off 300"),
         ("bigger database", "lie elsewhere"),
-        ("pray", "none of the three"),
+        ("pray", 'none of: "faster code"'),
     ],
 )
 def test_sydney(answer: str | None, said: str, capsys: pytest.CaptureFixture[str]) -> None:

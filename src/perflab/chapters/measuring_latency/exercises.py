@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.judging import OPEN
+from perflab.chapters.judging import OPEN, judge
 from perflab.chapters.measuring_latency import percentiles
 from perflab.lab import Lab, Record, log_slider
 from perflab.lab.claims import Claim, report_claims
@@ -79,16 +79,12 @@ def _expected_sorting(length: int, constants: Mapping[str, Any]) -> tuple[NDArra
 
 def check_average_of_percentiles(answer: str | None) -> None:
     """Judge: what an average of percentiles says about the whole."""
-    wrong = {
-        "lower": "Not so: the quiet minutes pull the average down, and have few requests. Count requests, not minutes.",
-        "cannot tell": "You can: most requests came in the slow hour, and each minute weighs the same in the average.",
+    told = {
+        "higher": "Right: the slow hour has most of the requests, and only 60 of the 1,440 minutes that were averaged.",
+        "lower": "the quiet minutes pull the average down, and have few requests. Count requests, not minutes.",
+        "cannot tell": "you can: most requests came in the slow hour, and each minute weighs the same in the average.",
     }
-    if answer is None:
-        print(f'{OPEN}Write "higher", "lower" or "cannot tell".')
-    elif answer == "higher":
-        print("Right: the slow hour has most of the requests, and only 60 of the 1,440 minutes that were averaged.")
-    else:
-        print(wrong.get(str(answer), f'{answer!r} is none of the three: write "higher", "lower" or "cannot tell".'))
+    judge(answer, told)
 
 
 def check_the_lie(function: Callable[[], float]) -> None:

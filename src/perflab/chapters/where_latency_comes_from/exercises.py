@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.judging import OPEN, Case, judge_cases
+from perflab.chapters.judging import OPEN, Case, judge, judge_cases
 from perflab.chapters.where_latency_comes_from import anatomy
 from perflab.lab import Lab, Record, slider
 from perflab.lab.panels import Distribution, Versus
@@ -146,19 +146,13 @@ def _first_difference(expected: Sequence[Any], found: Sequence[Any]) -> tuple[An
 
 def check_sydney(answer: str | None) -> None:
     """Judge: what helps the users who are far away."""
-    wrong = {
-        "faster code": "It takes 10 ms off 300: the users in Frankfurt notice it, those in Sydney do not.",
-        "bigger database": "The server needs 15 ms for everything, the database a part of that: 285 ms lie elsewhere.",
+    told = {
+        "faster code": "it takes 10 ms off 300: the users in Frankfurt notice it, those in Sydney do not.",
+        "keep connections": "Right: 285 ms are two round trips, and one of them only opens the connection. Then bring the server "
+        "closer.",
+        "bigger database": "the server needs 15 ms for everything, the database a part of that: 285 ms lie elsewhere.",
     }
-    if answer is None:
-        print(f'{OPEN}Write "faster code", "keep connections" or "bigger database".')
-    elif answer == "keep connections":
-        print(
-            "Right: 285 ms are two round trips, and one of them only opens the connection. Then bring the server closer."
-        )
-    else:
-        choices = 'write "faster code", "keep connections" or "bigger database"'
-        print(wrong.get(str(answer), f"{answer!r} is none of the three: {choices}."))
+    judge(answer, told)
 
 
 TRACES: dict[str, tuple[list[Span], float]] = {
