@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import cloudpickle
 import psutil
 import pytest
+from labs import small_heap
 
 from perflab.lab import stage
 
@@ -28,6 +29,12 @@ def room_rank(item: pytest.Item) -> int:
     """0 for unit tests, then one more per slow room."""
     parts = item.path.parts
     return next((rank for rank, room in enumerate(SLOW_ROOMS, 1) if room in parts[-2:]), 0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def modules_begin_with_a_small_heap() -> None:
+    """Not with what the suite has kept of those before."""
+    small_heap()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -20,7 +20,7 @@ from perflab.measure.frame import Frame
 LABS = find_labs()
 CONTROLS = [(name, control) for name, lab in LABS.items() for control in lab().controls]
 ENOUGH = 1.3
-RUN_S = 0.5
+RUN_S = 0.3
 SLICE_LIMIT_S = STOP_S + 0.1
 
 

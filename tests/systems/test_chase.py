@@ -36,10 +36,10 @@ def test_nothing_is_left_for_the_garbage_collector() -> None:
 
 
 def test_the_collector_does_not_look_through_the_ring_and_is_as_before_afterwards() -> None:
-    frozen = gc.get_freeze_count()
+    gc.unfreeze()  # what the suite has frozen
     with chase(1_000 * STOP_BYTES, 10):
         assert not [thing for thing in gc.get_objects() if isinstance(thing, Stop)]
-    assert gc.get_freeze_count() == frozen
+    assert not gc.get_freeze_count()
 
 
 def test_memory_that_does_not_fit_the_cache_is_slower_and_many_reads_at_once_are_faster() -> None:
