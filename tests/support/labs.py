@@ -29,7 +29,7 @@ def find_labs() -> dict[str, Any]:
 
 
 def small_heap() -> None:
-    """Put what is alive out of the collector's sight: here it is the whole suite, and each measurement begins with a collection."""
+    """Put what is alive out of the collector's sight: it is the whole suite here, and each measurement collects first."""
     gc.collect()
     gc.freeze()
 
