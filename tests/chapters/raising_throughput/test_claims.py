@@ -47,7 +47,7 @@ def helped(index: float, by_async: float, rounds: int = 8) -> Record:
     for name in ("caching", "pooling", "batching", "more servers"):
         samples[per_s(name)] = np.full(rounds, 170.0)
     samples[per_s(ASYNC)] = np.full(rounds, 170 * by_async)
-    chosen = {"rate": 600, "wait": 20, "writes": 1, "pages": 50}
+    chosen = {"rate": 600, "wait": 50, "writes": 1, "pages": 50}
     return Record("which_strategy", chosen, 1, "", Frame(samples), 20.0, "complete")
 
 

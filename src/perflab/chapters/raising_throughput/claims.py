@@ -100,7 +100,7 @@ def _index_always(records: Sequence[Record]) -> Found:
     """Where requests wait for another service, an index should do nearly nothing."""
     for record in reversed(records):
         gains = which_strategy.gains(record)
-        if record.parameters["wait"] >= 10 and INDEX in gains:
+        if record.parameters["wait"] >= which_strategy.WAIT_MS / 2 and INDEX in gains:
             best = which_strategy.best(record)
             gain = gains[INDEX]
             if best is not None and np.isfinite(gain.high):
