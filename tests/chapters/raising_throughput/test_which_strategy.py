@@ -54,7 +54,8 @@ def test_the_model_knows_the_limit_of_the_threads() -> None:
     model = strategy_model.predict(**START, constants=CONSTANTS)
     assert 0.8 * 4 / 53e-3 < model.per_s[NOTHING] < 4 / 53e-3
     size = strategy_model.burst_size(600, model.per_s[NOTHING])
-    assert model.p99_ns[NOTHING] == pytest.approx(1e9 * (size / model.per_s[NOTHING] - size / 600), rel=0.01)
+    over_ns, last_came_ns = 1e9 * size / model.per_s[NOTHING], 1e9 * size / 600
+    assert over_ns - last_came_ns <= model.p99_ns[NOTHING] < over_ns, "whoever comes last waits for the end, or nearly"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What six strategies should gain on this machine: what a request costs with each, and a closed system of threads."""
+"""What six strategies should gain on this machine: what a request costs with each, and a burst on paper."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from perflab.lab.panels.intervals import Interval
 from perflab.measure.frame import Frame
+from perflab.measure.percentiles import percentile
 from perflab.systems.strategies import (
     ASYNC,
     BATCHING,
@@ -22,6 +23,7 @@ from perflab.systems.strategies import (
     path_of,
     strategies,
 )
+from perflab.theory.burst import burst_responses
 from perflab.theory.queues import closed
 
 NAMES = tuple(SWITCHES)
@@ -62,9 +64,9 @@ class Expected:
 
 
 def predict(rate: int, wait: int, writes: int, pages: int, constants: Mapping[str, Any]) -> Expected:
-    """Each thread waits, then shares the machine with the others: a closed system (`theory.queues.closed`).
+    """The burst goes through threads that wait, and one machine that computes (`theory.burst`), with what that costs here.
 
-    A burst of n is over after n/X, or a response after its last arrival; whoever comes last waits for what is left then.
+    A cache spares the mean of what its hits spare.
     """
     each_write = {
         name: max(0.0, constants[f"{name}, many writes"] - constants[name]) / (MANY_WRITES - 1)
@@ -77,19 +79,17 @@ def predict(rate: int, wait: int, writes: int, pages: int, constants: Mapping[st
     late: dict[str, float] = {}
     for name in (NOTHING, *NAMES):
         demand = constants[name] + (writes - 1) * each_write[BATCHING if name == BATCHING else NOTHING]
-        think, threads = float(wait), THREADS
+        waits, threads = float(wait), THREADS
         if name == CACHING:
             demand = misses * demand + (1 - misses) * constants["hit"]
-            think *= misses
+            waits *= misses
         elif name == SERVERS:
             threads *= 2
         elif name == ASYNC:
-            think = 0.0
-        most = closed(threads, [demand / 1e3], think / 1e3)[0]
-        alone_s, came_s, over_s = (wait + demand) / 1e3, size / rate, size / most
-        over_s += wait / 1e3 if name == ASYNC else 0.0
-        did[name] = size / max(over_s, came_s + alone_s)
-        late[name] = 1e9 * max(alone_s, over_s - came_s)
+            threads = size
+        came_s, took_s = burst_responses(size, rate, threads, waits / 1e3, demand / 1e3)
+        did[name] = size / float((came_s + took_s).max())
+        late[name] = 1e9 * percentile(took_s, 0.99)
     return Expected(did, late)
 
 
