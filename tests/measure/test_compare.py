@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from perflab.measure.compare import Ratio, block_ratio, paired_ratio, ratio
+from perflab.theory.simulate import simulate
 
 
 def test_the_interval_of_a_ratio_of_medians_covers_the_truth_as_often_as_promised() -> None:
@@ -93,6 +94,20 @@ def test_two_runs_of_the_same_busy_queue_are_seldom_called_different() -> None:
         alarms["blocks"] += block_ratio(*runs).verdict == "clear"
     assert alarms["ranks"] > 40, "as if they were independent: a lie in most pairs of runs"
     assert alarms["blocks"] <= 10
+
+
+def near_saturation(seed: int, count: int) -> np.ndarray:
+    """Response times of M/M/1 at 95%, in the steady state."""
+    generator = np.random.default_rng(seed)
+    arrivals = np.cumsum(generator.exponential(1 / 0.95, count + 5_000))
+    return np.asarray(simulate(arrivals, generator.exponential(1.0, arrivals.size)).responses)[5_000:]
+
+
+@pytest.mark.parametrize("count", [150, 400, 1_000])
+def test_close_to_saturation_too_two_runs_of_the_same_queue_are_seldom_called_different(count: int) -> None:
+    pairs = [(near_saturation(2 * seed, count), near_saturation(2 * seed + 1, count)) for seed in range(100)]
+    assert sum(block_ratio(*pair).verdict == "clear" for pair in pairs) <= 12
+    assert block_ratio(100 * pairs[0][0], pairs[1][0]).verdict == "clear", "a hundredfold is more than chance"
 
 
 def test_too_few_correlated_samples_decide_nothing_either() -> None:

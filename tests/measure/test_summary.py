@@ -50,12 +50,31 @@ def test_percentiles_have_their_usual_names(share: float, name: str) -> None:
     assert percentile_name(share) == name
 
 
+def jams(seed: int, number: int) -> np.ndarray:
+    """So many jams of 50 requests each, and nothing else that differs."""
+    return np.repeat(np.random.default_rng(seed).lognormal(0, 0.5, number), 50)
+
+
 def test_latencies_of_a_queue_have_the_wider_intervals_of_samples_that_hang_together() -> None:
-    level = np.repeat(np.random.default_rng(5).lognormal(0, 0.5, 20), 50)  # twenty jams, and nothing else that differs
-    plain, queued = summarise(level), summarise(level, queued=True)
+    samples = jams(5, 200)
+    plain, queued = summarise(samples), summarise(samples, queued=True)
     for estimates in ((plain.percentiles[0.5], queued.percentiles[0.5]), (plain.mean, queued.mean)):
         assert estimates[0].value == estimates[1].value
         (low, high), (lower, higher) = ((each.low, each.high) for each in estimates)
         assert low is not None and high is not None and lower is not None and higher is not None
         assert higher - lower > 2 * (high - low)
-    assert summarise(level[:100], queued=True).percentiles[0.99].shortage == "p99 needs 368 samples, have 100"
+    assert summarise(samples[:100], queued=True).percentiles[0.99].shortage == "p99 needs 368 samples, have 100"
+
+
+def test_twenty_jams_are_too_few_for_an_interval_however_many_requests_stood_in_them() -> None:
+    queued = summarise(jams(5, 20), queued=True)
+    for name, estimate in {
+        "p50": queued.percentiles[0.5],
+        "p99": queued.percentiles[0.99],
+        "mean": queued.mean,
+    }.items():
+        needed = 368 if name == "p99" else 50
+        assert estimate.stands
+        assert (estimate.low, estimate.high) == (None, None)
+        assert estimate.shortage.startswith(f"its interval needs {needed} independent samples, have about ")
+        assert 5 < int(estimate.shortage.split()[-1]) < 50

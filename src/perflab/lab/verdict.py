@@ -80,9 +80,11 @@ def latency_table(record: Record, pinned: Record | None) -> list[Row]:
 
 
 def percentile_text(estimate: Estimate) -> str:
-    """`p99 3.1 µs [2.9–3.4 µs]`, or why there is no such percentile yet."""
-    if estimate.high is None or estimate.low is None:
+    """`p99 3.1 µs [2.9–3.4 µs]`, or why there is no such interval or percentile yet."""
+    if not estimate.stands:
         return estimate.shortage
+    if estimate.high is None or estimate.low is None:
+        return f"{estimate.name} {duration(estimate.value)} ({estimate.shortage})"
     return f"{estimate.name} {duration(estimate.value)} [{duration_range(estimate.low, estimate.high)}]"
 
 

@@ -3,7 +3,12 @@
 Neighbours in a queue wait for the same requests, so a thousand of them say less than a thousand samples would, and an interval
 from their ranks is far too narrow: at 80% utilisation it covers the true p50 in a third of the runs instead of 95%. A run is
 cut into a few long blocks instead; how far their percentiles lie apart says how sure that of the whole is (batch means, Law and
-Kelton 2000, section 9.5). Where even the blocks hang together, close to saturation, it is still too narrow.
+Kelton 2000, section 9.5).
+
+Close to saturation even the blocks hang together, and their spread says too little: of M/M/1 at 95%, 400 requests, a p50 with
+such an interval missed the truth in half of the runs, and two runs of the same queue were "clearly" different in 45%. So a run
+is also asked how many independent samples it is worth. Below `FEWEST_FOR_INTERVAL` it gets no interval, and below
+`FEWEST_FOR_RATIO` a comparison is known to an order of magnitude at best.
 """
 
 from __future__ import annotations
@@ -17,6 +22,15 @@ from perflab.measure.student import student
 BLOCKS = 5
 STUDENT_95 = student(BLOCKS - 1)
 """Quantile .975 of Student's t: a spread of five numbers is itself uncertain."""
+
+FEWEST_FOR_INTERVAL = 50
+"""Independent samples below which the autocorrelation time itself is not known (Foreman-Mackey and others 2013, emcee)."""
+
+FEWEST_FOR_RATIO = 15
+ORDER_OF_MAGNITUDE = 10.0
+"""Two runs of one M/M/1 at 90 to 98%, 150 to 2,000 requests, worth less than 15: their p50 lie within this in 19 of 20 pairs."""
+
+WINDOW = 5
 
 
 def percentile_error(samples: ArrayLike, share: float) -> float:
@@ -37,3 +51,22 @@ def mean_error(samples: ArrayLike) -> float:
     if values.size < BLOCKS:
         return float("inf")
     return float(np.std([block.mean() for block in np.array_split(values, BLOCKS)], ddof=1) / np.sqrt(BLOCKS))
+
+
+def independent(samples: ArrayLike) -> float:
+    """How many independent samples these are worth: n / τ, at most n; 0 where one is not above 0.
+
+    τ is the integrated autocorrelation time of their logarithms, summed up to five times itself (Sokal 1997, section 3).
+    """
+    values = np.asarray(samples, float)
+    if not values.size or values.min() <= 0:
+        return 0.0
+    if values.min() == values.max():
+        return float(values.size)
+    logs = np.log(values)
+    spectrum = np.fft.rfft(logs - logs.mean(), 2 * values.size)
+    correlations = np.fft.irfft(np.abs(spectrum) ** 2)[: values.size]
+    times = 2 * np.cumsum(correlations / correlations[0]) - 1
+    enough = np.arange(values.size) >= WINDOW * times
+    time = times[np.argmax(enough)] if enough.any() else times[-1]
+    return float(values.size / max(time, 1.0))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from perflab.measure.blocks import STUDENT_95, percentile_error
+from perflab.measure.blocks import FEWEST_FOR_RATIO, ORDER_OF_MAGNITUDE, STUDENT_95, independent, percentile_error
 from perflab.measure.percentiles import nearest_rank, samples_needed
 
 RESAMPLES = 1_000
@@ -65,7 +65,8 @@ def paired_ratio(first: ArrayLike, second: ArrayLike, seed: int = 0) -> Ratio:
 def block_ratio(first: ArrayLike, second: ArrayLike, share: float = 0.5) -> Ratio:
     """Ratio of one percentile of two sets of correlated samples, each in the order it was taken; too few: as in `ratio`.
 
-    Its interval comes from the spread between blocks of each run (`perflab.measure.blocks`).
+    Its interval comes from the spread between blocks of each run, but reaches at least an order of magnitude up and down where a
+    run is worth too few independent samples (`perflab.measure.blocks`).
     """
     a, b = np.asarray(first, float), np.asarray(second, float)
     value = _nearest(_checked(a), share) / _nearest(_checked(b), share)
@@ -74,6 +75,8 @@ def block_ratio(first: ArrayLike, second: ArrayLike, share: float = 0.5) -> Rati
         return Ratio(value, *UNKNOWN)
     # As many degrees of freedom as one run has, not both: one of the two may scatter much more than the other.
     factor = float(np.exp(STUDENT_95 * error))
+    if min(independent(a), independent(b)) < FEWEST_FOR_RATIO:
+        factor = max(factor, ORDER_OF_MAGNITUDE)
     return Ratio(value, value / factor, value * factor)
 
 

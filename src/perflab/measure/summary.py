@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from perflab.measure.blocks import STUDENT_95, mean_error, percentile_error
+from perflab.measure.blocks import FEWEST_FOR_INTERVAL, STUDENT_95, independent, mean_error, percentile_error
 from perflab.measure.percentiles import nearest_rank, rank_interval, samples_needed
 
 NORMAL_95 = 1.959964
@@ -17,13 +17,17 @@ FEWEST_FOR_MEAN = 30
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number (ns) with its 95% interval; an end that the samples cannot give is None, and `shortage` says why."""
+    """A number (ns) with its 95% interval; an end that the samples cannot give is None, and `shortage` says why.
+
+    `stands`: whether the number says something without its interval. A p99 of too few samples does not.
+    """
 
     name: str
     value: float
     low: float | None
     high: float | None
     shortage: str = ""
+    stands: bool = True
 
 
 @dataclass(frozen=True)
@@ -46,22 +50,25 @@ def summarise(
     """Summarise at least one latency. Percentiles by nearest rank, intervals from order statistics.
 
     `queued`: the latencies are those of a queue, in the order they were taken. They hang together, and the intervals come
-    from the spread between blocks of the run (`perflab.measure.blocks`).
+    from the spread between blocks of the run, if it is worth enough independent samples (`perflab.measure.blocks`).
     """
     taken = np.asarray(latencies_ns, float)
     ordered = np.sort(taken)
     if not ordered.size:
         raise ValueError("there are no latencies to summarise")
+    worth = independent(taken) if queued else None
     return Summary(
         count=ordered.size,
         failures=failures,
-        mean=_mean(taken, queued),
+        mean=_mean(taken, worth),
         median=float(ordered[nearest_rank(ordered.size, 0.5) - 1]),
         stdev=float(ordered.std(ddof=1)) if ordered.size > 1 else 0.0,
         minimum=float(ordered[0]),
         maximum=float(ordered[-1]),
         percentiles={
-            share: _queued(_percentile(ordered, share), taken, share) if queued else _percentile(ordered, share)
+            share: _percentile(ordered, share)
+            if worth is None
+            else _queued(_percentile(ordered, share), taken, share, worth)
             for share in percentiles
         },
     )
@@ -79,24 +86,35 @@ def _percentile(ordered: NDArray[np.float64], share: float) -> Estimate:
     needed = samples_needed(max(share, 1 - share))
     if low is None or high is None:
         shortage = f"{name} needs {needed:,} samples, have {ordered.size:,}"
-        return Estimate(name, value, None if low is None else float(ordered[low - 1]), None, shortage)
+        return Estimate(name, value, None if low is None else float(ordered[low - 1]), None, shortage, stands=False)
     return Estimate(name, value, float(ordered[low - 1]), float(ordered[high - 1]))
 
 
-def _queued(estimate: Estimate, taken: NDArray[np.float64], share: float) -> Estimate:
+def _queued(estimate: Estimate, taken: NDArray[np.float64], share: float, worth: float) -> Estimate:
     """The same number with the interval of samples that hang together, if there are enough for any."""
-    error = percentile_error(taken, share)
-    if estimate.high is None or not np.isfinite(error):
+    if not estimate.stands:
         return estimate
-    factor = float(np.exp(STUDENT_95 * error))
+    needed = max(FEWEST_FOR_INTERVAL, samples_needed(max(share, 1 - share)))
+    if worth < needed:
+        return replace(estimate, low=None, high=None, shortage=_too_few_independent(needed, worth))
+    factor = float(np.exp(STUDENT_95 * percentile_error(taken, share)))
     return replace(estimate, low=estimate.value / factor, high=estimate.value * factor)
 
 
-def _mean(taken: NDArray[np.float64], queued: bool) -> Estimate:
+def _mean(taken: NDArray[np.float64], worth: float | None) -> Estimate:
     # The normal interval of the mean: good for many samples, too narrow for few of a long tail, hence not below 30.
     mean = float(taken.mean())
     if taken.size < FEWEST_FOR_MEAN:
         return Estimate("mean", mean, None, None, f"its interval needs {FEWEST_FOR_MEAN} samples, have {taken.size}")
-    independent = NORMAL_95 * float(taken.std(ddof=1)) / np.sqrt(taken.size)
-    half = STUDENT_95 * mean_error(taken) if queued else independent
+    if worth is not None and worth < FEWEST_FOR_INTERVAL:
+        return Estimate("mean", mean, None, None, _too_few_independent(FEWEST_FOR_INTERVAL, worth))
+    half = (
+        STUDENT_95 * mean_error(taken)
+        if worth is not None
+        else NORMAL_95 * float(taken.std(ddof=1)) / np.sqrt(taken.size)
+    )
     return Estimate("mean", mean, mean - half, mean + half)
+
+
+def _too_few_independent(needed: int, worth: float) -> str:
+    return f"its interval needs {needed:,} independent samples, have about {worth:,.0f}"

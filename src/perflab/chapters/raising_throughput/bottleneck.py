@@ -30,7 +30,7 @@ from perflab.chapters.raising_throughput.bottleneck_model import (
 from perflab.chapters.raising_throughput.open_load import falls_behind
 from perflab.lab import Lab, Prediction, Record, Verdict, slider, values_slider
 from perflab.lab.panels.roofline import Roofline, TakeOff
-from perflab.lab.verdict import estimate_text, ratio_text, with_caveat
+from perflab.lab.verdict import estimate_text, percentile_text, ratio_text, with_caveat
 from perflab.measure.compare import ratio
 from perflab.measure.frame import Frame
 from perflab.measure.schedule import poisson
@@ -128,7 +128,7 @@ def _under_load(record: Record, most: float) -> str:
 
 def _p99(times: NDArray[Any]) -> str:
     found = summarise(times, queued=True).percentiles[0.99]
-    return f", the p99 {estimate_text(found)}" if found.high is not None else ""
+    return f", the {percentile_text(found)}" if found.stands else ""
 
 
 def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
