@@ -1,14 +1,15 @@
-"""One real JupyterLab for all browser tests, and a fresh page for each."""
+"""One real JupyterLab and one browser for all browser tests, and a fresh page for each that needs one."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from notebook_browser import REPOSITORY, browser_page, find_browser, jupyter_server
+from notebook_browser import REPOSITORY, find_browser, jupyter_server, open_browser, page_of
 
 from perflab.lab.budget import REHEARSAL
 
@@ -36,8 +37,27 @@ def rehearsal(notebooks: Path) -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="session")
+def browser(notebooks: Path) -> Iterator[Any]:
+    with open_browser() as browser:
+        yield browser
+
+
 @pytest.fixture
-def page() -> Iterator[Any]:
-    with browser_page() as page:
+def page(browser: Any) -> Iterator[Any]:
+    with page_without_kernels_left(browser) as page:
+        yield page
+
+
+@pytest.fixture(scope="class")
+def shared_page(browser: Any) -> Iterator[Any]:
+    """One page for a class of tests that leave it fit for use."""
+    with page_without_kernels_left(browser) as page:
+        yield page
+
+
+@contextmanager
+def page_without_kernels_left(browser: Any) -> Iterator[Any]:
+    with page_of(browser) as page:
         yield page
         page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")

@@ -94,53 +94,72 @@ def test_a_wrong_prediction_is_named_beside_the_result(page: Any, address: str) 
     wait_for(lambda: "You predicted about the same" in lab.inner_text(), RUN_S, "the comment on the prediction")
 
 
-def test_fast_dragging_ends_in_one_run_of_the_last_value(page: Any, address: str) -> None:
-    opened(page, address, "00-start-here.ipynb")
-    answer_all(page)
-    handle = page.locator(".noUi-handle").first.element_handle()
-    handle.focus()
-    for step in range(40):
-        page.keyboard.press("ArrowRight" if step % 3 else "ArrowLeft")
-    page.keyboard.press("End")
-    wait_for(lambda: "100,000 numbers" in handle.evaluate(STATUS), 5, "the slider's end")
-    wait_for(lambda: not finished_runs(handle), 5, "the run of the last value")
-    wait_for(lambda: finished_runs(handle), RUN_S, "its end")
-    found = re.search(r"p50 ([\d.]+) (ns|µs|ms)", finished_runs(handle))
-    assert found is not None
-    p50_ns = float(found[1]) * {"ns": 1, "µs": 1e3, "ms": 1e6}[found[2]]
-    assert p50_ns > 1e5, "it is the last value that was measured: each of 100,000 numbers takes a nanosecond at least"
-    page.wait_for_timeout(800)
-    assert finished_runs(handle), "no further run started"
+@pytest.fixture(scope="class")
+def notebook(shared_page: Any, address: str) -> NotebookPage:
+    notebook = opened(shared_page, address, "00-start-here.ipynb")
+    answer_all(shared_page)
+    return notebook
 
 
-def test_stop_ends_a_run_within_a_second_and_pin_compares(page: Any, address: str) -> None:
-    opened(page, address, "00-start-here.ipynb")
-    answer_all(page)
-    handle = page.locator(".noUi-handle").first.element_handle()
-    lab = handle.evaluate_handle("e => e.closest('.jp-OutputArea-output')").as_element()
-    lab.query_selector("button:has-text('Pin')").click()
-    handle.focus()
-    page.keyboard.press("ArrowRight")
-    wait_for(lambda: "s left" in handle.evaluate(STATUS), 10, "a run in progress")
-    lab.query_selector("button:has-text('Stop')").click()
-    wait_for(lambda: "Stopped after" in handle.evaluate(STATUS), 2, "the end of the run")
-    assert "the pinned run" in handle.evaluate(STATUS)
+class TestOneNotebook:
+    """What needs no fresh page: to load one and run its cells takes longer than these tests."""
 
+    def test_stop_ends_a_run_within_a_second_and_pin_compares(self, notebook: NotebookPage) -> None:
+        page = notebook.page
+        handle = page.locator(".noUi-handle").first.element_handle()
+        lab = handle.evaluate_handle("e => e.closest('.jp-OutputArea-output')").as_element()
+        lab.query_selector("button:has-text('Pin')").click()
+        handle.focus()
+        page.keyboard.press("ArrowRight")
+        wait_for(lambda: "s left" in handle.evaluate(STATUS), 10, "a run in progress")
+        lab.query_selector("button:has-text('Stop')").click()
+        wait_for(lambda: "Stopped after" in handle.evaluate(STATUS), 2, "the end of the run")
+        assert "the pinned run" in handle.evaluate(STATUS)
 
-def test_code_and_reset(page: Any, address: str) -> None:
-    opened(page, address, "00-start-here.ipynb")
-    answer_all(page)
-    handle = page.locator(".noUi-handle").first.element_handle()
-    lab = handle.evaluate_handle("e => e.closest('.jp-OutputArea-output')").as_element()
-    lab.query_selector("button:has-text('Code')").click()
-    wait_for(lambda: "sum(range(numbers))" in handle.evaluate(STATUS), 5, "the code")
-    handle.focus()
-    page.keyboard.press("End")
-    wait_for(lambda: "100,000 numbers" in handle.evaluate(STATUS), 5, "the slider's end")
-    lab.query_selector("button:has-text('Reset')").click()
-    wait_for(lambda: "Back at the start" in handle.evaluate(STATUS), 5, "the reset")
-    page.wait_for_timeout(300)
-    assert "100,000 numbers" not in handle.evaluate(STATUS)
+    def test_code_and_reset(self, notebook: NotebookPage) -> None:
+        page = notebook.page
+        handle = page.locator(".noUi-handle").first.element_handle()
+        lab = handle.evaluate_handle("e => e.closest('.jp-OutputArea-output')").as_element()
+        lab.query_selector("button:has-text('Code')").click()
+        wait_for(lambda: "sum(range(numbers))" in handle.evaluate(STATUS), 5, "the code")
+        handle.focus()
+        page.keyboard.press("End")
+        wait_for(lambda: "100,000 numbers" in handle.evaluate(STATUS), 5, "the slider's end")
+        lab.query_selector("button:has-text('Reset')").click()
+        wait_for(lambda: "Back at the start" in handle.evaluate(STATUS), 5, "the reset")
+        page.wait_for_timeout(300)
+        assert "100,000 numbers" not in handle.evaluate(STATUS)
+
+    def test_an_interrupt_stops_the_run_in_one_line_and_the_next_run_works(self, notebook: NotebookPage) -> None:
+        page = notebook.page
+        handle = page.locator(".noUi-handle").first.element_handle()
+        handle.focus()
+        page.keyboard.press("ArrowRight")
+        wait_for(lambda: "s left" in handle.evaluate(STATUS), 10, "a run in progress")
+        page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt()")
+        wait_for(lambda: re.search("Interrupted|Stopped after", handle.evaluate(STATUS)), 3, "the interrupted run")
+        page.keyboard.press("ArrowRight")
+        wait_for(lambda: "Done after" in handle.evaluate(STATUS), RUN_S, "the next run")
+        assert notebook.errors() == []
+
+    def test_fast_dragging_ends_in_one_run_of_the_last_value(self, notebook: NotebookPage) -> None:
+        page = notebook.page
+        handle = page.locator(".noUi-handle").first.element_handle()
+        handle.focus()
+        for step in range(40):
+            page.keyboard.press("ArrowRight" if step % 3 else "ArrowLeft")
+        page.keyboard.press("End")
+        wait_for(lambda: "100,000 numbers" in handle.evaluate(STATUS), 5, "the slider's end")
+        wait_for(lambda: not finished_runs(handle), 5, "the run of the last value")
+        wait_for(lambda: finished_runs(handle), RUN_S, "its end")
+        found = re.search(r"p50 ([\d.]+) (ns|µs|ms)", finished_runs(handle))
+        assert found is not None
+        p50_ns = float(found[1]) * {"ns": 1, "µs": 1e3, "ms": 1e6}[found[2]]
+        assert p50_ns > 1e5, (
+            "it is the last value that was measured: each of 100,000 numbers takes a nanosecond at least"
+        )
+        page.wait_for_timeout(800)
+        assert finished_runs(handle), "no further run started"
 
 
 def worker_of_this_test() -> tuple[int, list[Path]]:
@@ -166,20 +185,6 @@ def test_a_restart_of_the_kernel_leaves_nothing_behind_and_the_notebook_works_ag
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     wait_for(lambda: not psutil.pid_exists(second), 5, "the end of the new worker")
     wait_for(lambda: not second_folders[0].exists(), 5, "the end of its files")
-
-
-def test_an_interrupt_stops_the_run_in_one_line_and_the_next_run_works(page: Any, address: str) -> None:
-    notebook = opened(page, address, "00-start-here.ipynb")
-    answer_all(page)
-    handle = page.locator(".noUi-handle").first.element_handle()
-    handle.focus()
-    page.keyboard.press("ArrowRight")
-    wait_for(lambda: "s left" in handle.evaluate(STATUS), 10, "a run in progress")
-    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt()")
-    wait_for(lambda: re.search("Interrupted|Stopped after", handle.evaluate(STATUS)), 3, "the interrupted run")
-    page.keyboard.press("ArrowRight")
-    wait_for(lambda: "Done after" in handle.evaluate(STATUS), RUN_S, "the next run")
-    assert notebook.errors() == []
 
 
 def check_that_each_lab_fits_a_projector(page: Any) -> None:

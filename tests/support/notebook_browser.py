@@ -134,13 +134,30 @@ class NotebookPage:
 
 
 @contextmanager
-def browser_page(**options: Any) -> Iterator[Any]:
-    """A page of a headless browser of the size of a projector."""
+def open_browser() -> Iterator[Any]:
+    """A headless browser. Only one at a time: Playwright cannot be started twice."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_browser(), args=list(BROWSER_FLAGS))
         try:
-            yield browser.new_context(**{"viewport": SCREEN, **options}).new_page()
+            yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def page_of(browser: Any, **options: Any) -> Iterator[Any]:
+    """A page of the size of a projector, with cookies and storage of its own."""
+    context = browser.new_context(**{"viewport": SCREEN, **options})
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
+
+
+@contextmanager
+def browser_page(**options: Any) -> Iterator[Any]:
+    """Such a page in a browser of its own."""
+    with open_browser() as browser, page_of(browser, **options) as page:
+        yield page
