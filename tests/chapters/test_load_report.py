@@ -7,6 +7,7 @@ import pytest
 
 from perflab.chapters.load_report import (
     NOT_SHOWN,
+    came_between,
     came_per_s,
     failures_said,
     lateness_said,
@@ -42,6 +43,12 @@ def test_rates_are_of_the_time_in_which_requests_came() -> None:
     assert came_per_s(record()) == 50 and came_per_s(record(), 1.0) == 100
     assert came_per_s(record(), 5.0) == 50, "no more time than has passed"
     assert np.isnan(came_per_s(Record("any", {}, 1, "")))
+
+
+def test_who_came_in_a_part_of_the_run_is_counted_over_that_part() -> None:
+    came = Record("any", {}, 1, "", Frame({"came_s": np.array([0.1, 0.5, 0.6, 1.0, 1.9])}))
+    assert came_between(came, 0.1, 0.6) == pytest.approx(4), "who comes at the very start is not in it, at the end is"
+    assert np.isnan(came_between(came, 1.0, 1.0))
 
 
 @pytest.mark.parametrize(("late_ns", "slow"), [(999_999, False), (1_000_000, False), (1_000_001, True)])

@@ -28,6 +28,12 @@ def test_steps_read_with_thousands_and_unit() -> None:
     assert dict(ROWS.options())["1,000 rows"] == 1_000
 
 
+def test_what_code_has_chosen_is_a_step_in_its_place() -> None:
+    three = slider(1, 3, 1)
+    assert [value for _, value in three.options(2)] == [1, 2, 3]
+    assert [value for _, value in log_slider(1, 10, 1).options(7)] == [1, 2, 5, 7, 10]
+
+
 def test_a_start_that_is_no_step_is_a_mistake_of_the_author() -> None:
     with pytest.raises(ValueError, match="not one of its steps"):
         log_slider(1, 100, 3)

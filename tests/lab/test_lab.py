@@ -139,11 +139,27 @@ def test_what_theory_expects_is_shown_at_once_unless_the_learner_is_asked_first(
 
 def test_run_returns_the_record_and_moves_the_controls(conductor: Conductor) -> None:
     session = opened(make_lab(), conductor)
+    slider = session.face._controls["rows"]  # type: ignore[attr-defined]
+    steps = slider.options
     record = session.run({"rows": 20}).result(PATIENCE_S)
     assert (record.status, record.parameters) == ("complete", {"rows": 20})
     assert record.noise is not None
-    assert session.face._controls["rows"].value == 20  # type: ignore[attr-defined]
+    assert (slider.value, slider.options) == (20, steps)
     assert len(session.records) == 1, "moving the control did not start another run"
+
+
+def test_a_slider_shows_what_code_has_chosen_between_its_steps(conductor: Conductor) -> None:
+    session = opened(make_lab(), conductor)
+    slider = session.face._controls["rows"]  # type: ignore[attr-defined]
+    steps = slider.options
+    for rows in (37, 38):
+        session.run({"rows": rows}).result(PATIENCE_S)
+        assert (slider.value, slider.label) == (rows, f"{rows} rows")
+        assert len(slider.options) == len(steps) + 1
+    session.reset()
+    wait_for(lambda: slider.value == 10)
+    assert slider.options == steps
+    assert len(session.records) <= 2, "moving the control did not start another run"
 
 
 @pytest.mark.parametrize("rows", [float("nan"), 0, -1, "", "ten", float("inf"), 10**9, None])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import numpy as np
+
 from perflab.lab import Record, Verdict
 from perflab.measure.percentiles import percentile
 from perflab.measure.units import count, duration, percent
@@ -73,6 +75,16 @@ def came_per_s(record: Record, asked_s: float | None = None) -> float:
     `asked_s` is the time in which they came, where it is not the whole run.
     """
     return _per_s(record, "came_s", asked_s)
+
+
+def came_between(record: Record, since_s: float, until_s: float) -> float:
+    """The same for a part of the run; NaN where that has no length.
+
+    Fewer may have come per second of the whole run than were served in its second half: only the same part can be compared.
+    """
+    came_s = record.column("came_s")
+    came = np.count_nonzero((came_s > since_s) & (came_s <= until_s))
+    return came / (until_s - since_s) if until_s > since_s else float("nan")
 
 
 def load_rows(runs: Sequence[Record], asked_s: float | None = None) -> list[Row]:

@@ -30,9 +30,10 @@ class Slider:
         checked = check_number(name, value, self.values[0], self.values[-1], whole=self.whole)
         return int(checked) if self.whole else checked
 
-    def options(self) -> list[tuple[str, Any]]:
-        """Pairs of text and value, in the order of the slider."""
-        return [(self.text(value), value) for value in self.values]
+    def options(self, chosen: float | None = None) -> list[tuple[str, Any]]:
+        """Pairs of text and value, in the order of the slider; with a step for what code has chosen between its own."""
+        steps = {*self.values, *(() if chosen is None else (chosen,))}
+        return [(self.text(value), value) for value in sorted(steps)]
 
     def text(self, value: float) -> str:
         """The value with its unit, as it stands at the end of the slider: 2 threads, 1 thread, 5 ms."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
-from perflab.lab.controls import Choice, Control, Slider
+from perflab.lab.controls import Control, Slider
 from perflab.lab.picture import Picture
 from perflab.lab.record import Record
 
@@ -208,10 +208,12 @@ def _widget_of(name: str, control: Control) -> widgets.Widget:
 
 
 def _set_value(widget: Any, control: Control, value: Any) -> None:
-    """Show `value`, which code may have chosen between the steps of a slider."""
-    if isinstance(control, Slider) and value not in control.values:
-        value = min(control.values, key=lambda step: abs(step - value))
-    if isinstance(control, Choice | Slider) and widget.value != value:
+    """Show `value`. A slider has one step more for what code has chosen between its own, as long as that is shown."""
+    if isinstance(control, Slider):
+        options = tuple(control.options(value))
+        if tuple(widget.options) != options:
+            widget.options = options
+    if widget.value != value:
         widget.value = value
 
 

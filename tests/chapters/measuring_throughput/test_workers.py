@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,16 @@ def test_a_run_that_did_more_than_its_limit_is_not_to_be_trusted() -> None:
 
 def test_how_many_were_offered_is_counted_and_not_taken_from_the_slider() -> None:
     assert "of 160 offered" in workers.verdict(served(), None).text
+
+
+def test_offered_is_counted_over_the_same_time_as_served() -> None:
+    record = served()
+    came_s = record.column("came_s")
+    nobody_at_first = {**record.frame.samples, "came_s": came_s[came_s > workers.WARM_UP_S]}
+    said = workers.verdict(replace(record, frame=replace(record.frame, samples=nobody_at_first)), None).text
+    assert "160 requests/s served of 160 offered" in said, (
+        "and not of 140, which is what came in all of the two seconds"
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -163,6 +163,10 @@ def test_what_was_lost_is_said_and_a_pinned_run_compared() -> None:
     assert said.kind == "clear"
 
 
+def test_how_many_came_is_counted_and_not_taken_from_the_slider() -> None:
+    assert "95 requests/s done of 101 that came" in more_machines.verdict(simulated(came=202), None).text
+
+
 def test_only_a_death_is_called_one() -> None:
     dropped, failed = simulated(dropped=257), simulated(lost=3)
     said = more_machines.verdict(dropped, None).text

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.chapters.load_report import (
-    came_per_s,
+    came_between,
     failures_said,
     lateness_said,
     load_rows,
@@ -127,7 +127,8 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
         return late
     chosen = record.parameters
     name, most = smallest_limit(record)
-    said = f"{count(through)} requests/s served of {count(came_per_s(record))} offered"
+    offered = came_between(record, WARM_UP_S, float(record.column("done_s").max()))
+    said = f"{count(through)} requests/s served of {count(offered)} offered"
     if through > IMPOSSIBLE * most:
         return Verdict(
             f"{said}, more than the limit of {count(most)}/s: the machine has changed its speed. Do not trust this run.",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.chapters.load_report import (
+    came_per_s,
     failures_said,
     lateness_said,
     load_rows,
@@ -124,7 +125,7 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     if late := too_late(record):
         return late
     done = count(times.size / record.fact("elapsed_s"))
-    said = f"{done} requests/s done of {count(record.parameters['rate'])}; mean response of those served "
+    said = f"{done} requests/s done of {count(came_per_s(record))} that came; mean response of those served "
     said += f"{duration(times.mean())}.{_slow_one(record)}{_losses(record)}{_saturated(record)}{lateness_said(record)}"
     if pinned is None or pinned is record or not pinned.column("latency_ns").size:
         return Verdict(said)
