@@ -7,11 +7,11 @@ import pytest
 
 from perflab.chapters.load_report import (
     NOT_SHOWN,
-    came_between,
     came_per_s,
     failures_said,
     lateness_said,
     load_rows,
+    per_s_since,
     replay_row,
     replayed,
     too_late,
@@ -45,10 +45,11 @@ def test_rates_are_of_the_time_in_which_requests_came() -> None:
     assert np.isnan(came_per_s(Record("any", {}, 1, "")))
 
 
-def test_who_came_in_a_part_of_the_run_is_counted_over_that_part() -> None:
-    came = Record("any", {}, 1, "", Frame({"came_s": np.array([0.1, 0.5, 0.6, 1.0, 1.9])}))
-    assert came_between(came, 0.1, 0.6) == pytest.approx(4), "who comes at the very start is not in it, at the end is"
-    assert np.isnan(came_between(came, 1.0, 1.0))
+def test_moments_are_counted_from_one_of_them_to_the_end_of_the_run() -> None:
+    run = Record("any", {}, 1, "", Frame({"came_s": np.array([0.1, 0.5, 0.6, 1.0])}, facts={"elapsed_s": 2.1}))
+    assert per_s_since(run, "came_s", 0.1) == pytest.approx(3 / 2), "also while nobody comes any more"
+    assert np.isnan(per_s_since(run, "came_s", 1.5))
+    assert np.isnan(per_s_since(run, "came_s", 2.1))
 
 
 @pytest.mark.parametrize(("late_ns", "slow"), [(999_999, False), (1_000_000, False), (1_000_001, True)])

@@ -77,14 +77,11 @@ def came_per_s(record: Record, asked_s: float | None = None) -> float:
     return _per_s(record, "came_s", asked_s)
 
 
-def came_between(record: Record, since_s: float, until_s: float) -> float:
-    """The same for a part of the run; NaN where that has no length.
-
-    Fewer may have come per second of the whole run than were served in its second half: only the same part can be compared.
-    """
-    came_s = record.column("came_s")
-    came = np.count_nonzero((came_s > since_s) & (came_s <= until_s))
-    return came / (until_s - since_s) if until_s > since_s else float("nan")
+def per_s_since(record: Record, column: str, since_s: float) -> float:
+    """Moments (s) of a column per second of the run from `since_s` on; NaN where there are none."""
+    seconds = float(record.fact("elapsed_s", 0.0)) - since_s
+    found = np.count_nonzero(record.column(column) > since_s)
+    return found / seconds if found and seconds > 0 else float("nan")
 
 
 def load_rows(runs: Sequence[Record], asked_s: float | None = None) -> list[Row]:

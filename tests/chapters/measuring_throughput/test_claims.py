@@ -29,8 +29,7 @@ def worked(per_s: int, **changes: Any) -> Record:
         **changes,
     }
     done = np.arange(1, 2 * per_s + 1) / per_s
-    columns = {"done_s": done, "arrived_ns": done * 1e9 - 5e7, "done_ns": done * 1e9}
-    return Record("workers", chosen, 1, "", Frame(columns), 2.0, "complete")
+    return Record("workers", chosen, 1, "", Frame({"done_s": done}, {}, {"elapsed_s": 2.0}), 2.0, "complete")
 
 
 def written(median_ms: float, size: int, backlog: int = 0, rate: int = 1_000) -> Record:

@@ -28,7 +28,7 @@ START: dict[str, Any] = {
 
 def served(per_s: float = 160, rejected: int = 0, dropped: int = 0, late_ns: int = 10_000, **changes: Any) -> Record:
     """A record of a run of two seconds with so many served, evenly."""
-    done = np.arange(1, 2 * per_s) / per_s
+    done = np.arange(1, 2 * per_s + 1) / per_s
     samples = {
         "done_s": done,
         "latency_ns": np.full(done.size, 5e7),
@@ -131,6 +131,19 @@ def test_offered_is_counted_over_the_same_time_as_served() -> None:
     assert "160 requests/s served of 160 offered" in said, (
         "and not of 140, which is what came in all of the two seconds"
     )
+
+
+def test_a_reply_counts_when_the_client_has_it() -> None:
+    record = served(20)
+    done_early = {**record.frame.samples, "done_ns": np.linspace(1e8, 4e8, 40)}
+    assert workers.throughput(replace(record, frame=replace(record.frame, samples=done_early))) == pytest.approx(20)
+
+
+def test_64_threads_that_compute_do_less_than_4() -> None:
+    many, few = (
+        Record("workers", {}, 1, "", measure(workers.lab(), 5.0, computing=20, workers=number)) for number in (64, 4)
+    )
+    assert workers.throughput(many) < 0.8 * workers.throughput(few)
 
 
 @pytest.mark.parametrize("kind", KINDS)
