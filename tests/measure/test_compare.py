@@ -108,6 +108,8 @@ def test_close_to_saturation_too_two_runs_of_the_same_queue_are_seldom_called_di
     pairs = [(near_saturation(2 * seed, count), near_saturation(2 * seed + 1, count)) for seed in range(100)]
     assert sum(block_ratio(*pair).verdict == "clear" for pair in pairs) <= 12
     assert block_ratio(100 * pairs[0][0], pairs[1][0]).verdict == "clear", "a hundredfold is more than chance"
+    bold = sum(block_ratio(*pair, fewest=0).verdict == "clear" for pair in pairs)
+    assert bold > 20, "without asking what they are worth"
 
 
 def test_too_few_correlated_samples_decide_nothing_either() -> None:

@@ -27,6 +27,11 @@ def test_one_size_does_not_tell_what_a_row_costs() -> None:
     assert fit_cost([5, 5, 5], [10, 11, 50]) == Cost(11, 0)
 
 
+def test_nor_do_sizes_that_are_nearly_alike() -> None:
+    rows = [100] * 20 + [80]  # full ones, and the last
+    assert fit_cost(rows, [1_500.0] * 20 + [900.0]) == Cost(1_500, 0)
+
+
 @pytest.mark.parametrize("columns", [([], []), ([1], [1, 2])])
 def test_batches_that_do_not_pair_up_are_refused(columns: tuple[list[float], ...]) -> None:
     with pytest.raises(ValueError, match="must be batches"):

@@ -62,11 +62,12 @@ def paired_ratio(first: ArrayLike, second: ArrayLike, seed: int = 0) -> Ratio:
     return Ratio(float(np.median(ratios)), float(low), float(high))
 
 
-def block_ratio(first: ArrayLike, second: ArrayLike, share: float = 0.5) -> Ratio:
+def block_ratio(first: ArrayLike, second: ArrayLike, share: float = 0.5, fewest: float = FEWEST_FOR_RATIO) -> Ratio:
     """Ratio of one percentile of two sets of correlated samples, each in the order it was taken; too few: as in `ratio`.
 
     Its interval comes from the spread between blocks of each run, but reaches at least an order of magnitude up and down where a
-    run is worth too few independent samples (`perflab.measure.blocks`).
+    run is worth fewer than `fewest` independent samples (`perflab.measure.blocks`); 0 for what hangs together and is alike in
+    each run, as trips on a road that is not full are.
     """
     a, b = np.asarray(first, float), np.asarray(second, float)
     value = _nearest(_checked(a), share) / _nearest(_checked(b), share)
@@ -75,7 +76,7 @@ def block_ratio(first: ArrayLike, second: ArrayLike, share: float = 0.5) -> Rati
         return Ratio(value, *UNKNOWN)
     # As many degrees of freedom as one run has, not both: one of the two may scatter much more than the other.
     factor = float(np.exp(STUDENT_95 * error))
-    if min(independent(a), independent(b)) < FEWEST_FOR_RATIO:
+    if min(independent(a), independent(b)) < fewest:
         factor = max(factor, ORDER_OF_MAGNITUDE)
     return Ratio(value, value / factor, value * factor)
 

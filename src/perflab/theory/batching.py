@@ -11,6 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from perflab.theory.replay import Replay
 
+ALIKE = 0.2
+"""Standard deviation of sizes over their mean; where it is less, noise in the times makes any slope."""
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -45,15 +48,16 @@ class Cost:
 def fit_cost(rows: ArrayLike, times: ArrayLike) -> Cost:
     """The line through batches of several sizes, by weighted least squares; the median of each size, so that stalls do not count.
 
-    Both of shape (batches,). With one size only, s₁ cannot be told from s₀, and is 0. Raises ValueError without batches.
+    Both of shape (batches,). Where the sizes are too `ALIKE`, s₁ cannot be told from s₀, and is 0. Raises ValueError without
+    batches.
     """
     sizes, took = np.asarray(rows, float), np.asarray(times, float)
     if not sizes.size or sizes.shape != took.shape:
         raise ValueError("there must be batches, each with its rows and its time")
+    if sizes.std() <= ALIKE * sizes.mean():
+        return Cost(float(np.median(took)), 0.0)
     distinct = np.unique(sizes)
     medians = np.array([np.median(took[sizes == size]) for size in distinct])
-    if distinct.size == 1:
-        return Cost(float(medians[0]), 0.0)
     counts = np.array([(sizes == size).sum() for size in distinct])
     slope, intercept = np.polyfit(distinct, medians, 1, w=np.sqrt(counts) / medians)
     return Cost(max(0.0, float(intercept)), max(0.0, float(slope)))

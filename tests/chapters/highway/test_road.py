@@ -83,7 +83,7 @@ def test_who_came_is_counted_and_not_taken_from_the_slider() -> None:
     record = driven(cars=10, frames=600)
     came = record.count("came") * 60 / record.count("steps")
     assert came == pytest.approx(10, rel=0.35) and came != 10
-    assert f"{came:.0f} came (10 on average)" in road.verdict(record, None).text
+    assert f"{came:.0f} came meanwhile (10 on average)" in road.verdict(record, None).text
     assert road.throughput_per_min(record) <= came + 2, "two may have been on the road at the beginning"
 
 

@@ -12,7 +12,7 @@ from labs import measure
 from perflab.chapters.raising_throughput import scaling_law
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
-from perflab.theory.scaling import ScalabilityLaw
+from perflab.theory.scaling import Fitted, ScalabilityLaw
 
 START = {"work": "locking", "workers": 24, "locked": 20}
 CONSTANTS = {"waiting": 250.0, "computing": 2_000.0, "locking": 240.0, "memory": 5_000.0, "memory, 4 at once": 8_000.0}
@@ -67,8 +67,20 @@ def flat(record: Record, most: float) -> Record:
 
 
 def test_a_peak_far_beyond_what_was_measured_is_not_told() -> None:
-    assert "peak at 22 workers" in scaling_law.verdict(on_the_law(), None).text
+    assert re.search(r"peak at 22 workers \[\d+–\d+\]", scaling_law.verdict(on_the_law(), None).text)
     assert "no peak within twice the measured range" in scaling_law.verdict(flat(on_the_law(), 64), None).text
+
+
+def laws(*constants: tuple[float, float]) -> Fitted:
+    """A fit whose law is the first of these α and β, and whose bootstrap drew all of them."""
+    drawn = tuple(ScalabilityLaw(alpha, beta, 100.0) for alpha, beta in constants)
+    return Fitted(drawn[0], drawn)
+
+
+def test_a_peak_that_the_rounds_do_not_agree_on_is_not_told_as_one() -> None:
+    assert scaling_law.peak_said(laws((0.98, 0.0001), (0.98, 0.0))) == "peak at 14 workers or more, or none"
+    assert scaling_law.peak_said(laws((1.1, 0.003), (1.2, 0.002))) == "one worker does the most"
+    assert scaling_law.peak_said(laws((0.1, 0.001), (0.1, 0.0015))) == "peak at 30 workers [24–30]"
 
 
 def test_the_number_left_out_takes_its_turn_with_the_others() -> None:

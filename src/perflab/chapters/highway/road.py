@@ -134,7 +134,7 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     chosen = record.parameters
     through, waiting = throughput_per_min(record), record.fact("waiting", 0)
     came = _per_min(record.count("came"), record)
-    said = f"{count(through)} cars a minute get through; {count(came)} came ({chosen['cars']} on average). "
+    said = f"{count(through)} cars a minute get through; {count(came)} came meanwhile ({chosen['cars']} on average). "
     if waiting > SATURATED_QUEUE:
         free_s = predict(**chosen).trip_s
         return Verdict(
@@ -145,7 +145,7 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     said += f"A trip takes {trip.median / 1e9:.0f} s (p50), {percentile_text(trip.percentiles[0.99])}"
     if pinned is None or pinned is record or not pinned.column("latency_ns").size:
         return Verdict(f"{said}.")
-    compared = block_ratio(trips, pinned.column("latency_ns"))
+    compared = block_ratio(trips, pinned.column("latency_ns"), fewest=0)
     return Verdict(
         f"{said}: the p50 is {against_pinned(compared)}, which let {count(throughput_per_min(pinned))} a minute through.",
         compared.verdict,

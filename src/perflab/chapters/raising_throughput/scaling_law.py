@@ -123,10 +123,8 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     value, half = (float(column[seen.numbers == here][0]) for column in (seen.means, seen.half))
     low, high = fit.prediction(here)
     law = fit.law
-    near = law.peak <= BELIEVED * LADDER[-1]
-    peak = f"peak at {count(law.peak)} workers" if near else "no peak within twice the measured range"
     said = (
-        f"α = {law.alpha:.3f} {_ends(fit, 'alpha')}, β = {law.beta:.5f} {_ends(fit, 'beta', 5)}: {peak}. "
+        f"α = {law.alpha:.3f} {_ends(fit, 'alpha')}, β = {law.beta:.5f} {_ends(fit, 'beta', 5)}: {peak_said(fit)}. "
         f"For {count(here)} workers, not used in the fit, the law says {count(low)}–{count(high)}/s; "
         f"measured {count(value)} (±{count(half)}), "
     )
@@ -144,6 +142,19 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
         f"{said} Its best is {count(best)}/s; that of the pinned run {count(other)}/s.",
         "clear" if apart else "too close to call",
     )
+
+
+def peak_said(fit: Fitted) -> str:
+    """Where the throughput is highest, as far as the measured numbers of workers can tell."""
+    believed = BELIEVED * LADDER[-1]
+    low, high = fit.interval("peak")
+    if fit.law.peak > believed:
+        return "no peak within twice the measured range"
+    if high > believed:
+        return f"peak at {count(fit.law.peak)} workers or more, or none"
+    if high <= 1:
+        return "one worker does the most"
+    return f"peak at {count(fit.law.peak)} workers [{low:.0f}–{high:.0f}]"
 
 
 def _ends(fit: Fitted, name: str, digits: int = 3) -> str:
