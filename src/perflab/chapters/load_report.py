@@ -78,10 +78,9 @@ def came_per_s(record: Record, asked_s: float | None = None) -> float:
 
 
 def per_s_since(record: Record, column: str, since_s: float) -> float:
-    """Moments (s) of a column per second of the run from `since_s` on; NaN where there are none."""
+    """Moments (s) of a column per second of the run from `since_s` on; NaN before."""
     seconds = float(record.fact("elapsed_s", 0.0)) - since_s
-    found = np.count_nonzero(record.column(column) > since_s)
-    return found / seconds if found and seconds > 0 else float("nan")
+    return np.count_nonzero(record.column(column) > since_s) / seconds if seconds > 0 else float("nan")
 
 
 def load_rows(runs: Sequence[Record], asked_s: float | None = None) -> list[Row]:

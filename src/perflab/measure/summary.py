@@ -57,6 +57,9 @@ def summarise(
     if not ordered.size:
         raise ValueError("there are no latencies to summarise")
     worth = independent(taken) if queued else None
+    estimates = {share: _percentile(ordered, share) for share in percentiles}
+    if worth is not None:
+        estimates = {share: _queued(each, taken, share, worth) for share, each in estimates.items()}
     return Summary(
         count=ordered.size,
         failures=failures,
@@ -65,12 +68,7 @@ def summarise(
         stdev=float(ordered.std(ddof=1)) if ordered.size > 1 else 0.0,
         minimum=float(ordered[0]),
         maximum=float(ordered[-1]),
-        percentiles={
-            share: _percentile(ordered, share)
-            if worth is None
-            else _queued(_percentile(ordered, share), taken, share, worth)
-            for share in percentiles
-        },
+        percentiles=estimates,
     )
 
 
@@ -106,13 +104,12 @@ def _mean(taken: NDArray[np.float64], worth: float | None) -> Estimate:
     mean = float(taken.mean())
     if taken.size < FEWEST_FOR_MEAN:
         return Estimate("mean", mean, None, None, f"its interval needs {FEWEST_FOR_MEAN} samples, have {taken.size}")
-    if worth is not None and worth < FEWEST_FOR_INTERVAL:
+    if worth is None:
+        half = NORMAL_95 * float(taken.std(ddof=1)) / np.sqrt(taken.size)
+    elif worth < FEWEST_FOR_INTERVAL:
         return Estimate("mean", mean, None, None, _too_few_independent(FEWEST_FOR_INTERVAL, worth))
-    half = (
-        STUDENT_95 * mean_error(taken)
-        if worth is not None
-        else NORMAL_95 * float(taken.std(ddof=1)) / np.sqrt(taken.size)
-    )
+    else:
+        half = STUDENT_95 * mean_error(taken)
     return Estimate("mean", mean, mean - half, mean + half)
 
 

@@ -93,7 +93,7 @@ def throughput(record: Record) -> float:
 
     A reply counts when the client has it: a server whose threads all compute may be done with a request long before it says so.
     """
-    return per_s_since(record, "done_s", WARM_UP_S)
+    return per_s_since(record, "done_s", WARM_UP_S) or float("nan")
 
 
 def gauges(record: Record) -> tuple[NDArray[np.float64], Mapping[str, NDArray[Any]]]:
