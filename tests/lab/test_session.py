@@ -110,6 +110,14 @@ def test_the_prediction_is_kept_beside_the_result(answer: str | None, records: l
     assert PREDICTION.comment(answer, records) == comment
 
 
+def test_a_prediction_is_settled_by_quiet_runs_where_there_are_any() -> None:
+    newest = Prediction("?", {"low": "", "high": ""}, lambda records: records[-1].lab if records else None, "Measure.")
+    quiet, noisy = record(lab="low"), record(lab="high", noise=LOUD)
+    assert "measured low" in newest.comment("high", [quiet, noisy])
+    assert "noisy" not in newest.comment("high", [quiet, noisy])
+    assert newest.comment("low", [noisy]).endswith("measured high.  The machine was noisy: measure again to be sure.")
+
+
 def test_a_saved_record_holds_everything_but_its_samples_which_are_beside_it(tmp_path: Path) -> None:
     saved = record(noise=LOUD)
     story_path, samples_path = save_record(saved, tmp_path)

@@ -22,12 +22,15 @@ class Prediction:
     hint: str
 
     def comment(self, answer: str | None, records: Sequence[Record]) -> str:
-        """One sentence that stands beside the result."""
+        """A sentence or two that stand beside the result. Quiet runs settle it where they can, others only with a doubt."""
         if answer is None:
             return ""
-        outcome = self.settle(records)
+        quiet = [record for record in records if record.noise is None or not record.noise.noisy]
+        outcome, doubt = self.settle(quiet), ""
+        if outcome is None:
+            outcome, doubt = self.settle(records), " The machine was noisy: measure again to be sure."
         if outcome is None:
             return f"You predicted {answer}. {self.hint}"
         if outcome == answer:
-            return f"You predicted {answer}, and that is what this machine measured. {self.choices[answer]}"
-        return f"You predicted {answer}; this machine measured {outcome}. {self.choices[answer]}"
+            return f"You predicted {answer}, and that is what this machine measured. {self.choices[answer]}{doubt}"
+        return f"You predicted {answer}; this machine measured {outcome}. {self.choices[answer]}{doubt}"
