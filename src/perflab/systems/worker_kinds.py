@@ -18,6 +18,7 @@ from functools import cache
 from typing import Protocol
 
 from perflab.systems.computing import compute, steps_per_ms
+from perflab.systems.fair_pool import FairPool
 from perflab.systems.pausable import PausableSleep
 from perflab.systems.resources import Scratch
 
@@ -67,13 +68,11 @@ class ThreadWorkers:
         self._threads = ThreadPoolExecutor(workers)
         self._steps_per_ms = steps_per_ms()
         self._connections = connections
-        self._pool: queue.SimpleQueue[sqlite3.Connection] = queue.SimpleQueue()
-        for _ in range(connections):
-            self._pool.put(_connect())
+        self._pool = FairPool([_connect() for _ in range(connections)])
 
     @property
     def connections_in_use(self) -> int:
-        return self._connections - self._pool.qsize()
+        return self._connections - self._pool.free
 
     async def do(self, work: Work) -> Times:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._do, work)

@@ -162,6 +162,13 @@ def test_a_real_server_does_what_its_workers_can_and_its_queue_is_replayed(kind:
     assert lines["busy workers"].max() == 8 and 90 < lines["queued"].max() <= 100
 
 
+def test_the_queue_of_more_threads_than_connections_is_replayed_too() -> None:
+    # With a pool in which threads overtake each other some hold a worker for over a second: 10 to 30% apart.
+    frame = measure(workers.lab(), 5.0, workers=64)
+    record = Record("workers", {**START, "workers": 64}, 1, "", frame, 2.0, "complete")
+    assert agrees(replayed(record, 64), record)
+
+
 def test_the_queue_of_processes_that_compute_is_replayed_too() -> None:
     # Not so for threads and the event loop (6 to 15% apart): whoever is free there must first get the interpreter's lock, or the
     # loop, from those who compute. That wait is neither in the queue nor in the service, and the table shows it as the distance.
