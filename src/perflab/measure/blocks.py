@@ -24,11 +24,16 @@ STUDENT_95 = student(BLOCKS - 1)
 """Quantile .975 of Student's t: a spread of five numbers is itself uncertain."""
 
 FEWEST_FOR_INTERVAL = 50
-"""Independent samples below which the autocorrelation time itself is not known (Foreman-Mackey and others 2013, emcee)."""
+"""Independent samples below which the autocorrelation time itself is not known (Foreman-Mackey and others 2013, emcee). It is a
+rule of thumb: of M/M/1 up to 95%, 400 to 6,000 requests, a wrong interval of the p50 is still shown in up to 11% of the runs, of
+the mean and the p95 in up to 18%.
+"""
 
 FEWEST_FOR_RATIO = 15
 ORDER_OF_MAGNITUDE = 10.0
-"""Two runs of one M/M/1 at 90 to 98%, 150 to 2,000 requests, worth less than 15: their p50 lie within this in 19 of 20 pairs."""
+"""Chosen by simulation. Two runs of one M/M/1 that are worth less than 15, 150 to 2,000 requests: at 90 and 95% their p50 lie
+within this in about 19 of 20 pairs, at 98% and 150 requests in 9 of 10.
+"""
 
 WINDOW = 5
 
