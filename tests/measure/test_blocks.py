@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from queues import busy_queue
 
 from perflab.measure.blocks import (
     BLOCKS,
@@ -14,14 +15,6 @@ from perflab.measure.blocks import (
     percentile_error,
 )
 from perflab.measure.percentiles import percentile, rank_interval
-from perflab.theory.simulate import simulate
-
-
-def busy_queue(seed: int, utilisation: float = 0.8, warm_up: int = 2_000, count: int = 600) -> np.ndarray:
-    """Response times of M/M/1 with services of mean 1, in the steady state."""
-    generator = np.random.default_rng(seed)
-    arrivals = np.cumsum(generator.exponential(1 / utilisation, warm_up + count))
-    return np.asarray(simulate(arrivals, generator.exponential(1.0, arrivals.size)).responses)[warm_up:]
 
 
 @pytest.mark.parametrize("share", [0.5, 0.95])

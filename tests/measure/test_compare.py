@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from queues import busy_queue
 
 from perflab.measure.compare import Ratio, block_ratio, paired_ratio, ratio
-from perflab.theory.simulate import simulate
 
 
 def test_the_interval_of_a_ratio_of_medians_covers_the_truth_as_often_as_promised() -> None:
@@ -96,16 +96,10 @@ def test_two_runs_of_the_same_busy_queue_are_seldom_called_different() -> None:
     assert alarms["blocks"] <= 10
 
 
-def near_saturation(seed: int, count: int) -> np.ndarray:
-    """Response times of M/M/1 at 95%, in the steady state."""
-    generator = np.random.default_rng(seed)
-    arrivals = np.cumsum(generator.exponential(1 / 0.95, count + 5_000))
-    return np.asarray(simulate(arrivals, generator.exponential(1.0, arrivals.size)).responses)[5_000:]
-
-
 @pytest.mark.parametrize("count", [150, 400, 1_000])
 def test_close_to_saturation_too_two_runs_of_the_same_queue_are_seldom_called_different(count: int) -> None:
-    pairs = [(near_saturation(2 * seed, count), near_saturation(2 * seed + 1, count)) for seed in range(100)]
+    runs = [busy_queue(seed, 0.95, 5_000, count) for seed in range(200)]
+    pairs = list(zip(runs[::2], runs[1::2], strict=True))
     assert sum(block_ratio(*pair).verdict == "clear" for pair in pairs) <= 12
     assert block_ratio(100 * pairs[0][0], pairs[1][0]).verdict == "clear", "a hundredfold is more than chance"
     bold = sum(block_ratio(*pair, fewest=0).verdict == "clear" for pair in pairs)
