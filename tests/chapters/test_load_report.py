@@ -7,10 +7,12 @@ import pytest
 
 from perflab.chapters.load_report import (
     NOT_SHOWN,
+    PARTS,
     came_per_s,
     failures_said,
     lateness_said,
     load_rows,
+    parts_row,
     per_s_since,
     replay_row,
     replayed,
@@ -23,8 +25,9 @@ from perflab.measure.frame import Frame
 
 
 def record(late_ns: int = 1_000, sent: int = 90, due: int = 100) -> Record:
-    queue = {"arrived_ns": [0, 10, 20], "started_ns": [0, 50, 100], "done_ns": [50, 100, 150]}
+    queue = {"arrived_ns": [0, 10, 20], "started_ns": [0, 50, 100], "begun_ns": [0, 53, 103], "done_ns": [50, 100, 150]}
     columns = {name: np.array(times) * 1_000 for name, times in queue.items()}
+    columns |= {"latency_ns": columns["done_ns"] - columns["arrived_ns"] + 7_000}
     columns |= {"lateness_ns": np.full(sent, late_ns), "came_s": np.zeros(due)}
     counts = {"failures": 2, "dropped": 10}
     return Record("any", {}, 1, "", Frame(columns, counts, {"elapsed_s": 2.0}), 2.0, "complete")
@@ -66,11 +69,18 @@ def test_a_first_come_first_served_queue_is_replayed_to_the_digit() -> None:
     assert "0% apart" in replay_row([found])[1]
 
 
+def test_a_mean_response_is_told_in_parts_that_sum_to_it() -> None:
+    assert parts_row([record()]) == (PARTS, "7.0 µs; 40 µs; 2.0 µs; 48 µs")
+    assert without_times([parts_row([run := record(int(1e9))])], [run]) == [(PARTS, NOT_SHOWN)], (
+        "what is late is on the way"
+    )
+
+
 def test_before_anything_happened_there_is_nothing_to_report() -> None:
     empty = Record("any", {}, 1, "")
     assert too_slow(empty, 1) is None
     assert replayed(empty, 1) is None
-    assert replay_row([None])[1] == ""
+    assert replay_row([None])[1] == parts_row([empty])[1] == ""
     assert all(cell in ("", "0; 0") for row in load_rows([empty]) for cell in row[1:])
 
 

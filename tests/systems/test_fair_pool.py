@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 
-from perflab.systems.fair_pool import FairPool
+from perflab.systems.fair_pool import FairPool, FairTaskPool
 
 
 def test_what_is_free_is_had_at_once_and_counted() -> None:
@@ -40,3 +41,28 @@ def test_what_is_given_back_goes_to_who_has_waited_longest_and_not_to_who_comes_
         thread.join(5)
     assert order == ["first", "second", "just now"]
     assert pool.free == 1
+
+
+def test_tasks_do_not_overtake_each_other_either_and_have_it_since_it_was_given_back() -> None:
+    async def play() -> None:
+        pool = FairTaskPool(["only"])
+        item, _ = await pool.get()
+        order: list[tuple[str, int]] = []
+
+        async def wait(name: str) -> None:
+            got, since_ns = await pool.get()
+            order.append((name, since_ns))
+            pool.put(got)
+
+        waiting = [asyncio.create_task(wait(name)) for name in ("first", "second")]
+        await asyncio.sleep(0)
+        before = time.perf_counter_ns()
+        pool.put(item)
+        after = time.perf_counter_ns()
+        await wait("just now")
+        await asyncio.gather(*waiting)
+        assert [name for name, _ in order] == ["first", "second", "just now"]
+        assert before <= order[0][1] <= after
+        assert pool.free == 1
+
+    asyncio.run(play())

@@ -7,14 +7,18 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
+import numpy as np
 import psutil
 import pytest
 from asking import ask
 
+from perflab.measure.frame import merge
 from perflab.measure.guards import BadInput
 from perflab.measure.machine import effective_cpus
+from perflab.measure.schedule import poisson
 from perflab.systems.pausable import PausableSleep
-from perflab.systems.worker_kinds import KINDS, LOOP, PROCESSES, THREADS, workers_of
+from perflab.systems.worker_kinds import KINDS, LOOP, PROCESSES, THREADS, Work, workers_of
+from perflab.systems.worker_load import watch
 from perflab.systems.worker_server import Stages, stages_of, worker_server
 
 
@@ -27,7 +31,7 @@ def all_at_once(port: int, query: str, number: int) -> list[Stages]:
 def test_each_kind_takes_what_is_asked_for_stage_after_stage(kind: str) -> None:
     with worker_server(2, connections=2, kind=kind) as server:
         stages = stages_of(ask(server.port, "wait=30&compute=5&query=20")[1])
-    assert stages.arrived_ns <= stages.started_ns <= stages.connected_ns <= stages.done_ns
+    assert stages.arrived_ns <= stages.started_ns <= stages.begun_ns <= stages.connected_ns <= stages.done_ns
     assert stages.connected_ns - stages.started_ns >= 30e6
     assert stages.done_ns - stages.connected_ns >= 20e6
 
@@ -78,6 +82,16 @@ def test_processes_compute_at_the_same_time_and_threads_take_turns() -> None:
             return median(longest(2) / longest(1) for _ in range(7))
 
     assert longer_for_two(THREADS) > 1.2 * longer_for_two(PROCESSES)
+
+
+def test_a_thread_that_has_a_request_waits_for_those_who_compute_before_it_begins_and_a_process_does_not() -> None:
+    def wait_ns(kind: str, seed: int) -> float:
+        with worker_server(4, kind=kind) as server:
+            work = Work(compute_ms=20)
+            frame = merge(watch(server, lambda number: work, poisson(30, 1.0, seed), 1.0))
+        return float(np.mean(frame.samples["begun_ns"] - frame.samples["started_ns"]))
+
+    assert median(wait_ns(THREADS, seed) / wait_ns(PROCESSES, seed) for seed in range(3)) > 3
 
 
 def test_on_a_loop_who_computes_holds_up_everybody() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import threading
@@ -13,7 +14,7 @@ from perflab.measure.schedule import constant, poisson
 from perflab.systems import worker_load
 from perflab.systems.child import ServerFailed
 from perflab.systems.worker_kinds import Work
-from perflab.systems.worker_load import saturated, watch, watched_load
+from perflab.systems.worker_load import STAGES, saturated, watch, watched_load
 from perflab.systems.worker_server import worker_server
 from perflab.theory.replay import replay
 
@@ -22,9 +23,9 @@ def test_every_request_is_there_with_its_stages() -> None:
     frame = merge(watched_load(4, constant(50, 0.6), np.full(30, 20.0), 1.0))
     assert frame.counts == {"calls": 30, "rejected": 0, "failures": 0, "dropped": 0}
     assert frame.samples["came_s"].size == frame.samples["done_s"].size == 30
-    stages = [frame.samples[name] for name in ("arrived_ns", "started_ns", "done_ns")]
-    assert np.all(stages[0] <= stages[1])
-    assert np.all(stages[2] - stages[1] >= 19e6)
+    stages = [frame.samples[name] for name in STAGES]
+    assert all(np.all(before <= after) for before, after in itertools.pairwise(stages))
+    assert np.all(frame.samples["done_ns"] - frame.samples["begun_ns"] >= 19e6)
     assert frame.facts["inside"] == 0
 
 

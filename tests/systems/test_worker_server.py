@@ -12,7 +12,7 @@ from perflab.systems.worker_server import Stages, stages_of, worker_server
 
 
 def test_stages_survive_their_way_through_a_reply() -> None:
-    stages = Stages(1, 2, 3, 4)
+    stages = Stages(1, 2, 3, 4, 5)
     assert stages_of(b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n" + stages.encode()) == stages
 
 

@@ -33,16 +33,13 @@ def test_what_holds_requests_up_beside_the_queue_is_seen() -> None:
     assert held_up.measured > held_up.replayed + 4.9
 
 
-@pytest.mark.parametrize(("servers", "apart"), [(1, 0.01), (3, 0.1)])
-def test_a_server_that_has_to_hand_over_serves_nobody_meanwhile(servers: int, apart: float) -> None:
+@pytest.mark.parametrize("servers", [1, 3])
+def test_time_between_two_requests_that_belongs_to_neither_is_seen(servers: int) -> None:
     """Near its limit a hand-over of a few percent of a service makes the queue much longer."""
     came, services = queue(servers)
     between = 0.1 * servers
     run = simulate(came, services + between, servers)
-    found = replay(run.arrivals, run.starts, run.departures - between, servers)
-    without = np.mean(simulate(came, services, servers).responses)
-    assert found.deviation < apart
-    assert without < 0.75 * found.measured, "the services alone do not explain it"
+    assert replay(run.arrivals, run.starts, run.departures - between, servers).deviation > 0.25
 
 
 def test_a_discipline_that_does_not_look_at_services_hardly_changes_the_mean() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from perflab.theory.replay import Replay, replay
 
 Row = tuple[str, ...]
 REPLAYED = "the queue replayed, mean"
+PARTS = "mean response: to the server and back; in line; for the lock or loop; at work"
 WORTH_SAYING_NS = 1e6
 SAID_SHARE, MEAN_SHARE, TAIL_SHARE = 0.1, 0.25, 0.5
 NOT_SHOWN = "not shown: sent too late"
@@ -104,6 +106,23 @@ def replayed(record: Record, servers: int) -> Replay | None:
 def replay_row(found: Sequence[Replay | None]) -> Row:
     """The row of a table with the replays of its runs."""
     return (REPLAYED, *(_replay_text(each) for each in found))
+
+
+def parts_row(runs: Sequence[Record]) -> Row:
+    """The row of a table with what the mean response of those who were served consists of.
+
+    The way is all that is not in the server: sent too late, not yet read, not yet answered. Then in line for a worker; with one
+    that waits for the interpreter's lock or the event loop, and with one at work: these two hold it.
+    """
+    return (PARTS, *(_parts_text(run) for run in runs))
+
+
+def _parts_text(record: Record) -> str:
+    if not record.column("latency_ns").size:
+        return ""
+    moments = [record.column(name) for name in ("arrived_ns", "started_ns", "begun_ns", "done_ns")]
+    inside = [float(np.mean(after - before)) for before, after in pairwise(moments)]
+    return "; ".join(duration(part) for part in (float(record.column("latency_ns").mean()) - sum(inside), *inside))
 
 
 def _replay_text(found: Replay | None) -> str:

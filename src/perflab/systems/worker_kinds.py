@@ -12,13 +12,13 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Protocol
 
 from perflab.systems.computing import compute, steps_per_ms
-from perflab.systems.fair_pool import FairPool
+from perflab.systems.fair_pool import FairPool, FairTaskPool
+from perflab.systems.fair_threads import FairThreads
 from perflab.systems.pausable import PausableSleep
 from perflab.systems.resources import Scratch
 
@@ -43,8 +43,11 @@ class Work:
     reply_bytes: int = 0
 
 
-Times = tuple[int, int, int]
-"""When a worker started, had a connection, and was done: ns of the server's running."""
+Times = tuple[int, int, int, int]
+"""When a request had a worker, when that began, had a connection, and was done: ns of the server's running.
+
+Between the first two a thread waits for the interpreter's lock, and a task for the event loop.
+"""
 
 
 class Workers(Protocol):
@@ -65,7 +68,7 @@ class ThreadWorkers:
 
     def __init__(self, workers: int, connections: int, running: PausableSleep) -> None:
         self._running = running
-        self._threads = ThreadPoolExecutor(workers)
+        self._threads = FairThreads(workers, running.now_ns)
         self._steps_per_ms = steps_per_ms()
         self._connections = connections
         self._pool = FairPool([_connect() for _ in range(connections)])
@@ -75,13 +78,13 @@ class ThreadWorkers:
         return self._connections - self._pool.free
 
     async def do(self, work: Work) -> Times:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._do, work)
+        return await asyncio.wrap_future(self._threads.submit(partial(self._do, work)))
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
-    def _do(self, work: Work) -> Times:
-        started_ns = connected_ns = self._running.now_ns()
+    def _do(self, work: Work, started_ns: int) -> Times:
+        begun_ns = connected_ns = self._running.now_ns()
         if work.wait_ms:
             self._running.sleep(work.wait_ms / 1e3)
         if work.compute_ms:
@@ -95,7 +98,7 @@ class ThreadWorkers:
                 self._running.sleep(work.query_ms / 1e3)
             finally:
                 self._pool.put(connection)
-        return started_ns, connected_ns, self._running.now_ns()
+        return started_ns, begun_ns, connected_ns, self._running.now_ns()
 
     def _compute(self, milliseconds: float) -> None:
         for steps in _pieces(milliseconds, PIECE_MS, self._steps_per_ms):
@@ -150,20 +153,19 @@ class LoopWorkers:
 
     def __init__(self, workers: int, connections: int, running: PausableSleep) -> None:
         self._running = running
-        self._free = asyncio.Semaphore(workers)
+        self._free = FairTaskPool(range(workers), running.now_ns)
         self._steps_per_ms = steps_per_ms()
         self._connections = connections
-        self._pool: asyncio.Queue[sqlite3.Connection] = asyncio.Queue()
-        for _ in range(connections):
-            self._pool.put_nowait(_connect())
+        self._pool = FairTaskPool([_connect() for _ in range(connections)])
 
     @property
     def connections_in_use(self) -> int:
-        return self._connections - self._pool.qsize()
+        return self._connections - self._pool.free
 
     async def do(self, work: Work) -> Times:
-        async with self._free:
-            started_ns = connected_ns = self._running.now_ns()
+        worker, started_ns = await self._free.get()
+        begun_ns = connected_ns = self._running.now_ns()
+        try:
             if work.wait_ms:
                 await self._running.sleep_on_loop(work.wait_ms / 1e3)
             for steps in _pieces(work.compute_ms, PIECE_MS, self._steps_per_ms):
@@ -171,14 +173,16 @@ class LoopWorkers:
                 compute(steps)
             _use(work)
             if work.query_ms:
-                connection = await self._pool.get()
+                connection, _ = await self._pool.get()
                 connected_ns = self._running.now_ns()
                 try:
                     connection.execute(QUERY).fetchone()
                     await self._running.sleep_on_loop(work.query_ms / 1e3)
                 finally:
-                    self._pool.put_nowait(connection)
-            return started_ns, connected_ns, self._running.now_ns()
+                    self._pool.put(connection)
+            return started_ns, begun_ns, connected_ns, self._running.now_ns()
+        finally:
+            self._free.put(worker)
 
     def close(self) -> None:
         """Nothing runs but tasks of the loop, which ends with its process."""

@@ -22,7 +22,7 @@ from perflab.systems.worker_server import LONGEST_STAGE_MS, Stages, stages_of, w
 
 SLICE_S = 0.15
 MOST_INSIDE = 450
-STAGES = ("arrived_ns", "started_ns", "connected_ns", "done_ns")
+STAGES = ("arrived_ns", "started_ns", "begun_ns", "connected_ns", "done_ns")
 GAUGES = ("noted_ns", "busy", "queued", "in_use")
 TURNED_AWAY = b"HTTP/1.1 503 "
 
@@ -114,7 +114,7 @@ def observed(
     """Frames of `seconds` of load on a target whose replies the witness sees.
 
     Columns: "came_s" of all that were due so far; of those that succeeded "number", "done_s" and "latency_ns" as the client saw
-    them, and the stages "arrived_ns", "started_ns", "connected_ns", "done_ns" on the server's clock; "failed_s", moments of
+    them, and the `STAGES` on the server's clock; "failed_s", moments of
     other failures; "lateness_ns" of all that were sent.
     Counts: "calls" that succeeded, "rejected" for want of a place, other "failures", "dropped" for want of a connection.
     Facts: "elapsed_s", and how many are "inside".

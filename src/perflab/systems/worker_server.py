@@ -44,10 +44,11 @@ def _asked(request: Request, name: str, most: float) -> float:
 
 @dataclass(frozen=True)
 class Stages:
-    """When a request came, got a worker, got a connection, and was done: ns of the server's running, without its pauses."""
+    """When a request was in line, had a worker, began, had a connection, and was done: ns of the server's running."""
 
     arrived_ns: int
     started_ns: int
+    begun_ns: int
     connected_ns: int
     done_ns: int
 
@@ -75,7 +76,6 @@ class WorkerServer:
         """One request; 503 where there is no place left."""
         # The thread that reads and answers stands still too: else it would get the interpreter's lock in a pause as never before.
         self._running.stand_still()
-        arrived_ns = self._running.now_ns()
         if self._inside >= self._most_inside:
             return Reply(b"no place left", 503)
         try:
@@ -83,6 +83,7 @@ class WorkerServer:
         except BadInput as error:
             return Reply(str(error).encode(), 400)
         self._inside += 1
+        arrived_ns = self._running.now_ns()
         try:
             times = await self._workers.do(work)
             self._running.stand_still()

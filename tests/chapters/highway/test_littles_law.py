@@ -10,7 +10,7 @@ from labs import measure
 from replays import agrees
 
 from perflab.chapters.highway import littles_law
-from perflab.chapters.load_report import NOT_SHOWN, replayed
+from perflab.chapters.load_report import NOT_SHOWN, REPLAYED, replayed
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.theory.simulate import simulate
@@ -110,7 +110,7 @@ def test_on_a_real_server_the_law_holds_to_a_billionth_and_its_queue_is_replayed
     assert apart(record) < 1e-9
     assert agrees(replayed(record, START["workers"]), record)  # type: ignore[arg-type]
     rows = {row[0]: row[1] for row in littles_law.table(record, None)}
-    assert "apart" in rows["the queue replayed, mean"]
+    assert "apart" in rows[REPLAYED]
     due_per_s = float(rows["due; sent per second"].split(";")[0])
     assert due_per_s == pytest.approx(record.column("came_s").size / littles_law.ASKED_S, abs=0.5)
 

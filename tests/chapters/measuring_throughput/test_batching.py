@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from labs import constants_of, measure
 
+from perflab.chapters.load_report import REPLAYED
 from perflab.chapters.measuring_throughput import batching
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
@@ -79,7 +80,7 @@ def test_real_batches_are_replayed_by_their_own_times(chosen: dict[str, int]) ->
     assert again is not None and again.deviation < 0.05 + batching.late_ns(found) / again.measured
     assert 0 < batching.late_ns(found) < 20e6
     assert again.measured == pytest.approx(found.column("latency_ns").mean())
-    assert "apart" in dict(row[:2] for row in batching.table(found, None))["the queue replayed, mean"]
+    assert "apart" in dict(row[:2] for row in batching.table(found, None))[REPLAYED]
 
 
 def test_a_row_that_is_missing_makes_the_verdict_invalid() -> None:

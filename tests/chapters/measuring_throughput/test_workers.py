@@ -10,7 +10,7 @@ import pytest
 from labs import measure
 from replays import agrees
 
-from perflab.chapters.load_report import replayed
+from perflab.chapters.load_report import PARTS, replayed
 from perflab.chapters.measuring_throughput import workers
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
@@ -36,6 +36,7 @@ def served(per_s: float = 160, rejected: int = 0, dropped: int = 0, late_ns: int
         "came_s": done,
         "arrived_ns": done * 1e9,
         "started_ns": done * 1e9,
+        "begun_ns": done * 1e9,
         "done_ns": done * 1e9 + 5e7,
     } | {name: np.arange(5) for name in workers.GAUGES}
     counts = {"calls": done.size, "rejected": rejected, "dropped": dropped}
@@ -66,7 +67,9 @@ def test_below_its_limit_a_server_is_not_said_to_be_limited() -> None:
 def test_who_was_turned_away_is_said_apart() -> None:
     said = workers.verdict(served(rejected=600), None).text
     assert "600 found the queue full" in said
-    assert {row[0]: row[1] for row in workers.table(served(rejected=600), None)}["rejected, queue full"] == "600"
+    rows = {row[0]: row[1] for row in workers.table(served(rejected=600), None)}
+    assert rows["rejected, queue full"] == "600"
+    assert rows[PARTS] == "0 ns; 0 ns; 0 ns; 50 ms"
 
 
 def test_a_server_that_cannot_even_read_says_why() -> None:
@@ -169,10 +172,9 @@ def test_the_queue_of_more_threads_than_connections_is_replayed_too() -> None:
     assert agrees(replayed(record, 64), record)
 
 
-def test_the_queue_of_processes_that_compute_is_replayed_too() -> None:
-    # Not so for threads and the event loop (6 to 15% apart): whoever is free there must first get the interpreter's lock, or the
-    # loop, from those who compute. That wait is neither in the queue nor in the service, and the table shows it as the distance.
-    changes = {"kind": PROCESSES, "computing": 20}
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_queue_of_workers_that_compute_is_replayed_too(kind: str) -> None:
+    changes = {"kind": kind, "computing": 20}
     frame = measure(workers.lab(), 5.0, **changes)
     record = Record("workers", {**START, **changes}, 1, "", frame, 2.0, "complete")
     assert agrees(replayed(record, 8), record)

@@ -14,6 +14,7 @@ from perflab.chapters.load_report import (
     lateness_said,
     load_rows,
     mean_response_ns,
+    parts_row,
     per_s_since,
     replay_row,
     replayed,
@@ -164,6 +165,7 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
         ("response time of those, p99", *(estimate_text(each.percentiles[0.99]) for each in summaries)),
         ("rejected, queue full", *(count(run.count("rejected")) for run in runs)),
         ("busy; queued; connections in use, means", *(_means(run) for run in runs)),
+        parts_row(runs),
         replay_row([replayed(run, run.parameters["workers"]) for run in runs]),
         *load_rows(runs),
     ]

@@ -13,6 +13,7 @@ from perflab.chapters.load_report import (
     lateness_said,
     load_rows,
     mean_response_ns,
+    parts_row,
     replay_row,
     replayed,
     too_late,
@@ -132,11 +133,7 @@ def _p99(times: NDArray[Any]) -> str:
 
 
 def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
-    """The most that was done, response times under the load, and the queue in front of the workers replayed.
-
-    Where threads compute, the replay lies below what was measured: a free thread starts when it gets the interpreter's lock,
-    which is neither a wait for a thread nor a part of the service.
-    """
+    """The most that was done, response times under the load and what they consist of, and the queue for a worker replayed."""
     runs = [run for run in (record, pinned) if run is not None and run.column("most_per_s").size]
     if not runs:
         return []
@@ -151,6 +148,7 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
             ("response time, p50", *(estimate_text(each.percentiles[0.5]) for each in summaries)),
             ("response time, p99", *(estimate_text(each.percentiles[0.99]) for each in summaries)),
             ("still inside at the end", *(count(run.fact("inside", 0)) for run in runs)),
+            parts_row(runs),
             replay_row([replayed(run, WORKERS) for run in runs]),
             *load_rows(runs),
         ]
