@@ -16,6 +16,7 @@ from perflab.chapters.load_report import (
     per_s_since,
     replay_row,
     replayed,
+    replayed_each,
     too_late,
     too_slow,
     without_times,
@@ -69,6 +70,18 @@ def test_a_first_come_first_served_queue_is_replayed_to_the_digit() -> None:
     assert "0% apart" in replay_row([found])[1]
 
 
+def test_each_server_has_a_queue_of_its_own_and_the_mean_is_of_all_requests() -> None:
+    run = record()
+    twice = {f"a {name}": np.concatenate([times, times]) for name, times in run.frame.samples.items()}
+    of = Record("any", {}, 1, "", Frame({**twice, "a server": np.repeat([0, 3], 3)}))
+    found, one = replayed_each(of, 1, "a "), replayed(run, 1)
+    assert found == one
+    assert one is not None and one.measured > 0
+    mixed = Record("any", {}, 1, "", Frame({**twice, "a server": np.zeros(6)}))
+    assert (again := replayed_each(mixed, 1, "a ")) is not None
+    assert again.replayed > 1.5 * one.replayed, "one server for both waits longer than was measured"
+
+
 def test_a_mean_response_is_told_in_parts_that_sum_to_it() -> None:
     assert parts_row([record()]) == (PARTS, "7.0 µs; 40 µs; 2.0 µs; 48 µs")
     assert without_times([parts_row([run := record(int(1e9))])], [run]) == [(PARTS, NOT_SHOWN)], (
@@ -79,7 +92,7 @@ def test_a_mean_response_is_told_in_parts_that_sum_to_it() -> None:
 def test_before_anything_happened_there_is_nothing_to_report() -> None:
     empty = Record("any", {}, 1, "")
     assert too_slow(empty, 1) is None
-    assert replayed(empty, 1) is None
+    assert replayed(empty, 1) is replayed_each(empty) is None
     assert replay_row([None])[1] == parts_row([empty])[1] == ""
     assert all(cell in ("", "0; 0") for row in load_rows([empty]) for cell in row[1:])
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from perflab.systems.server_timing import HEADER, ServerTiming, decode, told_hit
 
 NS = st.integers(0, 10**18)
-TIMINGS = st.builds(
-    ServerTiming, NS, NS, NS, NS, NS, NS, st.lists(st.tuples(NS, NS), max_size=4).map(tuple), st.none() | st.booleans()
-)
+SPANS = st.tuples(NS, NS)
+CALLS = st.lists(SPANS, max_size=4).map(tuple)
+TIMINGS = st.builds(ServerTiming, NS, NS, NS, NS, NS, NS, CALLS, st.none() | st.booleans(), SPANS, SPANS)
 
 
 @given(TIMINGS)

@@ -34,6 +34,10 @@ def test_each_request_of_a_burst_is_answered(shop: Strategies, name: str) -> Non
     done = shop.burst(name, AT_ONCE, PATHS)
     assert done.response_ns.size == len(PATHS)
     assert done.failures == done.timeouts == done.dropped == 0
+    queued = shop.queued(done)
+    assert all(column.size == len(PATHS) for column in queued.values())
+    assert np.unique(queued["server"]).tolist() == ([0, 1] if name == SERVERS else [0])
+    assert np.all(queued["arrived_ns"] <= queued["started_ns"]) and np.all(queued["started_ns"] < queued["done_ns"])
 
 
 def quicker(shop: Strategies, name: str, paths: list[str], wait_ms: float) -> float:
@@ -65,7 +69,9 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_one_of_the_next_burst(
 ) -> None:
     with monkeypatch.context() as impatient:
         impatient.setattr("perflab.systems.strategies.PATIENCE_S", 0.15)
-        assert shop.burst(NOTHING, AT_ONCE, PATHS, wait_ms=100).timeouts > 0
+        late = shop.burst(NOTHING, AT_ONCE, PATHS, wait_ms=100)
+    assert late.timeouts > 0
+    assert shop.queued(late)["server"].size < len(PATHS), "who was not answered has told nothing"
     next_one = shop.burst(ASYNC, AT_ONCE[:5], PATHS[:5], wait_ms=100)
     assert next_one.response_ns.size == 5 and next_one.timeouts == next_one.failures == 0
     assert next_one.response_ns.min() >= 100e6

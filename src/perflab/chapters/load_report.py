@@ -15,6 +15,7 @@ from perflab.theory.replay import Replay, replay
 
 Row = tuple[str, ...]
 REPLAYED = "the queue replayed, mean"
+QUEUE = ("arrived_ns", "started_ns", "done_ns")
 PARTS = "mean response: to the server and back; in line; for the lock or loop; at work"
 WORTH_SAYING_NS = 1e6
 SAID_SHARE, MEAN_SHARE, TAIL_SHARE = 0.1, 0.25, 0.5
@@ -99,8 +100,23 @@ def load_rows(runs: Sequence[Record], asked_s: float | None = None) -> list[Row]
 
 def replayed(record: Record, servers: int) -> Replay | None:
     """The queue replayed with the service times that the server told; None while nobody was served."""
-    came, began, went = (record.column(name) for name in ("arrived_ns", "started_ns", "done_ns"))
+    came, began, went = (record.column(name) for name in QUEUE)
     return replay(came, began, went, servers) if came.size else None
+
+
+def replayed_each(record: Record, servers: int = 1, prefix: str = "") -> Replay | None:
+    """As `replayed`, the queue in front of each "server" for itself, and the means over all requests; `prefix` of the columns."""
+    by, *times = (record.column(f"{prefix}{name}") for name in ("server", *QUEUE))
+    if not by.size:
+        return None
+    came, began, went = times
+    groups = [by == server for server in np.unique(by)]
+    found = [replay(came[group], began[group], went[group], servers) for group in groups]
+    sizes = [int(group.sum()) for group in groups]
+    measured, again = (
+        float(np.average([getattr(each, name) for each in found], weights=sizes)) for name in ("measured", "replayed")
+    )
+    return Replay(measured, again)
 
 
 def replay_row(found: Sequence[Replay | None]) -> Row:

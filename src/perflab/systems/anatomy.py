@@ -9,8 +9,8 @@ from time import perf_counter_ns
 
 from perflab.measure.guards import check_number
 from perflab.systems.connection import CHUNK, TIMEOUT_S, reply_end
-from perflab.systems.server_timing import HEADER, ServerTiming, decode
 from perflab.systems.server_timing import PARTS as SERVER_PARTS
+from perflab.systems.server_timing import ServerTiming, read_reply
 
 MOST_CLIENTS = 64
 PARTS = ("connect", "send", *SERVER_PARTS, "receive")
@@ -72,7 +72,7 @@ class Dissector:
         complete_ns = perf_counter_ns()
         if not self._keep:
             self.close()
-        server, body = _read(bytes(received), path)
+        server, body = read_reply(bytes(received), path)
         handshake_ns = self._handshake_ns if is_new else 0
         return _cut((began_ns, connected_ns, complete_ns), handshake_ns, server, body)
 
@@ -127,18 +127,6 @@ def _cut(moments: tuple[int, int, int], handshake_ns: int, server: ServerTiming,
         "receive": complete - answered,
     }
     return Anatomy(complete - began, parts, server, body)
-
-
-def _read(received: bytes, path: str) -> tuple[ServerTiming, bytes]:
-    head, _, body = received.partition(b"\r\n\r\n")
-    status, *lines = head.decode("latin-1").split("\r\n")
-    if not status.startswith("HTTP/1.1 200 "):
-        raise OSError(f"{path}: {status} {body.decode('utf-8', 'replace')}")
-    for line in lines:
-        name, _, value = line.partition(":")
-        if name.lower() == HEADER.lower():
-            return decode(value.strip()), body
-    raise ValueError(f"{path}: the reply has no {HEADER} header")
 
 
 def _more(connection: socket.socket) -> bytes:

@@ -18,6 +18,8 @@ class ServerTiming:
     `arrived` is when the request had been read, by `perf_counter_ns`: one clock for all processes of a machine.
     `calls` are the single calls to the database inside "database": beginning, counted from the beginning of that part, and
     duration. They follow one another or overlap. `hit` tells whether the cache had the answer, None where there is no cache.
+    `line` is when the request was in line for a thread, by the same clock, and for how long; `thread` since when it had one, and
+    for how long.
     """
 
     arrived: int
@@ -28,6 +30,8 @@ class ServerTiming:
     serialise: int
     calls: tuple[tuple[int, int], ...] = ()
     hit: bool | None = None
+    line: tuple[int, int] = (0, 0)
+    thread: tuple[int, int] = (0, 0)
 
     @property
     def total(self) -> int:
@@ -38,7 +42,8 @@ class ServerTiming:
         """The header's value."""
         metrics = [f"arrived;start={_ms(self.arrived)}"]
         metrics += [f"{part};dur={_ms(getattr(self, part))}" for part in PARTS]
-        metrics += [f"call;start={_ms(start)};dur={_ms(duration)}" for start, duration in self.calls]
+        spans = [("line", self.line), ("thread", self.thread), *(("call", call) for call in self.calls)]
+        metrics += [f"{name};start={_ms(start)};dur={_ms(duration)}" for name, (start, duration) in spans]
         if self.hit is not None:
             metrics.append(f"cache;desc={'hit' if self.hit else 'miss'}")
         return ", ".join(metrics)
@@ -54,7 +59,22 @@ def decode(value: str) -> ServerTiming:
     missing = [part for part in PARTS if part not in found.parts]
     if missing:
         raise ValueError(f"the {HEADER} header does not tell {', '.join(missing)}: {value!r}")
-    return ServerTiming(found.arrived, **found.parts, calls=tuple(found.calls), hit=found.hit)
+    return ServerTiming(
+        found.arrived, **found.parts, calls=tuple(found.calls), hit=found.hit, line=found.line, thread=found.thread
+    )
+
+
+def read_reply(received: bytes, path: str) -> tuple[ServerTiming, bytes]:
+    """Timing and body of a whole reply; raises OSError for any status but 200, ValueError when it tells no timing."""
+    head, _, body = received.partition(b"\r\n\r\n")
+    status, *lines = head.decode("latin-1").split("\r\n")
+    if not status.startswith("HTTP/1.1 200 "):
+        raise OSError(f"{path}: {status} {body.decode('utf-8', 'replace')}")
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name.lower() == HEADER.lower():
+            return decode(value.strip()), body
+    raise ValueError(f"{path}: the reply has no {HEADER} header")
 
 
 def told_hit(reply: bytes) -> bool:
@@ -71,6 +91,8 @@ class _Found:
     parts: dict[str, int] = field(default_factory=dict)
     calls: list[tuple[int, int]] = field(default_factory=list)
     hit: bool | None = None
+    line: tuple[int, int] = (0, 0)
+    thread: tuple[int, int] = (0, 0)
 
     def add(self, name: str, given: dict[str, str]) -> None:
         if name in PARTS:
@@ -78,9 +100,17 @@ class _Found:
         elif name == "arrived":
             self.arrived = _ns(given["start"])
         elif name == "call":
-            self.calls.append((_ns(given["start"]), _ns(given["dur"])))
+            self.calls.append(_span(given))
+        elif name == "line":
+            self.line = _span(given)
+        elif name == "thread":
+            self.thread = _span(given)
         elif name == "cache":
             self.hit = given["desc"] == "hit"
+
+
+def _span(given: dict[str, str]) -> tuple[int, int]:
+    return _ns(given["start"]), _ns(given["dur"])
 
 
 def _ms(nanoseconds: int) -> str:

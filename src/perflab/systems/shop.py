@@ -13,9 +13,9 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
@@ -24,6 +24,7 @@ from perflab.measure.guards import check_number
 from perflab.systems.cache import MISSING, PausableClock, TtlCache
 from perflab.systems.catalogue import FEWEST_PRODUCTS, MOST_PRODUCTS, make_catalogue
 from perflab.systems.child import ChildServer, announce, leave_with_parent, read_config, serve
+from perflab.systems.fair_threads import FairThreads
 from perflab.systems.http11 import Reply, Request, port_of, start_server
 from perflab.systems.server_timing import HEADER, ServerTiming
 from perflab.systems.shop_database import Database
@@ -41,7 +42,7 @@ class Shop:
 
     def __init__(self, folder: Path, products: int, threads: int) -> None:
         self._database = Database(make_catalogue(folder, products))
-        self._threads = ThreadPoolExecutor(threads)
+        self._threads = FairThreads(threads, perf_counter_ns)
         self._clock = PausableClock()
         self._cache = TtlCache(1.0, self._clock.now)
         self._settings = Settings()
@@ -79,10 +80,11 @@ class Shop:
         sku = request.query.get("sku")
         if request.path != "/product" or sku is None:
             return Reply(b'{"error": "ask for /product?sku=..."}', 404)
-        loop, settings = asyncio.get_running_loop(), self._settings
+        settings = self._settings
         if settings.wait_ms and settings.awaited and not (settings.cached and sku in self._cache):
             await asyncio.sleep(settings.wait_ms / 1e3)
-        served = await loop.run_in_executor(self._threads, self._serve, sku, settings)
+        in_line_ns = perf_counter_ns()
+        served = await asyncio.wrap_future(self._threads.submit(partial(self._serve, sku, settings)))
         self._requests += 1
         inside_ns = perf_counter_ns() - began_ns
         timing = ServerTiming(
@@ -94,11 +96,13 @@ class Shop:
             serialise=served.serialise_ns,
             calls=served.calls,
             hit=served.hit,
+            line=(in_line_ns, served.had_ns - in_line_ns),
+            thread=(served.had_ns, served.done_ns - served.had_ns),
         )
         headers = (("Content-Type", "application/json"), (HEADER, timing.encode()))
         return Reply(served.body, 200 if served.found else 404, headers)
 
-    def _serve(self, sku: str, settings: Settings) -> Served:
+    def _serve(self, sku: str, settings: Settings, had_ns: int) -> Served:
         began_ns = perf_counter_ns()
         page, calls, hit = self._page(sku, settings, began_ns)
         read_ns = perf_counter_ns()
@@ -106,10 +110,9 @@ class Shop:
         computed_ns = perf_counter_ns()
         details = [DETAIL] * (settings.payload_bytes // (len(DETAIL) + 4))
         body = json.dumps({"product": page, "signature": signature, "details": details}).encode()
-        serialised_ns = perf_counter_ns()
-        return Served(
-            body, page is not None, read_ns - began_ns, computed_ns - read_ns, serialised_ns - computed_ns, calls, hit
-        )
+        done_ns = perf_counter_ns()
+        parts = (read_ns - began_ns, computed_ns - read_ns, done_ns - computed_ns)
+        return Served(body, page is not None, *parts, calls, hit, had_ns, done_ns)
 
     def _page(
         self, sku: str, settings: Settings, began_ns: int
@@ -126,7 +129,9 @@ class Shop:
 
 @dataclass(frozen=True)
 class Served:
-    """What a thread has to hand over: the reply's body, where its time went (ns), and whether the cache had it."""
+    """What a thread has to hand over: the reply's body, where its time went (ns), and whether the cache had it; since when the
+    request had the thread, and until when.
+    """
 
     body: bytes
     found: bool
@@ -135,6 +140,8 @@ class Served:
     serialise_ns: int
     calls: tuple[tuple[int, int], ...]
     hit: bool | None
+    had_ns: int
+    done_ns: int
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from perflab.systems.catalogue import sku_of
 from perflab.systems.child import ChildServer
 from perflab.systems.connection import reply_end, request_bytes
 from perflab.systems.routing import round_robin
+from perflab.systems.server_timing import read_reply
 from perflab.systems.shop import shop
 from perflab.systems.worker_load import wait_until_open
 
@@ -41,6 +42,7 @@ START: dict[str, Any] = {
 THREADS, PRODUCTS = 4, 10_000
 MOST_BURST = 100
 PATIENCE_S = 5.0
+QUEUED = ("server", "arrived_ns", "started_ns", "done_ns")
 
 
 class Strategies:
@@ -49,6 +51,8 @@ class Strategies:
     def __init__(self, servers: Sequence[ChildServer]) -> None:
         self._servers = servers
         self._paths: Sequence[str] = ()
+        self._replies: dict[int, bytes] = {}
+        self._servers_asked: dict[int, int] = {}
         self._connect()
 
     def _connect(self) -> None:
@@ -71,14 +75,27 @@ class Strategies:
         for server in self._servers:
             server.ask("set", **{**START, **switched, **settings})
             server.ask("reset")
-        self._paths = paths
+        self._paths, self._replies = paths, {}
         target = self._all if strategy == SERVERS else self._one
+        self._servers_asked = target.servers
         done = open_loop(schedule_ns, target, timeout_s=PATIENCE_S)
         if done.timeouts:
             # Answers that come after all would be taken for those of the next burst.
             self.close()
             self._connect()
         return done
+
+    def queued(self, done: LoadResult) -> dict[str, NDArray[np.int64]]:
+        """Of those who were answered in the last burst, which is `done`: "server", and by `perf_counter_ns` when each was in line
+        for a thread, had one, and let go of it: "arrived_ns", "started_ns", "done_ns".
+        """
+        numbers = [number for number in done.numbers.tolist() if number in self._replies]
+        columns = np.zeros((4, len(numbers)), np.int64)
+        for place, number in enumerate(numbers):
+            timing, _ = read_reply(self._replies[number], self._paths[number])
+            had_ns, held_ns = timing.thread
+            columns[:, place] = self._servers_asked[number], timing.line[0], had_ns, had_ns + held_ns
+        return dict(zip(QUEUED, columns, strict=True))
 
     def close(self) -> None:
         """Hang up."""
@@ -89,7 +106,10 @@ class Strategies:
         def request(number: int, server: int) -> bytes:
             return request_bytes(self._paths[number])
 
-        return BalancedTarget(ports, request, reply_end, connections_each, round_robin)
+        def on_reply(number: int, reply: bytes) -> None:
+            self._replies[number] = reply  # to be read when nobody waits any more
+
+        return BalancedTarget(ports, request, reply_end, connections_each, round_robin, on_reply=on_reply)
 
 
 def path_of(product: int) -> str:

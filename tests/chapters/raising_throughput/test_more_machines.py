@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 from labs import measure
+from replays import agrees
 
+from perflab.chapters.load_report import replayed_each
 from perflab.chapters.raising_throughput import more_machines
 from perflab.chapters.raising_throughput.balancing_model import at_rate
 from perflab.chapters.raising_throughput.more_machines import OUT, UP
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
-from perflab.measure.percentiles import percentile
 from perflab.systems.routing import ROUTES, round_robin
 
 START: dict[str, Any] = {"servers": 4, "scale": OUT, "routing": "round robin", "skew": 1, "rate": 100, "dies": False}
@@ -48,13 +49,6 @@ def measured(**changes: Any) -> Record:
     return Record("more_machines", {**START, **changes}, 1, "", frame, 2.0, "complete")
 
 
-def assert_replayed(record: Record) -> None:
-    """As truth.md has it: within 5% and the lateness of the generator."""
-    found, late_ns = more_machines.replay_of(record), percentile(record.column("lateness_ns"), 0.99)
-    assert found is not None
-    assert found.deviation <= 0.05 + late_ns / found.measured
-
-
 @pytest.mark.parametrize(
     "changes",
     [
@@ -65,7 +59,8 @@ def assert_replayed(record: Record) -> None:
     ],
 )
 def test_the_queues_of_a_real_run_are_replayed(changes: dict[str, Any]) -> None:
-    assert_replayed(measured(**changes))
+    record = measured(**changes)
+    assert agrees(replayed_each(record), record)
 
 
 def test_dealt_in_turn_a_quarter_suffers_and_looking_saves_them() -> None:
@@ -74,7 +69,7 @@ def test_dealt_in_turn_a_quarter_suffers_and_looking_saves_them() -> None:
     assert "At the slow server" in more_machines.verdict(dealt, None).text
     assert more_machines.mean_response_ns(dealt) > 1.5 * more_machines.mean_response_ns(looked)
     for record in (dealt, looked):
-        assert_replayed(record)
+        assert agrees(replayed_each(record), record)
 
 
 def test_one_fast_server_is_quicker_than_as_much_in_pieces() -> None:
@@ -205,4 +200,4 @@ def test_before_anything_was_done_there_is_nothing_to_say() -> None:
     empty = Record("more_machines", START, 1, "")
     assert more_machines.verdict(empty, None).kind == "invalid"
     assert more_machines.table(empty, None) == []
-    assert more_machines.replay_of(empty) is None
+    assert replayed_each(empty) is None

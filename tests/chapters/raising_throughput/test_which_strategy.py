@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from labs import measure_slices
+from replays import agrees
 
-from perflab.chapters.load_report import NOT_SHOWN
+from perflab.chapters.load_report import NOT_SHOWN, REPLAYED
 from perflab.chapters.raising_throughput import strategy_model, which_strategy
+from perflab.chapters.raising_throughput.strategy_bursts import most_per_s, p99_ns, per_s, replays
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.systems.strategies import ASYNC, BATCHING, CACHING, INDEX, NOTHING, POOLING, SERVERS
@@ -38,9 +40,9 @@ def record(
     disturbed = np.random.default_rng(1).lognormal(0, 0.2, rounds)
     samples = {"lateness_ns": np.full(500, late_ns)}
     for name, gain in {NOTHING: 1.0, **GAINS}.items():
-        samples[which_strategy.per_s(name)] = most * gain * disturbed
-        samples[which_strategy.most_per_s(name)] = could * disturbed
-        samples[which_strategy.p99_ns(name)] = 4e8 / gain / disturbed
+        samples[per_s(name)] = most * gain * disturbed
+        samples[most_per_s(name)] = could * disturbed
+        samples[p99_ns(name)] = 4e8 / gain / disturbed
     frame = Frame(samples, {"calls": 700, "failures": failures})
     return Record("which_strategy", {**START, **changes}, 1, "", frame, 20.0, "complete")
 
@@ -123,7 +125,7 @@ def test_a_late_generator_gives_no_numbers() -> None:
 
 def test_how_late_is_too_late_depends_on_what_is_shown() -> None:
     samples = {name: column.copy() for name, column in record(late_ns=9e7).frame.samples.items()}
-    samples[which_strategy.p99_ns(CACHING)][:] = 1e8
+    samples[p99_ns(CACHING)][:] = 1e8
     seen = Record("which_strategy", START, 1, "", Frame(samples, {"calls": 700, "failures": 0}), 20.0, "complete")
     assert which_strategy.verdict(seen, None).kind == "invalid"
 
@@ -146,6 +148,18 @@ def test_the_table_says_what_each_costs_and_risks() -> None:
     assert rows[2][-2:] == which_strategy.COSTS[CACHING]
 
 
+def test_the_table_says_how_well_the_queues_are_replayed() -> None:
+    run = record()
+    samples = dict(run.frame.samples)
+    for name, late in ((NOTHING, 0), (ASYNC, 10), (SERVERS, 20)):
+        samples |= {f"{name} server": np.zeros(2), f"{name} arrived_ns": np.array([0, 1e6])}
+        samples |= {f"{name} started_ns": np.array([late, 1e6]), f"{name} done_ns": np.array([100 + late, 1e6 + 100])}
+    told = Record("which_strategy", START, 1, "", Frame(samples, run.frame.counts), 20.0, "complete")
+    row = which_strategy.table(told, None)[-1]
+    assert row[:2] == (REPLAYED, "100 ns, measured 100 ns: 0% apart")
+    assert row[2] == "with a strategy at most 9.1% apart"
+
+
 def test_the_prediction_is_settled_where_requests_wait() -> None:
     assert which_strategy.what_helps_most([record()]) == ASYNC
     assert which_strategy.what_helps_most([record(wait=10)]) is None
@@ -155,10 +169,14 @@ def test_the_prediction_is_settled_where_requests_wait() -> None:
 def test_real_servers_that_wait_are_helped_by_async_and_by_more_of_them() -> None:
     lab = which_strategy.lab()
     frame = measure_slices(lab, 5.0, fewest=5 * len([NOTHING, *GAINS]), wait=which_strategy.WAIT_MS, rate=600).frame
-    found = which_strategy.gains(Record("which_strategy", lab.check({}), 1, "", frame))
+    run = Record("which_strategy", lab.check({}), 1, "", frame)
+    found = which_strategy.gains(run)
     assert found[ASYNC].value > 1.05 and found[SERVERS].value > 1.05
     assert found[ASYNC].value > found[INDEX].value
     assert frame.counts.get("failures", 0) == 0
+    queues = replays(run)
+    assert list(queues) == [NOTHING, *GAINS]
+    assert all(agrees(each, run) for each in queues.values()), queues
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from perflab.chapters.load_report import (
     load_rows,
     mean_response_ns,
     replay_row,
+    replayed_each,
     too_late,
     without_times,
 )
@@ -30,7 +31,6 @@ from perflab.measure.summary import summarise
 from perflab.measure.units import count, duration
 from perflab.systems.balancer import balanced_load
 from perflab.systems.routing import ROUTES, Route
-from perflab.theory.replay import Replay, replay
 
 SERVICE_MS = 1e3 * SERVICE_S
 MOST_SERVERS, MOST_PER_S = 8, 400
@@ -102,21 +102,6 @@ def over_time(record: Record) -> tuple[NDArray[np.float64], NDArray[np.float64],
     return (edges[1:] + edges[:-1]) / 2, done, failed
 
 
-def replay_of(record: Record) -> Replay | None:
-    """The queue of each server replayed for itself, and the means over all requests."""
-    by, stages = record.column("server"), ("arrived_ns", "started_ns", "done_ns")
-    if not by.size:
-        return None
-    found, sizes = [], []
-    for server in np.unique(by):
-        found.append(replay(*(record.column(name)[by == server] for name in stages)))
-        sizes.append(int((by == server).sum()))
-    measured, replayed = (
-        float(np.average([getattr(each, name) for each in found], weights=sizes)) for name in ("measured", "replayed")
-    )
-    return Replay(measured, replayed)
-
-
 def verdict(record: Record, pinned: Record | None) -> Verdict:
     """How much got through and how long it took; which server was too slow; what a dead one cost."""
     times = record.column("latency_ns")
@@ -178,7 +163,7 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
         ("response time, p50", *(estimate_text(each.percentiles[0.5]) for each in summaries)),
         ("response time, p99", *(estimate_text(each.percentiles[0.99]) for each in summaries)),
         ("still inside at the end", *(count(run.fact("inside", 0)) for run in runs)),
-        replay_row([replay_of(run) for run in runs]),
+        replay_row([replayed_each(run) for run in runs]),
         *load_rows(runs),
     ]
     return without_times(rows, runs)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from perflab.chapters.load_report import NOT_SHOWN, failures_said, lateness_said, too_slow
+from perflab.chapters.load_report import NOT_SHOWN, failures_said, lateness_said, replay_row, too_slow
+from perflab.chapters.raising_throughput.strategy_bursts import experiment, most_per_s, p99_ns, per_s, replays
 from perflab.chapters.raising_throughput.strategy_model import (
     NAMES,
-    burst_size,
     calibrate,
     expected_gains,
     expected_shortened,
@@ -21,16 +21,11 @@ from perflab.lab.panels.axes import times_ticks
 from perflab.lab.panels.intervals import Interval, Intervals
 from perflab.lab.verdict import against_pinned, ratio_text, with_caveat
 from perflab.measure.compare import Ratio, paired_ratio, ratio
-from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
 from perflab.measure.units import NOTHING as BLANK
-from perflab.measure.units import count, duration
-from perflab.systems.storage import durability_caveat
-from perflab.systems.strategies import ASYNC, BATCHING, CACHING, INDEX, NOTHING, POOLING, SERVERS, path_of, strategies
+from perflab.measure.units import count, duration, percent
+from perflab.systems.strategies import ASYNC, BATCHING, CACHING, INDEX, NOTHING, POOLING, SERVERS
 
-ROUNDS = 8
-TRIED = 12
-"""So few that a disk which takes long for each commit is done with ten of each in time."""
 WAIT_MS = 50
 """So long that the threads are the bottleneck on slow machines too, where a request computes for 8 ms."""
 COSTS = {
@@ -41,52 +36,6 @@ COSTS = {
     SERVERS: ("machines, and a balancer", "copies of the data that differ"),
     INDEX: ("disk, and longer writes", "the planner may not use it"),
 }
-
-
-def experiment(rate: int, wait: int, writes: int, pages: int, seed: int) -> Iterator[Frame]:
-    generator = np.random.default_rng(seed)
-    facts = {"caveat": durability_caveat() or ""}
-    with strategies() as shop:
-        alike = [path_of(page) for page in range(TRIED)]
-        for _ in range(2):  # the first is slow: files are opened, code is read
-            tried = shop.burst(NOTHING, np.zeros(TRIED, np.int64), alike, wait_ms=wait, writes=writes)
-        size = burst_size(rate, tried.throughput)
-        for number in range(ROUNDS):
-            # The same requests for all: what differs within a round is the strategy.
-            schedule = np.cumsum(generator.exponential(1e9 / rate, size)).astype(np.int64)
-            paths = [path_of(page) for page in generator.integers(0, pages, size).tolist()]
-            order = generator.permutation([NOTHING, *NAMES]).tolist()
-            if number == 0:  # there is something to compare with from the first burst on
-                order.sort(key=lambda name: name != NOTHING)
-            for name in order:
-                done = shop.burst(name, schedule, paths, wait_ms=wait, writes=writes)
-                if not done.response_ns.size:
-                    raise RuntimeError(f"The server answered none of {count(size)} requests ({name}).")
-                # All that a burst can be: its last request answered as quickly as its quickest.
-                most_s = (schedule[-1] + done.response_ns.min()) / 1e9
-                columns = {
-                    per_s(name): np.array([done.throughput]),
-                    most_per_s(name): np.array([size / most_s]),
-                    p99_ns(name): np.array([float(percentile(done.response_ns, 0.99))]),
-                    "lateness_ns": done.lateness_ns,
-                }
-                lost = done.failures + done.timeouts + done.dropped
-                yield Frame(columns, {"calls": done.response_ns.size, "failures": lost}, facts)
-
-
-def per_s(name: str) -> str:
-    """The column with what was done in each burst, requests per second."""
-    return f"{name} per_s"
-
-
-def most_per_s(name: str) -> str:
-    """The column with the most that could be done in each burst, whose requests come when they come."""
-    return f"{name} most_per_s"
-
-
-def p99_ns(name: str) -> str:
-    """The column with the p99 of each burst."""
-    return f"{name} p99_ns"
 
 
 def gains(record: Record) -> dict[str, Ratio]:
@@ -179,6 +128,11 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
     if (late := record.column("lateness_ns")).size:
         told = f"asked for {count(record.parameters['rate'])}/s; sent {duration(percentile(late, 0.99))} late (p99)"
         rows.append(("the load", told, f"{count(record.count('failures'))} failed", *[BLANK] * 4))
+    found = replays(record)
+    if NOTHING in found:
+        apart = max((each.deviation for name, each in found.items() if name != NOTHING), default=0.0)
+        row = replay_row([found[NOTHING]])
+        rows.append((*row, f"with a strategy at most {percent(apart)} apart", *[BLANK] * 4))
     return rows
 
 
