@@ -58,3 +58,4 @@ class FairThreads:
             # Ask before telling, which lets go of the interpreter's lock: the next job has this thread all the same.
             asked = self._jobs.ask()
             tell()
+            del do, tell  # what they hold need not live until the next job comes
