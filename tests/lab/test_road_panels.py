@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from perflab.chapters.highway import road
-from perflab.lab.panels.flow import FlowAgainstDensity, TripTimes
+from perflab.chapters.highway import road, same_road
+from perflab.lab.panels.flow import AsBusy, FlowAgainstDensity, TripTimes
 from perflab.lab.panels.road import MovingRoad
+from perflab.lab.picture import Picture
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame, merge
 
@@ -69,3 +70,14 @@ def test_trip_times_are_shares_of_all_cars() -> None:
     panel.show_run(record(1))
     assert panel._bars.get_data().values.sum() == pytest.approx(1)
     assert panel._median.get_xdata()[0] == 3e10
+
+
+def test_the_road_to_compare_with_is_drawn_with_the_place_where_it_is_as_busy() -> None:
+    panel = same_road.lab().panels[0]
+    assert isinstance(panel, AsBusy)
+    drawn: list[bytes] = []
+    picture = Picture(panel, 400, 300, drawn.append)
+    picture.show_model({}, same_road.predict(lanes=2, rate=50, trip=20))
+    assert len(panel._line.get_xdata()) == road.DENSITIES.size
+    assert panel._here.get_ydata()[0] == pytest.approx(24)
+    assert drawn[-1] != drawn[0]

@@ -79,6 +79,17 @@ def test_runs_are_compared() -> None:
     assert len(same_road.table(simulated(), simulated())[0]) == 3
 
 
+@pytest.mark.parametrize(("rate", "share"), [(50, 0.5), (100, 1.0), (200, 1.0)])
+def test_the_road_beside_carries_the_same_share_of_what_it_can(rate: int, share: float) -> None:
+    """Two lanes of 20 ms do 100/s. A lane of cars of v = 4 cells does v/(v + 1) a step, at a density of share/(v + 1)."""
+    beside = same_road.predict(**{**START, "rate": rate}).road
+    assert beside.exact
+    assert beside.here == pytest.approx((share / 5 * 1000 / 7.5, share * 48))
+    assert beside.flow.max() == pytest.approx(48) and beside.flow[-1] == pytest.approx(0), (
+        "and less when it is overfull"
+    )
+
+
 def test_the_prediction_is_settled_by_a_quiet_server_with_twice_the_lanes() -> None:
     quiet, wide = simulated(lanes=2, rate=100, trip=5), simulated(lanes=4, rate=100, trip=5)
     assert same_road.what_more_lanes_do([quiet]) is None

@@ -87,7 +87,7 @@ class Expected:
     accident: bool
 
 
-def predict(lanes: int, cars: int, limit: int, hesitation: float, accident: bool) -> Expected:
+def predict(lanes: int, cars: float, limit: int, hesitation: float, accident: bool) -> Expected:
     """Free cars drive v − p cells a step. More than the peak of the curve does not get through."""
     fastest = limit // KMH_PER_CELL
     flow = expected_flow(DENSITIES, fastest, hesitation, lanes)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.chapters.highway import road
 from perflab.chapters.load_report import (
     came_per_s,
     failures_said,
@@ -19,7 +20,7 @@ from perflab.chapters.load_report import (
     without_times,
 )
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, slider
-from perflab.lab.panels.flow import Curve, FlowAgainstDensity, TripTimes
+from perflab.lab.panels.flow import AsBusy, Curve, FlowAgainstDensity, TripTimes
 from perflab.lab.verdict import against_pinned, estimate_text, percentile_text
 from perflab.measure.compare import block_ratio
 from perflab.measure.frame import Frame
@@ -38,6 +39,7 @@ SHORTEST_MS, LONGEST_MS = 5, 100
 FEWEST_INSIDE, MOST_INSIDE = 0.05, 400.0
 PARTS = 6
 NEARLY_FULL = 0.98
+LIMIT_KMH = 108
 
 
 def experiment(lanes: int, rate: int, trip: int, seed: int) -> Iterator[Frame]:
@@ -47,13 +49,23 @@ def experiment(lanes: int, rate: int, trip: int, seed: int) -> Iterator[Frame]:
 
 @dataclass(frozen=True)
 class Expected:
-    """`flow` (requests/s) against `inside` for these lanes; where this setting lies, mean response and empty trip (s)."""
+    """`flow` (requests/s) against `inside` for these lanes; where this setting lies, mean response and empty trip (s).
+
+    `road` is one lane of a road that carries the same share of its capacity.
+    """
 
     inside: NDArray[np.float64]
     flow: NDArray[np.float64]
     here: tuple[float, float]
     response_s: float
     trip_s: float
+    road: Curve
+
+
+def as_busy(share: float) -> Curve:
+    """A lane of cars that never hesitate, whose curve is exact, and where it carries this share of the most (at most all)."""
+    most_per_min = 60 * float(road.predict(1, 0, LIMIT_KMH, 0.0, False).flow.max())
+    return road.in_peoples_units(road.predict(1, min(share, 1.0) * most_per_min, LIMIT_KMH, 0.0, False))
 
 
 def predict(lanes: int, rate: int, trip: int) -> Expected:
@@ -69,6 +81,7 @@ def predict(lanes: int, rate: int, trip: int) -> Expected:
         (min(steady.inside, MOST_INSIDE), steady.throughput),
         steady.response,
         service_s,
+        as_busy(rate / capacity),
     )
 
 
@@ -192,6 +205,9 @@ def lab() -> Lab:
             "trip": log_slider(SHORTEST_MS, LONGEST_MS, 20, unit="ms"),
         },
         panels=(
+            AsBusy(
+                "A lane of a road", "cars per km", "cars a minute", (1.05 * road.PER_KM, 55), lambda model: model.road
+            ),
             FlowAgainstDensity(
                 "requests inside, on average (log)",
                 "requests per second",

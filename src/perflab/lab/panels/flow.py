@@ -96,6 +96,31 @@ class FlowAgainstDensity(Panel):
         return ([], []) if record is None else [[value] for value in self._point(record)]
 
 
+class AsBusy(Panel):
+    """Another road's fundamental diagram, only on paper, to compare with: `curve(model)`, and where it is as busy."""
+
+    width = 0.8
+
+    def __init__(
+        self, title: str, xlabel: str, ylabel: str, highest: tuple[float, float], curve: Callable[[Any], Curve]
+    ) -> None:
+        self._words, self._highest, self._curve = {"title": title, "xlabel": xlabel, "ylabel": ylabel}, highest, curve
+
+    def build(self, axes: Axes) -> Sequence[Artist]:
+        axes.set(**self._words, xlim=(0, self._highest[0]), ylim=(0, self._highest[1]))
+        (self._line,) = axes.plot([], [], **MODEL_LINE, label="exact")
+        (self._here,) = axes.plot(
+            [], [], "o", color=MODEL, markersize=13, fillstyle="none", markeredgewidth=2.5, label="as busy"
+        )
+        legend_below(axes, 2)
+        return [self._line, self._here]
+
+    def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
+        curve = self._curve(model)
+        self._line.set_data(curve.density, curve.flow)
+        self._here.set_data(*([value] for value in curve.here))
+
+
 class TripTimes(Panel):
     """How often each trip time occurred (`times` of a record, ns), with `free_ns(model)`: the trip when nobody else is there."""
 
