@@ -32,6 +32,14 @@ SEGMENTS: tuple[dict[str, Any], ...] = (
 """Parts of a whole, told apart by hatching too; neighbours differ in brightness."""
 
 MODEL_LINE: dict[str, Any] = {"color": MODEL, "linestyle": "-", "linewidth": 2.5}
+MODEL_HERE: dict[str, Any] = {
+    "color": MODEL,
+    "linestyle": "none",
+    "marker": "o",
+    "markersize": 13,
+    "fillstyle": "none",
+    "markeredgewidth": 2.5,
+}
 PINNED_LINE: dict[str, Any] = {"color": PINNED, "linestyle": ":", "linewidth": 2.5}
 MEASURED_LINE: dict[str, Any] = {"color": MEASURED, "linestyle": "-", "linewidth": 2.0}
 MEASURED_POINTS: dict[str, Any] = {"color": MEASURED, "linestyle": "none", "marker": "o", "markersize": 8}

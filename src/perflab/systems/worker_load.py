@@ -114,8 +114,7 @@ def observed(
     """Frames of `seconds` of load on a target whose replies the witness sees.
 
     Columns: "came_s" of all that were due so far; of those that succeeded "number", "done_s" and "latency_ns" as the client saw
-    them, and the `STAGES` on the server's clock; "failed_s", moments of
-    other failures; "lateness_ns" of all that were sent.
+    them, and the `STAGES` on the server's clock; "failed_s", moments of other failures; "lateness_ns" of all that were sent.
     Counts: "calls" that succeeded, "rejected" for want of a place, other "failures", "dropped" for want of a connection.
     Facts: "elapsed_s", and how many are "inside".
     """

@@ -64,8 +64,8 @@ class Expected:
 
 def as_busy(share: float) -> Curve:
     """A lane of cars that never hesitate, whose curve is exact, and where it carries this share of the most (at most all)."""
-    most_per_min = 60 * float(road.predict(1, 0, LIMIT_KMH, 0.0, False).flow.max())
-    return road.in_peoples_units(road.predict(1, min(share, 1.0) * most_per_min, LIMIT_KMH, 0.0, False))
+    most_per_min = road.PER_MIN * float(road.predict(1, 0, LIMIT_KMH, 0.0, False).flow.max())
+    return road.in_peoples_units(road.predict(1, share * most_per_min, LIMIT_KMH, 0.0, False))
 
 
 def predict(lanes: int, rate: int, trip: int) -> Expected:

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.lab.palette import CLOCK, INK, MEASURED, MEASURED_POINTS, MODEL, MODEL_LINE, PINNED, PINNED_POINTS
+from perflab.lab.palette import (
+    CLOCK,
+    INK,
+    MEASURED,
+    MEASURED_POINTS,
+    MODEL,
+    MODEL_HERE,
+    MODEL_LINE,
+    PINNED,
+    PINNED_POINTS,
+)
 from perflab.lab.panel import Panel
 from perflab.lab.panels.axes import duration_ticks, legend_below
 from perflab.lab.panels.trail import Trail
@@ -68,7 +78,7 @@ class FlowAgainstDensity(Panel):
         (self._bound,) = axes.plot(
             [], [], color=MODEL, linestyle="--", linewidth=2.2, label=self._bound_label or "_not shown"
         )
-        (self._here,) = axes.plot([], [], "o", color=MODEL, markersize=13, fillstyle="none", markeredgewidth=2.5)
+        (self._here,) = axes.plot([], [], **MODEL_HERE)
         (self._moments,) = axes.plot([], [], ".", color=MEASURED, alpha=0.4, markersize=7, label=self._part)
         (self._old,) = axes.plot([], [], "o", color=CLOCK, markersize=6, label="before")
         (self._pinned,) = axes.plot([], [], **PINNED_POINTS, label="pinned")
@@ -109,9 +119,7 @@ class AsBusy(Panel):
     def build(self, axes: Axes) -> Sequence[Artist]:
         axes.set(**self._words, xlim=(0, self._highest[0]), ylim=(0, self._highest[1]))
         (self._line,) = axes.plot([], [], **MODEL_LINE, label="exact")
-        (self._here,) = axes.plot(
-            [], [], "o", color=MODEL, markersize=13, fillstyle="none", markeredgewidth=2.5, label="as busy"
-        )
+        (self._here,) = axes.plot([], [], **MODEL_HERE, label="as busy")
         legend_below(axes, 2)
         return [self._line, self._here]
 

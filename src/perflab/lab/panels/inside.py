@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.lab.palette import ALARM, CLOCK, INK, MEASURED, MEASURED_POINTS, MODEL, MODEL_LINE, PINNED_POINTS
+from perflab.lab.palette import (
+    ALARM,
+    CLOCK,
+    INK,
+    MEASURED,
+    MEASURED_POINTS,
+    MODEL_HERE,
+    MODEL_LINE,
+    PINNED_POINTS,
+)
 from perflab.lab.panel import Panel
 from perflab.lab.panels.axes import legend_below
 from perflab.lab.panels.trail import Trail
@@ -92,7 +101,7 @@ class Sides(Panel):
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.plot(self._ends, self._ends, **{**MODEL_LINE, "linewidth": 1.8}, label="L = λW")
-        (self._here,) = axes.plot([], [], "o", color=MODEL, markersize=13, fillstyle="none", markeredgewidth=2.5)
+        (self._here,) = axes.plot([], [], **MODEL_HERE)
         (self._old,) = axes.plot([], [], "o", color=CLOCK, markersize=6, label="before")
         (self._pinned,) = axes.plot([], [], **PINNED_POINTS, label="pinned run")
         (self._run,) = axes.plot([], [], **MEASURED_POINTS, label="this run")

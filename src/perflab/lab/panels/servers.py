@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.lab.palette import ALARM, CLOCK, MEASURED, MEASURED_LINE, MEASURED_POINTS, MODEL, MODEL_LINE, PINNED_POINTS
+from perflab.lab.palette import (
+    ALARM,
+    CLOCK,
+    MEASURED,
+    MEASURED_LINE,
+    MEASURED_POINTS,
+    MODEL,
+    MODEL_HERE,
+    MODEL_LINE,
+    PINNED_POINTS,
+)
 from perflab.lab.panel import Panel
 from perflab.lab.panels.axes import duration_ticks, legend_below
 from perflab.lab.panels.trail import Trail
@@ -48,7 +58,7 @@ class ResponseAgainstLoad(Panel):
         duration_ticks(axes.yaxis)
         (self._best,) = axes.plot([], [], color=CLOCK, linestyle="--", linewidth=2, label=self._labels[0])
         (self._model,) = axes.plot([], [], **MODEL_LINE, label=self._labels[1])
-        (self._here,) = axes.plot([], [], "o", color=MODEL, markersize=13, fillstyle="none", markeredgewidth=2.5)
+        (self._here,) = axes.plot([], [], **MODEL_HERE)
         (self._old,) = axes.plot([], [], "o", color=MEASURED, markersize=5, alpha=0.6)
         (self._pinned,) = axes.plot([], [], **PINNED_POINTS, label="pinned run")
         (self._run,) = axes.plot([], [], **MEASURED_POINTS, label="measured")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from perflab.lab.palette import ALARM, MEASURED, MEASURED_POINTS, MODEL, MODEL_LINE, PINNED_POINTS
+from perflab.lab.palette import ALARM, MEASURED, MEASURED_POINTS, MODEL_HERE, MODEL_LINE, PINNED_POINTS
 from perflab.lab.panel import Panel
 from perflab.lab.panels.axes import count_ticks, duration_ticks, legend_below
 from perflab.lab.panels.trail import Trail
@@ -48,7 +48,7 @@ class Versus(Panel):
         duration_ticks(axes.yaxis)
         self._ticks(axes.xaxis)
         (self._model,) = axes.plot([], [], **MODEL_LINE, label="model")
-        (self._here,) = axes.plot([], [], "o", color=MODEL, markersize=13, fillstyle="none", markeredgewidth=2.5)
+        (self._here,) = axes.plot([], [], **MODEL_HERE)
         (self._old,) = axes.plot([], [], "o", color=MEASURED, alpha=0.45, markersize=5, label="measured before")
         (self._pinned,) = axes.plot([], [], **PINNED_POINTS, label="pinned run")
         (self._tail,) = axes.plot([], [], "^", color=ALARM, markersize=8)
