@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perflab.theory.littles_law import observe
+from perflab.theory.many_servers import PART
 from perflab.theory.queues import mean_wait, mmc, mmck
-from perflab.theory.simulate import PART, Run, _any_queue, fifo, lifo, lindley, priority, shortest_first, simulate
+from perflab.theory.simulate import Run, _any_queue, fifo, lifo, lindley, priority, shortest_first, simulate
 
 CUSTOMERS = 200_000
 MILLISECONDS = st.integers(0, 5_000).map(lambda number: number / 1_000)

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-PART = 8_192
+from perflab.theory.many_servers import starts_of_service
+
 Discipline = Callable[[int, float, int], Any]
 """Rank of a waiting customer by number, service time and class: the lowest is served next."""
 
@@ -90,26 +91,11 @@ def simulate(
     times, work = np.asarray(arrivals, float), np.asarray(services, float)
     _check(times, work, servers, places)
     if discipline is fifo and math.isinf(places):
-        starts = times + lindley(times, work) if servers == 1 else _many_servers(times, work, servers)
+        starts = times + lindley(times, work) if servers == 1 else starts_of_service(times, work, servers)
     else:
         of_kind = repeat(0) if kinds is None else np.asarray(kinds, int).tolist()
         starts = _any_queue(times, work, servers, places, discipline, of_kind)
     return Run(times, starts, starts + work)
-
-
-def _many_servers(times: NDArray[np.float64], work: NDArray[np.float64], servers: int) -> NDArray[np.float64]:
-    # Kiefer and Wolfowitz 1955: the next in line takes the server that is free first.
-    free, replace = [-math.inf] * servers, heapq.heapreplace
-    starts = np.empty(times.size)
-    # In parts whose lists stay in the CPU's cache. `replace` hands out when the first server became free.
-    for begin in range(0, times.size, PART):
-        part = slice(begin, begin + PART)
-        freed = [
-            replace(free, (first if (first := free[0]) > time else time) + service)
-            for time, service in zip(times[part].tolist(), work[part].tolist(), strict=True)
-        ]
-        np.maximum(freed, times[part], out=starts[part])
-    return starts
 
 
 def _any_queue(
