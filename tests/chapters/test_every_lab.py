@@ -148,7 +148,7 @@ def _measured(name: str, parameters: tuple[tuple[str, Any], ...], seconds: float
 
 
 def changes(low: Frame, high: Frame) -> dict[str, float]:
-    """How many times larger each count, number of samples, median and 90th percentile is in one of two frames.
+    """How many times larger each count, number of samples, quarter, median and 90th percentile is in one of two frames.
 
     Without the lateness, which is not the lab's doing, and what is nothing in one of them; a column that only one has is twice.
     """
@@ -159,7 +159,7 @@ def changes(low: Frame, high: Frame) -> dict[str, float]:
         if (name in low.samples) != (name in high.samples):
             found[name] = 2.0 if name in high.samples else 0.5
         if columns[0].size and columns[1].size:
-            for share in (0.5, 0.9):
+            for share in (0.25, 0.5, 0.9):
                 first, second = (float(np.quantile(column, share)) for column in columns)
                 if first > 0 and second > 0:
                     found[f"{name} at {share}"] = second / first
@@ -199,6 +199,7 @@ def test_what_is_compared() -> None:
     assert changes(low, high) == {
         "failed": 5,
         "number of latency_ns": 3,
+        "latency_ns at 0.25": 0.5,
         "latency_ns at 0.5": 0.5,
         "latency_ns at 0.9": 0.5,
         "number of busy": 1 / 3,
