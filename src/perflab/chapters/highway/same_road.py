@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,8 +65,13 @@ class Expected:
 
 def as_busy(share: float) -> Curve:
     """A lane of cars that never hesitate, whose curve is exact, and where it carries this share of the most (at most all)."""
-    most_per_min = road.PER_MIN * float(road.predict(1, 0, LIMIT_KMH, 0.0, False).flow.max())
-    return road.in_peoples_units(road.predict(1, share * most_per_min, LIMIT_KMH, 0.0, False))
+    return road.in_peoples_units(road.predict(1, share * _most_per_min(), LIMIT_KMH, 0.0, False))
+
+
+@cache
+def _most_per_min() -> float:
+    # The same at each step of a slider.
+    return road.PER_MIN * float(road.predict(1, 0, LIMIT_KMH, 0.0, False).flow.max())
 
 
 def predict(lanes: int, rate: int, trip: int) -> Expected:
