@@ -83,9 +83,9 @@ def test_each_switch_changes_its_part(
 def test_the_first_read_misses_the_next_hit_until_time_is_up(
     server: ChildServer, dissect: Callable[[int], Anatomy]
 ) -> None:
-    server.ask("set", cached=True, ttl_s=0.3)
+    server.ask("set", cached=True, ttl_s=0.6)
     assert [dissect(1).server.hit for _ in range(3)] == [False, True, True]
-    time.sleep(0.35)
+    time.sleep(0.65)
     assert [dissect(1).server.hit for _ in range(2)] == [False, True]
     assert server.ask("counts") == {"requests": 5, "hits": 3, "misses": 2}
     server.ask("set", cached=False)
@@ -179,11 +179,11 @@ def test_a_full_disk_is_told_in_the_servers_own_words_and_leaves_nothing(tmp_pat
 
 
 def test_a_paused_shop_keeps_what_it_has(server: ChildServer, dissect: Callable[[int], Anatomy]) -> None:
-    server.ask("set", cached=True, ttl_s=0.3)
+    server.ask("set", cached=True, ttl_s=0.6)
     dissect(2)
     server.ask("pause")
-    time.sleep(0.4)
+    time.sleep(0.7)
     server.ask("resume")
     assert dissect(2).server.hit is True
-    time.sleep(0.35)
+    time.sleep(0.65)
     assert dissect(2).server.hit is False

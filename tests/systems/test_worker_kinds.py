@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import itertools
 import time
-from concurrent.futures import ThreadPoolExecutor
-from statistics import median
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from statistics import fmean, median
 
-import numpy as np
 import psutil
 import pytest
 from asking import ask
 
-from perflab.measure.frame import merge
 from perflab.measure.guards import BadInput
 from perflab.measure.machine import effective_cpus
-from perflab.measure.schedule import poisson
 from perflab.systems.pausable import PausableSleep
-from perflab.systems.worker_kinds import KINDS, LOOP, PROCESSES, THREADS, Work, workers_of
-from perflab.systems.worker_load import watch
+from perflab.systems.worker_kinds import KINDS, LOOP, PROCESSES, THREADS, workers_of
 from perflab.systems.worker_server import Stages, stages_of, worker_server
 
 
@@ -58,7 +54,7 @@ def test_each_kind_shares_the_connections_one_after_the_other(kind: str) -> None
 def test_in_a_pause_neither_waiting_nor_computing_gets_on(kind: str) -> None:
     with worker_server(1, kind=kind) as server, ThreadPoolExecutor(1) as crowd:
         began = time.monotonic()
-        asked = crowd.submit(ask, server.port, "compute=600&query=50")
+        asked = crowd.submit(ask, server.port, "compute=800&query=50")
         time.sleep(0.1)
         server.pause()
         time.sleep(1.0)
@@ -85,22 +81,21 @@ def test_processes_compute_at_the_same_time_and_threads_take_turns() -> None:
 
 
 def test_a_thread_that_has_a_request_waits_for_those_who_compute_before_it_begins_and_a_process_does_not() -> None:
-    def wait_ns(kind: str, seed: int) -> float:
+    def wait_ns(kind: str) -> float:
         with worker_server(4, kind=kind) as server:
-            work = Work(compute_ms=20)
-            frame = merge(watch(server, lambda number: work, poisson(30, 1.0, seed), 1.0))
-        return float(np.mean(frame.samples["begun_ns"] - frame.samples["started_ns"]))
+            stages = [each for _ in range(5) for each in all_at_once(server.port, "compute=100", 4)]
+        return fmean(each.begun_ns - each.started_ns for each in stages)
 
-    assert median(wait_ns(THREADS, seed) / wait_ns(PROCESSES, seed) for seed in range(3)) > 3
+    assert median(wait_ns(THREADS) / wait_ns(PROCESSES) for _ in range(3)) > 3
 
 
 def test_on_a_loop_who_computes_holds_up_everybody() -> None:
     with worker_server(2, connections=2, kind=LOOP) as server, ThreadPoolExecutor(2) as crowd:
-        waiting = crowd.submit(ask, server.port, "query=50")
+        waiting = crowd.submit(ask, server.port, "query=100")
         time.sleep(0.02)
-        ask(server.port, "compute=300")
+        ask(server.port, "compute=1000")
         stages = stages_of(waiting.result()[1])
-    assert stages.done_ns - stages.connected_ns > 200e6
+    assert stages.done_ns - stages.connected_ns > 200e6, "twice what it asked for"
 
 
 def test_worker_processes_are_gone_with_their_server_even_when_one_hangs() -> None:
@@ -109,8 +104,8 @@ def test_worker_processes_are_gone_with_their_server_even_when_one_hangs() -> No
         assert len(processes) == 3
         processes[0].suspend()
         asked = [crowd.submit(ask, server.port, "compute=5") for _ in range(3)]
-        time.sleep(0.5)
-        assert sorted(each.done() for each in asked) == [False, True, True], "the others go on"
+        others = list(itertools.islice(as_completed(asked, 10), 2))
+        assert sum(each.done() for each in asked) == len(others) == 2, "the others go on"
         processes[0].resume()
         assert all(each.result()[0] == 200 for each in asked)
         processes[1].suspend()

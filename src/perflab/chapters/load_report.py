@@ -18,6 +18,7 @@ REPLAYED = "the queue replayed, mean"
 QUEUE = ("arrived_ns", "started_ns", "done_ns")
 PARTS = "mean response: to the server and back; in line; for the lock or loop; at work"
 WORTH_SAYING_NS = 1e6
+IMPOSSIBLE = 1.15
 SAID_SHARE, MEAN_SHARE, TAIL_SHARE = 0.1, 0.25, 0.5
 NOT_SHOWN = "not shown: sent too late"
 TIMES = re.compile("response|time inside")
@@ -41,6 +42,14 @@ def too_late(record: Record) -> Verdict | None:
     if not times.size or not lateness.size or lateness.mean() > MEAN_SHARE * times.mean():
         return too_slow(record, WORTH_SAYING_NS)
     return too_slow(record, max(WORTH_SAYING_NS, TAIL_SHARE * percentile(times, 0.99)))
+
+
+def impossible(said: str, per_s: float, most_per_s: float) -> Verdict | None:
+    """That more was done than can be: a server weighs its milliseconds of computing when it starts, and machines change speed."""
+    if per_s <= IMPOSSIBLE * most_per_s:
+        return None
+    reason = f"more than the limit of {count(most_per_s)}/s: the machine has changed its speed"
+    return Verdict(f"{said}, {reason}. Do not trust this run.", "invalid")
 
 
 def mean_response_ns(record: Record) -> float:

@@ -150,7 +150,7 @@ def test_at_its_very_beginning_a_run_has_a_verdict_too() -> None:
 
 def test_64_threads_that_compute_let_the_server_hardly_read_and_4_do() -> None:
     # Most of the time they serve fewer than the 4, too; but in one run of five the reader gets the lock often enough.
-    many, few = (measure(workers.lab(), 5.0, computing=20, workers=number).counts for number in (64, 4))
+    many, few = (measure(workers.lab(), 5.0, computing=40, workers=number).counts for number in (64, 4))
     assert many["dropped"] > 100
     assert few["dropped"] == 0 and few["rejected"] > 100
 

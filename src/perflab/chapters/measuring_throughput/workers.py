@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from perflab.chapters.load_report import (
     failures_said,
+    impossible,
     lateness_said,
     load_rows,
     mean_response_ns,
@@ -41,7 +42,7 @@ MOST_WORKERS, MOST_CONNECTIONS = 64, 64
 NUMBERS = np.unique(np.round(np.logspace(0, 6, 25, base=2))).astype(int)
 RUN_S = 2.0
 WARM_UP_S = 0.25
-STARVED, IMPOSSIBLE = 0.5, 1.15
+STARVED = 0.5
 GAUGED = ("busy workers", "queued", "connections")
 
 
@@ -127,11 +128,8 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     name, most = smallest_limit(record)
     # Over the same time: in the whole of the run fewer may have come per second than were served after the warm-up.
     said = f"{count(through)} requests/s served of {count(per_s_since(record, 'came_s', WARM_UP_S))} offered"
-    if through > IMPOSSIBLE * most:
-        return Verdict(
-            f"{said}, more than the limit of {count(most)}/s: the machine has changed its speed. Do not trust this run.",
-            "invalid",
-        )
+    if doubt := impossible(said, through, most):
+        return doubt
     if chosen["rate"] > most:
         why = "no CPU free" if name == "computing" and chosen["kind"] == PROCESSES else LIMITS[name]
         said += f"; the limit is {count(most)}/s ({why})"

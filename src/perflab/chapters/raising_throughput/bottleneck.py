@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from perflab.chapters.load_report import (
     failures_said,
+    impossible,
     lateness_said,
     load_rows,
     mean_response_ns,
@@ -83,6 +84,12 @@ def most_per_s(record: Record) -> float:
     return float(np.median(rates)) if rates.size else float("nan")
 
 
+def computing_limit(record: Record) -> float:
+    """What is done per second at most by one who computes all the time; no end where a request computes nothing."""
+    cpu_ms = record.parameters["cpu"]
+    return 1e3 / cpu_ms if cpu_ms else float("inf")
+
+
 def measured(record: Record) -> tuple[float, float] | None:
     """Where the run lies on the chart of the limits: ms of CPU that it needs, and what was done at most (per s)."""
     found = most_per_s(record)
@@ -107,7 +114,10 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
         return Verdict("No request was answered.", "invalid")
     if late := too_late(record):
         return late
-    said = f"The server does {count(most)} requests/s at most.{_under_load(record, most)}"
+    said = f"The server does {count(most)} requests/s at most"
+    if doubt := impossible(said, most, computing_limit(record)):
+        return doubt
+    said += f".{_under_load(record, most)}"
     if pinned is None or pinned is record or not pinned.column("most_per_s").size:
         return with_caveat(Verdict(said), record)
     compared = ratio(record.column("most_per_s"), pinned.column("most_per_s"))
@@ -163,8 +173,9 @@ def _windows(record: Record) -> str:
 def what_a_larger_reply_does(records: Sequence[Record]) -> str | None:
     """The most that is done with replies of 100 kB, as a share of that with 10 kB; 10 ms of CPU, nothing else."""
     asked = {"cpu": 10.0, "memory": 0, "disk": 0}
-    for large in reversed(records):
-        for small in records:
+    trusted = [run for run in records if impossible("", most_per_s(run), computing_limit(run)) is None]
+    for large in reversed(trusted):
+        for small in trusted:
             a, b = dict(large.parameters), dict(small.parameters)
             if any(run[name] != value for run in (a, b) for name, value in asked.items()):
                 continue
