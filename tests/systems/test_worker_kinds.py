@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from statistics import fmean, median
@@ -12,7 +13,6 @@ import pytest
 from asking import ask
 
 from perflab.measure.guards import BadInput
-from perflab.measure.machine import effective_cpus
 from perflab.systems.pausable import PausableSleep
 from perflab.systems.worker_kinds import KINDS, LOOP, PROCESSES, THREADS, workers_of
 from perflab.systems.worker_server import Stages, stages_of, worker_server
@@ -54,7 +54,7 @@ def test_each_kind_shares_the_connections_one_after_the_other(kind: str) -> None
 def test_in_a_pause_neither_waiting_nor_computing_gets_on(kind: str) -> None:
     with worker_server(1, kind=kind) as server, ThreadPoolExecutor(1) as crowd:
         began = time.monotonic()
-        asked = crowd.submit(ask, server.port, "compute=800&query=50")
+        asked = crowd.submit(ask, server.port, "compute=1000&query=50")
         time.sleep(0.1)
         server.pause()
         time.sleep(1.0)
@@ -63,21 +63,30 @@ def test_in_a_pause_neither_waiting_nor_computing_gets_on(kind: str) -> None:
         stages = stages_of(asked.result()[1])
     running_ns = stages.done_ns - stages.started_ns
     assert running_ns < 1e9 * (time.monotonic() - began - 0.95)
-    assert running_ns > 0.3e9, "what was not computed before the pause is computed after it, on a CPU of any mood"
+    # 150 ms if the pause counted as computing; 1,050 ms on a machine that has kept its speed since the server weighed it.
+    assert running_ns > 200e6, "what was not computed before the pause is computed after it"
 
 
-@pytest.mark.skipif(effective_cpus() < 2, reason="on one CPU nothing computes at the same time")
-def test_processes_compute_at_the_same_time_and_threads_take_turns() -> None:
-    def longer_for_two(kind: str) -> float:
-        """How many times as long two at once take as one alone, median of pairs: each server probes the CPU for itself."""
-        with worker_server(2, kind=kind) as server:
+def test_threads_take_turns_at_computing() -> None:
+    """By the CPU time, which no other process adds to: how long it takes depends on who else wants the CPUs."""
+    with worker_server(2, kind=THREADS) as server:
+        process, began = psutil.Process(server.pid), time.monotonic()
+        before_s = sum(process.cpu_times()[:2])
+        all_at_once(server.port, "compute=500", 2)
+        assert sum(process.cpu_times()[:2]) - before_s < 1.1 * (time.monotonic() - began)
 
-            def longest(number: int) -> int:
-                return max(each.done_ns - each.started_ns for each in all_at_once(server.port, "compute=100", number))
 
-            return median(longest(2) / longest(1) for _ in range(7))
-
-    assert longer_for_two(THREADS) > 1.2 * longer_for_two(PROCESSES)
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell who waits")
+def test_processes_compute_at_the_same_time() -> None:
+    """None waits for the other, even where they have to share a CPU."""
+    with worker_server(2, kind=PROCESSES) as server, ThreadPoolExecutor(2) as crowd:
+        processes = psutil.Process(server.pid).children()
+        asked = [crowd.submit(ask, server.port, "compute=1000") for _ in range(2)]
+        seen = []
+        while not any(each.done() for each in asked):
+            seen.append(sum(process.status() == psutil.STATUS_RUNNING for process in processes))
+            time.sleep(0.005)
+    assert seen.count(2) > len(seen) / 2, seen
 
 
 def test_a_thread_that_has_a_request_waits_for_those_who_compute_before_it_begins_and_a_process_does_not() -> None:
