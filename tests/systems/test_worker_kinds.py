@@ -91,8 +91,8 @@ def test_processes_compute_at_the_same_time() -> None:
 
 def test_a_thread_that_has_a_request_waits_for_those_who_compute_before_it_begins_and_a_process_does_not() -> None:
     def wait_ns(kind: str) -> float:
-        with worker_server(4, kind=kind) as server:
-            stages = [each for _ in range(5) for each in all_at_once(server.port, "compute=100", 4)]
+        with worker_server(8, kind=kind) as server:
+            stages = [each for _ in range(3) for each in all_at_once(server.port, "compute=50", 8)]
         return fmean(each.begun_ns - each.started_ns for each in stages)
 
     assert median(wait_ns(THREADS) / wait_ns(PROCESSES) for _ in range(3)) > 3
