@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+from cpu_time import cpu_s
 from notebook_browser import REPOSITORY
 
 LAB_S = "2"
@@ -48,7 +49,7 @@ def cost_of(path: Path) -> tuple[float, float, float]:
             for process in _below(runner):
                 try:
                     now += process.memory_info().rss / 1e6
-                    spent[process.pid] = sum(process.cpu_times()[:2])
+                    spent[process.pid] = cpu_s(process)
                 except psutil.Error:
                     continue
             peak = max(peak, now)

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 from asking import ask
+from cpu_time import cpu_s
 
 from perflab.systems.child import ServerFailed
 from perflab.systems.pausable import PausableServer, PausableSleep, RunningClock
@@ -123,25 +124,20 @@ def test_a_sleep_that_begins_in_a_pause_waits_for_its_end(clock: RunningClock) -
     assert not sleeper.is_alive()
 
 
-def used_by(processes: list[psutil.Process]) -> float:
-    """Seconds of CPU time that they have used so far."""
-    return sum(sum(process.cpu_times()[:2]) for process in processes)
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_server_whose_workers_all_compute_stands_still_at_once(kind: str) -> None:
     """A message would wait until a thread has the interpreter's lock to read it, and the workers would go on meanwhile."""
     with worker_server(8, kind=kind) as server, ThreadPoolExecutor(8) as crowd:
         processes = [psutil.Process(server.pid), *psutil.Process(server.pid).children()]
-        before_s = used_by(processes)
+        before_s = cpu_s(*processes)
         asked = [crowd.submit(ask, server.port, "compute=200") for _ in range(8)]
         # By the CPU's time, not by ours: how soon 8 times 200 ms are done depends on the CPUs and on the machine's mood.
-        while used_by(processes) < before_s + 0.5:
+        while cpu_s(*processes) < before_s + 0.5:
             time.sleep(0.01)
         server.pause()
-        paused_s = used_by(processes)
+        paused_s = cpu_s(*processes)
         time.sleep(0.5)
-        used_s = used_by(processes) - paused_s
+        used_s = cpu_s(*processes) - paused_s
         assert not all(each.done() for each in asked)
         server.resume()
         assert {each.result()[0] for each in asked} == {200}

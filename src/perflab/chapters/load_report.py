@@ -44,10 +44,13 @@ def too_late(record: Record) -> Verdict | None:
     return too_slow(record, max(WORTH_SAYING_NS, TAIL_SHARE * percentile(times, 0.99)))
 
 
-def impossible(said: str, per_s: float, most_per_s: float) -> Verdict | None:
-    """That more was done than can be: a server weighs its milliseconds of computing when it starts, and machines change speed."""
-    if per_s <= IMPOSSIBLE * most_per_s:
-        return None
+def is_impossible(per_s: float, most_per_s: float) -> bool:
+    """Whether more was done than can be: a server weighs its milliseconds of computing at its start; machines change speed."""
+    return per_s > IMPOSSIBLE * most_per_s
+
+
+def impossible(said: str, most_per_s: float) -> Verdict:
+    """What is said of such a run."""
     reason = f"more than the limit of {count(most_per_s)}/s: the machine has changed its speed"
     return Verdict(f"{said}, {reason}. Do not trust this run.", "invalid")
 

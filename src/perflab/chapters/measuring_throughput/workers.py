@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from perflab.chapters.load_report import (
     failures_said,
     impossible,
+    is_impossible,
     lateness_said,
     load_rows,
     mean_response_ns,
@@ -128,8 +129,8 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     name, most = smallest_limit(record)
     # Over the same time: in the whole of the run fewer may have come per second than were served after the warm-up.
     said = f"{count(through)} requests/s served of {count(per_s_since(record, 'came_s', WARM_UP_S))} offered"
-    if doubt := impossible(said, through, most):
-        return doubt
+    if is_impossible(through, most):
+        return impossible(said, most)
     if chosen["rate"] > most:
         why = "no CPU free" if name == "computing" and chosen["kind"] == PROCESSES else LIMITS[name]
         said += f"; the limit is {count(most)}/s ({why})"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from perflab.chapters.load_report import (
     failures_said,
     impossible,
+    is_impossible,
     lateness_said,
     load_rows,
     mean_response_ns,
@@ -115,8 +116,8 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     if late := too_late(record):
         return late
     said = f"The server does {count(most)} requests/s at most"
-    if doubt := impossible(said, most, computing_limit(record)):
-        return doubt
+    if is_impossible(most, computing_limit(record)):
+        return impossible(said, computing_limit(record))
     said += f".{_under_load(record, most)}"
     if pinned is None or pinned is record or not pinned.column("most_per_s").size:
         return with_caveat(Verdict(said), record)
@@ -173,7 +174,7 @@ def _windows(record: Record) -> str:
 def what_a_larger_reply_does(records: Sequence[Record]) -> str | None:
     """The most that is done with replies of 100 kB, as a share of that with 10 kB; 10 ms of CPU, nothing else."""
     asked = {"cpu": 10.0, "memory": 0, "disk": 0}
-    trusted = [run for run in records if impossible("", most_per_s(run), computing_limit(run)) is None]
+    trusted = [run for run in records if not is_impossible(most_per_s(run), computing_limit(run))]
     for large in reversed(trusted):
         for small in trusted:
             a, b = dict(large.parameters), dict(small.parameters)
