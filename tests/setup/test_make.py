@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from listening import wait_until_it_listens
 
 REPOSITORY = Path(__file__).parents[2]
 SHELL = shutil.which("sh") or "sh"
@@ -114,6 +115,7 @@ def test_the_running_lab_listens_on_loopback_alone_and_asks_for_its_token(tmp_pa
         server = subprocess.Popen(command, cwd=REPOSITORY, env={**os.environ, **home}, stdout=stream, stderr=stream)
     try:
         address, token = announced(log)
+        wait_until_it_listens(address)
         assert len(token) >= 32
         listening = [c for c in psutil.Process(server.pid).net_connections() if c.status == psutil.CONN_LISTEN]
         assert listening

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from listening import wait_until_it_listens
+
 REPOSITORY = Path(__file__).parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 MAC_BROWSERS = (
@@ -90,6 +92,7 @@ def _address(home: Path, process: subprocess.Popen[bytes], patience_s: float = 6
                 server = json.loads(path.read_text())
             except json.JSONDecodeError:
                 continue
+            wait_until_it_listens(server["url"])
             return f"{server['url']}|{server['token']}"
         time.sleep(0.1)
     raise RuntimeError(f"JupyterLab did not start:\n{(home / 'server.log').read_text()[-2000:]}")
