@@ -49,3 +49,12 @@ def test_a_forbidden_import_is_found(copied: Path, importer: str, imported: str)
     done = lint(copied)
     assert done.returncode != 0, done.stdout
     assert f"perflab.{importer}.trespasser -> {imported}" in done.stdout
+
+
+@pytest.mark.parametrize(("low", "high"), [("record", "session"), ("conductor", "session")])
+def test_a_circle_inside_the_lab_is_found(copied: Path, low: str, high: str) -> None:
+    with (copied / "src" / "perflab" / "lab" / f"{low}.py").open("a") as file:
+        file.write(f"import perflab.lab.{high}\n")
+    done = lint(copied)
+    assert done.returncode != 0, done.stdout
+    assert "No file of the lab depends on itself in a circle BROKEN" in done.stdout

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from perflab.measure.guards import BadInput
 
 if TYPE_CHECKING:
-    from perflab.lab.lab import Lab
+    from perflab.lab.spec import LabSpec
 
 REHEARSAL = "PERFLAB_REHEARSE"
 LONGEST_S = 10.0
@@ -32,6 +32,6 @@ def rehearsal_s() -> float | None:
     return seconds
 
 
-def budget_of(lab: Lab, calibrates: bool = False) -> float:
+def budget_of(lab: LabSpec, calibrates: bool = False) -> float:
     """Seconds of measuring in one run of `lab`; a calibration comes to its own end, unless that is very late."""
     return LONGEST_CALIBRATION_S if calibrates else rehearsal_s() or lab.budget_s

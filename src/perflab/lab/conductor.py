@@ -28,9 +28,8 @@ from perflab.lab.protocol import (
     Sliced,
     Start,
 )
-from perflab.lab.run import Run
+from perflab.lab.run import Run, RunOwner
 from perflab.lab.run_lock import RunLock
-from perflab.lab.session import Session
 from perflab.lab.worker_process import WorkerProcess, remove_stale_folders
 
 PREPARE_S = 30.0
@@ -56,7 +55,7 @@ class Conductor:
         self._lock = lock or RunLock()
         self.loop = Loop(self._on_fault, clock)
         self.post = self.loop.post
-        self._waiting: deque[Session] = deque()
+        self._waiting: deque[RunOwner] = deque()
         self._run: Run | None = None
         self._runs = 0
         self._worker: AnyWorker | None = None
@@ -75,44 +74,44 @@ class Conductor:
 
     # --- wishes of sessions -------------------------------------------------------------------------------------------
 
-    def rest(self, session: Session, seconds: float) -> None:
-        """Request a run for `session` once it has left its controls alone for so long; what it measures now is moot."""
-        self._supersede_measurement(session)
-        self.loop.set_timer(session, seconds, lambda: self.request(session))
+    def rest(self, owner: RunOwner, seconds: float) -> None:
+        """Request a run for `owner` once it has left its controls alone for so long; what it measures now is moot."""
+        self._supersede_measurement(owner)
+        self.loop.set_timer(owner, seconds, lambda: self.request(owner))
 
-    def request(self, session: Session) -> None:
-        """Put `session` in the queue; its run in progress is superseded."""
-        self.loop.clear_timer(session)
-        self._supersede_measurement(session)
-        if session not in self._waiting:
-            self._waiting.append(session)
-        if self._run is not None and self._run.session is not session:
-            session.wait_for_others()
+    def request(self, owner: RunOwner) -> None:
+        """Put `owner` in the queue; its run in progress is superseded."""
+        self.loop.clear_timer(owner)
+        self._supersede_measurement(owner)
+        if owner not in self._waiting:
+            self._waiting.append(owner)
+        if self._run is not None and self._run.owner is not owner:
+            owner.wait_for_others()
         self._advance()
 
-    def stop(self, session: Session) -> None:
-        """End the run of `session` within a second and keep what it has; take the session out of the queue."""
-        self.loop.clear_timer(session)
-        if session in self._waiting:
-            self._waiting.remove(session)
-            session.give_up()
+    def stop(self, owner: RunOwner) -> None:
+        """End the run of `owner` within a second and keep what it has; take the owner out of the queue."""
+        self.loop.clear_timer(owner)
+        if owner in self._waiting:
+            self._waiting.remove(owner)
+            owner.give_up()
         run = self._run
-        if run is not None and run.session is session and not run.superseded:
+        if run is not None and run.owner is owner and not run.superseded:
             run.stop(self.loop.now() + STOP_S)
             self.loop.set_timer(ANSWER, STOP_S, self._on_overdue)
 
-    def forget(self, session: Session) -> None:
-        """Nothing that was wished for this session so far is run or drawn any more."""
-        self.loop.clear_timer(session)
-        if session in self._waiting:
-            self._waiting.remove(session)
-        self._supersede(session)
+    def forget(self, owner: RunOwner) -> None:
+        """Nothing that was wished for this owner so far is run or drawn any more."""
+        self.loop.clear_timer(owner)
+        if owner in self._waiting:
+            self._waiting.remove(owner)
+        self._supersede(owner)
 
     def interrupt(self) -> None:
         """The Interrupt button was pressed between two cells: stop whatever is measured, and say so."""
         if self._run is not None and not self._run.superseded:
-            self._run.session.say_interrupted()
-            self.stop(self._run.session)
+            self._run.owner.say_interrupted()
+            self.stop(self._run.owner)
 
     def warm_up(self) -> None:
         """Start the worker ahead of the first run."""
@@ -129,8 +128,8 @@ class Conductor:
             self._lock.release()
             return
         if not self._lock.try_acquire():
-            for session in self._waiting:
-                session.wait_for_others()
+            for owner in self._waiting:
+                owner.wait_for_others()
             self.loop.set_timer(RETRY, LOCK_RETRY_S, self._advance)
             return
         self._runs += 1
@@ -138,14 +137,14 @@ class Conductor:
         self.warm_up()
         self._ask(PREPARE_S, Start(run.number, run.experiment, run.parameters, run.seed), Next(run.number))
 
-    def _supersede_measurement(self, session: Session) -> None:
+    def _supersede_measurement(self, owner: RunOwner) -> None:
         # A calibration does not depend on the controls; the model waits for it, so that it goes on while a slider moves.
         if self._run is not None and not self._run.calibrates:
-            self._supersede(session)
+            self._supersede(owner)
 
-    def _supersede(self, session: Session) -> None:
+    def _supersede(self, owner: RunOwner) -> None:
         # The slice under way cannot be recalled; it is dropped when it arrives.
-        if self._run is not None and self._run.session is session:
+        if self._run is not None and self._run.owner is owner:
             self._run.superseded = True
 
     def _ask(self, patience_s: float, *commands: Command) -> None:
@@ -175,14 +174,14 @@ class Conductor:
                 run.has_ended = True
                 self._finish(run)
             case Failed():
-                self._end(lambda: run.session.fail(reply.message, reply.traceback, reply.blame, run))
+                self._end(lambda: run.owner.fail(reply.message, reply.traceback, reply.blame, run))
             case Finished():
-                self._end(lambda: run.session.complete(run, reply.noise, self._environment))
+                self._end(lambda: run.owner.complete(run, reply.noise, self._environment))
 
     def _on_slice(self, run: Run, reply: Sliced) -> None:
         self.loop.clear_timer(ANSWER)
         run.add(reply.frame, reply.seconds, self.loop.now())
-        run.session.show_slice(run)
+        run.owner.show_slice(run)
         if run.stopped or run.is_over(self.loop.now()):
             self._finish(run)
         else:
@@ -235,9 +234,9 @@ class Conductor:
         if run.superseded:
             self._end()
         elif run.stopped:  # what it had brought until then is kept
-            self._end(lambda: run.session.complete(run, None, self._environment))
+            self._end(lambda: run.owner.complete(run, None, self._environment))
         else:
-            self._end(lambda: run.session.lose_worker(how, log, run))
+            self._end(lambda: run.owner.lose_worker(how, log, run))
 
     def _on_fault(self, error: Exception) -> None:
         # A fault in our own drawing or words: it must be seen, fail a notebook's test, and not end the thread.
@@ -246,4 +245,4 @@ class Conductor:
         if run is None:
             sys.stderr.write(trace)
         else:
-            self._end(lambda: run.session.fail(f"{type(error).__name__}: {error}", trace, "experiment"))
+            self._end(lambda: run.owner.fail(f"{type(error).__name__}: {error}", trace, "experiment"))

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from perflab.lab.record import Record, Status
 from perflab.measure.frame import Frame, merge
 from perflab.measure.noise import NoiseLedger
 
-if TYPE_CHECKING:
-    from perflab.lab.session import Session
-
 LARGEST_FIRST_SLICE_S = 0.2
 MOST_SAMPLES = 500_000
 LEAST_PATIENCE_S = 0.05
+
+
+class RunOwner(Protocol):
+    """Whoever asks the conductor for runs, and is told what becomes of them."""
+
+    def __hash__(self) -> int: ...
+    def begin(self, number: int) -> Run: ...
+    def wait_for_others(self) -> None: ...
+    def give_up(self) -> None: ...
+    def say_interrupted(self) -> None: ...
+    def show_slice(self, run: Run) -> None: ...
+    def complete(self, run: Run, noise: NoiseLedger | None, environment: Mapping[str, Any]) -> None: ...
+    def fail(self, message: str, traceback: str, blame: str, run: Run | None = None) -> None: ...
+    def lose_worker(self, how: str, log: str, run: Run | None = None) -> None: ...
 
 
 @dataclass(eq=False)
@@ -23,7 +34,7 @@ class Run:
     """Mutable, and owned by the conductor's thread."""
 
     number: int
-    session: Session
+    owner: RunOwner
     experiment: bytes
     parameters: Mapping[str, Any]
     seed: int

@@ -24,7 +24,7 @@ from perflab.measure.units import count
 
 if TYPE_CHECKING:
     from perflab.lab.conductor import Conductor
-    from perflab.lab.lab import Lab
+    from perflab.lab.spec import LabSpec
 
 REST_S = 0.15
 MOST_RECORDS = 20
@@ -34,7 +34,7 @@ WAITING = "Waiting: another measurement is running on this machine."
 class Session:
     """The live state of one lab: parameters, records, the pinned run, the learner's prediction."""
 
-    def __init__(self, lab: Lab, conductor: Conductor, face: Face) -> None:
+    def __init__(self, lab: LabSpec, conductor: Conductor, face: Face) -> None:
         self.lab = lab
         self.face = face
         self.records: list[Record] = []

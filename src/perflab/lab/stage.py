@@ -12,10 +12,10 @@ from perflab.lab.record import Record
 from perflab.lab.session import Session
 
 if TYPE_CHECKING:
-    from perflab.lab.lab import Lab
+    from perflab.lab.spec import LabSpec
 
 
-def open_session(lab: Lab) -> Session:
+def open_session(lab: LabSpec) -> Session:
     """A session of `lab` on this kernel's conductor. One made earlier by the same cell for the same lab is closed."""
     from perflab.lab.view import View
 

@@ -16,8 +16,8 @@ from perflab.lab.picture import Picture
 from perflab.lab.record import Record
 
 if TYPE_CHECKING:
-    from perflab.lab.lab import Lab
     from perflab.lab.session import Session
+    from perflab.lab.spec import LabSpec
 
 WIDTH = 1100
 HEIGHT = 350
@@ -27,7 +27,7 @@ SKIP = "skip"
 class View:
     """Implements `session.Face` with ipywidgets."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: LabSpec) -> None:
         self._lab = lab
         self._session: Session | None = None
         self._following = True
