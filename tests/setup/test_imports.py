@@ -58,3 +58,22 @@ def test_a_circle_inside_the_lab_is_found(copied: Path, low: str, high: str) -> 
     done = lint(copied)
     assert done.returncode != 0, done.stdout
     assert "No file of the lab depends on itself in a circle BROKEN" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported"),
+    [("servers", "clients"), ("http", "servers"), ("process", "http"), ("machine", "databases")],
+)
+def test_an_import_upwards_inside_systems_is_found(copied: Path, importer: str, imported: str) -> None:
+    module = copied / "src" / "perflab" / "systems" / importer / "trespasser.py"
+    module.write_text(f"import perflab.systems.{imported}\n")
+    done = lint(copied)
+    assert done.returncode != 0, done.stdout
+    assert f"perflab.systems.{importer}.trespasser -> perflab.systems.{imported}" in done.stdout
+
+
+def test_a_folder_of_systems_that_no_layer_names_is_found(copied: Path) -> None:
+    folder = copied / "src" / "perflab" / "systems" / "extension"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    assert lint(copied).returncode != 0

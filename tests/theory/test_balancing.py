@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from perflab.systems.routing import at_random, least_outstanding, round_robin, two_choices
+from perflab.systems.clients.routing import at_random, least_outstanding, round_robin, two_choices
 from perflab.theory.balancing import NOBODY, Routed, mean_response_split, simulate_routed
 from perflab.theory.queues import mmc
 from perflab.theory.simulate import simulate

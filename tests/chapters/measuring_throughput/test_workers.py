@@ -14,7 +14,7 @@ from perflab.chapters.load_report import PARTS, replayed
 from perflab.chapters.measuring_throughput import workers
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
-from perflab.systems.worker_kinds import KINDS, PROCESSES, THREADS
+from perflab.systems.servers.worker_kinds import KINDS, PROCESSES, THREADS
 
 START: dict[str, Any] = {
     "kind": THREADS,

@@ -12,8 +12,8 @@ from perflab.chapters.raising_throughput import async_calls, async_model
 from perflab.chapters.raising_throughput.async_model import DATABASE, HTTP
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
-from perflab.systems.calls import IN_A_ROW, ON_A_LOOP, ON_THREADS
-from perflab.systems.worker_kinds import LOOP, THREADS
+from perflab.systems.clients.calls import IN_A_ROW, ON_A_LOOP, ON_THREADS
+from perflab.systems.servers.worker_kinds import LOOP, THREADS
 
 EACH_ONCE = 6
 """Slices of a round: the calls twice, and of each kind of clients what they cost and how long they took."""

@@ -8,8 +8,8 @@ import pytest
 from perflab.chapters.raising_throughput import async_model
 from perflab.chapters.raising_throughput.async_model import DATABASE, HTTP, POOL
 from perflab.measure.guards import machine_limits
-from perflab.systems.calls import IN_A_ROW, ON_A_LOOP, ON_THREADS, WAYS, callers
-from perflab.systems.worker_kinds import LOOP, THREADS
+from perflab.systems.clients.calls import IN_A_ROW, ON_A_LOOP, ON_THREADS, WAYS, callers
+from perflab.systems.servers.worker_kinds import LOOP, THREADS
 
 CONSTANTS = {HTTP: 3e5, DATABASE: 4e5, "threads_ns": 2e5, "event loop_ns": 1e5}
 

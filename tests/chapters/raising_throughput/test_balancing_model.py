@@ -10,7 +10,7 @@ import pytest
 
 from perflab.chapters.raising_throughput import balancing_model
 from perflab.chapters.raising_throughput.balancing_model import PAPER_S, SERVICE_S, at_rate, one_queue, runs
-from perflab.systems.routing import ROUTES
+from perflab.systems.clients.routing import ROUTES
 from perflab.theory.balancing import simulate_routed
 from perflab.theory.queues import mmc
 

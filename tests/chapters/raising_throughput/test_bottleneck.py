@@ -14,7 +14,7 @@ from perflab.chapters.raising_throughput import bottleneck
 from perflab.chapters.raising_throughput.bottleneck_model import demands_s, held, work_of
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
-from perflab.systems.worker_load import STAGES
+from perflab.systems.clients.worker_load import STAGES
 
 START = {"cpu": 2.0, "memory": 0, "network": 10, "disk": 0, "load": 50}
 

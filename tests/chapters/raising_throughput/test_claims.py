@@ -12,8 +12,8 @@ from perflab.chapters.raising_throughput.more_machines import OUT, UP
 from perflab.chapters.raising_throughput.which_strategy import per_s
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
-from perflab.systems.calls import IN_A_ROW, ON_A_LOOP
-from perflab.systems.strategies import ASYNC, INDEX, NOTHING
+from perflab.systems.clients.calls import IN_A_ROW, ON_A_LOOP
+from perflab.systems.clients.strategies import ASYNC, INDEX, NOTHING
 
 
 def routed(slow_ms: float, usual_ms: float, **changes: Any) -> Record:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from perflab.chapters.raising_throughput import exercises
-from perflab.systems.routing import at_random, least_outstanding, round_robin, two_choices
+from perflab.systems.clients.routing import at_random, least_outstanding, round_robin, two_choices
 from perflab.theory.scaling import through
 
 

@@ -16,7 +16,7 @@ from perflab.chapters.raising_throughput.balancing_model import at_rate
 from perflab.chapters.raising_throughput.more_machines import OUT, UP
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
-from perflab.systems.routing import ROUTES, round_robin
+from perflab.systems.clients.routing import ROUTES, round_robin
 
 START: dict[str, Any] = {"servers": 4, "scale": OUT, "routing": "round robin", "skew": 1, "rate": 100, "dies": False}
 

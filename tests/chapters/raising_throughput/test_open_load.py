@@ -10,7 +10,7 @@ import pytest
 from perflab.chapters.raising_throughput.open_load import falls_behind, grows
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
-from perflab.systems.routing import ROUTES
+from perflab.systems.clients.routing import ROUTES
 from perflab.theory.balancing import simulate_routed
 from perflab.theory.simulate import simulate
 

@@ -14,7 +14,7 @@ from perflab.chapters.raising_throughput import strategy_model, which_strategy
 from perflab.chapters.raising_throughput.strategy_bursts import most_per_s, p99_ns, per_s, replays
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
-from perflab.systems.strategies import ASYNC, BATCHING, CACHING, INDEX, NOTHING, POOLING, SERVERS
+from perflab.systems.clients.strategies import ASYNC, BATCHING, CACHING, INDEX, NOTHING, POOLING, SERVERS
 
 START = {"rate": 600, "wait": 50, "writes": 1, "pages": 50}
 CONSTANTS = {

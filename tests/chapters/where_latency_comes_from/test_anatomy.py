@@ -11,7 +11,7 @@ from labs import measure
 from perflab.chapters.where_latency_comes_from import anatomy
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
-from perflab.systems.anatomy import PARTS
+from perflab.systems.clients.anatomy import PARTS
 
 START = {"payload": 10_000, "round_trip": 0, "concurrency": 1, "work": 5, "calls": anatomy.IN_A_ROW}
 CONSTANTS = {

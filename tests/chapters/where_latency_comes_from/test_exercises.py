@@ -12,7 +12,7 @@ import pytest
 from perflab.chapters.where_latency_comes_from import anatomy, exercises
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
-from perflab.systems.anatomy import PARTS
+from perflab.systems.clients.anatomy import PARTS
 
 JOIN = """select name, stars from reviews join authors on authors.id = author
 where product = ? order by reviews.id limit ?"""

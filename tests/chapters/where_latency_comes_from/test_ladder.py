@@ -10,7 +10,7 @@ from perflab.chapters.where_latency_comes_from import ladder
 from perflab.chapters.where_latency_comes_from.ladder import FLOOR, PARTS, ROWS, YOURS
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame, merge
-from perflab.systems.rungs import RUNGS
+from perflab.systems.operations.rungs import RUNGS
 
 CONSTANTS = {"cache": 1_000_000, "inside_ns": 10.0, "outside_ns": 110.0}
 

@@ -10,7 +10,7 @@ from perflab.chapters.where_latency_comes_from import make_it_fast
 from perflab.chapters.where_latency_comes_from.make_it_fast import LABELS, START, STEPS, stages
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
-from perflab.systems.switched_shop import SWITCHES
+from perflab.systems.clients.switched_shop import SWITCHES
 
 ALL_ON = dict.fromkeys(STEPS, True)
 ALL_OFF = dict.fromkeys(STEPS, False)

@@ -13,7 +13,7 @@ from perflab.lab.panels.inside import Inside, Sides
 from perflab.measure.frame import Frame
 from perflab.measure.schedule import poisson, services
 from perflab.measure.units import count, duration, percent
-from perflab.systems.worker_load import watched_load
+from perflab.systems.clients.worker_load import watched_load
 from perflab.theory.littles_law import Flow, inside_over_time, observe
 from perflab.theory.queues import mmc
 

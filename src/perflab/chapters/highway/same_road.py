@@ -29,7 +29,7 @@ from perflab.measure.percentiles import percentile
 from perflab.measure.schedule import poisson, services
 from perflab.measure.summary import summarise
 from perflab.measure.units import count, duration
-from perflab.systems.worker_load import watched_load
+from perflab.systems.clients.worker_load import watched_load
 from perflab.theory.littles_law import inside_over_time
 from perflab.theory.queues import mmc
 

@@ -23,8 +23,8 @@ from perflab.measure.load import LoadResult, closed_loop, open_loop
 from perflab.measure.percentiles import percentile
 from perflab.measure.schedule import constant
 from perflab.measure.units import count, duration
-from perflab.systems.child import serve
-from perflab.systems.connection import reply_end, request_bytes
+from perflab.systems.http.connection import reply_end, request_bytes
+from perflab.systems.process.child import serve
 from perflab.theory import omission
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def experiment(rate: int, stall: int, every: int) -> Iterator[Frame]:
     period_s, stall_s = every / 1000, stall / 1000
     schedule = constant(rate, period_s)
     with (
-        serve("perflab.systems.stalling", service_s=SERVICE_S) as server,
+        serve("perflab.systems.servers.stalling", service_s=SERVICE_S) as server,
         http_target(server.port, request_bytes("/"), reply_end, connections=_connections(rate, stall_s)) as target,
     ):
         for loop in itertools.cycle((open_loop, closed_loop)):
@@ -59,7 +59,7 @@ def experiment(rate: int, stall: int, every: int) -> Iterator[Frame]:
 def calibrate() -> Iterator[Frame]:
     """What a request takes here while nothing stalls, and how long it keeps the server from others."""
     with (
-        serve("perflab.systems.stalling", service_s=SERVICE_S) as server,
+        serve("perflab.systems.servers.stalling", service_s=SERVICE_S) as server,
         http_target(server.port, request_bytes("/"), reply_end, connections=BURST) as target,
     ):
         alone = closed_loop(constant(500, 0.4), target)

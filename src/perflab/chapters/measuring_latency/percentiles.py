@@ -16,7 +16,7 @@ from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile, rank_interval
 from perflab.measure.summary import summarise
 from perflab.measure.timing import time_calls
-from perflab.systems.slow_path import Pace, mixed_rows, readings
+from perflab.systems.databases.slow_path import Pace, mixed_rows, readings
 from perflab.theory.mixture import Kind, mean, quantile
 
 LOW_NS, HIGH_NS = 2e3, 5e7

@@ -11,8 +11,8 @@ from perflab.lab.panels import Calls, Distribution
 from perflab.measure.clock import measure_clock
 from perflab.measure.frame import Frame, merge
 from perflab.measure.slices import call_slices
-from perflab.systems.operations import OPERATIONS
-from perflab.systems.storage import durability_caveat
+from perflab.systems.machine.storage import durability_caveat
+from perflab.systems.operations.operations import OPERATIONS
 
 
 def experiment(operation: str, repeats: int, batch: int) -> Iterator[Frame]:

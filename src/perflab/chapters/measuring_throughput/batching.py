@@ -21,9 +21,9 @@ from perflab.measure.percentiles import percentile
 from perflab.measure.schedule import poisson
 from perflab.measure.summary import summarise
 from perflab.measure.units import count, duration
-from perflab.systems.batcher import Batch, WhenToFlush, batches, frame_of, when_to_flush
-from perflab.systems.ledger import ledger
-from perflab.systems.storage import durability_caveat
+from perflab.systems.databases.batcher import Batch, WhenToFlush, batches, frame_of, when_to_flush
+from perflab.systems.databases.ledger import ledger
+from perflab.systems.machine.storage import durability_caveat
 from perflab.theory.batching import Cost, fit_cost, lateness, replay_batches
 from perflab.theory.replay import Replay
 

@@ -10,7 +10,7 @@ from perflab.chapters.measuring_throughput import batching, counting, workers
 from perflab.lab import Record
 from perflab.lab.claims import Claim, report_claims
 from perflab.measure.units import count, duration
-from perflab.systems.worker_kinds import LOOP, THREADS
+from perflab.systems.servers.worker_kinds import LOOP, THREADS
 
 Found = tuple[bool, str] | None
 FEW = 20

@@ -15,7 +15,7 @@ from perflab.lab.panels.counted import Bar, Counted, OverTime
 from perflab.measure.frame import Frame
 from perflab.measure.schedule import poisson
 from perflab.measure.units import count
-from perflab.systems.worker_load import watched_load
+from perflab.systems.clients.worker_load import watched_load
 from perflab.theory.counting import overall, smoothed, windowed
 from perflab.theory.simulate import simulate
 

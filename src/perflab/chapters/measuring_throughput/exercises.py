@@ -18,8 +18,8 @@ from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
 from perflab.measure.schedule import poisson
 from perflab.measure.units import count, duration
-from perflab.systems.batcher import WhenToFlush, batches, when_to_flush
-from perflab.systems.worker_kinds import THREADS
+from perflab.systems.databases.batcher import WhenToFlush, batches, when_to_flush
+from perflab.systems.servers.worker_kinds import THREADS
 from perflab.theory.batching import Cost
 
 ASKED: dict[str, Any] = {"kind": THREADS, "connections": 64, "computing": 0, "queue": 100, "rate": 200}

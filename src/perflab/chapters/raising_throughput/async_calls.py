@@ -29,9 +29,9 @@ from perflab.measure.frame import Frame
 from perflab.measure.guards import machine_limits
 from perflab.measure.summary import summarise
 from perflab.measure.units import byte_size, count, duration
-from perflab.systems.calls import IN_A_ROW, ON_A_LOOP, WAYS, callers
-from perflab.systems.crowd import crowd
-from perflab.systems.worker_kinds import LOOP, THREADS
+from perflab.systems.clients.calls import IN_A_ROW, ON_A_LOOP, WAYS, callers
+from perflab.systems.clients.crowd import crowd
+from perflab.systems.servers.worker_kinds import LOOP, THREADS
 
 MOST_CALLS, MOST_CLIENTS, LONGEST_MS = 10, 1_000, 30
 FEWEST_PAIRS = 6

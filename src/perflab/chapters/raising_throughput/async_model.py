@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from perflab.lab.panels.intervals import Interval
 from perflab.measure.frame import Frame
 from perflab.measure.guards import machine_limits
-from perflab.systems.calls import IN_A_ROW, ON_A_LOOP, ON_THREADS, callers
-from perflab.systems.child import ChildServer
-from perflab.systems.crowd import crowd
-from perflab.systems.worker_kinds import LOOP, THREADS
-from perflab.systems.worker_server import worker_server
+from perflab.systems.clients.calls import IN_A_ROW, ON_A_LOOP, ON_THREADS, callers
+from perflab.systems.clients.crowd import crowd
+from perflab.systems.process.child import ChildServer
+from perflab.systems.servers.worker_kinds import LOOP, THREADS
+from perflab.systems.servers.worker_server import worker_server
 
 HTTP, DATABASE = "HTTP calls", "database calls"
 STAGES = {HTTP: "wait", DATABASE: "query"}

@@ -13,7 +13,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.systems.routing import Route
+from perflab.systems.clients.routing import Route
 from perflab.theory.balancing import simulate_routed
 from perflab.theory.simulate import simulate
 

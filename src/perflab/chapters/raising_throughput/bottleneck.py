@@ -39,11 +39,11 @@ from perflab.measure.frame import Frame
 from perflab.measure.schedule import poisson
 from perflab.measure.summary import summarise
 from perflab.measure.units import count, duration, percent
-from perflab.systems.resources import disk_s, memory_per_s
-from perflab.systems.storage import durability_caveat
-from perflab.systems.worker_kinds import Work
-from perflab.systems.worker_load import saturated, watch
-from perflab.systems.worker_server import worker_server
+from perflab.systems.clients.worker_load import saturated, watch
+from perflab.systems.machine.resources import disk_s, memory_per_s
+from perflab.systems.machine.storage import durability_caveat
+from perflab.systems.servers.worker_kinds import Work
+from perflab.systems.servers.worker_server import worker_server
 
 WORKERS, CLIENTS = 4, 8
 WINDOW_S, WINDOWS = 0.15, 8

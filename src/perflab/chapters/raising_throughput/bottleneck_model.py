@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.systems.worker_kinds import Work
+from perflab.systems.servers.worker_kinds import Work
 
 CPU, MEMORY, NETWORK, DISK = "CPU", "memory", "network", "disk"
 RESOURCES = (CPU, MEMORY, NETWORK, DISK)

@@ -10,9 +10,9 @@ from perflab.chapters.raising_throughput import async_calls, bottleneck, more_ma
 from perflab.lab import Record
 from perflab.lab.claims import Claim, report_claims
 from perflab.measure.units import duration, percent
-from perflab.systems.calls import IN_A_ROW, ON_A_LOOP
-from perflab.systems.strategies import INDEX
-from perflab.systems.work import LOCKING, WAITING
+from perflab.systems.clients.calls import IN_A_ROW, ON_A_LOOP
+from perflab.systems.clients.strategies import INDEX
+from perflab.systems.machine.work import LOCKING, WAITING
 
 Found = tuple[bool, str] | None
 ENOUGH_RUN_S = 1.5

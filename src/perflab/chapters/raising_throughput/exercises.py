@@ -19,7 +19,7 @@ from perflab.measure.guards import BadInput, is_number
 from perflab.measure.percentiles import percentile
 from perflab.measure.schedule import poisson, services
 from perflab.measure.units import count, duration
-from perflab.systems.routing import Route, least_outstanding
+from perflab.systems.clients.routing import Route, least_outstanding
 from perflab.theory.balancing import simulate_routed
 from perflab.theory.scaling import ScalabilityLaw
 

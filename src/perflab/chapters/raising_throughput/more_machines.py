@@ -29,8 +29,8 @@ from perflab.measure.frame import Frame
 from perflab.measure.schedule import poisson, services
 from perflab.measure.summary import summarise
 from perflab.measure.units import count, duration
-from perflab.systems.balancer import balanced_load
-from perflab.systems.routing import ROUTES, Route
+from perflab.systems.clients.balancer import balanced_load
+from perflab.systems.clients.routing import ROUTES, Route
 
 SERVICE_MS = 1e3 * SERVICE_S
 MOST_SERVERS, MOST_PER_S = 8, 400

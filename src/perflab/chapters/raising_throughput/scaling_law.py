@@ -15,7 +15,7 @@ from perflab.lab.panels.scaling import Measured, Scaling, TimePerOperation
 from perflab.measure.frame import Frame
 from perflab.measure.student import half_interval
 from perflab.measure.units import count, duration, percent
-from perflab.systems.work import COMPUTING, KINDS, LOCKING, MEMORY, WAIT_S, Operation, operations, throughput
+from perflab.systems.machine.work import COMPUTING, KINDS, LOCKING, MEMORY, WAIT_S, Operation, operations, throughput
 from perflab.theory.scaling import Fitted, fit_rounds
 
 LADDER = (1, 2, 4, 8, 16, 32, 64)

@@ -12,8 +12,8 @@ from perflab.lab import Record
 from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
 from perflab.measure.units import count
-from perflab.systems.storage import durability_caveat
-from perflab.systems.strategies import NOTHING, THREADS, path_of, strategies
+from perflab.systems.clients.strategies import NOTHING, THREADS, path_of, strategies
+from perflab.systems.machine.storage import durability_caveat
 from perflab.theory.replay import Replay
 
 ROUNDS = 8

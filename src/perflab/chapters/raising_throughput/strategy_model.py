@@ -11,7 +11,7 @@ import numpy as np
 from perflab.lab.panels.intervals import Interval
 from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
-from perflab.systems.strategies import (
+from perflab.systems.clients.strategies import (
     ASYNC,
     BATCHING,
     CACHING,

@@ -24,7 +24,7 @@ from perflab.measure.compare import Ratio, paired_ratio, ratio
 from perflab.measure.percentiles import percentile
 from perflab.measure.units import NOTHING as BLANK
 from perflab.measure.units import count, duration, percent
-from perflab.systems.strategies import ASYNC, BATCHING, CACHING, INDEX, NOTHING, POOLING, SERVERS
+from perflab.systems.clients.strategies import ASYNC, BATCHING, CACHING, INDEX, NOTHING, POOLING, SERVERS
 
 WAIT_MS = 50
 """So long that the threads are the bottleneck on slow machines too, where a request computes for 8 ms."""

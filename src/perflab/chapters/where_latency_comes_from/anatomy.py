@@ -16,11 +16,11 @@ from perflab.measure.compare import ratio
 from perflab.measure.frame import Frame
 from perflab.measure.machine import effective_cpus
 from perflab.measure.units import count, duration, percent
-from perflab.systems.anatomy import PARTS, Anatomy, Crowd
-from perflab.systems.catalogue import sku_of
-from perflab.systems.child import ChildServer
-from perflab.systems.distance import distance
-from perflab.systems.shop import shop
+from perflab.systems.clients.anatomy import PARTS, Anatomy, Crowd
+from perflab.systems.databases.catalogue import sku_of
+from perflab.systems.process.child import ChildServer
+from perflab.systems.servers.distance import distance
+from perflab.systems.servers.shop import shop
 from perflab.theory.critical_path import parallel, serial
 from perflab.theory.queues import closed
 

@@ -19,11 +19,11 @@ from perflab.measure.load import open_loop
 from perflab.measure.percentiles import percentile
 from perflab.measure.schedule import poisson
 from perflab.measure.units import count, duration, percent
-from perflab.systems.anatomy import Dissector
-from perflab.systems.catalogue import sku_of
-from perflab.systems.connection import reply_end, request_bytes
-from perflab.systems.server_timing import told_hit
-from perflab.systems.shop import shop
+from perflab.systems.clients.anatomy import Dissector
+from perflab.systems.databases.catalogue import sku_of
+from perflab.systems.http.connection import reply_end, request_bytes
+from perflab.systems.http.server_timing import told_hit
+from perflab.systems.servers.shop import shop
 from perflab.theory.queues import mean_wait
 from perflab.theory.ttl import hit_ratio_of_window, mean_hit_ratio, zipf
 

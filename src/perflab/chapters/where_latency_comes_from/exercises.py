@@ -22,7 +22,7 @@ from perflab.measure.percentiles import percentile
 from perflab.measure.slices import call_slices
 from perflab.measure.timing import time_calls
 from perflab.measure.units import count, percent, ratio
-from perflab.systems.catalogue import AUTHOR, REVIEWS_EACH, make_catalogue
+from perflab.systems.databases.catalogue import AUTHOR, REVIEWS_EACH, make_catalogue
 
 PRODUCTS = 500
 PRODUCT = 7

@@ -22,8 +22,8 @@ from perflab.measure.percentiles import percentile
 from perflab.measure.slices import call_slices
 from perflab.measure.timing import time_calls
 from perflab.measure.units import NOTHING, count, duration, duration_range, number, seconds_as_people_say
-from perflab.systems.chase import chase
-from perflab.systems.rungs import RUNGS, STEPS, Rung, memory_caveat
+from perflab.systems.machine.chase import chase
+from perflab.systems.operations.rungs import RUNGS, STEPS, Rung, memory_caveat
 from perflab.theory.memory import outside_from, random_read
 
 SMALLEST, LARGEST = 16_000, 64_000_000

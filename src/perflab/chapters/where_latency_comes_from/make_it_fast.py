@@ -21,9 +21,9 @@ from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
 from perflab.measure.summary import Estimate, summarise
 from perflab.measure.units import NOTHING, count, duration, ratio
-from perflab.systems.catalogue import sku_of
-from perflab.systems.storage import durability_caveat
-from perflab.systems.switched_shop import switched_shop
+from perflab.systems.clients.switched_shop import switched_shop
+from perflab.systems.databases.catalogue import sku_of
+from perflab.systems.machine.storage import durability_caveat
 from perflab.theory.ttl import zipf
 
 KEYS = 50

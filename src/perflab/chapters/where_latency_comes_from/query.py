@@ -17,7 +17,7 @@ from perflab.lab.panels import Distribution, Versus
 from perflab.measure.frame import Frame
 from perflab.measure.slices import call_slices
 from perflab.measure.timing import time_calls
-from perflab.systems.orders import FEWEST, MOST, PAGE, Orders, file_of_orders
+from perflab.systems.databases.orders import FEWEST, MOST, PAGE, Orders, file_of_orders
 from perflab.theory.btree import QueryCosts
 from perflab.theory.btree import calibrate as fit_costs
 

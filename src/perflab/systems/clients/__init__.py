@@ -1,0 +1,1 @@
+"""Clients of these servers: one that takes a request apart, many at once, and a load balancer."""

@@ -1,0 +1,136 @@
+"""One real HTTP request, cut into the parts that its time went to: the client's end and what the server told."""
+
+from __future__ import annotations
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from time import perf_counter_ns
+
+from perflab.measure.guards import check_number
+from perflab.systems.http.connection import CHUNK, TIMEOUT_S, reply_end
+from perflab.systems.http.server_timing import PARTS as SERVER_PARTS
+from perflab.systems.http.server_timing import ServerTiming, read_reply
+
+MOST_CLIENTS = 64
+PARTS = ("connect", "send", *SERVER_PARTS, "receive")
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """A request's time in ns. The values of `parts` follow one another and sum to `total_ns` to the nanosecond.
+
+    "send" ends when the server has read the request and so holds the way there; "receive" begins when the server has its
+    answer ready and holds the way back. That can be told apart because both ends read the same clock, on the same machine.
+    """
+
+    total_ns: int
+    parts: dict[str, int]
+    server: ServerTiming
+    body: bytes
+
+
+class Dissector:
+    """A client that opens a connection for each request, or keeps one. One thread.
+
+    `added_round_trip_s` is what a relay (`perflab.systems.servers.distance`) adds: it holds the first bytes of a connection
+    for one more round trip, because that is what the handshake would take. That time is counted as "connect", where it belongs.
+    """
+
+    def __init__(self, port: int, keep: bool = False, added_round_trip_s: float = 0.0) -> None:
+        self._port = port
+        self._keep = keep
+        self._handshake_ns = round(added_round_trip_s * 1e9)
+        self._socket: socket.socket | None = None
+
+    def dissect(self, path: str) -> Anatomy:
+        """GET `path`, which must be answered with 200 and a Server-Timing header; raises OSError or ValueError if not."""
+        try:
+            return self._dissect(path)
+        except BaseException:
+            self.close()  # a reply may still be on its way
+            raise
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _dissect(self, path: str) -> Anatomy:
+        request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode("latin-1")
+        is_new = self._socket is None
+        began_ns = perf_counter_ns()
+        if self._socket is None:
+            self._socket = socket.create_connection(("127.0.0.1", self._port), TIMEOUT_S)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connected_ns = perf_counter_ns()
+        self._socket.sendall(request)
+        received = bytearray()
+        while (end := reply_end(received)) is None or len(received) < end:
+            received += _more(self._socket)
+        complete_ns = perf_counter_ns()
+        if not self._keep:
+            self.close()
+        server, body = read_reply(bytes(received), path)
+        handshake_ns = self._handshake_ns if is_new else 0
+        return _cut((began_ns, connected_ns, complete_ns), handshake_ns, server, body)
+
+
+class Crowd:
+    """Several clients that ask at the same time, each again as soon as it has its answer. Ends with its `with` block."""
+
+    def __init__(self, port: int, clients: int, added_round_trip_s: float = 0.0) -> None:
+        checked = int(check_number("clients", clients, 1, MOST_CLIENTS, whole=True))
+        self._clients = [Dissector(port, added_round_trip_s=added_round_trip_s) for _ in range(checked)]
+        self._threads = ThreadPoolExecutor(checked, thread_name_prefix="perflab-crowd")
+
+    def __enter__(self) -> Crowd:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._threads.shutdown()
+        for client in self._clients:
+            client.close()
+
+    def dissect(self, path: str, seconds: float) -> list[Anatomy]:
+        """Requests of about so many seconds, at least one of each client. Raises what any of them raises.
+
+        Where there are several, the first request of each is not kept: it finds a queue that is still filling.
+        """
+        deadline_ns = perf_counter_ns() + int(seconds * 1e9)
+
+        def ask_again_and_again(client: Dissector) -> list[Anatomy]:
+            if len(self._clients) > 1:
+                client.dissect(path)
+            found = [client.dissect(path)]
+            while perf_counter_ns() < deadline_ns:
+                found.append(client.dissect(path))
+            return found
+
+        if len(self._clients) == 1:
+            return ask_again_and_again(self._clients[0])
+        return [request for found in self._threads.map(ask_again_and_again, self._clients) for request in found]
+
+
+def _cut(moments: tuple[int, int, int], handshake_ns: int, server: ServerTiming, body: bytes) -> Anatomy:
+    """The parts between three moments of the client (began, connected, complete) and the two that the server told."""
+    began, connected, complete = moments
+    answered = server.arrived + server.total
+    if not connected <= server.arrived <= answered <= complete:
+        raise ValueError("the server's clock is not this one: is it on another machine?")
+    handshake = min(handshake_ns, server.arrived - connected)
+    parts = {
+        "connect": connected - began + handshake,
+        "send": server.arrived - connected - handshake,
+        **{part: getattr(server, part) for part in SERVER_PARTS},
+        "receive": complete - answered,
+    }
+    return Anatomy(complete - began, parts, server, body)
+
+
+def _more(connection: socket.socket) -> bytes:
+    data = connection.recv(CHUNK)
+    if not data:
+        raise ConnectionError("the server closed the connection")
+    return data

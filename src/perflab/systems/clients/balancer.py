@@ -1,0 +1,184 @@
+"""A load balancer in front of real servers: it sends each request to the server that a routing function names.
+
+Servers that refuse a connection are left out from then on; the requests they had are failures, and nobody asks twice.
+"""
+
+from __future__ import annotations
+
+import operator
+import socket
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from random import Random
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perflab.measure.frame import Frame
+from perflab.measure.guards import BadInput, machine_limits
+from perflab.measure.http_target import HttpTarget, WhereReplyEnds
+from perflab.systems.clients.routing import Route
+from perflab.systems.clients.worker_load import MOST_INSIDE, Witness, observed, wait_until_open, work_request
+from perflab.systems.http.connection import reply_end
+from perflab.systems.process.child import ServerFailed
+from perflab.systems.process.pausable import PausableServer
+from perflab.systems.servers.worker_kinds import Work
+from perflab.systems.servers.worker_server import LONGEST_STAGE_MS, worker_server
+
+RequestOf = Callable[[int, int], bytes]
+
+
+class BalancedTarget(HttpTarget):
+    """As `HttpTarget`, over several ports with so many connections each; `request` gets the number and the server.
+
+    `servers` tells which server each request was sent to. `route` sees only the servers that are alive.
+    """
+
+    def __init__(
+        self,
+        ports: Sequence[int],
+        request: RequestOf,
+        reply_end: WhereReplyEnds,
+        connections_each: int,
+        route: Route,
+        seed: int = 0,
+        on_reply: Callable[[int, bytes], object] | None = None,
+    ) -> None:
+        self.servers: dict[int, int] = {}
+        self.alive = list(range(len(ports)))
+        self._ports, self._request_to = ports, request
+        self._route, self._random = route, Random(seed)
+        self._idle: list[deque[socket.socket]] = [deque() for _ in ports]
+        self._server_of: dict[socket.socket, int] = {}
+        self._outstanding = [0] * len(ports)
+        super().__init__(ports[0], b"", reply_end, connections_each * len(ports), on_reply, spin=False)
+
+    def _connect_all(self, connections: int) -> None:
+        for server, port in enumerate(self._ports):
+            for _ in range(connections // len(self._ports)):
+                self._add(server, port)
+
+    def _add(self, server: int, port: int) -> None:
+        connection = self._connect(port)
+        self._server_of[connection] = server
+        self._idle[server].append(connection)
+
+    def _take(self, number: int) -> socket.socket | None:
+        if not self.alive:
+            return None
+        chosen = self._route([self._outstanding[server] for server in self.alive], number, self._random)
+        server = self.alive[_checked(chosen, len(self.alive))]
+        if not self._idle[server]:
+            return None
+        self.servers[number] = server
+        self._outstanding[server] += 1
+        return self._idle[server].popleft()
+
+    def _give_back(self, connection: socket.socket) -> None:
+        server = self._server_of[connection]
+        self._outstanding[server] -= 1
+        self._idle[server].append(connection)
+
+    def _bytes_of(self, number: int, connection: socket.socket) -> bytes:
+        return self._request_to(number, self._server_of[connection])
+
+    def _replace(self, connection: socket.socket) -> None:
+        server = self._server_of.pop(connection)
+        self._outstanding[server] -= 1
+        del self._under_way[connection]
+        self._drop(connection)
+        try:
+            self._add(server, self._ports[server])
+        except OSError:
+            if server in self.alive:
+                self.alive.remove(server)
+            self._hang_up(self._idle[server])
+
+    def _drop(self, connection: socket.socket) -> None:
+        self._server_of.pop(connection, None)
+        super()._drop(connection)
+
+
+def _checked(chosen: object, servers: int) -> int:
+    """The number of a server that a route returned: any whole number, numpy's too, but no truth value."""
+    try:
+        number = -1 if isinstance(chosen, bool) else operator.index(chosen)  # type: ignore[arg-type]
+    except TypeError:
+        number = -1
+    if not 0 <= number < servers:
+        raise BadInput(f"route must return a server's number from 0 to {servers - 1}; got {chosen!r}.")
+    return number
+
+
+def balanced_load(
+    schedule_ns: NDArray[np.int64],
+    services_ms: NDArray[np.float64],
+    slowness: Sequence[float],
+    route: Route,
+    seconds: float,
+    seed: int = 0,
+    dies_at_s: float = np.inf,
+) -> Iterator[Frame]:
+    """Frames of `seconds` of load on new servers with one worker each, who waits `slowness` times the service of a request.
+
+    Schedule and services have shape (requests,). Server 0 is killed at the first slice that ends after `dies_at_s`.
+    Columns as in `observed`, and "server" of each that succeeded; the fact "alive" counts servers.
+    """
+    machine_limits().check(processes=len(slowness))
+    witness = Witness()
+
+    def request(number: int, server: int) -> bytes:
+        return work_request(Work(wait_ms=min(LONGEST_STAGE_MS, services_ms[number] * slowness[server])))
+
+    with ExitStack() as stack:
+        servers = _start(len(slowness), stack)
+        each = MOST_INSIDE // len(servers)
+        target = BalancedTarget(
+            [server.port for server in servers], request, reply_end, each, route, seed, witness.on_reply
+        )
+        stack.callback(target.close)
+        for server in servers:
+            wait_until_open(server.port)
+
+        def tell(each: Callable[[PausableServer], object]) -> None:
+            for number in list(target.alive):
+                try:
+                    each(servers[number])
+                except ServerFailed:
+                    pass  # it is found to be dead by the next request that it gets
+
+        def pause() -> None:
+            tell(PausableServer.pause)
+
+        def resume() -> None:
+            tell(PausableServer.resume)
+
+        for frame in observed(target, witness, schedule_ns, seconds, pause, resume):
+            by = np.array([target.servers[number] for number in frame.samples["number"].tolist()], np.int64)
+            facts = {**frame.facts, "alive": len(target.alive)}
+            if frame.facts["elapsed_s"] >= dies_at_s:  # type: ignore[operator]
+                servers[0].kill()
+            yield Frame({**frame.samples, "server": by}, frame.counts, facts)
+
+
+def _start(number: int, stack: ExitStack) -> list[PausableServer]:
+    """Servers started side by side: each takes a quarter of a second to begin."""
+    contexts = [worker_server(1) for _ in range(number)]
+    with ThreadPoolExecutor(number) as starters:
+        started = list(starters.map(_entered, contexts))
+    for context, server in zip(contexts, started, strict=True):
+        if not isinstance(server, BaseException):
+            stack.push(context)
+    for server in started:
+        if isinstance(server, BaseException):
+            raise server
+    return [server for server in started if isinstance(server, PausableServer)]
+
+
+def _entered(context: object) -> PausableServer | BaseException:
+    try:
+        return context.__enter__()  # type: ignore[attr-defined,no-any-return]
+    except BaseException as error:
+        return error

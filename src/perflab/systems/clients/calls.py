@@ -1,0 +1,89 @@
+"""Several calls of another service that do not need each other's results: in a row, or all at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+
+from perflab.measure.guards import check_number, machine_limits
+from perflab.systems.http.connection import Connection, reply_end, request_bytes
+
+MOST_CALLS = 50
+IN_A_ROW, ON_THREADS, ON_A_LOOP = "in a row", "gathered, threads", "gathered, event loop"
+WAYS = (IN_A_ROW, ON_THREADS, ON_A_LOOP)
+
+
+class Callers:
+    """`calls` open connections to a server with workers; each way makes one call on each, and returns when all are answered."""
+
+    def __init__(self, port: int, calls: int) -> None:
+        check_number("calls", calls, 1, MOST_CALLS, whole=True)
+        machine_limits().check(threads=calls)
+        with ExitStack() as opened:
+            self._connections = [opened.enter_context(closing(Connection(port))) for _ in range(calls)]
+            self._threads = opened.enter_context(ThreadPoolExecutor(calls))
+            self._loop = opened.enter_context(closing(asyncio.new_event_loop()))
+            self._streams = self._loop.run_until_complete(_connect(port, calls))
+            self._opened = opened.pop_all()
+        self.ways: dict[str, Callable[[str], object]] = {
+            IN_A_ROW: self.in_a_row,
+            ON_THREADS: self.on_threads,
+            ON_A_LOOP: self.on_a_loop,
+        }
+
+    def in_a_row(self, path: str) -> list[bytes]:
+        """One after the other: each waits for the one before."""
+        return [connection.get(path) for connection in self._connections]
+
+    def on_threads(self, path: str) -> list[bytes]:
+        """Each on a thread of its own; the answers in the order of the calls."""
+        return list(self._threads.map(lambda connection: connection.get(path), self._connections))
+
+    def on_a_loop(self, path: str) -> list[bytes]:
+        """All on one thread, which goes on with whichever has something to do."""
+
+        async def gathered() -> list[bytes]:
+            return await asyncio.gather(*(get(*stream, path) for stream in self._streams))
+
+        return self._loop.run_until_complete(gathered())
+
+    def close(self) -> None:
+        """Hang up everywhere."""
+        for _, writer in self._streams:
+            writer.close()
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._opened.close()
+
+
+Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def get(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> bytes:
+    """The body of `GET path`; raises OSError for any status but 200, and when the server hangs up."""
+    writer.write(request_bytes(path))
+    received = b""
+    while (end := reply_end(received) if received else None) is None or len(received) < end:
+        more = await reader.read(65_536)
+        if not more:
+            raise ConnectionError("the server closed the connection")
+        received += more
+    head, _, body = received.partition(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 200 "):
+        raise OSError(f"{path}: {head.splitlines()[0].decode('latin-1')}")
+    return body
+
+
+@contextmanager
+def callers(port: int, calls: int) -> Iterator[Callers]:
+    """Callers whose connections and threads go away with the block."""
+    made = Callers(port, calls)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+async def _connect(port: int, calls: int) -> list[Stream]:
+    return [await asyncio.open_connection("127.0.0.1", port) for _ in range(calls)]

@@ -1,0 +1,154 @@
+"""Many clients at once in a process of their own, on threads or on one event loop: how much memory each takes, and how long.
+
+Controls: "connect" lets them come and wait, and answers with the bytes that this took of the process's memory, and how many are
+connected; "call" lets each ask once, and answers with the ns from then until each had its reply. One client that came before
+and has left again does not count: it has paid for what the process needs only once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from time import perf_counter_ns
+from typing import Any
+
+import psutil
+
+from perflab.measure.guards import BadInput, check_number, machine_limits
+from perflab.systems.clients.calls import Stream, get
+from perflab.systems.http.connection import Connection
+from perflab.systems.process.child import ChildServer, announce, answer_requests, read_config, serve
+from perflab.systems.servers.worker_kinds import LOOP, THREADS
+
+LONGEST_WAIT_MS = 100.0
+PATIENCE_S = 4.0
+
+
+class ThreadCrowd:
+    """A thread for each client, up to so many threads; the other clients wait until one is free."""
+
+    def __init__(self, port: int, clients: int, path: str, threads: int) -> None:
+        self._port, self._path, self._clients = port, path, clients
+        self._number = min(clients, threads)
+        self._threads = ThreadPoolExecutor(self._number)
+        self._here = threading.Semaphore(0)
+        self._go = threading.Event()
+        self._began_ns = 0
+        self._replies: list[Future[int]] = []
+
+    def connect(self) -> int:
+        """Let them come; returns how many are connected."""
+        self._replies = [self._threads.submit(self._client) for _ in range(self._clients)]
+        for _ in range(self._number):
+            self._here.acquire(timeout=PATIENCE_S)
+        return self._number
+
+    def call(self) -> list[int]:
+        """Let them ask; ns until each had its reply."""
+        self._began_ns = perf_counter_ns()
+        self._go.set()
+        return [reply.result(PATIENCE_S) for reply in self._replies]
+
+    def _client(self) -> int:
+        connection = Connection(self._port)
+        self._here.release()
+        self._go.wait(PATIENCE_S)
+        connection.get(self._path)
+        took_ns = perf_counter_ns() - self._began_ns
+        connection.close()
+        return took_ns
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._threads.shutdown()
+
+
+class LoopCrowd:
+    """A task for each client on one event loop, which runs only while something is asked of it."""
+
+    def __init__(self, port: int, clients: int, path: str, threads: int) -> None:
+        self._port, self._path, self._clients = port, path, clients
+        self._loop = asyncio.new_event_loop()
+        self._streams: list[Stream] = []
+
+    def connect(self) -> int:
+        """Let them come; returns how many are connected."""
+
+        async def come() -> None:
+            self._streams = [await asyncio.open_connection("127.0.0.1", self._port) for _ in range(self._clients)]
+
+        self._loop.run_until_complete(come())
+        return len(self._streams)
+
+    def call(self) -> list[int]:
+        """Let them ask; ns until each had its reply."""
+        began_ns = perf_counter_ns()
+
+        async def client(stream: Stream) -> int:
+            await get(*stream, self._path)
+            return perf_counter_ns() - began_ns
+
+        async def all_of_them() -> list[int]:
+            return await asyncio.gather(*map(client, self._streams))
+
+        return self._loop.run_until_complete(asyncio.wait_for(all_of_them(), PATIENCE_S))
+
+    def close(self) -> None:
+        """Hang up, and end the loop."""
+        for _, writer in self._streams:
+            writer.close()
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
+
+
+KINDS: dict[str, type[ThreadCrowd] | type[LoopCrowd]] = {THREADS: ThreadCrowd, LOOP: LoopCrowd}
+
+
+@contextmanager
+def crowd(kind: str, port: int, clients: int, wait_ms: float) -> Iterator[ChildServer]:
+    """Clients of a server with workers on this port, each of whom will ask it to wait; gone with the block.
+
+    Raises `BadInput` for another kind, more clients than there may be connections, or a wait that is too long.
+    """
+    limits = machine_limits()
+    if kind not in KINDS:
+        raise BadInput(f"kind must be one of {', '.join(KINDS)}; got {kind!r}.")
+    check_number("clients", clients, 1, limits.connections, whole=True)
+    check_number("wait_ms", wait_ms, 0, LONGEST_WAIT_MS)
+    path = f"/work?wait={wait_ms:.3f}"
+    with serve(
+        "perflab.systems.clients.crowd", kind=kind, port=port, clients=clients, path=path, threads=limits.threads
+    ) as child:
+        yield child
+
+
+def _main(kind: str, **config: Any) -> None:
+    made = KINDS[kind](**config)
+    process = psutil.Process()
+    first = KINDS[kind](config["port"], 1, "/work", 1)
+    first.connect()
+    first.call()
+    first.close()
+
+    def connect() -> dict[str, int]:
+        before = process.memory_info().rss
+        connected = made.connect()
+        return {"connected": connected, "bytes": process.memory_info().rss - before}
+
+    announce(config["port"])
+    answer_requests({"connect": connect, "call": lambda: {"reply_ns": made.call()}})
+
+
+if __name__ == "__main__":
+    import os
+    import traceback
+
+    try:
+        _main(**read_config())
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)  # threads that still wait for a reply would keep the process

@@ -1,0 +1,130 @@
+"""A shop that can be overloaded, and six strategies against it. Each is switched on alone, for a burst of requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perflab.measure.load import LoadResult, open_loop
+from perflab.systems.clients.balancer import BalancedTarget
+from perflab.systems.clients.routing import round_robin
+from perflab.systems.clients.worker_load import wait_until_open
+from perflab.systems.databases.catalogue import sku_of
+from perflab.systems.http.connection import reply_end, request_bytes
+from perflab.systems.http.server_timing import read_reply
+from perflab.systems.process.child import ChildServer
+from perflab.systems.servers.shop import shop
+
+NOTHING = "nothing"
+CACHING, POOLING, BATCHING, ASYNC, SERVERS, INDEX = "caching", "pooling", "batching", "async", "more servers", "index"
+SWITCHES: dict[str, dict[str, bool]] = {
+    CACHING: {"cached": True},
+    POOLING: {"pooled": True},
+    BATCHING: {"batched": True},
+    ASYNC: {"awaited": True},
+    SERVERS: {},
+    INDEX: {"indexed": True},
+}
+"""What each strategy changes in the shop's settings; "more servers" asks a second shop too, in turn."""
+START: dict[str, Any] = {
+    "cached": False,
+    "pooled": False,
+    "batched": False,
+    "awaited": False,
+    "indexed": False,
+    "counted": True,
+    "ttl_s": 3_600.0,
+}
+THREADS, PRODUCTS = 4, 10_000
+MOST_BURST = 100
+PATIENCE_S = 5.0
+QUEUED = ("server", "arrived_ns", "started_ns", "done_ns")
+
+
+class Strategies:
+    """Two shops, each with a database of its own; the second one is asked only with more servers."""
+
+    def __init__(self, servers: Sequence[ChildServer]) -> None:
+        self._servers = servers
+        self._paths: Sequence[str] = ()
+        self._replies: dict[int, bytes] = {}
+        self._servers_asked: dict[int, int] = {}
+        self._connect()
+
+    def _connect(self) -> None:
+        ports = [server.port for server in self._servers]
+        self._one = self._target(ports[:1], MOST_BURST)
+        try:
+            self._all = self._target(ports, MOST_BURST // len(ports))
+        except BaseException:
+            self._one.close()
+            raise
+
+    def burst(self, strategy: str, schedule_ns: NDArray[np.int64], paths: Sequence[str], **settings: Any) -> LoadResult:
+        """The requests for `paths` at their times, up to the last answer; caches are empty at the beginning.
+
+        Raises KeyError for an unknown strategy, ValueError for more than `MOST_BURST` requests.
+        """
+        if len(paths) > MOST_BURST:
+            raise ValueError(f"a burst is at most {MOST_BURST} requests; got {len(paths)}")
+        switched = {} if strategy == NOTHING else SWITCHES[strategy]
+        for server in self._servers:
+            server.ask("set", **{**START, **switched, **settings})
+            server.ask("reset")
+        self._paths, self._replies = paths, {}
+        target = self._all if strategy == SERVERS else self._one
+        self._servers_asked = target.servers
+        done = open_loop(schedule_ns, target, timeout_s=PATIENCE_S)
+        if done.timeouts:
+            # Answers that come after all would be taken for those of the next burst.
+            self.close()
+            self._connect()
+        return done
+
+    def queued(self, done: LoadResult) -> dict[str, NDArray[np.int64]]:
+        """Of those who were answered in the last burst, which is `done`: "server", and by `perf_counter_ns` when each was in line
+        for a thread, had one, and let go of it: "arrived_ns", "started_ns", "done_ns".
+        """
+        numbers = [number for number in done.numbers.tolist() if number in self._replies]
+        columns = np.zeros((4, len(numbers)), np.int64)
+        for place, number in enumerate(numbers):
+            timing, _ = read_reply(self._replies[number], self._paths[number])
+            had_ns, held_ns = timing.thread
+            columns[:, place] = self._servers_asked[number], timing.line[0], had_ns, had_ns + held_ns
+        return dict(zip(QUEUED, columns, strict=True))
+
+    def close(self) -> None:
+        """Hang up."""
+        self._one.close()
+        self._all.close()
+
+    def _target(self, ports: Sequence[int], connections_each: int) -> BalancedTarget:
+        def request(number: int, server: int) -> bytes:
+            return request_bytes(self._paths[number])
+
+        def on_reply(number: int, reply: bytes) -> None:
+            self._replies[number] = reply  # to be read when nobody waits any more
+
+        return BalancedTarget(ports, request, reply_end, connections_each, round_robin, on_reply=on_reply)
+
+
+def path_of(product: int) -> str:
+    """Where the page of a product is."""
+    return f"/product?sku={sku_of(product)}"
+
+
+@contextmanager
+def strategies() -> Iterator[Strategies]:
+    """The shops, for as long as the block lasts."""
+    with shop(PRODUCTS, THREADS) as first, shop(PRODUCTS, THREADS) as second:
+        made = Strategies((first, second))
+        try:
+            for server in (first, second):
+                wait_until_open(server.port, path_of(0))
+            yield made
+        finally:
+            made.close()

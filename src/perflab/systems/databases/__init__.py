@@ -1,0 +1,1 @@
+"""Real SQLite files on disk, and what is asked of them."""

@@ -1,0 +1,1 @@
+"""HTTP/1.1 on both ends of a connection, as small as measuring needs it."""

@@ -1,0 +1,1 @@
+"""Everyday operations, each made ready to be measured alone."""

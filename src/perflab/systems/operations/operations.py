@@ -1,0 +1,102 @@
+"""Everyday operations, each made ready by a context manager that yields a function without arguments."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+from perflab.measure.machine import sync_file
+from perflab.systems.databases.people import people_table
+from perflab.systems.http.connection import Connection
+from perflab.systems.process.child import serve
+
+Operation = Callable[[], object]
+KEYS = 1_000
+BLOCK = 4_096
+MESSAGE = b"x" * 64
+
+
+@contextmanager
+def dict_lookup() -> Iterator[Operation]:
+    """One key in a dict of a thousand."""
+    table = {f"key {number}": number for number in range(KEYS)}
+    yield lambda: table["key 500"]
+
+
+@contextmanager
+def function_call() -> Iterator[Operation]:
+    """A function that does nothing: the least that this stopwatch can see."""
+    yield lambda: None
+
+
+@contextmanager
+def file_read() -> Iterator[Operation]:
+    """4 kB of a file that is in the system's page cache."""
+    with tempfile.TemporaryFile() as file:
+        file.write(os.urandom(BLOCK))
+        file.flush()
+        descriptor = file.fileno()
+        yield lambda: (os.lseek(descriptor, 0, os.SEEK_SET), os.read(descriptor, BLOCK))
+
+
+@contextmanager
+def append_and_fsync() -> Iterator[Operation]:
+    """4 kB appended to a file and pushed to the disk."""
+    with tempfile.TemporaryFile(buffering=0) as file:
+        block, descriptor = bytes(BLOCK), file.fileno()
+
+        def append() -> None:
+            os.write(descriptor, block)
+            sync_file(descriptor)
+
+        yield append
+
+
+@contextmanager
+def sqlite_lookup() -> Iterator[Operation]:
+    """One row by its key in a table of a thousand."""
+    with people_table(KEYS) as table:
+        yield lambda: table.find_by_id(KEYS // 2)
+
+
+@contextmanager
+def tcp_round_trip() -> Iterator[Operation]:
+    """64 bytes to a server in another process and back."""
+    with serve("perflab.systems.servers.echo", http=False) as server:
+        connection = Connection(server.port)
+        try:
+            yield lambda: connection.exchange(MESSAGE)
+        finally:
+            connection.close()
+
+
+@contextmanager
+def http_request() -> Iterator[Operation]:
+    """A GET request to an HTTP server in another process, over a connection that stays open."""
+    with serve("perflab.systems.servers.echo", http=True) as server:
+        connection = Connection(server.port)
+        try:
+            yield connection.get
+        finally:
+            connection.close()
+
+
+@contextmanager
+def sleep_1_ms() -> Iterator[Operation]:
+    """Ask to be woken after one millisecond."""
+    yield lambda: time.sleep(0.001)
+
+
+OPERATIONS: dict[str, Callable[[], AbstractContextManager[Operation]]] = {
+    "dict lookup": dict_lookup,
+    "function call": function_call,
+    "file read, 4 kB": file_read,
+    "append + fsync, 4 kB": append_and_fsync,
+    "SQLite lookup by key": sqlite_lookup,
+    "TCP round trip, loopback": tcp_round_trip,
+    "HTTP request, loopback": http_request,
+    "sleep 1 ms": sleep_1_ms,
+}

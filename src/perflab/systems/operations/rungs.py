@@ -1,0 +1,167 @@
+"""The rungs of the ladder: from one step of the interpreter to a new process, each really done on this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import repeat
+
+from perflab.systems.machine.chase import chase, gather
+from perflab.systems.machine.handover import between_processes, between_threads, can_pin
+from perflab.systems.machine.storage import disk_caveat, disk_read, page_cache_read, sqlite_commit
+from perflab.systems.operations.operations import Operation, append_and_fsync, tcp_round_trip
+
+LIST = "“Latency numbers every programmer should know” (J. Dean, P. Norvig; many copies since)"
+EXTENDED_LIST = "the same list, extended by others: measured on an Intel 5150 of 2006"
+WISDOM = "common wisdom"
+STEPS = 2_000
+TEXT = (b"It was fast, they said, and measured the mean of ten runs on an idle machine. " * 14)[:1_000]
+PROGRAM = "true"
+
+
+def no_caveat() -> None:
+    """Nothing to say about it."""
+    return None
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One operation, and what is commonly quoted for it.
+
+    `ready` is a context manager that yields a function; one call of it does the operation `per_call` times, so a call's time
+    is to be divided by that. Where `per_call` is above 1 the quotient is a mean, never a percentile's sample. `calls` fill a
+    slice of about 0.1 s. `quoted_ns` is a range, or None where no source is known to us. `caveat` says, on this machine, why
+    the number may not be what its name promises; it may look at the disk for that.
+    """
+
+    ready: Callable[[], AbstractContextManager[Operation]]
+    calls: int
+    quoted_ns: tuple[float, float] | None = None
+    source: str = ""
+    per_call: int = 1
+    caveat: Callable[[], str | None] = field(default=no_caveat)
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether a value is the mean of several operations."""
+        return self.per_call > 1
+
+
+@contextmanager
+def interpreter_step() -> Iterator[Operation]:
+    """Pass after pass through an empty loop of Python."""
+
+    def loop() -> None:
+        for _ in repeat(None, STEPS):
+            pass
+
+    yield loop
+
+
+@contextmanager
+def function_calls() -> Iterator[Operation]:
+    """Calls of a Python function that does nothing."""
+
+    def nothing() -> None:
+        pass
+
+    def loop() -> None:
+        for _ in repeat(None, STEPS):
+            nothing()
+
+    yield loop
+
+
+@contextmanager
+def system_call() -> Iterator[Operation]:
+    """The number of the parent process: the system has it at hand, so that getting there and back is all there is."""
+    getppid = os.getppid
+
+    def loop() -> None:
+        for _ in repeat(None, STEPS // 10):
+            getppid()
+
+    yield loop
+
+
+@contextmanager
+def compress() -> Iterator[Operation]:
+    """1 kB of English through zlib at its fastest level."""
+    yield lambda: zlib.compress(TEXT, 1)
+
+
+@contextmanager
+def process_start() -> Iterator[Operation]:
+    """A new process that does nothing, and its end."""
+    program = shutil.which(PROGRAM)
+    if program is None or not hasattr(os, "posix_spawn"):
+        yield lambda: subprocess.run([sys.executable, "-S", "-E", "-c", "pass"], check=True)
+        return
+
+    def start() -> int:
+        child = os.posix_spawn(program, [program], {})
+        return os.waitpid(child, 0)[1]
+
+    yield start
+
+
+def process_caveat() -> str | None:
+    """Which program is started, where it is not the smallest there is."""
+    if shutil.which(PROGRAM) is None or not hasattr(os, "posix_spawn"):
+        return f"There is no `{PROGRAM}` here: a Python interpreter is started, which takes many times longer."
+    return None
+
+
+def switch_caveat() -> str | None:
+    """What the hand-over between processes holds besides the switch."""
+    pinned = "" if can_pin() else " They cannot be kept on one CPU here, so another CPU has to wake up too."
+    return "Holds two system calls on a pipe and two steps of Python for each switch." + pinned
+
+
+def lock_caveat() -> str | None:
+    """What the hand-over between threads holds besides the lock."""
+    return "Holds the hand-over of Python's own lock too, without which no thread of Python runs."
+
+
+def memory_caveat() -> str | None:
+    """What a step holds besides the read."""
+    return "Holds what the interpreter takes for a step: about the time of the 16 kB rung."
+
+
+def loopback_caveat() -> str | None:
+    """What a round trip here leaves out."""
+    return "It never leaves this machine: two wake-ups and the system's network code, no cable."
+
+
+def _memory(size: int, calls: int, quoted_ns: tuple[float, float] | None, source: str = LIST) -> Rung:
+    return Rung(partial(chase, size, STEPS), calls, quoted_ns, source if quoted_ns else "", STEPS, memory_caveat)
+
+
+RUNGS: dict[str, Rung] = {
+    "Python: one pass of an empty loop": Rung(interpreter_step, 4_000, per_call=STEPS),
+    "Python: one function call": Rung(function_calls, 500, per_call=STEPS),
+    "memory, 16 kB in use": _memory(16_000, 1_000, (0.5, 1)),
+    "memory, 256 kB in use": _memory(256_000, 1_000, (4, 7)),
+    "memory, 8 MB in use": _memory(8_000_000, 400, None),
+    "memory, 64 MB in use": _memory(64_000_000, 200, (100, 100)),
+    "memory, 64 MB, many reads at once": Rung(partial(gather, 64_000_000, STEPS), 4_000, per_call=STEPS),
+    "system call": Rung(system_call, 1_000, (105, 105), EXTENDED_LIST, STEPS // 10),
+    "read 4 kB, page cache": Rung(page_cache_read, 20_000),
+    "context switch": Rung(between_processes, 8_000, (4.3e3, 4.3e3), EXTENDED_LIST, 2, switch_caveat),
+    "compress 1 kB": Rung(compress, 10_000, (2e3, 10e3), LIST + ", for Zippy"),
+    "lock hand-over between threads": Rung(between_threads, 2_000, per_call=2, caveat=lock_caveat),
+    "round trip, loopback": Rung(
+        tcp_round_trip, 1_500, (0.5e6, 1e6), LIST + ", within a data centre; " + WISDOM, caveat=loopback_caveat
+    ),
+    "read 4 kB, disk": Rung(disk_read, 500, (16e3, 1e6), LIST + "; " + WISDOM, caveat=disk_caveat),
+    "append 4 kB + fsync": Rung(append_and_fsync, 200, (5e6, 20e6), WISDOM + ": disk", caveat=disk_caveat),
+    "SQLite commit": Rung(sqlite_commit, 50, (1e6, 10e6), WISDOM + ": simple query", caveat=disk_caveat),
+    "process start": Rung(process_start, 60, caveat=process_caveat),
+}

@@ -1,0 +1,1 @@
+"""Child processes: started, asked, paused, and gone when their parent is."""

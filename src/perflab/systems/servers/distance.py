@@ -1,0 +1,169 @@
+"""A relay that makes a server far away: each byte that passes is held back for the time of the way.
+
+Setting up a connection costs one round trip more, as it does between cities. The relay's own end of the connection is
+accepted at once by the system, before the relay is asked; so it holds the client's first bytes for that round trip in
+addition. Whoever times the parts of a request has to count these first two ways as part of connecting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from perflab.measure.guards import check_number
+from perflab.systems.process.child import ChildServer, announce, leave_with_parent, read_config, serve
+
+LONGEST_ROUND_TRIP_S = 1.0
+MOST_CONNECTIONS = 200
+"""With two sockets each, this stays below the 1,024 files that `select` can watch."""
+
+
+@dataclass
+class Way:
+    """How long a byte takes from one side to the other, in seconds."""
+
+    one_way_s: float = 0.0
+
+    def set_round_trip(self, round_trip_s: float) -> None:
+        """Half of it is taken each way. What is already on its way keeps its time of arrival."""
+        self.one_way_s = check_number("round_trip_s", round_trip_s, 0, LONGEST_ROUND_TRIP_S) / 2
+
+
+class Lane:
+    """One direction of one connection: what goes in comes out later, in the same order."""
+
+    def __init__(self, way: Way) -> None:
+        self._way = way
+        self._loop = asyncio.get_running_loop()
+        self._held: deque[tuple[float, bytes | None]] = deque()
+        self._exit: asyncio.WriteTransport | None = None
+        self.ended = False
+        self.on_end: Callable[[], None] = lambda: None
+
+    def lead_to(self, transport: asyncio.WriteTransport) -> None:
+        """Where it comes out. What came in before is let out when it is due."""
+        self._exit = transport
+        self._let_out()
+
+    def enter(self, data: bytes | None, extra_s: float = 0.0) -> None:
+        """Data, or None for the end of the stream."""
+        due = self._loop.time() + self._way.one_way_s + extra_s
+        if self._held:
+            due = max(due, self._held[-1][0])
+        self._held.append((due, data))
+        if len(self._held) == 1:
+            self._let_out()
+
+    def end(self) -> None:
+        """Nothing comes out any more, and what is on its way is lost."""
+        self._held.clear()
+        self.ended = True
+        self.on_end()
+
+    def _let_out(self) -> None:
+        if self._exit is None:
+            return
+        while self._held and self._held[0][0] <= self._loop.time():
+            data = self._held.popleft()[1]
+            if self._exit.is_closing():
+                continue
+            if data is not None:
+                self._exit.write(data)
+                continue
+            self._exit.write_eof()
+            self.end()
+        if self._held:
+            self._loop.call_at(self._held[0][0], self._let_out)
+
+
+class End(asyncio.Protocol):
+    """One end of a connection: what it receives enters the lane `away`; the lane `towards` comes out at it."""
+
+    def __init__(self, away: Lane, towards: Lane, first_extra_s: float = 0.0) -> None:
+        self._away, self._towards = away, towards
+        self._extra_s = first_extra_s
+
+    def data_received(self, data: bytes) -> None:
+        self._away.enter(data, self._extra_s)
+        self._extra_s = 0.0
+
+    def eof_received(self) -> bool:
+        self._away.enter(None)
+        return True  # the other direction may still have something to bring
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._towards.end()
+        if not self._away.ended:
+            self._away.enter(None)
+
+
+class ClientEnd(End):
+    """The end at which a client arrives; it opens the other one, and closes both when both lanes have ended."""
+
+    def __init__(self, way: Way, port: int, open_ends: set[ClientEnd]) -> None:
+        super().__init__(Lane(way), Lane(way), first_extra_s=2 * way.one_way_s)
+        self._port = port
+        self._open_ends = open_ends
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        if len(self._open_ends) >= MOST_CONNECTIONS:
+            transport.abort()
+            return
+        self._open_ends.add(self)
+        self._opening = asyncio.get_running_loop().create_task(self._open())
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._open_ends.discard(self)
+        super().connection_lost(error)
+
+    async def _open(self) -> None:
+        loop, away, towards = asyncio.get_running_loop(), self._away, self._towards
+        try:
+            server, _ = await loop.create_connection(lambda: End(towards, away), "127.0.0.1", self._port)
+        except OSError:
+            self._transport.abort()  # the client sees what it would see of a server that is gone
+            return
+
+        def close_both() -> None:
+            if away.ended and towards.ended:
+                server.close()
+                self._transport.close()
+
+        away.on_end = towards.on_end = close_both
+        close_both()
+        towards.lead_to(self._transport)
+        away.lead_to(server)
+
+
+@contextmanager
+def distance(port: int, round_trip_s: float = 0.0) -> Iterator[ChildServer]:
+    """A relay to `port` in a process of its own, for as long as the block lasts. `ask("set", round_trip_s=…)` moves it."""
+    with serve("perflab.systems.servers.distance", port=port, round_trip_s=round_trip_s) as relay:
+        yield relay
+
+
+async def _main(port: int, round_trip_s: float) -> None:
+    way = Way()
+    way.set_round_trip(round_trip_s)
+    open_ends: set[ClientEnd] = set()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: ClientEnd(way, port, open_ends), "127.0.0.1", 0, backlog=MOST_CONNECTIONS)
+    leave_with_parent({"set": way.set_round_trip})
+    announce(server.sockets[0].getsockname()[1])
+    await server.serve_forever()
+
+
+def _precise_loop() -> asyncio.SelectorEventLoop:
+    # epoll counts in milliseconds and asyncio rounds up to them; select takes microseconds.
+    return asyncio.SelectorEventLoop(selectors.SelectSelector())
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=_precise_loop) as runner:
+        runner.run(_main(**read_config()))

@@ -1,0 +1,112 @@
+"""The shop's side of its database: connections, statements one after another or side by side, and how long each took."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter_ns
+from typing import Any
+
+from perflab.systems.databases.catalogue import Catalogue, Connections, Files
+from perflab.systems.servers.shop_settings import MOST_CALLS, Settings
+
+Page = dict[str, Any] | None
+Spans = tuple[tuple[int, int], ...]
+Query = Callable[[Catalogue], Any]
+
+
+@dataclass(eq=False)
+class Views:
+    """Views of products that are to be committed."""
+
+    products: list[int]
+    stored: bool = False
+
+
+class Database:
+    """Asks a catalogue for pages, as the settings have it. Safe for threads."""
+
+    def __init__(self, files: Files) -> None:
+        self._connections = Connections(files)
+        self._threads = ThreadPoolExecutor(MOST_CALLS)
+        self._writing = threading.Lock()
+        self._gathered: deque[Views] = deque()
+        connection = self._connections.take(pooled=True, tuned=False)
+        self._rows_per_ms = connection.rows_per_ms()
+        self._connections.give_back(connection, pooled=True, tuned=False)
+
+    def ask(self, sku: str, settings: Settings, began_ns: int) -> tuple[Page, Spans]:
+        """The page, None if there is no such product, and each call's beginning (since `began_ns`) and duration, in ns.
+
+        One connection does it all, reads and writes; calls that go side by side need one each.
+        """
+        spans: list[tuple[int, int]] = []
+
+        def timed(query: Query, connection: Catalogue) -> Any:
+            start_ns = perf_counter_ns()
+            result = query(connection)
+            spans.append((start_ns - began_ns, perf_counter_ns() - start_ns))
+            return result
+
+        def aside(query: Query) -> None:
+            with self._connection(settings) as own:
+                timed(query, own)
+
+        rows = int(settings.database_ms * self._rows_per_ms / settings.calls)
+        crunches: list[Query] = [lambda catalogue: catalogue.crunch(rows)] * (settings.calls if rows else 0)
+
+        def find(catalogue: Catalogue) -> Page:
+            return catalogue.page(sku, settings.indexed, settings.joined)
+
+        with self._connection(settings) as connection:
+            others = [self._threads.submit(aside, crunch) for crunch in crunches if settings.parallel]
+            page: Page = timed(find, connection)
+            for crunch in crunches[len(others) :]:
+                timed(crunch, connection)
+            for other in others:
+                other.result()
+            if settings.counted and page is not None:
+                self._count(page["id"], settings, lambda ids: timed(lambda found: found.count_views(ids), connection))
+        return page, tuple(sorted(spans))
+
+    @contextmanager
+    def _connection(self, settings: Settings) -> Iterator[Catalogue]:
+        taken = self._connections.take(settings.pooled, settings.tuned)
+        try:
+            yield taken
+        finally:
+            self._connections.give_back(taken, settings.pooled, settings.tuned)
+
+    def _count(self, product: int, settings: Settings, write: Callable[[list[int]], object]) -> None:
+        # SQLite has one writer at a time; a lock is a fair queue, waiting inside SQLite is a poll with growing pauses.
+        if not settings.batched:
+            for _ in range(settings.writes):
+                with self._writing:
+                    write([product])
+            return
+        views = Views([product] * settings.writes)
+        self._gathered.append(views)
+        with self._writing:
+            if not views.stored:
+                self._write_gathered(views, write)
+
+    def _write_gathered(self, mine: Views, write: Callable[[list[int]], object]) -> None:
+        """One commit of all that has gathered while the one before was under way."""
+        batch = [self._gathered.popleft() for _ in range(len(self._gathered))]
+        try:
+            write([product for views in batch for product in views.products])
+        except BaseException:
+            # The others try for themselves: views are stored once, or their own request fails.
+            self._gathered.extendleft(views for views in reversed(batch) if views is not mine)
+            raise
+        for views in batch:
+            views.stored = True
+
+    def close(self) -> None:
+        """Close idle connections and end the threads."""
+        self._threads.shutdown()
+        self._connections.close()

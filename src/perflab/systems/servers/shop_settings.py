@@ -1,0 +1,53 @@
+"""The switches of the shop: everything that can be changed while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from perflab.measure.guards import check_number
+from perflab.systems.caches.cache import LONGEST_TTL_S
+
+MOST_CALLS, MOST_WRITES = 8, 10
+SWITCHES = ("pooled", "indexed", "joined", "tuned", "counted", "cached", "parallel", "batched", "awaited")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The switches. `counted`: each page read from the database counts a view and commits it (a cache hit does not), so many
+    times as `writes` says; `batched`: all of them in one commit, with those that came while another commit was under way.
+
+    `wait_ms` is the wait for another service before the database is asked: a thread is held meanwhile, unless it is `awaited`.
+
+    `database_ms` and `logic_ms` are work that is really done, in an amount that took so long when the server started: rows
+    scanned, in `calls` statements that go one after another or, with `parallel`, side by side on connections of their own; and
+    hashing. `payload_bytes` are added to each reply.
+    """
+
+    pooled: bool = True
+    indexed: bool = True
+    joined: bool = True
+    tuned: bool = False
+    counted: bool = False
+    cached: bool = False
+    ttl_s: float = 1.0
+    database_ms: float = 0.0
+    logic_ms: float = 0.0
+    payload_bytes: int = 0
+    calls: int = 1
+    parallel: bool = False
+    wait_ms: float = 0.0
+    writes: int = 1
+    batched: bool = False
+    awaited: bool = False
+
+    def __post_init__(self) -> None:
+        for name in SWITCHES:
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} must be true or false; got {getattr(self, name)!r}.")
+        check_number("ttl_s", self.ttl_s, 0, LONGEST_TTL_S)
+        check_number("database_ms", self.database_ms, 0, 200)
+        check_number("logic_ms", self.logic_ms, 0, 200)
+        check_number("wait_ms", self.wait_ms, 0, 200)
+        check_number("payload_bytes", self.payload_bytes, 0, 1_000_000, whole=True)
+        check_number("writes", self.writes, 1, MOST_WRITES, whole=True)
+        check_number("calls", self.calls, 1, MOST_CALLS, whole=True)

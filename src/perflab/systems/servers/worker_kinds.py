@@ -1,0 +1,232 @@
+"""Three kinds of workers: threads, processes, and tasks on one event loop. Each does the same work in its own way.
+
+A request waits, computes, uses memory and disk, and then holds a database connection, in this order. Computing is done in
+pieces, between which it stands still while the server is paused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Protocol
+
+from perflab.systems.machine.computing import compute, steps_per_ms
+from perflab.systems.machine.resources import Scratch
+from perflab.systems.process.pausable import PausableSleep
+from perflab.systems.servers.fair_pool import FairPool, FairTaskPool
+from perflab.systems.servers.fair_threads import FairThreads
+
+THREADS, PROCESSES, LOOP = "threads", "processes", "event loop"
+KINDS = (THREADS, PROCESSES, LOOP)
+PIECE_MS = 0.5
+FAR_PIECE_MS = 4.0
+QUERY = "select count(*) from sqlite_schema"
+END_S = 1.0
+GONE = "a worker process is gone"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a request asks for: milliseconds, and bytes of memory copied, written to the disk, and sent in reply."""
+
+    wait_ms: float = 0.0
+    compute_ms: float = 0.0
+    query_ms: float = 0.0
+    copy_bytes: int = 0
+    write_bytes: int = 0
+    reply_bytes: int = 0
+
+
+Times = tuple[int, int, int, int]
+"""When a request had a worker, when that began, had a connection, and was done: ns of the server's running.
+
+Between the first two a thread waits for the interpreter's lock, and a task for the event loop.
+"""
+
+
+class Workers(Protocol):
+    """So many of a kind."""
+
+    @property
+    def connections_in_use(self) -> int: ...
+
+    async def do(self, work: Work) -> Times:
+        """Wait for a free worker, and have it do the work."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class ThreadWorkers:
+    """Threads: while one waits, others run; only one at a time computes, the one that holds the interpreter's lock."""
+
+    def __init__(self, workers: int, connections: int, running: PausableSleep) -> None:
+        self._running = running
+        self._threads = FairThreads(workers, running.now_ns)
+        self._steps_per_ms = steps_per_ms()
+        self._connections = connections
+        self._pool = FairPool([_connect() for _ in range(connections)])
+
+    @property
+    def connections_in_use(self) -> int:
+        return self._connections - self._pool.free
+
+    async def do(self, work: Work) -> Times:
+        return await asyncio.wrap_future(self._threads.submit(partial(self._do, work)))
+
+    def close(self) -> None:
+        self._threads.close()
+
+    def _do(self, work: Work, started_ns: int) -> Times:
+        begun_ns = connected_ns = self._running.now_ns()
+        if work.wait_ms:
+            self._running.sleep(work.wait_ms / 1e3)
+        if work.compute_ms:
+            self._compute(work.compute_ms)
+        _use(work)
+        if work.query_ms:
+            connection = self._pool.get()
+            connected_ns = self._running.now_ns()
+            try:
+                connection.execute(QUERY).fetchone()
+                self._running.sleep(work.query_ms / 1e3)
+            finally:
+                self._pool.put(connection)
+        return started_ns, begun_ns, connected_ns, self._running.now_ns()
+
+    def _compute(self, milliseconds: float) -> None:
+        for steps in _pieces(milliseconds, PIECE_MS, self._steps_per_ms):
+            self._running.stand_still()
+            compute(steps)
+
+
+class ProcessWorkers(ThreadWorkers):
+    """Processes that compute at the same time, as far as there are CPUs; each has a thread here that waits for it."""
+
+    def __init__(self, workers: int, connections: int, running: PausableSleep) -> None:
+        super().__init__(workers, connections, running)
+        self._idle: queue.SimpleQueue[subprocess.Popen[str] | None] = queue.SimpleQueue()
+        self._processes = [_start_process() for _ in range(workers)]
+        for process in self._processes:
+            self._idle.put(process)
+
+    def close(self) -> None:
+        super().close()
+        for process in self._processes:
+            process.kill()
+            process.wait(END_S)
+
+    def _compute(self, milliseconds: float) -> None:
+        process = self._idle.get()
+        if process is None:
+            self._idle.put(None)
+            raise RuntimeError(GONE)
+        assert process.stdin is not None and process.stdout is not None
+        try:
+            for steps in _pieces(milliseconds, FAR_PIECE_MS, self._steps_per_ms):
+                self._running.stand_still()
+                process.stdin.write(f"{steps}\n")
+                process.stdin.flush()
+                if not process.stdout.readline():
+                    raise RuntimeError(GONE)
+        except OSError:  # it would be taken for the client's connection
+            raise RuntimeError(GONE) from None
+        finally:
+            self._give_back(process)
+
+    def _give_back(self, process: subprocess.Popen[str]) -> None:
+        # A dead one would be free at once, again and again, and fail more requests than it could have served.
+        if process.poll() is None:
+            self._idle.put(process)
+        elif all(each.poll() is not None for each in self._processes):
+            self._idle.put(None)  # those who wait for one learn that there is none
+
+
+class LoopWorkers:
+    """Tasks on the event loop that also reads and answers the requests: while one computes, nothing else gets on."""
+
+    def __init__(self, workers: int, connections: int, running: PausableSleep) -> None:
+        self._running = running
+        self._free = FairTaskPool(range(workers), running.now_ns)
+        self._steps_per_ms = steps_per_ms()
+        self._connections = connections
+        self._pool = FairTaskPool([_connect() for _ in range(connections)])
+
+    @property
+    def connections_in_use(self) -> int:
+        return self._connections - self._pool.free
+
+    async def do(self, work: Work) -> Times:
+        worker, started_ns = await self._free.get()
+        begun_ns = connected_ns = self._running.now_ns()
+        try:
+            if work.wait_ms:
+                await self._running.sleep_on_loop(work.wait_ms / 1e3)
+            for steps in _pieces(work.compute_ms, PIECE_MS, self._steps_per_ms):
+                self._running.stand_still()
+                compute(steps)
+            _use(work)
+            if work.query_ms:
+                connection, _ = await self._pool.get()
+                connected_ns = self._running.now_ns()
+                try:
+                    connection.execute(QUERY).fetchone()
+                    await self._running.sleep_on_loop(work.query_ms / 1e3)
+                finally:
+                    self._pool.put(connection)
+            return started_ns, begun_ns, connected_ns, self._running.now_ns()
+        finally:
+            self._free.put(worker)
+
+    def close(self) -> None:
+        """Nothing runs but tasks of the loop, which ends with its process."""
+
+
+def workers_of(kind: str, workers: int, connections: int, running: PausableSleep) -> Workers:
+    """So many workers of a kind; raises ValueError for a kind that there is not."""
+    kinds: dict[str, Callable[[int, int, PausableSleep], Workers]] = {
+        THREADS: ThreadWorkers,
+        PROCESSES: ProcessWorkers,
+        LOOP: LoopWorkers,
+    }
+    if kind not in kinds:
+        raise ValueError(f"workers are {', '.join(KINDS)}; got {kind!r}")
+    return kinds[kind](workers, connections, running)
+
+
+@cache
+def _scratch() -> Scratch:
+    return Scratch()
+
+
+def _use(work: Work) -> None:
+    # Memory is set aside only where somebody asks for it.
+    if work.copy_bytes or work.write_bytes:
+        _scratch().copy(work.copy_bytes)
+        _scratch().write(work.write_bytes)
+
+
+def _connect() -> sqlite3.Connection:
+    return sqlite3.connect(":memory:", check_same_thread=False)
+
+
+def _pieces(milliseconds: float, piece_ms: float, steps_each_ms: float) -> Iterator[int]:
+    left_ms = milliseconds
+    while left_ms > 0:
+        yield int(min(left_ms, piece_ms) * steps_each_ms)
+        left_ms -= piece_ms
+
+
+def _start_process() -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "perflab.systems.machine.computing"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )

@@ -1,0 +1,120 @@
+"""One request, cut into parts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from statistics import median
+
+import pytest
+
+from perflab.measure.guards import BadInput
+from perflab.systems.clients.anatomy import PARTS, Crowd, Dissector, _cut
+from perflab.systems.databases.catalogue import sku_of
+from perflab.systems.http.server_timing import ServerTiming
+from perflab.systems.process.child import ChildServer, serve
+from perflab.systems.servers.distance import distance
+from perflab.systems.servers.shop import shop
+
+PATH = f"/product?sku={sku_of(3)}"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ChildServer]:
+    with shop(100, 4, database_ms=2) as running:
+        yield running
+
+
+def test_the_parts_are_all_there_in_order_and_sum_to_the_total(server: ChildServer) -> None:
+    for keep in (False, True):
+        client = Dissector(server.port, keep)
+        for _ in range(10):
+            anatomy = client.dissect(PATH)
+            assert tuple(anatomy.parts) == PARTS
+            assert sum(anatomy.parts.values()) == anatomy.total_ns
+            assert all(part >= 0 for part in anatomy.parts.values())
+        client.close()
+
+
+def test_a_connection_that_is_kept_need_not_be_opened_again(server: ChildServer) -> None:
+    client = Dissector(server.port, keep=True)
+    opened, kept = client.dissect(PATH).parts["connect"], client.dissect(PATH).parts["connect"]
+    assert opened > 10_000 > kept
+    client.close()
+
+
+def test_distance_shows_up_in_connecting_and_on_both_ways_only(server: ChildServer) -> None:
+    with distance(server.port, 0.04) as relay:
+        far = Dissector(relay.port, added_round_trip_s=0.04).dissect(PATH)
+    near = Dissector(server.port).dissect(PATH)
+    assert far.parts["connect"] >= 40_000_000 > near.parts["connect"]
+    assert far.parts["send"] >= 19_000_000 > near.parts["send"]
+    assert far.parts["receive"] >= 19_000_000 > near.parts["receive"]
+    assert sum(far.parts.values()) == far.total_ns
+    assert far.server.total < 40_000_000
+
+
+def test_several_clients_at_once_each_get_their_own(server: ChildServer) -> None:
+    totals: list[int] = []
+
+    def work() -> None:
+        client = Dissector(server.port, keep=True)
+        for _ in range(10):
+            anatomy = client.dissect(PATH)
+            assert sum(anatomy.parts.values()) == anatomy.total_ns
+            totals.append(anatomy.total_ns)
+        client.close()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(totals) == 40
+
+
+def test_the_cut_falls_where_the_moments_are() -> None:
+    server = ServerTiming(arrived=1_300, queue=10, parse=20, database=30, compute=40, serialise=50)
+    anatomy = _cut((1_000, 1_100, 2_000), 150, server, b"")
+    assert list(anatomy.parts.values()) == [250, 50, 10, 20, 30, 40, 50, 550]
+    assert anatomy.total_ns == 1_000
+
+
+def test_a_server_on_another_clock_is_refused() -> None:
+    server = ServerTiming(arrived=5, queue=1, parse=1, database=1, compute=1, serialise=1)
+    with pytest.raises(ValueError, match="clock"):
+        _cut((1_000, 1_100, 2_000), 0, server, b"")
+
+
+def test_replies_that_cannot_be_dissected_are_refused_and_the_next_request_works(server: ChildServer) -> None:
+    client = Dissector(server.port, keep=True)
+    with pytest.raises(OSError, match="404"):
+        client.dissect("/product?sku=none")
+    assert client.dissect(PATH).total_ns > 0
+    client.close()
+    with serve("perflab.systems.servers.echo", http=True) as echo, pytest.raises(ValueError, match="no Server-Timing"):
+        Dissector(echo.port).dissect("/")
+
+
+def test_a_crowd_asks_at_the_same_time_and_is_gone_afterwards(server: ChildServer) -> None:
+    before = threading.active_count()
+    with Crowd(server.port, 8) as crowd:
+        requests = crowd.dissect(PATH, 0.1)
+    assert len(requests) >= 8
+    assert threading.active_count() == before
+    with Crowd(server.port, 1) as alone:
+        queue_alone = median(request.parts["queue"] for request in alone.dissect(PATH, 0.1))
+    assert median(request.parts["queue"] for request in requests) > 1.5 * queue_alone
+
+
+@pytest.mark.parametrize("clients", [0, 65, 1.5, float("nan")])
+def test_too_many_clients_are_refused_before_any_is_there(server: ChildServer, clients: float) -> None:
+    with pytest.raises(BadInput, match="clients"):
+        Crowd(server.port, clients)  # type: ignore[arg-type]
+
+
+def test_a_crowd_whose_server_is_gone_says_so() -> None:
+    with shop(50) as running:
+        port = running.port
+    with Crowd(port, 3) as crowd, pytest.raises(OSError):
+        crowd.dissect(PATH, 0.1)

@@ -1,0 +1,84 @@
+"""Bursts of requests on a shop that is overloaded, with one strategy at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from perflab.systems.clients.strategies import (
+    ASYNC,
+    CACHING,
+    MOST_BURST,
+    NOTHING,
+    SERVERS,
+    SWITCHES,
+    Strategies,
+    path_of,
+    strategies,
+)
+
+PATHS = [path_of(product) for product in range(40)]
+AT_ONCE = np.zeros(len(PATHS), np.int64)
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[Strategies]:
+    with strategies() as running:
+        yield running
+
+
+@pytest.mark.parametrize("name", [NOTHING, *SWITCHES])
+def test_each_request_of_a_burst_is_answered(shop: Strategies, name: str) -> None:
+    done = shop.burst(name, AT_ONCE, PATHS)
+    assert done.response_ns.size == len(PATHS)
+    assert done.failures == done.timeouts == done.dropped == 0
+    queued = shop.queued(done)
+    assert all(column.size == len(PATHS) for column in queued.values())
+    assert np.unique(queued["server"]).tolist() == ([0, 1] if name == SERVERS else [0])
+    assert np.all(queued["arrived_ns"] <= queued["started_ns"]) and np.all(queued["started_ns"] < queued["done_ns"])
+
+
+def quicker(shop: Strategies, name: str, paths: list[str], wait_ms: float) -> float:
+    """How many times as much gets through, median of five pairs; nothing is written, so that a disk that stalls has no say."""
+    pairs = []
+    for _ in range(5):
+        without, with_it = (
+            shop.burst(each, AT_ONCE, paths, wait_ms=wait_ms, counted=False).throughput for each in (NOTHING, name)
+        )
+        pairs.append(with_it / without)
+    return float(np.median(pairs))
+
+
+def test_who_awaits_holds_no_thread(shop: Strategies) -> None:
+    assert quicker(shop, ASYNC, PATHS, 50) > 2
+
+
+def test_two_servers_have_twice_the_threads(shop: Strategies) -> None:
+    assert quicker(shop, SERVERS, PATHS, 50) > 1.4
+
+
+def test_a_cache_is_empty_at_first_and_hits_spare_the_wait(shop: Strategies) -> None:
+    assert quicker(shop, CACHING, PATHS, 20) < 1.5, "forty different pages are forty misses"
+    assert quicker(shop, CACHING, PATHS[:1] * len(PATHS), 20) > 4
+
+
+def test_an_answer_that_comes_too_late_is_not_taken_for_one_of_the_next_burst(
+    shop: Strategies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as impatient:
+        impatient.setattr("perflab.systems.clients.strategies.PATIENCE_S", 0.15)
+        late = shop.burst(NOTHING, AT_ONCE, PATHS, wait_ms=100)
+    assert late.timeouts > 0
+    assert shop.queued(late)["server"].size < len(PATHS), "who was not answered has told nothing"
+    next_one = shop.burst(ASYNC, AT_ONCE[:5], PATHS[:5], wait_ms=100)
+    assert next_one.response_ns.size == 5 and next_one.timeouts == next_one.failures == 0
+    assert next_one.response_ns.min() >= 100e6
+
+
+def test_what_is_not_there_is_refused(shop: Strategies) -> None:
+    with pytest.raises(KeyError, match="magic"):
+        shop.burst("magic", AT_ONCE, PATHS)
+    with pytest.raises(ValueError, match="at most"):
+        shop.burst(NOTHING, np.zeros(MOST_BURST + 1, np.int64), PATHS[:1] * (MOST_BURST + 1))

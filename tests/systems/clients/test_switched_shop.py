@@ -1,0 +1,55 @@
+"""The shop with six switches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import median
+
+import psutil
+import pytest
+
+from perflab.systems.clients.switched_shop import ROUND_TRIP_S, SWITCHES, SwitchedShop, switched_shop
+from perflab.systems.databases.catalogue import sku_of
+
+PATH = f"/product?sku={sku_of(1)}"
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[SwitchedShop]:
+    with switched_shop() as running:
+        yield running
+
+
+def in_turns(api: SwitchedShop, switched_on: tuple[str, ...]) -> tuple[list[int], list[int]]:
+    """ns of 40 requests with nothing switched on, and of as many between them with these."""
+    off, on = [], []
+    for _ in range(40):
+        off.append(api.time(PATH, ()))
+        on.append(api.time(PATH, switched_on))
+    return off, on
+
+
+@pytest.mark.parametrize("switched_on", [("cache",), tuple(SWITCHES)])
+def test_what_spares_the_most_is_quicker_than_nothing(api: SwitchedShop, switched_on: tuple[str, ...]) -> None:
+    off, on = in_turns(api, switched_on)
+    assert median(off) > 1.2 * median(on)
+
+
+def test_closer_spares_the_way(api: SwitchedShop) -> None:
+    # A relay's pause, not a share of the work: on a busy CPU the median says little of it, the quickest of many does.
+    off, on = in_turns(api, ("closer",))
+    assert min(off) - min(on) > ROUND_TRIP_S * 1e9 / 2
+
+
+def test_a_switch_that_is_not_there_is_an_error(api: SwitchedShop) -> None:
+    with pytest.raises(KeyError, match="turbo"):
+        api.time(PATH, ("turbo",))
+
+
+def test_both_servers_are_gone_afterwards() -> None:
+    before = set(psutil.Process().children(recursive=True))
+    with switched_shop() as api:
+        api.time(PATH, ())
+        started = set(psutil.Process().children(recursive=True)) - before
+        assert len(started) == 2
+    assert not any(process.is_running() for process in started)

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from perflab.measure.frame import merge
+from perflab.measure.schedule import constant, poisson
+from perflab.systems.clients import worker_load
+from perflab.systems.clients.worker_load import STAGES, saturated, watch, watched_load
+from perflab.systems.process.child import ServerFailed
+from perflab.systems.servers.worker_kinds import Work
+from perflab.systems.servers.worker_server import worker_server
+from perflab.theory.replay import replay
+
+
+def test_every_request_is_there_with_its_stages() -> None:
+    frame = merge(watched_load(4, constant(50, 0.6), np.full(30, 20.0), 1.0))
+    assert frame.counts == {"calls": 30, "rejected": 0, "failures": 0, "dropped": 0}
+    assert frame.samples["came_s"].size == frame.samples["done_s"].size == 30
+    stages = [frame.samples[name] for name in STAGES]
+    assert all(np.all(before <= after) for before, after in itertools.pairwise(stages))
+    assert np.all(frame.samples["done_ns"] - frame.samples["begun_ns"] >= 19e6)
+    assert frame.facts["inside"] == 0
+
+
+def test_a_pause_of_the_watcher_does_not_change_the_queue() -> None:
+    frames = []
+    for frame in watched_load(1, constant(20, 1.0), np.full(20, 40.0), 1.0):
+        frames.append(frame)
+        time.sleep(0.2)
+    whole = merge(frames)
+    assert np.median(whole.samples["latency_ns"]) > 39e6
+    found = replay(*(whole.samples[name] for name in ("arrived_ns", "started_ns", "done_ns")))
+    assert found.deviation < 0.15
+
+
+def test_pauses_do_not_serve_anybody_where_all_threads_compute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """200/s of 10 ms of computing come, twice what one after the other can do; whoever reads them stands in line for the lock."""
+
+    def served(slice_s: float, seed: int) -> int:
+        monkeypatch.setattr(worker_load, "SLICE_S", slice_s)
+        done = 0
+        with worker_server(64, connections=64) as server:
+            work = Work(compute_ms=10, query_ms=40)
+            for frame in watch(server, lambda number: work, poisson(200, 1.5, seed), 1.5):
+                done += frame.counts["calls"]
+                time.sleep(0.05)
+        return done
+
+    pairs = [(served(0.15, seed), served(1.5, seed)) for seed in (1, 2)]
+    cut, whole = map(sum, zip(*pairs, strict=True))
+    assert cut < 2 * whole
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_queue_in_front_of_the_workers_is_first_come_first_served(workers: int) -> None:
+    generator = np.random.default_rng(1)
+    waits = generator.exponential(30.0, 60)
+    frame = merge(watched_load(workers, constant(30 * workers, 60 / (30 * workers)), waits, 60 / (30 * workers)))
+    found = replay(*(frame.samples[name] for name in ("arrived_ns", "started_ns", "done_ns")), workers)
+    assert found.deviation < 0.15
+
+
+def test_a_worker_that_does_not_come_back_holds_up_nobody_else() -> None:
+    waits = np.full(20, 5.0)
+    waits[0] = 1_000.0
+    frame = merge(watched_load(2, constant(50, 0.4), waits, 0.5))
+    assert 0 not in frame.samples["number"]
+    assert frame.counts["calls"] == 19 and frame.facts["inside"] == 1
+    assert np.median(frame.samples["latency_ns"]) < 100e6
+
+
+def test_a_server_that_is_killed_while_it_does_its_most_is_told_to_be_dead() -> None:
+    with pytest.raises(ServerFailed, match="worker server died"), worker_server(2) as server:
+        killer = threading.Timer(0.1, os.kill, (server.pid, signal.SIGKILL))
+        killer.start()
+        try:
+            saturated(server.port, Work(wait_ms=5), 4, 5.0)
+        finally:
+            killer.join()
+
+
+def test_a_server_that_is_killed_in_mid_run_ends_the_load_with_words() -> None:
+    with worker_server(2) as server:
+        frames = watch(server, lambda number: Work(wait_ms=5), constant(50, 1.0), 1.0)
+        next(frames)
+        server.kill()
+        with pytest.raises(ServerFailed, match="is gone"):
+            list(frames)

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+import pytest
+from asking import ask
+
+from perflab.systems.machine.resources import (
+    MOST_COPIED,
+    MOST_SENT,
+    MOST_WRITTEN,
+    PART_BYTES,
+    ROOM_BYTES,
+    Room,
+    Scratch,
+    disk_s,
+    memory_per_s,
+)
+from perflab.systems.servers.worker_server import stages_of, worker_server
+
+
+def timed(scratch: Scratch, size: int) -> float:
+    best = float("inf")
+    for _ in range(5):
+        began = time.perf_counter()
+        scratch.copy(size)
+        best = min(best, time.perf_counter() - began)
+    return best
+
+
+def test_more_bytes_take_longer_to_copy() -> None:
+    scratch = Scratch()
+    assert timed(scratch, 48_000_000) > 1.5 * timed(scratch, 16_000_000)
+    assert timed(scratch, 16_000_000) > 3 * timed(scratch, 1_000_000)
+
+
+def test_each_copy_goes_on_where_the_last_one_was_until_all_of_the_room_was_used() -> None:
+    room = Room()
+    room._from[:] = 7
+    parts = ROOM_BYTES // 2 // PART_BYTES
+    for done in range(1, parts + 1):
+        room.copy(PART_BYTES)
+        assert (room._to[::PART_BYTES] == 7).sum() == done
+    room._to[:] = 0
+    room.copy(PART_BYTES + 10)
+    assert int((room._to == 7).sum()) == PART_BYTES + 10
+    assert room._to[PART_BYTES + 9] == 7 and room._to[PART_BYTES + 10] == 0
+
+
+def test_the_room_is_larger_than_the_caches_of_this_machine_and_memory_is_not_taken_before_it_is_used() -> None:
+    assert ROOM_BYTES > 2 * 32 * 2**20, "the last level here"
+    before = psutil.Process().memory_info().rss
+    scratch = Scratch()
+    scratch.write(10)
+    scratch.copy(0)
+    assert psutil.Process().memory_info().rss - before < 20_000_000
+
+
+def test_threads_copy_in_one_room() -> None:
+    scratch = Scratch()
+    with ThreadPoolExecutor(8) as crowd:
+        list(crowd.map(scratch.copy, [PART_BYTES] * 50))
+    room = scratch._room
+    assert room is not None
+    scratch.copy(PART_BYTES)
+    assert scratch._room is room
+
+
+def test_each_thread_has_scratch_of_its_own() -> None:
+    scratch, seen = Scratch(), []
+
+    def look() -> None:
+        scratch.write(10)
+        seen.append(scratch._own.file.fileno())
+
+    other = threading.Thread(target=look)
+    look()
+    other.start()
+    other.join()
+    assert len(set(seen)) == 2
+    # The other's file is closed with its thread.
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(seen[1])
+
+
+def test_what_is_written_lies_in_the_file() -> None:
+    scratch = Scratch()
+    scratch.write(5_000)
+    scratch.write(0)
+    assert os.fstat(scratch._own.file.fileno()).st_size == 5_000
+
+
+def test_the_probes_find_rates_that_make_sense() -> None:
+    first, second = memory_per_s(2), memory_per_s(2)
+    assert first > 1e8
+    assert 0.5 < first / second < 2, "the best of several windows is hardly noisy"
+    assert 0 < disk_s(4_000, 1) < 1
+    assert disk_s(4_000_000, 1) > disk_s(4_000, 1)
+
+
+def test_a_request_is_answered_with_the_bytes_it_asks_for() -> None:
+    with worker_server(workers=1) as server:
+        status, body = ask(server.port, "reply=5000&copy=1000000&write=4096")
+        assert status == 200 and len(body) > 5_000
+        assert stages_of(body).done_ns > 0
+
+
+@pytest.mark.parametrize(
+    "query", [f"copy={MOST_COPIED + 1}", f"write={MOST_WRITTEN + 1}", f"reply={MOST_SENT + 1}", "copy=-1", "write=much"]
+)
+def test_too_much_of_a_resource_is_refused(query: str) -> None:
+    with worker_server(workers=1) as server:
+        status, body = ask(server.port, query)
+    assert status == 400
+    assert query.split("=")[0].encode() in body

@@ -1,0 +1,52 @@
+"""Reads and writes of real files."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from perflab.systems.machine import storage
+from perflab.systems.machine.storage import BLOCK, disk_caveat, disk_read, page_cache_read, sqlite_commit
+
+Ready = Callable[[], AbstractContextManager[Callable[[], object]]]
+
+
+@pytest.mark.parametrize("ready", [page_cache_read, disk_read])
+def test_a_read_brings_a_whole_block_and_the_file_goes_away(ready: Ready) -> None:
+    with ready() as read:
+        brought = read()
+        assert (brought if isinstance(brought, int) else len(brought)) == BLOCK  # type: ignore[arg-type]
+    assert not list(Path(tempfile.gettempdir()).glob("perflab-blocks-*"))
+
+
+def test_without_a_way_past_the_cache_it_still_reads_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "_direct_reader", lambda path: None)
+    with disk_read() as read:
+        assert len(read()) == BLOCK  # type: ignore[arg-type]
+    monkeypatch.setattr(storage, "file_system_of", lambda folder: "overlay")
+    assert "page cache" in str(disk_caveat())
+
+
+def test_a_file_system_in_memory_is_called_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "file_system_of", lambda folder: "tmpfs")
+    assert "a file system in memory; no disk is read or written" in str(disk_caveat())
+
+
+def test_a_commit_keeps_the_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Path] = []
+    connect = storage.sqlite3.connect
+    monkeypatch.setattr(
+        storage.sqlite3, "connect", lambda path, **options: (opened.append(path), connect(path, **options))[1]
+    )
+    with sqlite_commit() as commit:
+        for _ in range(3):
+            commit()
+        other = connect(opened[0])
+        assert other.execute("select count(*) from orders").fetchone() == (3,)
+        assert other.execute("pragma synchronous").fetchone() == (2,)
+        other.close()
+    assert not list(Path(tempfile.gettempdir()).glob("perflab-commit-*"))

@@ -1,0 +1,53 @@
+"""The stopwatch's operations are real."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from statistics import median
+
+import psutil
+import pytest
+
+from perflab.measure.timing import time_calls
+from perflab.systems.operations.operations import BLOCK, KEYS, MESSAGE, OPERATIONS
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_each_runs_repeatedly_and_leaves_neither_process_nor_file(name: str, folder: Path) -> None:
+    children = len(psutil.Process().children())
+    with OPERATIONS[name]() as operation:
+        assert time_calls(operation, repeats=5).failures == 0
+    assert len(psutil.Process().children()) == children
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "result"),
+    [("dict lookup", 500), ("TCP round trip, loopback", MESSAGE), ("HTTP request, loopback", b"hello")],
+)
+def test_the_answer_is_the_right_one(name: str, result: object) -> None:
+    with OPERATIONS[name]() as operation:
+        assert operation() == result
+
+
+def test_a_file_read_reads_and_a_lookup_finds() -> None:
+    with OPERATIONS["file read, 4 kB"]() as operation:
+        assert len(operation()[1]) == BLOCK  # type: ignore[index]
+    with OPERATIONS["SQLite lookup by key"]() as operation:
+        assert operation()[0] == KEYS // 2  # type: ignore[index]
+
+
+def test_a_dict_lookup_is_far_below_a_round_trip_and_a_sleep_takes_its_time() -> None:
+    medians = {}
+    for name in ("dict lookup", "TCP round trip, loopback", "sleep 1 ms"):
+        with OPERATIONS[name]() as operation:
+            medians[name] = median(time_calls(operation, repeats=50).latencies_ns)
+    assert 5 * medians["dict lookup"] < medians["TCP round trip, loopback"]
+    assert medians["sleep 1 ms"] >= 1_000_000

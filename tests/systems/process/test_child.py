@@ -1,0 +1,134 @@
+"""Servers as child processes: starting, asking, dying, and leaving nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from perflab.systems.process.child import ServerFailed, serve
+
+SERVERS = {
+    "silent": "import time; time.sleep(30)",
+    "dying": "import sys; print('no such table: people', file=sys.stderr); sys.exit(3)",
+    "taken": "import socket, sys, json; port = json.loads(sys.argv[1])['port']; socket.create_server(('127.0.0.1', port))",
+    "asked": """
+from perflab.systems.process.child import announce, leave_with_parent, read_config
+import time
+config = read_config()
+level = config["level"]
+def set_level(value):
+    global level
+    if value < 0:
+        raise ValueError("level must not be negative")
+    level = value
+leave_with_parent({"set": set_level, "get": lambda: {"level": level}})
+announce(1234)
+time.sleep(60)
+""",
+}
+
+
+@pytest.fixture(autouse=True)
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, code in SERVERS.items():
+        (tmp_path / f"{name}_server.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, sys.path)]))
+
+
+def test_settings_are_changed_and_read_while_it_runs() -> None:
+    with serve("asked_server", level=3) as server:
+        assert server.port == 1234
+        assert server.ask("get") == {"level": 3}
+        server.ask("set", value=8)
+        assert server.ask("get") == {"level": 8}
+
+
+def test_a_refused_request_says_why_and_the_server_lives_on() -> None:
+    with serve("asked_server", level=3) as server:
+        with pytest.raises(ServerFailed, match="level must not be negative"):
+            server.ask("set", value=-1)
+        with pytest.raises(ServerFailed, match="no such request"):
+            server.ask("explode")
+        assert server.ask("get") == {"level": 3}
+
+
+def test_a_server_that_does_not_come_up_is_given_up_and_removed() -> None:
+    with (
+        pytest.raises(ServerFailed, match=r"The silent server did not start within 0.5 s"),
+        serve("silent_server", start_s=0.5),
+    ):
+        pass
+
+
+def test_a_server_that_dies_at_start_shows_the_end_of_its_log() -> None:
+    with pytest.raises(ServerFailed, match="died(.|\n)*no such table: people"), serve("dying_server"):
+        pass
+
+
+def test_a_taken_port_is_told_from_the_servers_own_words() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        with pytest.raises(ServerFailed, match=r"(?i)address (already )?in use"), serve("taken_server", port=port):
+            pass
+
+
+def test_a_server_that_dies_in_mid_run_is_noticed() -> None:
+    with serve("asked_server", level=1) as server:
+        server.check()
+        os.kill(server.pid, signal.SIGTERM)
+        deadline = time.monotonic() + 5
+        with pytest.raises(ServerFailed, match="died"):
+            while time.monotonic() < deadline:
+                server.check()
+                time.sleep(0.02)
+        with pytest.raises(ServerFailed):
+            server.ask("get")
+
+
+def test_a_connection_lost_because_the_server_died_is_told_as_that() -> None:
+    with pytest.raises(ServerFailed, match="asked server died"), serve("asked_server", level=1) as server:
+        os.kill(server.pid, signal.SIGKILL)
+        raise ConnectionResetError
+
+
+def test_a_connection_lost_to_a_server_that_lives_on_is_told_as_it_is() -> None:
+    with pytest.raises(ConnectionResetError), serve("asked_server", level=1):
+        raise ConnectionResetError
+
+
+def test_nothing_is_left_after_the_block() -> None:
+    threads = threading.active_count()
+    descriptors = psutil.Process().num_fds() if hasattr(psutil.Process(), "num_fds") else 0
+    with serve("perflab.systems.servers.echo", http=True) as server:
+        pid, port = server.pid, server.port
+        socket.create_connection(("127.0.0.1", port)).close()
+    assert not psutil.pid_exists(pid)
+    assert threading.active_count() == threads
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", port), 1)
+    assert descriptors == (psutil.Process().num_fds() if hasattr(psutil.Process(), "num_fds") else 0)
+
+
+def test_a_killed_parent_takes_the_server_along() -> None:
+    code = (
+        "import time\nfrom perflab.systems.process.child import serve\n"
+        "with serve('perflab.systems.servers.echo', http=False) as server:\n    print(server.pid, flush=True)\n    time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        parent.kill()
+        parent.wait()
+    deadline = time.monotonic() + 3
+    while psutil.pid_exists(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not psutil.pid_exists(pid)

@@ -1,0 +1,68 @@
+"""A pool in which nobody overtakes."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+from perflab.systems.servers.fair_pool import FairPool, FairTaskPool
+
+
+def test_what_is_free_is_had_at_once_and_counted() -> None:
+    pool = FairPool(["a", "b"])
+    taken = pool.get()
+    assert pool.free == 1
+    pool.put(taken)
+    assert pool.free == 2
+
+
+def test_what_is_given_back_goes_to_who_has_waited_longest_and_not_to_who_comes_just_now() -> None:
+    pool = FairPool(["only"])
+    item = pool.get()
+    order: list[str] = []
+
+    def wait(name: str) -> None:
+        got = pool.get()
+        order.append(name)
+        pool.put(got)
+
+    threads = [threading.Thread(target=wait, args=(name,)) for name in ("first", "second")]
+    for number, thread in enumerate(threads, 1):
+        thread.start()
+        while len(pool._line) < number:
+            time.sleep(0.001)
+    pool.put(item)
+    # Whoever comes now finds that it is taken already: by those who have waited, even if they are not awake yet.
+    last = pool.get()
+    order.append("just now")
+    pool.put(last)
+    for thread in threads:
+        thread.join(5)
+    assert order == ["first", "second", "just now"]
+    assert pool.free == 1
+
+
+def test_tasks_do_not_overtake_each_other_either_and_have_it_since_it_was_given_back() -> None:
+    async def play() -> None:
+        pool = FairTaskPool(["only"])
+        item, _ = await pool.get()
+        order: list[tuple[str, int]] = []
+
+        async def wait(name: str) -> None:
+            got, since_ns = await pool.get()
+            order.append((name, since_ns))
+            pool.put(got)
+
+        waiting = [asyncio.create_task(wait(name)) for name in ("first", "second")]
+        await asyncio.sleep(0)
+        before = time.perf_counter_ns()
+        pool.put(item)
+        after = time.perf_counter_ns()
+        await wait("just now")
+        await asyncio.gather(*waiting)
+        assert [name for name, _ in order] == ["first", "second", "just now"]
+        assert before <= order[0][1] <= after
+        assert pool.free == 1
+
+    asyncio.run(play())

@@ -1,0 +1,193 @@
+"""The shop: one server for the module, its switches thrown one by one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+
+import psutil
+import pytest
+
+from perflab.measure.guards import BadInput
+from perflab.systems.clients.anatomy import Anatomy, Dissector
+from perflab.systems.databases.catalogue import sku_of
+from perflab.systems.http.connection import Connection
+from perflab.systems.process.child import ChildServer, ServerFailed
+from perflab.systems.servers.shop import shop
+from perflab.systems.servers.shop_settings import Settings
+
+PRODUCTS = 2_000
+OFF = {"indexed": True, "joined": True, "pooled": True, "tuned": False, "counted": False, "cached": False}
+QUIET = {**OFF, "ttl_s": 1, "database_ms": 0, "logic_ms": 0, "payload_bytes": 0, "calls": 1, "parallel": False}
+QUIET |= {"wait_ms": 0, "writes": 1, "batched": False, "awaited": False}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ChildServer]:
+    with shop(PRODUCTS, 4) as running:
+        yield running
+
+
+@pytest.fixture
+def dissect(server: ChildServer) -> Iterator[Callable[[int], Anatomy]]:
+    assert server.ask("set", **QUIET) == Settings().__dict__
+    server.ask("reset")
+    client = Dissector(server.port, keep=True)
+    yield lambda number: client.dissect(f"/product?sku={sku_of(number)}")
+    client.close()
+
+
+def test_a_page_is_the_products(dissect: Callable[[int], Anatomy]) -> None:
+    replies = [json.loads(dissect(number).body)["product"] for number in (3, 4)]
+    assert replies[0]["name"] != replies[1]["name"] and replies[0]["reviews"]
+
+
+@pytest.mark.parametrize(
+    ("part", "slow", "fast", "factor"),
+    [
+        ("database", {"indexed": False}, {}, 1.5),
+        ("database", {"joined": False}, {}, 1.5),
+        ("database", {"pooled": False}, {}, 1.2),
+        ("database", {"counted": True, "pooled": False}, {"counted": False}, 1.5),
+        ("database", {"database_ms": 8}, {}, 5),
+        ("database", {}, {"cached": True, "ttl_s": 60}, 5),
+        ("compute", {"logic_ms": 4}, {"logic_ms": 0.4}, 3),
+        ("serialise", {"payload_bytes": 300_000}, {}, 3),
+    ],
+)
+def test_each_switch_changes_its_part(
+    server: ChildServer,
+    dissect: Callable[[int], Anatomy],
+    part: str,
+    slow: dict[str, object],
+    fast: dict[str, object],
+    factor: float,
+) -> None:
+    times: dict[str, list[int]] = {"slow": [], "fast": []}
+    for _ in range(24):
+        for name, changes in (("slow", slow), ("fast", fast)):
+            server.ask("set", **{**QUIET, **changes})
+            times[name].append(dissect(7).parts[part])
+    assert median(times["slow"]) > factor * median(times["fast"])
+
+
+def test_the_first_read_misses_the_next_hit_until_time_is_up(
+    server: ChildServer, dissect: Callable[[int], Anatomy]
+) -> None:
+    server.ask("set", cached=True, ttl_s=0.6)
+    assert [dissect(1).server.hit for _ in range(3)] == [False, True, True]
+    time.sleep(0.65)
+    assert [dissect(1).server.hit for _ in range(2)] == [False, True]
+    assert server.ask("counts") == {"requests": 5, "hits": 3, "misses": 2}
+    server.ask("set", cached=False)
+    assert dissect(1).server.hit is None
+
+
+def test_requests_queue_when_there_are_more_than_threads(server: ChildServer) -> None:
+    server.ask("set", **{**QUIET, "logic_ms": 20})
+    waits: list[int] = []
+
+    def client() -> None:
+        dissector = Dissector(server.port)
+        waits.append(dissector.dissect(f"/product?sku={sku_of(1)}").parts["queue"])
+        dissector.close()
+
+    threads = [threading.Thread(target=client) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(waits) == 12
+    assert max(waits) > 15_000_000
+
+
+def test_what_does_not_exist_is_404_and_the_server_lives_on(server: ChildServer) -> None:
+    connection = Connection(server.port)
+    for path in ("/product?sku=none", "/product", "/"):
+        with pytest.raises(OSError, match="404"):
+            connection.get(path)
+    assert connection.get(f"/product?sku={sku_of(0)}")
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"ttl_s": -1}, {"calls": 99}, {"indexed": "no"}, {"colour": "red"}, {"logic_ms": "long"}]
+)
+def test_settings_that_do_not_exist_or_are_out_of_range_are_refused(
+    server: ChildServer, wrong: dict[str, object]
+) -> None:
+    with pytest.raises(ServerFailed, match=next(iter(wrong))):
+        server.ask("set", **wrong)
+
+
+def test_two_shops_at_once_and_nothing_left_of_either() -> None:
+    before = set(Path(tempfile.gettempdir()).glob("perflab-shop-*"))
+    with shop(50) as one, shop(100) as other:
+        pids = one.pid, other.pid
+        for port, products in ((one.port, 50), (other.port, 100)):
+            connection = Connection(port)
+            assert connection.get(f"/product?sku={sku_of(products - 1)}")
+            connection.close()
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+    assert set(Path(tempfile.gettempdir()).glob("perflab-shop-*")) == before
+
+
+def test_too_many_threads_and_too_many_products_are_refused_before_anything_is_started() -> None:
+    for wrong in ({"threads": 10_000}, {"products": 10**8}):
+        with pytest.raises(BadInput, match=next(iter(wrong))), shop(**wrong):  # type: ignore[arg-type]
+            pass
+
+
+def test_a_killed_parent_takes_the_shop_and_its_files_along(tmp_path: Path) -> None:
+    code = (
+        "import time\nfrom perflab.systems.servers.shop import shop\n"
+        "with shop(50) as s:\n print(s.pid, flush=True)\n time.sleep(60)"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert list(tmp_path.glob("perflab-shop-*"))
+        os.kill(parent.pid, signal.SIGKILL)
+        parent.wait()
+    deadline = time.monotonic() + 3
+    while (psutil.pid_exists(pid) or list(tmp_path.iterdir())) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not psutil.pid_exists(pid)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are POSIX")
+def test_a_full_disk_is_told_in_the_servers_own_words_and_leaves_nothing(tmp_path: Path) -> None:
+    code = (
+        "import resource, signal\n"
+        "from perflab.systems.process.child import ServerFailed\nfrom perflab.systems.servers.shop import shop\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
+        "try:\n    with shop(5000):\n        pass\nexcept ServerFailed as error:\n    print(error)"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert "The shop server died" in shown.stdout
+    assert "disk" in shown.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_paused_shop_keeps_what_it_has(server: ChildServer, dissect: Callable[[int], Anatomy]) -> None:
+    server.ask("set", cached=True, ttl_s=0.6)
+    dissect(2)
+    server.ask("pause")
+    time.sleep(0.7)
+    server.ask("resume")
+    assert dissect(2).server.hit is True
+    time.sleep(0.65)
+    assert dissect(2).server.hit is False
