@@ -20,7 +20,6 @@ from perflab.lab.panels import (
     Distribution,
     HitRatio,
     Humps,
-    Interval,
     Intervals,
     Ladder,
     Percentiles,
@@ -34,6 +33,7 @@ from perflab.lab.panels.percentiles import nines, percentile_curve
 from perflab.lab.picture import CRISP, DRAFT, MOST_BACKGROUNDS, Picture
 from perflab.lab.record import Record
 from perflab.measure.compare import Ratio
+from perflab.measure.estimate import Estimate
 from perflab.measure.frame import Frame
 
 LATENCIES = np.random.default_rng(1).lognormal(8, 0.5, 3_000)
@@ -50,8 +50,8 @@ def line(model: Any) -> Any:
     return np.array([10.0, 1e5]), np.array([1e3, 1e6])
 
 
-def intervals(_: Any) -> dict[str, Interval]:
-    return {"mean": Interval(2e4, 1e4, 3e4)}
+def intervals(_: Any) -> dict[str, Estimate]:
+    return {"mean": Estimate(2e4, 1e4, 3e4)}
 
 
 def breakdown(run: Any) -> Breakdown:
@@ -59,12 +59,12 @@ def breakdown(run: Any) -> Breakdown:
     return Breakdown({"send": whole_ns / 3 + 1e4, "wait": whole_ns + 1e4}, [(0, whole_ns), (10, whole_ns)])
 
 
-def steps(run: Any) -> dict[str, Interval]:
+def steps(run: Any) -> dict[str, Estimate]:
     median = float(np.median(run.column("latency_ns")))
     return {
-        "off": Interval(3 * median),
-        "index": Interval(median, 0.9 * median, 1.1 * median),
-        "worse": Interval(2 * median),
+        "off": Estimate(3 * median),
+        "index": Estimate(median, 0.9 * median, 1.1 * median),
+        "worse": Estimate(2 * median),
     }
 
 
@@ -93,7 +93,7 @@ class Model:
     calls, clock_ns, quoted_ns = 500, 70.0, (1e5, 1e6)
     parts, total = {"send": 2e5, "wait": 3e5}, 5e5
     at_s, ratio_so_far, steady, hit, miss, mean = (1.0, 2.0), np.array([0.2, 0.4]), 0.5, 1e4, 1e6, 5e5
-    steps = {"off": Interval(1e6), "index": Interval(1e5)}
+    steps = {"off": Estimate(1e6), "index": Estimate(1e5)}
     quotes_ns = {"index": (1e4, 1e5)}
 
 

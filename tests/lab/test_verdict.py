@@ -6,7 +6,8 @@ import numpy as np
 
 from perflab.lab.verdict import against_pinned, estimate_text, percentile_text
 from perflab.measure.compare import Ratio
-from perflab.measure.summary import Estimate, summarise
+from perflab.measure.estimate import Estimate
+from perflab.measure.summary import summarise
 
 
 def test_a_percentile_is_said_with_its_interval() -> None:
@@ -21,7 +22,7 @@ def test_a_percentile_that_the_samples_do_not_reach_is_not_said_at_all() -> None
 
 
 def test_one_without_an_interval_is_said_and_why() -> None:
-    p99 = Estimate("p99", 5e6, None, None, "its interval needs 368 independent samples, have about 90")
+    p99 = Estimate(5e6, name="p99", shortage="its interval needs 368 independent samples, have about 90")
     assert percentile_text(p99) == "p99 5.0 ms (its interval needs 368 independent samples, have about 90)"
     assert estimate_text(p99) == "5.0 ms, its interval needs 368 independent samples, have about 90"
 

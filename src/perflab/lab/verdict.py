@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from perflab.lab.record import Record
 from perflab.measure.compare import Ratio
 from perflab.measure.compare import ratio as ratio_of
-from perflab.measure.summary import Estimate, Summary, percentile_name, summarise
+from perflab.measure.estimate import Estimate
+from perflab.measure.summary import Summary, percentile_name, summarise
 from perflab.measure.units import NOTHING, count, duration, duration_range, number
 
 NOISY = "noisy"
@@ -54,7 +55,7 @@ def latency_verdict(record: Record, pinned: Record | None) -> Verdict:
 
 def _batch_verdict(summary: Summary, batch: int) -> Verdict:
     mean = summary.mean
-    interval = f" [{duration_range(mean.low, mean.high)}]" if mean.low is not None and mean.high is not None else ""
+    interval = f" [{duration_range(mean.low, mean.high)}]" if mean.has_interval else ""
     return Verdict(
         f"Mean of one call {duration(mean.value)}{interval}, from {count(summary.count)} batches of {count(batch)}. "
         "A batch hides its slowest call: there is no percentile of single calls."
@@ -83,21 +84,21 @@ def percentile_text(estimate: Estimate) -> str:
     """`p99 3.1 µs [2.9–3.4 µs]`, or why there is no such interval or percentile yet."""
     if not estimate.stands:
         return estimate.shortage
-    if estimate.high is None or estimate.low is None:
+    if not estimate.has_interval:
         return f"{estimate.name} {duration(estimate.value)} ({estimate.shortage})"
     return f"{estimate.name} {duration(estimate.value)} [{duration_range(estimate.low, estimate.high)}]"
 
 
 def estimate_text(estimate: Estimate) -> str:
     """`3.1 µs, 2.9–3.4 µs` for a table, or why there is no interval yet."""
-    if estimate.high is None or estimate.low is None:
+    if not estimate.has_interval:
         return f"{duration(estimate.value)}, {estimate.shortage}" if estimate.shortage else NOTHING
     return f"{duration(estimate.value)}, {duration_range(estimate.low, estimate.high)}"
 
 
 def ratio_text(compared: Ratio) -> str:
     """`2.10× (1.90–2.30)`, or that there are too few samples for an interval."""
-    if not math.isfinite(compared.high):
+    if not compared.has_interval:
         return f"{number(compared.value, 3)}× (too few samples for an interval)"
     return f"{number(compared.value, 3)}× ({number(compared.low, 3)}–{number(compared.high, 3)})"
 

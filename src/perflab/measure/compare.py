@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from perflab.measure.blocks import FEWEST_FOR_RATIO, ORDER_OF_MAGNITUDE, STUDENT_95, independent, percentile_error
+from perflab.measure.estimate import Estimate
 from perflab.measure.percentiles import nearest_rank, samples_needed
 
 RESAMPLES = 1_000
@@ -17,13 +16,8 @@ UNKNOWN = (0.0, float("inf"))
 CLEAR, TOO_CLOSE, EQUAL = "clear", "too close to call", "practically equal"
 
 
-@dataclass(frozen=True)
-class Ratio:
-    """How many times the first is the second, with its 95% interval."""
-
-    value: float
-    low: float
-    high: float
+class Ratio(Estimate):
+    """How many times the first is the second; from 0 to infinity where there are too few samples to say."""
 
     @property
     def verdict(self) -> str:

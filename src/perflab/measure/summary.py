@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -9,25 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from perflab.measure.blocks import FEWEST_FOR_INTERVAL, STUDENT_95, independent, mean_error, percentile_error
+from perflab.measure.estimate import Estimate
 from perflab.measure.percentiles import nearest_rank, rank_interval, samples_needed
 
 NORMAL_95 = 1.959964
 FEWEST_FOR_MEAN = 30
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number (ns) with its 95% interval; an end that the samples cannot give is None, and `shortage` says why.
-
-    `stands`: whether the number says something without its interval. A p99 of too few samples does not.
-    """
-
-    name: str
-    value: float
-    low: float | None
-    high: float | None
-    shortage: str = ""
-    stands: bool = True
 
 
 @dataclass(frozen=True)
@@ -84,8 +71,9 @@ def _percentile(ordered: NDArray[np.float64], share: float) -> Estimate:
     needed = samples_needed(max(share, 1 - share))
     if low is None or high is None:
         shortage = f"{name} needs {needed:,} samples, have {ordered.size:,}"
-        return Estimate(name, value, None if low is None else float(ordered[low - 1]), None, shortage, stands=False)
-    return Estimate(name, value, float(ordered[low - 1]), float(ordered[high - 1]))
+        known = math.nan if low is None else float(ordered[low - 1])
+        return Estimate(value, known, name=name, shortage=shortage, stands=False)
+    return Estimate(value, float(ordered[low - 1]), float(ordered[high - 1]), name)
 
 
 def _queued(estimate: Estimate, taken: NDArray[np.float64], share: float, worth: float) -> Estimate:
@@ -94,7 +82,7 @@ def _queued(estimate: Estimate, taken: NDArray[np.float64], share: float, worth:
         return estimate
     needed = max(FEWEST_FOR_INTERVAL, samples_needed(max(share, 1 - share)))
     if worth < needed:
-        return replace(estimate, low=None, high=None, shortage=_too_few_independent(needed, worth))
+        return replace(estimate, low=math.nan, high=math.nan, shortage=_too_few_independent(needed, worth))
     factor = float(np.exp(STUDENT_95 * percentile_error(taken, share)))
     return replace(estimate, low=estimate.value / factor, high=estimate.value * factor)
 
@@ -103,14 +91,14 @@ def _mean(taken: NDArray[np.float64], worth: float | None) -> Estimate:
     # The normal interval of the mean: good for many samples, too narrow for few of a long tail, hence not below 30.
     mean = float(taken.mean())
     if taken.size < FEWEST_FOR_MEAN:
-        return Estimate("mean", mean, None, None, f"its interval needs {FEWEST_FOR_MEAN} samples, have {taken.size}")
+        return Estimate(mean, name="mean", shortage=f"its interval needs {FEWEST_FOR_MEAN} samples, have {taken.size}")
     if worth is None:
         half = NORMAL_95 * float(taken.std(ddof=1)) / np.sqrt(taken.size)
     elif worth < FEWEST_FOR_INTERVAL:
-        return Estimate("mean", mean, None, None, _too_few_independent(FEWEST_FOR_INTERVAL, worth))
+        return Estimate(mean, name="mean", shortage=_too_few_independent(FEWEST_FOR_INTERVAL, worth))
     else:
         half = STUDENT_95 * mean_error(taken)
-    return Estimate("mean", mean, mean - half, mean + half)
+    return Estimate(mean, mean - half, mean + half, "mean")
 
 
 def _too_few_independent(needed: int, worth: float) -> str:

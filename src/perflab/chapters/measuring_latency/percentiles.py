@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.lab import Lab, Prediction, Record, log_slider, values_slider
-from perflab.lab.panels import Interval, Intervals, Percentiles
+from perflab.lab.panels import Intervals, Percentiles
+from perflab.measure.estimate import Estimate
 from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile, rank_interval
 from perflab.measure.summary import summarise
@@ -61,36 +62,33 @@ def expected_curve(model: Mixture) -> NDArray[np.float64]:
     return quantile(Percentiles.SHARES, list(model.kinds))
 
 
-def expected_intervals(model: Mixture) -> dict[str, Interval]:
+def expected_intervals(model: Mixture) -> dict[str, Estimate]:
     """Where 95% of runs of so many samples fall: order statistics for percentiles, the normal limit for the mean."""
     kinds = list(model.kinds)
     found = {"mean": _interval_of_mean(model)}
     for share in SHARES:
         low, high = rank_interval(model.samples, share)
         ends = [0.0001 if low is None else low / model.samples, 0.9999 if high is None else high / model.samples]
-        found[f"p{100 * share:g}"] = Interval(*quantile([share, *ends], kinds))
+        found[f"p{100 * share:g}"] = Estimate(*quantile([share, *ends], kinds))
     return found
 
 
-def _interval_of_mean(model: Mixture) -> Interval:
+def _interval_of_mean(model: Mixture) -> Estimate:
     kinds = list(model.kinds)
     middle = mean(kinds)
     square = sum(kind.share * kind.mean**2 * np.exp(kind.sigma**2) for kind in kinds)
     half = 1.96 * np.sqrt(max(0.0, square - middle**2) / model.samples)
-    return Interval(middle, max(1.0, middle - half), middle + half)
+    return Estimate(middle, max(1.0, middle - half), middle + half)
 
 
-def measured_intervals(record: Record) -> dict[str, Interval]:
+def measured_intervals(record: Record) -> dict[str, Estimate]:
     """The run's numbers, and what comes of averaging the p99 of windows of a hundred calls."""
     latencies = record.column("latency_ns")
     summary = summarise(latencies)
-    found = {
-        estimate.name: Interval(estimate.value, estimate.low or np.nan, estimate.high or np.nan)
-        for estimate in (summary.mean, *summary.percentiles.values())
-    }
+    found = {estimate.name: estimate for estimate in (summary.mean, *summary.percentiles.values())}
     windows = latencies[: latencies.size // WINDOW * WINDOW].reshape(-1, WINDOW)
     if len(windows) >= 2:
-        found[NAMES[-1]] = Interval(float(np.mean([percentile(window, 0.99) for window in windows])))
+        found[NAMES[-1]] = Estimate(float(np.mean([percentile(window, 0.99) for window in windows])))
     return found
 
 

@@ -22,9 +22,10 @@ from perflab.chapters.raising_throughput.async_model import (
 from perflab.lab import Lab, Prediction, Record, Verdict, choice, log_slider, slider
 from perflab.lab.panels.axes import byte_ticks, duration_ticks
 from perflab.lab.panels.clients import AgainstClients
-from perflab.lab.panels.intervals import Interval, Intervals
+from perflab.lab.panels.intervals import Intervals
 from perflab.lab.verdict import against_pinned, estimate_text, ratio_text
 from perflab.measure.compare import paired_ratio, ratio
+from perflab.measure.estimate import Estimate
 from perflab.measure.frame import Frame
 from perflab.measure.guards import machine_limits
 from perflab.measure.summary import summarise
@@ -61,18 +62,14 @@ def experiment(what: str, calls: int, clients: int, wait: int, seed: int) -> Ite
                 yield frame
 
 
-def of_ways(record: Record) -> dict[str, Interval]:
+def of_ways(record: Record) -> dict[str, Estimate]:
     """Median of each way with its 95% interval, ns."""
     found = {}
     for way in WAYS:
         if record.column(way).size:
             median = summarise(record.column(way)).percentiles[0.5]
-            found[way] = Interval(median.value, _or_nan(median.low), _or_nan(median.high))
+            found[way] = median
     return found
-
-
-def _or_nan(end: float | None) -> float:
-    return np.nan if end is None else end
 
 
 def _medians(record: Record, what: str) -> dict[str, float]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.lab.panels.intervals import Interval
+from perflab.measure.estimate import Estimate
 from perflab.measure.frame import Frame
 from perflab.measure.guards import machine_limits
 from perflab.systems.clients.calls import IN_A_ROW, ON_A_LOOP, ON_THREADS, callers
@@ -80,7 +80,7 @@ def turns(kind: str, clients: Any) -> Any:
 class Expected:
     """`calls`: from no overhead to a whole call's for each (ns). `response_ns` of each kind over `NUMBERS`."""
 
-    calls: Mapping[str, Interval]
+    calls: Mapping[str, Estimate]
     response_ns: Mapping[str, NDArray[np.float64]]
 
 
@@ -92,7 +92,7 @@ def predict(what: str, calls: int, clients: int, wait: int, constants: Mapping[s
     """
     wait_ns, call_ns = wait * 1e6, constants[what]
     together_ns = wait_ns * (np.ceil(calls / POOL) if what == DATABASE else 1)
-    rows = {IN_A_ROW: Interval(np.nan, calls * wait_ns, calls * (wait_ns + call_ns))}
-    rows |= {way: Interval(np.nan, together_ns, together_ns + calls * call_ns) for way in (ON_THREADS, ON_A_LOOP)}
+    rows = {IN_A_ROW: Estimate(np.nan, calls * wait_ns, calls * (wait_ns + call_ns))}
+    rows |= {way: Estimate(np.nan, together_ns, together_ns + calls * call_ns) for way in (ON_THREADS, ON_A_LOOP)}
     crowds = {kind: turns(kind, NUMBERS / 2) * wait_ns + constants[f"{kind}_ns"] * NUMBERS / 2 for kind in KINDS}
     return Expected(rows, crowds)

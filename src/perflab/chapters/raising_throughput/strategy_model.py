@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from perflab.lab.panels.intervals import Interval
+from perflab.measure.estimate import Estimate
 from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
 from perflab.systems.clients.strategies import (
@@ -93,15 +93,15 @@ def predict(rate: int, wait: int, writes: int, pages: int, constants: Mapping[st
     return Expected(did, late)
 
 
-def expected_gains(model: Expected) -> dict[str, Interval]:
+def expected_gains(model: Expected) -> dict[str, Estimate]:
     """As `gains`, of the model."""
     return _ticks({name: model.per_s[name] / model.per_s[NOTHING] for name in NAMES})
 
 
-def expected_shortened(model: Expected) -> dict[str, Interval]:
+def expected_shortened(model: Expected) -> dict[str, Estimate]:
     """As `shortened`, of the model."""
     return _ticks({name: model.p99_ns[NOTHING] / model.p99_ns[name] for name in NAMES})
 
 
-def _ticks(values: Mapping[str, float]) -> dict[str, Interval]:
-    return {name: Interval(value, value, value) for name, value in values.items()}
+def _ticks(values: Mapping[str, float]) -> dict[str, Estimate]:
+    return {name: Estimate(value, value, value) for name, value in values.items()}

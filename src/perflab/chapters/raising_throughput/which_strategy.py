@@ -18,9 +18,10 @@ from perflab.chapters.raising_throughput.strategy_model import (
 )
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, slider, values_slider
 from perflab.lab.panels.axes import times_ticks
-from perflab.lab.panels.intervals import Interval, Intervals
+from perflab.lab.panels.intervals import Intervals
 from perflab.lab.verdict import against_pinned, ratio_text, with_caveat
 from perflab.measure.compare import Ratio, paired_ratio, ratio
+from perflab.measure.estimate import Estimate
 from perflab.measure.percentiles import percentile
 from perflab.measure.units import NOTHING as BLANK
 from perflab.measure.units import count, duration, percent
@@ -60,10 +61,10 @@ def _paired(record: Record, column: Any, compare: Any) -> dict[str, Ratio]:
     return found
 
 
-def _intervals(ratios: Mapping[str, Ratio]) -> dict[str, Interval]:
+def _intervals(ratios: Mapping[str, Ratio]) -> dict[str, Estimate]:
     """As a chart draws them; an interval of too few pairs is left out."""
     return {
-        name: Interval(each.value, each.low, each.high) if np.isfinite(each.high) else Interval(each.value)
+        name: Estimate(each.value, each.low, each.high) if np.isfinite(each.high) else Estimate(each.value)
         for name, each in ratios.items()
     }
 

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.lab import Lab, Prediction, Record, Verdict, choice, log_slider
-from perflab.lab.panels import Interval, Ladder, Versus
+from perflab.lab.panels import Ladder, Versus
 from perflab.lab.panels.axes import byte_ticks
 from perflab.lab.verdict import against_pinned
 from perflab.measure.caches import private_cache_bytes
 from perflab.measure.compare import ratio
+from perflab.measure.estimate import Estimate
 from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
 from perflab.measure.slices import call_slices
@@ -126,13 +127,14 @@ SHORT = {
 }
 
 
-def measured(record: Record) -> dict[str, Interval]:
+def measured(record: Record) -> dict[str, Estimate]:
     """Median of each rung that was climbed, with its middle 90%."""
     found = {}
     for name in ROWS:
         values = record.column(_column(name))
         if values.size:
-            found[name] = Interval(float(np.median(values)), *(float(end) for end in np.quantile(values, (0.05, 0.95))))
+            low, high = map(float, np.quantile(values, (0.05, 0.95)))
+            found[name] = Estimate(float(np.median(values)), low, high)
     return found
 
 

@@ -11,15 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.lab import Lab, Prediction, Record, Verdict, switch
-from perflab.lab.panels import Interval, Waterfall
+from perflab.lab.panels import Waterfall
 from perflab.lab.panels.waterfall import StepsOf
 from perflab.lab.verdict import against_pinned, estimate_text, ratio_text
 from perflab.measure.collector import gc_paused
 from perflab.measure.compare import Ratio, paired_ratio
 from perflab.measure.compare import ratio as ratio_of
+from perflab.measure.estimate import Estimate
 from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
-from perflab.measure.summary import Estimate, summarise
+from perflab.measure.summary import summarise
 from perflab.measure.units import NOTHING, count, duration, ratio
 from perflab.systems.clients.switched_shop import switched_shop
 from perflab.systems.databases.catalogue import sku_of
@@ -96,7 +97,7 @@ CASES |= {name: ("pooled", name) for name in STEPS if name != "pooled"}
 
 def predict(
     pooled: bool, index: bool, join: bool, cache: bool, tuning: bool, closer: bool, constants: Mapping[str, Any]
-) -> dict[str, Interval]:
+) -> dict[str, Estimate]:
     """Median response time (ns) of each step. Each switch takes off what it takes off alone: savings add up.
 
     A hit in the cache leaves only the way there and back. Wrong where switches depend on each other, as the lab shows.
@@ -107,19 +108,13 @@ def predict(
     for label, switched_on in stages(pooled, index, join, cache, tuning, closer).items():
         hit = constants["near hit" if "closer" in switched_on else "cache"]
         added_up = constants[START] - sum(saved[name] for name in switched_on if name != "cache")
-        found[label] = Interval(hit if "cache" in switched_on else max(hit, added_up))
+        found[label] = Estimate(hit if "cache" in switched_on else max(hit, added_up))
     return found
 
 
-def steps_of(record: Record, share: float) -> dict[str, Interval]:
+def steps_of(record: Record, share: float) -> dict[str, Estimate]:
     """A percentile of each step that was taken, with its interval where there are samples enough."""
-    found = {}
-    for label in _taken(record):
-        estimate = _estimate(_latencies(record, label), share)
-        low, high = estimate.low, estimate.high
-        ends = (low, high) if low is not None and high is not None else (np.nan, np.nan)
-        found[label] = Interval(estimate.value, *ends)
-    return found
+    return {label: _estimate(_latencies(record, label), share) for label in _taken(record)}
 
 
 def gains(record: Record, share: float = 0.5) -> dict[str, Ratio]:
@@ -214,7 +209,7 @@ PREDICTION = Prediction(
 
 
 def _panel(share: float, title: str, expected: StepsOf | None) -> Waterfall:
-    def measured(record: Record) -> dict[str, Interval]:
+    def measured(record: Record) -> dict[str, Estimate]:
         return steps_of(record, share)
 
     return Waterfall(LABELS, LOW_NS, HIGH_NS, measured, lambda record: gains(record, share), title, expected)

@@ -4,7 +4,7 @@ from perflab.lab.panels.breakdown import Breakdown, Shares, TimeLine
 from perflab.lab.panels.calls import Calls
 from perflab.lab.panels.distribution import Distribution
 from perflab.lab.panels.hits import HitRatio, Humps, Reads
-from perflab.lab.panels.intervals import Interval, Intervals
+from perflab.lab.panels.intervals import Intervals
 from perflab.lab.panels.ladder import Ladder
 from perflab.lab.panels.percentiles import Percentiles
 from perflab.lab.panels.versus import Versus
@@ -16,7 +16,6 @@ __all__ = [
     "Distribution",
     "HitRatio",
     "Humps",
-    "Interval",
     "Intervals",
     "Ladder",
     "Percentiles",

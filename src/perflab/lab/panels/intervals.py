@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from perflab.lab.palette import MEASURED, MEASURED_POINTS, MODEL, PINNED_POINTS
 from perflab.lab.panel import Panel
 from perflab.lab.panels.axes import duration_ticks, legend_below
 from perflab.lab.record import Record
+from perflab.measure.estimate import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -19,20 +19,11 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A number with its ends, in ns; NaN where there is none."""
-
-    value: float
-    low: float = float("nan")
-    high: float = float("nan")
-
-
-IntervalsOf = Callable[[Any], Mapping[str, Interval]]
+IntervalsOf = Callable[[Any], Mapping[str, Estimate]]
 
 
 class Intervals(Panel):
-    """One row per name. `measured(record)` and `expected(model)` give an `Interval` for each; missing rows stay empty.
+    """One row per name. `measured(record)` and `expected(model)` give an `Estimate` for each; missing rows stay empty.
 
     The numbers are times (ns), unless `xlabel` and `ticks` say otherwise.
     """
@@ -84,10 +75,10 @@ class Intervals(Panel):
     def show_pinned(self, record: Record | None) -> None:
         self._pinned.set_xdata(self._values({} if record is None else self._measured(record)))
 
-    def _place(self, lines: list[Any], intervals: Mapping[str, Interval]) -> None:
+    def _place(self, lines: list[Any], intervals: Mapping[str, Estimate]) -> None:
         for row, (name, line) in enumerate(zip(self._names, lines, strict=True)):
-            interval = intervals.get(name, Interval(np.nan))
+            interval = intervals.get(name, Estimate(np.nan))
             line.set_data([interval.low, interval.high], [row, row])
 
-    def _values(self, intervals: Mapping[str, Interval]) -> list[float]:
+    def _values(self, intervals: Mapping[str, Estimate]) -> list[float]:
         return [intervals[name].value if name in intervals else np.nan for name in self._names]

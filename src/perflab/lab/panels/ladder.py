@@ -10,8 +10,8 @@ import numpy as np
 from perflab.lab.palette import INK, MEASURED, MEASURED_POINTS, PINNED_POINTS, SECOND
 from perflab.lab.panel import Panel
 from perflab.lab.panels.axes import duration_ticks, legend_below
-from perflab.lab.panels.intervals import Interval
 from perflab.lab.record import Record
+from perflab.measure.estimate import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -23,7 +23,7 @@ HUMAN_NS = {"1 s": 1.0, "1 min": 60.0, "1 h": 3.6e3, "1 day": 8.64e4, "1 month":
 class Ladder(Panel):
     """Rows of name and label. Above, the same axis as if a nanosecond were a second.
 
-    `measured(record)` gives an `Interval` (ns) for each row that was measured; those that are means (`is_mean(name)`) have
+    `measured(record)` gives an `Estimate` (ns) for each row that was measured; those that are means (`is_mean(name)`) have
     another marker. The row `floor` is drawn as a line through all others. A model with `quotes_ns` (name to range) is drawn
     as bands behind them.
     """
@@ -35,7 +35,7 @@ class Ladder(Panel):
         rows: Sequence[tuple[str, str]],
         low_ns: float,
         high_ns: float,
-        measured: Callable[[Record], Mapping[str, Interval]],
+        measured: Callable[[Record], Mapping[str, Estimate]],
         is_mean: Callable[[str], bool],
         floor: str,
     ) -> None:
@@ -81,16 +81,16 @@ class Ladder(Panel):
         self._singles.set_xdata(np.where(self._means, np.nan, values))
         self._of_many.set_xdata(np.where(self._means, values, np.nan))
         for row, name in enumerate(self._names):
-            interval = intervals.get(name, Interval(np.nan))
+            interval = intervals.get(name, Estimate(np.nan))
             self._whiskers[row].set_data([interval.low, interval.high], [row, row])
-        floor = intervals.get(self._floor_name, Interval(np.nan)).value
+        floor = intervals.get(self._floor_name, Estimate(np.nan)).value
         self._floor.set_xdata([floor, floor])
 
     def show_pinned(self, record: Record | None) -> None:
         self._pinned.set_xdata(self._values(self._of(record)))
 
-    def _of(self, record: Record | None) -> Mapping[str, Interval]:
+    def _of(self, record: Record | None) -> Mapping[str, Estimate]:
         return {} if record is None else self._measured(record)
 
-    def _values(self, intervals: Mapping[str, Interval]) -> list[float]:
+    def _values(self, intervals: Mapping[str, Estimate]) -> list[float]:
         return [intervals[name].value if name in intervals else np.nan for name in self._names]

@@ -10,23 +10,23 @@ import numpy as np
 from perflab.lab.palette import ALARM, INK, MEASURED, MODEL, PINNED, PINNED_POINTS
 from perflab.lab.panel import Panel
 from perflab.lab.panels.axes import duration_ticks, legend_below
-from perflab.lab.panels.intervals import Interval
 from perflab.lab.record import Record
 from perflab.measure.compare import CLEAR, TOO_CLOSE, Ratio
+from perflab.measure.estimate import Estimate
 from perflab.measure.units import ratio
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-StepsOf = Callable[[Any], Mapping[str, Interval]]
+StepsOf = Callable[[Any], Mapping[str, Estimate]]
 GainsOf = Callable[[Any], Mapping[str, Ratio]]
 
 
 class Waterfall(Panel):
     """One row per name, the first of them the beginning. Each bar leads from the number before to its own, on a log axis.
 
-    `measured(record)` and `expected(model)` give an `Interval` (ns) for each step that is taken; rows of others stay empty.
+    `measured(record)` and `expected(model)` give an `Estimate` (ns) for each step that is taken; rows of others stay empty.
     `gains(record)` says how many times faster each step made it; what got slower, and what is too close to call, has another
     colour, and says so.
     """
@@ -80,7 +80,7 @@ class Waterfall(Panel):
         gains = self._gains(record) if has_run else {}
         before = np.nan
         for row, name in enumerate(self._names):
-            step = steps.get(name, Interval(np.nan))
+            step = steps.get(name, Estimate(np.nan))
             self._whiskers[row].set_data([step.low, step.high], [row, row])
             self._lead(row, before, step.value, name in gains and gains[name].verdict == CLEAR)
             self._texts[row].set_text(_gain_text(gains[name]) if name in gains else "")
@@ -99,7 +99,7 @@ class Waterfall(Panel):
             bar.set_x(min(begin, end))
             bar.set_width(abs(end - begin) if shown else 0.0)
 
-    def _values(self, steps: Mapping[str, Interval]) -> list[float]:
+    def _values(self, steps: Mapping[str, Estimate]) -> list[float]:
         return [steps[name].value if name in steps else np.nan for name in self._names]
 
 
