@@ -80,7 +80,7 @@ def test_there_are_labs_with_controls() -> None:
 def pictures_of(name: str) -> tuple[list[Picture], list[bytes]]:
     """A picture of each panel, and what they delivered: to lay one out takes far longer than to redraw it."""
     drawn: list[bytes] = []
-    return [Picture(panel, 400, 250, drawn.append) for panel in LABS[name]().panels], drawn
+    return [Picture(panel, 400, 250, drawn.append) for panel in LABS[name]().charts], drawn
 
 
 @pytest.mark.parametrize(("name", "control"), CONTROLS)

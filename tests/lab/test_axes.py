@@ -6,7 +6,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from perflab.lab.panels.axes import byte_ticks, legend_below
+from perflab.lab.axes import byte_ticks, legend_below
 
 
 @pytest.mark.parametrize("width", [3.2, 4.0, 5.5, 7.0, 11.0])

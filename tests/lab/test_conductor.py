@@ -27,7 +27,7 @@ def fast_lab(**changes: Any) -> Lab:
         "question": "?",
         "experiment": experiment,
         "controls": {"rows": log_slider(1, 1000, 10)},
-        "panels": (),
+        "charts": (),
         "predict": lambda rows: rows * 2,
     }
     return Lab(**{**parts, **changes})
@@ -67,7 +67,7 @@ class HeldElsewhere:
 
 
 @dataclass
-class ListFace:
+class ListDisplay:
     """Writes down what it is told to show."""
 
     shown: list[tuple[Any, ...]] = field(default_factory=list)
@@ -102,7 +102,7 @@ class Stage:
         return self.workers[-1]
 
     def session(self, lab: Lab | None = None) -> Session:
-        return Session(lab or fast_lab(), self.conductor, ListFace())
+        return Session(lab or fast_lab(), self.conductor, ListDisplay())
 
     def settle(self) -> None:
         self.conductor.loop.do_posted()
@@ -144,7 +144,7 @@ def test_the_model_follows_every_look_at_the_mailbox_at_once(stage: Stage) -> No
     session = stage.session()
     session.change({"rows": 20})
     stage.settle()
-    assert session.face.all("show_model") == [({"rows": 20}, 40)]
+    assert session.display.all("show_model") == [({"rows": 20}, 40)]
     assert stage.starts() == []
 
 
@@ -165,7 +165,7 @@ def test_a_hundred_steps_in_two_seconds_make_one_run_of_the_last_value(stage: St
         stage.wait(0.02)
     stage.wait(REST_S)
     assert [start.parameters["rows"] for start in stage.starts()] == [100]
-    assert session.face.all("show_model")[-1] == ({"rows": 100}, 200)
+    assert session.display.all("show_model")[-1] == ({"rows": 100}, 200)
 
 
 def test_moves_that_nobody_has_looked_at_yet_are_one_redraw(stage: Stage) -> None:
@@ -173,14 +173,14 @@ def test_moves_that_nobody_has_looked_at_yet_are_one_redraw(stage: Stage) -> Non
     for rows in (11, 12, 13):
         session.change({"rows": rows})
     stage.settle()
-    assert [shown[0]["rows"] for shown in session.face.all("show_model")] == [13]
+    assert [shown[0]["rows"] for shown in session.display.all("show_model")] == [13]
 
 
 def test_the_next_slice_is_asked_for_only_after_the_last_one_was_drawn(stage: Stage) -> None:
     session = stage.session()
     started(stage, session)
     order: list[str] = []
-    session.face.show_run = lambda record: order.append(f"drawn, {len(stage.worker.commands)} commands so far")
+    session.display.show_run = lambda record, runs: order.append(f"drawn, {len(stage.worker.commands)} commands so far")
     assert [type(command) for command in stage.worker.commands] == [Start, Next]
     stage.slice()
     assert order == ["drawn, 2 commands so far"]
@@ -194,7 +194,7 @@ def test_the_budget_ends_a_run_and_makes_a_record(stage: Stage) -> None:
         stage.slice(0.1)
     assert isinstance(stage.worker.commands[-1], Finish)
     stage.finish()
-    (record,) = session.records
+    (record,) = session.results.records
     assert (record.status, record.calls, record.parameters) == ("complete", 15, {"rows": 10})
     assert record.measured_s == pytest.approx(0.3)
 
@@ -212,7 +212,7 @@ def test_an_experiment_that_ends_by_itself_makes_a_record(stage: Stage) -> None:
     stage.slice()
     stage.answer(Ended(stage.starts()[-1].run))
     stage.finish()
-    assert session.records[0].status == "complete"
+    assert session.results.records[0].status == "complete"
 
 
 def test_a_newer_move_supersedes_the_run_and_its_late_slice_is_dropped(stage: Stage) -> None:
@@ -220,11 +220,11 @@ def test_a_newer_move_supersedes_the_run_and_its_late_slice_is_dropped(stage: St
     started(stage, session, rows=10)
     session.change({"rows": 50})
     stage.settle()
-    drawn = len(session.face.all("show_run"))
+    drawn = len(session.display.all("show_run"))
     stage.wait(REST_S)
     assert len(stage.starts()) == 1, "the slice under way is not interrupted"
     stage.slice()
-    assert len(session.face.all("show_run")) == drawn
+    assert len(session.display.all("show_run")) == drawn
     assert [start.parameters["rows"] for start in stage.starts()] == [10, 50]
 
 
@@ -236,9 +236,9 @@ def test_stop_keeps_the_partial_result_and_says_so(stage: Stage) -> None:
     stage.settle()
     stage.slice()
     stage.finish()
-    assert session.records[0].status == "stopped"
-    assert session.records[0].calls == 10
-    assert session.face.status.startswith("Stopped after")
+    assert session.results.records[0].status == "stopped"
+    assert session.results.records[0].calls == 10
+    assert session.display.status.startswith("Stopped after")
 
 
 def test_stop_ends_a_worker_that_does_not_answer_within_a_second_and_keeps_what_it_brought(stage: Stage) -> None:
@@ -250,7 +250,7 @@ def test_stop_ends_a_worker_that_does_not_answer_within_a_second_and_keeps_what_
     stage.wait(STOP_S)
     assert STOP_S < 1
     assert stage.workers[0].killed
-    assert session.records[0].status == "stopped"
+    assert session.results.records[0].status == "stopped"
     assert len(stage.workers) == 2, "a new worker is ready"
 
 
@@ -264,8 +264,8 @@ def test_stop_waits_no_longer_where_putting_away_takes_its_time(stage: Stage) ->
     assert isinstance(stage.worker.commands[-1], Finish)
     stage.wait(0.6 * STOP_S)
     assert stage.workers[0].killed
-    assert session.records[0].status == "stopped"
-    assert session.records[0].calls == 5
+    assert session.results.records[0].status == "stopped"
+    assert session.results.records[0].calls == 5
 
 
 @pytest.mark.parametrize("between_slices", [True, False])
@@ -286,10 +286,10 @@ def test_a_run_that_nobody_wants_any_more_is_closed_before_the_machine_is_free(b
     assert lock.held
     stage.finish()
     assert not lock.held
-    assert session.records == []
+    assert session.results.records == []
     started(stage, session, rows=20)
     stage.slice()
-    assert session.face.status.startswith("1.9 s left")
+    assert session.display.status.startswith("1.9 s left")
 
 
 class Lock:
@@ -316,11 +316,11 @@ def test_what_a_failed_run_had_measured_stays_and_settles_nothing(stage: Stage, 
         stage.answer(Died(stage.worker.pid, ""))
     else:
         stage.wait(SLICE_S + 1)
-    assert session.records[-1].status == "failed"
-    assert session.records[-1].calls == 5
-    assert session.finished == []
-    assert session.face.all("show_words")[-1][0].startswith("Failed after 100 ms: p50 1.0 µs")
-    assert any(word in session.face.status for word in ("failed", "replaced"))
+    assert session.results.records[-1].status == "failed"
+    assert session.results.records[-1].calls == 5
+    assert session.results.finished == []
+    assert session.display.all("show_words")[-1][0].verdict.startswith("Failed after 100 ms: p50 1.0 µs")
+    assert any(word in session.display.status for word in ("failed", "replaced"))
 
 
 def test_a_hung_worker_is_replaced_and_the_lab_goes_on(stage: Stage) -> None:
@@ -328,13 +328,13 @@ def test_a_hung_worker_is_replaced_and_the_lab_goes_on(stage: Stage) -> None:
     started(stage, session)
     stage.wait(PREPARE_S + 1)
     assert stage.workers[0].killed
-    assert "did not answer in time and was replaced" in session.face.status
-    assert session.face.all("show_details")[-1] == ("last words",)
+    assert "did not answer in time and was replaced" in session.display.status
+    assert session.display.all("show_details")[-1] == ("last words",)
     started(stage, session, rows=20)
     stage.slice()
     stage.answer(Ended(stage.starts()[-1].run))
     stage.finish()
-    assert session.records[-1].parameters == {"rows": 20}
+    assert session.results.records[-1].parameters == {"rows": 20}
 
 
 def test_a_dead_worker_is_replaced_and_the_waiting_run_gets_its_error(stage: Stage) -> None:
@@ -342,7 +342,7 @@ def test_a_dead_worker_is_replaced_and_the_waiting_run_gets_its_error(stage: Sta
     future = session.run({"rows": 10})
     stage.settle()
     stage.answer(Died(stage.worker.pid, "Segmentation fault"))
-    assert "ended unexpectedly" in session.face.status
+    assert "ended unexpectedly" in session.display.status
     with pytest.raises(ExperimentFailed, match="Segmentation fault"):
         future.result(0)
 
@@ -364,7 +364,7 @@ def test_an_experiment_that_raises_shows_its_message_and_leaves_the_lab_usable(s
     started(stage, session)
     stage.answer(Failed(stage.starts()[-1].run, "ValueError: no such table", "Traceback …", "experiment"))
     assert (
-        session.face.status
+        session.display.status
         == "This run failed. ValueError: no such table. Details are below; move a slider to try again."
     )
     started(stage, session, rows=20)
@@ -376,12 +376,12 @@ def test_a_fault_in_our_own_drawing_is_shown_and_does_not_end_the_conductor(stag
     future = session.run({"rows": 10})
     stage.settle()
 
-    def broken(record: Any) -> None:
+    def broken(record: Any, runs: Any) -> None:
         raise ZeroDivisionError("panel")
 
-    session.face.show_run = broken
+    session.display.show_run = broken
     stage.slice()
-    assert "ZeroDivisionError: panel" in session.face.status
+    assert "ZeroDivisionError: panel" in session.display.status
     with pytest.raises(ExperimentFailed, match="ZeroDivisionError"):
         future.result(0)
 
@@ -390,7 +390,7 @@ def test_a_model_that_raises_fails_the_run_that_was_asked_for(stage: Stage) -> N
     session = stage.session(fast_lab(predict=lambda rows: 1 / 0))
     future = session.run({"rows": 10})
     stage.settle()
-    assert "The model failed. ZeroDivisionError" in session.face.status
+    assert "The model failed. ZeroDivisionError" in session.display.status
     with pytest.raises(ExperimentFailed, match="ZeroDivisionError"):
         future.result(0)
 
@@ -399,12 +399,12 @@ def test_two_labs_of_one_kernel_take_turns_and_the_second_says_that_it_waits(sta
     first, second = stage.session(), stage.session()
     started(stage, first)
     started(stage, second)
-    assert second.face.status == WAITING
+    assert second.display.status == WAITING
     stage.slice()
     stage.answer(Ended(stage.starts()[-1].run))
     stage.finish()
     assert len(stage.starts()) == 2
-    assert first.records and not second.records
+    assert first.results.records and not second.results.records
 
 
 def test_a_run_waits_while_another_kernel_measures() -> None:
@@ -412,7 +412,7 @@ def test_a_run_waits_while_another_kernel_measures() -> None:
     stage = Stage(lock)
     session = stage.session()
     started(stage, session)
-    assert session.face.status == WAITING
+    assert session.display.status == WAITING
     assert stage.starts() == []
     lock.free = True
     stage.wait(0.2)
@@ -429,7 +429,7 @@ def test_stop_takes_a_waiting_lab_out_of_the_queue() -> None:
     lock.free = True
     stage.wait(1)
     assert stage.starts() == []
-    assert session.face.status == "Stopped before it began."
+    assert session.display.status == "Stopped before it began."
 
 
 def test_a_calibration_runs_once_before_the_first_run_and_feeds_the_model(stage: Stage) -> None:
@@ -439,11 +439,11 @@ def test_a_calibration_runs_once_before_the_first_run_and_feeds_the_model(stage:
     lab = fast_lab(calibrate=calibrate, predict=lambda rows, constants: rows * constants["step_ns"])
     session = stage.session(lab)
     started(stage, session)
-    assert session.face.all("show_model") == []
+    assert session.display.all("show_model") == []
     stage.answer(Sliced(stage.starts()[-1].run, Frame(facts={"step_ns": 3}), 0.01))
     stage.answer(Ended(stage.starts()[-1].run))
     stage.finish()
-    assert session.face.all("show_model") == [({"rows": 10}, 30)]
+    assert session.display.all("show_model") == [({"rows": 10}, 30)]
     assert [dict(start.parameters) for start in stage.starts()] == [{}, {"rows": 10}]
 
 
@@ -469,7 +469,7 @@ def test_a_slider_that_moves_meanwhile_does_not_start_the_calibration_again(stag
     session.change({"rows": 50})
     stage.settle()
     calibration_ends(stage)
-    assert session.face.all("show_model") == [({"rows": 50}, 150)]
+    assert session.display.all("show_model") == [({"rows": 50}, 150)]
     stage.wait(REST_S)
     assert [dict(start.parameters) for start in stage.starts()] == [{}, {"rows": 50}]
 
@@ -480,7 +480,7 @@ def test_a_reset_ends_a_calibration_and_the_next_run_makes_it_up(stage: Stage) -
     session.reset()
     stage.settle()
     calibration_ends(stage)
-    assert session.face.all("show_model") == []
+    assert session.display.all("show_model") == []
     started(stage, session, 20)
     assert [dict(start.parameters) for start in stage.starts()] == [{}, {}]
 
@@ -492,10 +492,10 @@ def test_a_calibration_in_slices_comes_to_its_own_end_however_short_the_runs_are
     for step in (1, 2, 3):
         stage.answer(Sliced(run, Frame(facts={"step_ns": step}), session.lab.budget_s))
         stage.wait(1)
-        assert session.face.all("show_model") == [], "half of the constants are no use to a model"
+        assert session.display.all("show_model") == [], "half of the constants are no use to a model"
     stage.answer(Ended(run))
     stage.answer(Finished(run, None))
-    assert session.face.all("show_model") == [({"rows": 10}, 30)]
+    assert session.display.all("show_model") == [({"rows": 10}, 30)]
 
 
 def test_a_stop_in_a_calibration_starts_no_run_and_the_next_one_makes_it_up(stage: Stage) -> None:
@@ -506,8 +506,8 @@ def test_a_stop_in_a_calibration_starts_no_run_and_the_next_one_makes_it_up(stag
     stage.answer(Sliced(stage.starts()[0].run, Frame(facts={"step_ns": 3}), 0.01))
     stage.answer(Finished(stage.starts()[0].run, None))
     stage.wait(1)
-    assert session.face.status == "Stopped before it began."
-    assert session.face.all("show_model") == []
+    assert session.display.status == "Stopped before it began."
+    assert session.display.all("show_model") == []
     started(stage, session, 20)
     assert [dict(start.parameters) for start in stage.starts()] == [{}, {}]
 
@@ -519,7 +519,7 @@ def test_a_calibration_that_does_not_end_is_given_up_with_a_message(stage: Stage
     stage.answer(Sliced(run, Frame(facts={"step_ns": 3}), 0.01))
     stage.answer(Sliced(run, Frame(facts={"step_ns": 3}), LONGEST_CALIBRATION_S))
     stage.answer(Finished(run, None))
-    assert "too long to get to know" in session.face.status
+    assert "too long to get to know" in session.display.status
     assert [dict(start.parameters) for start in stage.starts()] == [{}]
 
 
@@ -530,7 +530,7 @@ def test_a_closed_lab_is_neither_run_nor_drawn(stage: Stage) -> None:
     stage.settle()
     stage.wait(1)
     assert stage.starts() == []
-    assert session.face.all("close") == [()]
+    assert session.display.all("close") == [()]
 
 
 def test_an_interrupt_between_cells_stops_the_run_in_one_line(stage: Stage) -> None:
@@ -539,7 +539,7 @@ def test_an_interrupt_between_cells_stops_the_run_in_one_line(stage: Stage) -> N
     stage.slice()
     stage.conductor.post(stage.conductor.interrupt)
     stage.settle()
-    assert session.face.status == "Interrupted: this run is stopped. The next one works as usual."
+    assert session.display.status == "Interrupted: this run is stopped. The next one works as usual."
     stage.slice()
     stage.finish()
-    assert session.records[0].status == "stopped"
+    assert session.results.records[0].status == "stopped"

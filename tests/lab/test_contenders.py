@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from perflab.lab.panels.axes import count_ticks
+from perflab.lab.axes import count_ticks
 from perflab.lab.panels.contenders import AgainstWorkers, Gauges
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame

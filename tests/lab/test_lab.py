@@ -67,7 +67,7 @@ def make_lab(what: Any = experiment, **changes: Any) -> Lab:
         "question": "?",
         "experiment": what,
         "controls": {"rows": log_slider(1, 1_000, 10, unit="rows")},
-        "panels": (Line(),),
+        "charts": (Line(),),
         "budget_s": 0.2,
     }
     return Lab(**{**parts, **changes})
@@ -92,7 +92,7 @@ def opened(lab: Lab, conductor: Conductor) -> Session:
 
 
 def status(session: Session) -> str:
-    return str(session.face._status.value)  # type: ignore[attr-defined]
+    return str(session.display._status.value)  # type: ignore[attr-defined]
 
 
 def wait_for(condition: Any, seconds: float = PATIENCE_S) -> None:
@@ -103,16 +103,16 @@ def wait_for(condition: Any, seconds: float = PATIENCE_S) -> None:
 
 
 def test_moving_a_slider_measures_in_another_process_and_shows_it(conductor: Conductor) -> None:
-    session = opened(make_lab(panels=(Calls(), Distribution())), conductor)
-    empty = session.face._images[0].value  # type: ignore[attr-defined]
-    session.face._controls["rows"].value = 50  # type: ignore[attr-defined]
-    wait_for(lambda: session.records)
-    record = session.records[-1]
+    session = opened(make_lab(charts=(Calls(), Distribution())), conductor)
+    empty = session.display._images[0].value  # type: ignore[attr-defined]
+    session.display._controls["rows"].value = 50  # type: ignore[attr-defined]
+    wait_for(lambda: session.results.records)
+    record = session.results.records[-1]
     assert record.parameters == {"rows": 50}
     assert record.environment["worker_pid"] != os.getpid()
     wait_for(lambda: status(session).startswith("Done after"))
-    assert "p50 5.0 µs" in session.face._verdict.value  # type: ignore[attr-defined]
-    assert session.face._images[0].value != empty  # type: ignore[attr-defined]
+    assert "p50 5.0 µs" in session.display._verdict.value  # type: ignore[attr-defined]
+    assert session.display._images[0].value != empty  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("asks", [True, False])
@@ -124,33 +124,33 @@ def test_what_theory_expects_is_shown_at_once_unless_the_learner_is_asked_first(
     line = (np.array([1.0, 1_000.0]), np.array([1e3, 1e6]))
     lab = make_lab(
         predict=lambda rows: line,
-        panels=(Versus("rows", (1, 1_000), (1e2, 1e7), lambda model: model, "rows"),),
+        charts=(Versus("rows", (1, 1_000), (1e2, 1e7), lambda model: model, "rows"),),
         prediction=Prediction("?", {"more": "", "less": ""}, lambda records: None, "") if asks else None,
     )
     session = opened(lab, conductor)
-    empty = session.face._images[0].value  # type: ignore[attr-defined]
+    empty = session.display._images[0].value  # type: ignore[attr-defined]
     stage.show(session)
     reached = threading.Event()
     conductor.post(reached.set)
     assert reached.wait(PATIENCE_S)
-    assert (session.face._images[0].value == empty) == asks  # type: ignore[attr-defined]
-    assert session.records == []
+    assert (session.display._images[0].value == empty) == asks  # type: ignore[attr-defined]
+    assert session.results.records == []
 
 
 def test_run_returns_the_record_and_moves_the_controls(conductor: Conductor) -> None:
     session = opened(make_lab(), conductor)
-    slider = session.face._controls["rows"]  # type: ignore[attr-defined]
+    slider = session.display._controls["rows"]  # type: ignore[attr-defined]
     steps = slider.options
     record = session.run({"rows": 20}).result(PATIENCE_S)
     assert (record.status, record.parameters) == ("complete", {"rows": 20})
     assert record.noise is not None
     assert (slider.value, slider.options) == (20, steps)
-    assert len(session.records) == 1, "moving the control did not start another run"
+    assert len(session.results.records) == 1, "moving the control did not start another run"
 
 
 def test_a_slider_shows_what_code_has_chosen_between_its_steps(conductor: Conductor) -> None:
     session = opened(make_lab(), conductor)
-    slider = session.face._controls["rows"]  # type: ignore[attr-defined]
+    slider = session.display._controls["rows"]  # type: ignore[attr-defined]
     steps = slider.options
     for rows in (37, 38):
         session.run({"rows": rows}).result(PATIENCE_S)
@@ -159,7 +159,7 @@ def test_a_slider_shows_what_code_has_chosen_between_its_steps(conductor: Conduc
     session.reset()
     wait_for(lambda: slider.value == 10)
     assert slider.options == steps
-    assert len(session.records) <= 2, "moving the control did not start another run"
+    assert len(session.results.records) <= 2, "moving the control did not start another run"
 
 
 def test_bad_input_is_refused_at_once_naming_the_field(conductor: Conductor) -> None:

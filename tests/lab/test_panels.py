@@ -144,7 +144,7 @@ class Counting(Panel):
         self.axes = axes
         return [self.line]
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         self.line.set_data([0, 1], [1, 0])
 
 
@@ -157,8 +157,8 @@ def test_a_panel_without_a_model_costs_nothing_while_dragging() -> None:
 
 
 def test_what_stands_still_is_drawn_once_until_limits_change(monkeypatch: pytest.MonkeyPatch) -> None:
-    panel = Counting()
-    picture = Picture(panel, 300, 200, lambda png: None)
+    picture = Picture(Counting(), 300, 200, lambda png: None)
+    panel: Any = picture._panel
     draws: list[int] = []
     monkeypatch.setattr(Figure, "draw", lambda self, renderer: draws.append(1))
     picture.show_run(None)
@@ -170,8 +170,8 @@ def test_what_stands_still_is_drawn_once_until_limits_change(monkeypatch: pytest
 
 
 def test_limits_used_a_moment_ago_need_no_full_draw_and_old_ones_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    panel = Counting()
-    picture = Picture(panel, 300, 200, lambda png: None)
+    picture = Picture(Counting(), 300, 200, lambda png: None)
+    panel: Any = picture._panel
     draws: list[int] = []
     monkeypatch.setattr(Figure, "draw", lambda self, renderer: draws.append(1))
     for end in (7, 9, 7, 9, 7):
@@ -203,7 +203,9 @@ def test_meanings_differ_in_more_than_colour() -> None:
 @pytest.mark.parametrize("ended", [0.0, 1e3, 7e5, 4e6, 9e9])
 def test_a_time_line_holds_the_whole_on_an_axis_of_round_numbers(ended: float) -> None:
     panel = TimeLine(("send", "wait"), breakdown, 0, "wait")
-    Picture(panel, 400, 250, lambda png: None).show_model({}, Breakdown({"send": ended / 2, "wait": ended / 2}))
+    picture = Picture(panel, 400, 250, lambda png: None)
+    picture.show_model({}, Breakdown({"send": ended / 2, "wait": ended / 2}))
+    panel = picture._panel  # type: ignore[assignment]
     end_ms = panel._axes.get_xlim()[1]
     assert end_ms >= min(ended / 1e6, 5_000)
     assert str(end_ms)[0] in "125"
@@ -211,10 +213,14 @@ def test_a_time_line_holds_the_whole_on_an_axis_of_round_numbers(ended: float) -
 
 def test_a_waterfall_says_what_got_faster_slower_or_neither() -> None:
     panel = Waterfall(("off", "index", "worse"), 1e2, 1e8, steps, gains, "steps")
-    Picture(panel, 400, 250, lambda png: None).show_run(record())
+    picture = Picture(panel, 400, 250, lambda png: None)
+    picture.show_run(record())
+    panel = picture._panel  # type: ignore[assignment]
     assert [text.get_text() for text in panel._texts] == ["", "3.0× faster", "2.0× slower"]
     panel = Waterfall(("off", "index"), 1e2, 1e8, steps, lambda run: {"index": Ratio(1.2, 0.8, 1.5)}, "steps")
-    Picture(panel, 400, 250, lambda png: None).show_run(record())
+    picture = Picture(panel, 400, 250, lambda png: None)
+    picture.show_run(record())
+    panel = picture._panel  # type: ignore[assignment]
     assert [text.get_text() for text in panel._texts] == ["", "too close"]
 
 

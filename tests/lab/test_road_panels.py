@@ -52,7 +52,7 @@ def test_the_accident_is_shown_while_the_lane_is_blocked() -> None:
 
 
 def test_density_and_flow_lie_where_they_were_measured_and_old_runs_stay() -> None:
-    panel = road.lab().panels[1]
+    panel = road.lab().charts[1]
     assert isinstance(panel, FlowAgainstDensity)
     shown(panel)
     panel.show_run(record(1, status="complete"))
@@ -64,7 +64,7 @@ def test_density_and_flow_lie_where_they_were_measured_and_old_runs_stay() -> No
 
 
 def test_trip_times_are_shares_of_all_cars() -> None:
-    panel = road.lab().panels[2]
+    panel = road.lab().charts[2]
     assert isinstance(panel, TripTimes)
     shown(panel)
     panel.show_run(record(1))
@@ -73,11 +73,12 @@ def test_trip_times_are_shares_of_all_cars() -> None:
 
 
 def test_the_road_to_compare_with_is_drawn_with_the_place_where_it_is_as_busy() -> None:
-    panel = same_road.lab().panels[0]
+    panel = same_road.lab().charts[0]
     assert isinstance(panel, AsBusy)
     drawn: list[bytes] = []
     picture = Picture(panel, 400, 300, drawn.append)
     picture.show_model({}, same_road.predict(lanes=2, rate=50, trip=20))
+    panel = picture._panel  # type: ignore[assignment]
     assert len(panel._line.get_xdata()) == road.DENSITIES.size
     assert panel._here.get_ydata()[0] == pytest.approx(24)
     assert drawn[-1] != drawn[0]

@@ -110,12 +110,12 @@ def test_the_prediction_is_kept_beside_the_result(answer: str | None, records: l
     assert PREDICTION.comment(answer, records) == comment
 
 
-def test_a_prediction_is_settled_by_quiet_runs_where_there_are_any() -> None:
+def test_a_prediction_is_settled_only_by_runs_that_can_be_trusted() -> None:
     newest = Prediction("?", {"low": "", "high": ""}, lambda records: records[-1].lab if records else None, "Measure.")
     quiet, noisy = record(lab="low"), record(lab="high", noise=LOUD)
-    assert "measured low" in newest.comment("high", [quiet, noisy])
-    assert "noisy" not in newest.comment("high", [quiet, noisy])
-    assert newest.comment("low", [noisy]).endswith("measured high.  The machine was noisy: measure again to be sure.")
+    assert "measured low" in newest.comment("high", [quiet], [quiet, noisy])
+    assert newest.comment("low", [], [noisy]).endswith("is noisy, or cannot be trusted: measure again.")
+    assert newest.comment("low", [], []) == "You predicted low. Measure."
 
 
 def test_a_saved_record_holds_everything_but_its_samples_which_are_beside_it(tmp_path: Path) -> None:

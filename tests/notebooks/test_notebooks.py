@@ -49,7 +49,7 @@ from perflab.lab import Lab, log_slider
 def broken(rows):
     raise ValueError('no such table')
     yield
-Lab(question='?', experiment=broken, controls={'rows': log_slider(1, 10, 1)}, panels=())
+Lab(question='?', experiment=broken, controls={'rows': log_slider(1, 10, 1)}, charts=())
 """
 
 

@@ -94,7 +94,7 @@ class Conductor:
         self.loop.clear_timer(owner)
         if owner in self._waiting:
             self._waiting.remove(owner)
-            owner.give_up()
+            owner.on_cancelled()
         run = self._run
         if run is not None and run.owner is owner and not run.superseded:
             run.stop(self.loop.now() + STOP_S)
@@ -236,7 +236,7 @@ class Conductor:
         elif run.stopped:  # what it had brought until then is kept
             self._end(lambda: run.owner.complete(run, None, self._environment))
         else:
-            self._end(lambda: run.owner.lose_worker(how, log, run))
+            self._end(lambda: run.owner.on_worker_lost(how, log, run))
 
     def _on_fault(self, error: Exception) -> None:
         # A fault in our own drawing or words: it must be seen, fail a notebook's test, and not end the thread.

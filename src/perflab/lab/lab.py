@@ -36,7 +36,7 @@ class Lab(LabSpec):
     @property
     def records(self) -> tuple[Record, ...]:
         """The lab's finished runs, oldest first."""
-        return tuple(self.session.finished)
+        return tuple(self.session.results.finished)
 
     @cached_property
     def session(self) -> Session:

@@ -1,4 +1,4 @@
-"""A panel: one set of axes that shows a model, a run and a pinned run. Panels describe; `picture` draws them."""
+"""A panel: one set of axes that shows a model, a run, the runs before it and a pinned run. `picture` draws it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 class Panel:
-    """The base of all panels. Artists are made once in `build` and only updated afterwards."""
+    """The base of all panels. Artists are made once in `build` and only updated afterwards.
+
+    Most panels are charts (`perflab.lab.chart`); a class of its own is for what marks cannot show.
+    """
 
     width: float = 1.0
     """Share of the lab's width, relative to its other panels."""
@@ -25,8 +28,12 @@ class Panel:
     def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
         """Theory for these parameters; called while a slider is dragged."""
 
-    def show_run(self, record: Record | None) -> None:
-        """What has been measured so far; None empties the panel."""
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
+        """What has been measured so far; None empties the panel. `runs` are all of them, oldest first, this one the last."""
 
     def show_pinned(self, record: Record | None) -> None:
         """The run to compare with; None takes it away."""
+
+    def follows(self, what: str) -> bool:
+        """Whether the panel shows anything of "model", "run" or "pinned"; otherwise it is not redrawn for it."""
+        return getattr(type(self), f"show_{what}") is not getattr(Panel, f"show_{what}")

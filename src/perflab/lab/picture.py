@@ -5,7 +5,8 @@ A `Figure` with an Agg canvas, no pyplot and no global state. A full draw happen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -34,7 +35,7 @@ class Picture:
     """Draws a panel of `width` × `height` CSS pixels. Not thread-safe: the conductor's thread owns it."""
 
     def __init__(self, panel: Panel, width: int, height: int, deliver: Callable[[bytes], None]) -> None:
-        self._panel = panel
+        self._panel = copy.deepcopy(panel)  # one description may be shown in several labs at once
         self._deliver = deliver
         self._figure = Figure(figsize=(width / CSS_DPI, height / CSS_DPI), dpi=CSS_DPI * CRISP)
         self._canvas = FigureCanvasAgg(self._figure)
@@ -42,7 +43,7 @@ class Picture:
         self._scale = CRISP
         with matplotlib.rc_context(TEXT):
             self._axes = self._figure.add_subplot()
-            self._moving: list[Artist] = list(panel.build(self._axes))
+            self._moving: list[Artist] = list(self._panel.build(self._axes))
         for artist in self._moving:
             artist.set_animated(True)
         self._figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.04)
@@ -50,21 +51,24 @@ class Picture:
 
     def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
         """Redraw with a new model, if the panel shows one; as a draft, because the next one may follow at once."""
-        if type(self._panel).show_model is not Panel.show_model:
-            self._panel.show_model(parameters, model)
-            self.draw(DRAFT)
+        if self._panel.follows("model"):
+            self._update(lambda: self._panel.show_model(parameters, model), DRAFT)
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         """Redraw with what has been measured."""
-        self._panel.show_run(record)
-        if type(self._panel).show_run is not Panel.show_run or self._scale == DRAFT:
-            self.draw()
+        if self._panel.follows("run") or self._scale == DRAFT:
+            self._update(lambda: self._panel.show_run(record, runs))
 
     def show_pinned(self, record: Record | None) -> None:
         """Redraw with the pinned run."""
-        if type(self._panel).show_pinned is not Panel.show_pinned:
-            self._panel.show_pinned(record)
-            self.draw()
+        if self._panel.follows("pinned"):
+            self._update(lambda: self._panel.show_pinned(record))
+
+    def _update(self, show: Callable[[], None], scale: int = CRISP) -> None:
+        try:
+            show()
+        finally:  # a mark that raised shows nothing, all others are right
+            self.draw(scale)
 
     def draw(self, scale: int = CRISP) -> None:
         """Draw and deliver a PNG with `scale` pixels per CSS pixel."""

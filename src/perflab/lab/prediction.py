@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from perflab.lab.record import Record
 
+DOUBTFUL = "The run that would settle it is noisy, or cannot be trusted: measure again."
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -21,16 +23,14 @@ class Prediction:
     settle: Callable[[Sequence[Record]], str | None]
     hint: str
 
-    def comment(self, answer: str | None, records: Sequence[Record]) -> str:
-        """A sentence or two that stand beside the result. Quiet runs settle it where they can, others only with a doubt."""
+    def comment(self, answer: str | None, trusted: Sequence[Record], records: Sequence[Record] = ()) -> str:
+        """A sentence or two that stand beside the result. Only runs that can be trusted settle it; `records` are all runs."""
         if answer is None:
             return ""
-        quiet = [record for record in records if record.noise is None or not record.noise.noisy]
-        outcome, doubt = self.settle(quiet), ""
+        outcome = self.settle(trusted)
         if outcome is None:
-            outcome, doubt = self.settle(records), " The machine was noisy: measure again to be sure."
-        if outcome is None:
-            return f"You predicted {answer}. {self.hint}"
+            doubtful = self.settle(records) is not None
+            return f"You predicted {answer}. {DOUBTFUL if doubtful else self.hint}"
         if outcome == answer:
-            return f"You predicted {answer}, and that is what this machine measured. {self.choices[answer]}{doubt}"
-        return f"You predicted {answer}; this machine measured {outcome}. {self.choices[answer]}{doubt}"
+            return f"You predicted {answer}, and that is what this machine measured. {self.choices[answer]}"
+        return f"You predicted {answer}; this machine measured {outcome}. {self.choices[answer]}"

@@ -16,7 +16,7 @@ from perflab.measure.units import count, duration
 Status = Literal["running", "complete", "stopped", "failed"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Record:
     """One run of one lab, or the part of it that has been measured so far (`status` "running")."""
 

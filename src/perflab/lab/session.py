@@ -14,8 +14,9 @@ from traceback import format_exc
 from typing import TYPE_CHECKING, Any
 
 from perflab.lab.budget import budget_of
-from perflab.lab.face import Face
+from perflab.lab.display import Display, Words
 from perflab.lab.record import Record
+from perflab.lab.results import Results
 from perflab.lab.run import Run
 from perflab.lab.save import told_of_saving
 from perflab.lab.waiters import Waiters
@@ -27,23 +28,20 @@ if TYPE_CHECKING:
     from perflab.lab.spec import LabSpec
 
 REST_S = 0.15
-MOST_RECORDS = 20
 WAITING = "Waiting: another measurement is running on this machine."
 
 
 class Session:
     """The live state of one lab: parameters, records, the pinned run, the learner's prediction."""
 
-    def __init__(self, lab: LabSpec, conductor: Conductor, face: Face) -> None:
+    def __init__(self, lab: LabSpec, conductor: Conductor, display: Display) -> None:
         self.lab = lab
-        self.face = face
-        self.records: list[Record] = []
-        self.pinned: Record | None = None
-        self.answer: str | None = None
+        self.display = display
+        self.results = Results(lab)
         self.parameters = {name: control.start for name, control in lab.controls.items()}
         self._conductor = conductor
-        self._mail: dict[str, Any] | None = None
-        self._mail_lock = threading.Lock()
+        self._pending: dict[str, Any] | None = None
+        self._pending_lock = threading.Lock()
         self._waiters = Waiters()
         self._constants: Mapping[str, Any] | None = None
         self._closed = False
@@ -52,11 +50,11 @@ class Session:
 
     def change(self, parameters: Mapping[str, Any]) -> None:
         """A control moved. Only the newest parameters count; earlier ones not yet looked at are dropped."""
-        with self._mail_lock:
-            first = self._mail is None
-            self._mail = dict(parameters)
+        with self._pending_lock:
+            first = self._pending is None
+            self._pending = dict(parameters)
         if first:
-            self._conductor.post(self._open_mail)
+            self._conductor.post(self._take_pending)
 
     def run(self, parameters: Mapping[str, Any]) -> Future[Record]:
         """Measure with these parameters now; raises `BadInput` at once when they are not allowed."""
@@ -91,9 +89,9 @@ class Session:
 
     # --- moves of the learner -----------------------------------------------------------------------------------------
 
-    def _open_mail(self) -> None:
-        with self._mail_lock:
-            parameters, self._mail = self._mail, None
+    def _take_pending(self) -> None:
+        with self._pending_lock:
+            parameters, self._pending = self._pending, None
         if parameters is None or self._closed:
             return
         self.parameters = self.lab.check(parameters)
@@ -102,43 +100,44 @@ class Session:
 
     def _run(self, parameters: dict[str, Any], future: Future[Record]) -> None:
         self.parameters = parameters
-        self.face.set_controls(parameters)
+        self.display.set_controls(parameters)
         self._waiters.add(future)
         if self.redraw_model():
             self._conductor.request(self)
 
     def _begin_with(self, answer: str | None) -> None:
-        self.answer = answer
+        self.results.answer = answer
         if self.redraw_model():
             self._conductor.request(self)
 
     def _pin(self) -> None:
-        self.pinned = self.records[-1] if self.records else None
-        self.face.show_pinned(self.pinned)
+        self.results.pin()
+        self.display.show_pinned(self.results.pinned)
         self._show_words()
 
     def _reset(self) -> None:
         self._conductor.forget(self)
         self._waiters.fail("The lab was reset.")
-        self.records, self.pinned = [], None
+        self.results.clear()
         self.parameters = {name: control.start for name, control in self.lab.controls.items()}
-        self.face.set_controls(self.parameters)
+        self.display.set_controls(self.parameters)
         self.redraw_model()
-        self.face.show_run(None)
-        self.face.show_pinned(None)
-        self.face.show_progress(0.0, "Back at the start. Move a slider to measure.")
-        self.face.show_words("", [], "")
+        self.display.show_run(None, ())
+        self.display.show_pinned(None)
+        self.display.show_progress(0.0, "Back at the start. Move a slider to measure.")
+        self.display.show_words(Words())
 
     def _save(self) -> None:
-        told = told_of_saving(self.records[-1]) if self.records else "Nothing to save yet: run the lab first."
-        self.face.show_progress(float(bool(self.records)), told)
+        records = self.results.records
+        told = told_of_saving(records[-1]) if records else "Nothing to save yet: run the lab first."
+        self.display.show_progress(float(bool(records)), told)
 
     def _close(self) -> None:
         self._closed = True
         self._conductor.forget(self)
         self._waiters.fail("The lab was closed.")
-        self.records, self.pinned = [], None
-        self.face.close()
+        self.results.clear()
+        self.display.close()
 
     # --- called by the conductor --------------------------------------------------------------------------------------
 
@@ -148,32 +147,32 @@ class Session:
         parameters = {} if calibrates else self.parameters
         seed = secrets.randbits(32)
         blank = Record(self.lab.name, parameters, seed, datetime.now(UTC).isoformat(), code=self.lab.code)
-        self.face.show_progress(0.0, "Getting to know this machine …" if calibrates else "Preparing …")
+        self.display.show_progress(0.0, "Getting to know this machine …" if calibrates else "Preparing …")
         budget_s = budget_of(self.lab, calibrates)
         return Run(number, self, self.lab.pickled(calibrates), parameters, seed, budget_s, blank, calibrates)
 
     def wait_for_others(self) -> None:
         """Another run holds the machine."""
-        self.face.show_progress(0.0, WAITING)
+        self.display.show_progress(0.0, WAITING)
 
-    def give_up(self) -> None:
+    def on_cancelled(self) -> None:
         """Stopped while it was waiting."""
-        self.face.show_progress(0.0, "Stopped before it began.")
+        self.display.show_progress(0.0, "Stopped before it began.")
         self._waiters.fail("Stopped before it began.")
 
     def say_interrupted(self) -> None:
         """The Interrupt button was pressed."""
-        self.face.show_progress(0.0, "Interrupted: this run is stopped. The next one works as usual.")
+        self.display.show_progress(0.0, "Interrupted: this run is stopped. The next one works as usual.")
 
     def show_slice(self, run: Run) -> None:
         """A slice has come in."""
         if run.calibrates or self._closed:
             return
         record = run.record()
-        self.face.show_run(record)
+        self.display.show_run(record, (*self.results.records, record))
         said = f"{run.left_s:.1f} s left · {count(record.calls)} calls"
-        self.face.show_progress(1 - run.left_s / run.budget_s, said)
-        self.face.show_words(self.lab.verdict_of(record, self.pinned).text, self.lab.table_of(record, self.pinned), "")
+        self.display.show_progress(1 - run.left_s / run.budget_s, said)
+        self.display.show_words(self.results.words(record))
 
     def complete(self, run: Run, noise: NoiseLedger | None, environment: Mapping[str, Any]) -> None:
         """The run is over, by itself or by Stop."""
@@ -189,24 +188,24 @@ class Session:
             self.redraw_model()
             self._conductor.request(self)
         elif run.stopped:
-            self.give_up()
+            self.on_cancelled()
         else:
             self.fail("This machine took too long to get to know. Move a slider to try again.", "", "machine")
 
     def fail(self, message: str, traceback: str, blame: str, run: Run | None = None) -> None:
         """The experiment raised: say so, keep the lab usable, and show what had been measured until then."""
         if blame == "experiment":
-            self.face.show_details(traceback)
+            self.display.show_details(traceback)
             message = f"This run failed. {message.rstrip('. ')}. Details are below; move a slider to try again."
         self._break_off(message, traceback, run)
 
-    def lose_worker(self, how: str, log: str, run: Run | None = None) -> None:
+    def on_worker_lost(self, how: str, log: str, run: Run | None = None) -> None:
         """The worker died or hung; the conductor has put a new one in its place."""
-        self.face.show_details(log)
+        self.display.show_details(log)
         self._break_off(f"The measuring process {how} and was replaced. Move a slider to measure again.", log, run)
 
     def _break_off(self, message: str, log: str, run: Run | None) -> None:
-        self.face.show_progress(0.0, message)
+        self.display.show_progress(0.0, message)
         self._waiters.fail(f"{message}\n\n{log}")
         if run is not None and run.is_begun and not run.calibrates and not self._closed:
             self._show_record(run.record("failed"))
@@ -218,33 +217,23 @@ class Session:
         if self.lab.predict is None or (self.lab.calibrate is not None and self._constants is None):
             return True
         try:
-            self.face.show_model(self.parameters, self.lab.model(self.parameters, self._constants))
+            self.display.show_model(self.parameters, self.lab.model(self.parameters, self._constants))
         except Exception as error:
-            self.face.show_progress(0.0, f"The model failed. {type(error).__name__}: {error}")
+            self.display.show_progress(0.0, f"The model failed. {type(error).__name__}: {error}")
             self._waiters.fail(f"The model failed.\n{format_exc()}")
             return False
         return True
 
-    @property
-    def finished(self) -> list[Record]:
-        """The runs that came to their end, oldest first: what predictions and claims are judged by."""
-        return [record for record in self.records if record.status != "failed"]
-
     def _show_record(self, record: Record) -> None:
-        self.records = [*self.records, record][-MOST_RECORDS:]
-        self.face.show_run(record)
+        self.results.add(record)
+        self.display.show_run(record, self.results.records)
         self._show_words()
 
     def _keep(self, record: Record) -> None:
         self._show_record(record)
-        self.face.show_progress(1.0, record.ending)
+        self.display.show_progress(1.0, record.ending)
         self._waiters.succeed(record)
 
     def _show_words(self) -> None:
-        if not self.records:
-            return
-        record = self.records[-1]
-        comment = self.lab.prediction.comment(self.answer, self.finished) if self.lab.prediction else ""
-        self.face.show_words(
-            str(self.lab.verdict_of(record, self.pinned)), self.lab.table_of(record, self.pinned), comment
-        )
+        if self.results.records:
+            self.display.show_words(self.results.words(self.results.records[-1]))

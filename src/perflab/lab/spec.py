@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import cloudpickle
 
@@ -16,17 +17,22 @@ from perflab.lab.panel import Panel
 from perflab.lab.prediction import Prediction
 from perflab.lab.record import Record
 from perflab.lab.verdict import (
+    INVALID,
+    NOISY,
     Row,
     TableOf,
     Verdict,
     VerdictOf,
     latency_table,
     latency_verdict,
+    no_rows,
     with_caveat,
     with_failure,
     with_noise,
 )
 from perflab.measure.frame import Frame
+
+ALONE = "It is compared with nothing: this run or the pinned one is noisy, or cannot be trusted."
 
 Experiment = Callable[..., Iterator[Frame]]
 
@@ -37,19 +43,24 @@ class LabSpec:
 
     `experiment` is a generator function of the controls' names (and of `seed` if it wants one) that yields a `Frame` per
     50 to 200 ms of measuring. `predict` is a pure function of the same names, at most 5 ms; when it takes `constants` too,
-    they are the facts that `calibrate`, an experiment without parameters, measured on this machine.
+    they are the facts that `calibrate`, an experiment without parameters, measured on this machine. `policy` holds functions
+    of the learner's that the experiment takes beside its controls, and `predict` where it has an argument of that name:
+    `replace(lab(), policy={"route": route})`. `trust` is a second table, of what tells how far a run can be trusted.
     """
 
     question: str
     experiment: Experiment
     controls: Mapping[str, Control]
-    panels: Sequence[Panel]
+    charts: Sequence[Panel]
     predict: Callable[..., Any] | None = None
     calibrate: Experiment | None = None
     prediction: Prediction | None = None
     verdict: VerdictOf = latency_verdict
     table: TableOf = latency_table
+    trust: TableOf = no_rows
     budget_s: float = 2.0
+    policy: Mapping[str, Any] = field(default_factory=dict)
+    _trusted: WeakKeyDictionary[Record, bool] = field(default_factory=WeakKeyDictionary, init=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -71,17 +82,36 @@ class LabSpec:
     def model(self, parameters: Mapping[str, Any], constants: Mapping[str, Any] | None = None) -> Any:
         """What theory expects of these parameters."""
         assert self.predict is not None
-        wants_constants = "constants" in inspect.signature(self.predict).parameters
-        return self.predict(**parameters, **({"constants": constants} if wants_constants else {}))
+        beside = {"constants": constants, **self.policy}
+        taken = {name: beside[name] for name in inspect.signature(self.predict).parameters if name in beside}
+        return self.predict(**parameters, **taken)
 
     def pickled(self, calibration: bool = False) -> bytes:
         """The experiment as it travels to the worker: by name from a module, by value from a notebook's cell."""
-        return bytes(cloudpickle.dumps(self.calibrate if calibration else self.experiment))
+        measured = partial(self.experiment, **self.policy) if self.policy else self.experiment
+        return bytes(cloudpickle.dumps(self.calibrate if calibration else measured))
 
     def verdict_of(self, record: Record, pinned: Record | None) -> Verdict:
-        """The verdict on a record, with its caveat; "noisy" where the machine was too busy for it to hold; or how far it came."""
-        return with_failure(with_noise(with_caveat(self.verdict(record, pinned), record), record), record)
+        """The verdict on a record, with its caveat; "noisy" where the machine was too busy for it to hold; or how far it came.
+
+        It is compared with the pinned run only where both can be trusted.
+        """
+        compared = pinned
+        if pinned is not None and not (self.can_be_trusted(record) and self.can_be_trusted(pinned)):
+            compared = None
+        verdict = with_failure(with_noise(with_caveat(self.verdict(record, compared), record), record), record)
+        return verdict if pinned is compared or pinned is record else replace(verdict, text=f"{verdict.text} {ALONE}")
+
+    def can_be_trusted(self, record: Record) -> bool:
+        """Whether the run may settle a prediction and be compared: it is neither invalid, nor noisy, nor failed."""
+        if record not in self._trusted:
+            self._trusted[record] = self.verdict_of(record, None).kind not in (INVALID, NOISY)
+        return self._trusted[record]
 
     def table_of(self, record: Record, pinned: Record | None) -> list[Row]:
         """The result as rows of text, the first of them the heading."""
         return self.table(record, pinned)
+
+    def trust_of(self, record: Record, pinned: Record | None) -> list[Row]:
+        """How far the run can be trusted, as rows of text like those of the result; empty where there is nothing to say."""
+        return self.trust(record, pinned)

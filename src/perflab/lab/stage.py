@@ -33,8 +33,8 @@ def show(session: Session) -> None:
     """Display the session's widgets as the output of the running cell."""
     from IPython.display import display
 
-    face: Any = session.face
-    display(face.widget)
+    view: Any = session.display
+    display(view.widget)
     if session.lab.prediction is None:  # there is nothing to guess first
         this_kernels_conductor().post(session.redraw_model)
 
@@ -42,7 +42,9 @@ def show(session: Session) -> None:
 def records_of(lab_name: str) -> list[Record]:
     """The finished runs of all labs of this name in this kernel, oldest first."""
     sessions = [session for session in _sessions_by_cell().values() if session.lab.name == lab_name]
-    return sorted((record for session in sessions for record in session.finished), key=lambda record: record.started)
+    return sorted(
+        (record for session in sessions for record in session.results.finished), key=lambda record: record.started
+    )
 
 
 @functools.cache

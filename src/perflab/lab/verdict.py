@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from perflab.lab.record import Record
-from perflab.measure.compare import Ratio
+from perflab.measure.compare import Ratio, block_ratio
 from perflab.measure.compare import ratio as ratio_of
 from perflab.measure.estimate import Estimate
 from perflab.measure.summary import Summary, percentile_name, summarise
@@ -129,3 +129,62 @@ def with_failure(verdict: Verdict, record: Record) -> Verdict:
     if record.status != "failed":
         return verdict
     return Verdict(f"Failed after {duration(record.measured_s * 1e9)}: {verdict.text}", INVALID)
+
+
+Say = Callable[[Record], str | Verdict]
+Guard = Callable[[Record], Verdict | None]
+Compare = Callable[[Record, Record], tuple[str, str]]
+
+
+def verdict_of(
+    say: Say, *guards: Guard, compare: Compare | None = None, needs: str = LATENCY, empty: str = "Nothing was measured."
+) -> VerdictOf:
+    """A verdict from what is to say of one run, where the column `needs` has samples and no guard says that nothing can be said.
+
+    `say` returns a sentence, to which `compare(record, pinned)` adds its own and a kind; or a whole `Verdict`, which stands
+    alone.
+    """
+
+    def verdict(record: Record, pinned: Record | None) -> Verdict:
+        if not record.column(needs).size:
+            return Verdict(empty, INVALID)
+        for guard in guards:
+            if refused := guard(record):
+                return refused
+        said = say(record)
+        if isinstance(said, Verdict):
+            return said
+        if compare is None or pinned is None or pinned is record or not pinned.column(needs).size:
+            return Verdict(said)
+        more, kind = compare(record, pinned)
+        return Verdict(f"{said} {more}", kind)
+
+    return verdict
+
+
+def p50_of(column: str = LATENCY, what: str = "The p50") -> Compare:
+    """The p50 of a queue against that of the pinned run."""
+
+    def compare(record: Record, pinned: Record) -> tuple[str, str]:
+        compared = block_ratio(record.column(column), pinned.column(column))
+        return f"{what} is {against_pinned(compared)}.", compared.verdict
+
+    return compare
+
+
+def table_of(*rows: tuple[str, Callable[[Record], str]], needs: str = LATENCY) -> TableOf:
+    """A table with a row for each (name, text of a run), a column for this run, and one for the pinned run if there is one."""
+
+    def table(record: Record, pinned: Record | None) -> list[Row]:
+        runs = [run for run in (record, pinned) if run is not None and run.column(needs).size]
+        if not runs:
+            return []
+        heading = ("", "this run, 95% interval", "pinned run")[: len(runs) + 1]
+        return [heading, *((name, *map(text, runs)) for name, text in rows)]
+
+    return table
+
+
+def no_rows(record: Record, pinned: Record | None) -> list[Row]:
+    """No table."""
+    return []

@@ -6,14 +6,19 @@ Callbacks only hand on what happened; everything is shown by the conductor's thr
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
-from perflab.lab.controls import Control, Slider
+from perflab.lab.budget import rehearsal_s
+from perflab.lab.control_widgets import button, full_width, set_value, tree, widget_of
+from perflab.lab.controls import Slider
+from perflab.lab.display import Words
 from perflab.lab.picture import Picture
 from perflab.lab.record import Record
+from perflab.lab.table import table_html
 
 if TYPE_CHECKING:
     from perflab.lab.session import Session
@@ -22,22 +27,26 @@ if TYPE_CHECKING:
 WIDTH = 1100
 HEIGHT = 350
 SKIP = "skip"
+TRUST = "How far this run can be trusted"
 
 
 class View:
-    """Implements `session.Face` with ipywidgets."""
+    """Implements `Display` with ipywidgets."""
 
     def __init__(self, lab: LabSpec) -> None:
         self._lab = lab
         self._session: Session | None = None
         self._following = True
-        self._controls = {name: _widget_of(name, control) for name, control in lab.controls.items()}
+        self._controls = {name: widget_of(name, control) for name, control in lab.controls.items()}
         self._images, self._pictures = self._make_pictures()
         self._bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="140px"))
         self._status = widgets.Label("Move a slider to measure.", layout=widgets.Layout(flex="1 1 200px"))
-        self._verdict = widgets.HTML(layout=_full_width())
-        self._comment = widgets.HTML(layout=_full_width())
-        self._table = widgets.GridBox(layout=widgets.Layout(grid_gap="0 24px"))
+        self._verdict = widgets.HTML(layout=full_width())
+        self._comment = widgets.HTML(layout=full_width())
+        self._table = widgets.HTML(layout=full_width())
+        self._trust = widgets.HTML()
+        self._folded = widgets.Accordion([self._trust], titles=(TRUST,), layout=widgets.Layout(display="none"))
+        self._fault = widgets.HTML(layout=full_width())
         self._details = widgets.Output(layout=widgets.Layout(max_height="300px", overflow="auto"))
         self._code_shown = False
         self._choices = self._make_choices()
@@ -62,8 +71,8 @@ class View:
     def _on_choice(self, pressed: widgets.Button) -> None:
         assert self._session is not None
         answer = None if pressed.description == SKIP else pressed.description
-        for button in self._choices:
-            button.disabled = True
+        for choice in self._choices:
+            choice.disabled = True
         pressed.button_style = "info"
         pressed.icon = "check"
         self._enable(True)
@@ -76,25 +85,38 @@ class View:
     # --- what the conductor shows -------------------------------------------------------------------------------------
 
     def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
-        for picture in self._pictures:
-            picture.show_model(parameters, model)
+        self._draw(lambda picture: picture.show_model(parameters, model))
 
-    def show_run(self, record: Record | None) -> None:
-        for picture in self._pictures:
-            picture.show_run(record)
+    def show_run(self, record: Record | None, runs: Sequence[Record]) -> None:
+        self._draw(lambda picture: picture.show_run(record, runs))
 
     def show_pinned(self, record: Record | None) -> None:
+        self._draw(lambda picture: picture.show_pinned(record))
+
+    def _draw(self, show: Callable[[Picture], None]) -> None:
+        """On all pictures. What a chart raises is said above it; the run goes on, and the other charts show it."""
+        faults: list[Exception] = []
         for picture in self._pictures:
-            picture.show_pinned(record)
+            try:
+                show(picture)
+            except Exception as error:
+                faults.append(error)
+        self._fault.value = html.escape(f"{faults[0]} Details are below; the measurement goes on.") if faults else ""
+        if faults:
+            self.show_details("".join(format_exception(faults[0])))
+            if rehearsal_s() is not None:
+                raise faults[0]
 
     def show_progress(self, share: float, text: str) -> None:
         self._bar.value = share
         self._status.value = text
 
-    def show_words(self, verdict: str, table: list[tuple[str, ...]], comment: str) -> None:
-        self._verdict.value = html.escape(verdict)
-        self._comment.value = html.escape(comment)
-        self._show_table(table)
+    def show_words(self, words: Words) -> None:
+        self._verdict.value = html.escape(words.verdict)
+        self._comment.value = html.escape(words.comment)
+        self._table.value = table_html(words.table)
+        self._trust.value = table_html(words.trust)
+        self._folded.layout.display = "" if words.trust else "none"
 
     def show_details(self, text: str) -> None:
         self._details.outputs = ({"output_type": "stream", "name": "stdout", "text": text},) if text else ()
@@ -103,7 +125,7 @@ class View:
         self._following = False
         try:
             for name, value in parameters.items():
-                _set_value(self._controls[name], self._lab.controls[name], value)
+                set_value(self._controls[name], self._lab.controls[name], value)
         finally:
             self._following = True
 
@@ -112,15 +134,15 @@ class View:
         for picture in self._pictures:
             picture.close()
         self._pictures = []
-        for widget in _tree(self.widget):
+        for widget in tree(self.widget):
             widget.close()
 
     # --- making the widgets -------------------------------------------------------------------------------------------
 
     def _make_pictures(self) -> tuple[list[widgets.Image], list[Picture]]:
-        total = sum(panel.width for panel in self._lab.panels)
+        total = sum(panel.width for panel in self._lab.charts)
         images, pictures = [], []
-        for panel in self._lab.panels:
+        for panel in self._lab.charts:
             share = panel.width / total
             layout = widgets.Layout(width=f"{100 * share:.1f}%", object_fit="contain")
             image = widgets.Image(format="png", layout=layout)
@@ -131,9 +153,9 @@ class View:
     def _make_choices(self) -> list[widgets.Button]:
         if self._lab.prediction is None:
             return []
-        buttons = [_button(text, "") for text in (*self._lab.prediction.choices, SKIP)]
-        for button in buttons:
-            button.on_click(self._on_choice)
+        buttons = [button(text) for text in (*self._lab.prediction.choices, SKIP)]
+        for choice in buttons:
+            choice.on_click(self._on_choice)
         return buttons
 
     def _make_buttons(self) -> widgets.HBox:
@@ -146,9 +168,9 @@ class View:
         }
         buttons = []
         for text, (tip, action) in actions.items():
-            button = _button(text, tip)
-            button.on_click(lambda _, action=action: action(self._session))
-            buttons.append(button)
+            made = button(text, tip)
+            made.on_click(lambda _, action=action: action(self._session))
+            buttons.append(made)
         return widgets.HBox(buttons)
 
     def _arrange(self) -> widgets.VBox:
@@ -158,67 +180,26 @@ class View:
             list(self._controls.values()), layout=widgets.Layout(grid_template_columns=columns, grid_gap="0 24px")
         )
         progress = widgets.HBox([self._bar, self._status, self._buttons], layout=widgets.Layout(flex_flow="row wrap"))
-        charts = widgets.HBox(self._images, layout=_full_width())
-        rows = [controls, charts, progress, self._verdict, self._comment, self._table, self._details]
+        charts = widgets.HBox(self._images, layout=full_width())
+        rows = [
+            controls,
+            self._fault,
+            charts,
+            progress,
+            self._verdict,
+            self._comment,
+            self._table,
+            self._folded,
+            self._details,
+        ]
         if self._lab.prediction is not None:
-            question = widgets.HTML(html.escape(self._lab.prediction.question), layout=_full_width())
+            question = widgets.HTML(html.escape(self._lab.prediction.question), layout=full_width())
             rows[:0] = [question, widgets.HBox(self._choices, layout=widgets.Layout(flex_flow="row wrap"))]
-        return widgets.VBox(rows, layout=_full_width())
-
-    def _show_table(self, table: list[tuple[str, ...]]) -> None:
-        columns = max((len(row) for row in table), default=0)
-        cells = [text for row in table for text in (*row, *[""] * (columns - len(row)))]
-        labels = list(self._table.children)[: len(cells)]
-        labels += [widgets.HTML(layout=widgets.Layout(min_height="22px")) for _ in range(len(cells) - len(labels))]
-        for label, text in zip(labels, cells, strict=True):
-            label.value = html.escape(text)
-        if len(labels) != len(self._table.children):
-            for extra in self._table.children[len(labels) :]:
-                extra.close()
-            self._table.children = labels
-            self._table.layout.grid_template_columns = f"repeat({columns}, fit-content(340px))"
+        return widgets.VBox(rows, layout=full_width())
 
     def _enable(self, enabled: bool) -> None:
         for widget in (*self._controls.values(), *self._buttons.children):
             widget.disabled = not enabled
-
-
-def _full_width() -> widgets.Layout:
-    # A new one each time: a layout is closed together with its widget.
-    return widgets.Layout(width="100%")
-
-
-def _widget_of(name: str, control: Control) -> widgets.Widget:
-    """The widget of a control, labelled with its name."""
-    label = control.label or name.replace("_", " ")
-    common: dict[str, Any] = {
-        "options": control.options(),
-        "value": control.start,
-        "description": label,
-        "style": {"description_width": "150px"},
-        "layout": widgets.Layout(width="auto"),
-    }
-    if isinstance(control, Slider):
-        return widgets.SelectionSlider(**common, continuous_update=True)
-    if control.menu:
-        return widgets.Dropdown(**common)
-    common["style"] = {"description_width": "150px", "button_width": "auto"}  # in a row with its label, as sliders are
-    common["layout"] = widgets.Layout(width="auto", display="flex", align_items="center")
-    return widgets.ToggleButtons(**common)
-
-
-def _set_value(widget: Any, control: Control, value: Any) -> None:
-    """Show `value`. A slider has one step more for what code has chosen between its own, as long as that is shown."""
-    if isinstance(control, Slider):
-        options = tuple(control.options(value))
-        if tuple(widget.options) != options:
-            widget.options = options
-    if widget.value != value:
-        widget.value = value
-
-
-def _button(text: str, tooltip: str) -> widgets.Button:
-    return widgets.Button(description=text, tooltip=tooltip, layout=widgets.Layout(width="auto", min_width="64px"))
 
 
 def _deliver_to(image: widgets.Image) -> Any:
@@ -226,10 +207,3 @@ def _deliver_to(image: widgets.Image) -> Any:
         image.value = png
 
     return deliver
-
-
-def _tree(widget: Any) -> list[Any]:
-    """A widget and all below it, with their layouts and styles, which live as long as nobody closes them."""
-    children = [found for child in getattr(widget, "children", ()) for found in _tree(child)]
-    parts = [part for part in (getattr(widget, "layout", None), getattr(widget, "style", None)) if part is not None]
-    return [widget, *children, *parts]

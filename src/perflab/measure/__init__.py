@@ -1,1 +1,38 @@
-"""How we time and count."""
+"""How we time and count. What a lab's file needs most is imported from here; the load generators have modules of their own."""
+
+from perflab.measure.collector import gc_paused
+from perflab.measure.compare import Ratio, block_ratio, paired_ratio, ratio
+from perflab.measure.estimate import Estimate
+from perflab.measure.frame import Frame, merge
+from perflab.measure.machine import effective_cpus
+from perflab.measure.percentiles import percentile
+from perflab.measure.schedule import poisson, services
+from perflab.measure.slices import call_slices
+from perflab.measure.summary import Summary, summarise
+from perflab.measure.timing import time_calls
+from perflab.measure.units import byte_size, count, duration, duration_range, number, percent
+
+__all__ = [
+    "Estimate",
+    "Frame",
+    "Ratio",
+    "Summary",
+    "block_ratio",
+    "byte_size",
+    "call_slices",
+    "count",
+    "duration",
+    "duration_range",
+    "effective_cpus",
+    "gc_paused",
+    "merge",
+    "number",
+    "paired_ratio",
+    "percent",
+    "percentile",
+    "poisson",
+    "ratio",
+    "services",
+    "summarise",
+    "time_calls",
+]

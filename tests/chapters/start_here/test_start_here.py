@@ -36,12 +36,12 @@ def test_a_quieter_machine_tells_smaller_differences_apart() -> None:
     quiet, loud = self_check.resolution(pairs(5)), self_check.resolution(pairs(100))
     assert quiet is not None and loud is not None
     assert quiet < 0.01 < loud
-    assert "can tell apart differences of" in self_check.verdict(pairs(5), None).text
+    assert "can tell apart differences of" in self_check.lab().verdict(pairs(5), None).text
 
 
 def test_few_pairs_give_no_resolution() -> None:
     assert self_check.resolution(pairs(5, count=3)) is None
-    assert "Needs 8 pairs, has 3" in self_check.verdict(pairs(5, count=3), None).text
+    assert "Needs 8 pairs, has 3" in self_check.lab().verdict(pairs(5, count=3), None).text
 
 
 def test_the_models_band_holds_for_simulated_medians() -> None:
@@ -61,5 +61,5 @@ def record(numbers: int, median: float) -> Record:
 
 @pytest.mark.parametrize(("many", "outcome"), [(9_500, "×10"), (66_000, "×70"), (99_000, "×100")])
 def test_the_prediction_is_settled_by_two_lengths_a_hundredfold_apart(many: float, outcome: str) -> None:
-    assert first_lab.growth([record(100, 1_000), record(10_000, many)]) == outcome
-    assert first_lab.growth([record(100, 1_000)]) is None
+    assert first_lab.PREDICTION.settle([record(100, 1_000), record(10_000, many)]) == outcome
+    assert first_lab.PREDICTION.settle([record(100, 1_000)]) is None

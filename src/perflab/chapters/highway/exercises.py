@@ -127,7 +127,7 @@ def _lab_of(rank: Discipline) -> Lab:
             "rate": slider(10, MOST_PER_S, int(RATE), 5, unit="requests/s"),
             "yours": switch(True, label="your order"),
         },
-        panels=(
+        charts=(
             ResponseAgainstLoad(
                 MOST_PER_S * 1.05, (5e6, 1e9), mean_response_ns, "the best order", "first come, first served"
             ),

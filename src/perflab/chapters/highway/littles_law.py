@@ -177,7 +177,7 @@ def lab() -> Lab:
             "workers": slider(1, MOST_WORKERS, 10, unit="threads"),
             "window": values_slider((0.1, 0.2, 0.5, 1.0, 2.0, WHOLE_S), WHOLE_S, unit="s"),
         },
-        panels=(Inside(WHOLE_S, steps_inside, both_sides), Sides(LOWEST, HIGHEST, both_sides)),
+        charts=(Inside(WHOLE_S, steps_inside, both_sides), Sides(LOWEST, HIGHEST, both_sides)),
         prediction=PREDICTION,
         verdict=verdict,
         table=table,

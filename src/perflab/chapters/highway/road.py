@@ -226,7 +226,7 @@ def lab() -> Lab:
             "hesitation": slider(0, 0.5, 0.3, 0.1, unit="per s", whole=False),
             "accident": switch(False),
         },
-        panels=(
+        charts=(
             MovingRoad(CELLS, KM, ACCIDENT),
             FlowAgainstDensity(
                 "cars per km and lane",

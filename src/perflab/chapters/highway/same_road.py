@@ -210,7 +210,7 @@ def lab() -> Lab:
             "rate": log_slider(10, MOST_PER_S, 50, unit="requests/s", label="arrival rate"),
             "trip": log_slider(SHORTEST_MS, LONGEST_MS, 20, unit="ms"),
         },
-        panels=(
+        charts=(
             AsBusy(
                 "A lane of a road", "cars per km", "cars a minute", (1.05 * road.PER_KM, 55), lambda model: model.road
             ),

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.lab import Lab, Panel, Prediction, Record, Verdict, values_slider
+from perflab.lab.axes import duration_ticks, legend_below
 from perflab.lab.palette import ALARM, MEASURED, MODEL_LINE, SECOND
-from perflab.lab.panels.axes import duration_ticks, legend_below
 from perflab.lab.panels.percentiles import TICKS, Percentiles, nines, percentile_curve
 from perflab.lab.verdict import against_pinned
 from perflab.measure.compare import block_ratio
@@ -137,7 +137,7 @@ class ThreeTails(Panel):
     def show_model(self, parameters: Mapping[str, Any], model: Tails) -> None:
         self._model.set_data(nines(Percentiles.SHARES), model.open)
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         latencies = {} if record is None else latencies_of(record)
         for loop, line in self._lines.items():
             line.set_data(*percentile_curve(latencies.get(loop, np.empty(0))))
@@ -160,7 +160,7 @@ class Requests(Panel):
         number = parameters["rate"] * parameters["every"] / 1000
         self._period.set_data([number, number], [LOW_NS, HIGH_NS])
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         for line, name in ((self._open, "open_ns"), (self._closed, "closed_ns")):
             values = np.empty(0) if record is None else record.column(name)[:1_000]
             line.set_data(np.arange(values.size), values)
@@ -233,7 +233,7 @@ def lab() -> Lab:
             "stall": values_slider((0, 10, 20, 50, 100, 150), 100, unit="ms", label="stall length"),
             "every": values_slider((300, 400, 500, 600), 400, unit="ms", label="one stall every"),
         },
-        panels=(ThreeTails(), Requests()),
+        charts=(ThreeTails(), Requests()),
         prediction=PREDICTION,
         verdict=verdict,
         table=table,

@@ -48,7 +48,7 @@ def check_sorting(experiment: Callable[[int], Iterator[Any]]) -> Lab:
         question="How long does it take to sort a list?",
         experiment=experiment,
         controls={"length": log_slider(SHORTEST, LONG, SHORT, unit="numbers")},
-        panels=(
+        charts=(
             Versus("length", (SHORTEST / 1.3, LONG * 1.3), (50, 2e6), lambda model: model, "numbers to sort"),
             Distribution(50, 1e7),
         ),

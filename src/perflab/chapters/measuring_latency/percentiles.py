@@ -126,7 +126,7 @@ def lab() -> Lab:
             "factor": log_slider(2, 200, 50, unit="times", label="slower by"),
             "samples": log_slider(50, 20_000, 2_000, unit="calls"),
         },
-        panels=(
+        charts=(
             Percentiles(LOW_NS, HIGH_NS, expected_curve, title="All calls, sorted by latency"),
             Intervals(
                 NAMES, LOW_NS, HIGH_NS, measured_intervals, expected_intervals, "Five numbers for the same calls"

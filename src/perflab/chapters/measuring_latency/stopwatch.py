@@ -94,6 +94,6 @@ def lab() -> Lab:
             "repeats": log_slider(100, 100_000, 10_000, unit="calls"),
             "batch": log_slider(1, 1_000, 1, unit="per reading", label="batch size"),
         },
-        panels=(Calls(), Distribution()),
+        charts=(Calls(), Distribution()),
         prediction=PREDICTION,
     )

@@ -225,7 +225,7 @@ def lab() -> Lab:
             "rate": log_slider(10, 5_000, 50, unit="requests/s", label="arrival rate"),
             "bad": switch(False, label="1% bad rows"),
         },
-        panels=(WaitAndWrite(MOST_ROWS), CostOfBatches(MOST_ROWS, throughput, fitted)),
+        charts=(WaitAndWrite(MOST_ROWS), CostOfBatches(MOST_ROWS, throughput, fitted)),
         prediction=PREDICTION,
         verdict=verdict,
         table=table,

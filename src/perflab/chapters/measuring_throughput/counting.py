@@ -189,7 +189,7 @@ def lab() -> Lab:
             "warm_up": slider(0, 1, 0, 0.1, unit="s", label="warm-up cut", whole=False),
             "pause": slider(0, LONGEST_PAUSE_S, 0, 0.25, unit="s", whole=False),
         },
-        panels=(
+        charts=(
             OverTime(MOMENTS_S, MOST_PER_S * 1.25, over_time),
             Counted(WAYS, MOST_PER_S * 1.25, counted, lambda model: model.bars),
         ),

@@ -24,7 +24,7 @@ from perflab.chapters.load_report import (
     without_times,
 )
 from perflab.lab import Lab, Prediction, Record, Verdict, choice, log_slider, slider, values_slider
-from perflab.lab.panels.axes import count_ticks, duration_ticks
+from perflab.lab.axes import count_ticks, duration_ticks
 from perflab.lab.panels.contenders import AgainstWorkers, Gauges
 from perflab.lab.verdict import against_pinned, estimate_text
 from perflab.measure.compare import block_ratio
@@ -213,7 +213,7 @@ def lab() -> Lab:
             "queue": values_slider((0, 1, 3, 10, 30, 100, 300), 100, unit="places", label="queue length"),
             "rate": log_slider(20, 1_000, 500, unit="requests/s", label="arrival rate"),
         },
-        panels=(
+        charts=(
             AgainstWorkers(
                 "Throughput",
                 "requests per second (log)",

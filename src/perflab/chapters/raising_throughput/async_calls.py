@@ -20,7 +20,7 @@ from perflab.chapters.raising_throughput.async_model import (
     server,
 )
 from perflab.lab import Lab, Prediction, Record, Verdict, choice, log_slider, slider
-from perflab.lab.panels.axes import byte_ticks, duration_ticks
+from perflab.lab.axes import byte_ticks, duration_ticks
 from perflab.lab.panels.clients import AgainstClients
 from perflab.lab.panels.intervals import Intervals
 from perflab.lab.verdict import against_pinned, estimate_text, ratio_text
@@ -182,7 +182,7 @@ def lab() -> Lab:
             "clients": log_slider(1, MOST_CLIENTS, 100, unit="clients", label="at once"),
             "wait": slider(1, LONGEST_MS, 10, unit="ms", label="each call waits"),
         },
-        panels=(
+        charts=(
             Intervals(
                 WAYS,
                 9e5,

@@ -212,7 +212,7 @@ def lab() -> Lab:
             "disk": values_slider((0, 4, 16, 64, 256, 1_000, 4_000), 0, unit="kB", label="written, fsync"),
             "load": slider(10, 120, 50, 10, unit="%", label="load"),
         },
-        panels=(
+        charts=(
             Roofline(RESOURCES, ((0.08, 30), (10, 100_000)), measured),
             TakeOff((1e5, 2e9), response),
         ),

@@ -211,7 +211,7 @@ def lab() -> Lab:
             "rate": slider(20, MOST_PER_S, 100, 20, unit="requests/s", label="arrival rate"),
             "dies": switch(False, label="one dies"),
         },
-        panels=(
+        charts=(
             ResponseAgainstLoad(MOST_PER_S, (1e6, 5e9), mean_response_ns),
             ByServer(MOST_SERVERS, (60, 100, 500), by_server),
             DoneAndFailed(RUN_S, 1.5 * MOST_PER_S, over_time),

@@ -213,7 +213,7 @@ def lab() -> Lab:
             "workers": values_slider(HELD_OUT, 24, unit="threads", label="left out of the fit"),
             "locked": slider(0, 100, 20, 10, unit="%", label="share that is locked"),
         },
-        panels=(
+        charts=(
             Scaling((LOWEST_PER_S, HIGHEST_PER_S), LADDER[-1], measured),
             TimePerOperation(LADDER[-1], means),
         ),

@@ -17,7 +17,7 @@ from perflab.chapters.raising_throughput.strategy_model import (
     predict,
 )
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, slider, values_slider
-from perflab.lab.panels.axes import times_ticks
+from perflab.lab.axes import times_ticks
 from perflab.lab.panels.intervals import Intervals
 from perflab.lab.verdict import against_pinned, ratio_text, with_caveat
 from perflab.measure.compare import Ratio, paired_ratio, ratio
@@ -174,7 +174,7 @@ def lab() -> Lab:
             "writes": slider(1, 10, 1, unit="commits", label="writes"),
             "pages": log_slider(1, 1_000, 50, unit="pages", label="asked for"),
         },
-        panels=(
+        charts=(
             Intervals(
                 NAMES,
                 0.25,

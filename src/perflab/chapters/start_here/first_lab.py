@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.lab import Lab, Prediction, Record, log_slider
-from perflab.lab.panels import Distribution, Versus
-from perflab.measure.frame import Frame
-from perflab.measure.slices import call_slices
-from perflab.measure.timing import time_calls
+from perflab.lab import Lab, Prediction, Record, distribution, latencies_of, log_slider, nearest, two_runs, versus
+from perflab.measure import Frame, call_slices, time_calls
 
 FEW, MANY = 10, 100_000
 X = np.logspace(np.log10(FEW), np.log10(MANY), 80)
@@ -39,15 +36,17 @@ def predict(numbers: int, constants: Mapping[str, Any]) -> tuple[NDArray[np.floa
     return x, constants["call_ns"] + constants["per_number_ns"] * x
 
 
-def growth(records: Sequence[Record]) -> str | None:
-    """How the median grows for a thousand times as many numbers, as one of the choices."""
-    medians = {record.parameters["numbers"]: float(np.median(record.column("latency_ns"))) for record in records}
-    pairs = [(a, b) for a in medians for b in medians if b == 100 * a]
-    if not pairs:
+CHARTS = (
+    versus("numbers", (FEW / 1.3, MANY * 1.3), (100, 2e7), lambda model: model, "numbers to add up"),
+    distribution(100, 1e8),
+)
+
+
+def growth(few: Record, many: Record) -> str | None:
+    """How the median grows for a hundred times as many numbers, as one of the choices."""
+    if many.parameters["numbers"] != 100 * few.parameters["numbers"]:
         return None
-    few, many = pairs[-1]
-    times = medians[many] / medians[few]
-    return min(CHOICES, key=lambda text: abs(np.log(times / CHOICES[text])))
+    return nearest(CHOICES, np.median(latencies_of(many)) / np.median(latencies_of(few)))
 
 
 CHOICES = {"×10": 10.0, "×70": 70.0, "×100": 100.0}
@@ -59,7 +58,7 @@ PREDICTION = Prediction(
         "×70": "Part of a short call is the call itself, so growth is a little less than the numbers suggest.",
         "×100": "Nearly, but the call itself costs something too, however few the numbers.",
     },
-    settle=growth,
+    settle=two_runs("numbers", growth),
     hint="Measure at 100 numbers, then at 10,000.",
 )
 
@@ -71,9 +70,6 @@ def lab() -> Lab:
         calibrate=calibrate,
         predict=predict,
         controls={"numbers": log_slider(FEW, MANY, 100, unit="numbers")},
-        panels=(
-            Versus("numbers", (FEW / 1.3, MANY * 1.3), (100, 2e7), lambda model: model, "numbers to add up"),
-            Distribution(100, 1e8),
-        ),
+        charts=CHARTS,
         prediction=PREDICTION,
     )

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from perflab.lab import Lab, Panel, Record, Verdict, log_slider
-from perflab.lab.palette import MEASURED, MODEL
-from perflab.lab.panels.axes import legend_below
-from perflab.measure.collector import gc_paused
-from perflab.measure.compare import paired_ratio
-from perflab.measure.frame import Frame
-from perflab.measure.percentiles import percentile
-from perflab.measure.timing import time_calls
-from perflab.measure.units import count, duration, percent
-
-if TYPE_CHECKING:
-    from matplotlib.artist import Artist
-    from matplotlib.axes import Axes
+from perflab.lab import MEASURED, MODEL, Axis, Band, Chart, Lab, Line, Record, log_slider, verdict_of
+from perflab.measure import Frame, count, duration, gc_paused, paired_ratio, percent, percentile, time_calls
 
 WORK = 1_000
 PAIRS_PER_SLICE = 3
@@ -48,26 +38,28 @@ def predict(calls: int) -> float:
     return float(1.96 * np.sqrt(2) * 1.253 * 0.1 / np.sqrt(calls))
 
 
-class Pairs(Panel):
-    """The ratio of each pair: 1 would be perfect."""
+def ratios(record: Record) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The number of each pair, and how many times its second median the first one is, within the chart."""
+    found = record.column("first_ns") / record.column("second_ns")
+    return np.arange(found.size), np.clip(found, LOW, HIGH)
 
-    def build(self, axes: Axes) -> Sequence[Artist]:
-        axes.set(title="The same work, measured twice", xlabel="pair", ylabel="first ÷ second", xlim=(0, 400))
-        axes.set_ylim(0.7, 1.3)
-        self._band = axes.axhspan(
-            np.nan, np.nan, color=MODEL, alpha=0.25, label="model: 95% of pairs, if nothing disturbs"
-        )
-        (self._dots,) = axes.plot([], [], "o", color=MEASURED, markersize=5, label="measured pair")
-        legend_below(axes, 2)
-        return [self._band, self._dots]
 
-    def show_model(self, parameters: Mapping[str, Any], model: float) -> None:
-        self._band.set_y(1 - model)
-        self._band.set_height(2 * model)
+LOW, HIGH = 0.7, 1.3
 
-    def show_run(self, record: Record | None) -> None:
-        ratios = np.empty(0) if record is None else record.column("first_ns") / record.column("second_ns")
-        self._dots.set_data(np.arange(ratios.size), np.clip(ratios, 0.7, 1.3))
+CHART = Chart(
+    "The same work, measured twice",
+    Axis("pair", 0, 400),
+    Axis("first ÷ second", LOW, HIGH),
+    Band(
+        "y",
+        "model: 95% of pairs, if nothing disturbs",
+        model=lambda share: (1 - share, 1 + share),
+        color=MODEL,
+        alpha=0.25,
+    ),
+    Line("measured pair", run=ratios, color=MEASURED, marker="o", linestyle="none", markersize=5),
+    columns=2,
+)
 
 
 def resolution(record: Record) -> float | None:
@@ -78,16 +70,16 @@ def resolution(record: Record) -> float | None:
     return (found.high - found.low) / 2
 
 
-def verdict(record: Record, pinned: Record | None) -> Verdict:
+def say(record: Record) -> str:
+    """What can be told apart."""
     share = resolution(record)
     if share is None:
-        return Verdict(f"Needs {FEWEST_PAIRS} pairs, has {record.column('first_ns').size}.")
-    return Verdict(
-        f"In {duration(record.measured_s * 1e9)}, this machine can tell apart differences of {percent(share)}."
-    )
+        return f"Needs {FEWEST_PAIRS} pairs, has {record.column('first_ns').size}."
+    return f"In {duration(record.measured_s * 1e9)}, this machine can tell apart differences of {percent(share)}."
 
 
 def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
+    """Pairs, calls, and the smallest difference that shows."""
     share = resolution(record)
     rows: list[tuple[str, ...]] = [("pairs", count(record.column("first_ns").size)), ("calls", count(record.calls))]
     return rows + ([] if share is None else [("smallest difference that shows", percent(share))])
@@ -101,8 +93,8 @@ def lab() -> Lab:
         controls={
             "calls": log_slider(10, 1_000, 100, unit="per median"),
         },
-        panels=(Pairs(),),
-        verdict=verdict,
+        charts=(CHART,),
+        verdict=verdict_of(say, needs="first_ns"),
         table=table,
         budget_s=3.0,
     )

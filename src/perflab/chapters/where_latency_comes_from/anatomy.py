@@ -199,7 +199,7 @@ def lab() -> Lab:
             "work": values_slider((1, 2, 5, 10), 5, unit="ms each", label="database, computing"),
             "calls": choice((IN_A_ROW, SIDE_BY_SIDE), label="database calls"),
         },
-        panels=(TimeLine(PARTS, measured, CALLS, "database"), Shares(PARTS, measured)),
+        charts=(TimeLine(PARTS, measured, CALLS, "database"), Shares(PARTS, measured)),
         prediction=PREDICTION,
         verdict=verdict,
         table=table,

@@ -233,7 +233,7 @@ def lab() -> Lab:
             "logic": values_slider((0, 0.5, 1, 2, 5), 0.5, unit="ms", label="logic time"),
             "rate": values_slider((10, 20, 50, 100, 200, 400), 100, unit="requests/s", label="arrival rate"),
         },
-        panels=(Reads(RUN_S, LOW_NS, HIGH_NS), HitRatio(RUN_S), Humps(LOW_NS, HIGH_NS)),
+        charts=(Reads(RUN_S, LOW_NS, HIGH_NS), HitRatio(RUN_S), Humps(LOW_NS, HIGH_NS)),
         prediction=PREDICTION,
         verdict=verdict,
         table=table,

@@ -91,7 +91,7 @@ def _lab_of(page: Page) -> Lab:
         question="How long does your page take, beside one statement for each review?",
         experiment=experiment,
         controls={"reviews": slider(1, REVIEWS_EACH, REVIEWS_EACH, unit="reviews")},
-        panels=(
+        charts=(
             Versus("reviews", (0.9, REVIEWS_EACH * 1.2), (1e3, 1e7), lambda model: model, "reviews on the page"),
             Distribution(1e3, 1e7),
         ),

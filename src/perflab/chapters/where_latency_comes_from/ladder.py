@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.lab import Lab, Prediction, Record, Verdict, choice, log_slider
+from perflab.lab.axes import byte_ticks
 from perflab.lab.panels import Ladder, Versus
-from perflab.lab.panels.axes import byte_ticks
 from perflab.lab.verdict import against_pinned
 from perflab.measure.caches import private_cache_bytes
 from perflab.measure.compare import ratio
@@ -242,7 +242,7 @@ def lab() -> Lab:
             "part": choice(("all", "memory", "system", "storage"), label="part of the ladder"),
             "working_set": log_slider(SMALLEST, LARGEST, 10_000_000, unit="bytes", label="working set"),
         },
-        panels=(
+        charts=(
             Ladder([(name, SHORT.get(name, name)) for name in ROWS], LOW_NS, HIGH_NS, measured, is_mean, FLOOR),
             memory_curve,
         ),

@@ -229,7 +229,7 @@ def lab() -> Lab:
             "tuning": switch(True, label="SQLite tuned"),
             "closer": switch(True, label="server closer"),
         },
-        panels=(
+        charts=(
             _panel(0.5, "p50 after each step", lambda steps: steps),
             _panel(0.99, "p99 after each step (nearest rank)", None),
         ),

@@ -146,7 +146,7 @@ def lab() -> Lab:
             "connection": choice((POOLED, OPENED)),
             "fetch": choice((ONE_ROW, JOIN, ONE_BY_ONE), label="what is asked for"),
         },
-        panels=(
+        charts=(
             Versus("rows", (FEWEST / 1.3, MOST * 1.3), (1e3, 1e9), lambda model: model, "rows of the table"),
             Distribution(1e3, 1e9),
         ),

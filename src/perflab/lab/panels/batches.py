@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from perflab.lab.axes import count_ticks, duration_ticks, legend_below
 from perflab.lab.palette import CLOCK, MEASURED, MEASURED_POINTS, MODEL, MODEL_LINE, PINNED_POINTS, SECOND, THIRD
 from perflab.lab.panel import Panel
-from perflab.lab.panels.axes import count_ticks, duration_ticks, legend_below
 from perflab.lab.record import Record
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class WaitAndWrite(Panel):
         self._write.set_data(model.sizes, writing)
         self._here.set_data([model.size], [model.here.waiting + model.here.writing])
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         for artist, name in ((self._waited, "waiting_ns"), (self._wrote, "writing_ns"), (self._run, "latency_ns")):
             artist.set_data(*self._mean(record, name))
 
@@ -85,7 +85,7 @@ class CostOfBatches(Panel):
         self._capacity.set_data(model.sizes, model.throughput)
         self._rate.set_data([0.9, self._most * 1.15], [model.rate] * 2)
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         if record is None:
             self._each.set_data([], [])
         else:

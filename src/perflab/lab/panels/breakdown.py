@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from perflab.lab.axes import legend_below
 from perflab.lab.palette import INK, MEASURED, MODEL, PINNED, SEGMENTS
 from perflab.lab.panel import Panel
-from perflab.lab.panels.axes import legend_below
 from perflab.lab.record import Record
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class TimeLine(Panel):
         self._axes.set_xlim(0, next((end for end in AXIS_MS if end >= wanted_ms), AXIS_MS[-1]))
         self._place(self._expected, model.parts)
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         run = self._of(record)
         self._place(self._bars, run.parts)
         row = self._parts.index(self._within)
@@ -127,7 +127,7 @@ class Shares(Panel):
     def show_model(self, parameters: Mapping[str, Any], model: Breakdown) -> None:
         self._stack(0, model)
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         self._stack(1, None if record is None or not record.calls else self._measured(record))
 
     def show_pinned(self, record: Record | None) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from perflab.lab.axes import count_ticks, duration_ticks, legend_below
 from perflab.lab.palette import ALARM, CALL_DOTS, CLOCK_LINE, MODEL_LINE, PINNED, SECOND
 from perflab.lab.panel import Panel
-from perflab.lab.panels.axes import count_ticks, duration_ticks, legend_below
 from perflab.lab.record import Record
 from perflab.measure.warmup import warmup_length
 
@@ -58,7 +58,7 @@ class Calls(Panel):
         self._quoted.set_height(max(high - low, 0.05 * low))
         self._clock.set_data(WHOLE_WIDTH, [clock_ns, clock_ns])
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         latencies = np.empty(0) if record is None else record.column("latency_ns")
         numbers = np.arange(1, latencies.size + 1)
         warm = warmup_length(latencies) if latencies.size else 0

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.lab.axes import count_ticks, legend_below
 from perflab.lab.palette import CLOCK, MEASURED, MODEL, PINNED_POINTS
 from perflab.lab.panel import Panel
-from perflab.lab.panels.axes import count_ticks, legend_below
 from perflab.lab.panels.trail import Trail
 from perflab.lab.record import Record
 
@@ -74,7 +74,7 @@ class AgainstClients(Panel):
             here = [float(np.interp(clients, self._numbers, line)) for line in lines.values()]
             self._here.set_data([clients] * len(here), here)
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         points = self._points(record)
         for kind in self._kinds:
             self._dots[kind].set_data(*self._trails[kind].follow(record, points.get(kind)))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.lab.axes import legend_below
 from perflab.lab.palette import CLOCK, MEASURED, MODEL, MODEL_LINE, PINNED, PINNED_POINTS, THIRD
 from perflab.lab.panel import Panel
-from perflab.lab.panels.axes import legend_below
 from perflab.lab.panels.trail import Trail
 from perflab.lab.record import Record
 
@@ -80,7 +80,7 @@ class AgainstWorkers(Panel):
             shown = place < len(limits)
             line.set_data(self._numbers if shown else [], limits[place] if shown else [])
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         point = None if record is None else self._point(record)
         for kind, dots in self._dots.items():
             own = record is not None and record.parameters["kind"] == kind
@@ -136,7 +136,7 @@ class Gauges(Panel):
         for name, most in self._limits_of(model).items():
             self._limits[name].set_data([0, self._ends[0]], [most, most])
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         moments, lines = (np.empty(0), {}) if record is None else self._lines_of(record)
         for name, line in self._lines.items():
             line.set_data(moments if name in lines else [], lines.get(name, []))

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.lab.axes import legend_below
 from perflab.lab.palette import CLOCK, MEASURED_LINE, MEASURED_POINTS, MODEL, MODEL_LINE, PINNED_POINTS, THIRD
 from perflab.lab.panel import Panel
-from perflab.lab.panels.axes import legend_below
 from perflab.lab.record import Record
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class OverTime(Panel):
         self._offered.set_data([0, self._moments[-1]], [model.offered, model.offered])
         self._model.set_data(self._moments, model.windowed)
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         moments, lines = (np.empty(0), {}) if record is None else self._lines_of(record)
         for name, line in self._lines.items():
             line.set_data(moments if name in lines else [], lines.get(name, []))
@@ -93,7 +93,7 @@ class Counted(Panel):
         expected = self._expected(model)
         self._model.set_xdata([expected.get(name, np.nan) for name in self._names])
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         bars = {} if record is None else self._measured(record)
         for row, (name, whisker) in enumerate(zip(self._names, self._whiskers, strict=True)):
             bar = bars.get(name, Bar(np.nan, np.nan, 0))

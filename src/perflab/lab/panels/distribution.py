@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from perflab.lab.axes import duration_ticks, legend_below
 from perflab.lab.palette import ALARM, INK, MEASURED, MODEL, PINNED
 from perflab.lab.panel import Panel
-from perflab.lab.panels.axes import duration_ticks, legend_below
 from perflab.lab.record import Record
 from perflab.measure.percentiles import percentile
 
@@ -45,7 +45,7 @@ class Distribution(Panel):
         legend_below(axes)
         return [self._bars, self._ghost, *self._marks]
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         latencies = np.empty(0) if record is None else record.column("latency_ns")
         self._bars.set_data(self._shares(latencies))
         values = [np.nan] * 3

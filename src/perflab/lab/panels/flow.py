@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.lab.axes import duration_ticks, legend_below
 from perflab.lab.palette import (
     CLOCK,
     INK,
@@ -21,7 +22,6 @@ from perflab.lab.palette import (
     PINNED_POINTS,
 )
 from perflab.lab.panel import Panel
-from perflab.lab.panels.axes import duration_ticks, legend_below
 from perflab.lab.panels.trail import Trail
 from perflab.lab.record import Record
 from perflab.measure.percentiles import percentile
@@ -93,7 +93,7 @@ class FlowAgainstDensity(Panel):
         other.set_data([], [])
         self._here.set_data(*([value] for value in curve.here))
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         self._old.set_data(*self._trail.follow(record, None if record is None else self._point(record)))
         self._run.set_data(*self._coordinates(record))
         density, flow = (np.empty(0),) * 2 if record is None else self._moments_of(record)
@@ -165,7 +165,7 @@ class TripTimes(Panel):
     def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
         self._free.set_xdata([self._free_ns(model)] * 2)
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         trips = np.empty(0) if record is None else self._times(record)
         self._bars.set_data(self._shares(trips))
         for line, share in ((self._median, 0.5), (self._tail, 0.99)):

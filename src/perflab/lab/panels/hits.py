@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.lab.axes import duration_ticks, legend_below
 from perflab.lab.palette import INK, MEASURED, MEASURED_LINE, MODEL, MODEL_LINE, PINNED, PINNED_LINE, SECOND
 from perflab.lab.panel import Panel
-from perflab.lab.panels.axes import duration_ticks, legend_below
 from perflab.lab.record import Record
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Reads(Panel):
         for line, value in zip(self._expected, (model.miss, model.hit), strict=True):
             line.set_ydata([value, value])
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         for line, wanted in ((self._hits, True), (self._misses, False)):
             at_s, latency_ns = _of_kind(record, wanted)
             line.set_data(at_s, latency_ns)
@@ -91,7 +91,7 @@ class HitRatio(Panel):
         self._model.set_data((0, *model.at_s), (0, *model.ratio_so_far))
         self._steady.set_ydata([model.steady, model.steady])
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         self._run.set_data(*_ratio_so_far(record))
 
     def show_pinned(self, record: Record | None) -> None:
@@ -124,7 +124,7 @@ class Humps(Panel):
     def show_model(self, parameters: Mapping[str, Any], model: CacheModel) -> None:
         self._expected.set_xdata([model.mean, model.mean])
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         latencies = np.empty(0) if record is None else record.column("latency_ns")
         for stairs, wanted in ((self._hits, True), (self._misses, False)):
             stairs.set_data(self._shares(_of_kind(record, wanted)[1], latencies.size))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.lab.axes import legend_below
 from perflab.lab.palette import (
     ALARM,
     CLOCK,
@@ -19,7 +20,6 @@ from perflab.lab.palette import (
     PINNED_POINTS,
 )
 from perflab.lab.panel import Panel
-from perflab.lab.panels.axes import legend_below
 from perflab.lab.panels.trail import Trail
 from perflab.lab.record import Record
 
@@ -74,7 +74,7 @@ class Inside(Panel):
         if np.isfinite(model.inside):
             self._reach(2.5 * model.inside)
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         moments, inside = (np.empty(0), np.empty(0)) if record is None else self._steps_of(record)
         self._line.set_data(moments, inside)
         found = None if record is None else self._sides(record)
@@ -111,7 +111,7 @@ class Sides(Panel):
     def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
         self._here.set_data([model.inside], [model.inside])
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         self._old.set_data(*self._trail.follow(record, None if record is None else self._point(record)))
         self._run.set_data(*([value] for value in self._point(record)))
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from perflab.lab.axes import duration_ticks, legend_below
 from perflab.lab.palette import MEASURED, MEASURED_POINTS, MODEL, PINNED_POINTS
 from perflab.lab.panel import Panel
-from perflab.lab.panels.axes import duration_ticks, legend_below
 from perflab.lab.record import Record
 from perflab.measure.estimate import Estimate
 
@@ -67,7 +67,7 @@ class Intervals(Panel):
     def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
         self._place(self._bands, self._expected(model))
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         intervals = {} if record is None or not record.frame.samples else self._measured(record)
         self._place(self._whiskers, intervals)
         self._dots.set_xdata(self._values(intervals))

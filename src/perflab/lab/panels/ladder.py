@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from perflab.lab.axes import duration_ticks, legend_below
 from perflab.lab.palette import INK, MEASURED, MEASURED_POINTS, PINNED_POINTS, SECOND
 from perflab.lab.panel import Panel
-from perflab.lab.panels.axes import duration_ticks, legend_below
 from perflab.lab.record import Record
 from perflab.measure.estimate import Estimate
 
@@ -75,7 +75,7 @@ class Ladder(Panel):
             # A single number is widened until it can be seen.
             self._quoted[row].set_data([low / 1.08, high * 1.08], [row, row])
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         intervals = self._of(record)
         values = self._values(intervals)
         self._singles.set_xdata(np.where(self._means, np.nan, values))

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from perflab.lab.axes import duration_ticks, legend_below
 from perflab.lab.palette import MEASURED_LINE, MODEL_LINE, PINNED_LINE
 from perflab.lab.panel import Panel
-from perflab.lab.panels.axes import duration_ticks, legend_below
 from perflab.lab.record import Record
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Percentiles(Panel):
         if self._curve is not None:
             self._model.set_data(nines(self.SHARES), self._curve(model))
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         self._run.set_data(*self._points(record))
 
     def show_pinned(self, record: Record | None) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.lab.axes import legend_below
 from perflab.lab.palette import ALARM, INK, MODEL, PINNED, THIRD
 from perflab.lab.panel import Panel
-from perflab.lab.panels.axes import legend_below
 from perflab.lab.record import Record
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class MovingRoad(Panel):
             line.set_data(*(([0, self._km], [self._row(edge - 0.5)] * 2) if shown else ([], [])))
         self._show_wreck(model.accident)
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         cars = np.empty(0, int) if record is None else record.column("cars")
         if record is None or not cars.size:
             for artist in (self._fast, self._slow, self._stands, self._past):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.lab.axes import count_ticks, duration_ticks, legend_below
 from perflab.lab.palette import ALARM, INK, MEASURED_POINTS, MODEL, MODEL_LINE, PINNED, PINNED_POINTS
 from perflab.lab.panel import Panel
-from perflab.lab.panels.axes import count_ticks, duration_ticks, legend_below
 from perflab.lab.panels.trail import Trail
 from perflab.lab.record import Record
 
@@ -75,7 +75,7 @@ class Roofline(Panel):
         self._here.set_data([model.here], [np.interp(model.here, model.needs, roof) * 1.25])
         self._name.set_text(f"smallest here: {model.smallest}")
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         point = None if record is None else self._value(record)
         self._dots.set_data(*self._trail.follow(record, point))
         self._run.set_data(*_one(point))
@@ -113,7 +113,7 @@ class TakeOff(Panel):
         response = np.interp(model.load, model.loads, model.response_ns, right=self._ends[1])
         self._here.set_data([model.load], [response])
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         point = None if record is None else self._value(record)
         self._dots.set_data(*self._trail.follow(record, point))
         self._run.set_data(*_one(point))

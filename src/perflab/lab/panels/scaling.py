@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.lab.axes import count_ticks, duration_ticks, legend_below
 from perflab.lab.palette import ALARM, CLOCK, MEASURED, MEASURED_POINTS, MODEL, MODEL_LINE, PINNED, PINNED_POINTS
 from perflab.lab.panel import Panel
-from perflab.lab.panels.axes import count_ticks, duration_ticks, legend_below
 from perflab.lab.record import Record
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Scaling(Panel):
         self._linear.set_data(model.workers, model.linear)
         self._model.set_data(model.workers, model.throughput)
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         seen = None if record is None else self._measured(record)
         if seen is None:
             for artist in (self._fit, self._foretold, self._dots, self._left_out):
@@ -112,7 +112,7 @@ class TimePerOperation(Panel):
         self._model.set_data(model.workers, 1e9 * model.workers / model.throughput)
         self._here.set_xdata([model.here] * 2)
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         self._dots.set_data(*self._times(record))
 
     def show_pinned(self, record: Record | None) -> None:

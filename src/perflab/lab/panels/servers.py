@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.lab.axes import duration_ticks, legend_below
 from perflab.lab.palette import (
     ALARM,
     CLOCK,
@@ -20,7 +21,6 @@ from perflab.lab.palette import (
     PINNED_POINTS,
 )
 from perflab.lab.panel import Panel
-from perflab.lab.panels.axes import duration_ticks, legend_below
 from perflab.lab.panels.trail import Trail
 from perflab.lab.record import Record
 
@@ -71,7 +71,7 @@ class ResponseAgainstLoad(Panel):
         rate = parameters["rate"]
         self._here.set_data([rate], [np.interp(rate, model.rates, model.response_ns)])
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         point = None if record is None else (float(record.parameters["rate"]), self._value(record))
         self._old.set_data(*self._trail.follow(record, point))
         self._run.set_data([] if point is None else [point[0]], [] if point is None else [point[1]])
@@ -106,7 +106,7 @@ class ByServer(Panel):
         fitting = (highest for highest in self._highests if highest >= 1.3 * model.shares.max())
         self._axes.set_ylim(0, next(fitting, self._highests[-1]))
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         done = np.empty(0) if record is None else self._done(record)
         for place, bar in enumerate(self._bars):
             bar.set_height(float(done[place]) if place < done.size else 0.0)
@@ -136,7 +136,7 @@ class DoneAndFailed(Panel):
     def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
         self._offered.set_data([0, self._seconds], [parameters["rate"]] * 2)
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         moments, done, failed = (np.empty(0),) * 3 if record is None else self._lines_of(record)
         self._done.set_data(moments, done)
         self._failed.set_data(moments[failed > 0], failed[failed > 0])

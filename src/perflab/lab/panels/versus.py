@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from perflab.lab.axes import count_ticks, duration_ticks, legend_below
 from perflab.lab.palette import ALARM, MEASURED, MEASURED_POINTS, MODEL_HERE, MODEL_LINE, PINNED_POINTS
 from perflab.lab.panel import Panel
-from perflab.lab.panels.axes import count_ticks, duration_ticks, legend_below
 from perflab.lab.panels.trail import Trail
 from perflab.lab.record import Record
 from perflab.measure.percentiles import percentile
@@ -64,7 +64,7 @@ class Versus(Panel):
         here = float(parameters[self._x])
         _place(self._here, (here, float(np.exp(np.interp(np.log(here), np.log(x), np.log(y))))))
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         self._old.set_data(*self._trail.follow(record, None if record is None else self._point(record, 0.5)))
         _place(self._run, None if record is None else self._point(record, 0.5))
         _place(self._tail, None if record is None or not self._shows_tail else self._point(record, 0.99))

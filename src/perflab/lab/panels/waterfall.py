@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from perflab.lab.axes import duration_ticks, legend_below
 from perflab.lab.palette import ALARM, INK, MEASURED, MODEL, PINNED, PINNED_POINTS
 from perflab.lab.panel import Panel
-from perflab.lab.panels.axes import duration_ticks, legend_below
 from perflab.lab.record import Record
 from perflab.measure.compare import CLEAR, TOO_CLOSE, Ratio
 from perflab.measure.estimate import Estimate
@@ -74,7 +74,7 @@ class Waterfall(Panel):
         if self._expected is not None:
             self._model.set_xdata(self._values(self._expected(model)))
 
-    def show_run(self, record: Record | None) -> None:
+    def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         has_run = record is not None and record.calls > 0
         steps = self._measured(record) if has_run else {}
         gains = self._gains(record) if has_run else {}

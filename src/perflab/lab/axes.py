@@ -23,6 +23,16 @@ def count_ticks(axis: Axis) -> None:
     _ticks(axis, lambda value, _: count(value))
 
 
+def percent_ticks(axis: Axis) -> None:
+    """Label an axis of shares: 20%."""
+    axis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
+
+
+def plain_ticks(axis: Axis) -> None:
+    """Label an axis with numbers as they are: 0.5, 100."""
+    axis.set_major_formatter(lambda value, _: f"{value:g}")
+
+
 def times_ticks(axis: Axis) -> None:
     """Label an axis of ratios: 0.3×, 1×, 3×, …, and mark where nothing changes."""
     from matplotlib.ticker import FixedLocator

@@ -1,0 +1,144 @@
+"""The charts that several labs share: latency against a control, the distribution of a run, its percentiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from perflab.lab.axes import count_ticks, duration_ticks, percent_ticks
+from perflab.lab.chart import Axis, Chart, Ticks
+from perflab.lab.marks import Here, Histogram, Line, Mark, Of, Rule, before
+from perflab.lab.palette import (
+    ALARM,
+    INK,
+    MEASURED,
+    MEASURED_LINE,
+    MEASURED_POINTS,
+    MODEL,
+    MODEL_LINE,
+    PINNED,
+    PINNED_LINE,
+    PINNED_POINTS,
+)
+from perflab.lab.record import Record
+from perflab.measure.percentiles import percentile
+
+LATENCY = "latency_ns"
+NINES = {0.0: "0", 0.5: "50%", 0.9: "90%", 0.99: "99%", 0.999: "99.9%", 0.9999: "99.99%"}
+SHARES = 1 - np.logspace(0, -4, 200)
+"""Shares of calls at which a model's percentiles are drawn."""
+
+
+def versus(
+    control: str,
+    ends: tuple[float, float],
+    ends_ns: tuple[float, float],
+    curve: Of,
+    xlabel: str,
+    column: str = LATENCY,
+    tail: bool = True,
+    ticks: Ticks = count_ticks,
+) -> Chart:
+    """Median (and, with `tail`, p99) of a column (ns) against a control, on log axes; settings measured before stay as dots.
+
+    `curve(model)` gives values of the control and latencies (ns) over its whole range.
+    """
+
+    def at(share: float) -> Callable[[Record], tuple[float, float]]:
+        def point(run: Record) -> tuple[float, float]:
+            latencies = run.column(column)
+            return float(run.parameters[control]), percentile(latencies, share) if latencies.size else np.nan
+
+        return point
+
+    dots: dict[str, Any] = {"color": MEASURED, "marker": "o", "linestyle": "none", "alpha": 0.45, "markersize": 5}
+    triangle: dict[str, Any] = {"color": ALARM, "marker": "^", "linestyle": "none", "markersize": 8}
+    return Chart(
+        f"Latency against {xlabel}",
+        Axis(f"{xlabel} (log)", *ends, log=True, ticks=ticks),
+        Axis("latency (log)", *ends_ns, log=True, ticks=duration_ticks),
+        Line("model", model=curve, **MODEL_LINE),
+        Here(control, curve, log=True),
+        Line("measured before", runs=before(at(0.5), None), **dots),
+        Line("pinned run", pinned=at(0.5), **PINNED_POINTS),
+        *((Line("measured p99", run=at(0.99), **triangle),) if tail else ()),
+        Line("measured median", run=at(0.5), **MEASURED_POINTS),
+    )
+
+
+def distribution(low_ns: float = 20, high_ns: float = 1e8) -> Chart:
+    """How often each latency occurred, with mean, median and p99: this run filled, the pinned run as an outline."""
+
+    def rule(label: str, color: str, linestyle: str, value: Callable[[np.ndarray, Record], float]) -> Mark:
+        def of(run: Record) -> float:
+            latencies = run.column(LATENCY)
+            return value(latencies, run) if latencies.size else np.nan
+
+        return Rule("x", label, run=of, color=color, linestyle=linestyle, linewidth=2, ymax=0.97)
+
+    def tail(latencies: np.ndarray, run: Record) -> float:
+        # A mean of a batch says nothing about the slowest hundredth of the calls in it.
+        return percentile(latencies, 0.99) if run.fact("batch", 1) == 1 else np.nan
+
+    return Chart(
+        "Their distribution",
+        Axis("time of a call (log)", low_ns, high_ns, log=True, ticks=duration_ticks),
+        Axis("share of calls", 0, 1, ticks=percent_ticks),
+        Histogram("this run", low_ns, high_ns, run=latencies_of, fill=True, color=MEASURED, alpha=0.75),
+        Histogram("pinned run", low_ns, high_ns, pinned=latencies_of, color=PINNED, linewidth=2, linestyle=":"),
+        rule("median", INK, "-", lambda latencies, _: percentile(latencies, 0.5)),
+        rule("mean", MODEL, "--", lambda latencies, _: float(latencies.mean())),
+        rule("p99 (nearest rank)", ALARM, "-.", tail),
+    )
+
+
+def percentiles(
+    low_ns: float,
+    high_ns: float,
+    *marks: Mark,
+    curve: Of | None = None,
+    column: str = LATENCY,
+    title: str = "Percentiles",
+) -> Chart:
+    """Latency (ns) below which a share of the calls stays, nearest rank, on an axis on which 90%, 99% and 99.9% are equally far
+    apart, so that tails can be read. `curve(model)` gives latencies at `SHARES`; `marks` take the place of the usual ones.
+    """
+
+    def points(run: Record) -> tuple[np.ndarray, np.ndarray]:
+        return percentile_curve(run.column(column))
+
+    usual = (
+        Line("model", model=lambda model: None if curve is None else (nines(SHARES), curve(model)), **MODEL_LINE),
+        Line("measured (nearest rank)", run=points, drawstyle="steps-post", **MEASURED_LINE),
+        Line("pinned run", pinned=points, drawstyle="steps-post", **PINNED_LINE),
+    )
+    return Chart(
+        title,
+        Axis(
+            "share of calls that are at most as slow", 0, 4, ticks={nines(share): text for share, text in NINES.items()}
+        ),
+        Axis("latency (log)", low_ns, high_ns, log=True, ticks=duration_ticks),
+        *(marks or usual),
+    )
+
+
+def latencies_of(run: Record) -> np.ndarray:
+    """All latencies of a run, ns."""
+    return run.column(LATENCY)
+
+
+def nines(shares: Any) -> Any:
+    """Position of a share of calls on the axis: how many nines it has, −log10(1 − share)."""
+    return -np.log10(1 - np.asarray(shares, float))
+
+
+def percentile_curve(latencies: np.ndarray, most: int = 1_000) -> tuple[np.ndarray, np.ndarray]:
+    """Positions on the axis and latencies of at most `most` points of the empirical distribution, the slowest kept."""
+    if not latencies.size:
+        return np.empty(0), np.empty(0)
+    ordered = np.sort(latencies)
+    left_out = np.unique(np.round(np.logspace(0, np.log10(ordered.size), min(most, ordered.size))).astype(int))[::-1]
+    positions = ordered.size - left_out
+    return nines(positions / ordered.size), ordered[positions]
