@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +14,21 @@ from notebook_browser import REPOSITORY, find_browser, jupyter_server, open_brow
 
 from perflab.lab.budget import REHEARSAL
 
+NEED_BROWSER = "PERFLAB_NEED_BROWSER"
+
+
+def require_browser() -> None:
+    """Skip without a browser; where one must be there, as in CI, fail."""
+    if find_browser() is None:
+        missing = "no Chromium or Chrome is installed: the browser tests need one"
+        if os.environ.get(NEED_BROWSER):
+            pytest.fail(f"{missing}, and {NEED_BROWSER} is set")
+        pytest.skip(missing)
+
 
 @pytest.fixture(scope="session")
 def notebooks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if find_browser() is None:
-        pytest.skip("no Chromium or Chrome is installed: the browser tests need one")
+    require_browser()
     folder: Path = tmp_path_factory.mktemp("notebooks")
     for path in (REPOSITORY / "notebooks").glob("*.ipynb"):
         shutil.copy(path, folder)
