@@ -226,8 +226,10 @@ def sent(asked_s: float = np.inf) -> Row:
 
 def _parts(load: Load) -> str:
     moments = [load.record.column(name) for name in STAGES]
-    inside = [float(np.mean(after - before)) for before, after in pairwise(moments) if after.size == before.size > 0]
-    return "; ".join(map(duration, (float(load.response.mean()) - sum(inside), *inside))) if inside else ""
+    if not all(each.size for each in moments):
+        return ""
+    inside = [float(np.mean(after - before)) for before, after in pairwise(moments)]
+    return "; ".join(map(duration, (float(load.response.mean()) - sum(inside), *inside)))
 
 
 MEAN = time_row("mean response", lambda load: duration(load.summary.mean.value))

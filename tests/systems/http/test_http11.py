@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from perflab.systems.http.connection import Connection, reply_end
+from perflab.systems.http.connection import Connection
 from perflab.systems.http.http11 import LARGEST_BODY, LARGEST_HEAD, Reply, Request, port_of, start_server
 
 
@@ -98,11 +98,3 @@ def test_a_client_that_leaves_in_the_middle_does_no_harm(port: int) -> None:
     connection = Connection(port)
     assert connection.get("/still-there") == b"GET /still-there [] 0"
     connection.close()
-
-
-def test_a_reply_in_pieces_is_complete_only_at_its_end() -> None:
-    reply = Reply(b"0123456789").encode()
-    for cut in range(len(reply)):
-        end = reply_end(reply[:cut])
-        assert end is None or cut < end
-    assert reply_end(reply) == len(reply)

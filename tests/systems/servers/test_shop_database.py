@@ -13,6 +13,7 @@ from time import perf_counter_ns
 import pytest
 
 from perflab.systems.databases.catalogue import Catalogue, Files, make_catalogue, sku_of
+from perflab.systems.process.pausable import PausableSleep
 from perflab.systems.servers.shop_database import Database
 from perflab.systems.servers.shop_settings import Settings
 
@@ -26,7 +27,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 @pytest.fixture(scope="module")
 def database(files: Files) -> Iterator[Database]:
-    database = Database(files)
+    database = Database(files, PausableSleep())
     yield database
     database.close()
 
@@ -71,7 +72,7 @@ def test_settings_out_of_range_are_refused_by_name() -> None:
 
 def test_a_catalogue_whose_file_was_lost_fails_and_is_not_replaced_by_an_empty_one(tmp_path: Path) -> None:
     lost = make_catalogue(tmp_path, 10)
-    database = Database(lost)
+    database = Database(lost, PausableSleep())
     database.close()
     lost.plain.unlink()
     with pytest.raises(Exception, match="no such table"):

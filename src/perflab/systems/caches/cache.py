@@ -20,30 +20,6 @@ class Missing:
 MISSING = Missing()
 
 
-class PausableClock:
-    """Seconds that stand still between `pause` and `resume`, so that nothing ages while nobody asks. Begins at 0, running."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._began = clock()
-        self._paused_at: float | None = None
-
-    def now(self) -> float:
-        """Seconds of running."""
-        return (self._clock() if self._paused_at is None else self._paused_at) - self._began
-
-    def pause(self) -> None:
-        """Stand still from now on; without effect when it does already."""
-        if self._paused_at is None:
-            self._paused_at = self._clock()
-
-    def resume(self) -> None:
-        """Go on from where it stood; without effect when it runs."""
-        if self._paused_at is not None:
-            self._began += self._clock() - self._paused_at
-            self._paused_at = None
-
-
 class TtlCache:
     """Entries live for `ttl_s` from `put`; a hit does not renew them. Safe for threads. `clock` returns seconds.
 

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 
 from perflab.measure.guards import check_number, machine_limits
-from perflab.systems.http.connection import Connection, reply_end, request_bytes
+from perflab.measure.http_reply import ReplyReader
+from perflab.systems.http.connection import CHUNK, Connection, request_bytes
 
 MOST_CALLS = 50
 IN_A_ROW, ON_THREADS, ON_A_LOOP = "in a row", "gathered, threads", "gathered, event loop"
@@ -63,16 +64,11 @@ Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 async def get(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> bytes:
     """The body of `GET path`; raises OSError for any status but 200, and when the server hangs up."""
     writer.write(request_bytes(path))
-    received = b""
-    while (end := reply_end(received) if received else None) is None or len(received) < end:
-        more = await reader.read(65_536)
-        if not more:
-            raise ConnectionError("the server closed the connection")
-        received += more
-    head, _, body = received.partition(b"\r\n\r\n")
-    if not head.startswith(b"HTTP/1.1 200 "):
-        raise OSError(f"{path}: {head.splitlines()[0].decode('latin-1')}")
-    return body
+    replies = ReplyReader()
+    while data := await reader.read(CHUNK):
+        if (reply := replies.feed(data)) is not None:
+            return reply.checked(path).body
+    raise ConnectionError("the server closed the connection")
 
 
 @contextmanager

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.measure.http_reply import Reply
 from perflab.measure.load import LoadResult, open_loop
 from perflab.systems.clients.balancer import BalancedTarget
+from perflab.systems.clients.loading import wait_until_open
 from perflab.systems.clients.routing import round_robin
-from perflab.systems.clients.worker_load import wait_until_open
 from perflab.systems.databases.catalogue import sku_of
-from perflab.systems.http.connection import reply_end, request_bytes
-from perflab.systems.http.server_timing import read_reply
+from perflab.systems.http.connection import request_bytes
+from perflab.systems.http.server_timing import timing_of
 from perflab.systems.process.child import ChildServer
 from perflab.systems.servers.shop import shop
 
@@ -51,7 +52,7 @@ class Strategies:
     def __init__(self, servers: Sequence[ChildServer]) -> None:
         self._servers = servers
         self._paths: Sequence[str] = ()
-        self._replies: dict[int, bytes] = {}
+        self._replies: dict[int, Reply] = {}
         self._servers_asked: dict[int, int] = {}
         self._connect()
 
@@ -92,7 +93,7 @@ class Strategies:
         numbers = [number for number in done.numbers.tolist() if number in self._replies]
         columns = np.zeros((4, len(numbers)), np.int64)
         for place, number in enumerate(numbers):
-            timing, _ = read_reply(self._replies[number], self._paths[number])
+            timing = timing_of(self._replies[number].checked(self._paths[number]))
             had_ns, held_ns = timing.thread
             columns[:, place] = self._servers_asked[number], timing.line[0], had_ns, had_ns + held_ns
         return dict(zip(QUEUED, columns, strict=True))
@@ -106,10 +107,10 @@ class Strategies:
         def request(number: int, server: int) -> bytes:
             return request_bytes(self._paths[number])
 
-        def on_reply(number: int, reply: bytes) -> None:
+        def on_reply(number: int, reply: Reply) -> None:
             self._replies[number] = reply  # to be read when nobody waits any more
 
-        return BalancedTarget(ports, request, reply_end, connections_each, round_robin, on_reply=on_reply)
+        return BalancedTarget(ports, request, connections_each, round_robin, on_reply=on_reply)
 
 
 def path_of(product: int) -> str:
@@ -124,7 +125,7 @@ def strategies() -> Iterator[Strategies]:
         made = Strategies((first, second))
         try:
             for server in (first, second):
-                wait_until_open(server.port, path_of(0))
+                wait_until_open(server.port)
             yield made
         finally:
             made.close()

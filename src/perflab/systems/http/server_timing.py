@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from perflab.measure.http_reply import Reply
+
 HEADER = "Server-Timing"
 PARTS = ("queue", "parse", "database", "compute", "serialise")
 
@@ -64,25 +66,24 @@ def decode(value: str) -> ServerTiming:
     )
 
 
-def read_reply(received: bytes, path: str) -> tuple[ServerTiming, bytes]:
-    """Timing and body of a whole reply; raises OSError for any status but 200, ValueError when it tells no timing."""
-    head, _, body = received.partition(b"\r\n\r\n")
-    status, *lines = head.decode("latin-1").split("\r\n")
-    if not status.startswith("HTTP/1.1 200 "):
-        raise OSError(f"{path}: {status} {body.decode('utf-8', 'replace')}")
-    for line in lines:
-        name, _, value = line.partition(":")
-        if name.lower() == HEADER.lower():
-            return decode(value.strip()), body
-    raise ValueError(f"{path}: the reply has no {HEADER} header")
+def timing_of(reply: Reply) -> ServerTiming:
+    """The timing that a reply tells; raises ValueError when it tells none."""
+    value = reply.headers.get(HEADER.lower())
+    if value is None:
+        raise ValueError(f"the reply has no {HEADER} header")
+    return decode(value)
 
 
-def told_hit(reply: bytes) -> bool:
-    """Whether a whole reply tells of a hit; quicker than to decode all of its header."""
-    return HIT in reply
-
-
-HIT = b"cache;desc=hit"
+def note_queue(reply: Reply) -> dict[str, int]:
+    """When a request was in line for a thread, had one, and let go of it (ns), and whether the cache had the answer (1 or 0)."""
+    timing = timing_of(reply)
+    had_ns, held_ns = timing.thread
+    return {
+        "arrived_ns": timing.line[0],
+        "started_ns": had_ns,
+        "done_ns": had_ns + held_ns,
+        "hit": int(timing.hit or False),
+    }
 
 
 @dataclass

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from perflab.measure.guards import check_number
-from perflab.systems.process.child import ChildServer, announce, leave_with_parent, read_config, serve
+from perflab.systems.process.child import ChildServer, run_server, serve, serve_until_parent_exits
 
 LONGEST_ROUND_TRIP_S = 1.0
 MOST_CONNECTIONS = 200
@@ -154,9 +154,7 @@ async def _main(port: int, round_trip_s: float) -> None:
     open_ends: set[ClientEnd] = set()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: ClientEnd(way, port, open_ends), "127.0.0.1", 0, backlog=MOST_CONNECTIONS)
-    leave_with_parent({"set": way.set_round_trip})
-    announce(server.sockets[0].getsockname()[1])
-    await server.serve_forever()
+    await serve_until_parent_exits(server, {"set": way.set_round_trip})
 
 
 def _precise_loop() -> asyncio.SelectorEventLoop:
@@ -165,5 +163,4 @@ def _precise_loop() -> asyncio.SelectorEventLoop:
 
 
 if __name__ == "__main__":
-    with asyncio.Runner(loop_factory=_precise_loop) as runner:
-        runner.run(_main(**read_config()))
+    run_server(_main, _precise_loop)

@@ -1,4 +1,4 @@
-"""A server that stops now and then: one request at a time, first come first served, and nobody during a stall.
+"""A server that stops now and then: one request at a time, first come first served, and none during a stall.
 
 Garbage collections, checkpoints, failovers and noisy neighbours look like this from outside.
 """
@@ -9,8 +9,8 @@ import asyncio
 import time
 
 from perflab.measure.guards import check_number
-from perflab.systems.http.http11 import Reply, Request, port_of, start_server
-from perflab.systems.process.child import announce, leave_with_parent, read_config
+from perflab.systems.http.http11 import Reply, Request, serve_http
+from perflab.systems.process.child import run_server
 
 LONGEST_STALL_S = 2.0
 
@@ -52,11 +52,8 @@ def compute(seconds: float) -> None:
 
 async def _main(service_s: float) -> None:
     stalling = StallingServer(service_s)
-    server = await start_server(stalling.answer)
-    leave_with_parent({"stall": stalling.stall, "service": stalling.set_service})
-    announce(port_of(server))
-    await server.serve_forever()
+    await serve_http(stalling.answer, {"stall": stalling.stall, "service": stalling.set_service})
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(**read_config()))
+    run_server(_main)

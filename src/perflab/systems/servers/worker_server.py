@@ -2,24 +2,22 @@
 
 `GET /work?wait=2.5&compute=0.5&query=1.0` asks for so many milliseconds of waiting (for another service, say), of computing and
 of holding a database connection; `copy`, `write` and `reply` for bytes of memory, disk and network. The client draws these, so
-that it knows them. Whoever finds all workers busy and the queue full is turned away with status 503. The last line of the reply
-tells the stages of the request: see `Stages`. While its clock stands still (`PausableServer`), so do waiting and computing;
-the pause brings what the server has seen of itself: when, how many busy, queued, and connections in use.
+that it knows them. A request that finds all workers busy and the queue full is rejected with status 503. The last line of the
+reply tells the stages of the request: see `Stages`. While its clock stands still (`PausableServer`), so do waiting and
+computing; the pause returns what the server has noted of itself: see `GAUGES`.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from perflab.measure.guards import BadInput, check_number, machine_limits
-from perflab.systems.http.http11 import Reply, Request, port_of, start_server
+from perflab.systems.http.http11 import Reply, Request, serve_http
 from perflab.systems.machine.resources import MOST_COPIED, MOST_SENT, MOST_WRITTEN
-from perflab.systems.process.child import announce, leave_with_parent, read_config, serving
+from perflab.systems.process.child import run_server, serving
 from perflab.systems.process.pausable import PausableServer, PausableSleep, RunningClock
 from perflab.systems.servers.worker_kinds import KINDS, LOOP, PROCESSES, THREADS, Work, workers_of
 
@@ -28,6 +26,8 @@ LONGEST_QUEUE = 100_000
 LONGEST_STAGE_MS = 1_000.0
 GAUGE_S = 0.01
 MOST_GAUGES = 2_000
+GAUGES = ("noted_ns", "busy", "queued", "in_use")
+"""Moments, and how many workers were busy, requests queued, and connections in use."""
 MOST_BYTES = {"copy": MOST_COPIED, "write": MOST_WRITTEN, "reply": MOST_SENT}
 
 
@@ -42,8 +42,7 @@ def _asked(request: Request, name: str, most: float) -> float:
     return check_number(name, _number(request.query.get(name, "0")), 0, most)
 
 
-@dataclass(frozen=True)
-class Stages:
+class Stages(NamedTuple):
     """When a request was in line, had a worker, began, had a connection, and was done: ns of the server's running."""
 
     arrived_ns: int
@@ -54,12 +53,12 @@ class Stages:
 
     def encode(self) -> bytes:
         """The reply's body."""
-        return " ".join(map(str, astuple(self))).encode()
+        return " ".join(map(str, self)).encode()
 
 
-def stages_of(reply: bytes) -> Stages:
-    """The stages that a whole reply tells; raises ValueError when it tells none."""
-    return Stages(*map(int, reply.rpartition(b"\r\n")[2].split()))
+def stages_of(body: bytes) -> Stages:
+    """The stages that a reply's body tells; raises ValueError or TypeError when it tells none."""
+    return Stages(*map(int, body.rpartition(b"\r\n")[2].split()))
 
 
 class WorkerServer:
@@ -70,7 +69,7 @@ class WorkerServer:
         self._running = PausableSleep(RunningClock(Path(clock)))
         self._workers = workers_of(kind, workers, connections, self._running)
         self._inside = 0
-        self._gauges: list[tuple[int, int, int, int]] = []
+        self._gauges: list[tuple[int, ...]] = []
 
     async def answer(self, request: Request) -> Reply:
         """One request; 503 where there is no place left."""
@@ -92,7 +91,7 @@ class WorkerServer:
         return Reply(bytes(work.reply_bytes) + b"\r\n" + Stages(arrived_ns, *times).encode())
 
     async def look_after_itself(self) -> None:
-        """Every 10 ms of running note: the moment (ns), busy workers, queued requests, and connections in use."""
+        """Note the `GAUGES` every 10 ms of running."""
         while True:
             await self._running.sleep_on_loop(GAUGE_S)
             busy = min(self._inside, self._number)
@@ -100,10 +99,10 @@ class WorkerServer:
             del self._gauges[:-MOST_GAUGES]
 
     def settle(self) -> dict[str, Any]:
-        """The clock was stopped; returns what was noted since the last time."""
+        """The clock was stopped; returns what was noted since the last time, in columns."""
         self._running.settle()
         noted, self._gauges = self._gauges, []
-        return {"gauges": noted}
+        return {name: [row[place] for row in noted] for place, name in enumerate(GAUGES)}
 
     def get_ready(self) -> None:
         """The clock will go on in a moment."""
@@ -148,12 +147,9 @@ def _number(text: str) -> Any:
 
 async def _main(**config: Any) -> None:
     workers = WorkerServer(**config)
-    server = await start_server(workers.answer)
-    leave_with_parent({"settle": workers.settle, "get_ready": workers.get_ready}, workers.close)
-    looking = asyncio.create_task(workers.look_after_itself())
-    announce(port_of(server))
-    await asyncio.gather(server.serve_forever(), looking)
+    requests = {"settle": workers.settle, "get_ready": workers.get_ready}
+    await serve_http(workers.answer, requests, workers.close, workers.look_after_itself())
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(**read_config()))
+    run_server(_main)
