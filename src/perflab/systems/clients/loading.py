@@ -57,19 +57,19 @@ class Notes:
 
     def __init__(self, note: Note) -> None:
         self._note = note
-        self._kept: dict[int, Mapping[str, Any]] = {}
+        self.kept: dict[int, Mapping[str, Any]] = {}
         self.rejected: set[int] = set()
 
     def on_reply(self, number: int, reply: Reply) -> None:
         """Called with each reply."""
         if reply.is_ok:
-            self._kept[number] = self._note(reply)
+            self.kept[number] = self._note(reply)
         elif reply.status == REJECTED:
             self.rejected.add(number)
 
     def columns(self, numbers: Sequence[int]) -> dict[str, NDArray[Any]]:
         """The values of these requests, which succeeded, in columns; they are not kept any longer."""
-        kept = [self._kept.pop(number) for number in numbers]
+        kept = [self.kept.pop(number) for number in numbers]
         return {name: np.array([values[name] for values in kept]) for name in (kept[0] if kept else ())}
 
 

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.measure.http_reply import Reply
 from perflab.measure.load import LoadResult, open_loop
 from perflab.systems.clients.balancer import BalancedTarget
-from perflab.systems.clients.loading import wait_until_open
+from perflab.systems.clients.loading import Notes, wait_until_open
 from perflab.systems.clients.routing import round_robin
 from perflab.systems.databases.catalogue import sku_of
 from perflab.systems.http.connection import request_bytes
-from perflab.systems.http.server_timing import timing_of
+from perflab.systems.http.server_timing import note_queue
 from perflab.systems.process.child import ChildServer
 from perflab.systems.servers.shop import shop
 
@@ -43,7 +42,6 @@ START: dict[str, Any] = {
 THREADS, PRODUCTS = 4, 10_000
 MOST_BURST = 100
 PATIENCE_S = 5.0
-QUEUED = ("server", "arrived_ns", "started_ns", "done_ns")
 
 
 class Strategies:
@@ -52,7 +50,7 @@ class Strategies:
     def __init__(self, servers: Sequence[ChildServer]) -> None:
         self._servers = servers
         self._paths: Sequence[str] = ()
-        self._replies: dict[int, Reply] = {}
+        self._notes = Notes(note_queue)
         self._servers_asked: dict[int, int] = {}
         self._connect()
 
@@ -76,7 +74,7 @@ class Strategies:
         for server in self._servers:
             server.ask("set", **{**START, **switched, **settings})
             server.ask("reset")
-        self._paths, self._replies = paths, {}
+        self._paths, self._notes = paths, Notes(note_queue)
         target = self._all if strategy == SERVERS else self._one
         self._servers_asked = target.servers
         done = open_loop(schedule_ns, target, timeout_s=PATIENCE_S)
@@ -90,13 +88,9 @@ class Strategies:
         """Of those who were answered in the last burst, which is `done`: "server", and by `perf_counter_ns` when each was in line
         for a thread, had one, and let go of it: "arrived_ns", "started_ns", "done_ns".
         """
-        numbers = [number for number in done.numbers.tolist() if number in self._replies]
-        columns = np.zeros((4, len(numbers)), np.int64)
-        for place, number in enumerate(numbers):
-            timing = timing_of(self._replies[number].checked(self._paths[number]))
-            had_ns, held_ns = timing.thread
-            columns[:, place] = self._servers_asked[number], timing.line[0], had_ns, had_ns + held_ns
-        return dict(zip(QUEUED, columns, strict=True))
+        numbers = [number for number in done.numbers.tolist() if number in self._notes.kept]
+        servers = np.array([self._servers_asked[number] for number in numbers], np.int64)
+        return {**self._notes.columns(numbers), "server": servers}
 
     def close(self) -> None:
         """Hang up."""
@@ -107,10 +101,13 @@ class Strategies:
         def request(number: int, server: int) -> bytes:
             return request_bytes(self._paths[number])
 
-        def on_reply(number: int, reply: Reply) -> None:
-            self._replies[number] = reply  # to be read when nobody waits any more
-
-        return BalancedTarget(ports, request, connections_each, round_robin, on_reply=on_reply)
+        return BalancedTarget(
+            ports,
+            request,
+            connections_each,
+            round_robin,
+            on_reply=lambda number, reply: self._notes.on_reply(number, reply),
+        )
 
 
 def path_of(product: int) -> str:

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import perf_counter_ns
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
-
-from perflab.systems.process.child import Handlers, serve_until_parent_exits
 
 BACKLOG = 1_024
 LARGEST_HEAD = 16_384
@@ -73,16 +70,6 @@ async def start_server(handler: Handler, port: int = 0) -> asyncio.Server:
             writer.close()
 
     return await asyncio.start_server(converse, "127.0.0.1", port, backlog=BACKLOG, limit=LARGEST_HEAD)
-
-
-async def serve_http(
-    handler: Handler,
-    requests: Handlers,
-    cleanup: Callable[[], object] = lambda: None,
-    *others: Coroutine[Any, Any, None],
-) -> None:
-    """In a child process: answer over HTTP, and the parent's `requests` over the pipe, until the parent is gone."""
-    await serve_until_parent_exits(await start_server(handler), requests, cleanup, *others)
 
 
 def port_of(server: asyncio.Server) -> int:

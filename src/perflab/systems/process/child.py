@@ -168,6 +168,7 @@ def announce(port: int) -> None:
     print(json.dumps({"port": port}), flush=True)
 
 
+Running = Coroutine[Any, Any, None]
 Handlers = Mapping[str, Callable[..., Any]]
 """What answers each of the parent's requests, with a mapping or None."""
 
@@ -199,11 +200,8 @@ def exit_with_parent(handlers: Handlers, cleanup: Callable[[], object] = lambda:
     threading.Thread(target=watch, daemon=True, name="parent").start()
 
 
-async def serve_until_parent_exits(
-    server: asyncio.Server,
-    handlers: Handlers,
-    cleanup: Callable[[], object] = lambda: None,
-    *others: Coroutine[Any, Any, None],
+async def keep_serving(
+    server: asyncio.Server, handlers: Handlers, cleanup: Callable[[], object] = lambda: None, *others: Running
 ) -> None:
     """In the child: announce the server, run it (and others beside it), and answer the parent's requests until it is gone."""
     exit_with_parent(handlers, cleanup)
@@ -211,10 +209,7 @@ async def serve_until_parent_exits(
     await asyncio.gather(server.serve_forever(), *others)
 
 
-def run_server(
-    main: Callable[..., Coroutine[Any, Any, None]],
-    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
-) -> None:
+def run_server(main: Callable[..., Running], loop_factory: Any = None) -> None:
     """In the child: run its main function with what the parent configured."""
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(main(**read_config()))

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from perflab.measure.guards import check_number
-from perflab.systems.process.child import ChildServer, run_server, serve, serve_until_parent_exits
+from perflab.systems.process.child import ChildServer, keep_serving, run_server, serve
 
 LONGEST_ROUND_TRIP_S = 1.0
 MOST_CONNECTIONS = 200
@@ -154,7 +154,7 @@ async def _main(port: int, round_trip_s: float) -> None:
     open_ends: set[ClientEnd] = set()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: ClientEnd(way, port, open_ends), "127.0.0.1", 0, backlog=MOST_CONNECTIONS)
-    await serve_until_parent_exits(server, {"set": way.set_round_trip})
+    await keep_serving(server, {"set": way.set_round_trip})
 
 
 def _precise_loop() -> asyncio.SelectorEventLoop:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from perflab.systems.http.http11 import Reply, Request, serve_http
-from perflab.systems.process.child import run_server, serve_until_parent_exits
+from perflab.systems.http.http11 import Reply, Request, start_server
+from perflab.systems.process.child import keep_serving, run_server
 
 
 async def answer(request: Request) -> Reply:
@@ -24,11 +24,8 @@ class Echo(asyncio.Protocol):
 
 
 async def _main(http: bool) -> None:
-    if http:
-        await serve_http(answer, {})
-    else:
-        server = await asyncio.get_running_loop().create_server(Echo, "127.0.0.1", 0)
-        await serve_until_parent_exits(server, {})
+    loop = asyncio.get_running_loop()
+    await keep_serving(await (start_server(answer) if http else loop.create_server(Echo, "127.0.0.1", 0)), {})
 
 
 if __name__ == "__main__":

@@ -23,9 +23,9 @@ from typing import Any
 from perflab.measure.guards import check_number
 from perflab.systems.caches.cache import MISSING, TtlCache
 from perflab.systems.databases.catalogue import FEWEST_PRODUCTS, MOST_PRODUCTS, make_catalogue
-from perflab.systems.http.http11 import Reply, Request, serve_http
+from perflab.systems.http.http11 import Reply, Request, start_server
 from perflab.systems.http.server_timing import HEADER, ServerTiming
-from perflab.systems.process.child import run_server, serving
+from perflab.systems.process.child import Handlers, keep_serving, run_server, serving
 from perflab.systems.process.pausable import PausableServer, PausableSleep, RunningClock
 from perflab.systems.servers.fair_threads import FairThreads
 from perflab.systems.servers.shop_database import Database
@@ -51,6 +51,12 @@ class Shop:
         self._settings = Settings()
         self._requests = 0
         self._iterations_per_ms = _iterations_per_ms()
+        self.requests: Handlers = {
+            **self._running.requests,
+            "set": self.set,
+            "reset": self.reset,
+            "counts": self.counts,
+        }
 
     def set(self, **changes: Any) -> dict[str, Any]:
         """Change settings for the requests that come from now on; returns all. Raises ValueError for what is not allowed."""
@@ -62,14 +68,6 @@ class Shop:
         """Empty the cache, and count from zero."""
         self._cache.clear()
         self._requests = 0
-
-    def settle(self) -> None:
-        """The clock was stopped."""
-        self._running.settle()
-
-    def get_ready(self) -> None:
-        """The clock will go on in a moment."""
-        self._running.get_ready()
 
     def counts(self) -> dict[str, Any]:
         """Requests answered, and the cache's hits and misses, since the start or `reset`."""
@@ -194,9 +192,9 @@ def _iterations_per_ms() -> float:
 
 
 async def _main(folder: str, **config: Any) -> None:
-    running = Shop(Path(folder), **config)
-    requests = {name: getattr(running, name) for name in ("set", "reset", "counts", "settle", "get_ready")}
-    await serve_http(running.answer, requests, lambda: shutil.rmtree(folder, ignore_errors=True))
+    shop = Shop(Path(folder), **config)
+    server = await start_server(shop.answer)
+    await keep_serving(server, shop.requests, lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ import asyncio
 import time
 
 from perflab.measure.guards import check_number
-from perflab.systems.http.http11 import Reply, Request, serve_http
-from perflab.systems.process.child import run_server
+from perflab.systems.http.http11 import Reply, Request, start_server
+from perflab.systems.process.child import Handlers, keep_serving, run_server
 
 LONGEST_STALL_S = 2.0
 
@@ -52,7 +52,8 @@ def compute(seconds: float) -> None:
 
 async def _main(service_s: float) -> None:
     stalling = StallingServer(service_s)
-    await serve_http(stalling.answer, {"stall": stalling.stall, "service": stalling.set_service})
+    requests: Handlers = {"stall": stalling.stall, "service": stalling.set_service}
+    await keep_serving(await start_server(stalling.answer), requests)
 
 
 if __name__ == "__main__":

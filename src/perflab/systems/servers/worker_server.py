@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from perflab.measure.guards import BadInput, check_number, machine_limits
-from perflab.systems.http.http11 import Reply, Request, serve_http
+from perflab.systems.http.http11 import Reply, Request, start_server
 from perflab.systems.machine.resources import MOST_COPIED, MOST_SENT, MOST_WRITTEN
-from perflab.systems.process.child import run_server, serving
+from perflab.systems.process.child import keep_serving, run_server, serving
 from perflab.systems.process.pausable import PausableServer, PausableSleep, RunningClock
 from perflab.systems.servers.worker_kinds import KINDS, LOOP, PROCESSES, THREADS, Work, workers_of
 
@@ -70,6 +70,7 @@ class WorkerServer:
         self._workers = workers_of(kind, workers, connections, self._running)
         self._inside = 0
         self._gauges: list[tuple[int, ...]] = []
+        self.requests = {**self._running.requests, "settle": self._settle}
 
     async def answer(self, request: Request) -> Reply:
         """One request; 503 where there is no place left."""
@@ -98,15 +99,11 @@ class WorkerServer:
             self._gauges.append((self._running.now_ns(), busy, self._inside - busy, self._workers.connections_in_use))
             del self._gauges[:-MOST_GAUGES]
 
-    def settle(self) -> dict[str, Any]:
-        """The clock was stopped; returns what was noted since the last time, in columns."""
+    def _settle(self) -> dict[str, Any]:
+        """What was noted since the last time, in columns."""
         self._running.settle()
         noted, self._gauges = self._gauges, []
         return {name: [row[place] for row in noted] for place, name in enumerate(GAUGES)}
-
-    def get_ready(self) -> None:
-        """The clock will go on in a moment."""
-        self._running.get_ready()
 
     def close(self) -> None:
         """End the workers."""
@@ -147,8 +144,8 @@ def _number(text: str) -> Any:
 
 async def _main(**config: Any) -> None:
     workers = WorkerServer(**config)
-    requests = {"settle": workers.settle, "get_ready": workers.get_ready}
-    await serve_http(workers.answer, requests, workers.close, workers.look_after_itself())
+    server = await start_server(workers.answer)
+    await keep_serving(server, workers.requests, workers.close, workers.look_after_itself())
 
 
 if __name__ == "__main__":
