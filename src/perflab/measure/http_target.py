@@ -7,8 +7,8 @@ import select
 import selectors
 import socket
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
 
 from perflab.measure.files import allow_files
 from perflab.measure.guards import BadInput, machine_limits
@@ -157,17 +157,12 @@ class HttpTarget:
         connection.close()
 
 
-@contextmanager
 def http_target(
     port: int,
     request: bytes | RequestOf,
     connections: int,
     on_reply: OnReply | None = None,
     spin: bool = True,
-) -> Iterator[HttpTarget]:
+) -> AbstractContextManager[HttpTarget]:
     """A target whose connections are closed with the block."""
-    target = HttpTarget(port, request, connections, on_reply, spin)
-    try:
-        yield target
-    finally:
-        target.close()
+    return closing(HttpTarget(port, request, connections, on_reply, spin))

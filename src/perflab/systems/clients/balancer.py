@@ -10,7 +10,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from random import Random
 
 import numpy as np
@@ -135,7 +135,7 @@ def balanced_load(
         servers = _start(len(slowness), stack)
         each = MAX_IN_FLIGHT // len(servers)
         target = BalancedTarget([server.port for server in servers], request, each, route, seed, notes.on_reply)
-        stack.callback(target.close)
+        stack.enter_context(closing(target))
         for server in servers:
             wait_until_open(server.port)
 
@@ -163,20 +163,5 @@ def balanced_load(
 
 def _start(number: int, stack: ExitStack) -> list[PausableServer]:
     """Servers started side by side: each takes a quarter of a second to begin."""
-    contexts = [worker_server(1) for _ in range(number)]
     with ThreadPoolExecutor(number) as starters:
-        started = list(starters.map(_entered, contexts))
-    for context, server in zip(contexts, started, strict=True):
-        if not isinstance(server, BaseException):
-            stack.push(context)
-    for server in started:
-        if isinstance(server, BaseException):
-            raise server
-    return [server for server in started if isinstance(server, PausableServer)]
-
-
-def _entered(context: object) -> PausableServer | BaseException:
-    try:
-        return context.__enter__()  # type: ignore[attr-defined,no-any-return]
-    except BaseException as error:
-        return error
+        return list(starters.map(stack.enter_context, [worker_server(1) for _ in range(number)]))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing
 
 from perflab.measure.guards import check_number, machine_limits
 from perflab.measure.http_reply import ReplyReader
@@ -71,14 +71,9 @@ async def get(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: 
     raise ConnectionError("the server closed the connection")
 
 
-@contextmanager
-def callers(port: int, calls: int) -> Iterator[Callers]:
+def callers(port: int, calls: int) -> AbstractContextManager[Callers]:
     """Callers whose connections and threads go away with the block."""
-    made = Callers(port, calls)
-    try:
-        yield made
-    finally:
-        made.close()
+    return closing(Callers(port, calls))
 
 
 async def _connect(port: int, calls: int) -> list[Stream]:

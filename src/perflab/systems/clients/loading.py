@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -45,11 +46,8 @@ def load_on(
 
 def wait_until_open(port: int) -> None:
     """Return when the server has accepted all connections made so far: it accepts in order, and answers on a new one."""
-    connection = Connection(port)
-    try:
+    with closing(Connection(port)) as connection:
         connection.ask(request_bytes("/"))
-    finally:
-        connection.close()
 
 
 class Notes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import numpy as np
@@ -118,11 +118,11 @@ def path_of(product: int) -> str:
 @contextmanager
 def strategies() -> Iterator[Strategies]:
     """The shops, for as long as the block lasts."""
-    with shop(PRODUCTS, THREADS) as first, shop(PRODUCTS, THREADS) as second:
-        made = Strategies((first, second))
-        try:
-            for server in (first, second):
-                wait_until_open(server.port)
-            yield made
-        finally:
-            made.close()
+    with (
+        shop(PRODUCTS, THREADS) as first,
+        shop(PRODUCTS, THREADS) as second,
+        closing(Strategies((first, second))) as made,
+    ):
+        for server in (first, second):
+            wait_until_open(server.port)
+        yield made

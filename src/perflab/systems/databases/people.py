@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from perflab.measure.guards import check_number
+from perflab.systems.databases.temporary import temporary
 
 MOST_ROWS = 1_000_000
 FILL = """
@@ -52,16 +51,10 @@ class PeopleTable:
         self._connection.close()
 
 
-@contextmanager
-def people_table(rows: int, indexed: bool = True) -> Iterator[PeopleTable]:
+def people_table(rows: int, indexed: bool = True) -> AbstractContextManager[PeopleTable]:
     """A table in a temporary folder, which goes away with the block. Raises `BadInput` for rows out of range."""
     checked = int(check_number("rows", rows, 1, MOST_ROWS, whole=True))
-    with tempfile.TemporaryDirectory(prefix="perflab-people-") as folder:
-        table = PeopleTable(Path(folder) / "people.db", checked, indexed)
-        try:
-            yield table
-        finally:
-            table.close()
+    return temporary("people", lambda path: PeopleTable(path, checked, indexed))
 
 
 def name_of(number: int) -> str:
