@@ -39,9 +39,9 @@ class OneServer:
         self.ends.append((self.free_at if number not in self.mute else 10**18, number))
         return True
 
-    def poll(self, patience_s: float) -> list[tuple[int, bool]]:
+    def poll(self, timeout_s: float) -> list[tuple[int, bool]]:
         now = self.clock.now_ns()
-        until = now + round(patience_s * 1e9)
+        until = now + round(timeout_s * 1e9)
         upcoming = min((end for end, _ in self.ends), default=10**18)
         self.clock.advance(min(until, max(now, upcoming)) - now)
         ready = [(end, number) for end, number in self.ends if end <= self.clock.now_ns()]

@@ -19,7 +19,7 @@ CONNECT_S = 5.0
 CHUNK = 65_536
 TICK_S = 0.001
 """What the system's poll can wait at the least; shorter waits spin where there is a second CPU for the server."""
-LARGEST_WATCHED = 1_023
+MAX_WATCHED = 1_023
 """The highest file descriptor that the system's select can watch."""
 
 RequestOf = Callable[[int], bytes]
@@ -74,24 +74,24 @@ class HttpTarget:
             pass  # found by the next poll, as the end of the connection
         return True
 
-    def poll(self, patience_s: float) -> list[tuple[int, bool]]:
-        """Requests that have ended; waits up to `patience_s` for the first, a little less where that costs accuracy."""
+    def poll(self, timeout_s: float) -> list[tuple[int, bool]]:
+        """Requests that have ended; waits up to `timeout_s` for the first, a little less where that costs accuracy."""
         if self._spins:
-            patience_s = 0.0 if patience_s < 2 * TICK_S else patience_s - 2 * TICK_S
+            timeout_s = 0.0 if timeout_s < 2 * TICK_S else timeout_s - 2 * TICK_S
         ended = []
-        for key, _ in self._ready(patience_s):
+        for key, _ in self._ready(timeout_s):
             number = self._in_flight.get(key.fileobj)  # type: ignore[call-overload]
             if number is not None:
                 ended += self._read(number, key.fileobj, key.data)  # type: ignore[arg-type]
         return ended
 
-    def _ready(self, patience_s: float) -> list[tuple[selectors.SelectorKey, int]]:
-        descriptor = getattr(self._selector, "fileno", lambda: LARGEST_WATCHED + 1)()
-        if patience_s > 0 and not self._spins and descriptor <= LARGEST_WATCHED:
+    def _ready(self, timeout_s: float) -> list[tuple[selectors.SelectorKey, int]]:
+        descriptor = getattr(self._selector, "fileno", lambda: MAX_WATCHED + 1)()
+        if timeout_s > 0 and not self._spins and descriptor <= MAX_WATCHED:
             # epoll waits whole milliseconds, select microseconds; and select may watch the epoll, however much that watches.
-            select.select([descriptor], [], [], patience_s)
-            patience_s = 0.0
-        return self._selector.select(patience_s)
+            select.select([descriptor], [], [], timeout_s)
+            timeout_s = 0.0
+        return self._selector.select(timeout_s)
 
     def close(self) -> None:
         """Hang up everywhere."""

@@ -27,8 +27,8 @@ class Target(Protocol):
         """Begin a request; false when all connections are busy."""
         ...
 
-    def poll(self, patience_s: float) -> Sequence[tuple[int, bool]]:
-        """Requests that have ended, each with its success; waits at most `patience_s` for the first."""
+    def poll(self, timeout_s: float) -> Sequence[tuple[int, bool]]:
+        """Requests that have ended, each with its success; waits at most `timeout_s` for the first."""
         ...
 
 

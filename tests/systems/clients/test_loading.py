@@ -38,8 +38,8 @@ class FakeTarget:
         self._ends[number] = self._clock.now_ns() + 10 * MS
         return True
 
-    def poll(self, patience_s: float) -> list[tuple[int, bool]]:
-        until = self._clock.now_ns() + max(1, round(patience_s * 1e9))
+    def poll(self, timeout_s: float) -> list[tuple[int, bool]]:
+        until = self._clock.now_ns() + max(1, round(timeout_s * 1e9))
         self._clock.advance(max(0, min([until, *self._ends.values()]) - self._clock.now_ns()))
         ended = [number for number, end in self._ends.items() if end <= self._clock.now_ns()]
         for number in ended:

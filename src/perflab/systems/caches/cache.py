@@ -9,8 +9,8 @@ from typing import Any
 
 from perflab.measure.guards import check_number
 
-MOST_ENTRIES = 100_000
-LONGEST_TTL_S = 3_600.0
+MAX_ENTRIES = 100_000
+MAX_TTL_S = 3_600.0
 
 
 class Missing:
@@ -28,10 +28,10 @@ class TtlCache:
     """
 
     def __init__(
-        self, ttl_s: float, clock: Callable[[], float] = time.monotonic, most_entries: int = MOST_ENTRIES
+        self, ttl_s: float, clock: Callable[[], float] = time.monotonic, most_entries: int = MAX_ENTRIES
     ) -> None:
         self._clock = clock
-        self._most_entries = int(check_number("most_entries", most_entries, 1, MOST_ENTRIES, whole=True))
+        self._most_entries = int(check_number("most_entries", most_entries, 1, MAX_ENTRIES, whole=True))
         self._filled: dict[Hashable, tuple[float, Any]] = {}
         self._lock = threading.Lock()
         self.hits = self.misses = 0
@@ -39,7 +39,7 @@ class TtlCache:
 
     def set_ttl(self, ttl_s: float) -> None:
         """How long entries live from now on, those already held included. 0 keeps nothing."""
-        self.ttl_s = check_number("ttl_s", ttl_s, 0, LONGEST_TTL_S)
+        self.ttl_s = check_number("ttl_s", ttl_s, 0, MAX_TTL_S)
 
     def get(self, key: Hashable) -> Any:
         """The value of `key`, or `MISSING`."""

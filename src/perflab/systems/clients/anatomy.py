@@ -11,7 +11,7 @@ from perflab.systems.http.connection import Connection, request_bytes
 from perflab.systems.http.server_timing import PARTS as SERVER_PARTS
 from perflab.systems.http.server_timing import ServerTiming, timing_of
 
-MOST_CLIENTS = 64
+MAX_CLIENTS = 64
 PARTS = ("connect", "send", *SERVER_PARTS, "receive")
 
 
@@ -75,7 +75,7 @@ class Crowd:
     """Several clients that ask at the same time, each again as soon as it has its answer. Ends with its `with` block."""
 
     def __init__(self, port: int, clients: int, added_round_trip_s: float = 0.0) -> None:
-        checked = int(check_number("clients", clients, 1, MOST_CLIENTS, whole=True))
+        checked = int(check_number("clients", clients, 1, MAX_CLIENTS, whole=True))
         self._clients = [Dissector(port, added_round_trip_s=added_round_trip_s) for _ in range(checked)]
         self._threads = ThreadPoolExecutor(checked, thread_name_prefix="perflab-crowd")
 

@@ -1,6 +1,6 @@
 """A load balancer in front of real servers: it sends each request to the server that a routing function names.
 
-Servers that refuse a connection are left out from then on; the requests they had are failures, and nobody asks twice.
+Servers that refuse a connection are left out from then on; the requests they had are failures, and are not repeated.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from perflab.systems.clients.worker_load import note_stages, work_request
 from perflab.systems.process.child import ServerFailed
 from perflab.systems.process.pausable import PausableServer
 from perflab.systems.servers.worker_kinds import Work
-from perflab.systems.servers.worker_server import LONGEST_STAGE_MS, worker_server
+from perflab.systems.servers.worker_server import MAX_STAGE_MS, worker_server
 
 RequestOf = Callable[[int, int], bytes]
 
@@ -129,7 +129,7 @@ def balanced_load(
     notes = Notes(note_stages)
 
     def request(number: int, server: int) -> bytes:
-        return work_request(Work(wait_ms=min(LONGEST_STAGE_MS, services_ms[number] * slowness[server])))
+        return work_request(Work(wait_ms=min(MAX_STAGE_MS, services_ms[number] * slowness[server])))
 
     with ExitStack() as stack:
         servers = _start(len(slowness), stack)

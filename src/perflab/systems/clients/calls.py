@@ -11,7 +11,7 @@ from perflab.measure.guards import check_number, machine_limits
 from perflab.measure.http_reply import ReplyReader
 from perflab.systems.http.connection import CHUNK, Connection, request_bytes
 
-MOST_CALLS = 50
+MAX_CALLS = 50
 IN_A_ROW, ON_THREADS, ON_A_LOOP = "in a row", "gathered, threads", "gathered, event loop"
 WAYS = (IN_A_ROW, ON_THREADS, ON_A_LOOP)
 
@@ -20,7 +20,7 @@ class Callers:
     """`calls` open connections to a server with workers; each way makes one call on each, and returns when all are answered."""
 
     def __init__(self, port: int, calls: int) -> None:
-        check_number("calls", calls, 1, MOST_CALLS, whole=True)
+        check_number("calls", calls, 1, MAX_CALLS, whole=True)
         machine_limits().check(threads=calls)
         with ExitStack() as opened:
             self._connections = [opened.enter_context(closing(Connection(port))) for _ in range(calls)]

@@ -40,8 +40,8 @@ START: dict[str, Any] = {
     "ttl_s": 3_600.0,
 }
 THREADS, PRODUCTS = 4, 10_000
-MOST_BURST = 100
-PATIENCE_S = 5.0
+MAX_BURST = 100
+TIMEOUT_S = 5.0
 
 
 class Strategies:
@@ -56,9 +56,9 @@ class Strategies:
 
     def _connect(self) -> None:
         ports = [server.port for server in self._servers]
-        self._one = self._target(ports[:1], MOST_BURST)
+        self._one = self._target(ports[:1], MAX_BURST)
         try:
-            self._all = self._target(ports, MOST_BURST // len(ports))
+            self._all = self._target(ports, MAX_BURST // len(ports))
         except BaseException:
             self._one.close()
             raise
@@ -66,10 +66,10 @@ class Strategies:
     def burst(self, strategy: str, schedule_ns: NDArray[np.int64], paths: Sequence[str], **settings: Any) -> LoadResult:
         """The requests for `paths` at their times, up to the last answer; caches are empty at the beginning.
 
-        Raises KeyError for an unknown strategy, ValueError for more than `MOST_BURST` requests.
+        Raises KeyError for an unknown strategy, ValueError for more than `MAX_BURST` requests.
         """
-        if len(paths) > MOST_BURST:
-            raise ValueError(f"a burst is at most {MOST_BURST} requests; got {len(paths)}")
+        if len(paths) > MAX_BURST:
+            raise ValueError(f"a burst is at most {MAX_BURST} requests; got {len(paths)}")
         switched = {} if strategy == NOTHING else SWITCHES[strategy]
         for server in self._servers:
             server.ask("set", **{**START, **switched, **settings})
@@ -77,7 +77,7 @@ class Strategies:
         self._paths, self._notes = paths, Notes(note_queue)
         target = self._all if strategy == SERVERS else self._one
         self._servers_asked = target.servers
-        done = open_loop(schedule_ns, target, timeout_s=PATIENCE_S)
+        done = open_loop(schedule_ns, target, timeout_s=TIMEOUT_S)
         if done.timeouts:
             # Answers that come after all would be taken for those of the next burst.
             self.close()

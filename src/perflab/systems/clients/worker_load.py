@@ -16,7 +16,7 @@ from perflab.systems.clients.loading import load_on
 from perflab.systems.http.connection import Connection, request_bytes
 from perflab.systems.process.pausable import PausableServer
 from perflab.systems.servers.worker_kinds import Work
-from perflab.systems.servers.worker_server import LONGEST_STAGE_MS, stages_of, worker_server
+from perflab.systems.servers.worker_server import MAX_STAGE_MS, stages_of, worker_server
 
 
 def watched_load(
@@ -26,7 +26,7 @@ def watched_load(
 
     `schedule_ns` and `waits_ms` have shape (requests,).
     """
-    waits = np.minimum(waits_ms, LONGEST_STAGE_MS)
+    waits = np.minimum(waits_ms, MAX_STAGE_MS)
     with worker_server(workers) as server:
         yield from watch(server, lambda number: Work(wait_ms=waits[number]), schedule_ns, seconds)
 

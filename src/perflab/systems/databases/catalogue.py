@@ -13,8 +13,8 @@ from typing import Any
 
 from perflab.measure.guards import check_number
 
-FEWEST_PRODUCTS = 10
-MOST_PRODUCTS = 50_000
+MIN_PRODUCTS = 10
+MAX_PRODUCTS = 50_000
 REVIEWS_EACH = 20
 AUTHORS = 5_000
 BUSY_S = 5.0
@@ -140,7 +140,7 @@ class Connections:
         self._lock = threading.Lock()
 
     def take(self, pooled: bool, tuned: bool) -> Catalogue:
-        """A connection that nobody else uses; a pool without an idle one opens another."""
+        """A connection that is not in use; a pool without an idle one opens another."""
         with self._lock:
             if pooled and self._idle[tuned]:
                 return self._idle[tuned].pop()
@@ -164,7 +164,7 @@ class Connections:
 
 def make_catalogue(folder: Path, products: int) -> Files:
     """Write both files into `folder`. Raises `BadInput` for a number of products out of range."""
-    checked = int(check_number("products", products, FEWEST_PRODUCTS, MOST_PRODUCTS, whole=True))
+    checked = int(check_number("products", products, MIN_PRODUCTS, MAX_PRODUCTS, whole=True))
     files = Files(folder / "plain.db", folder / "tuned.db", checked)
     counts = {"products": checked, "reviews": checked * REVIEWS_EACH, "authors": AUTHORS}
     connection = sqlite3.connect(files.plain, isolation_level=None)

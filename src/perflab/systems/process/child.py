@@ -106,11 +106,11 @@ class ChildServer:
             self._process.stdout.close()
         self._log.close()
 
-    def _answer(self, patience_s: float, complaint: str) -> dict[str, Any]:
+    def _answer(self, timeout_s: float, complaint: str) -> dict[str, Any]:
         try:
-            line = self._answers.get(timeout=patience_s)
+            line = self._answers.get(timeout=timeout_s)
         except queue.Empty:
-            raise self._failure(f"{complaint} within {patience_s:g} s") from None
+            raise self._failure(f"{complaint} within {timeout_s:g} s") from None
         if line is None:
             raise self._failure("died")
         answer: dict[str, Any] = json.loads(line)

@@ -2,7 +2,7 @@
 
 A pause has to be heard at once. A message would have to wait until a thread has read it, and where many compute that thread
 stands in line for the interpreter's lock: the server would go on for up to a tenth of a second, at times that no clock counts.
-So the clock of the server's running lies in memory that it shares with whoever watches it.
+So the clock of the server's running lies in memory that it shares with the process that watches it.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class PausableServer(ChildServer):
         return self.ask("settle")
 
     def resume(self) -> None:
-        """Go on, everything at once: whoever has to wake up is awake by then."""
+        """Go on, everything at once: threads that have to wake up are awake by then."""
         self.ask("get_ready")
         self._clock.resume()
 

@@ -22,7 +22,7 @@ from typing import Any
 
 from perflab.measure.guards import check_number
 from perflab.systems.caches.cache import MISSING, TtlCache
-from perflab.systems.databases.catalogue import FEWEST_PRODUCTS, MOST_PRODUCTS, make_catalogue
+from perflab.systems.databases.catalogue import MAX_PRODUCTS, MIN_PRODUCTS, make_catalogue
 from perflab.systems.http.http11 import Reply, Request, start_server
 from perflab.systems.http.server_timing import HEADER, ServerTiming
 from perflab.systems.process.child import Handlers, keep_serving, run_server, serving
@@ -32,7 +32,7 @@ from perflab.systems.servers.shop_database import Database
 from perflab.systems.servers.shop_settings import Settings
 
 START_S = 30.0
-MOST_THREADS = 64
+MAX_THREADS = 64
 PIECE_MS = 0.5
 PROBED_ITERATIONS = 1_000
 PROBES = 20
@@ -162,8 +162,8 @@ def shop(products: int = 5_000, threads: int = 8, **settings: Any) -> Iterator[P
 
     Raises `BadInput` for too many products or threads, `ServerFailed` for settings that are not allowed.
     """
-    check_number("products", products, FEWEST_PRODUCTS, MOST_PRODUCTS, whole=True)
-    check_number("threads", threads, 1, MOST_THREADS, whole=True)
+    check_number("products", products, MIN_PRODUCTS, MAX_PRODUCTS, whole=True)
+    check_number("threads", threads, 1, MAX_THREADS, whole=True)
     with (
         tempfile.TemporaryDirectory(prefix="perflab-shop-", ignore_cleanup_errors=True) as folder,
         serving(

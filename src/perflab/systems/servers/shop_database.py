@@ -12,7 +12,7 @@ from typing import Any
 
 from perflab.systems.databases.catalogue import Catalogue, Connections, Files
 from perflab.systems.process.pausable import PausableSleep
-from perflab.systems.servers.shop_settings import MOST_CALLS, Settings
+from perflab.systems.servers.shop_settings import MAX_CALLS, Settings
 
 Page = dict[str, Any] | None
 Spans = tuple[tuple[int, int], ...]
@@ -33,7 +33,7 @@ class Database:
     def __init__(self, files: Files, running: PausableSleep) -> None:
         self._running = running
         self._connections = Connections(files)
-        self._threads = ThreadPoolExecutor(MOST_CALLS)
+        self._threads = ThreadPoolExecutor(MAX_CALLS)
         self._writing = threading.Lock()
         self._gathered: deque[Views] = deque()
         connection = self._connections.take(pooled=True, tuned=False)

@@ -12,7 +12,7 @@ from perflab.measure.guards import check_number
 from perflab.systems.http.http11 import Reply, Request, start_server
 from perflab.systems.process.child import Handlers, keep_serving, run_server
 
-LONGEST_STALL_S = 2.0
+MAX_STALL_S = 2.0
 
 
 class StallingServer:
@@ -38,8 +38,8 @@ class StallingServer:
 
     def stall(self, after_s: float, for_s: float) -> None:
         """Stall once, `after_s` from now, for `for_s`."""
-        check_number("for_s", for_s, 0, LONGEST_STALL_S)
-        self._stall_from = time.perf_counter() + check_number("after_s", after_s, 0, LONGEST_STALL_S)
+        check_number("for_s", for_s, 0, MAX_STALL_S)
+        self._stall_from = time.perf_counter() + check_number("after_s", after_s, 0, MAX_STALL_S)
         self._stall_until = self._stall_from + for_s
 
 

@@ -16,25 +16,25 @@ from typing import Any, NamedTuple
 
 from perflab.measure.guards import BadInput, check_number, machine_limits
 from perflab.systems.http.http11 import Reply, Request, start_server
-from perflab.systems.machine.resources import MOST_COPIED, MOST_SENT, MOST_WRITTEN
+from perflab.systems.machine.resources import MAX_COPIED, MAX_SENT, MAX_WRITTEN
 from perflab.systems.process.child import keep_serving, run_server, serving
 from perflab.systems.process.pausable import PausableServer, PausableSleep, RunningClock
 from perflab.systems.servers.worker_kinds import KINDS, LOOP, PROCESSES, THREADS, Work, workers_of
 
-MOST_CONNECTIONS = 64
-LONGEST_QUEUE = 100_000
-LONGEST_STAGE_MS = 1_000.0
+MAX_CONNECTIONS = 64
+MAX_QUEUE = 100_000
+MAX_STAGE_MS = 1_000.0
 GAUGE_S = 0.01
-MOST_GAUGES = 2_000
+MAX_GAUGES = 2_000
 GAUGES = ("noted_ns", "busy", "queued", "in_use")
 """Moments, and how many workers were busy, requests queued, and connections in use."""
-MOST_BYTES = {"copy": MOST_COPIED, "write": MOST_WRITTEN, "reply": MOST_SENT}
+MAX_BYTES = {"copy": MAX_COPIED, "write": MAX_WRITTEN, "reply": MAX_SENT}
 
 
 def work_of(request: Request) -> Work:
     """The work that a request names; raises `BadInput` for what is not a number or too much."""
-    stages = [_asked(request, name, LONGEST_STAGE_MS) for name in ("wait", "compute", "query")]
-    sizes = [int(_asked(request, name, most)) for name, most in MOST_BYTES.items()]
+    stages = [_asked(request, name, MAX_STAGE_MS) for name in ("wait", "compute", "query")]
+    sizes = [int(_asked(request, name, most)) for name, most in MAX_BYTES.items()]
     return Work(stages[0], stages[1], stages[2], sizes[0], sizes[1], sizes[2])
 
 
@@ -97,7 +97,7 @@ class WorkerServer:
             await self._running.sleep_on_loop(GAUGE_S)
             busy = min(self._inside, self._number)
             self._gauges.append((self._running.now_ns(), busy, self._inside - busy, self._workers.connections_in_use))
-            del self._gauges[:-MOST_GAUGES]
+            del self._gauges[:-MAX_GAUGES]
 
     def _settle(self) -> dict[str, Any]:
         """What was noted since the last time, in columns."""
@@ -112,7 +112,7 @@ class WorkerServer:
 
 @contextmanager
 def worker_server(
-    workers: int, queue_length: int = LONGEST_QUEUE, connections: int = 1, kind: str = THREADS
+    workers: int, queue_length: int = MAX_QUEUE, connections: int = 1, kind: str = THREADS
 ) -> Iterator[PausableServer]:
     """The server in a process of its own, for as long as the block lasts.
 
@@ -123,8 +123,8 @@ def worker_server(
         raise BadInput(f"kind must be one of {', '.join(KINDS)}; got {kind!r}.")
     most = {THREADS: limits.threads, PROCESSES: limits.processes, LOOP: limits.connections}[kind]
     check_number("workers", workers, 1, most, whole=True)
-    check_number("queue_length", queue_length, 0, LONGEST_QUEUE, whole=True)
-    check_number("connections", connections, 1, MOST_CONNECTIONS, whole=True)
+    check_number("queue_length", queue_length, 0, MAX_QUEUE, whole=True)
+    check_number("connections", connections, 1, MAX_CONNECTIONS, whole=True)
     config: dict[str, Any] = {
         "kind": kind,
         "workers": workers,
