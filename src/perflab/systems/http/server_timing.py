@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from perflab.measure.http_reply import Reply
 
@@ -53,16 +53,23 @@ class ServerTiming:
 
 def decode(value: str) -> ServerTiming:
     """The timing that a header's value tells; raises ValueError when it does not tell all parts."""
-    found = _Found()
+    found: dict[str, list[dict[str, str]]] = {}
     for metric in value.split(","):
         name, *parameters = (piece.strip() for piece in metric.split(";"))
-        given = dict(parameter.split("=", 1) for parameter in parameters)
-        found.add(name, given)
-    missing = [part for part in PARTS if part not in found.parts]
-    if missing:
+        found.setdefault(name, []).append(dict(parameter.split("=", 1) for parameter in parameters))
+    if missing := [part for part in PARTS if part not in found]:
         raise ValueError(f"the {HEADER} header does not tell {', '.join(missing)}: {value!r}")
+
+    def spans(name: str) -> list[tuple[int, int]]:
+        return [(_ns(given["start"]), _ns(given["dur"])) for given in found.get(name, [])]
+
     return ServerTiming(
-        found.arrived, **found.parts, calls=tuple(found.calls), hit=found.hit, line=found.line, thread=found.thread
+        arrived=_ns(found["arrived"][0]["start"]) if "arrived" in found else 0,
+        **{part: _ns(found[part][0]["dur"]) for part in PARTS},
+        calls=tuple(spans("call")),
+        hit=found["cache"][0]["desc"] == "hit" if "cache" in found else None,
+        line=(spans("line") or [(0, 0)])[0],
+        thread=(spans("thread") or [(0, 0)])[0],
     )
 
 
@@ -84,34 +91,6 @@ def note_queue(reply: Reply) -> dict[str, int]:
         "done_ns": had_ns + held_ns,
         "hit": int(timing.hit or False),
     }
-
-
-@dataclass
-class _Found:
-    arrived: int = 0
-    parts: dict[str, int] = field(default_factory=dict)
-    calls: list[tuple[int, int]] = field(default_factory=list)
-    hit: bool | None = None
-    line: tuple[int, int] = (0, 0)
-    thread: tuple[int, int] = (0, 0)
-
-    def add(self, name: str, given: dict[str, str]) -> None:
-        if name in PARTS:
-            self.parts[name] = _ns(given["dur"])
-        elif name == "arrived":
-            self.arrived = _ns(given["start"])
-        elif name == "call":
-            self.calls.append(_span(given))
-        elif name == "line":
-            self.line = _span(given)
-        elif name == "thread":
-            self.thread = _span(given)
-        elif name == "cache":
-            self.hit = given["desc"] == "hit"
-
-
-def _span(given: dict[str, str]) -> tuple[int, int]:
-    return _ns(given["start"]), _ns(given["dur"])
 
 
 def _ms(nanoseconds: int) -> str:
