@@ -25,7 +25,7 @@ from perflab.measure.percentiles import percentile
 from perflab.measure.schedule import constant
 from perflab.measure.timing import time_calls
 from perflab.measure.units import count, duration
-from perflab.systems.http.connection import reply_end, request_bytes
+from perflab.systems.http.connection import request_bytes
 from perflab.systems.process.child import serve
 
 CALLS = 50_000
@@ -106,7 +106,7 @@ def sending() -> Iterator[tuple[str, str, str]]:
     for rate in RATES:
         with (
             serve("perflab.systems.servers.echo", http=True) as server,
-            http_target(server.port, request_bytes("/"), reply_end, 64) as target,
+            http_target(server.port, request_bytes("/"), 64) as target,
         ):
             result = open_loop(constant(rate, LOAD_S), target)
         late = percentile(result.lateness_ns, 0.99)

@@ -14,7 +14,7 @@ from perflab.chapters.raising_throughput import bottleneck
 from perflab.chapters.raising_throughput.bottleneck_model import demands_s, held, work_of
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
-from perflab.systems.clients.worker_load import STAGES
+from perflab.systems.servers.worker_server import Stages
 
 START = {"cpu": 2.0, "memory": 0, "network": 10, "disk": 0, "load": 50}
 
@@ -28,7 +28,7 @@ def record(most: float = 400.0, late_ns: float = 1e5, inside: int = 1, facts: An
         "came_s": np.linspace(0, 1.5, 500 + inside),
         "done_s": np.linspace(0, 1.5, 500),
         "lateness_ns": np.full(500, late_ns),
-        **{name: np.zeros(500) for name in STAGES},
+        **{name: np.zeros(500) for name in Stages._fields},
     }
     told = {"handling_ms": 0.2, "elapsed_s": 1.5, "inside": inside, **(facts or {})}
     return Record("bottleneck", {**START, **changes}, 1, "", Frame(samples, {"calls": 500}, told), 3.0, "complete")

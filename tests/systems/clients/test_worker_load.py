@@ -11,11 +11,11 @@ import pytest
 
 from perflab.measure.frame import merge
 from perflab.measure.schedule import constant, poisson
-from perflab.systems.clients import worker_load
-from perflab.systems.clients.worker_load import STAGES, saturated, watch, watched_load
+from perflab.systems.clients import loading
+from perflab.systems.clients.worker_load import saturated, watch, watched_load
 from perflab.systems.process.child import ServerFailed
 from perflab.systems.servers.worker_kinds import Work
-from perflab.systems.servers.worker_server import worker_server
+from perflab.systems.servers.worker_server import Stages, worker_server
 from perflab.theory.replay import replay
 
 
@@ -23,7 +23,7 @@ def test_every_request_is_there_with_its_stages() -> None:
     frame = merge(watched_load(4, constant(50, 0.6), np.full(30, 20.0), 1.0))
     assert frame.counts == {"calls": 30, "rejected": 0, "failures": 0, "dropped": 0}
     assert frame.samples["came_s"].size == frame.samples["done_s"].size == 30
-    stages = [frame.samples[name] for name in STAGES]
+    stages = [frame.samples[name] for name in Stages._fields]
     assert all(np.all(before <= after) for before, after in itertools.pairwise(stages))
     assert np.all(frame.samples["done_ns"] - frame.samples["begun_ns"] >= 19e6)
     assert frame.facts["inside"] == 0
@@ -44,7 +44,7 @@ def test_pauses_do_not_serve_anybody_where_all_threads_compute(monkeypatch: pyte
     """200/s of 10 ms of computing come, twice what one after the other can do; whoever reads them stands in line for the lock."""
 
     def served(slice_s: float, seed: int) -> int:
-        monkeypatch.setattr(worker_load, "SLICE_S", slice_s)
+        monkeypatch.setattr(loading, "SLICE_S", slice_s)
         done = 0
         with worker_server(64, connections=64) as server:
             work = Work(compute_ms=10, query_ms=40)

@@ -10,9 +10,9 @@ import pytest
 from asking import ask
 
 from perflab.systems.machine.resources import (
-    MOST_COPIED,
-    MOST_SENT,
-    MOST_WRITTEN,
+    MAX_COPIED,
+    MAX_SENT,
+    MAX_WRITTEN,
     PART_BYTES,
     ROOM_BYTES,
     Room,
@@ -110,7 +110,7 @@ def test_a_request_is_answered_with_the_bytes_it_asks_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "query", [f"copy={MOST_COPIED + 1}", f"write={MOST_WRITTEN + 1}", f"reply={MOST_SENT + 1}", "copy=-1", "write=much"]
+    "query", [f"copy={MAX_COPIED + 1}", f"write={MAX_WRITTEN + 1}", f"reply={MAX_SENT + 1}", "copy=-1", "write=much"]
 )
 def test_too_much_of_a_resource_is_refused(query: str) -> None:
     with worker_server(workers=1) as server:

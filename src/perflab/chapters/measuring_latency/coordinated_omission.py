@@ -23,7 +23,7 @@ from perflab.measure.load import LoadResult, closed_loop, open_loop
 from perflab.measure.percentiles import percentile
 from perflab.measure.schedule import constant
 from perflab.measure.units import count, duration
-from perflab.systems.http.connection import reply_end, request_bytes
+from perflab.systems.http.connection import request_bytes
 from perflab.systems.process.child import serve
 from perflab.theory import omission
 
@@ -47,7 +47,7 @@ def experiment(rate: int, stall: int, every: int) -> Iterator[Frame]:
     schedule = constant(rate, period_s)
     with (
         serve("perflab.systems.servers.stalling", service_s=SERVICE_S) as server,
-        http_target(server.port, request_bytes("/"), reply_end, connections=_connections(rate, stall_s)) as target,
+        http_target(server.port, request_bytes("/"), connections=_connections(rate, stall_s)) as target,
     ):
         for loop in itertools.cycle((open_loop, closed_loop)):
             # Not kept: connections and code warm up, and the browser finishes the last picture, before the clock counts.
@@ -60,7 +60,7 @@ def calibrate() -> Iterator[Frame]:
     """What a request takes here while nothing stalls, and how long it keeps the server from others."""
     with (
         serve("perflab.systems.servers.stalling", service_s=SERVICE_S) as server,
-        http_target(server.port, request_bytes("/"), reply_end, connections=BURST) as target,
+        http_target(server.port, request_bytes("/"), connections=BURST) as target,
     ):
         alone = closed_loop(constant(500, 0.4), target)
         burst = open_loop(np.zeros(BURST, np.int64), target)

@@ -33,9 +33,9 @@ from perflab.measure.machine import effective_cpus
 from perflab.measure.schedule import poisson
 from perflab.measure.summary import summarise
 from perflab.measure.units import count, duration
-from perflab.systems.clients.worker_load import GAUGES, watch
+from perflab.systems.clients.worker_load import watch
 from perflab.systems.servers.worker_kinds import KINDS, PROCESSES, THREADS, Work
-from perflab.systems.servers.worker_server import worker_server
+from perflab.systems.servers.worker_server import GAUGES, worker_server
 from perflab.theory.workers import Shop, mean_response, served_per_s
 
 SERVICE_MS = 50.0

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.chapters.load import falls_behind
 from perflab.chapters.load_report import (
     failures_said,
     impossible,
@@ -30,7 +31,6 @@ from perflab.chapters.raising_throughput.bottleneck_model import (
     predict,
     work_of,
 )
-from perflab.chapters.raising_throughput.open_load import falls_behind
 from perflab.lab import Lab, Prediction, Record, Verdict, slider, values_slider
 from perflab.lab.panels.roofline import Roofline, TakeOff
 from perflab.lab.verdict import estimate_text, percentile_text, ratio_text, with_caveat

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.chapters.load import falls_behind
 from perflab.chapters.load_report import (
     came_per_s,
     failures_said,
@@ -20,7 +21,6 @@ from perflab.chapters.load_report import (
     without_times,
 )
 from perflab.chapters.raising_throughput.balancing_model import DIES_AT_S, PAPER_S, SERVICE_S, at_rate, one_queue
-from perflab.chapters.raising_throughput.open_load import falls_behind
 from perflab.lab import Lab, Prediction, Record, Verdict, choice, slider, switch
 from perflab.lab.panels.servers import ByServer, DoneAndFailed, ResponseAgainstLoad
 from perflab.lab.verdict import against_pinned, estimate_text

@@ -15,7 +15,7 @@ from perflab.systems.clients.strategies import (
     ASYNC,
     BATCHING,
     CACHING,
-    MOST_BURST,
+    MAX_BURST,
     NOTHING,
     SERVERS,
     SWITCHES,
@@ -52,7 +52,7 @@ def calibrate() -> Iterator[Frame]:
 
 def burst_size(rate: float, done_per_s: float) -> int:
     """Requests of a burst that is over in about `BURST_S`: not more, so that a lab can be stopped between two of them."""
-    return int(np.clip(BURST_S * min(rate, done_per_s), FEWEST, MOST_BURST))
+    return int(np.clip(BURST_S * min(rate, done_per_s), FEWEST, MAX_BURST))
 
 
 @dataclass(frozen=True)

@@ -206,7 +206,7 @@ def _scratch() -> Scratch:
 
 
 def _use(work: Work) -> None:
-    # Memory is set aside only where somebody asks for it.
+    # Memory is set aside only where a request needs it.
     if work.copy_bytes or work.write_bytes:
         _scratch().copy(work.copy_bytes)
         _scratch().write(work.write_bytes)
