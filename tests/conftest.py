@@ -1,18 +1,31 @@
-"""The order of the suite, what is quick first; and no part of it leaves a process to the next."""
+"""The order of the suite, what is quick first; the two tiers; and no part of it leaves a process to the next."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import cloudpickle
 import psutil
 import pytest
 from labs import small_heap
+from tiers import GUARD
 
 from perflab.lab import stage
 
 SLOW_ROOMS = ("notebooks", "browser")
 GONE_S = 5.0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The guard of the tiers stands for as long as the suite runs."""
+    config.add_cleanup(GUARD.install())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Fixtures of a whole module are made in the first test that needs them: they belong to its tier."""
+    with GUARD.closed(item.get_closest_marker("clock") is None):
+        return (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 from notebook_browser import REPOSITORY, find_browser, jupyter_server, open_browser, page_of
 
-from perflab.lab.budget import REHEARSAL
-
 NEED_BROWSER = "PERFLAB_NEED_BROWSER"
 
 
@@ -38,13 +36,6 @@ def notebooks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def address(notebooks: Path) -> Iterator[str]:
     with jupyter_server(notebooks) as address:
-        yield address
-
-
-@pytest.fixture(scope="session")
-def rehearsal(notebooks: Path) -> Iterator[str]:
-    """A JupyterLab in which every run is short, and a lab measures in the cell that shows it."""
-    with jupyter_server(notebooks, **{REHEARSAL: "0.3"}) as address:
         yield address
 
 

@@ -30,6 +30,8 @@ from perflab.lab.waiters import ExperimentFailed
 from perflab.measure.frame import Frame
 from perflab.measure.guards import BadInput
 
+pytestmark = pytest.mark.clock
+
 PATIENCE_S = 30
 
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from perflab.lab.run_lock import RunLock
 
 HOLD = """
@@ -28,6 +30,7 @@ def test_only_one_holder_at_a_time(tmp_path: Path) -> None:
     second.release()
 
 
+@pytest.mark.clock
 def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with subprocess.Popen(

@@ -23,6 +23,8 @@ from perflab.lab.worker_process import WorkerProcess, remove_stale_folders
 from perflab.measure.frame import Frame
 from perflab.measure.guards import BadInput
 
+pytestmark = pytest.mark.clock
+
 PATIENCE_S = 20
 GONE_WITHIN_S = 3
 

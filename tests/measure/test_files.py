@@ -9,7 +9,10 @@ import pytest
 
 from perflab.measure.files import allow_files
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there the system counts files otherwise")
+pytestmark = [
+    pytest.mark.clock,
+    pytest.mark.skipif(sys.platform == "win32", reason="there the system counts files otherwise"),
+]
 
 LOAD = """
 import resource, sys

@@ -18,6 +18,8 @@ from perflab.measure.schedule import constant
 from perflab.systems.http.connection import request_bytes
 from perflab.systems.process.child import serve
 
+pytestmark = pytest.mark.clock
+
 
 def test_every_request_is_answered_and_the_stall_of_a_real_server_is_seen_by_the_open_loop_only() -> None:
     schedule = constant(200, 0.6)

@@ -55,6 +55,7 @@ def test_a_containers_memory_limit_counts(tmp_path: Path, monkeypatch: pytest.Mo
     assert memory_limit() == physical
 
 
+@pytest.mark.clock
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot bind a process to one CPU")
 def test_one_cpu_is_seen_and_what_it_means_is_said() -> None:
     code = (

@@ -16,6 +16,8 @@ from perflab.systems.process.child import ChildServer, serve
 from perflab.systems.servers.distance import distance
 from perflab.systems.servers.shop import shop
 
+pytestmark = pytest.mark.clock
+
 PATH = f"/product?sku={sku_of(3)}"
 
 

@@ -21,6 +21,8 @@ from perflab.systems.http.connection import request_bytes
 from perflab.systems.servers.worker_server import worker_server
 from perflab.theory.replay import replay
 
+pytestmark = pytest.mark.clock
+
 EVEN = constant(50, 1.0)
 
 

@@ -14,6 +14,8 @@ from perflab.systems.clients.calls import IN_A_ROW, WAYS, callers
 from perflab.systems.servers.worker_kinds import LOOP
 from perflab.systems.servers.worker_server import stages_of, worker_server
 
+pytestmark = pytest.mark.clock
+
 
 @pytest.mark.parametrize("way", WAYS)
 def test_each_way_brings_the_answer_of_every_call(way: str) -> None:

@@ -9,6 +9,8 @@ from perflab.systems.process.child import ServerFailed
 from perflab.systems.servers.worker_kinds import LOOP, PROCESSES, THREADS
 from perflab.systems.servers.worker_server import worker_server
 
+pytestmark = pytest.mark.clock
+
 KINDS = (THREADS, LOOP)
 
 

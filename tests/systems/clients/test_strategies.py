@@ -19,6 +19,8 @@ from perflab.systems.clients.strategies import (
     strategies,
 )
 
+pytestmark = pytest.mark.clock
+
 PATHS = [path_of(product) for product in range(40)]
 AT_ONCE = np.zeros(len(PATHS), np.int64)
 

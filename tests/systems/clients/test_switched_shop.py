@@ -11,6 +11,8 @@ import pytest
 from perflab.systems.clients.switched_shop import ROUND_TRIP_S, SWITCHES, SwitchedShop, switched_shop
 from perflab.systems.databases.catalogue import sku_of
 
+pytestmark = pytest.mark.clock
+
 PATH = f"/product?sku={sku_of(1)}"
 
 

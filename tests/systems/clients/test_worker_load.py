@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from perflab.measure.frame import merge
-from perflab.measure.schedule import constant, poisson
-from perflab.systems.clients import loading
+from perflab.measure.schedule import constant
 from perflab.systems.clients.worker_load import saturated, watch, watched_load
 from perflab.systems.process.child import ServerFailed
 from perflab.systems.servers.worker_kinds import Work
 from perflab.systems.servers.worker_server import Stages, worker_server
 from perflab.theory.replay import replay
+
+pytestmark = pytest.mark.clock
 
 
 def test_every_request_is_there_with_its_stages() -> None:
@@ -38,24 +39,6 @@ def test_a_pause_of_the_watcher_does_not_change_the_queue() -> None:
     assert np.median(whole.samples["latency_ns"]) > 39e6
     found = replay(*(whole.samples[name] for name in ("arrived_ns", "started_ns", "done_ns")))
     assert found.deviation < 0.15
-
-
-def test_pauses_do_not_serve_anybody_where_all_threads_compute(monkeypatch: pytest.MonkeyPatch) -> None:
-    """200/s of 10 ms of computing come, twice what one after the other can do; whoever reads them stands in line for the lock."""
-
-    def served(slice_s: float, seed: int) -> int:
-        monkeypatch.setattr(loading, "SLICE_S", slice_s)
-        done = 0
-        with worker_server(64, connections=64) as server:
-            work = Work(compute_ms=10, query_ms=40)
-            for frame in watch(server, lambda number: work, poisson(200, 1.5, seed), 1.5):
-                done += frame.counts["calls"]
-                time.sleep(0.05)
-        return done
-
-    pairs = [(served(0.15, seed), served(1.5, seed)) for seed in (1, 2)]
-    cut, whole = map(sum, zip(*pairs, strict=True))
-    assert cut < 2 * whole
 
 
 @pytest.mark.parametrize("workers", [1, 3])

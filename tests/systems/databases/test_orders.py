@@ -81,6 +81,7 @@ def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=60)
 
 
+@pytest.mark.clock
 def test_its_files_go_away_with_the_process(tmp_path: Path) -> None:
     done = run("from perflab.systems.databases.orders import *; print(file_of_orders(5_000).stat().st_size)", tmp_path)
     assert int(done.stdout) > 50_000, done.stderr
@@ -112,6 +113,7 @@ except OSError as error:
 """
 
 
+@pytest.mark.clock
 @pytest.mark.skipif(sys.platform == "win32", reason="file sizes cannot be limited there")
 def test_a_disk_without_room_is_told_in_words_and_nothing_is_left(tmp_path: Path) -> None:
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
@@ -123,6 +125,7 @@ def test_a_disk_without_room_is_told_in_words_and_nothing_is_left(tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.clock
 def test_a_folder_that_cannot_be_written_is_told_in_words(tmp_path: Path) -> None:
     imports = "from perflab.systems.databases.orders import *\ntempfile.tempdir = '/dev/null'\n"
     done = run(imports + ATTEMPT, tmp_path)

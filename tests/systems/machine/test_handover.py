@@ -14,6 +14,8 @@ import pytest
 
 from perflab.systems.machine.handover import between_processes, between_threads, can_pin
 
+pytestmark = pytest.mark.clock
+
 
 def test_another_thread_takes_the_turn_each_time_and_is_gone_afterwards() -> None:
     before = threading.active_count()

@@ -102,6 +102,7 @@ def test_the_probes_find_rates_that_make_sense() -> None:
     assert disk_s(4_000_000, 1) > disk_s(4_000, 1)
 
 
+@pytest.mark.clock
 def test_a_request_is_answered_with_the_bytes_it_asks_for() -> None:
     with worker_server(workers=1) as server:
         status, body = ask(server.port, "reply=5000&copy=1000000&write=4096")
@@ -109,6 +110,7 @@ def test_a_request_is_answered_with_the_bytes_it_asks_for() -> None:
         assert stages_of(body).done_ns > 0
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize(
     "query", [f"copy={MAX_COPIED + 1}", f"write={MAX_WRITTEN + 1}", f"reply={MAX_SENT + 1}", "copy=-1", "write=much"]
 )

@@ -71,6 +71,7 @@ def test_operations_that_do_not_fit_the_window_evenly_are_counted_with_all_of_th
     assert 0.75 < rate * 0.017 / workers < 1.0
 
 
+@pytest.mark.clock
 def test_an_operation_longer_than_the_window_has_a_rate() -> None:
     assert 5 < throughput([lambda: time.sleep(0.1)], 0.01) < 10
 

@@ -12,6 +12,8 @@ import pytest
 from perflab.measure.timing import time_calls
 from perflab.systems.operations.operations import BLOCK, KEYS, MESSAGE, OPERATIONS
 
+pytestmark = pytest.mark.clock
+
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -11,6 +11,8 @@ import pytest
 from perflab.systems.operations import rungs
 from perflab.systems.operations.rungs import RUNGS, Rung
 
+pytestmark = pytest.mark.clock
+
 
 def one_ns(rung: Rung, calls: int = 7) -> float:
     times = []

@@ -16,6 +16,8 @@ import pytest
 
 from perflab.systems.process.child import ServerFailed, serve
 
+pytestmark = pytest.mark.clock
+
 SERVERS = {
     "silent": "import time; time.sleep(30)",
     "dying": "import sys; print('no such table: people', file=sys.stderr); sys.exit(3)",

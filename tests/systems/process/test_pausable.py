@@ -21,6 +21,8 @@ from perflab.systems.process.pausable import PausableServer, PausableSleep, Runn
 from perflab.systems.servers.worker_kinds import KINDS
 from perflab.systems.servers.worker_server import worker_server
 
+pytestmark = pytest.mark.clock
+
 
 @pytest.fixture
 def clock() -> Iterator[RunningClock]:

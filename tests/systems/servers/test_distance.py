@@ -15,6 +15,8 @@ from perflab.systems.http.connection import Connection
 from perflab.systems.process.child import ChildServer, ServerFailed, serve
 from perflab.systems.servers.distance import MAX_CONNECTIONS, distance
 
+pytestmark = pytest.mark.clock
+
 
 @pytest.fixture(scope="module")
 def echo() -> Iterator[ChildServer]:

@@ -70,6 +70,7 @@ def test_a_job_that_nobody_waits_for_any_more_is_not_done(one: FairThreads) -> N
     assert done == ["wanted"]
 
 
+@pytest.mark.clock
 def test_the_next_job_has_the_thread_before_the_end_of_the_last_one_is_told(one: FairThreads) -> None:
     """To tell takes long where others compute: it is a part of what holds the next one, not a time that belongs to nobody."""
     told, hold = threading.Event(), threading.Event()

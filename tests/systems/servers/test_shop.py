@@ -31,6 +31,8 @@ from perflab.systems.process.pausable import PausableServer
 from perflab.systems.servers.shop import shop
 from perflab.systems.servers.shop_settings import Settings
 
+pytestmark = pytest.mark.clock
+
 PRODUCTS = 2_000
 OFF = {"indexed": True, "joined": True, "pooled": True, "tuned": False, "counted": False, "cached": False}
 QUIET = {**OFF, "ttl_s": 1, "database_ms": 0, "logic_ms": 0, "payload_bytes": 0, "calls": 1, "parallel": False}

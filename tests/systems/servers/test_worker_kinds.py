@@ -18,6 +18,8 @@ from perflab.systems.process.pausable import PausableSleep
 from perflab.systems.servers.worker_kinds import KINDS, LOOP, PROCESSES, THREADS, workers_of
 from perflab.systems.servers.worker_server import Stages, stages_of, worker_server
 
+pytestmark = pytest.mark.clock
+
 
 def all_at_once(port: int, query: str, number: int) -> list[Stages]:
     with ThreadPoolExecutor(number) as crowd:

@@ -10,6 +10,8 @@ from asking import ask
 from perflab.measure.guards import BadInput
 from perflab.systems.servers.worker_server import Stages, stages_of, worker_server
 
+pytestmark = pytest.mark.clock
+
 
 def test_stages_survive_their_way_through_a_reply() -> None:
     stages = Stages(1, 2, 3, 4, 5)
