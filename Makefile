@@ -15,9 +15,9 @@ unexport PYTHONDONTWRITEBYTECODE
 lab: $(READY)
 	$(BIN)/jupyter lab --LabApp.default_url=/doc/tree/00-start-here.ipynb --ServerApp.root_dir=notebooks
 
-# Both tiers, one test at a time: tests on the real clock disturb one another.
-test: $(READY_TEST)
-	$(BIN)/python -m pytest -rs --durations=25 tests
+# Facts in parallel, then the tests on the real clock one at a time: they would disturb one another.
+test: unit
+	$(BIN)/python -m pytest -rs --durations=25 -m clock tests
 
 unit: $(READY_TEST)
 	$(BIN)/python -m pytest -n auto -m "not clock" tests
