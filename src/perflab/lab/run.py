@@ -16,7 +16,7 @@ LEAST_PATIENCE_S = 0.05
 
 
 class RunOwner(Protocol):
-    """Whoever asks the conductor for runs, and is told what becomes of them."""
+    """What asks the conductor for runs, and is told what becomes of them."""
 
     def __hash__(self) -> int: ...
     def begin(self, number: int) -> Run: ...
@@ -64,7 +64,7 @@ class Run:
 
     @property
     def stopped(self) -> bool:
-        """Whether somebody ended it before its time."""
+        """Whether it was ended before its time."""
         return self.stop_by is not None
 
     def patience_s(self, usual_s: float, now: float) -> float:

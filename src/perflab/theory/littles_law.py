@@ -28,7 +28,7 @@ def observe(arrivals: ArrayLike, departures: ArrayLike) -> Flow:
     """
     came, went = np.asarray(arrivals, float), np.asarray(departures, float)
     if came.size == 0 or came.shape != went.shape or np.any(went < came):
-        raise ValueError("arrivals and departures must pair up, and nobody may leave before arriving")
+        raise ValueError("arrivals and departures must pair up, and no departure may come before its arrival")
     window = float(went.max() - came.min())
     if window <= 0:
         raise ValueError("the window has no length")

@@ -45,7 +45,7 @@ def in_blocks(times: Floats, work: Floats, servers: int) -> tuple[Floats, Floats
     All blocks are gone through side by side, first as if each found idle servers. A queue that has once been empty does not know
     how it began: most blocks end as they would have ended anyway. Those that began otherwise than the one before them ended are
     gone through again, until none is left; then the result is that of `one_by_one`, to the bit. Where queues hardly ever empty,
-    too many would be left: there it is nobody's, and the servers are as at the beginning.
+    too many would be left: there it belongs to none, and the servers are as at the beginning.
     """
     length = times.size // BLOCKS
     came, took = (np.ascontiguousarray(column[: length * BLOCKS].reshape(BLOCKS, length).T) for column in (times, work))

@@ -106,7 +106,7 @@ class PausableSleep:
                 self._look_often.wait()
 
     def settle(self) -> None:
-        """The clock was stopped: from now on those who stand still need not look at it all the time."""
+        """The clock was stopped: from now on sleepers need not look at it all the time."""
         self._look_often.clear()
 
     def get_ready(self) -> None:

@@ -145,7 +145,7 @@ class ProcessWorkers(ThreadWorkers):
         if process.poll() is None:
             self._idle.put(process)
         elif all(each.poll() is not None for each in self._processes):
-            self._idle.put(None)  # those who wait for one learn that there is none
+            self._idle.put(None)  # jobs that wait for one learn that there is none
 
 
 class LoopWorkers:
