@@ -21,7 +21,8 @@ NO_SERVER = -1
 class Routed:
     """Who served each request, and when it was done; both of shape (requests,).
 
-    A request that died with its server has no departure (NaN); a request that found no server alive went to `NO_SERVER`, and has none.
+    A request that died with its server has no departure (NaN); nor has one that found no server alive, which went to
+    `NO_SERVER`.
     """
 
     servers: NDArray[np.int64]
