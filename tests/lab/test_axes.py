@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from perflab.lab.axes import byte_ticks, legend_below
+from perflab.lab.chart import Axis
+from perflab.lab.record import Record
+from perflab.measure.frame import Frame
 
 
 @pytest.mark.parametrize("width", [3.2, 4.0, 5.5, 7.0, 11.0])
@@ -29,3 +33,31 @@ def test_bytes_are_labelled_with_units() -> None:
     axes.set(xscale="log", xlim=(1e3, 1e7))
     byte_ticks(axes.xaxis)
     assert axes.xaxis.get_major_formatter()(1e6, 0) == "1 MB"
+
+
+def test_an_axis_grows_from_its_high_end_to_the_first_end_that_holds_what_the_model_and_the_run_need() -> None:
+    axes = Figure().subplots()
+    run = Record("any", {}, 1, "", Frame({"latency_ns": np.array([30.0])}))
+    axis = Axis(
+        "inside",
+        0,
+        10,
+        ends=(5, 10, 20, 50),
+        reach=lambda model: model,
+        run_reach=lambda run: run.column("latency_ns")[0],
+    )
+
+    def end() -> float:
+        return axes.get_ylim()[1]
+
+    axis.apply(axes, "y")
+    assert end() == 10
+    axis.fit_model(axes, "y", 4)
+    assert end() == 5
+    axis.fit_run(axes, "y", run)
+    assert end() == 50
+    axis.fit_model(axes, "y", float("nan"))
+    assert end() == 50, "without a number it stays as it is"
+    axis.fit_model(axes, "y", 1_000)
+    axis.fit_run(axes, "y", run)
+    assert end() == 50, "the last is the last"

@@ -23,7 +23,8 @@ class Axis:
     """What stands along an axis, and where it begins and ends, in the unit of its data.
 
     `ticks` are positions, positions with their texts, or a function that labels the matplotlib axis (`perflab.lab.axes`).
-    With `ends` the axis grows: it ends at the first of them that holds `reach(model)`, and what `run_reach(record)` needs.
+    With `ends` the axis grows from `high`: it ends at the first of them that holds `reach(model)`, and what `run_reach(record)`
+    needs.
     """
 
     label: str
@@ -38,8 +39,8 @@ class Axis:
 
     def apply(self, axes: Axes, name: Literal["x", "y"]) -> None:
         """Set up the axis "x" or "y"."""
-        limits = (self.low, self.ends[0] if self.ends else self.high)
-        axes.set(**{f"{name}label": self.label, f"{name}scale": "log" if self.log else "linear", f"{name}lim": limits})
+        scale, limits = "log" if self.log else "linear", (self.low, self.high)
+        axes.set(**{f"{name}label": self.label, f"{name}scale": scale, f"{name}lim": limits})
         axis = getattr(axes, f"{name}axis")
         if callable(self.ticks):
             self.ticks(axis)
