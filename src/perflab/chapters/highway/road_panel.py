@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
 from perflab.chapters.highway.road_model import ACCIDENT, CELLS, KM
-from perflab.lab import ALARM, INK, MODEL, PINNED, THIRD, Axis, Chart, Line, Mark, Record, Rule
-
-if TYPE_CHECKING:
-    from matplotlib.artist import Artist
-    from matplotlib.axes import Axes
+from perflab.lab import ALARM, INK, MODEL, PINNED, THIRD, Axis, Chart, Line, Note, Record, Rule
 
 Places = tuple[Any, Any]
 MIDDLE, LANE, TOP = 2.2, 0.9, 4.9
@@ -66,17 +62,6 @@ def waiting(run: Record) -> str:
     return f"{number} waiting at the entrance" if number else ""
 
 
-class Note(Mark):
-    """A text above the road. Data: the text."""
-
-    def build(self, axes: Axes) -> Sequence[Artist]:
-        self._text = axes.text(0.0, TOP - 0.1, "", va="top", ha="left", **self._style)
-        return [self._text]
-
-    def draw(self, data: Any) -> None:
-        self._text.set_text(data or "")
-
-
 def now_and_before(axis: Any) -> None:
     """Label the rows of the picture."""
     axis.set_ticks([MIDDLE, -FRAMES * FRAME / 2], labels=["now", "where cars\nstood before"])
@@ -102,7 +87,7 @@ MOVING_ROAD = Chart(
         linestyle="none",
         markersize=15,
     ),
-    Note(run=waiting, color=INK, fontsize=12),
+    Note(0.032, 0.9875, run=waiting, va="top", color=INK, fontsize=12),
     width=1.5,
     columns=4,
 )
