@@ -30,7 +30,7 @@ def drive(trip_s: float, cars: int = 100, **changes: Any) -> Record:
         (drive(80, limit=54), "at most 60 s.\n"),
         (drive(30, limit=108), "That works: at 108 km/h"),
         (drive(40), "Right: at 81 km/h 30 cars"),
-        (drive(30, limit=135), "Would a lower one do"),
+        (drive(30, limit=135), "Would a lower limit do"),
     ],
 )
 def test_commute(record: Record | None, said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,7 +62,7 @@ def test_what_is_expected_of_both_orders_is_what_they_do_in_the_long_run() -> No
     model = exercises.expected_responses()
     for rate in (20, 40):
         for expected, rank in ((model.response_ns, fifo), (model.best_ns, shortest_first)):
-            runs = [exercises.customers(seed, rate) for seed in range(150)]
+            runs = [exercises.requests(seed, rate) for seed in range(150)]
             found = np.concatenate([simulate(*run, discipline=rank).responses for run in runs]).mean()
             assert found * 1e9 == pytest.approx(np.interp(rate, model.rates, expected), rel=0.05)
 
@@ -87,15 +87,15 @@ def test_a_rank_that_cannot_be_called_is_told_how(capsys: pytest.CaptureFixture[
         (True, "not a number"),
         (10, "the queue grows."),
         (24, "grows, slowly"),
-        (25, "leave little room for chance: each waits 1"),
-        (27, "leave little room for chance"),
+        (25, "leave little room for bursts: the mean wait is 1"),
+        (27, "leave little room for bursts"),
         (28, "Right"),
         (36, "Right"),
         (36.0, "Right"),
         (np.int64(36), "Right"),
         (36.5, "not a number"),
         (float("nan"), "not a number"),
-        (500, "stand idle"),
+        (500, "would be idle"),
     ],
 )
 def test_threads(answer: Any, said: str, capsys: pytest.CaptureFixture[str]) -> None:
