@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawing import drawn, points
 
 from perflab.chapters.highway import exercises, road
 from perflab.lab.record import Record
@@ -65,6 +66,23 @@ def test_what_is_expected_of_both_orders_is_what_they_do_in_the_long_run() -> No
             runs = [exercises.requests(seed, rate) for seed in range(150)]
             found = np.concatenate([simulate(*run, discipline=rank).responses for run in runs]).mean()
             assert found * 1e9 == pytest.approx(np.interp(rate, model.rates, expected), rel=0.05)
+
+
+def test_the_orders_lab_draws_both_orders_and_runs_before_that_differ_in_the_rate_only() -> None:
+    chart, artists = drawn(exercises.RESPONSE_AGAINST_LOAD)
+    model = exercises.expected_responses()
+    chart.show_model({"rate": 40, "yours": True}, model)
+    assert points(artists["2"]) == [(40, pytest.approx(np.interp(40, model.rates, model.response_ns)))]
+    assert artists["the best order"].get_ydata() == pytest.approx(model.best_ns)
+
+    def served(rate: int, yours: bool) -> Record:
+        frame = Frame({"latency_ns": np.array([rate * 1e6])})
+        return Record("exercises", {"rate": rate, "yours": yours}, 1, "", frame, 0.5, "complete")
+
+    runs = [served(10, True), served(20, False), served(30, True)]
+    chart.show_run(runs[-1], runs)
+    assert points(artists["measured"]) == [(30, 3e7)]
+    assert points(artists["3"]) == [(10, 1e7), (30, 3e7)]
 
 
 @pytest.mark.parametrize("rank", [fifo, lifo, lambda number, service, kind: -service])
