@@ -103,7 +103,7 @@ def test_requests_that_failed_or_were_not_sent_have_not_left_either(count: str) 
     record = simulated()
     record.frame.counts[count] = 2  # type: ignore[index]
     assert littles_law.never_left(record) == 2
-    assert "2 never left" in littles_law.lab().verdict(record, None).text
+    assert "2 requests never left" in littles_law.lab().verdict(record, None).text
 
 
 def test_on_a_real_server_the_law_holds_to_a_billionth_and_its_queue_is_replayed() -> None:
@@ -119,7 +119,7 @@ def test_on_a_real_server_the_law_holds_to_a_billionth_and_its_queue_is_replayed
 
 
 def test_requests_that_never_left_are_said() -> None:
-    assert "3 never left" in littles_law.lab().verdict(simulated(inside=3), None).text
+    assert "3 requests never left" in littles_law.lab().verdict(simulated(inside=3), None).text
 
 
 def test_the_model_is_lambda_times_w_and_silent_where_the_queue_grows() -> None:

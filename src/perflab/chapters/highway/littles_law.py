@@ -140,11 +140,11 @@ def say(run: Record) -> Verdict:
     said = f"λ = {found.rate:.1f}/s and W = {duration(found.time_inside * 1e9)} make λW = {sides(run)[0]:.3g}; "
     said += f"counted inside, on average: L = {found.inside:.3g}.{load.lateness_said(run)}"
     if run.parameters["window"] < WHOLE_S:
-        cut = "the window cuts through requests that arrived before its end and left later"
+        cut = f"They are {percent(apart)} apart: the window cuts through requests that arrived in it and left later."
         none = "No request was inside when the window ended: it cuts nothing, and the law holds."
-        return Verdict(f"{said} {none if apart < EXACT else f'They are {percent(apart)} apart: {cut}.'}")
+        return Verdict(f"{said} {none if apart < EXACT else cut}")
     if missing:
-        return Verdict(f"{said} But {count(missing)} never left: the window is not closed, and the law does not apply.")
+        return Verdict(f"{said} But {count(missing)} requests never left: the window is open: the law does not apply.")
     said += f" The window begins and ends empty, and the law holds {f'to {apart:.0e}' if apart else 'exactly'}."
     return Verdict(said, "clear" if apart < EXACT else "invalid")
 
@@ -182,7 +182,7 @@ PREDICTION = Prediction(
 
 def lab() -> Lab:
     return Lab(
-        question="How many are inside?",
+        question="How many requests are inside?",
         experiment=experiment,
         predict=predict,
         controls={
