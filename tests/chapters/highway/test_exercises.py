@@ -62,18 +62,18 @@ def test_a_discipline_that_helps_is_accepted_and_its_lab_runs(capsys: pytest.Cap
 def test_what_is_expected_of_both_orders_is_what_they_do_in_the_long_run() -> None:
     model = exercises.expected_responses()
     for rate in (20, 40):
-        for expected, rank in ((model.response_ns, fifo), (model.best_ns, shortest_first)):
+        for curve, rank in ((model["usual"], fifo), (model["best"], shortest_first)):
             runs = [exercises.requests(seed, rate) for seed in range(150)]
             found = np.concatenate([simulate(*run, discipline=rank).responses for run in runs]).mean()
-            assert found * 1e9 == pytest.approx(np.interp(rate, model.rates, expected), rel=0.05)
+            assert found * 1e9 == pytest.approx(np.interp(rate, *curve), rel=0.05)
 
 
 def test_the_orders_lab_draws_both_orders_and_runs_before_that_differ_in_the_rate_only() -> None:
     chart, artists = drawn(exercises.RESPONSE_AGAINST_LOAD)
     model = exercises.expected_responses()
     chart.show_model({"rate": 40, "yours": True}, model)
-    assert points(artists["2"]) == [(40, pytest.approx(np.interp(40, model.rates, model.response_ns)))]
-    assert artists["the best order"].get_ydata() == pytest.approx(model.best_ns)
+    assert points(artists["2"]) == [(40, pytest.approx(np.interp(40, *model["usual"])))]
+    assert artists["the best order"].get_ydata() == pytest.approx(model["best"][1])
 
     def served(rate: int, yours: bool) -> Record:
         frame = Frame({"latency_ns": np.array([rate * 1e6])})

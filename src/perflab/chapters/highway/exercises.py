@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perflab.chapters.highway import road
 from perflab.chapters.judging import OPEN, Case, attempt, judge_cases
@@ -103,38 +102,26 @@ def experiment(rate: int, yours: bool, seed: int, rank: Discipline = fifo) -> It
         yield Frame({"latency_ns": run.responses * 1e9}, {"calls": run.responses.size})
 
 
-@dataclass(frozen=True)
-class Expected:
-    """Mean response (ns) at these rates (per s): first come, first served, and with the best order there is."""
-
-    rates: NDArray[np.float64]
-    response_ns: NDArray[np.float64]
-    best_ns: NDArray[np.float64]
-
-
-def expected_responses() -> Expected:
-    """M/G/1 by Pollaczek and Khinchine, and, with the shortest first, by Cobham; in the long run."""
+def expected_responses() -> dict[str, tuple[Any, Any]]:
+    """Arrival rates (per s) and mean responses (ns) in the long run: M/G/1 by Pollaczek and Khinchine, and, with the shortest
+    first, which is the best order there is, by Cobham.
+    """
     spread = (np.arange(450) + 0.5) / 450 + 0.5
     times = np.sort(np.concatenate([np.repeat(SHORT_MS * spread, 9), LONG_MS * spread])) / 1e3
     mean, second = float(times.mean()), float((times**2).mean())
     rates = np.linspace(1, MAX_PER_S, 50)
     usual = [mean + mean_wait(rate, mean, second) for rate in rates]
     best = [mean + priority_wait(rate, times) for rate in rates]
-    return Expected(rates, 1e9 * np.array(usual), 1e9 * np.array(best))
-
-
-def usual_curve(model: Expected) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """First come, first served."""
-    return model.rates, model.response_ns
+    return {"usual": (rates, 1e9 * np.array(usual)), "best": (rates, 1e9 * np.array(best))}
 
 
 RESPONSE_AGAINST_LOAD = Chart(
     "Response time against load",
     Axis("arrival rate (requests/s)", 0, MAX_PER_S * 1.05),
     Axis("mean response time (log)", 5e6, 1e9, log=True, ticks=duration_ticks),
-    Line("the best order", model=lambda model: (model.rates, model.best_ns), color=CLOCK, linestyle="--", linewidth=2),
-    Line("first come, first served", model=usual_curve, **MODEL_LINE),
-    Here("rate", usual_curve),
+    Line("the best order", model=lambda curves: curves["best"], color=CLOCK, linestyle="--", linewidth=2),
+    Line("first come, first served", model=lambda curves: curves["usual"], **MODEL_LINE),
+    Here("rate", lambda curves: curves["usual"]),
     *measured(lambda run: (run.parameters["rate"], latencies_of(run).mean()), among=("rate",)),
     columns=2,
 )
