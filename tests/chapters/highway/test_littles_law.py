@@ -106,6 +106,7 @@ def test_requests_that_failed_or_were_not_sent_have_not_left_either(count: str) 
     assert "2 requests never left" in littles_law.lab().verdict(record, None).text
 
 
+@pytest.mark.clock
 def test_on_a_real_server_the_law_holds_to_a_billionth_and_its_queue_is_replayed() -> None:
     frame = measure(littles_law.lab(), 5.0, rate=100)
     record = Record("littles_law", START, 1, "", frame, 3.0, "complete")

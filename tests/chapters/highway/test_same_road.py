@@ -57,12 +57,14 @@ def test_parts_of_a_run_average_to_the_whole() -> None:
     assert (inside.mean(), flow.mean()) == pytest.approx(same_road.point(record))
 
 
+@pytest.mark.clock
 def test_a_real_server_is_replayed_by_its_own_service_times() -> None:
     frame = measure(same_road.lab(), 5.0)
     record = Record("same_road", START, 1, "", frame, 3.0, "complete")
     assert agrees(Load(record).replay(record.parameters["lanes"]), record)
 
 
+@pytest.mark.clock
 def test_a_full_server_goes_on_at_its_capacity_and_is_called_saturated() -> None:
     frame = measure(same_road.lab(), 5.0, rate=200)
     record = Record("same_road", {**START, "rate": 200}, 1, "", frame, 3.0, "complete")
