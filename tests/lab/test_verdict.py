@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from perflab.lab.verdict import against_pinned, estimate_text, percentile_text
+from perflab.lab.record import Record
+from perflab.lab.verdict import against_pinned, estimate_text, percentile_text, table_of
 from perflab.measure.compare import Ratio
 from perflab.measure.estimate import Estimate
+from perflab.measure.frame import Frame
 from perflab.measure.summary import summarise
 
 
@@ -32,3 +34,10 @@ def test_less_than_the_pinned_run_is_said_as_how_many_times_below() -> None:
     assert (
         against_pinned(Ratio(2.0, 0.0, float("inf"))) == "2.00× (too few samples for an interval) above the pinned run"
     )
+
+
+def test_a_table_says_this_run_with_its_interval_unless_another_heading_is_given() -> None:
+    run = Record("any", {}, 1, "", Frame({"latency_ns": np.ones(3)}))
+    rows = (("samples", lambda record: str(record.column("latency_ns").size)),)
+    assert table_of(*rows)(run, run) == [("", "this run, 95% interval", "pinned run"), ("samples", "3", "3")]
+    assert table_of(*rows, heading="this run")(run, None) == [("", "this run"), ("samples", "3")]

@@ -10,6 +10,7 @@ from perflab.lab.axes import legend_below
 from perflab.lab.marks import Mark, Of
 from perflab.lab.panel import Panel
 from perflab.lab.record import Record
+from perflab.measure.frame import Frame
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -23,7 +24,8 @@ class Axis:
     """What stands along an axis, and where it begins and ends, in the unit of its data.
 
     `ticks` are positions, positions with their texts, or a function that labels the matplotlib axis (`perflab.lab.axes`).
-    With `ends` the axis grows: it ends at the first of them that holds `reach(model)`, and what `run_reach(record)` needs.
+    With `ends` the axis grows from `high`: it ends at the first of them that holds `reach(model)`, and what `run_reach(record)`
+    needs.
     """
 
     label: str
@@ -38,8 +40,8 @@ class Axis:
 
     def apply(self, axes: Axes, name: Literal["x", "y"]) -> None:
         """Set up the axis "x" or "y"."""
-        limits = (self.low, self.ends[0] if self.ends else self.high)
-        axes.set(**{f"{name}label": self.label, f"{name}scale": "log" if self.log else "linear", f"{name}lim": limits})
+        scale, limits = "log" if self.log else "linear", (self.low, self.high)
+        axes.set(**{f"{name}label": self.label, f"{name}scale": scale, f"{name}lim": limits})
         axis = getattr(axes, f"{name}axis")
         if callable(self.ticks):
             self.ticks(axis)
@@ -103,16 +105,15 @@ class Chart(Panel):
         )
 
     def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
+        run, runs = _begun(record), [run for run in runs if _begun(run)]
         fits: list[Callable[[], None]] = []
-        if record is not None:
-            fits = [
-                lambda: self._x.fit_run(self._axes, "x", record),
-                lambda: self._y.fit_run(self._axes, "y", record),
-            ]
-        self._update(*fits, *(_bind(mark, lambda mark: mark.show_run(record, runs)) for mark in self._marks))
+        if run is not None:
+            fits = [lambda: self._x.fit_run(self._axes, "x", run), lambda: self._y.fit_run(self._axes, "y", run)]
+        self._update(*fits, *(_bind(mark, lambda mark: mark.show_run(run, runs)) for mark in self._marks))
 
     def show_pinned(self, record: Record | None) -> None:
-        self._update(*(_bind(mark, lambda mark: mark.show_pinned(record)) for mark in self._marks))
+        run = _begun(record)
+        self._update(*(_bind(mark, lambda mark: mark.show_pinned(run)) for mark in self._marks))
 
     def _update(self, *updates: Callable[[], None]) -> None:
         """All of them, whichever raise: one mark that fails takes no other one along."""
@@ -121,6 +122,12 @@ class Chart(Panel):
             raise ChartFailed(f"The chart {self.title!r} failed. {type(errors[0]).__name__}: {errors[0]}") from errors[
                 0
             ]
+
+
+def _begun(record: Record | None) -> Record | None:
+    """The run, or None where it was stopped before its first slice: no function of a mark has to expect that."""
+    frame = Frame() if record is None else record.frame
+    return record if frame.samples or frame.counts or frame.facts else None
 
 
 def _bind(mark: Mark, show: Callable[[Mark], None]) -> Callable[[], None]:

@@ -172,15 +172,16 @@ def p50_of(column: str = LATENCY, what: str = "The p50") -> Compare:
     return compare
 
 
-def table_of(*rows: tuple[str, Callable[[Record], str]], needs: str = LATENCY) -> TableOf:
+def table_of(
+    *rows: tuple[str, Callable[[Record], str]], needs: str = LATENCY, heading: str = "this run, 95% interval"
+) -> TableOf:
     """A table with a row for each (name, text of a run), a column for this run, and one for the pinned run if there is one."""
 
     def table(record: Record, pinned: Record | None) -> list[Row]:
         runs = [run for run in (record, pinned) if run is not None and run.column(needs).size]
         if not runs:
             return []
-        heading = ("", "this run, 95% interval", "pinned run")[: len(runs) + 1]
-        return [heading, *((name, *map(text, runs)) for name, text in rows)]
+        return [("", heading, "pinned run")[: len(runs) + 1], *((name, *map(text, runs)) for name, text in rows)]
 
     return table
 
