@@ -206,7 +206,7 @@ def before(point: Callable[[Record], Point], among: Collection[str] | None = Non
 
 
 def measured(
-    point: Callable[[Record], Point],
+    point: Callable[[Record], tuple[Any, Any]],
     *,
     among: Collection[str] | None = (),
     label: str = "measured",
