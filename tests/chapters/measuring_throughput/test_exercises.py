@@ -75,8 +75,8 @@ def test_group_commit_is_accepted_and_its_lab_runs(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("when", "said"),
     [
-        (when_to_flush, "what do they wait for"),
-        (lambda pending, oldest, size, most: pending >= size, "what do they wait for"),
+        (when_to_flush, "what do requests wait for"),
+        (lambda pending, oldest, size, most: pending >= size, "what do requests wait for"),
         (lambda pending, oldest, size, most: pending <= 3, "commits are too small"),
     ],
 )
