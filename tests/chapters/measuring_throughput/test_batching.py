@@ -1,4 +1,4 @@
-"""The lab on batches: what a batch buys depends on who waits for it."""
+"""The lab on batches: whether a batch helps depends on how busy the writer is."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_the_prediction_needs_two_runs_that_differ_in_the_batch_size_only() -> N
 
 
 @pytest.mark.parametrize("sizes", [(5,), (5, 20)])
-def test_the_cost_of_a_row_is_told_only_where_sizes_differ(sizes: tuple[int, ...]) -> None:
+def test_the_cost_of_a_row_is_shown_only_where_sizes_differ(sizes: tuple[int, ...]) -> None:
     found = record()
     rows = np.repeat(sizes, 10).astype(float)
     found.frame.samples.update(rows=rows, batch_ns=1e6 + 1e4 * rows)  # type: ignore[attr-defined]

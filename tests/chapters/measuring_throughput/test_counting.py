@@ -32,7 +32,7 @@ def record(done: np.ndarray, elapsed_s: float = 3.0, offered: int = 150, **chose
 EVEN = np.arange(0.2, 3.0, 0.02)
 
 
-def test_an_even_flow_is_counted_by_every_way_but_the_naive_one() -> None:
+def test_an_even_flow_is_counted_by_every_way_except_the_naive_one() -> None:
     found = counting.counted(record(EVEN, window=60))
     assert list(found) == list(counting.WAYS)
     assert found[counting.OFFERED].value == pytest.approx(50)
@@ -72,7 +72,7 @@ def test_the_verdict_names_a_window_that_is_longer_than_the_run() -> None:
     assert "longer than the run" not in LAB.verdict(record(EVEN), None).text
 
 
-def test_offered_load_above_capacity_is_told_as_saturated() -> None:
+def test_offered_load_above_capacity_is_called_saturated() -> None:
     done = np.arange(0.2, 3.0, 0.01)
     said = LAB.verdict(record(done, offered=600, rate=200), None).text
     assert "Saturated" in said

@@ -20,7 +20,7 @@ SEED = 7
 
 
 def run(number: int, seconds: float = 2.0, service: float = 0.0505, **changes: Any) -> Record:
-    """A run of the lab on paper: so many workers, 200 requests/s of 50 ms, as far as they are done in time."""
+    """A simulated run of the lab: so many workers, 200 requests/s of 50 ms, as far as they are done in time."""
     chosen = {**exercises.ASKED, "workers": number, **changes}
     came = poisson(200, seconds, 1) / 1e9
     done = simulate(came, np.full(came.size, service), number).departures
@@ -51,7 +51,7 @@ def test_fewest_workers(record: Record | None, said: str, capsys: pytest.Capture
     assert said in capsys.readouterr().out
 
 
-def test_a_run_in_which_nobody_was_served_is_not_enough(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_served_no_request_is_not_enough(capsys: pytest.CaptureFixture[str]) -> None:
     empty = Record("workers", {**exercises.ASKED, "workers": 14}, 1, "", Frame())
     exercises.check_fewest_workers(empty)
     said = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Workers: what limits them is said, what was turned away is counted apart, and real servers do what the bounds allow."""
+"""Workers: their limit is named, rejected requests are counted apart, and real servers do what the bounds allow."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ START: dict[str, Any] = {
 
 
 def served(per_s: float = 160, rejected: int = 0, dropped: int = 0, late_ns: int = 10_000, **changes: Any) -> Record:
-    """A record of a run of two seconds with so many served, evenly."""
+    """A record of a run of two seconds that served so many requests per second, evenly."""
     done = np.arange(1, 2 * per_s + 1) / per_s
     samples = {
         "done_s": done,
@@ -99,7 +99,7 @@ def test_below_its_limit_a_server_is_not_said_to_be_limited() -> None:
     assert "the limit is" not in LAB.verdict(served(95, rate=100), None).text
 
 
-def test_who_was_turned_away_is_said_apart() -> None:
+def test_rejected_requests_are_counted_apart() -> None:
     said = LAB.verdict(served(rejected=600), None).text
     assert "600 requests found the queue full" in said
     rows = {row[0]: row[1] for row in LAB.table(served(rejected=600), None)}
@@ -123,13 +123,13 @@ def test_a_pinned_run_is_compared() -> None:
     assert found.kind == "practically equal" and "Pinned run: 80/s" in found.text
 
 
-def test_without_anybody_served_there_is_nothing_to_say() -> None:
+def test_without_a_served_request_there_is_nothing_to_say() -> None:
     empty = Record("workers", START, 1, "")
     assert LAB.verdict(empty, None).kind == "invalid"
     assert LAB.table(empty, None) == []
 
 
-def test_the_model_is_the_smallest_limit_and_never_more_than_comes() -> None:
+def test_the_model_is_the_smallest_limit_and_never_more_than_arrives() -> None:
     expected = predict(**START)
     assert expected.throughput[-1] == pytest.approx(400)
     assert np.interp(8, NUMBERS, expected.throughput) == pytest.approx(160, rel=0.02)
@@ -164,10 +164,10 @@ def test_how_many_were_offered_is_counted_and_not_taken_from_the_slider() -> Non
 def test_offered_is_counted_over_the_same_time_as_served() -> None:
     record = served()
     came_s = record.column("came_s")
-    nobody_at_first = {**record.frame.samples, "came_s": came_s[came_s > workers.WARM_UP_S]}
-    said = LAB.verdict(replace(record, frame=replace(record.frame, samples=nobody_at_first)), None).text
+    none_at_first = {**record.frame.samples, "came_s": came_s[came_s > workers.WARM_UP_S]}
+    said = LAB.verdict(replace(record, frame=replace(record.frame, samples=none_at_first)), None).text
     assert "160 requests/s served of 160 offered" in said, (
-        "and not of 140, which is what came in all of the two seconds"
+        "and not of 140, which is the rate over all of the two seconds"
     )
 
 
