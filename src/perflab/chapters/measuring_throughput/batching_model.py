@@ -40,9 +40,9 @@ def calibrate() -> Iterator[Frame]:
     with ledger() as table:
 
         def commit(size: int, rest_ms: float = 0.0) -> int:
-            rows = [(number, 1) for number in itertools.islice(numbers, size)]
             if rest_ms:
                 time.sleep(rest_ms / 1e3)
+            rows = [(number, 1) for number in itertools.islice(numbers, size)]
             started = perf_counter_ns()
             table.write(rows)
             return perf_counter_ns() - started
