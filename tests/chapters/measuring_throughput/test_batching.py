@@ -37,12 +37,14 @@ def settle(*records: Record) -> str | None:
     return batching.PREDICTION.settle(records)
 
 
+@pytest.mark.clock
 def test_real_batches_make_requests_wait_at_a_low_rate() -> None:
     single, batched = measured(), measured(size=100)
     assert np.median(batched.column("latency_ns")) > 2 * np.median(single.column("latency_ns"))
     assert settle(single, batched) == "longer"
 
 
+@pytest.mark.clock
 def test_real_batches_carry_what_single_commits_cannot() -> None:
     batched = measured(size=200, rate=5_000)
     assert not batching.is_saturated(batched)
@@ -52,6 +54,7 @@ def test_real_batches_carry_what_single_commits_cannot() -> None:
     assert constants["each_batch_ns"] > 5 * constants["each_row_ns"]
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize("rate", [50, 1_000])
 def test_a_real_commit_takes_about_what_is_expected_whether_the_drive_has_rested_or_not(rate: int) -> None:
     lab = LAB
@@ -59,6 +62,7 @@ def test_a_real_commit_takes_about_what_is_expected_whether_the_drive_has_rested
     assert 0.4 < np.median(measured(rate=rate).column("writing_ns")) / expected < 2.5
 
 
+@pytest.mark.clock
 def test_bad_rows_are_refused_and_all_others_are_stored_once() -> None:
     found = measured(size=20, rate=500, bad=True)
     assert found.count("refused") >= 5
@@ -67,6 +71,7 @@ def test_bad_rows_are_refused_and_all_others_are_stored_once() -> None:
     assert found.column("latency_ns").size == found.count("acknowledged"), "refusals are counted apart"
 
 
+@pytest.mark.clock
 def test_a_bad_row_costs_a_commit_for_each_of_the_others_in_its_batch() -> None:
     clean, spoilt = (measured(size=100, rate=1_000, max_wait=200, bad=bad) for bad in (False, True))
     assert batching.rows_each(clean) > 50
@@ -75,6 +80,7 @@ def test_a_bad_row_costs_a_commit_for_each_of_the_others_in_its_batch() -> None:
     assert clean.count("commits") == clean.count("batches")
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize(
     "chosen",
     [{"size": 1, "rate": 200}, {"size": 20, "rate": 500}, {"size": 100, "rate": 50}, {"size": 200, "rate": 5_000}],

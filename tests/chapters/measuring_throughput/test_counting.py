@@ -57,6 +57,7 @@ def test_the_model_knows_pause_capacity_and_window() -> None:
     assert flooded[counting.OFFERED].value == pytest.approx(200, rel=0.02)
 
 
+@pytest.mark.clock
 def test_a_real_server_gives_what_the_model_says_and_no_more_than_its_capacity() -> None:
     for rate, expected in ((50, 50), (200, counting.CAPACITY)):
         frame = measure(counting.lab(), 5.0, rate=rate)

@@ -64,6 +64,7 @@ def eager(pending: int, oldest_wait_s: float, size: int, max_wait_s: float) -> b
     return pending > 0
 
 
+@pytest.mark.clock
 def test_group_commit_is_accepted_and_its_lab_runs(capsys: pytest.CaptureFixture[str]) -> None:
     lab = exercises.check_flush(eager)
     assert "Right" in capsys.readouterr().out
@@ -128,6 +129,7 @@ def test_the_lie_is_seen_and_the_truth_accepted(capsys: pytest.CaptureFixture[st
     assert "yours says None" in capsys.readouterr().out
 
 
+@pytest.mark.clock
 def test_the_solution_of_the_lab_is_right_in_the_lab_too(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

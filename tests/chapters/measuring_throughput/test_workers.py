@@ -17,8 +17,8 @@ from perflab.chapters.measuring_throughput import workers
 from perflab.chapters.measuring_throughput.workers_model import NUMBERS, SERVICE_MS, predict
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
-from perflab.systems.clients.worker_load import GAUGES
 from perflab.systems.servers.worker_kinds import KINDS, PROCESSES, THREADS
+from perflab.systems.servers.worker_server import GAUGES
 
 LAB = workers.lab()
 START: dict[str, Any] = {
@@ -183,6 +183,7 @@ def test_at_its_very_beginning_a_run_has_a_verdict_too() -> None:
     assert "of 0 offered" in LAB.verdict(begun, None).text
 
 
+@pytest.mark.clock
 def test_64_threads_that_compute_let_the_server_hardly_read_and_4_do() -> None:
     # Most of the time they serve fewer than the 4, too; but in one run of five the reader gets the lock often enough.
     many, few = (measure(LAB, 5.0, computing=40, workers=number).counts for number in (64, 4))
@@ -190,6 +191,7 @@ def test_64_threads_that_compute_let_the_server_hardly_read_and_4_do() -> None:
     assert few["dropped"] == 0 and few["rejected"] > 100
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_real_server_does_what_its_workers_can_and_its_queue_is_replayed(kind: str) -> None:
     record = Record("workers", {**START, "kind": kind}, 1, "", measure(LAB, 5.0, kind=kind), 2.0, "complete")
@@ -199,6 +201,7 @@ def test_a_real_server_does_what_its_workers_can_and_its_queue_is_replayed(kind:
     assert record.column("busy").max() == 8 and 90 < record.column("queued").max() <= 100
 
 
+@pytest.mark.clock
 def test_the_queue_of_more_threads_than_connections_is_replayed_too() -> None:
     # With a pool in which threads overtake each other some hold a worker for over a second: 10 to 30% apart.
     frame = measure(LAB, 5.0, workers=64)
@@ -206,6 +209,7 @@ def test_the_queue_of_more_threads_than_connections_is_replayed_too() -> None:
     assert agrees(load.Load(record).replay(64), record)
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_queue_of_workers_that_compute_is_replayed_too(kind: str) -> None:
     changes = {"kind": kind, "computing": 20}
@@ -214,6 +218,7 @@ def test_the_queue_of_workers_that_compute_is_replayed_too(kind: str) -> None:
     assert agrees(load.Load(record).replay(8), record)
 
 
+@pytest.mark.clock
 def test_a_queue_without_places_rejects_and_leaves_no_wait() -> None:
     frame = measure(LAB, 5.0, queue=0)
     assert frame.counts["rejected"] > 100
