@@ -1,4 +1,4 @@
-"""What does a batch buy, and who waits for it? Requests written to a real database, one commit a batch."""
+"""What does a batch buy, and how long do requests wait for it? Requests written to a real database, one commit a batch."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ PREDICTION = Prediction(
 
 def lab() -> Lab:
     return Lab(
-        question="What does a batch buy, and who waits for it?",
+        question="What does a batch buy, and how long do requests wait for it?",
         experiment=experiment,
         calibrate=batching_model.calibrate,
         predict=batching_model.predict,
