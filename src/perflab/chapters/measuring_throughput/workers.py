@@ -185,8 +185,8 @@ def lab() -> Lab:
         predict=workers_model.predict,
         controls={
             "kind": choice(KINDS, THREADS, label="kind of worker"),
-            "workers": slider(1, MAX_WORKERS, 8, label="workers"),
-            "connections": slider(1, 64, 20, label="connections"),
+            "workers": slider(1, MAX_WORKERS, 8, unit="workers"),
+            "connections": slider(1, 64, 20, unit="connections"),
             "computing": slider(0, 100, 0, 10, unit="%", label="share of computing"),
             "queue": values_slider((0, 1, 3, 10, 30, 100, 300), 100, unit="places", label="queue length"),
             "rate": log_slider(20, 1_000, 500, unit="requests/s", label="arrival rate"),
