@@ -7,7 +7,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from perflab.lab.axes import byte_ticks, legend_below
+from perflab.lab.axes import byte_ticks, from_zero_ticks, legend_below
 from perflab.lab.chart import Axis, Chart
 from perflab.lab.marks import Line, before, measured
 from perflab.lab.record import Record
@@ -79,3 +79,25 @@ def test_a_run_that_was_stopped_before_its_first_slice_shows_nothing_and_asks_no
     chart.show_run(stopped, (run, stopped))
     chart.show_pinned(stopped)
     assert [len(line.get_xdata()) for line in (old, pinned, new)] == [1, 0, 0]
+
+
+def test_counts_from_zero_show_zero_and_large_numbers_on_one_axis() -> None:
+    axes = Figure().add_subplot()
+    Axis("queued", 0, 400, ticks=from_zero_ticks).apply(axes, "y")
+    assert axes.get_ylim() == (0, 400)
+    heights = axes.transData.transform([(0, 0), (0, 1), (0, 10), (0, 100)])[:, 1]
+    assert heights[0] < heights[1] and heights[3] - heights[2] == pytest.approx(heights[2] - heights[1], rel=0.05)
+    assert [text.get_text() for text in axes.get_yticklabels()][:3] == ["0", "1", "3"]
+
+
+def test_ticks_with_texts_have_no_other_ticks_between_them() -> None:
+    axes = Figure().add_subplot()
+    Axis("workers", 1, 64, log=True, ticks={1: "1", 64: "64"}).apply(axes, "x")
+    assert axes.get_xticks().tolist() == [1, 64] and axes.get_xticks(minor=True).size == 0
+
+
+@pytest.mark.parametrize("columns", [0, 2])
+def test_a_chart_may_do_without_a_legend(columns: int) -> None:
+    axes = Figure().add_subplot()
+    Chart("any", Axis("x", 0, 1), Axis("y", 0, 1), Line("named"), columns=columns).build(axes)
+    assert len(axes.figure.legends) == (columns > 0)

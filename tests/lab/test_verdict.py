@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from perflab.lab.record import Record
-from perflab.lab.verdict import against_pinned, estimate_text, percentile_text, table_of
-from perflab.measure.compare import Ratio
+from perflab.lab.verdict import against_pinned, estimate_text, p50_of, percentile_text, table_of, verdict_of
+from perflab.measure.compare import Ratio, ratio
 from perflab.measure.estimate import Estimate
 from perflab.measure.frame import Frame
 from perflab.measure.summary import summarise
@@ -36,8 +36,21 @@ def test_less_than_the_pinned_run_is_said_as_how_many_times_below() -> None:
     )
 
 
-def test_a_table_says_this_run_with_its_interval_unless_another_heading_is_given() -> None:
-    run = Record("any", {}, 1, "", Frame({"latency_ns": np.ones(3)}))
-    rows = (("samples", lambda record: str(record.column("latency_ns").size)),)
-    assert table_of(*rows)(run, run) == [("", "this run, 95% interval", "pinned run"), ("samples", "3", "3")]
-    assert table_of(*rows, heading="this run")(run, None) == [("", "this run"), ("samples", "3")]
+def run(**columns: float) -> Record:
+    return Record("any", {}, 1, "", Frame({name: np.full(100, value) for name, value in columns.items()}))
+
+
+def test_a_sentence_is_followed_by_the_comparison_where_both_runs_have_what_is_compared() -> None:
+    verdict = verdict_of(lambda _: "Said.", compare=p50_of("read_ns", "A read", by=ratio), needs="all_ns")
+    first, second, without = run(all_ns=1, read_ns=30), run(all_ns=1, read_ns=10), run(all_ns=1)
+    assert verdict(first, second).text == "Said. A read is 3.00× (3.00–3.00) above the pinned run."
+    assert verdict(first, second).kind == "clear"
+    assert verdict(first, without) == verdict(without, first) == verdict(first, None)
+    assert verdict(first, first).text == "Said."
+
+
+def test_a_table_has_a_column_for_each_run_with_samples_under_a_heading() -> None:
+    table = table_of(("all", lambda run: f"{run.column('all_ns')[0]:g}"), needs="all_ns", heading="this run")
+    assert table(run(all_ns=1), run(all_ns=2)) == [("", "this run", "pinned run"), ("all", "1", "2")]
+    assert table(run(all_ns=1), run()) == [("", "this run"), ("all", "1")]
+    assert table(run(), None) == []

@@ -23,9 +23,9 @@ Ticks = Callable[[Any], None] | Sequence[float] | Mapping[float, str]
 class Axis:
     """What stands along an axis, and where it begins and ends, in the unit of its data.
 
-    `ticks` are positions, positions with their texts, or a function that labels the matplotlib axis (`perflab.lab.axes`).
-    With `ends` the axis grows from `high`: it ends at the first of them that holds `reach(model)`, and what `run_reach(record)`
-    needs.
+    `ticks` are positions, positions with their texts (and no ticks between them), or a function that labels the matplotlib
+    axis (`perflab.lab.axes`). With `ends` the axis grows from `high`: it ends at the first of them that holds `reach(model)`,
+    and what `run_reach(record)` needs.
     """
 
     label: str
@@ -47,6 +47,7 @@ class Axis:
             self.ticks(axis)
         elif isinstance(self.ticks, Mapping):
             axis.set_ticks(list(self.ticks), labels=list(self.ticks.values()))
+            axis.minorticks_off()
         elif self.ticks is not None:
             axis.set_ticks(self.ticks)
         if not self.grid:
@@ -74,7 +75,7 @@ class ChartFailed(Exception):
 
 
 class Chart(Panel):
-    """A panel of marks, drawn in their order. `width` is its share of the lab's width, `columns` those of its legend."""
+    """A panel of marks, drawn in their order. `width` is its share of the lab's width, `columns` its legend's (0: none)."""
 
     def __init__(self, title: str, x: Axis, y: Axis, *marks: Mark, width: float = 1.0, columns: int = 3) -> None:
         self.title, self.width = title, width
@@ -86,7 +87,7 @@ class Chart(Panel):
         self._x.apply(axes, "x")
         self._y.apply(axes, "y")
         moving = [artist for mark in self._marks for artist in mark.build(axes)]
-        if axes.get_legend_handles_labels()[1]:
+        if self._columns and axes.get_legend_handles_labels()[1]:
             legend_below(axes, self._columns)
         return moving
 

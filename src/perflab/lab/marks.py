@@ -1,7 +1,8 @@
 """Marks: one artist each, bound by functions to what it shows.
 
 A function gets the parameters (`setting`), the model, a run (`run`, `pinned`) or all runs (`runs`), and returns the mark's data;
-without data (None, or no run) the mark is empty. Artists are made once and only updated, so that a picture can blit them.
+without data (None, no run, or a run without samples) the mark is empty. Artists are made once and only updated, so that a
+picture can blit them.
 """
 
 from __future__ import annotations
@@ -68,13 +69,13 @@ class Mark:
 
     def show_run(self, record: Record | None, runs: Sequence[Record]) -> None:
         if self._run is not None:
-            self.draw(None if record is None else self._run(record))
+            self.draw(self._run(record) if record is not None and record.frame.samples else None)
         if self._runs is not None:
             self.draw(self._runs(runs) if runs else None)
 
     def show_pinned(self, record: Record | None) -> None:
         if self._pinned is not None:
-            self.draw(None if record is None else self._pinned(record))
+            self.draw(self._pinned(record) if record is not None and record.frame.samples else None)
 
 
 class Line(Mark):
@@ -220,7 +221,7 @@ def before(point: Callable[[Record], Point], among: Collection[str] | None = Non
 
 
 def measured(
-    point: Callable[[Record], Point],
+    point: Callable[[Record], tuple[Any, Any]],
     *,
     among: Collection[str] | None = (),
     label: str = "measured",
