@@ -8,7 +8,7 @@ from perflab.lab.chart import Axis, Chart
 from perflab.lab.charts import distribution, latencies_of, percentiles, versus
 from perflab.lab.controls import choice, log_slider, slider, switch, values_slider
 from perflab.lab.lab import Lab
-from perflab.lab.marks import Band, Bars, Here, Histogram, Line, Mark, Rule, Whiskers, before, measured
+from perflab.lab.marks import Band, Bars, Here, Histogram, Line, Mark, Note, Rule, Whiskers, before, measured
 from perflab.lab.palette import (
     ALARM,
     CLOCK,
@@ -64,6 +64,7 @@ __all__ = [
     "Lab",
     "Line",
     "Mark",
+    "Note",
     "Panel",
     "Prediction",
     "Record",

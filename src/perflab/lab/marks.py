@@ -185,6 +185,21 @@ class Histogram(Mark):
         self._stairs.set_data(np.histogram(inside, self._edges)[0] / max(1, inside.size if whole is None else whole))
 
 
+class Note(Mark):
+    """A text at a place on the axes, from (0, 0), lower left, to (1, 1). Data: the text."""
+
+    def __init__(self, x: float, y: float, **bound: Any) -> None:
+        super().__init__(**bound)
+        self._at = x, y
+
+    def build(self, axes: Axes) -> Sequence[Artist]:
+        self._text = axes.text(*self._at, "", transform=axes.transAxes, **self._style)
+        return [self._text]
+
+    def draw(self, data: Any) -> None:
+        self._text.set_text("" if data is None else data)
+
+
 def before(point: Callable[[Record], Point], among: Collection[str] | None = None) -> Of:
     """For `runs=`: the points of the settings that were measured, the newest run of each.
 
