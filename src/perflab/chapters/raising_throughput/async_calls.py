@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.raising_throughput.async_model import (
+from perflab.chapters.raising_throughput.async_calls_model import (
     DATABASE,
     HTTP,
     KINDS,

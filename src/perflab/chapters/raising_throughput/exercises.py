@@ -96,7 +96,7 @@ def mean_response_ns(route: Route, slow: int) -> float:
         return server
 
     arrivals = poisson(RATE, SECONDS, 1) / 1e9
-    takes = services(more_machines.SERVICE_MS / 1e3, arrivals.size, 1)
+    takes = services(more_machines.SERVICE_S, arrivals.size, 1)
     slowness = [SLOWNESS if server == slow else 1.0 for server in range(SERVERS)]
     done = simulate_routed(arrivals, takes, slowness, checked)
     return 1e9 * float((done.departures - arrivals).mean())

@@ -18,7 +18,7 @@ from perflab.theory.balancing import simulate_routed
 from perflab.theory.simulate import simulate
 
 SERVICE_S = 0.02
-PAPER_S = 2.0
+RUN_S = 2.0
 DIES_AT_S = 0.9
 FEWEST_REQUESTS = 400
 SEEDS = dict(
@@ -49,11 +49,11 @@ def at_rate(factors: tuple[float, ...], route: Route, rate: int, dies: bool) -> 
     waited, served, by = 0.0, 0, np.zeros(len(factors))
     for number, (arrivals, services) in enumerate(runs(rate)):
         routed = simulate_routed(arrivals, services, factors, route, number, DIES_AT_S if dies else np.inf)
-        in_time = routed.departures <= PAPER_S
+        in_time = routed.departures <= RUN_S
         waited += float((routed.departures - arrivals)[in_time].sum())
         served += int(in_time.sum())
         by += np.bincount(routed.servers[in_time], minlength=len(factors))
-    return OnPaper(waited / served if served else np.nan, by / (PAPER_S * len(runs(rate))))
+    return OnPaper(waited / served if served else np.nan, by / (RUN_S * len(runs(rate))))
 
 
 @lru_cache(maxsize=1_024)
@@ -62,7 +62,7 @@ def one_queue(servers: int, factor: float, rate: int) -> float:
     waited, served = 0.0, 0
     for arrivals, services in runs(rate):
         departures = simulate(arrivals, services * factor, servers).departures
-        in_time = departures <= PAPER_S
+        in_time = departures <= RUN_S
         waited += float((departures - arrivals)[in_time].sum())
         served += int(in_time.sum())
     return waited / served if served else np.nan
@@ -75,16 +75,16 @@ def runs(rate: int) -> tuple[Run, ...]:
     Numbers of arrivals are spread evenly over their distribution, and the longest services of one run of a pair are the shortest
     of the other (antithetic variates), so that few runs have nearly the mean of many.
     """
-    number = max(1, round(FEWEST_REQUESTS / (2 * PAPER_S * rate)))
+    number = max(1, round(FEWEST_REQUESTS / (2 * RUN_S * rate)))
     return tuple(run for pair in range(number) for run in _pair(rate, (pair + 0.5) / (2 * number), pair))
 
 
 def _pair(rate: int, share: float, number: int) -> Iterator[Run]:
     """Two runs that mirror each other; `share` of all runs have fewer arrivals than the first."""
-    expected = rate * PAPER_S
+    expected = rate * RUN_S
     off = np.sqrt(expected) * NormalDist().inv_cdf(share)
     sizes = [max(1, round(expected + sign * off)) for sign in (1, -1)]
     generator = np.random.default_rng((SEEDS.get(rate, 0), rate, number))
     drawn = generator.uniform(size=max(sizes))
     for size, chance in zip(sizes, (drawn, 1 - drawn), strict=True):
-        yield np.sort(generator.uniform(0, PAPER_S, size)), -SERVICE_S * np.log1p(-chance[:size])
+        yield np.sort(generator.uniform(0, RUN_S, size)), -SERVICE_S * np.log1p(-chance[:size])
