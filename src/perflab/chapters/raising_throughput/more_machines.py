@@ -152,7 +152,7 @@ def saturation_said(found: Load) -> str:
     if record.fact("alive", 0) and load.falls_behind(
         record, chosen["rate"], capacity_per_s(**chosen), len(slowness(**chosen))
     ):
-        return f" Saturated: {count(found.in_flight)} are still in flight, and the response time only grows."
+        return f" Saturated: {count(found.in_flight)} requests are still in flight, and the response time only grows."
     return ""
 
 
