@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from labs import constants_of, measure_slices
+from perflab.chapters.raising_throughput.async_model import DATABASE, HTTP
 
 from perflab.chapters.raising_throughput import async_calls, async_model
-from perflab.chapters.raising_throughput.async_model import DATABASE, HTTP
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.systems.clients.calls import IN_A_ROW, ON_A_LOOP, ON_THREADS

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from perflab.chapters.raising_throughput.async_model import DATABASE, HTTP, POOL
 
 from perflab.chapters.raising_throughput import async_model
-from perflab.chapters.raising_throughput.async_model import DATABASE, HTTP, POOL
 from perflab.measure.guards import machine_limits
 from perflab.systems.clients.calls import IN_A_ROW, ON_A_LOOP, ON_THREADS, WAYS, callers
 from perflab.systems.servers.worker_kinds import LOOP, THREADS

@@ -7,9 +7,9 @@ import time
 
 import numpy as np
 import pytest
+from perflab.chapters.raising_throughput.balancing_model import PAPER_S, SERVICE_S, at_rate, one_queue, runs
 
 from perflab.chapters.raising_throughput import balancing_model
-from perflab.chapters.raising_throughput.balancing_model import PAPER_S, SERVICE_S, at_rate, one_queue, runs
 from perflab.systems.clients.routing import ROUTES
 from perflab.theory.balancing import simulate_routed
 from perflab.theory.queues import mmc

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from labs import measure
+from perflab.chapters.raising_throughput.balancing_model import at_rate
 from replays import agrees
 
 from perflab.chapters.load_report import replayed_each
 from perflab.chapters.raising_throughput import more_machines
-from perflab.chapters.raising_throughput.balancing_model import at_rate
 from perflab.chapters.raising_throughput.more_machines import OUT, UP
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame

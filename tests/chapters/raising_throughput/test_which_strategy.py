@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from labs import measure_slices
+from perflab.chapters.raising_throughput.strategy_bursts import most_per_s, p99_ns, per_s, replays
 from replays import agrees
 
 from perflab.chapters.load_report import NOT_SHOWN, REPLAYED
 from perflab.chapters.raising_throughput import strategy_model, which_strategy
-from perflab.chapters.raising_throughput.strategy_bursts import most_per_s, p99_ns, per_s, replays
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.systems.clients.strategies import ASYNC, BATCHING, CACHING, INDEX, NOTHING, POOLING, SERVERS

@@ -22,7 +22,7 @@ from perflab.chapters.raising_throughput.bottleneck_model import (
 )
 from perflab.lab import Axis, Chart, Lab, Prediction, Record, count_ticks, duration_ticks, slider, values_slider
 from perflab.lab.marks import Line, Note, Rule, measured
-from perflab.lab.palette import ALARM, INK, MODEL_HERE, MODEL_LINE, PINNED
+from perflab.lab.palette import ALARM, INK, MODEL, MODEL_HERE, MODEL_LINE, PINNED
 from perflab.lab.settle import nearest, two_runs
 from perflab.lab.verdict import percentile_text, ratio_text, table_of, verdict_of
 from perflab.measure import Frame, count, duration, percent, poisson, ratio
@@ -35,7 +35,6 @@ from perflab.systems.servers.worker_server import worker_server
 WORKERS, CLIENTS = 4, 8
 WINDOW_S, WINDOWS = 0.15, 8
 RUN_S = 1.5
-SENT = (100_000, 300_000)
 MOST = "most_per_s"
 
 
@@ -50,9 +49,9 @@ def experiment(cpu: float, memory: int, network: int, disk: int, load: int, seed
         for _ in range(WINDOWS):
             rates.append(saturated(server.port, work, CLIENTS, WINDOW_S))
             yield Frame({MOST: np.array(rates[-1:])}, facts={**caveat, "handling_ms": handling_ms})
-        most_per_s = float(np.median(rates))
-        share = offered_share(load / 100, most_per_s)
-        for frame in watch(server, lambda number: work, poisson(share * most_per_s, RUN_S, seed), RUN_S):
+        most = float(np.median(rates))
+        share = offered_share(load / 100, most)
+        for frame in watch(server, lambda number: work, poisson(share * most, RUN_S, seed), RUN_S):
             yield Frame(frame.samples, frame.counts, {**frame.facts, "load_share": share})
 
 
@@ -61,7 +60,7 @@ def calibrate() -> Iterator[Frame]:
     with worker_server(WORKERS) as server:
         empty = max(saturated(server.port, Work(), CLIENTS, WINDOW_S) for _ in range(3))
         yield Frame(facts={"handling_ms": 1e3 / empty})
-        sent = [size * saturated(server.port, Work(reply_bytes=size), CLIENTS, WINDOW_S) for size in SENT]
+        sent = [size * saturated(server.port, Work(reply_bytes=size), CLIENTS, WINDOW_S) for size in (100_000, 300_000)]
         yield Frame(facts={"network_per_s": max(sent)})
     yield Frame(facts={"memory_per_s": memory_per_s(WORKERS)})
     yield Frame(facts={"small_write_s": disk_s(SMALL, WORKERS), "large_write_s": disk_s(LARGE, WORKERS)})
@@ -100,7 +99,6 @@ def expected(model: Expected) -> tuple[float, float]:
 
 HIGHEST_NS = 2e9
 TICKS = {need: f"{need:g}" for need in (0.1, 0.3, 1, 3, 10, 30)}
-ROOF: dict[str, Any] = {**MODEL_LINE, "linewidth": 4, "alpha": 0.5}
 ARROW: dict[str, Any] = {"color": ALARM, "marker": "v", "markersize": 11, "linestyle": "none"}
 CHARTS = (
     # A roofline (Williams, Waterman and Patterson 2009) over CPU time instead of operations per byte.
@@ -109,7 +107,7 @@ CHARTS = (
         Axis("CPU that a request needs (ms, log)", 0.08, 30, log=True, ticks=TICKS),
         Axis("requests/s (log)", 10, 100_000, log=True, ticks=count_ticks),
         *(limit("CPU", "-"), limit("memory", "--"), limit("network", "-."), limit("disk", ":")),
-        Line("the roof", model=lambda model: (NEEDS, model.roof), **ROOF),
+        Line("the roof", model=lambda model: (NEEDS, model.roof), color=MODEL, linewidth=4, alpha=0.5),
         Line(model=lambda model: (model.here, 1.25 * np.interp(model.here, NEEDS, model.roof)), **ARROW),
         *measured(on_the_roof, among=("cpu", "load")),
         Note(0.03, 0.05, model=lambda model: f"smallest here: {model.smallest}", color=INK),

@@ -44,9 +44,7 @@ def slowness(servers: int, scale: str, skew: int, **_: Any) -> list[float]:
 
 @dataclass(frozen=True)
 class Expected:
-    """Over `rates` (per s): mean response (ns) of requests served within the run, with this routing and with one queue for
-    all servers (NaN where servers differ, or one dies). `shares`: throughput of each server at the slider's rate (per s).
-    """
+    """Mean response (ns) over `rates` (per s), and with one queue for servers that are alike (else NaN); requests/s of each."""
 
     rates: NDArray[np.float64]
     response_ns: NDArray[np.float64]
@@ -60,9 +58,9 @@ def predict(servers: int, scale: str, routing: str, skew: int, rate: int, dies: 
     rates = sorted({*RATES, rate})
     found = {each: at_rate(factors, ROUTES[routing], each, dies) for each in rates}
     alike = len(set(factors)) == 1 and not dies
-    best = [one_queue(len(factors), factors[0], each) if alike else np.nan for each in rates]
-    responses = [found[each].response_s for each in rates]
-    return Expected(np.array(rates, float), 1e9 * np.array(responses), 1e9 * np.array(best), found[rate].done_per_s)
+    best_s = np.array([one_queue(len(factors), factors[0], each) if alike else np.nan for each in rates])
+    response_s = np.array([found[each].response_s for each in rates])
+    return Expected(np.array(rates, float), 1e9 * response_s, 1e9 * best_s, found[rate].throughput_per_s)
 
 
 def by_server(record: Record) -> NDArray[np.float64]:
@@ -75,20 +73,15 @@ def numbered(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np
     return np.arange(1, values.size + 1), values
 
 
-def per_s(record: Record, column: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Moments (s) of a column, counted in pieces of the run so far: their middles, and the rate in each."""
+def per_s(record: Record, column: str, zeros: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Moments (s) of a column, counted in pieces of the run so far: their middles, and the rate in each (unless it is 0)."""
     edges = EDGES_S[record.fact("elapsed_s", 0.0) + 1e-9 >= EDGES_S]
-    return (edges[1:] + edges[:-1]) / 2, np.histogram(record.column(column), edges)[0] / EDGES_S[1]
-
-
-def failures(record: Record) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Pieces of the run with failures, and how many per second."""
-    middles, failed = per_s(record, "failed_s")
-    return middles[failed > 0], failed[failed > 0]
+    middles, rates = (edges[1:] + edges[:-1]) / 2, np.histogram(record.column(column), edges)[0] / EDGES_S[1]
+    shown = (rates > 0) | zeros
+    return middles[shown], rates[shown]
 
 
 RESPONSE, BEST = attrgetter("rates", "response_ns"), attrgetter("rates", "best_ns")
-DASHED: dict[str, Any] = {"color": CLOCK, "linestyle": "--", "linewidth": 2}
 LEVELS: dict[str, Any] = {"color": MODEL, "marker": "_", "linestyle": "none", "markersize": 22, "markeredgewidth": 4}
 CROSSES: dict[str, Any] = {"color": ALARM, "marker": "X", "linestyle": "none", "markersize": 9}
 CHARTS = (
@@ -96,7 +89,7 @@ CHARTS = (
         "Response time against load",
         Axis("arrival rate (requests/s)", 0, MAX_PER_S),
         Axis("mean of served requests (log)", 1e6, 5e9, log=True, ticks=duration_ticks),
-        Line("one queue for all", model=BEST, **DASHED),
+        Line("one queue for all", model=BEST, color=CLOCK, linestyle="--", linewidth=2),
         Line("model", model=RESPONSE, **MODEL_LINE),
         Here("rate", RESPONSE),
         *measured(lambda run: (run.parameters["rate"], load.mean_response_ns(run)), among=("rate",)),
@@ -115,8 +108,8 @@ CHARTS = (
         Axis("time since the start (s)", 0, RUN_S),
         Axis("requests per second", 0, 1.5 * MAX_PER_S),
         Rule("y", "offered", setting=lambda chosen: chosen["rate"], color=MODEL, linestyle=":", linewidth=2),
-        Line("served", run=lambda run: per_s(run, "done_s"), **MEASURED_LINE),
-        Line("failed", run=failures, **CROSSES),
+        Line("served", run=lambda run: per_s(run, "done_s", zeros=True), **MEASURED_LINE),
+        Line("failed", run=lambda run: per_s(run, "failed_s", zeros=False), **CROSSES),
     ),
 )
 
@@ -149,11 +142,10 @@ def losses_said(found: Load) -> str:
 
 def saturation_said(found: Load) -> str:
     record, chosen = found.record, found.record.parameters
-    if record.fact("alive", 0) and load.falls_behind(
-        record, chosen["rate"], capacity_per_s(**chosen), len(slowness(**chosen))
-    ):
-        return f" Saturated: {count(found.in_flight)} requests are still in flight, and the response time only grows."
-    return ""
+    behind = load.falls_behind(record, chosen["rate"], capacity_per_s(**chosen), len(slowness(**chosen)))
+    if not behind or not record.fact("alive", 0):
+        return ""
+    return f" Saturated: {count(found.in_flight)} requests are still in flight, and the response time only grows."
 
 
 def capacity_per_s(dies: bool, **servers: Any) -> float:
@@ -166,17 +158,16 @@ def what_round_robin_does(record: Record) -> str | None:
     at_slow, times = record.column("server") == 0, record.column("latency_ns")
     if record.fact("elapsed_s", 0.0) < 0.9 * RUN_S or at_slow.all() or not at_slow.any():
         return None
-    return QUARTER if times[at_slow].mean() > 3 * times[~at_slow].mean() else FINE
+    far_slower = times[at_slow].mean() > 3 * times[~at_slow].mean()
+    return "a quarter of them gets slow" if far_slower else "all are served in time"
 
-
-FINE, ALL, QUARTER = "all are served in time", "all get slower", "a quarter of them gets slow"
 
 PREDICTION = Prediction(
     question="Four servers can serve 162 requests/s; one is 4 times as slow. 100/s are sent round robin. What happens?",
     choices={
-        FINE: "On average the servers are 62% busy; but the slow one gets 25 requests/s, and can serve 12.5.",
-        ALL: "The other three are not affected: they get 25 requests/s each, half of what they can serve.",
-        QUARTER: "The slow server gets 25 requests/s and can serve 12.5: its queue grows, while others are idle.",
+        "all are served in time": "On average the servers are 62% busy; but the slow one gets 25 requests/s, and can serve 12.5.",
+        "all get slower": "The other three are not affected: they get 25 requests/s each, half of what they can serve.",
+        "a quarter of them gets slow": "The slow server gets 25/s and can serve 12.5/s: its queue grows, the others are idle.",
     },
     settle=one_run(what_round_robin_does, servers=4, scale=OUT, routing="round robin", skew=4, rate=100, dies=False),
     hint="Measure round robin with 4 servers, one of them 4 times as slow, at 100 requests/s.",
