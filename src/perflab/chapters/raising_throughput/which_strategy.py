@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from perflab.chapters import load
 from perflab.chapters.load import Load
 from perflab.chapters.raising_throughput.which_strategy_model import NAMES, burst_size, calibrate, predict
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, one_run, slider, times_ticks, values_slider
-from perflab.lab.panels.intervals import Intervals, IntervalsOf
+from perflab.lab.panels.intervals import Intervals
 from perflab.lab.verdict import INVALID, against_pinned, ratio_text, table_of
 from perflab.measure import Frame, Ratio, count, duration, paired_ratio, percent, percentile, ratio
 from perflab.systems.clients.strategies import NOTHING, THREADS, path_of, strategies
@@ -93,13 +94,11 @@ def too_late(record: Record) -> Verdict | None:
     return load.too_late(record, 0.5 * shortest_ns)
 
 
-def intervals(title: str, xlabel: str, high: float, measured: IntervalsOf, model: IntervalsOf) -> Intervals:
-    return Intervals(NAMES, 0.25, high, measured, model, title, "model", xlabel, times_ticks)
-
-
+TIMES: dict[str, Any] = {"band": "model", "ticks": times_ticks}
+MORE, LESS = "with : without (log)", "without : with (log)"
 CHARTS = (
-    intervals("Throughput, times as much", "with : without (log)", 12, gains, lambda model: model.gains),
-    intervals("p99, times shorter", "without : with (log)", 120, shortened, lambda model: model.shortened),
+    Intervals(NAMES, 0.25, 12, gains, lambda model: model.gains, "Throughput, times as much", xlabel=MORE, **TIMES),
+    Intervals(NAMES, 0.25, 120, shortened, lambda model: model.shortened, "p99, times shorter", xlabel=LESS, **TIMES),
 )
 
 

@@ -77,9 +77,8 @@ class Intervals(Panel):
 
     def _place(self, lines: list[Any], intervals: Mapping[str, Estimate]) -> None:
         for row, (name, line) in enumerate(zip(self._names, lines, strict=True)):
-            interval = intervals.get(name)
-            ends = [interval.low, interval.high] if interval and interval.has_interval else [np.nan, np.nan]
-            line.set_data(ends, [row, row])
+            interval = intervals.get(name, Estimate(np.nan))
+            line.set_data([interval.low, interval.high], [row, row])
 
     def _values(self, intervals: Mapping[str, Estimate]) -> list[float]:
         return [intervals[name].value if name in intervals else np.nan for name in self._names]
