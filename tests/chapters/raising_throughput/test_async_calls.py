@@ -98,6 +98,7 @@ def test_other_settings_settle_nothing(change: dict[str, Any]) -> None:
     assert settle([record(**change)]) is None
 
 
+@pytest.mark.clock
 def test_measured_and_model_agree_about_calls() -> None:
     lab = async_calls.lab()
     frame = measure_slices(lab, 0.6, fewest=EACH_ONCE, calls=5, clients=5, wait=20).frame
@@ -113,6 +114,7 @@ def test_measured_and_model_agree_about_calls() -> None:
     assert len(frame.samples[f"{THREADS} ns"]) % 5 == 0
 
 
+@pytest.mark.clock
 def test_long_calls_and_many_clients_leave_room_for_an_interval() -> None:
     """There are enough pairs before clients of a kind are measured a second time."""
     slices = async_calls.experiment(HTTP, 10, 50, 30, 1)

@@ -36,6 +36,7 @@ def test_in_the_model_database_calls_overlap_as_far_as_connections_go(calls: int
     assert rows[IN_A_ROW].low == calls * 10e6
 
 
+@pytest.mark.clock
 def test_real_database_calls_take_turns_and_http_calls_do_not() -> None:
     generator = np.random.default_rng(1)
     with async_calls_model.server() as running, callers(running.port, 2 * POOL) as made:
@@ -54,6 +55,7 @@ def test_real_database_calls_take_turns_and_http_calls_do_not() -> None:
         assert found[HTTP][way] < 0.8 * found[DATABASE][way] < 0.8 * found[DATABASE][IN_A_ROW]
 
 
+@pytest.mark.clock
 def test_calibration_finds_all_that_the_model_asks_for() -> None:
     (frame,) = async_calls_model.calibrate()
     assert set(frame.facts) == set(CONSTANTS)

@@ -103,6 +103,7 @@ def test_the_prediction_is_settled_by_two_runs(share: float, answer: str) -> Non
     assert settle([record(100, cpu=5.0), record(100 * share, cpu=5.0, network=100)]) is None, "other settings"
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize("changes", [{"cpu": 5.0}, {"cpu": 0.5, "memory": 64}])
 def test_the_real_server_stays_below_its_roof_and_near_it(changes: dict[str, Any]) -> None:
     lab = bottleneck.lab()
@@ -120,6 +121,7 @@ def test_the_real_server_stays_below_its_roof_and_near_it(changes: dict[str, Any
     assert np.median(windows) < 1.3 * roof or LAB.verdict_of(run, None).kind == "invalid", (windows, roof)
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize(
     "changes", [{"cpu": 0.0, "memory": 16}, {"cpu": 0.0, "disk": 1_000}, {}, {"load": 80}, {"cpu": 20.0, "load": 120}]
 )

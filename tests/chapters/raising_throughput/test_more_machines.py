@@ -55,6 +55,7 @@ def measured(**changes: Any) -> Record:
     return Record("more_machines", {**START, **changes}, 1, "", frame, 2.0, "complete")
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize(
     "changes",
     [
@@ -69,6 +70,7 @@ def test_the_queues_of_a_real_run_are_replayed(changes: dict[str, Any]) -> None:
     assert agrees(Load(record).replay(), record)
 
 
+@pytest.mark.clock
 def test_round_robin_makes_a_quarter_slow_and_counting_outstanding_requests_does_not() -> None:
     dealt, counted = measured(skew=4), measured(skew=4, routing="least outstanding")
     assert settle([dealt]) == SLOW
@@ -78,11 +80,13 @@ def test_round_robin_makes_a_quarter_slow_and_counting_outstanding_requests_does
         assert agrees(Load(record).replay(), record)
 
 
+@pytest.mark.clock
 def test_one_fast_server_is_quicker_than_as_much_in_pieces() -> None:
     many, one = measured(routing="random"), measured(scale=UP)
     assert np.median(one.column("latency_ns")) < 0.6 * np.median(many.column("latency_ns"))
 
 
+@pytest.mark.clock
 def test_a_death_in_mid_run_is_said() -> None:
     record = measured(dies=True, rate=200)
     assert record.count("failures") >= 1
@@ -147,6 +151,7 @@ def test_when_one_dies_no_server_does_more_in_the_model_than_it_can(servers: int
         assert response(dead, rate) > 1.02 * response(alive, rate), "the curve knows of it too"
 
 
+@pytest.mark.clock
 def test_the_model_is_quick_enough_for_a_slider_that_is_drawn() -> None:
     more_machines.predict(**START)
     began = time.process_time()

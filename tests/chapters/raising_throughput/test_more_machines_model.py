@@ -68,6 +68,7 @@ def test_a_curve_rises_with_the_load() -> None:
     assert all(later > 0.97 * earlier for earlier, later in itertools.pairwise(curve))
 
 
+@pytest.mark.clock
 def test_a_whole_curve_is_simulated_while_a_slider_moves() -> None:
     for cached in (more_machines_model.at_rate, more_machines_model.one_queue, more_machines_model.runs):
         cached.cache_clear()

@@ -87,6 +87,7 @@ def test_a_peak_that_the_rounds_do_not_agree_on_is_not_said_as_one() -> None:
     assert scaling_law.peak_said(laws((0.1, 0.001), (0.1, 0.0015))) == "peak at 30 workers [24–30]"
 
 
+@pytest.mark.clock
 def test_the_number_left_out_takes_its_turn_with_the_others() -> None:
     """The numbers of a round come in any order: the first of each round could be favoured or harmed."""
     firsts = set()
@@ -97,6 +98,7 @@ def test_the_number_left_out_takes_its_turn_with_the_others() -> None:
     assert len(firsts) > 1
 
 
+@pytest.mark.clock
 def test_a_round_comes_in_few_slices_and_measures_each_number_once() -> None:
     """After each slice the law is fitted and drawn: a slice for each number would leave little time to measure."""
     slices = scaling_law.experiment("waiting", 24, 0, 1)
@@ -128,6 +130,7 @@ def test_runs_are_compared_by_their_best() -> None:
     assert LAB.verdict_of(on_the_law(), on_the_law()).kind == "too close to call"
 
 
+@pytest.mark.clock
 def test_real_threads_behind_a_lock_gain_twice_at_most() -> None:
     frame = measure(scaling_law.lab(), 2.5, locked=50)
     found = Record("scaling_law", {**START, "locked": 50}, 1, "", frame, 4.0, "complete")

@@ -149,9 +149,10 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
     return rows
 
 
-def farthest(record: Record) -> str:
-    apart = [each.deviation for name, each in replays(record).items() if name != NOTHING]
-    return f"at most {percent(max(apart))} apart" if apart else ""
+def replays_said(record: Record) -> str:
+    found = replays(record)
+    without, apart = found.pop(NOTHING, None), max((each.deviation for each in found.values()), default=0.0)
+    return f"{load.replay_text(without)}; with a strategy at most {percent(apart)} apart" if without else ""
 
 
 def what_helps_most(record: Record) -> str | None:
@@ -191,8 +192,7 @@ def lab() -> Lab:
         trust=table_of(
             ("failed", lambda run: count(run.count("failures"))),
             load.LATENESS,
-            ("queue replayed, mean", lambda run: load.replay_text(replays(run).get(NOTHING))),
-            ("queues replayed with a strategy", farthest),
+            (load.replayed()[0], replays_said),
             needs="lateness_ns",
         ),
         budget_s=20.0,
