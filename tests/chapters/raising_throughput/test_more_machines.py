@@ -23,7 +23,7 @@ LAB = more_machines.lab()
 START: dict[str, Any] = {"servers": 4, "scale": OUT, "routing": "round robin", "skew": 1, "rate": 100, "dies": False}
 
 
-SLOW = "a quarter of them gets slow"
+SLOW = "a quarter of the requests gets slow"
 settle = more_machines.PREDICTION.settle
 
 
@@ -206,7 +206,7 @@ def test_the_capacity_counts_slow_and_dead_servers() -> None:
 
 def test_only_the_setting_that_was_asked_about_settles_the_prediction() -> None:
     assert settle([simulated(900, skew=4)]) == SLOW
-    assert settle([simulated(40, skew=4)]) == "all are served in time"
+    assert settle([simulated(40, skew=4)]) == "all requests are served in time"
     assert settle([simulated(900, skew=4, routing="random")]) is None
     assert settle([simulated(900)]) is None
 

@@ -11,6 +11,8 @@ from replays import agrees
 
 from perflab.chapters.load import NOT_SHOWN
 from perflab.chapters.raising_throughput import which_strategy, which_strategy_model
+from perflab.lab import Panel
+from perflab.lab.picture import Picture
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.systems.clients.strategies import ASYNC, BATCHING, CACHING, INDEX, NOTHING, POOLING, SERVERS
@@ -209,3 +211,14 @@ def test_what_a_request_costs_is_measured_in_rounds() -> None:
     cases = [name for frame in which_strategy_model.calibrate() for name in frame.facts]
     assert set(cases) == set(CONSTANTS)
     assert cases == cases[: len(CONSTANTS)] * which_strategy_model.ROUNDS
+
+
+@pytest.mark.parametrize("chart", which_strategy.CHARTS, ids=("throughput", "p99"))
+def test_gains_are_drawn_with_the_model_and_the_pinned_run_also_before_they_have_intervals(chart: Panel) -> None:
+    shown: list[bytes] = []
+    picture = Picture(chart, 400, 250, shown.append)
+    picture.show_model(START, which_strategy_model.predict(**START, constants=CONSTANTS))
+    picture.show_run(record(rounds=3))
+    picture.show_pinned(record())
+    picture.draw()
+    assert len(set(shown)) == len(shown) - 1, "each step is seen"

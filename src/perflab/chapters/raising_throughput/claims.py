@@ -29,7 +29,7 @@ def _round_robin_is_fair(records: Sequence[Record]) -> Found:
     outcome = more_machines.PREDICTION.settle(records)
     if outcome is None:
         return None
-    return outcome == "all are served in time", f"with one server of four 4 times as slow, {outcome}."
+    return outcome == "all requests are served in time", f"with one server of four 4 times as slow, {outcome}."
 
 
 def _one_fast(records: Sequence[Record]) -> Found:

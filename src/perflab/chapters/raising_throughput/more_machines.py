@@ -159,15 +159,15 @@ def what_round_robin_does(record: Record) -> str | None:
     if record.fact("elapsed_s", 0.0) < 0.9 * RUN_S or at_slow.all() or not at_slow.any():
         return None
     far_slower = times[at_slow].mean() > 3 * times[~at_slow].mean()
-    return "a quarter of them gets slow" if far_slower else "all are served in time"
+    return "a quarter of the requests gets slow" if far_slower else "all requests are served in time"
 
 
 PREDICTION = Prediction(
     question="Four servers can serve 162 requests/s; one is 4 times as slow. 100/s are sent round robin. What happens?",
     choices={
-        "all are served in time": "On average the servers are 62% busy; but the slow one gets 25 requests/s, and can serve 12.5.",
-        "all get slower": "The other three are not affected: they get 25 requests/s each, half of what they can serve.",
-        "a quarter of them gets slow": "The slow server gets 25/s and can serve 12.5/s: its queue grows, the others are idle.",
+        "all requests are served in time": "On average servers are 62% busy; but the slow one gets 25/s and can serve 12.5/s.",
+        "all requests get slower": "The other three servers are not affected: they get 25/s each, half of what they can serve.",
+        "a quarter of the requests gets slow": "The slow server gets 25/s and can serve 12.5/s: only its queue grows.",
     },
     settle=one_run(what_round_robin_does, servers=4, scale=OUT, routing="round robin", skew=4, rate=100, dies=False),
     hint="Measure round robin with 4 servers, one of them 4 times as slow, at 100 requests/s.",
