@@ -8,8 +8,8 @@ import time
 import numpy as np
 import pytest
 
-from perflab.chapters.raising_throughput import balancing_model
-from perflab.chapters.raising_throughput.balancing_model import PAPER_S, SERVICE_S, at_rate, one_queue, runs
+from perflab.chapters.raising_throughput import more_machines_model
+from perflab.chapters.raising_throughput.more_machines_model import RUN_S, SERVICE_S, at_rate, one_queue, runs
 from perflab.systems.clients.routing import ROUTES
 from perflab.theory.balancing import simulate_routed
 from perflab.theory.queues import mmc
@@ -19,14 +19,14 @@ EQUAL, ONE_SLOW = (1.0,) * 4, (4.0, 1.0, 1.0, 1.0)
 
 
 def mean_of_many(factors: tuple[float, ...], routing: str, rate: int, number: int = 60) -> float:
-    """Mean over independent runs of the mean response (s) of those served within the run."""
+    """Mean over independent runs of the mean response (s) of requests served within the run."""
     generator = np.random.default_rng((rate, len(routing)))
     means = []
     for _ in range(number):
-        arrivals = np.sort(generator.uniform(0, PAPER_S, generator.poisson(rate * PAPER_S)))
+        arrivals = np.sort(generator.uniform(0, RUN_S, generator.poisson(rate * RUN_S)))
         services = generator.exponential(SERVICE_S, arrivals.size)
         departures = simulate_routed(arrivals, services, factors, ROUTES[routing]).departures
-        in_time = departures <= PAPER_S
+        in_time = departures <= RUN_S
         means.append(float((departures - arrivals)[in_time].mean()))
     return float(np.mean(means))
 
@@ -45,9 +45,9 @@ def test_the_model_lies_near_the_mean_of_many_runs(factors: tuple[float, ...], r
 def test_arrivals_and_services_are_as_many_and_as_long_as_they_should_be() -> None:
     for rate in RATES:
         chosen = runs(rate)
-        assert np.mean([arrivals.size for arrivals, _ in chosen]) == pytest.approx(rate * PAPER_S, rel=0.01)
+        assert np.mean([arrivals.size for arrivals, _ in chosen]) == pytest.approx(rate * RUN_S, rel=0.01)
         assert np.concatenate([services for _, services in chosen]).mean() == pytest.approx(SERVICE_S, rel=0.08)
-        assert all(np.all(np.diff(arrivals) >= 0) and arrivals[-1] <= PAPER_S for arrivals, _ in chosen)
+        assert all(np.all(np.diff(arrivals) >= 0) and arrivals[-1] <= RUN_S for arrivals, _ in chosen)
 
 
 def test_far_below_the_limit_one_queue_answers_as_in_its_steady_state() -> None:
@@ -68,11 +68,12 @@ def test_a_curve_rises_with_the_load() -> None:
     assert all(later > 0.97 * earlier for earlier, later in itertools.pairwise(curve))
 
 
+@pytest.mark.clock
 def test_a_whole_curve_is_simulated_while_a_slider_moves() -> None:
-    for cached in (balancing_model.at_rate, balancing_model.one_queue, balancing_model.runs):
+    for cached in (more_machines_model.at_rate, more_machines_model.one_queue, more_machines_model.runs):
         cached.cache_clear()
     began = time.process_time()
     for rate in (*range(20, 400, 40), 400):
         at_rate(EQUAL, ROUTES["least outstanding"], rate, False)
         one_queue(4, 1.0, rate)
-    assert time.process_time() - began < 0.2, "20 ms when nobody else uses the machine"
+    assert time.process_time() - began < 0.2, "20 ms on a quiet machine"
