@@ -1,8 +1,8 @@
-"""The charts that several labs share: latency against a control, the distribution of a run, its percentiles."""
+"""The charts that several labs share: latency against a control, the distribution of a run, its percentiles, intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from perflab.lab.palette import (
     PINNED_POINTS,
 )
 from perflab.lab.record import Record
+from perflab.measure.estimate import Estimate
 from perflab.measure.percentiles import percentile
 
 LATENCY = "latency_ns"
@@ -121,6 +122,55 @@ def percentiles(
         ),
         Axis("latency (log)", low_ns, high_ns, log=True, ticks=duration_ticks),
         *(marks or usual),
+    )
+
+
+def intervals(
+    names: Sequence[str],
+    low: float,
+    high: float,
+    measured: Callable[[Record], Mapping[str, Estimate]],
+    expected: Callable[[Any], Mapping[str, Estimate]],
+    title: str,
+    band: str = "model: where 95% of such runs fall",
+    xlabel: str = "latency (log)",
+    ticks: Ticks = duration_ticks,
+) -> Chart:
+    """A row for each name: the run's number with its interval on a log axis, and the model's as a band behind it.
+
+    `measured(record)` and `expected(model)` give an `Estimate` for each name; without one its row stays empty.
+    """
+
+    def rows(found: Mapping[str, Estimate]) -> list[tuple[int, Estimate]]:
+        return [(row, found[name]) for row, name in enumerate(names) if name in found]
+
+    def of(run: Record) -> Mapping[str, Estimate]:
+        return measured(run) if run.frame.samples else {}
+
+    def points(run: Record) -> tuple[list[float], list[int]]:
+        found = rows(of(run))
+        return [number.value for _, number in found], [row for row, _ in found]
+
+    def spans(found: Mapping[str, Estimate]) -> tuple[list[float], list[int]]:
+        # NaN ends each row's line.
+        x = [end for _, number in rows(found) for end in (number.low, number.high, np.nan)]
+        return x, [row for row, _ in rows(found) for _ in range(3)]
+
+    def row_ticks(axis: Any) -> None:
+        axis.set_ticks(range(len(names)), labels=names)
+        axis.set_tick_params(length=0)
+
+    # The ends are marked, so that a band narrower than a dot is seen behind it.
+    wide: dict[str, Any] = {"linewidth": 12, "solid_capstyle": "butt", "marker": "|", "markersize": 20}
+    return Chart(
+        title,
+        Axis(xlabel, low, high, log=True, ticks=ticks),
+        Axis("", len(names) - 0.5, -0.5, ticks=row_ticks),
+        Line(band, model=lambda model: spans(expected(model)), color=MODEL, alpha=0.4, markeredgewidth=2, **wide),
+        Line(run=lambda run: spans(of(run)), color=MEASURED, linewidth=2),
+        Line("pinned run", pinned=points, **PINNED_POINTS),
+        Line("measured, 95% interval", run=points, **MEASURED_POINTS),
+        columns=2,
     )
 
 
