@@ -1,7 +1,8 @@
-"""The charts that several labs share: latency against a control, the distribution of a run, its percentiles, intervals."""
+"""The charts that several labs share: latency against a control, a run's distribution, numbers with intervals, percentiles."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,12 +15,10 @@ from perflab.lab.palette import (
     ALARM,
     INK,
     MEASURED,
-    MEASURED_LINE,
     MEASURED_POINTS,
     MODEL,
     MODEL_LINE,
     PINNED,
-    PINNED_LINE,
     PINNED_POINTS,
 )
 from perflab.lab.record import Record
@@ -27,9 +26,9 @@ from perflab.measure.estimate import Estimate
 from perflab.measure.percentiles import percentile
 
 LATENCY = "latency_ns"
-NINES = {0.0: "0", 0.5: "50%", 0.9: "90%", 0.99: "99%", 0.999: "99.9%", 0.9999: "99.99%"}
+NINES = {0.0: "0", math.log10(2): "50%", 1: "90%", 2: "99%", 3: "99.9%", 4: "99.99%"}
 SHARES = 1 - np.logspace(0, -4, 200)
-"""Shares of calls at which a model's percentiles are drawn."""
+"""Shares of calls at which a model's percentiles are drawn, on a `percentile_axis` at `nines(SHARES)`."""
 
 
 def versus(
@@ -95,36 +94,6 @@ def distribution(low_ns: float = 20, high_ns: float = 1e8) -> Chart:
     )
 
 
-def percentiles(
-    low_ns: float,
-    high_ns: float,
-    *marks: Mark,
-    curve: Of | None = None,
-    column: str = LATENCY,
-    title: str = "Percentiles",
-) -> Chart:
-    """Latency (ns) below which a share of the calls stays, nearest rank, on an axis on which 90%, 99% and 99.9% are equally far
-    apart, so that tails can be read. `curve(model)` gives latencies at `SHARES`; `marks` take the place of the usual ones.
-    """
-
-    def points(run: Record) -> tuple[np.ndarray, np.ndarray]:
-        return percentile_curve(run.column(column))
-
-    usual = (
-        Line("model", model=lambda model: None if curve is None else (nines(SHARES), curve(model)), **MODEL_LINE),
-        Line("measured (nearest rank)", run=points, drawstyle="steps-post", **MEASURED_LINE),
-        Line("pinned run", pinned=points, drawstyle="steps-post", **PINNED_LINE),
-    )
-    return Chart(
-        title,
-        Axis(
-            "share of calls that are at most as slow", 0, 4, ticks={nines(share): text for share, text in NINES.items()}
-        ),
-        Axis("latency (log)", low_ns, high_ns, log=True, ticks=duration_ticks),
-        *(marks or usual),
-    )
-
-
 def intervals(
     names: Sequence[str],
     low: float,
@@ -179,13 +148,19 @@ def latencies_of(run: Record) -> np.ndarray:
     return run.column(LATENCY)
 
 
+def percentile_axis(what: str, most_nines: int = 4) -> Axis:
+    """Shares of calls (`what`), on which 90%, 99% and 99.9% are equally far apart, so that tails can be read."""
+    ticks = {position: text for position, text in NINES.items() if position <= most_nines}
+    return Axis(f"share of {what} that are at most as slow", 0, most_nines, ticks=ticks)
+
+
 def nines(shares: Any) -> Any:
-    """Position of a share of calls on the axis: how many nines it has, −log10(1 − share)."""
+    """Position of a share of calls on a `percentile_axis`: how many nines it has, −log10(1 − share)."""
     return -np.log10(1 - np.asarray(shares, float))
 
 
 def percentile_curve(latencies: np.ndarray, most: int = 1_000) -> tuple[np.ndarray, np.ndarray]:
-    """Positions on the axis and latencies of at most `most` points of the empirical distribution, the slowest kept."""
+    """Positions on a `percentile_axis` and latencies (nearest rank): at most `most` points, the slowest call kept."""
     if not latencies.size:
         return np.empty(0), np.empty(0)
     ordered = np.sort(latencies)

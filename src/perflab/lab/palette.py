@@ -51,7 +51,6 @@ PINNED_POINTS: dict[str, Any] = {
     "markerfacecolor": "none",
     "markeredgewidth": 2,
 }
-CALL_DOTS: dict[str, Any] = {"color": MEASURED, "linestyle": "none", "marker": ".", "markersize": 3}
 CLOCK_LINE: dict[str, Any] = {"color": CLOCK, "linestyle": "-.", "linewidth": 1.8}
 
 TEXT: dict[str, Any] = {
