@@ -14,7 +14,7 @@ import numpy as np
 from hdrh.histogram import HdrHistogram
 from PIL import Image
 
-from perflab.lab.panels import Calls
+from perflab.chapters.measuring_latency import stopwatch
 from perflab.lab.picture import Picture
 from perflab.lab.png import encode
 from perflab.lab.verdict import ratio_text
@@ -135,9 +135,9 @@ def _best_s(code: str) -> float:
 
 
 def encoding() -> Iterator[tuple[str, str, str]]:
-    """Our PNG encoder against Pillow's fastest level, on a real panel."""
+    """Our PNG encoder against Pillow's fastest level, on a real chart."""
     drawn: list[bytes] = []
-    Picture(Calls(), 550, 350, drawn.append)
+    Picture(stopwatch.CHARTS[0], 550, 350, drawn.append)
     with Image.open(io.BytesIO(drawn[-1])) as image:
         pixels = np.asarray(image)
     ours, pillow = [], []
@@ -150,4 +150,4 @@ def encoding() -> Iterator[tuple[str, str, str]]:
         Image.fromarray(pixels).save(file, "PNG", compress_level=1)
         pillow.append(time.perf_counter() - started)
     size = f"{mine / 1000:.0f} kB against {file.tell() / 1000:.0f} kB"
-    yield ("PNG of a panel, ours against Pillow's fastest", "faster", f"{median(pillow) / median(ours):.1f}×, {size}")
+    yield ("PNG of a chart, ours against Pillow's fastest", "faster", f"{median(pillow) / median(ours):.1f}×, {size}")

@@ -5,7 +5,7 @@ Importing this is light: widgets and matplotlib come in when a lab is shown.
 
 from perflab.lab.axes import byte_ticks, count_ticks, duration_ticks, percent_ticks, plain_ticks, times_ticks
 from perflab.lab.chart import Axis, Chart
-from perflab.lab.charts import distribution, latencies_of, percentiles, versus
+from perflab.lab.charts import distribution, intervals, latencies_of, versus
 from perflab.lab.controls import choice, log_slider, slider, switch, values_slider
 from perflab.lab.lab import Lab
 from perflab.lab.marks import Band, Bars, Here, Histogram, Line, Mark, Note, Rule, Whiskers, before, measured
@@ -79,6 +79,7 @@ __all__ = [
     "distribution",
     "duration_ticks",
     "estimate_text",
+    "intervals",
     "latencies_of",
     "log_slider",
     "measured",
@@ -88,7 +89,6 @@ __all__ = [
     "pairs",
     "percent_ticks",
     "percentile_text",
-    "percentiles",
     "plain_ticks",
     "ratio_text",
     "slider",

@@ -53,7 +53,6 @@ PINNED_POINTS: dict[str, Any] = {
 }
 MODEL_OUTLINE: dict[str, Any] = {"facecolor": "none", "edgecolor": MODEL, "linewidth": 2}
 PINNED_OUTLINE: dict[str, Any] = {"facecolor": "none", "edgecolor": PINNED, "linewidth": 2, "linestyle": ":"}
-CALL_DOTS: dict[str, Any] = {"color": MEASURED, "linestyle": "none", "marker": ".", "markersize": 3}
 CLOCK_LINE: dict[str, Any] = {"color": CLOCK, "linestyle": "-.", "linewidth": 1.8}
 
 TEXT: dict[str, Any] = {
