@@ -51,6 +51,7 @@ def replay_shown(lab: Lab, record: Record) -> str:
     return rows[0]
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize("name", QUEUES)
 def test_the_queue_replayed_agrees_with_what_was_measured(name: str) -> None:
     lab = find_labs()[name]()

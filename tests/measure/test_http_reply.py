@@ -59,3 +59,12 @@ def test_a_reply_without_a_length_ends_with_its_head_and_a_length_that_is_none_i
     assert reply is not None and reply.body == b""
     with pytest.raises(ValueError):
         ReplyReader().feed(b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n")
+
+
+def test_a_large_reply_in_many_pieces_is_put_together() -> None:
+    body = bytes(range(256)) * 4_000
+    stream = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    reader = ReplyReader()
+    found = [reader.feed(stream[place : place + 65_536]) for place in range(0, len(stream), 65_536)]
+    assert found[:-1] == [None] * (len(found) - 1)
+    assert found[-1] is not None and found[-1].body == body

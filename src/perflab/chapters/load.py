@@ -226,10 +226,8 @@ def sent(asked_s: float = np.inf) -> Row:
 
 def _parts(load: Load) -> str:
     moments = [load.record.column(name) for name in STAGES]
-    if not all(each.size for each in moments):
-        return ""
-    inside = [float(np.mean(after - before)) for before, after in pairwise(moments)]
-    return "; ".join(map(duration, (float(load.response.mean()) - sum(inside), *inside)))
+    inside = [float(np.mean(b - a)) for a, b in pairwise(moments) if all(each.size for each in moments)]
+    return "; ".join(map(duration, (float(load.response.mean()) - sum(inside), *inside))) if inside else ""
 
 
 MEAN = time_row("mean response", lambda load: duration(load.summary.mean.value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 HEAD_END = b"\r\n\r\n"
-LENGTH = b"\r\ncontent-length:"
+LENGTH = b"\r\nContent-Length:"
 
 
 class Reply(NamedTuple):
@@ -42,31 +42,36 @@ class Reply(NamedTuple):
 class ReplyReader:
     """Replies of one connection, one after another."""
 
-    __slots__ = ("_received",)
+    __slots__ = ("_needed", "_received")
 
     def __init__(self) -> None:
         self._received = bytearray()
+        self._needed = 0
 
     def feed(self, data: bytes) -> Reply | None:
         """The reply that is complete with `data`; None while it is not. Raises ValueError for a length that is no number."""
+        # Most replies come in one piece. Of those that do not, only the head may be looked at more than once.
         if self._received:
             self._received += data
-            reply, end = _first_reply(self._received)
-            del self._received[:end]
-            return reply
-        reply, end = _first_reply(data)
-        if end < len(data):
-            self._received += data[end:]
-        return reply
+            if len(self._received) < self._needed:
+                return None
+            data = bytes(self._received)
+            self._received.clear()
+        head, found, body = data.partition(HEAD_END)
+        if found:
+            length = _length(head)
+            if len(body) >= length:
+                self._received += body[length:]
+                self._needed = 0
+                return Reply(head, body[:length])
+            self._needed = len(head) + len(HEAD_END) + length
+        self._received += data
+        return None
 
 
-def _first_reply(received: bytes | bytearray) -> tuple[Reply | None, int]:
-    """The reply at the beginning and where it ends; None and 0 while that is not all of it."""
-    head_end = received.find(HEAD_END)
-    if head_end < 0:
-        return None, 0
-    head = bytes(received[:head_end])
-    body = head_end + len(HEAD_END)
-    place = head.lower().find(LENGTH)
-    end = body if place < 0 else body + int(head[place + len(LENGTH) :].partition(b"\r\n")[0])
-    return (Reply(head, bytes(received[body:end])), end) if len(received) >= end else (None, 0)
+def _length(head: bytes) -> int:
+    """The body's length that a head tells; 0 where it tells none."""
+    _, found, rest = head.partition(LENGTH)
+    if not found:
+        _, found, rest = head.lower().partition(LENGTH.lower())
+    return int(rest.partition(b"\r\n")[0]) if found else 0

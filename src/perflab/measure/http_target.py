@@ -9,6 +9,7 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
+from typing import Any
 
 from perflab.measure.files import allow_files
 from perflab.measure.guards import BadInput, machine_limits
@@ -81,8 +82,8 @@ class HttpTarget:
         ended = []
         for key, _ in self._ready(timeout_s):
             number = self._in_flight.get(key.fileobj)  # type: ignore[call-overload]
-            if number is not None:
-                ended += self._read(number, key.fileobj, key.data)  # type: ignore[arg-type]
+            if number is not None and (succeeded := self._read(number, key.fileobj, key.data)) is not None:
+                ended.append((number, succeeded))
         return ended
 
     def _ready(self, timeout_s: float) -> list[tuple[selectors.SelectorKey, int]]:
@@ -99,23 +100,24 @@ class HttpTarget:
             self._drop(key.fileobj)  # type: ignore[arg-type]
         self._selector.close()
 
-    def _read(self, number: int, connection: socket.socket, replies: ReplyReader) -> list[tuple[int, bool]]:
+    def _read(self, number: int, connection: Any, replies: ReplyReader) -> bool | None:
+        """Whether the request that is in flight on a connection has succeeded; None while it has not ended."""
         try:
             data = connection.recv(CHUNK)
         except BlockingIOError:
-            return []
+            return None
         except OSError:
             data = b""
         if not data:
             self._replace(connection)
-            return [(number, False)]
+            return False
         reply = replies.feed(data)
         if reply is None:
-            return []
+            return None
         del self._in_flight[connection]
         self._give_back(connection)
         self._on_reply(number, reply)
-        return [(number, reply.is_ok)]
+        return reply.is_ok
 
     def _take(self, number: int) -> socket.socket | None:
         """A free connection for the request; None when there is none."""

@@ -81,13 +81,14 @@ def test_the_mean_is_that_of_the_same_run_simulated_with_other_requests(ttl: flo
     again = sums.sum() / sizes.sum()
     band = 4 * np.std(sums - again * sizes) * np.sqrt(sizes.size) / sizes.sum()
     mean = api_cache_model.mean_of_run(ttl, keys, 0.8, rate, hit, miss)
-    assert mean == pytest.approx(again, abs=band + 0.05 * again)
+    assert mean == pytest.approx(again, abs=band + 0.08 * again)
 
 
 def test_a_run_in_which_nothing_can_be_answered_has_no_mean() -> None:
     assert np.isnan(api_cache_model.mean_of_run(0, 1, 0, 10, 0.0, 3.0))
 
 
+@pytest.mark.clock
 def test_a_real_cache_hits_as_often_as_predicted_and_hits_are_quicker() -> None:
     frame = measure(api_cache.lab(), 2.5, ttl=0.2, keys=10, skew=0, rate=100, database=2, logic=0)
     hits = frame.samples["hit"].astype(bool)
@@ -107,6 +108,7 @@ def test_a_queue_that_chance_makes_is_not_called_saturated() -> None:
     assert api_cache.verdict(record(run(20, 180, 3, 9e6)), None).text.startswith("10% of 200 requests hit")
 
 
+@pytest.mark.clock
 def test_the_queue_goes_on_where_it_was_between_slices() -> None:
     """A thread that is hardly ever idle: were the queue drained at each slice, many requests would find none before them."""
     frame = measure(api_cache.lab(), 2.5, ttl=0, database=10, logic=0, rate=100)

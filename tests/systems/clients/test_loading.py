@@ -101,6 +101,7 @@ def test_requests_without_a_free_connection_are_counted_as_not_sent(clock: Virtu
     assert whole.counts["calls"] == whole.samples["lateness_ns"].size == whole.facts["inside"] == 0
 
 
+@pytest.mark.clock
 def test_a_real_server_is_loaded_with_requests_by_number_or_always_the_same() -> None:
     schedule = constant(100, 0.3)
     with worker_server(2) as server:

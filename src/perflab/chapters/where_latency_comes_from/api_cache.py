@@ -201,4 +201,5 @@ def lab() -> Lab:
         prediction=PREDICTION,
         verdict=verdict,
         table=table,
+        budget_s=RUN_S + 1,
     )

@@ -6,6 +6,7 @@ the mean is that of the requests answered by then.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from statistics import NormalDist
@@ -15,7 +16,7 @@ import numpy as np
 from perflab.theory.ttl import zipf
 
 RUN_S = 2.0
-MIN_REQUESTS = 8_000
+MIN_REQUESTS, MIN_RUNS = 8_000, 40
 Run = tuple[Sequence[float], Sequence[int]]
 """When each request arrives, and the key that it asks for."""
 
@@ -46,15 +47,20 @@ def mean_of_run(ttl: float, keys: int, skew: float, rate: int, hit: float, miss:
 
 @lru_cache(maxsize=16)
 def runs(keys: int, skew: float, rate: int) -> tuple[Run, ...]:
-    """Several runs of Poisson arrivals, whose numbers are spread evenly over their distribution; always the same."""
-    number = -(-MIN_REQUESTS // int(rate * RUN_S))
+    """Several runs; always the same ones, so that only the controls change what is drawn."""
+    arrivals = arrivals_at(rate)
+    ends = np.cumsum([len(run) for run in arrivals]).tolist()
+    chances = np.random.default_rng((rate, 1)).uniform(size=ends[-1])
+    asked = np.minimum(np.searchsorted(np.cumsum(zipf(keys, skew)), chances), keys - 1).tolist()
+    return tuple((run, asked[end - len(run) : end]) for run, end in zip(arrivals, ends, strict=True))
+
+
+@lru_cache(maxsize=16)
+def arrivals_at(rate: int) -> tuple[Sequence[float], ...]:
+    """Poisson arrivals of several runs, whose numbers are spread evenly over their distribution."""
+    expected = rate * RUN_S
+    number = max(MIN_RUNS, math.ceil(MIN_REQUESTS / expected))
     generator = np.random.default_rng(rate)
-    edges = np.cumsum(zipf(keys, skew))
-    made = []
-    for place in range(number):
-        expected = rate * RUN_S
-        size = round(expected + np.sqrt(expected) * NormalDist().inv_cdf((place + 0.5) / number))
-        arrivals = np.sort(generator.uniform(0, RUN_S, max(1, size)))
-        asked = np.minimum(np.searchsorted(edges, generator.uniform(size=arrivals.size)), keys - 1)
-        made.append((arrivals.tolist(), asked.tolist()))
-    return tuple(made)
+    shares = [NormalDist().inv_cdf((place + 0.5) / number) for place in range(number)]
+    sizes = [max(1, round(expected + math.sqrt(expected) * share)) for share in shares]
+    return tuple(np.sort(generator.uniform(0, RUN_S, size)).tolist() for size in sizes)
