@@ -53,8 +53,10 @@ class ThreadCrowd:
         return [reply.result(PATIENCE_S) for reply in self._replies]
 
     def _client(self) -> int:
-        connection = Connection(self._port)
-        self._here.release()
+        try:
+            connection = Connection(self._port)
+        finally:  # nobody waits for one who cannot come
+            self._here.release()
         self._go.wait(PATIENCE_S)
         connection.get(self._path)
         took_ns = perf_counter_ns() - self._began_ns
