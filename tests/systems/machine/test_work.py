@@ -64,7 +64,9 @@ def test_all_who_copy_share_one_room() -> None:
 @pytest.mark.clock
 def test_one_worker_that_waits_does_as_many_as_fit() -> None:
     two_of_three(
-        lambda: throughput(operations(WAITING, 1), 0.2) * WAIT_S, lambda share: 0.5 < share < 1.001, "time spent waiting"
+        lambda: throughput(operations(WAITING, 1), 0.2) * WAIT_S,
+        lambda share: 0.5 < share < 1.001,
+        "time spent waiting",
     )
 
 
