@@ -12,6 +12,7 @@ from relations import two_of_three
 from perflab.systems.operations import rungs
 from perflab.systems.operations.rungs import RUNGS, Rung
 
+
 def one_ns(rung: Rung, calls: int = 7) -> float:
     times = []
     with rung.ready() as operation:

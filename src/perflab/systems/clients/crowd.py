@@ -24,7 +24,7 @@ from perflab.systems.process.child import ChildServer, announce, answer_requests
 from perflab.systems.servers.worker_kinds import LOOP, THREADS
 
 LONGEST_WAIT_MS = 100.0
-PATIENCE_S = 4.0
+PATIENCE_S = 20.0
 
 
 class ThreadCrowd:
