@@ -43,7 +43,8 @@ def test_calls_in_a_row_do_not_overlap_and_side_by_side_they_do(
     monkeypatch.setattr(Catalogue, "crunch", lambda *_, **__: all_of_them.wait(PATIENCE_S))
     same, spans = database.ask(sku_of(5), replace(SETTINGS, parallel=True), perf_counter_ns())
     assert same == page and len(spans) == 5
-    assert all(a[0] + a[1] > b[0] for a, b in pairwise(spans[1:]))
+    under_way = [sum(start <= moment < start + took for start, took in spans) for moment, _ in spans]
+    assert max(under_way) >= SETTINGS.calls
 
 
 def test_all_calls_lie_within_the_asking(database: Database) -> None:
