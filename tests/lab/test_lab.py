@@ -204,16 +204,6 @@ def test_stop_ends_even_a_hung_run_and_keeps_its_part(conductor: Conductor) -> N
 
 
 @pytest.mark.clock
-def test_two_labs_take_turns(conductor: Conductor) -> None:
-    first, second = opened(make_lab(), conductor), opened(make_lab(), conductor)
-    said: list[str] = []
-    second.display._status.observe(lambda change: said.append(change["new"]), "value")  # type: ignore[attr-defined]
-    futures = [first.run({}), second.run({})]
-    wait_for(lambda: WAITING in said)
-    assert [future.result(PATIENCE_S).status for future in futures] == ["complete", "complete"]
-
-
-@pytest.mark.clock
 def test_two_kernels_take_turns(conductor: Conductor, tmp_path: Path) -> None:
     other = RunLock(tmp_path / "lock")
     assert other.try_acquire()

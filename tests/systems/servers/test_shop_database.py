@@ -64,18 +64,6 @@ def test_a_view_is_counted_only_of_a_product_that_exists(database: Database, fil
     reader.close()
 
 
-def test_settings_out_of_range_are_refused_by_name() -> None:
-    for wrong in (
-        {"database_ms": -1},
-        {"calls": 0},
-        {"payload_bytes": 1.5},
-        {"ttl_s": float("nan")},
-        {"indexed": "yes"},
-    ):
-        with pytest.raises(ValueError, match=next(iter(wrong))):
-            Settings(**wrong)
-
-
 def test_a_catalogue_whose_file_was_lost_fails_and_is_not_replaced_by_an_empty_one(tmp_path: Path) -> None:
     lost = make_catalogue(tmp_path, 10)
     database = Database(lost)

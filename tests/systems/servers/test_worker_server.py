@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from asking import ask
 from patience import wait_until
-from relations import two_of_three
 
 from perflab.measure.guards import BadInput
 from perflab.systems.process.pausable import PausableServer
@@ -23,37 +21,6 @@ def test_stages_survive_their_way_through_a_reply() -> None:
 def test_a_reply_without_stages_is_refused() -> None:
     with pytest.raises((TypeError, ValueError)):
         stages_of(b"HTTP/1.1 503 Service Unavailable\r\n\r\nno place left")
-
-
-@pytest.mark.clock
-def test_a_request_takes_what_it_asks_for_stage_after_stage() -> None:
-    with worker_server(workers=2, connections=2) as server:
-        status, body = ask(server.port, "wait=30&compute=5&query=20")
-    stages = stages_of(body)
-    assert status == 200
-    assert stages.arrived_ns <= stages.started_ns <= stages.connected_ns <= stages.done_ns
-    assert stages.connected_ns - stages.started_ns >= 30e6
-    assert stages.done_ns - stages.connected_ns >= 20e6
-
-
-@pytest.mark.clock
-def test_one_connection_serves_one_after_the_other() -> None:
-    with worker_server(workers=4, connections=1) as server, ThreadPoolExecutor(4) as crowd:
-        replies = list(crowd.map(lambda _: ask(server.port, "query=30"), range(4)))
-    had = sorted(stages_of(body).connected_ns for _, body in replies)
-    assert all(later - earlier >= 30e6 for earlier, later in itertools.pairwise(had))
-
-
-@pytest.mark.clock
-def test_more_workers_do_more_at_once() -> None:
-    with worker_server(workers=8) as server, ThreadPoolExecutor(8) as crowd:
-        two_of_three(
-            lambda: list(crowd.map(lambda _: stages_of(ask(server.port, "wait=100")[1]), range(8))),
-            lambda all_of_them: (
-                max(each.started_ns for each in all_of_them) < min(each.done_ns for each in all_of_them)
-            ),
-            "the last one begins before the first is done",
-        )
 
 
 @pytest.mark.clock
