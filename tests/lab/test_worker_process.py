@@ -20,6 +20,7 @@ import pytest
 from patience import PATIENCE_S, is_gone, wait_until, wait_until_gone
 
 from perflab.lab.protocol import Died, Ended, Failed, Finish, Finished, Next, Ready, Sliced, Start
+from perflab.lab.worker import GRACE_S
 from perflab.lab.worker_process import WorkerProcess, remove_stale_folders
 from perflab.measure.frame import Frame
 from perflab.measure.guards import BadInput
@@ -217,6 +218,7 @@ def test_an_idle_worker_leaves_nothing_when_its_kernel_ends() -> None:
 @pytest.mark.skipif(os.name == "nt", reason="signals are of POSIX")
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_nothing_is_left_when_the_kernel_was_killed(end: signal.Signals) -> None:
+    assert GRACE_S < 3, "what an experiment has to end by itself when its kernel is gone"
     code = KERNEL.format(here=IMPORTED_FROM)
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as kernel:
         assert kernel.stdout is not None
