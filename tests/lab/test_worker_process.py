@@ -219,12 +219,13 @@ def test_an_idle_worker_leaves_nothing_when_its_kernel_ends() -> None:
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_nothing_is_left_when_the_kernel_was_killed(end: signal.Signals) -> None:
     assert GRACE_S < 3, "what an experiment has to end by itself when its kernel is gone"
-    code = KERNEL.format(here=IMPORTED_FROM)
+    # Who runs the tests may have told them to ignore a hang-up, and children inherit that.
+    code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)\n" + KERNEL.format(here=IMPORTED_FROM)
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as kernel:
         assert kernel.stdout is not None
         worker, child, folder, file = kernel.stdout.readline().split()
         kernel.send_signal(end)
-        kernel.wait()
+        assert kernel.wait(PATIENCE_S) == -end
     wait_until_gone(int(worker), int(child))
     wait_until(lambda: not Path(folder).exists() and not Path(file).exists(), "the end of the files")
 
