@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from patience import PATIENCE_S
+
 from perflab.lab.loop import Loop
 
 
@@ -63,8 +65,8 @@ def test_on_a_thread_it_does_posts_and_timers_until_it_is_closed() -> None:
     thread.start()
     loop.post(lambda: loop.set_timer("tick", 0.01, ticked.set))
     loop.post(posted.set)
-    assert posted.wait(5)
-    assert ticked.wait(5)
+    assert posted.wait(PATIENCE_S)
+    assert ticked.wait(PATIENCE_S)
     loop.close()
-    thread.join(5)
+    thread.join(PATIENCE_S)
     assert not thread.is_alive()

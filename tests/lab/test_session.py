@@ -13,8 +13,8 @@ from perflab.lab import save
 from perflab.lab.prediction import Prediction
 from perflab.lab.record import Record
 from perflab.lab.save import save_record
-from perflab.lab.verdict import NOISY, Verdict, against_pinned, latency_table, latency_verdict, with_noise
-from perflab.measure.compare import CLEAR, Ratio
+from perflab.lab.verdict import NOISY, Verdict, latency_table, latency_verdict, with_noise
+from perflab.measure.compare import CLEAR
 from perflab.measure.frame import Frame
 from perflab.measure.noise import NoiseLedger
 
@@ -77,10 +77,6 @@ def test_nothing_measured_is_invalid() -> None:
 def test_noise_takes_the_place_of_clear() -> None:
     assert with_noise(Verdict("Twice as fast.", CLEAR), record(noise=LOUD)).kind == NOISY
     assert str(with_noise(Verdict("Twice as fast.", CLEAR), record())) == "Twice as fast. Clear."
-
-
-def test_ratios_below_one_are_turned_around_with_their_interval() -> None:
-    assert against_pinned(Ratio(0.25, 0.2, 0.5)) == "4.00× (2.00–5.00) below the pinned run"
 
 
 def test_the_table_has_a_heading_and_the_failures() -> None:

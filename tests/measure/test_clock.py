@@ -19,6 +19,7 @@ def test_the_cost_of_a_reading_is_found() -> None:
     assert (cost.reading_ns, cost.resolution_ns) == pytest.approx((65, 65))
 
 
+@pytest.mark.clock
 def test_this_machines_clock_moves_and_costs_something() -> None:
     cost = measure_clock()
     assert 0 < cost.reading_ns < 1e6

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -29,15 +27,7 @@ def test_merging_is_recording_everything_into_one(first: list[int], second: list
     other.record(second)
     both.record(first + second)
     one.merge(other)
-    assert one.to_json() == both.to_json()
-
-
-@given(VALUES)
-def test_it_survives_the_way_through_json(values: list[int]) -> None:
-    histogram = Histogram()
-    histogram.record(values)
-    again = Histogram.from_json(json.loads(json.dumps(histogram.to_json())))
-    assert again.to_json() == histogram.to_json()
+    assert one.values().tolist() == both.values().tolist()
 
 
 def test_the_example_of_hdrhistogram_itself() -> None:

@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+from relations import two_of_three
 
 from perflab.measure.guards import BadInput
 from perflab.measure.http_reply import Reply
@@ -18,26 +19,28 @@ from perflab.measure.schedule import constant
 from perflab.systems.http.connection import request_bytes
 from perflab.systems.process.child import serve
 
-pytestmark = pytest.mark.clock
 
-
+@pytest.mark.clock
 def test_every_request_is_answered_and_the_stall_of_a_real_server_is_seen_by_the_open_loop_only() -> None:
     schedule = constant(200, 0.6)
     with (
         serve("perflab.systems.servers.stalling", service_s=0.0) as server,
         http_target(server.port, request_bytes("/"), 100) as target,
     ):
-        server.ask("stall", after_s=0.1, for_s=0.3)
-        open_result = open_loop(schedule, target)
-        server.ask("stall", after_s=0.1, for_s=0.3)
-        closed_result = closed_loop(schedule, target)
-    assert open_result.response_ns.size == schedule.size
-    assert (open_result.failures, open_result.dropped, open_result.timeouts) == (0, 0, 0)
-    slow_open, slow_closed = (int(np.sum(r.response_ns > 50_000_000)) for r in (open_result, closed_result))
-    assert slow_open > 20
-    assert slow_closed <= 5
+
+        def slow_ones() -> tuple[int, int]:
+            server.ask("stall", after_s=0.1, for_s=0.3)
+            open_result = open_loop(schedule, target)
+            assert open_result.response_ns.size == schedule.size
+            assert (open_result.failures, open_result.dropped, open_result.timeouts) == (0, 0, 0)
+            server.ask("stall", after_s=0.1, for_s=0.3)
+            results = (open_result, closed_loop(schedule, target))
+            return int(np.sum(results[0].response_ns > 50e6)), int(np.sum(results[1].response_ns > 50e6))
+
+        two_of_three(slow_ones, lambda slow: slow[0] > 20 and slow[1] <= 5, "many in the open loop, few in the closed")
 
 
+@pytest.mark.clock
 def test_a_server_that_dies_in_mid_run_makes_failures_and_drops_not_a_hang() -> None:
     with (
         serve("perflab.systems.servers.echo", http=True) as server,
@@ -52,6 +55,7 @@ def test_a_server_that_dies_in_mid_run_makes_failures_and_drops_not_a_hang() -> 
     assert result.response_ns.size + result.failures + result.dropped == 60
 
 
+@pytest.mark.clock
 def test_when_the_server_is_gone_nothing_is_watched_and_waiting_waits() -> None:
     with (
         serve("perflab.systems.servers.echo", http=True) as server,
@@ -79,6 +83,7 @@ def test_more_connections_than_allowed_are_refused_before_any_is_opened(connecti
         pass
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize("spin", [True, False])
 def test_each_request_may_be_another_one_and_its_reply_is_handed_on(spin: bool) -> None:
     replies: dict[int, Reply] = {}

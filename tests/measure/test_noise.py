@@ -35,6 +35,7 @@ def test_figures_that_a_system_does_not_tell_raise_no_alarm() -> None:
     assert not replace(QUIET, involuntary_switches=None, stolen_share=None, throttled_ms=None).noisy
 
 
+@pytest.mark.clock
 def test_a_real_watch_measures_wall_and_cpu_time() -> None:
     watch = watch_noise()
     total = sum(range(300_000))

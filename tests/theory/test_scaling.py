@@ -63,7 +63,7 @@ def test_intervals_hold_the_truth_most_of_the_time() -> None:
     held = 0
     for seed in range(20):
         noise = np.random.default_rng(seed).normal(1, 0.03, (12, n.size))
-        found = fit_rounds(n, law.throughput(n) * noise, seed, draws=120)
+        found = fit_rounds(n, law.throughput(n) * noise, seed, draws=60)
         low, high = found.prediction(24)
         held += low <= float(law.throughput(24)) <= high
         assert found.interval("alpha")[0] <= found.law.alpha <= found.interval("alpha")[1]

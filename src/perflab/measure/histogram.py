@@ -7,7 +7,6 @@ first significant digits.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,19 +67,6 @@ class Histogram:
         if (self.digits, self.highest) != (other.digits, other.highest):
             raise ValueError("only histograms with the same digits and the same highest value can be merged")
         self._counts += other._counts
-
-    def to_json(self) -> dict[str, Any]:
-        """A small plain form: only buckets that hold something."""
-        indices = np.flatnonzero(self._counts)
-        counts = self._counts[indices].tolist()
-        return {"digits": self.digits, "highest": self.highest, "buckets": indices.tolist(), "counts": counts}
-
-    @classmethod
-    def from_json(cls, plain: dict[str, Any]) -> Histogram:
-        """The histogram that `to_json` described."""
-        histogram = cls(plain["digits"], plain["highest"])
-        histogram._counts[np.asarray(plain["buckets"], int)] = plain["counts"]
-        return histogram
 
     def _index(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
         # frexp gives the position of the highest bit; floats are exact far beyond an hour in nanoseconds.

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
-import time
 from typing import Any
 
 import psutil
 import pytest
+from relations import two_of_three
 
 from perflab.measure.guards import BadInput
 from perflab.systems.clients import calls
@@ -26,14 +27,18 @@ def test_each_way_brings_the_answer_of_every_call(way: str) -> None:
 
 
 def test_gathered_calls_wait_together_and_calls_in_a_row_one_after_the_other() -> None:
-    took = {}
+    def spans(bodies: list[bytes]) -> list[tuple[int, int]]:
+        return sorted((stages_of(body).started_ns, stages_of(body).done_ns) for body in bodies)
+
     with worker_server(8, kind=LOOP) as server, callers(server.port, 5) as made:
-        for name, way in made.ways.items():
-            began = time.monotonic()
-            way("/work?wait=60")
-            took[name] = time.monotonic() - began
-    assert took[IN_A_ROW] >= 5 * 0.06
-    assert all(seconds < 0.6 * took[IN_A_ROW] for name, seconds in took.items() if name != IN_A_ROW), took
+        in_a_row = spans(made.ways[IN_A_ROW]("/work?wait=60"))
+        assert all(done <= started for (_, done), (started, _) in itertools.pairwise(in_a_row))
+        for name in set(WAYS) - {IN_A_ROW}:
+            two_of_three(
+                lambda name=name: spans(made.ways[name]("/work?wait=60")),
+                lambda gathered: max(gathered)[0] < min(done for _, done in gathered),
+                f"{name}: the last one begins before the first is done",
+            )
 
 
 @pytest.mark.parametrize("way", WAYS)

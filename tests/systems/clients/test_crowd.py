@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import psutil
 import pytest
+from relations import two_of_three
 
 from perflab.measure.guards import BadInput, machine_limits
 from perflab.systems.clients.crowd import crowd
@@ -26,9 +27,14 @@ def test_each_client_has_its_reply_and_has_waited_for_it(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_all_wait_at_once(kind: str) -> None:
-    with worker_server(64, kind=LOOP) as server, crowd(kind, server.port, 50, 60) as people:
-        people.ask("connect")
-        assert max(people.ask("call")["reply_ns"]) < 50 * 60e6 / 5
+    with worker_server(64, kind=LOOP) as server:
+
+        def longest_ns() -> float:
+            with crowd(kind, server.port, 50, 60) as people:
+                people.ask("connect")
+                return max(people.ask("call")["reply_ns"])
+
+        two_of_three(longest_ns, lambda found: found < 50 * 60e6 / 5, "far from one after the other")
 
 
 def test_a_thread_takes_more_memory_than_a_task() -> None:

@@ -47,7 +47,8 @@ def test_rows_out_of_range_are_refused(rows: Any) -> None:
         pass
 
 
-def test_nothing_is_left_of_it() -> None:
+def test_nothing_is_left_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with people_table(10):
-        assert list(Path(tempfile.gettempdir()).glob("perflab-people-*"))
-    assert not list(Path(tempfile.gettempdir()).glob("perflab-people-*"))
+        assert len(list(tmp_path.glob("perflab-people-*"))) == 1
+    assert list(tmp_path.iterdir()) == []

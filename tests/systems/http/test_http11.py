@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from patience import PATIENCE_S
 
 from perflab.systems.http.connection import Connection
 from perflab.systems.http.http11 import MAX_BODY, MAX_HEAD, Reply, Request, port_of, start_server
@@ -38,7 +39,7 @@ def port() -> Iterator[int]:
 
 
 def raw(port: int, data: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), 5) as client:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as client:
         client.sendall(data)
         client.shutdown(socket.SHUT_WR)
         received = b""
@@ -48,7 +49,7 @@ def raw(port: int, data: bytes) -> bytes:
 
 
 def test_the_standard_librarys_client_understands_it_and_keeps_the_connection(port: int) -> None:
-    client = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     for number in range(3):
         client.request("POST", f"/a/b?x={number}&y=2", body=b"12345")
         reply = client.getresponse()

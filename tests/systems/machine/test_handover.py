@@ -7,10 +7,10 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import psutil
 import pytest
+from patience import wait_until_gone
 
 from perflab.systems.machine.handover import between_processes, between_threads, can_pin
 
@@ -66,7 +66,4 @@ def test_a_killed_parent_takes_the_other_process_along() -> None:
         pid = int(parent.stdout.readline())
         os.kill(parent.pid, signal.SIGKILL)
         parent.wait()
-    deadline = time.monotonic() + 3
-    while psutil.pid_exists(pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not psutil.pid_exists(pid)
+    wait_until_gone(pid)

@@ -3,11 +3,13 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
 from asking import ask
+from relations import assert_more, two_of_three
 
 from perflab.systems.machine.resources import (
     MAX_COPIED,
@@ -20,10 +22,11 @@ from perflab.systems.machine.resources import (
     disk_s,
     memory_per_s,
 )
+from perflab.systems.process.child import ChildServer
 from perflab.systems.servers.worker_server import stages_of, worker_server
 
 
-def timed(scratch: Scratch, size: int) -> float:
+def copy_s(scratch: Scratch, size: int) -> float:
     best = float("inf")
     for _ in range(5):
         began = time.perf_counter()
@@ -32,10 +35,11 @@ def timed(scratch: Scratch, size: int) -> float:
     return best
 
 
+@pytest.mark.clock
 def test_more_bytes_take_longer_to_copy() -> None:
     scratch = Scratch()
-    assert timed(scratch, 48_000_000) > 1.5 * timed(scratch, 16_000_000)
-    assert timed(scratch, 16_000_000) > 3 * timed(scratch, 1_000_000)
+    for more, less in ((48_000_000, 16_000_000), (16_000_000, 1_000_000)):
+        assert_more(lambda more=more: copy_s(scratch, more), lambda less=less: copy_s(scratch, less), 1.5)
 
 
 def test_each_copy_goes_on_where_the_last_one_was_until_all_of_the_room_was_used() -> None:
@@ -94,28 +98,35 @@ def test_what_is_written_lies_in_the_file() -> None:
     assert os.fstat(scratch._own.file.fileno()).st_size == 5_000
 
 
-def test_the_probes_find_rates_that_make_sense() -> None:
-    first, second = memory_per_s(2), memory_per_s(2)
-    assert first > 1e8
-    assert 0.5 < first / second < 2, "the best of several windows is hardly noisy"
-    assert 0 < disk_s(4_000, 1) < 1
-    assert disk_s(4_000_000, 1) > disk_s(4_000, 1)
+@pytest.mark.clock
+def test_the_probes_find_what_a_copy_and_a_write_take() -> None:
+    scratch = Scratch()
+    two_of_three(
+        lambda: memory_per_s(1) * copy_s(scratch, 16_000_000) / 16_000_000,
+        lambda times: 1 / 3 < times < 3,
+        "a second of copying takes a second",
+    )
+    assert_more(lambda: disk_s(4_000_000, 1), lambda: disk_s(4_000, 1), 1)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ChildServer]:
+    with worker_server(workers=1) as running:
+        yield running
 
 
 @pytest.mark.clock
-def test_a_request_is_answered_with_the_bytes_it_asks_for() -> None:
-    with worker_server(workers=1) as server:
-        status, body = ask(server.port, "reply=5000&copy=1000000&write=4096")
-        assert status == 200 and len(body) > 5_000
-        assert stages_of(body).done_ns > 0
+def test_a_request_is_answered_with_the_bytes_it_asks_for(server: ChildServer) -> None:
+    status, body = ask(server.port, "reply=5000&copy=1000000&write=4096")
+    assert status == 200 and len(body) > 5_000
+    assert stages_of(body).done_ns > 0
 
 
 @pytest.mark.clock
 @pytest.mark.parametrize(
     "query", [f"copy={MAX_COPIED + 1}", f"write={MAX_WRITTEN + 1}", f"reply={MAX_SENT + 1}", "copy=-1", "write=much"]
 )
-def test_too_much_of_a_resource_is_refused(query: str) -> None:
-    with worker_server(workers=1) as server:
-        status, body = ask(server.port, query)
+def test_too_much_of_a_resource_is_refused(server: ChildServer, query: str) -> None:
+    status, body = ask(server.port, query)
     assert status == 400
     assert query.split("=")[0].encode() in body

@@ -15,12 +15,19 @@ from perflab.systems.machine.storage import BLOCK, disk_caveat, disk_read, page_
 Ready = Callable[[], AbstractContextManager[Callable[[], object]]]
 
 
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """For temporary files of this test alone: others make and remove theirs at the same time."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
 @pytest.mark.parametrize("ready", [page_cache_read, disk_read])
-def test_a_read_brings_a_whole_block_and_the_file_goes_away(ready: Ready) -> None:
+def test_a_read_brings_a_whole_block_and_the_file_goes_away(ready: Ready, folder: Path) -> None:
     with ready() as read:
         brought = read()
         assert (brought if isinstance(brought, int) else len(brought)) == BLOCK  # type: ignore[arg-type]
-    assert not list(Path(tempfile.gettempdir()).glob("perflab-blocks-*"))
+    assert list(folder.iterdir()) == []
 
 
 def test_without_a_way_past_the_cache_it_still_reads_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,7 +43,7 @@ def test_a_file_system_in_memory_is_called_what_it_is(monkeypatch: pytest.Monkey
     assert "a file system in memory; no disk is read or written" in str(disk_caveat())
 
 
-def test_a_commit_keeps_the_row(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_commit_keeps_the_row(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     opened: list[Path] = []
     connect = storage.sqlite3.connect
     monkeypatch.setattr(
@@ -49,4 +56,4 @@ def test_a_commit_keeps_the_row(monkeypatch: pytest.MonkeyPatch) -> None:
         assert other.execute("select count(*) from orders").fetchone() == (3,)
         assert other.execute("pragma synchronous").fetchone() == (2,)
         other.close()
-    assert not list(Path(tempfile.gettempdir()).glob("perflab-commit-*"))
+    assert list(folder.iterdir()) == []

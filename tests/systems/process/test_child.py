@@ -8,11 +8,11 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import psutil
 import pytest
+from patience import PATIENCE_S, wait_until_gone
 
 from perflab.systems.process.child import ServerFailed, serve
 
@@ -87,11 +87,8 @@ def test_a_server_that_dies_in_mid_run_is_noticed() -> None:
     with serve("asked_server", level=1) as server:
         server.check()
         os.kill(server.pid, signal.SIGTERM)
-        deadline = time.monotonic() + 5
         with pytest.raises(ServerFailed, match="died"):
-            while time.monotonic() < deadline:
-                server.check()
-                time.sleep(0.02)
+            server.check(PATIENCE_S)
         with pytest.raises(ServerFailed):
             server.ask("get")
 
@@ -130,7 +127,4 @@ def test_a_killed_parent_takes_the_server_along() -> None:
         pid = int(parent.stdout.readline())
         parent.kill()
         parent.wait()
-    deadline = time.monotonic() + 3
-    while psutil.pid_exists(pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not psutil.pid_exists(pid)
+    wait_until_gone(pid)

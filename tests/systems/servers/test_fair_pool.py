@@ -6,6 +6,8 @@ import asyncio
 import threading
 import time
 
+from patience import PATIENCE_S
+
 from perflab.systems.servers.fair_pool import FairPool, FairTaskPool
 
 
@@ -38,7 +40,7 @@ def test_what_is_given_back_goes_to_who_has_waited_longest_and_not_to_who_comes_
     order.append("just now")
     pool.put(last)
     for thread in threads:
-        thread.join(5)
+        thread.join(PATIENCE_S)
     assert order == ["first", "second", "just now"]
     assert pool.free == 1
 

@@ -25,6 +25,7 @@ def test_a_switch_is_true_or_false(name: str, value: Any) -> None:
     [
         ("ttl_s", -1),
         ("ttl_s", float("nan")),
+        ("database_ms", -1),
         ("database_ms", 201),
         ("logic_ms", float("inf")),
         ("payload_bytes", 1_000_001),
