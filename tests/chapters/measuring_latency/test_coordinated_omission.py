@@ -25,12 +25,14 @@ def measured() -> Record:
     return record(measure(lab_file.lab(), 1.5))
 
 
+@pytest.mark.clock
 def test_the_open_loop_meets_the_stall_and_the_closed_loop_hides_it(measured: Record) -> None:
     slow_share = {loop: np.mean(times(measured) > 20e6) for loop, times in lab_file.LOOPS.items()}
     assert slow_share["open loop"] > 5 * slow_share["closed loop"]
     assert slow_share["corrected"] > 5 * slow_share["closed loop"]
 
 
+@pytest.mark.clock
 def test_the_measured_tail_follows_the_model(measured: Record) -> None:
     constants = constants_of(lab_file.lab())
     assert constants is not None
@@ -79,7 +81,7 @@ def test_the_generators_lateness_stands_apart_from_the_results() -> None:
     lab, run = lab_file.lab(), both_loops()
     assert [row[0] for row in lab.table_of(run, None)] == ["", "open loop", "closed loop", "corrected"]
     assert lab.table_of(run, None)[1] == ("open loop", "400", *["100 ms"] * 4)
-    assert [row[:2] for row in lab.trust_of(run, None)][1:] == [("sent too late by, p99", "10 µs")]
+    assert [row[:2] for row in lab.trust_of(run, None)][1:] == [("generator's lateness, p99", "10 µs")]
     assert lab.trust_of(record(Frame()), None) == []
 
 

@@ -42,6 +42,7 @@ def test_the_expected_intervals_hold_for_simulated_runs() -> None:
     assert all(0.9 <= count / 300 <= 1.0 for count in inside.values()), inside
 
 
+@pytest.mark.clock
 def test_slow_calls_really_are_slower_by_about_the_factor() -> None:
     lab = percentiles.lab()
     pace = constants_of(lab)

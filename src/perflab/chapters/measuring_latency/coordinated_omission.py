@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.chapters.load import LATENESS, too_late
 from perflab.lab import Axis, Chart, Lab, Line, Prediction, Record, Rule, Verdict, duration_ticks, values_slider
 from perflab.lab.charts import SHARES, nines, percentile_axis, percentile_curve
 from perflab.lab.palette import ALARM, MEASURED, MODEL, MODEL_LINE, SECOND
 from perflab.lab.settle import nearest, one_run
-from perflab.lab.verdict import INVALID, against_pinned, table_of, verdict_of
+from perflab.lab.verdict import against_pinned, table_of, verdict_of
 from perflab.measure import Frame, block_ratio, count, duration, percentile
 from perflab.measure.histogram import Histogram
 from perflab.measure.http_target import http_target
@@ -132,16 +133,8 @@ CHARTS = (
 )
 
 
-def lateness_p99_ns(record: Record) -> float:
-    return percentile(record.column("lateness_ns"), 0.99)
-
-
-def too_late(record: Record) -> Verdict | None:
-    """A guard: the generator was too slow for the rate."""
-    if lateness_p99_ns(record) <= max(MAX_LATE_NS, record.parameters["stall"] * 1e6 / 4):
-        return None
-    late = duration(lateness_p99_ns(record))
-    return Verdict(f"The generator itself was late by {late} (p99): it is too slow here for this rate.", INVALID)
+def generator_too_slow(record: Record) -> Verdict | None:
+    return too_late(record, max(MAX_LATE_NS, record.parameters["stall"] * 1e6 / 4))
 
 
 def say(record: Record) -> str:
@@ -198,7 +191,9 @@ def lab() -> Lab:
         },
         charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict_of(say, too_late, compare=compare, needs="closed_ns", empty="The closed loop comes next …"),
+        verdict=verdict_of(
+            say, generator_too_slow, compare=compare, needs="closed_ns", empty="The closed loop comes next …"
+        ),
         table=table,
-        trust=table_of(("sent too late by, p99", lambda run: duration(lateness_p99_ns(run))), needs="lateness_ns"),
+        trust=table_of(LATENESS, needs="lateness_ns"),
     )
