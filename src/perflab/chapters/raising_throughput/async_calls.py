@@ -20,9 +20,9 @@ from perflab.chapters.raising_throughput.async_calls_model import (
 )
 from perflab.lab import Axis, Chart, Lab, Prediction, Record, Verdict, choice, log_slider, slider
 from perflab.lab.axes import byte_ticks, count_ticks, duration_ticks
+from perflab.lab.charts import intervals
 from perflab.lab.marks import Here, Line, Mark, before
 from perflab.lab.palette import CLOCK, MEASURED, MODEL, PINNED_POINTS
-from perflab.lab.panels.intervals import Intervals
 from perflab.lab.settle import nearest, one_run
 from perflab.lab.verdict import INVALID, against_pinned, estimate_text, ratio_text, table_of
 from perflab.measure import Estimate, Frame, byte_size, count, duration, paired_ratio, ratio, summarise
@@ -103,7 +103,7 @@ def against_clients(title: str, y: Axis, of: Callable[[Record], Mapping[str, flo
 RESPONSE = Axis("response time, p50 (log)", 5e5, 2e9, log=True, ticks=duration_ticks)
 MEMORY = Axis("memory (log)", 5e2, 2e6, log=True, ticks=byte_ticks)
 CHARTS = (
-    Intervals(WAYS, 9e5, 5e8, of_ways, lambda model: model.calls, title="All calls of one page", band="model"),
+    intervals(WAYS, 9e5, 5e8, of_ways, lambda model: model.calls, title="All calls of one page", band="model"),
     against_clients("Many clients", RESPONSE, lambda run: medians(run, "ns"), modelled=True),
     against_clients("Memory of a client", MEMORY, sizes, modelled=False),
 )

@@ -11,7 +11,7 @@ from perflab.chapters import load
 from perflab.chapters.load import Load
 from perflab.chapters.raising_throughput.which_strategy_model import NAMES, burst_size, calibrate, predict
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, one_run, slider, times_ticks, values_slider
-from perflab.lab.panels.intervals import Intervals
+from perflab.lab.charts import intervals
 from perflab.lab.verdict import INVALID, against_pinned, ratio_text, table_of
 from perflab.measure import Frame, Ratio, count, duration, paired_ratio, percent, percentile, ratio
 from perflab.systems.clients.strategies import NOTHING, THREADS, path_of, strategies
@@ -97,8 +97,8 @@ def too_late(record: Record) -> Verdict | None:
 TIMES: dict[str, Any] = {"band": "model", "ticks": times_ticks}
 MORE, LESS = "with : without (log)", "without : with (log)"
 CHARTS = (
-    Intervals(NAMES, 0.25, 12, gains, lambda model: model.gains, "Throughput, times as much", xlabel=MORE, **TIMES),
-    Intervals(NAMES, 0.25, 120, shortened, lambda model: model.shortened, "p99, times shorter", xlabel=LESS, **TIMES),
+    intervals(NAMES, 0.25, 12, gains, lambda model: model.gains, "Throughput, times as much", xlabel=MORE, **TIMES),
+    intervals(NAMES, 0.25, 120, shortened, lambda model: model.shortened, "p99, times shorter", xlabel=LESS, **TIMES),
 )
 
 

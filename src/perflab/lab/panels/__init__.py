@@ -3,7 +3,6 @@
 from perflab.lab.panels.breakdown import Breakdown, Shares, TimeLine
 from perflab.lab.panels.distribution import Distribution
 from perflab.lab.panels.hits import HitRatio, Humps, Reads
-from perflab.lab.panels.intervals import Intervals
 from perflab.lab.panels.ladder import Ladder
 from perflab.lab.panels.versus import Versus
 from perflab.lab.panels.waterfall import Waterfall
@@ -13,7 +12,6 @@ __all__ = [
     "Distribution",
     "HitRatio",
     "Humps",
-    "Intervals",
     "Ladder",
     "Reads",
     "Shares",
