@@ -107,7 +107,8 @@ def intervals(
 ) -> Chart:
     """A row for each name: the run's number with its interval on a log axis, and the model's as a band behind it.
 
-    `measured(record)` and `expected(model)` give an `Estimate` for each name; without one its row stays empty.
+    `measured(record)` and `expected(model)` give an `Estimate` for each name; without one its row stays empty. An interval
+    that is not known is not drawn.
     """
 
     def rows(found: Mapping[str, Estimate]) -> list[tuple[int, Estimate]]:
@@ -121,9 +122,10 @@ def intervals(
         return [number.value for _, number in found], [row for row, _ in found]
 
     def spans(found: Mapping[str, Estimate]) -> tuple[list[float], list[int]]:
+        known = [(row, number) for row, number in rows(found) if number.has_interval]
         # NaN ends each row's line.
-        x = [end for _, number in rows(found) for end in (number.low, number.high, np.nan)]
-        return x, [row for row, _ in rows(found) for _ in range(3)]
+        x = [end for _, number in known for end in (number.low, number.high, np.nan)]
+        return x, [row for row, _ in known for _ in range(3)]
 
     def row_ticks(axis: Any) -> None:
         axis.set_ticks(range(len(names)), labels=names)

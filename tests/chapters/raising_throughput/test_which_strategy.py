@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawing import drawn, points
 from labs import measure_slices
 from replays import agrees
 
 from perflab.chapters.load import NOT_SHOWN
 from perflab.chapters.raising_throughput import which_strategy, which_strategy_model
-from perflab.lab import Panel
-from perflab.lab.picture import Picture
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.systems.clients.strategies import ASYNC, BATCHING, CACHING, INDEX, NOTHING, POOLING, SERVERS
@@ -213,12 +212,19 @@ def test_what_a_request_costs_is_measured_in_rounds() -> None:
     assert cases == cases[: len(CONSTANTS)] * which_strategy_model.ROUNDS
 
 
-@pytest.mark.parametrize("chart", which_strategy.CHARTS, ids=("throughput", "p99"))
-def test_gains_are_drawn_with_the_model_and_the_pinned_run_also_before_they_have_intervals(chart: Panel) -> None:
-    shown: list[bytes] = []
-    picture = Picture(chart, 400, 250, shown.append)
-    picture.show_model(START, which_strategy_model.predict(**START, constants=CONSTANTS))
-    picture.show_run(record(rounds=3))
-    picture.show_pinned(record())
-    picture.draw()
-    assert len(set(shown)) == len(shown) - 1, "each step is seen"
+@pytest.mark.parametrize(("place", "gain"), [(0, "gains"), (1, "shortened")])
+def test_gains_are_drawn_over_the_model_and_their_intervals_as_soon_as_they_are_known(place: int, gain: str) -> None:
+    chart, found = drawn(which_strategy.CHARTS[place])
+    model = which_strategy_model.predict(**START, constants=CONSTANTS)
+    chart.show_model(START, model)
+    bands = points(found["model"])[::3]
+    assert bands == [(each.value, row) for row, each in enumerate(getattr(model, gain).values())]
+    few, many = record(rounds=3), record()
+    for run, known in ((few, 0), (many, len(GAINS))):
+        chart.show_run(run, [run])
+        assert points(found["measured, 95% interval"]) == [
+            (pytest.approx(value), row) for row, value in enumerate(GAINS.values())
+        ]
+        assert len(points(found["1"])) == 3 * known
+    chart.show_pinned(few)
+    assert points(found["pinned run"]) == points(found["measured, 95% interval"])

@@ -10,18 +10,8 @@ import numpy as np
 from perflab.chapters import load
 from perflab.chapters.load import Load
 from perflab.chapters.raising_throughput.which_strategy_model import NAMES, burst_size, calibrate, predict
-from perflab.lab import (
-    Lab,
-    Prediction,
-    Record,
-    Verdict,
-    intervals,
-    log_slider,
-    one_run,
-    slider,
-    times_ticks,
-    values_slider,
-)
+from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, one_run, slider, times_ticks, values_slider
+from perflab.lab.charts import intervals
 from perflab.lab.verdict import INVALID, against_pinned, ratio_text, table_of
 from perflab.measure import Frame, Ratio, count, duration, paired_ratio, percent, percentile, ratio
 from perflab.systems.clients.strategies import NOTHING, THREADS, path_of, strategies
