@@ -20,7 +20,6 @@ from perflab.chapters.raising_throughput.async_calls_model import (
 )
 from perflab.lab import Axis, Chart, Lab, Prediction, Record, Verdict, choice, intervals, log_slider, slider
 from perflab.lab.axes import byte_ticks, count_ticks, duration_ticks
-from perflab.lab.charts import intervals
 from perflab.lab.marks import Here, Line, Mark, before
 from perflab.lab.palette import CLOCK, MEASURED, MODEL, PINNED_POINTS
 from perflab.lab.settle import nearest, one_run
