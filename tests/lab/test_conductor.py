@@ -10,7 +10,7 @@ import pytest
 from scripted import HeldElsewhere, Stage
 
 from perflab.lab import Lab, log_slider
-from perflab.lab.budget import LONGEST_CALIBRATION_S
+from perflab.lab.budget import MAX_CALIBRATION_S
 from perflab.lab.conductor import PREPARE_S, SETTLE_S, SLICE_S, STOP_S
 from perflab.lab.protocol import Died, Ended, Failed, Finish, Finished, Next, Sliced, Start
 from perflab.lab.session import REST_S, WAITING, Session
@@ -421,7 +421,7 @@ def test_a_calibration_that_does_not_end_is_given_up_with_a_message(stage: Stage
     started(stage, session)
     run = stage.starts()[0].run
     stage.answer(Sliced(run, Frame(facts={"step_ns": 3}), 0.01))
-    stage.answer(Sliced(run, Frame(facts={"step_ns": 3}), LONGEST_CALIBRATION_S))
+    stage.answer(Sliced(run, Frame(facts={"step_ns": 3}), MAX_CALIBRATION_S))
     stage.answer(Finished(run, None))
     assert "too long to get to know" in session.display.status
     assert [dict(start.parameters) for start in stage.starts()] == [{}]

@@ -26,7 +26,7 @@ from perflab.lab.panels import (
     TimeLine,
     Waterfall,
 )
-from perflab.lab.picture import CRISP, DRAFT, MOST_BACKGROUNDS, Picture
+from perflab.lab.picture import CRISP, DRAFT, MAX_BACKGROUNDS, Picture
 from perflab.lab.record import Record
 from perflab.measure.compare import Ratio
 from perflab.measure.estimate import Estimate
@@ -165,7 +165,7 @@ def test_limits_used_a_moment_ago_need_no_full_draw_and_old_ones_are_let_go(monk
         panel.axes.set_xlim(0, end)
         picture.show_run(None)
     assert len(draws) == 42
-    assert len(picture._backgrounds) == MOST_BACKGROUNDS
+    assert len(picture._backgrounds) == MAX_BACKGROUNDS
 
 
 def test_meanings_differ_in_more_than_colour() -> None:

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from perflab.lab.spec import LabSpec
 
 REHEARSAL = "PERFLAB_REHEARSE"
-LONGEST_S = 10.0
-LONGEST_CALIBRATION_S = 60.0
+MAX_REHEARSAL_S = 10.0
+MAX_CALIBRATION_S = 60.0
 
 
 def rehearsal_s() -> float | None:
@@ -27,11 +27,11 @@ def rehearsal_s() -> float | None:
         seconds = float(text)
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds <= LONGEST_S:
-        raise BadInput(f"{REHEARSAL} must be a number of seconds above 0 and up to {LONGEST_S:g}; got {text!r}.")
+    if not 0 < seconds <= MAX_REHEARSAL_S:
+        raise BadInput(f"{REHEARSAL} must be a number of seconds above 0 and up to {MAX_REHEARSAL_S:g}; got {text!r}.")
     return seconds
 
 
 def budget_of(lab: LabSpec, calibrates: bool = False) -> float:
     """Seconds of measuring in one run of `lab`; a calibration comes to its own end, unless that is very late."""
-    return LONGEST_CALIBRATION_S if calibrates else rehearsal_s() or lab.budget_s
+    return MAX_CALIBRATION_S if calibrates else rehearsal_s() or lab.budget_s

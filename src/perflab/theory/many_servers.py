@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 PART = 8_192
-BLOCKS, MOST_LEFT = 2_048, 128
-FEWEST_CUSTOMERS, MOST_SERVERS = 100_000, 16
+BLOCKS, MAX_LEFT = 2_048, 128
+MIN_CUSTOMERS, MAX_SERVERS = 100_000, 16
 """Between these, blocks are quicker than one by one."""
 
 
 def starts_of_service(times: Floats, work: Floats, servers: int) -> Floats:
     """Of shape (customers,), arrivals in order: the next takes the server that is free first (Kiefer and Wolfowitz 1955)."""
-    if times.size < FEWEST_CUSTOMERS or servers > MOST_SERVERS:
+    if times.size < MIN_CUSTOMERS or servers > MAX_SERVERS:
         return one_by_one(times, work, np.full(servers, -math.inf))
     starts, end = in_blocks(times, work, servers)
     rest = slice(starts.size, None)
@@ -53,7 +53,7 @@ def in_blocks(times: Floats, work: Floats, servers: int) -> tuple[Floats, Floats
     ended = _side_by_side(came, took, began, starts)
     began[:, 1:] = ended[:, :-1]
     ended = _side_by_side(came, took, began, starts)
-    if _begun_otherwise(began, ended).size > MOST_LEFT:
+    if _begun_otherwise(began, ended).size > MAX_LEFT:
         return np.empty(0), began[:, 0]
     while (again := _begun_otherwise(began, ended)).size:
         began[:, again] = ended[:, again - 1]

@@ -195,7 +195,7 @@ def test_response_times_lie_over_the_load_that_was_offered() -> None:
 def test_without_a_response_time_there_is_no_point_and_above_all_loads_the_ring_leaves_the_chart() -> None:
     chart, found = drawn(bottleneck.CHARTS[1])
     chart.show_model({**START, "load": 120}, replace(MODEL, load=120.0))
-    assert points(found["2"]) == [(120, bottleneck.HIGHEST_NS)]
+    assert points(found["2"]) == [(120, bottleneck.MAX_NS)]
     late = record(late_ns=50e6)
     chart.show_run(late, [late])
     chart.show_pinned(late)

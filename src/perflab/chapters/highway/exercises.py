@@ -32,7 +32,7 @@ from perflab.measure.guards import is_number
 from perflab.theory.queues import mean_wait, mmc, priority_wait
 from perflab.theory.simulate import Discipline, fifo, simulate
 
-WANTED_PER_MIN, MAX_TRIP_NS, MIN_TRIPS, LOWEST_LIMIT = 24, 60e9, 40, 81
+WANTED_PER_MIN, MAX_TRIP_NS, MIN_TRIPS, MIN_LIMIT = 24, 60e9, 40, 81
 
 
 def check_commute(record: Record | None) -> None:
@@ -48,7 +48,7 @@ def check_commute(record: Record | None) -> None:
         return
     trips, through, limit = latencies_of(record), road.throughput_per_min(record), record.parameters["limit"]
     # The lowest limit that is enough can miss by chance; for a lower one, another run does not help.
-    again = " Or was it chance? Run it once more." if limit >= LOWEST_LIMIT else ""
+    again = " Or was it chance? Run it once more." if limit >= MIN_LIMIT else ""
     if trips.size < MIN_TRIPS:
         print(f"Not yet: only {count(trips.size)} cars got through. Let the run come to its end.")
         return
@@ -60,7 +60,7 @@ def check_commute(record: Record | None) -> None:
         print(f"Not yet: the median trip takes {duration(median)}; it should take at most {wanted}.{again}")
     else:
         good = f"at {limit} km/h {count(through)} cars a minute get through, in {duration(median)} each (p50)."
-        print(f"That works: {good} Would a lower limit do as well?" if limit > LOWEST_LIMIT else f"Right: {good}")
+        print(f"That works: {good} Would a lower limit do as well?" if limit > MIN_LIMIT else f"Right: {good}")
 
 
 RATE, MAX_PER_S, SECONDS, SHORT_MS, LONG_MS, SHARE_LONG = 40, 50, 120.0, 5.0, 120.0, 0.1

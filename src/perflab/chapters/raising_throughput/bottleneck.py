@@ -94,10 +94,10 @@ def limit(name: str, dashes: str) -> Line:
 
 def expected(model: Expected) -> tuple[float, float]:
     """The load that is offered (%), and the response at it; at the upper edge of the chart for loads above the limit."""
-    return model.load, float(np.interp(model.load, LOADS, model.response_ns, right=HIGHEST_NS))
+    return model.load, float(np.interp(model.load, LOADS, model.response_ns, right=MAX_NS))
 
 
-HIGHEST_NS = 2e9
+MAX_NS = 2e9
 TICKS = {need: f"{need:g}" for need in (0.1, 0.3, 1, 3, 10, 30)}
 ARROW: dict[str, Any] = {"color": ALARM, "marker": "v", "markersize": 11, "linestyle": "none"}
 CHARTS = (
@@ -115,7 +115,7 @@ CHARTS = (
     Chart(
         "Response time",
         Axis("load (% of the maximum)", 0, 125),
-        Axis("mean (log)", 1e5, HIGHEST_NS, log=True, ticks=duration_ticks),
+        Axis("mean (log)", 1e5, MAX_NS, log=True, ticks=duration_ticks),
         Rule("x", setting=lambda chosen: 100, color=PINNED, linestyle=":", linewidth=1.8),
         Line("model", model=lambda model: (LOADS, model.response_ns), **MODEL_LINE),
         Line(model=expected, **MODEL_HERE),
