@@ -37,6 +37,7 @@ from perflab.lab.verdict import (
     percentile_text,
     ratio_text,
     table_of,
+    trust_of,
     verdict_of,
 )
 
@@ -95,6 +96,7 @@ __all__ = [
     "switch",
     "table_of",
     "times_ticks",
+    "trust_of",
     "two_runs",
     "values_slider",
     "verdict_of",

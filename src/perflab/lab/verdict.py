@@ -192,6 +192,11 @@ def table_of(
     return table
 
 
+def trust_of(*rows: tuple[str, Callable[[Record], str]], needs: str = LATENCY) -> TableOf:
+    """The table of what tells how far a run can be trusted: numbers without intervals."""
+    return table_of(*rows, needs=needs, heading="this run")
+
+
 def no_rows(record: Record, pinned: Record | None) -> list[Row]:
     """No table."""
     return []

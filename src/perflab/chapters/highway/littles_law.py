@@ -31,6 +31,7 @@ from perflab.lab import (
     plain_ticks,
     slider,
     table_of,
+    trust_of,
     values_slider,
     verdict_of,
 )
@@ -195,6 +196,6 @@ def lab() -> Lab:
         prediction=PREDICTION,
         verdict=verdict_of(say, load.too_late, empty=NOTHING_YET),
         table=TABLE,
-        trust=table_of(*load.trust(lambda run: run.parameters["workers"], ASKED_S)),
+        trust=trust_of(*load.trust(lambda run: run.parameters["workers"], ASKED_S)),
         budget_s=WHOLE_S + 1,
     )

@@ -29,6 +29,7 @@ from perflab.lab import (
     plain_ticks,
     slider,
     table_of,
+    trust_of,
     two_runs,
     verdict_of,
 )
@@ -193,6 +194,6 @@ def lab() -> Lab:
         prediction=PREDICTION,
         verdict=verdict_of(say, too_late, compare=p50_of(), empty="No request was answered."),
         table=TABLE,
-        trust=table_of(*load.trust(lambda run: run.parameters["lanes"])),
+        trust=trust_of(*load.trust(lambda run: run.parameters["lanes"])),
         budget_s=RUN_S + 1,
     )

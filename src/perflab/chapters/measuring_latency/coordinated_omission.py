@@ -14,7 +14,7 @@ from perflab.lab import Axis, Chart, Lab, Line, Prediction, Record, Rule, Verdic
 from perflab.lab.charts import SHARES, nines, percentile_axis, percentile_curve
 from perflab.lab.palette import ALARM, MEASURED, MODEL, MODEL_LINE, SECOND
 from perflab.lab.settle import nearest, one_run
-from perflab.lab.verdict import against_pinned, table_of, verdict_of
+from perflab.lab.verdict import against_pinned, trust_of, verdict_of
 from perflab.measure import Frame, block_ratio, count, duration, percentile
 from perflab.measure.histogram import Histogram
 from perflab.measure.http_target import http_target
@@ -195,5 +195,5 @@ def lab() -> Lab:
             say, generator_too_slow, compare=compare, needs="closed_ns", empty="The closed loop comes next …"
         ),
         table=table,
-        trust=table_of(LATENESS, needs="lateness_ns"),
+        trust=trust_of(LATENESS, needs="lateness_ns"),
     )

@@ -14,7 +14,7 @@ from perflab.lab import Axis, Chart, Here, Lab, Line, Prediction, Record, Rule, 
 from perflab.lab.axes import count_ticks, duration_ticks
 from perflab.lab.palette import CLOCK, MEASURED, MEASURED_POINTS, MODEL, MODEL_LINE, PINNED_POINTS, SECOND, THIRD
 from perflab.lab.settle import two_runs
-from perflab.lab.verdict import INVALID, LATENCY, p50_of, percentile_text, table_of, verdict_of
+from perflab.lab.verdict import INVALID, LATENCY, p50_of, percentile_text, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, merge, poisson
 from perflab.systems.databases.batcher import Batch, WhenToFlush, batches, frame_of, when_to_flush
 from perflab.systems.databases.ledger import ledger
@@ -150,7 +150,7 @@ TABLE = table_of(
     ("still waiting at the end", lambda run: count(run.fact("backlog"))),
 )
 
-TRUST = table_of(
+TRUST = trust_of(
     ("batches replayed, mean", lambda run: load.replay_text(batching_model.replayed(run))),
     ("the writer's lateness, p99", lambda run: duration(batching_model.late_ns(run))),
 )

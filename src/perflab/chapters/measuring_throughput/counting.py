@@ -14,7 +14,7 @@ from perflab.lab import Axis, Chart, Lab, Line, Prediction, Record, Rule, log_sl
 from perflab.lab.palette import CLOCK, MEASURED, MEASURED_LINE, MODEL, MODEL_LINE, THIRD
 from perflab.lab.rows import intervals_in, named_rows, values_in
 from perflab.lab.settle import one_run
-from perflab.lab.verdict import table_of, verdict_of
+from perflab.lab.verdict import trust_of, verdict_of
 from perflab.measure import Estimate, Frame, count, poisson
 from perflab.systems.clients.worker_load import watched_load
 from perflab.theory.counting import overall, smoothed, windowed
@@ -191,6 +191,6 @@ def lab() -> Lab:
         prediction=PREDICTION,
         verdict=verdict_of(say, load.too_late, compare=compare, needs="done_s", empty="Nothing was completed."),
         table=table,
-        trust=table_of(load.replayed(WORKERS), load.sent(), load.LATENESS),
+        trust=trust_of(load.replayed(WORKERS), load.sent(), load.LATENESS),
         budget_s=RUN_S + 1,
     )

@@ -15,7 +15,7 @@ from perflab.lab.axes import count_ticks, duration_ticks, from_zero_ticks
 from perflab.lab.kinds import HereOfKind, measured_kinds
 from perflab.lab.palette import CLOCK, MEASURED, MODEL_LINE, PINNED, THIRD
 from perflab.lab.settle import nearest, two_runs
-from perflab.lab.verdict import INVALID, LATENCY, Verdict, against_pinned, table_of, verdict_of
+from perflab.lab.verdict import INVALID, LATENCY, Verdict, against_pinned, table_of, trust_of, verdict_of
 from perflab.measure import Frame, block_ratio, count, duration, poisson
 from perflab.systems.clients.worker_load import watch
 from perflab.systems.servers.worker_kinds import KINDS, LOOP, PROCESSES, THREADS
@@ -195,6 +195,6 @@ def lab() -> Lab:
         prediction=PREDICTION,
         verdict=verdict_of(say, *guards, compare=compare, empty="Nothing was served."),
         table=TABLE,
-        trust=table_of(*load.trust(lambda run: run.parameters["workers"])),
+        trust=trust_of(*load.trust(lambda run: run.parameters["workers"])),
         budget_s=RUN_S + 1,
     )

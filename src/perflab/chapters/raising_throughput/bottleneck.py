@@ -24,7 +24,7 @@ from perflab.lab import Axis, Chart, Lab, Prediction, Record, count_ticks, durat
 from perflab.lab.marks import Line, Note, Rule, measured
 from perflab.lab.palette import ALARM, INK, MODEL, MODEL_HERE, MODEL_LINE, PINNED
 from perflab.lab.settle import nearest, two_runs
-from perflab.lab.verdict import percentile_text, ratio_text, table_of, verdict_of
+from perflab.lab.verdict import percentile_text, ratio_text, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, percent, poisson, ratio
 from perflab.systems.clients.worker_load import saturated, watch
 from perflab.systems.machine.resources import disk_s, memory_per_s
@@ -195,6 +195,6 @@ def lab() -> Lab:
             *(load.P50, load.P99, load.IN_FLIGHT, load.FAILED),
             needs=MOST,
         ),
-        trust=table_of(*load.trust(WORKERS), needs=MOST),
+        trust=trust_of(*load.trust(WORKERS), needs=MOST),
         budget_s=WINDOWS * WINDOW_S + RUN_S + 1,
     )

@@ -16,7 +16,7 @@ from perflab.chapters.raising_throughput.more_machines_model import DIES_AT_S, R
 from perflab.lab import Axis, Chart, Lab, Prediction, Record, choice, duration_ticks, one_run, p50_of, slider, switch
 from perflab.lab.marks import Bars, Here, Line, Rule, measured
 from perflab.lab.palette import ALARM, CLOCK, MEASURED, MEASURED_LINE, MODEL, MODEL_LINE, PINNED_POINTS
-from perflab.lab.verdict import table_of, verdict_of
+from perflab.lab.verdict import table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, poisson, services
 from perflab.systems.clients.balancer import balanced_load
 from perflab.systems.clients.routing import ROUTES, Route
@@ -195,6 +195,6 @@ def lab() -> Lab:
             ("by each server", lambda run: "; ".join(map(count, by_server(run)))),
             *(load.MEAN, load.P50, load.P99, load.IN_FLIGHT, load.FAILED),
         ),
-        trust=table_of(load.replayed(), load.sent(), load.LATENESS),
+        trust=trust_of(load.replayed(), load.sent(), load.LATENESS),
         budget_s=RUN_S + 1,
     )

@@ -12,7 +12,7 @@ from perflab.chapters.load import Load
 from perflab.chapters.raising_throughput.which_strategy_model import NAMES, burst_size, calibrate, predict
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, one_run, slider, times_ticks, values_slider
 from perflab.lab.charts import intervals
-from perflab.lab.verdict import INVALID, against_pinned, ratio_text, table_of
+from perflab.lab.verdict import INVALID, against_pinned, ratio_text, trust_of
 from perflab.measure import Frame, Ratio, count, duration, paired_ratio, percent, percentile, ratio
 from perflab.systems.clients.strategies import NOTHING, THREADS, path_of, strategies
 from perflab.systems.machine.storage import durability_caveat
@@ -189,7 +189,7 @@ def lab() -> Lab:
         prediction=PREDICTION,
         verdict=verdict,
         table=table,
-        trust=table_of(
+        trust=trust_of(
             ("failed", lambda run: count(run.count("failures"))),
             load.LATENESS,
             (load.replayed()[0], replays_said),
