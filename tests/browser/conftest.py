@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from notebook_browser import REPOSITORY, find_browser, jupyter_server, open_browser, page_of
 
+from perflab.lab.budget import BUDGET
+
 NEED_BROWSER = "PERFLAB_NEED_BROWSER"
 
 
@@ -36,6 +38,13 @@ def notebooks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def address(notebooks: Path) -> Iterator[str]:
     with jupyter_server(notebooks) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def brief(notebooks: Path) -> Iterator[str]:
+    """A JupyterLab in which every run is short; no run begins by itself."""
+    with jupyter_server(notebooks, **{BUDGET: "0.3"}) as address:
         yield address
 
 

@@ -59,11 +59,11 @@ def answer_all(page: Any) -> None:
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_each_lab_answers_a_click_and_a_key_and_fits_a_projector(page: Any, address: str, name: str) -> None:
+def test_each_lab_answers_a_click_and_a_key_and_fits_a_projector(page: Any, brief: str, name: str) -> None:
     """One slider a lab, and in each notebook one control of each other kind; that each control moves picture and words is
     tested through the same widgets in tests/chapters/test_every_lab.py.
     """
-    notebook = opened(page, address, name)
+    notebook = opened(page, brief, name)
     answer_all(page)
     check_that_each_lab_fits_a_projector(page)
     labs = page.locator(".jp-OutputArea-output", has=page.get_by_role("button", name="Pin", exact=True))

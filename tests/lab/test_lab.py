@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from perflab.lab import Axis, Chart, Lab, Line, Prediction, distribution, log_slider, stage, table_of, versus
-from perflab.lab.budget import REHEARSAL, rehearsal_s
+from perflab.lab.budget import BUDGET, REHEARSAL, budget_of, rehearsal_s
 from perflab.lab.conductor import Conductor
 from perflab.lab.run_lock import RunLock
 from perflab.lab.session import WAITING, Session
@@ -383,11 +383,21 @@ def test_a_rehearsal_is_asked_for_by_one_variable(
     assert rehearsal_s() == seconds
 
 
+def test_runs_can_be_brief_without_a_rehearsal(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = make_lab(budget_s=2.0)
+    assert budget_of(lab) == 2.0
+    monkeypatch.setenv(BUDGET, "0.3")
+    assert budget_of(lab) == 0.3 and rehearsal_s() is None
+    monkeypatch.setenv(REHEARSAL, "0.1")
+    assert budget_of(lab) == 0.1
+
+
+@pytest.mark.parametrize("name", [REHEARSAL, BUDGET])
 @pytest.mark.parametrize("text", ["soon", "-1", "0", "nan", "inf", "3600"])
-def test_a_rehearsal_of_nonsense_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setenv(REHEARSAL, text)
-    with pytest.raises(BadInput, match=REHEARSAL):
-        rehearsal_s()
+def test_a_budget_of_nonsense_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+    monkeypatch.setenv(name, text)
+    with pytest.raises(BadInput, match=name):
+        budget_of(make_lab())
 
 
 ONE_CPU = """

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from perflab.measure.guards import MAX_REQUESTS_PER_S, check_number
 
-MAX_REHEARSAL_S = 600.0
+MAX_SCHEDULE_S = 600.0
 
 
 def constant(rate: float, seconds: float) -> NDArray[np.int64]:
@@ -33,6 +33,4 @@ def services(mean: float, number: int, seed: int) -> NDArray[np.float64]:
 
 
 def _checked(rate: float, seconds: float) -> tuple[float, float]:
-    return check_number("rate", rate, 0.01, MAX_REQUESTS_PER_S), check_number(
-        "seconds", seconds, 0.001, MAX_REHEARSAL_S
-    )
+    return check_number("rate", rate, 0.01, MAX_REQUESTS_PER_S), check_number("seconds", seconds, 0.001, MAX_SCHEDULE_S)
