@@ -164,4 +164,4 @@ def balanced_load(
 def _start(number: int, stack: ExitStack) -> list[PausableServer]:
     """Servers started side by side: each takes a quarter of a second to begin."""
     with ThreadPoolExecutor(number) as starters:
-        return list(starters.map(stack.enter_context, [worker_server(1) for _ in range(number)]))
+        return list(starters.map(lambda _: stack.enter_context(worker_server(1)), range(number)))

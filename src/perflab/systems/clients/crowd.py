@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from time import perf_counter_ns
 from typing import Any
 
@@ -109,9 +107,8 @@ class LoopCrowd:
 KINDS: dict[str, type[ThreadCrowd] | type[LoopCrowd]] = {THREADS: ThreadCrowd, LOOP: LoopCrowd}
 
 
-@contextmanager
-def crowd(kind: str, port: int, clients: int, wait_ms: float) -> Iterator[ChildServer]:
-    """Clients of a server with workers on this port, each of whom will ask it to wait; gone with the block.
+def crowd(kind: str, port: int, clients: int, wait_ms: float) -> ChildServer:
+    """Clients of a server with workers on this port, each of which will ask it to wait; gone with their block.
 
     Raises `BadInput` for another kind, more clients than there may be connections, or a wait that is too long.
     """
@@ -121,10 +118,9 @@ def crowd(kind: str, port: int, clients: int, wait_ms: float) -> Iterator[ChildS
     check_number("clients", clients, 1, limits.connections, whole=True)
     check_number("wait_ms", wait_ms, 0, MAX_WAIT_MS)
     path = f"/work?wait={wait_ms:.3f}"
-    with serve(
+    return serve(
         "perflab.systems.clients.crowd", kind=kind, port=port, clients=clients, path=path, threads=limits.threads
-    ) as child:
-        yield child
+    )
 
 
 def _main(kind: str, **config: Any) -> None:

@@ -6,12 +6,14 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
 from perflab.measure.guards import check_number
+from perflab.systems.databases.temporary import fill, quick_connection
 
 MIN_PRODUCTS = 10
 MAX_PRODUCTS = 50_000
@@ -29,11 +31,6 @@ create table reviews (id integer primary key, product integer, author integer, s
 create table authors (id integer primary key, name text);
 create table views (product integer primary key, count integer);
 """
-FILL = {
-    "products": "n, 'sku' || printf('%06d', (n * 7919) % :products), 'product ' || n, 100 + n % 900, printf('%.100c', 'x')",
-    "reviews": "n, n % :products, (n * 31) % :authors, 1 + n % 5, printf('%.40c', 'y')",
-    "authors": "n, 'author ' || n",
-}
 INDEXES = """
 create index products_by_sku on products (sku);
 create index reviews_by_product on reviews (product);
@@ -166,24 +163,18 @@ def make_catalogue(folder: Path, products: int) -> Files:
     """Write both files into `folder`. Raises `BadInput` for a number of products out of range."""
     checked = int(check_number("products", products, MIN_PRODUCTS, MAX_PRODUCTS, whole=True))
     files = Files(folder / "plain.db", folder / "tuned.db", checked)
-    counts = {"products": checked, "reviews": checked * REVIEWS_EACH, "authors": AUTHORS}
-    connection = sqlite3.connect(files.plain, isolation_level=None)
-    try:
-        connection.execute("pragma journal_mode = off")
-        connection.execute("pragma synchronous = off")
+    sku = f"'sku' || printf('%06d', (n * 7919) % {checked})"
+    review = f"n, n % {checked}, (n * 31) % {AUTHORS}, 1 + n % 5, printf('%.40c', 'y')"
+    with closing(quick_connection(files.plain)) as connection:
         connection.executescript(TABLES)
-        for table, columns in FILL.items():
-            numbers = f"with recursive c(n) as (select 0 union all select n + 1 from c where n + 1 < {counts[table]})"
-            given = {"products": checked, "authors": AUTHORS}
-            connection.execute(f"{numbers} insert into {table} select {columns} from c", given)
+        fill(connection, "products", f"n, {sku}, 'product ' || n, 100 + n % 900, printf('%.100c', 'x')", checked)
+        fill(connection, "reviews", review, checked * REVIEWS_EACH)
+        fill(connection, "authors", "n, 'author ' || n", AUTHORS)
         connection.executescript(INDEXES)
         connection.execute("pragma journal_mode = delete")
-    finally:
-        connection.close()
     shutil.copyfile(files.plain, files.tuned)
-    connection = sqlite3.connect(files.tuned, isolation_level=None)
-    connection.execute("pragma journal_mode = wal")  # kept in the file
-    connection.close()
+    with closing(sqlite3.connect(files.tuned)) as connection:
+        connection.execute("pragma journal_mode = wal")  # kept in the file
     return files
 
 

@@ -72,11 +72,6 @@ async def start_server(handler: Handler, port: int = 0) -> asyncio.Server:
     return await asyncio.start_server(converse, "127.0.0.1", port, backlog=BACKLOG, limit=MAX_HEAD)
 
 
-def port_of(server: asyncio.Server) -> int:
-    """The port a server listens on."""
-    return int(server.sockets[0].getsockname()[1])
-
-
 async def _answer_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handler: Handler) -> bool:
     """Read, handle and answer one request; false when the connection is to be closed."""
     try:

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from perflab.systems.process.child import START_S, ChildServer, Handlers
+from perflab.systems.process.child import ChildServer, Handlers
 
 LOOK_S = 0.001
 HANDOVER_S = 0.0002
@@ -117,14 +117,14 @@ class PausableSleep:
 class PausableServer(ChildServer):
     """A server that is told in its configuration where the "clock" of its running lies, and answers "settle" and "get_ready"."""
 
-    def __init__(self, module: str, config: dict[str, Any], start_s: float = START_S) -> None:
+    def __init__(self, module: str, config: dict[str, Any]) -> None:
         # The file is gone when both have mapped it, so that nothing is left of it however the parent ends.
         with tempfile.TemporaryDirectory(prefix="perflab-clock-", ignore_cleanup_errors=True) as folder:
             path = Path(folder) / "clock"
             path.write_bytes(bytes(WORD_BYTES))
             self._clock = RunningClock(path)
             self._clock.start()
-            super().__init__(module, {**config, "clock": str(path)}, start_s)
+            super().__init__(module, {**config, "clock": str(path)})
 
     def pause(self) -> dict[str, Any]:
         """Nothing goes on in the server from now on; returns what it answers to "settle"."""

@@ -25,13 +25,12 @@ from perflab.systems.caches.cache import MISSING, TtlCache
 from perflab.systems.databases.catalogue import MAX_PRODUCTS, MIN_PRODUCTS, make_catalogue
 from perflab.systems.http.http11 import Reply, Request, start_server
 from perflab.systems.http.server_timing import HEADER, ServerTiming
-from perflab.systems.process.child import Handlers, keep_serving, run_server, serving
+from perflab.systems.process.child import Handlers, keep_serving, run_server
 from perflab.systems.process.pausable import PausableServer, PausableSleep, RunningClock
 from perflab.systems.servers.fair_threads import FairThreads
 from perflab.systems.servers.shop_database import Database
 from perflab.systems.servers.shop_settings import Settings
 
-START_S = 30.0
 MAX_THREADS = 64
 PIECE_MS = 0.5
 PROBED_ITERATIONS = 1_000
@@ -166,11 +165,8 @@ def shop(products: int = 5_000, threads: int = 8, **settings: Any) -> Iterator[P
     check_number("threads", threads, 1, MAX_THREADS, whole=True)
     with (
         tempfile.TemporaryDirectory(prefix="perflab-shop-", ignore_cleanup_errors=True) as folder,
-        serving(
-            PausableServer,
-            "perflab.systems.servers.shop",
-            {"folder": folder, "products": products, "threads": threads},
-            START_S,
+        PausableServer(
+            "perflab.systems.servers.shop", {"folder": folder, "products": products, "threads": threads}
         ) as server,
     ):
         server.ask("set", **settings)

@@ -9,15 +9,13 @@ computing; the pause returns what the server has noted of itself: see `GAUGES`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from perflab.measure.guards import BadInput, check_number, machine_limits
 from perflab.systems.http.http11 import Reply, Request, start_server
 from perflab.systems.machine.resources import MAX_COPIED, MAX_SENT, MAX_WRITTEN
-from perflab.systems.process.child import keep_serving, run_server, serving
+from perflab.systems.process.child import keep_serving, run_server
 from perflab.systems.process.pausable import PausableServer, PausableSleep, RunningClock
 from perflab.systems.servers.worker_kinds import KINDS, LOOP, PROCESSES, THREADS, Work, workers_of
 
@@ -110,11 +108,10 @@ class WorkerServer:
         self._workers.close()
 
 
-@contextmanager
 def worker_server(
     workers: int, queue_length: int = MAX_QUEUE, connections: int = 1, kind: str = THREADS
-) -> Iterator[PausableServer]:
-    """The server in a process of its own, for as long as the block lasts.
+) -> PausableServer:
+    """The server in a process of its own, for as long as its block lasts.
 
     Raises `BadInput` for more workers, places or connections than are allowed.
     """
@@ -131,8 +128,7 @@ def worker_server(
         "queue_length": queue_length,
         "connections": connections,
     }
-    with serving(PausableServer, "perflab.systems.servers.worker_server", config) as server:
-        yield server
+    return PausableServer("perflab.systems.servers.worker_server", config)
 
 
 def _number(text: str) -> Any:
