@@ -7,7 +7,6 @@ and has left again does not count: it has paid for what the process needs only o
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from time import perf_counter_ns
@@ -16,7 +15,7 @@ from typing import Any
 import psutil
 
 from perflab.measure.guards import BadInput, check_number, machine_limits
-from perflab.systems.clients.calls import Stream, get
+from perflab.systems.clients.calls import LoopClients, Stream, get
 from perflab.systems.http.connection import Connection
 from perflab.systems.process.child import ChildServer, announce, answer_requests, read_config, serve
 from perflab.systems.servers.worker_kinds import LOOP, THREADS
@@ -67,21 +66,16 @@ class ThreadCrowd:
 
 
 class LoopCrowd:
-    """A task for each client on one event loop, which runs only while something is asked of it."""
+    """A task for each client on one event loop."""
 
     def __init__(self, port: int, clients: int, path: str, threads: int) -> None:
-        self._port, self._path, self._clients = port, path, clients
-        self._loop = asyncio.new_event_loop()
-        self._streams: list[Stream] = []
+        self._port, self._path, self._number = port, path, clients
+        self._clients = LoopClients()
 
     def connect(self) -> int:
         """Let them come; returns how many are connected."""
-
-        async def come() -> None:
-            self._streams = [await asyncio.open_connection("127.0.0.1", self._port) for _ in range(self._clients)]
-
-        self._loop.run_until_complete(come())
-        return len(self._streams)
+        self._clients.connect(self._port, self._number)
+        return self._number
 
     def call(self) -> list[int]:
         """Let them ask; ns until each had its reply."""
@@ -91,17 +85,11 @@ class LoopCrowd:
             await get(*stream, self._path)
             return perf_counter_ns() - began_ns
 
-        async def all_of_them() -> list[int]:
-            return await asyncio.gather(*map(client, self._streams))
-
-        return self._loop.run_until_complete(asyncio.wait_for(all_of_them(), TIMEOUT_S))
+        return self._clients.each(client, TIMEOUT_S)
 
     def close(self) -> None:
         """Hang up, and end the loop."""
-        for _, writer in self._streams:
-            writer.close()
-        self._loop.run_until_complete(asyncio.sleep(0))
-        self._loop.close()
+        self._clients.close()
 
 
 KINDS: dict[str, type[ThreadCrowd] | type[LoopCrowd]] = {THREADS: ThreadCrowd, LOOP: LoopCrowd}

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter_ns
 from typing import Any
 
 from perflab.measure.guards import check_number
@@ -20,9 +19,7 @@ MAX_PRODUCTS = 50_000
 REVIEWS_EACH = 20
 AUTHORS = 5_000
 BUSY_S = 5.0
-PROBED_ROWS = 20_000
 SCANNED_ROWS = 10_000
-PROBES = 20
 TUNED_CACHE_KB = 32_000
 
 TABLES = """
@@ -105,15 +102,6 @@ class Catalogue:
         """How many reviews there are."""
         last: int = self._connection.execute("select max(id) from reviews").fetchone()[0]
         return last + 1
-
-    def rows_per_ms(self) -> float:
-        """How many rows `crunch` takes a millisecond for, on this machine when it is not busy with something else."""
-        times = []
-        for _ in range(PROBES):
-            started = perf_counter_ns()
-            self.crunch(PROBED_ROWS)
-            times.append(perf_counter_ns() - started)
-        return PROBED_ROWS * 1e6 / min(times)
 
     def close(self) -> None:
         """Close the file."""

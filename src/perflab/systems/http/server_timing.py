@@ -24,12 +24,12 @@ class ServerTiming:
     for how long.
     """
 
-    arrived: int
-    queue: int
-    parse: int
-    database: int
-    compute: int
-    serialise: int
+    arrived: int = 0
+    queue: int = 0
+    parse: int = 0
+    database: int = 0
+    compute: int = 0
+    serialise: int = 0
     calls: tuple[tuple[int, int], ...] = ()
     hit: bool | None = None
     line: tuple[int, int] = (0, 0)
@@ -38,7 +38,7 @@ class ServerTiming:
     @property
     def total(self) -> int:
         """All of the time in the server."""
-        return self.queue + self.parse + self.database + self.compute + self.serialise
+        return sum(getattr(self, part) for part in PARTS)
 
     def encode(self) -> str:
         """The header's value."""

@@ -11,10 +11,9 @@ import queue
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Protocol
 
 from perflab.systems.machine.computing import compute, steps_per_ms
 from perflab.systems.machine.resources import Scratch
@@ -23,11 +22,11 @@ from perflab.systems.servers.fair_pool import FairPool, FairTaskPool
 from perflab.systems.servers.fair_threads import FairThreads
 
 THREADS, PROCESSES, LOOP = "threads", "processes", "event loop"
-KINDS = (THREADS, PROCESSES, LOOP)
 PIECE_MS = 0.5
 FAR_PIECE_MS = 4.0
 QUERY = "select count(*) from sqlite_schema"
 END_S = 1.0
+COMPUTING = (sys.executable, "-m", "perflab.systems.machine.computing")
 GONE = "a worker process is gone"
 
 
@@ -50,19 +49,6 @@ Between the first two a thread waits for the interpreter's lock, and a task for 
 """
 
 
-class Workers(Protocol):
-    """So many of a kind."""
-
-    @property
-    def connections_in_use(self) -> int: ...
-
-    async def do(self, work: Work) -> Times:
-        """Wait for a free worker, and have it do the work."""
-        ...
-
-    def close(self) -> None: ...
-
-
 class ThreadWorkers:
     """Threads: while one waits, others run; only one at a time computes, the one that holds the interpreter's lock."""
 
@@ -70,14 +56,10 @@ class ThreadWorkers:
         self._running = running
         self._threads = FairThreads(workers, running.now_ns)
         self._steps_per_ms = steps_per_ms()
-        self._connections = connections
-        self._pool = FairPool([_connect() for _ in range(connections)])
-
-    @property
-    def connections_in_use(self) -> int:
-        return self._connections - self._pool.free
+        self.connections = FairPool([_connect() for _ in range(connections)])
 
     async def do(self, work: Work) -> Times:
+        """Wait for a free worker, and have it do the work."""
         return await asyncio.wrap_future(self._threads.submit(partial(self._do, work)))
 
     def close(self) -> None:
@@ -91,13 +73,13 @@ class ThreadWorkers:
             self._compute(work.compute_ms)
         _use(work)
         if work.query_ms:
-            connection = self._pool.get()
+            connection = self.connections.get()
             connected_ns = self._running.now_ns()
             try:
                 connection.execute(QUERY).fetchone()
                 self._running.sleep(work.query_ms / 1e3)
             finally:
-                self._pool.put(connection)
+                self.connections.put(connection)
         return started_ns, begun_ns, connected_ns, self._running.now_ns()
 
     def _compute(self, milliseconds: float) -> None:
@@ -112,7 +94,10 @@ class ProcessWorkers(ThreadWorkers):
     def __init__(self, workers: int, connections: int, running: PausableSleep) -> None:
         super().__init__(workers, connections, running)
         self._idle: queue.SimpleQueue[subprocess.Popen[str] | None] = queue.SimpleQueue()
-        self._processes = [_start_process() for _ in range(workers)]
+        self._processes = [
+            subprocess.Popen(COMPUTING, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            for _ in range(workers)
+        ]
         for process in self._processes:
             self._idle.put(process)
 
@@ -155,14 +140,10 @@ class LoopWorkers:
         self._running = running
         self._free = FairTaskPool(range(workers), running.now_ns)
         self._steps_per_ms = steps_per_ms()
-        self._connections = connections
-        self._pool = FairTaskPool([_connect() for _ in range(connections)])
-
-    @property
-    def connections_in_use(self) -> int:
-        return self._connections - self._pool.free
+        self.connections = FairTaskPool([_connect() for _ in range(connections)])
 
     async def do(self, work: Work) -> Times:
+        """As `ThreadWorkers.do`."""
         worker, started_ns = await self._free.get()
         begun_ns = connected_ns = self._running.now_ns()
         try:
@@ -173,13 +154,13 @@ class LoopWorkers:
                 compute(steps)
             _use(work)
             if work.query_ms:
-                connection, _ = await self._pool.get()
+                connection, _ = await self.connections.get()
                 connected_ns = self._running.now_ns()
                 try:
                     connection.execute(QUERY).fetchone()
                     await self._running.sleep_on_loop(work.query_ms / 1e3)
                 finally:
-                    self._pool.put(connection)
+                    self.connections.put(connection)
             return started_ns, begun_ns, connected_ns, self._running.now_ns()
         finally:
             self._free.put(worker)
@@ -188,16 +169,12 @@ class LoopWorkers:
         """Nothing runs but tasks of the loop, which ends with its process."""
 
 
-def workers_of(kind: str, workers: int, connections: int, running: PausableSleep) -> Workers:
-    """So many workers of a kind; raises ValueError for a kind that there is not."""
-    kinds: dict[str, Callable[[int, int, PausableSleep], Workers]] = {
-        THREADS: ThreadWorkers,
-        PROCESSES: ProcessWorkers,
-        LOOP: LoopWorkers,
-    }
-    if kind not in kinds:
-        raise ValueError(f"workers are {', '.join(KINDS)}; got {kind!r}")
-    return kinds[kind](workers, connections, running)
+WORKERS: dict[str, type[ThreadWorkers | LoopWorkers]] = {
+    THREADS: ThreadWorkers,
+    PROCESSES: ProcessWorkers,
+    LOOP: LoopWorkers,
+}
+KINDS = tuple(WORKERS)
 
 
 @cache
@@ -221,12 +198,3 @@ def _pieces(milliseconds: float, piece_ms: float, steps_each_ms: float) -> Itera
     while left_ms > 0:
         yield int(min(left_ms, piece_ms) * steps_each_ms)
         left_ms -= piece_ms
-
-
-def _start_process() -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "perflab.systems.machine.computing"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )

@@ -17,7 +17,7 @@ from perflab.systems.http.http11 import Reply, Request, start_server
 from perflab.systems.machine.resources import MAX_COPIED, MAX_SENT, MAX_WRITTEN
 from perflab.systems.process.child import keep_serving, run_server
 from perflab.systems.process.pausable import PausableServer, PausableSleep, RunningClock
-from perflab.systems.servers.worker_kinds import KINDS, LOOP, PROCESSES, THREADS, Work, workers_of
+from perflab.systems.servers.worker_kinds import KINDS, LOOP, PROCESSES, THREADS, WORKERS, Work
 
 MAX_CONNECTIONS = 64
 MAX_QUEUE = 100_000
@@ -63,9 +63,9 @@ class WorkerServer:
     """`workers` of a kind; `queue_length` requests may wait for one of them; `connections` to the database."""
 
     def __init__(self, kind: str, workers: int, queue_length: int, connections: int, clock: str) -> None:
-        self._most_inside, self._number = workers + queue_length, workers
+        self._most_inside, self._number, self._connections = workers + queue_length, workers, connections
         self._running = PausableSleep(RunningClock(Path(clock)))
-        self._workers = workers_of(kind, workers, connections, self._running)
+        self._workers = WORKERS[kind](workers, connections, self._running)
         self._inside = 0
         self._gauges: list[tuple[int, ...]] = []
         self.requests = {**self._running.requests, "settle": self._settle}
@@ -94,7 +94,8 @@ class WorkerServer:
         while True:
             await self._running.sleep_on_loop(GAUGE_S)
             busy = min(self._inside, self._number)
-            self._gauges.append((self._running.now_ns(), busy, self._inside - busy, self._workers.connections_in_use))
+            in_use = self._connections - self._workers.connections.free
+            self._gauges.append((self._running.now_ns(), busy, self._inside - busy, in_use))
             del self._gauges[:-MAX_GAUGES]
 
     def _settle(self) -> dict[str, Any]:
