@@ -7,8 +7,7 @@ from typing import Any
 
 from perflab.measure.clock import Clock, SystemClock
 from perflab.measure.guards import BadInput
-from perflab.measure.samples import Latencies
-from perflab.measure.timing import time_calls
+from perflab.measure.timing import Latencies, time_calls
 from perflab.measure.units import duration
 
 SLICE_S = 0.2

@@ -10,7 +10,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from random import Random
 
 import numpy as np
@@ -134,8 +134,8 @@ def balanced_load(
     with ExitStack() as stack:
         servers = _start(len(slowness), stack)
         each = MAX_IN_FLIGHT // len(servers)
-        target = BalancedTarget([server.port for server in servers], request, each, route, seed, notes.on_reply)
-        stack.enter_context(closing(target))
+        ports = [server.port for server in servers]
+        target = stack.enter_context(BalancedTarget(ports, request, each, route, seed, notes.on_reply))
         for server in servers:
             wait_until_open(server.port)
 
