@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.measure.clock import Clock, SystemClock, measure_clock
+from perflab.measure.clock import SYSTEM_CLOCK, Clock, measure_clock
 from perflab.measure.collector import gc_paused
 from perflab.measure.frame import Frame
 from perflab.measure.guards import check_number
@@ -51,7 +51,7 @@ def time_calls(
     batch: int | None = 1,
     gc_off: bool = True,
     generation: int = 2,
-    clock: Clock | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Latencies:
     """Time `operation(argument)` for each of `arguments`, or `operation()` `repeats` times.
 
@@ -59,7 +59,7 @@ def time_calls(
     is timed in batches. `gc_off` and `generation` are those of `gc_paused`. Exceptions count as failures; when every call
     fails, the first exception is raised.
     """
-    now_ns = (clock or SystemClock()).now_ns
+    now_ns = clock.now_ns
     wanted = _how_many(arguments, repeats)
     size = batch_for(operation, arguments, clock) if batch is None else int(check_number("batch", batch, 1, MAX_BATCH))
     calls = repeat((), wanted) if arguments is None else ((argument,) for argument in islice(arguments, wanted))
@@ -71,9 +71,11 @@ def time_calls(
         return _time_each(operation, list(calls), now_ns)
 
 
-def batch_for(operation: Callable[..., Any], arguments: Sequence[Any] | None = None, clock: Clock | None = None) -> int:
+def batch_for(
+    operation: Callable[..., Any], arguments: Sequence[Any] | None = None, clock: Clock = SYSTEM_CLOCK
+) -> int:
     """How many operations must share one pair of readings, so that the clock is at most 1% of what is timed."""
-    now_ns = (clock or SystemClock()).now_ns
+    now_ns = clock.now_ns
     given = () if arguments is None else (arguments[0],)
     fastest_ns = min(_one_ns(operation, given, now_ns) for _ in range(PROBE_CALLS))
     needed_ns = READINGS_PER_OPERATION * measure_clock(clock).reading_ns

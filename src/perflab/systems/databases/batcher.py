@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.measure.clock import Clock, SystemClock
+from perflab.measure.clock import SYSTEM_CLOCK, Clock
 from perflab.measure.frame import Frame
 
 WhenToFlush = Callable[[int, float, int, float], bool]
@@ -38,14 +38,14 @@ def batches(
     size: int,
     max_wait_s: float,
     when: WhenToFlush = when_to_flush,
-    clock: Clock | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Iterator[Batch]:
     """Write all requests of the schedule, in order and each at most once; yields after each write.
 
     `write` gets the numbers of a batch and returns those that it refused. While the caller holds a yielded batch, the schedule
     stands still. A `when` that never asks to write would gather all: a batch is written in any case when the schedule has ended.
     """
-    watch = clock or SystemClock()
+    watch = clock
     start_ns, first = watch.now_ns(), 0
     while first < schedule_ns.size:
         now = watch.now_ns() - start_ns

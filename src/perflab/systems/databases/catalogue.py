@@ -49,7 +49,6 @@ class Files:
 
     plain: Path
     tuned: Path
-    products: int
 
 
 class Catalogue:
@@ -77,7 +76,7 @@ class Catalogue:
         if row is None:
             return None
         key, name, price, description = row
-        reviews = self._joined(key) if joined else self._one_by_one(key)
+        reviews = self._connection.execute(JOINED, (key,)).fetchall() if joined else self._one_by_one(key)
         return {"id": key, "name": name, "price": price, "description": description, "reviews": reviews}
 
     def crunch(self, rows: int, before_each: Callable[[], object] = lambda: None) -> int:
@@ -106,9 +105,6 @@ class Catalogue:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
-
-    def _joined(self, product: int) -> list[tuple[str, int, str]]:
-        return self._connection.execute(JOINED, (product,)).fetchall()
 
     def _one_by_one(self, product: int) -> list[tuple[str, int, str]]:
         found = self._connection.execute(REVIEWS, (product,)).fetchall()
@@ -150,7 +146,7 @@ class Connections:
 def make_catalogue(folder: Path, products: int) -> Files:
     """Write both files into `folder`. Raises `BadInput` for a number of products out of range."""
     checked = int(check_number("products", products, MIN_PRODUCTS, MAX_PRODUCTS, whole=True))
-    files = Files(folder / "plain.db", folder / "tuned.db", checked)
+    files = Files(folder / "plain.db", folder / "tuned.db")
     sku = f"'sku' || printf('%06d', (n * 7919) % {checked})"
     review = f"n, n % {checked}, (n * 31) % {AUTHORS}, 1 + n % 5, printf('%.40c', 'y')"
     with closing(quick_connection(files.plain)) as connection:

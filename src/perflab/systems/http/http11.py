@@ -57,8 +57,8 @@ class BadRequest(Exception):
         self.status = status
 
 
-async def start_server(handler: Handler, port: int = 0) -> asyncio.Server:
-    """Listen on 127.0.0.1; port 0 takes a free one. Nagle's algorithm is off: asyncio sees to that."""
+async def start_server(handler: Handler) -> asyncio.Server:
+    """Listen on a free port of 127.0.0.1. Nagle's algorithm is off: asyncio sees to that."""
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -69,7 +69,7 @@ async def start_server(handler: Handler, port: int = 0) -> asyncio.Server:
         finally:
             writer.close()
 
-    return await asyncio.start_server(converse, "127.0.0.1", port, backlog=BACKLOG, limit=MAX_HEAD)
+    return await asyncio.start_server(converse, "127.0.0.1", 0, backlog=BACKLOG, limit=MAX_HEAD)
 
 
 async def _answer_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handler: Handler) -> bool:

@@ -70,10 +70,7 @@ class RunningClock:
 class PausableSleep:
     """Sleeping by such a clock, from any thread or on an event loop: no time passes in it while the clock stands still."""
 
-    def __init__(self, clock: RunningClock | None = None) -> None:
-        if clock is None:
-            clock = RunningClock()
-            clock.start()
+    def __init__(self, clock: RunningClock) -> None:
         self._clock = clock
         self._look_often = threading.Event()
         self._look_often.set()

@@ -37,7 +37,12 @@ def work_of(request: Request) -> Work:
 
 
 def _asked(request: Request, name: str, most: float) -> float:
-    return check_number(name, _number(request.query.get(name, "0")), 0, most)
+    value: Any = request.query.get(name, "0")
+    try:
+        value = float(value)
+    except ValueError:
+        pass  # refused below
+    return check_number(name, value, 0, most)
 
 
 class Stages(NamedTuple):
@@ -123,20 +128,8 @@ def worker_server(
     check_number("workers", workers, 1, most, whole=True)
     check_number("queue_length", queue_length, 0, MAX_QUEUE, whole=True)
     check_number("connections", connections, 1, MAX_CONNECTIONS, whole=True)
-    config: dict[str, Any] = {
-        "kind": kind,
-        "workers": workers,
-        "queue_length": queue_length,
-        "connections": connections,
-    }
+    config = {"kind": kind, "workers": workers, "queue_length": queue_length, "connections": connections}
     return PausableServer("perflab.systems.servers.worker_server", config)
-
-
-def _number(text: str) -> Any:
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 async def _main(**config: Any) -> None:
