@@ -1,8 +1,8 @@
 """Many clients at once in a process of their own, on threads or on one event loop: how much memory each takes, and how long.
 
-Controls: "connect" lets them come and wait, and answers with the bytes that this took of the process's memory, and how many are
-connected; "call" lets each ask once, and answers with the ns from then until each had its reply. One client that came before
-and has left again does not count: it has paid for what the process needs only once.
+`ask("connect")` connects them, and answers with the bytes of memory that this took and how many are connected; `ask("call")`
+lets each ask once, and answers with the ns until each had its reply. One client before them is not counted: it pays for what
+the process needs only once.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class ThreadCrowd:
         self._replies: list[Future[int]] = []
 
     def connect(self) -> int:
-        """Let them come; returns how many are connected."""
+        """Connect them; returns how many are connected."""
         self._replies = [self._threads.submit(self._client) for _ in range(self._clients)]
         for _ in range(self._number):
             self._here.acquire(timeout=TIMEOUT_S)
@@ -73,7 +73,7 @@ class LoopCrowd:
         self._clients = LoopClients()
 
     def connect(self) -> int:
-        """Let them come; returns how many are connected."""
+        """Connect them; returns how many are connected."""
         self._clients.connect(self._port, self._number)
         return self._number
 

@@ -59,7 +59,7 @@ class Notes:
         self.rejected: set[int] = set()
 
     def on_reply(self, number: int, reply: Reply) -> None:
-        """Called with each reply."""
+        """To be called with each reply."""
         if reply.is_ok:
             self.kept[number] = self._note(reply)
         elif reply.status == REJECTED:

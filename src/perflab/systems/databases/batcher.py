@@ -71,8 +71,8 @@ def batches(
 def frame_of(done: Sequence[Batch], schedule_ns: NDArray[np.int64]) -> Frame:
     """One entry a stored request: waiting, writing and both (`latency_ns`); one a batch without refusals: rows, `batch_ns`.
 
-    For a replay, of every request when it came (`arrived_ns`), and of every batch its `members`, `began_ns` and `took_ns`.
-    Counts are of requests, batches and outcomes; `backlog` is how many have come and wait after the last of these batches.
+    For a replay, the arrival of every request (`arrived_ns`), and of every batch its `members`, `began_ns` and `took_ns`.
+    `backlog` is how many requests wait after the last of these batches.
     """
     rows = np.array([batch.end - batch.first for batch in done])
     began = np.array([batch.began_ns for batch in done])

@@ -45,7 +45,7 @@ VIEW = "insert into views values (?, 1) on conflict (product) do update set coun
 
 @dataclass(frozen=True)
 class Files:
-    """The same catalogue twice, so that SQLite's settings can be switched between two requests."""
+    """The same catalogue with two settings of SQLite."""
 
     plain: Path
     tuned: Path
@@ -54,8 +54,8 @@ class Files:
 class Catalogue:
     """One open connection to a catalogue. One thread at a time.
 
-    `tuned` means write-ahead log, no wait for the disk at each commit (`synchronous = normal`) and 32 MB of cache; else all is
-    as SQLite is delivered: rollback journal, `synchronous = full`, 2 MB.
+    `tuned`: write-ahead log, no wait for the disk at each commit (`synchronous = normal`), 32 MB of cache; else SQLite's
+    defaults: rollback journal, `synchronous = full`, 2 MB.
     """
 
     def __init__(self, files: Files, tuned: bool) -> None:
@@ -68,8 +68,8 @@ class Catalogue:
     def page(self, sku: str, indexed: bool, joined: bool) -> dict[str, Any] | None:
         """A product with its reviews; None when there is no such product.
 
-        Without `indexed` the same file is scanned: the index is there, and the query is told not to use it. Without `joined`
-        each review's author is asked for in a statement of its own: N + 1 of them.
+        Without `indexed` the query is told not to use the index. Without `joined` each review's author takes a statement of its
+        own: N + 1 of them.
         """
         hint = "" if indexed else "not indexed"
         row = self._connection.execute(PRODUCT.format(hint=hint), (sku,)).fetchone()
@@ -80,9 +80,9 @@ class Catalogue:
         return {"id": key, "name": name, "price": price, "description": description, "reviews": reviews}
 
     def crunch(self, rows: int, before_each: Callable[[], object] = lambda: None) -> int:
-        """Statistics over so many rows of reviews, which takes the database time in proportion. Their sum of stars.
+        """The sum of stars of so many rows of reviews, which takes time in proportion.
 
-        In statements of at most `SCANNED_ROWS`, before each of which `before_each` is called: it may wait.
+        In statements of at most `SCANNED_ROWS`; `before_each` of them is called, and may wait.
         """
         total = 0
         for first, last in _scans(rows, self.reviews):

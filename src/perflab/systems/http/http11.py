@@ -65,7 +65,7 @@ async def start_server(handler: Handler) -> asyncio.Server:
             while await _answer_one(reader, writer, handler):
                 pass
         except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client went away, which is its right
+            pass  # the client went away
         finally:
             writer.close()
 

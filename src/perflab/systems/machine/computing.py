@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import perf_counter_ns
 
 PROBED_STEPS = 20_000
@@ -24,6 +24,14 @@ def per_ms(work: Callable[[int], object], amount: int) -> float:
 def steps_per_ms() -> float:
     """How many steps of `compute` take a millisecond."""
     return per_ms(compute, PROBED_STEPS)
+
+
+def pieces(milliseconds: float, piece_ms: float, each_ms: float) -> Iterator[int]:
+    """Work of so many milliseconds in pieces of at most `piece_ms`, where so much of it takes a millisecond."""
+    left_ms = milliseconds
+    while left_ms > 0:
+        yield int(min(left_ms, piece_ms) * each_ms)
+        left_ms -= piece_ms
 
 
 def compute(steps: int) -> int:

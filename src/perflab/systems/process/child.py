@@ -1,9 +1,7 @@
 """Servers as child processes: started on a free loopback port, asked, and gone when their parent is.
 
-A server module runs `run_server(…)` in its `__main__`; a lab or a test starts it by its name, with
-`serve("perflab.systems.servers.echo")`.
-Parent and child speak lines of JSON over the child's pipes. The child ends when its standard input closes, which happens
-however the parent ends.
+A server module runs `run_server(…)` in its `__main__`; `serve("perflab.systems.servers.echo")` starts it by its name. Parent
+and child speak lines of JSON over the child's pipes. The child ends when its standard input closes, however the parent ends.
 """
 
 from __future__ import annotations
@@ -207,7 +205,7 @@ def exit_with_parent(handlers: Handlers, cleanup: Callable[[], object] = lambda:
 async def keep_serving(
     server: asyncio.Server, handlers: Handlers, cleanup: Callable[[], object] = lambda: None, *others: Running
 ) -> None:
-    """In the child: announce the server, run it (and others beside it), and answer the parent's requests until it is gone."""
+    """In the child: announce the server, run it (and `others`), and answer the parent's requests until the parent is gone."""
     exit_with_parent(handlers, cleanup)
     announce(port_of(server))
     await asyncio.gather(server.serve_forever(), *others)

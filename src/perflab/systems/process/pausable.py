@@ -1,8 +1,7 @@
-"""Servers that stand still while a lab draws: a request that was half done before is half done afterwards.
+"""Servers that pause while a lab draws: a request that was half done before is half done afterwards.
 
-A pause has to be heard at once. A message would have to wait until a thread has read it, and where many compute that thread
-stands in line for the interpreter's lock: the server would go on for up to a tenth of a second, at times that no clock counts.
-So the clock of the server's running lies in memory that it shares with the process that watches it.
+A message would be read late: with many threads that compute, the reading thread waits for the GIL, and the server would go on
+for up to a tenth of a second. So the server's clock lies in memory that it shares with the process that watches it.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ WORD_BYTES = 8
 class RunningClock:
     """Nanoseconds of running, from 0 on; they stand still between `pause` and `resume`, in each process that maps the same file.
 
-    One word says all, so that no reader sees half of a change: while the clock runs, what the system's clock is ahead of it;
-    while it stands, the complement of where it stands, which is negative. One process pauses and resumes, others only read.
+    One word holds all, so that no reader sees half of a change: how far the system's clock is ahead or, in a pause, the
+    complement of where this clock stands, which is negative. One process pauses and resumes, others only read.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -83,7 +82,7 @@ class PausableSleep:
     def sleep(self, seconds: float) -> None:
         """Wait so many seconds of running."""
         until = self.now_ns() + round(seconds * 1e9)
-        # No lock is held, and none is needed to wake: among threads that compute each would cost a turn at the interpreter.
+        # No lock is held, and none is needed to wake: among threads that compute each would cost a turn at the GIL.
         while (left := until - self.now_ns()) > 0:
             self.stand_still()
             time.sleep(left / 1e9)

@@ -1,8 +1,7 @@
-"""A relay that makes a server far away: each byte that passes is held back for the time of the way.
+"""A relay that makes a server far away: each byte is held back for the time of the way.
 
-Setting up a connection costs one round trip more, as it does between cities. The relay's own end of the connection is
-accepted at once by the system, before the relay is asked; so it holds the client's first bytes for that round trip in
-addition. A client that times the parts of a request has to count these first two ways as part of connecting.
+Setting up a connection costs one more round trip. The system accepts the client's connection before the relay is asked, so the
+relay holds the client's first bytes for that round trip instead; a client has to count it as part of connecting.
 """
 
 from __future__ import annotations

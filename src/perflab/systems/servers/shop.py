@@ -1,8 +1,8 @@
 """A shop's HTTP API in front of a SQLite file, in a process of its own, with a switch for everything that makes it fast.
 
-`GET /product?sku=sku000042` goes through a queue for one of a few threads, asks the database (or a cache), computes,
-serialises, and tells in the reply where its time went. The switches are changed while it runs: `ask("set", indexed=False)`.
-While its clock stands still (`PausableServer`), so do waits, statements and computing, and no entry of the cache ages.
+`GET /product?sku=sku000042` waits for a thread, asks the database (or a cache), computes, serialises, and tells in the reply
+where its time went. Switches are changed while it runs: `ask("set", indexed=False)`. While its clock is paused
+(`PausableServer`), so are waits, statements, computing, and the ages of cache entries.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from perflab.systems.caches.cache import MISSING, TtlCache
 from perflab.systems.databases.catalogue import MAX_PRODUCTS, MIN_PRODUCTS, make_catalogue
 from perflab.systems.http.http11 import Reply, Request, start_server
 from perflab.systems.http.server_timing import HEADER, ServerTiming
-from perflab.systems.machine.computing import per_ms
+from perflab.systems.machine.computing import per_ms, pieces
 from perflab.systems.process.child import Handlers, keep_serving, run_server
 from perflab.systems.process.pausable import PausableServer, PausableSleep, RunningClock
 from perflab.systems.servers.fair_threads import FairThreads
@@ -122,11 +122,10 @@ class Shop:
         return body, page is not None, timing
 
     def _sign(self, sku: str, milliseconds: float) -> str:
-        signature, left_ms = sku if milliseconds else "", milliseconds
-        while left_ms > 0:
+        signature = sku if milliseconds else ""
+        for iterations in pieces(milliseconds, PIECE_MS, self._iterations_per_ms):
             self._running.stand_still()
-            signature = _hash(signature, int(min(left_ms, PIECE_MS) * self._iterations_per_ms))
-            left_ms -= PIECE_MS
+            signature = _hash(signature, iterations)
         return signature
 
     def _page(
@@ -161,7 +160,7 @@ def shop(products: int = 5_000, threads: int = 8, **settings: Any) -> Iterator[P
 
 
 def _hash(text: str, iterations: int) -> str:
-    # PBKDF2 releases Python's lock: two requests can compute at once where there are two CPUs.
+    # PBKDF2 releases the GIL: two requests can compute at once where there are two CPUs.
     return hashlib.pbkdf2_hmac("sha256", text.encode(), b"shop", max(1, iterations)).hex()
 
 

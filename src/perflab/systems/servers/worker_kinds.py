@@ -11,11 +11,10 @@ import queue
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 
-from perflab.systems.machine.computing import compute, steps_per_ms
+from perflab.systems.machine.computing import compute, pieces, steps_per_ms
 from perflab.systems.machine.resources import Scratch
 from perflab.systems.process.pausable import PausableSleep
 from perflab.systems.servers.fair_pool import FairPool, FairTaskPool
@@ -83,7 +82,7 @@ class ThreadWorkers:
         return started_ns, begun_ns, connected_ns, self._running.now_ns()
 
     def _compute(self, milliseconds: float) -> None:
-        for steps in _pieces(milliseconds, PIECE_MS, self._steps_per_ms):
+        for steps in pieces(milliseconds, PIECE_MS, self._steps_per_ms):
             self._running.stand_still()
             compute(steps)
 
@@ -114,7 +113,7 @@ class ProcessWorkers(ThreadWorkers):
             raise RuntimeError(GONE)
         assert process.stdin is not None and process.stdout is not None
         try:
-            for steps in _pieces(milliseconds, FAR_PIECE_MS, self._steps_per_ms):
+            for steps in pieces(milliseconds, FAR_PIECE_MS, self._steps_per_ms):
                 self._running.stand_still()
                 process.stdin.write(f"{steps}\n")
                 process.stdin.flush()
@@ -149,7 +148,7 @@ class LoopWorkers:
         try:
             if work.wait_ms:
                 await self._running.sleep_on_loop(work.wait_ms / 1e3)
-            for steps in _pieces(work.compute_ms, PIECE_MS, self._steps_per_ms):
+            for steps in pieces(work.compute_ms, PIECE_MS, self._steps_per_ms):
                 self._running.stand_still()
                 compute(steps)
             _use(work)
@@ -191,10 +190,3 @@ def _use(work: Work) -> None:
 
 def _connect() -> sqlite3.Connection:
     return sqlite3.connect(":memory:", check_same_thread=False)
-
-
-def _pieces(milliseconds: float, piece_ms: float, steps_each_ms: float) -> Iterator[int]:
-    left_ms = milliseconds
-    while left_ms > 0:
-        yield int(min(left_ms, piece_ms) * steps_each_ms)
-        left_ms -= piece_ms

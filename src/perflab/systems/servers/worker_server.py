@@ -1,10 +1,9 @@
 """A server with workers behind a bounded queue, and a pool of database connections behind the workers.
 
-`GET /work?wait=2.5&compute=0.5&query=1.0` asks for so many milliseconds of waiting (for another service, say), of computing and
-of holding a database connection; `copy`, `write` and `reply` for bytes of memory, disk and network. The client draws these, so
-that it knows them. A request that finds all workers busy and the queue full is rejected with status 503. The last line of the
-reply tells the stages of the request: see `Stages`. While its clock stands still (`PausableServer`), so do waiting and
-computing; the pause returns what the server has noted of itself: see `GAUGES`.
+`GET /work?wait=2.5&compute=0.5&query=1.0` asks for so many milliseconds of waiting, of computing and of holding a database
+connection; `copy`, `write` and `reply` for bytes of memory, disk and network. A request that finds all workers busy and the
+queue full is rejected with status 503. The last line of the reply tells the request's `Stages`. While its clock is paused
+(`PausableServer`), so are waiting and computing; the pause returns the `GAUGES`.
 """
 
 from __future__ import annotations
@@ -77,7 +76,7 @@ class WorkerServer:
 
     async def answer(self, request: Request) -> Reply:
         """One request; 503 where there is no place left."""
-        # The thread that reads and answers stands still too: else it would get the interpreter's lock in a pause as never before.
+        # The thread that reads and answers pauses too: else it would hold the GIL in a pause more than at other times.
         self._running.stand_still()
         if self._inside >= self._most_inside:
             return Reply(b"no place left", 503)
