@@ -18,6 +18,7 @@ START = {"ttl": 0.5, "keys": 50, "skew": 0.8, "database": 5, "logic": 0.5, "rate
 CONSTANTS = {
     "hit inside": 5e4,
     "hit whole": 5e5,
+    "page inside": 5e4,
     "miss inside": 4.05e6,
     "miss whole": 4.5e6,
     "logic inside": 4.05e6,
@@ -80,12 +81,25 @@ def test_the_mean_is_that_of_the_same_run_simulated_with_other_requests(ttl: flo
     sums, sizes = np.array(found).T
     again = sums.sum() / sizes.sum()
     band = 4 * np.std(sums - again * sizes) * np.sqrt(sizes.size) / sizes.sum()
-    mean = api_cache_model.mean_of_run(ttl, keys, 0.8, rate, hit, miss)
+    mean = api_cache_model.answered_in_run(ttl, keys, 0.8, rate, hit, miss).mean
     assert mean == pytest.approx(again, abs=band + 0.08 * again)
 
 
+def test_where_only_the_first_are_answered_the_hit_ratio_is_theirs() -> None:
+    busy, saturated = expected(ttl=0.5, database=1, rate=400), expected(ttl=0.05, database=20, rate=400)
+    assert busy.utilisation < 1 < saturated.utilisation
+    assert busy.ratio_so_far[-1] == pytest.approx(hit_ratio_of_window(400, zipf(50, 0.8), 0.5, 2.0))
+    assert saturated.ratio_so_far[-1] < 0.7 * hit_ratio_of_window(400, zipf(50, 0.8), 0.05, 2.0)
+
+
+def test_the_simulated_hit_ratio_is_that_of_the_renewals_where_all_are_answered() -> None:
+    windows = (0.05, 0.5, 2.0)
+    found = api_cache_model.answered_in_run(0.5, 50, 0.8, 100, 1e-6, 2e-6).ratios(windows)
+    assert found == pytest.approx([hit_ratio_of_window(100, zipf(50, 0.8), 0.5, each) for each in windows], abs=0.03)
+
+
 def test_a_run_in_which_nothing_can_be_answered_has_no_mean() -> None:
-    assert np.isnan(api_cache_model.mean_of_run(0, 1, 0, 10, 0.0, 3.0))
+    assert np.isnan(api_cache_model.answered_in_run(0, 1, 0, 10, 0.0, 3.0).mean)
 
 
 @pytest.mark.clock

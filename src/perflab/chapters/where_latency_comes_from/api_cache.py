@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.chapters.load import Load, falls_behind, replayed, too_late
-from perflab.chapters.where_latency_comes_from.api_cache_model import RUN_S, mean_of_run
+from perflab.chapters.where_latency_comes_from.api_cache_model import RUN_S, answered_in_run
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, values_slider
 from perflab.lab.panels import HitRatio, Humps, Reads
 from perflab.lab.verdict import against_pinned
@@ -49,7 +49,7 @@ def experiment(
 
 
 def calibrate() -> Iterator[Frame]:
-    """What a hit takes here, outside and inside the API's one thread, and what a millisecond of database and logic adds."""
+    """What a hit takes here, outside and inside the API's one thread; what the page of a miss adds, and database and logic."""
     facts: dict[str, float] = {}
     with shop(MOST_KEYS, threads=1, cached=True, ttl_s=60.0) as server:
         client = Dissector(server.port, keep=True)
@@ -64,6 +64,7 @@ def calibrate() -> Iterator[Frame]:
 
 CASES: dict[str, dict[str, Any]] = {
     "hit": {},
+    "page": {"ttl_s": 0},
     "miss": {"ttl_s": 0, "database_ms": PROBE_MS},
     "logic": {"ttl_s": 60.0, "database_ms": 0, "logic_ms": PROBE_MS},
 }
@@ -94,14 +95,21 @@ def predict(
     so_far = np.array([hit_ratio_of_window(rate, popularity, ttl, window) for window in WINDOWS_S])
     ratio = float(so_far[-1])
     of_logic = logic / PROBE_MS * (constants["logic inside"] - constants["hit inside"])
-    of_database = database / PROBE_MS * (constants["miss inside"] - constants["hit inside"])
+    of_page = constants["page inside"] - constants["hit inside"]
+    of_database = database / PROBE_MS * (constants["miss inside"] - constants["page inside"])
     outside = constants["hit whole"] - constants["hit inside"]
     hit = constants["hit inside"] + of_logic
-    miss = hit + of_database
+    miss = hit + of_page + of_database
     occupied = ratio * hit + (1 - ratio) * miss
-    mean = outside + 1e9 * mean_of_run(ttl, keys, skew, rate, hit / 1e9, miss / 1e9)
+    run = answered_in_run(ttl, keys, skew, rate, hit / 1e9, miss / 1e9)
+    if (
+        rate / 1e9 * occupied > 1
+    ):  # the renewals are those of all requests, but only the first of them are answered in time
+        so_far = run.ratios(WINDOWS_S)
     steady = mean_hit_ratio(rate, popularity, ttl)
-    return Expected(WINDOWS_S, so_far, steady, outside + hit, outside + miss, mean, rate / 1e9 * occupied)
+    return Expected(
+        WINDOWS_S, so_far, steady, outside + hit, outside + miss, outside + 1e9 * run.mean, rate / 1e9 * occupied
+    )
 
 
 def hit_ratio(record: Record) -> float:

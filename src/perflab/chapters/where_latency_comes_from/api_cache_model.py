@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perflab.theory.ttl import zipf
 
@@ -21,14 +23,28 @@ Run = tuple[Sequence[float], Sequence[int]]
 """When each request arrives, and the key that it asks for."""
 
 
+@dataclass(frozen=True)
+class Answered:
+    """Requests answered within the run: `mean` time in queue and service (NaN without any), when they and the hits arrived."""
+
+    mean: float
+    arrived: Sequence[float]
+    hit: Sequence[float]
+
+    def ratios(self, windows: Sequence[float]) -> NDArray[np.float64]:
+        """Share of hits among those that arrived up to each of these moments."""
+        hits, all_of_them = (np.searchsorted(np.sort(each), windows, "right") for each in (self.hit, self.arrived))
+        return hits / np.maximum(1, all_of_them)
+
+
 @lru_cache(maxsize=256)
-def mean_of_run(ttl: float, keys: int, skew: float, rate: int, hit: float, miss: float) -> float:
-    """Mean time in queue and service; NaN where no request is answered within the run.
+def answered_in_run(ttl: float, keys: int, skew: float, rate: int, hit: float, miss: float) -> Answered:
+    """What becomes of the requests of several such runs.
 
     `hit` and `miss` are how long each holds the thread. A request looks into the cache when it has the thread, and a miss has
     filled it when what it takes longer than a hit has passed.
     """
-    waited, answered = 0.0, 0
+    waited, answered, hits = 0.0, [], []
     for arrivals, asked in runs(keys, skew, rate):
         free = 0.0
         filled = [-np.inf] * keys
@@ -36,13 +52,17 @@ def mean_of_run(ttl: float, keys: int, skew: float, rate: int, hit: float, miss:
             start = arrived if arrived > free else free
             if start - filled[key] < ttl:
                 free = start + hit
+                if free > RUN_S:
+                    break
+                hits.append(arrived)
             else:
                 free = start + miss
                 filled[key] = free - hit
-            if free > RUN_S:
-                break
-            waited, answered = waited + free - arrived, answered + 1
-    return waited / answered if answered else float("nan")
+                if free > RUN_S:
+                    break
+            answered.append(arrived)
+            waited += free - arrived
+    return Answered(waited / len(answered) if answered else float("nan"), answered, hits)
 
 
 @lru_cache(maxsize=16)

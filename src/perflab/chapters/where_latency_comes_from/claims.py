@@ -47,7 +47,7 @@ def _renewal_formula(records: Sequence[Record]) -> Found:
     for record in reversed(records):
         chosen: dict[str, Any] = dict(record.parameters)
         reads = record.column("hit").size
-        if chosen["ttl"] > 0 and reads >= 100 and not record.count("dropped"):
+        if chosen["ttl"] > 0 and reads >= 100 and not api_cache.is_saturated(record):
             window_s = float(record.fact("elapsed_s", 0.0))
             popularity = zipf(chosen["keys"], chosen["skew"])
             expected = hit_ratio_of_window(chosen["rate"], popularity, chosen["ttl"], window_s)
