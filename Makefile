@@ -3,36 +3,56 @@ PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
+READY_TEST = $(VENV)/.ready-test
+COMPILE = uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \
+	--group build pyproject.toml
 
-.PHONY: lab test check bench pictures lock clean
+# The set-up leaves compiling to the first import. If nothing were written, each kernel and worker would compile everything again.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: lab test unit check fix bench pictures lock clean
 
 lab: $(READY)
 	$(BIN)/jupyter lab --LabApp.default_url=/doc/tree/00-start-here.ipynb --ServerApp.root_dir=notebooks
 
-test: $(READY)
-	$(BIN)/python -m pytest -rs tests
+# Facts in parallel, then the tests on the real clock one at a time: they would disturb one another.
+test: unit
+	$(BIN)/python -m pytest -rs --durations=25 -m clock tests
 
-check: $(READY)
+unit: $(READY_TEST)
+	$(BIN)/python -m pytest -n auto -m "not clock" tests
+
+check: $(READY_TEST)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy src
 	$(BIN)/lint-imports --no-cache
 
-bench: $(READY)
+fix: $(READY_TEST)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY_TEST)
 	$(BIN)/python tests/bench $(ONLY)
 
-pictures: $(READY)
+pictures: $(READY_TEST)
 	$(BIN)/python tests/browser/pictures.py
 
-lock: $(READY)
+# Versions stay as they are locked where the ranges allow it. What the tests run is what a learner gets, hence the constraint.
+lock:
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv" >&2; exit 1; }
-	uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --extra test \
-		--python-version 3.11 pyproject.toml -o requirements.lock
+	$(COMPILE) -o requirements.lock
+	$(COMPILE) --extra test --constraint requirements.lock -o requirements-test.lock
 
-# The stamp is written last: an interrupted set-up is done again.
+# A stamp is written last: an interrupted set-up is done again.
 $(READY): requirements.lock pyproject.toml setup.sh
-	@PYTHON="$(PYTHON)" sh ./setup.sh $(VENV)
+	@PYTHON="$(PYTHON)" sh ./setup.sh $(VENV) requirements.lock
 	@touch $(READY)
+
+# The lock for tests holds the learner's packages too. After `make lab`, only the difference is installed.
+$(READY_TEST): requirements-test.lock pyproject.toml setup.sh
+	@PYTHON="$(PYTHON)" sh ./setup.sh $(VENV) requirements-test.lock
+	@touch $(READY) $(READY_TEST)
 
 clean:
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis results

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Makes the virtual environment that `make lab` and `make test` use: hash-locked dependencies and this package.
-# usage: PYTHON=python3 sh setup.sh .venv
+# Makes or completes the virtual environment of `make lab` or `make test`: the packages of one lock, by hash, and this package.
+# usage: PYTHON=python3 sh setup.sh .venv requirements.lock
 set -eu
 venv=$1
+lock=$2
 
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
@@ -19,17 +20,25 @@ if ! command -v uv >/dev/null 2>&1 && ! "$python" -c 'import venv, ensurepip' 2>
     exit 1
 fi
 
-echo "Setting up $venv with $("$python" --version) ..."
-# What broke off before pip was there, or belongs to a Python that is gone or too old, cannot be mended: start afresh.
+echo "Setting up $venv from $lock with $("$python" --version) ..."
+# An environment without pip, or one whose Python is gone or too old, cannot be repaired: start afresh.
 if ! new_enough "$venv/bin/python" || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then rm -rf "$venv"; fi
 if command -v uv >/dev/null 2>&1; then
-    [ -x "$venv/bin/python" ] || uv venv --quiet --seed --python "$python" "$venv"
-    uv pip install --quiet --python "$venv/bin/python" --require-hashes -r requirements.lock
+    if [ ! -x "$venv/bin/python" ]; then
+        uv venv --quiet --python "$python" "$venv"
+        uv pip install --quiet --python "$venv/bin/python" pip  # for the learner's own `%pip install`
+    fi
+    uv pip install --quiet --python "$venv/bin/python" --require-hashes -r "$lock"
     uv pip install --quiet --python "$venv/bin/python" --no-deps --no-build-isolation -e .
 else
-    [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+    pip() { "$venv/bin/python" -m pip --quiet --disable-pip-version-check "$@"; }
+    if [ ! -x "$venv/bin/python" ]; then
+        "$python" -m venv "$venv"
+        pip --quiet uninstall --yes setuptools  # 9 MB that Python 3.11 adds and nothing here needs
+    fi
+    # Python compiles what it imports at the first start: 2 s there instead of 7 s here, and 80 MB less.
+    pip install --no-compile --require-hashes -r "$lock"
+    pip install --no-compile --no-deps --no-build-isolation -e .
 fi
 # JupyterLab asks newcomers whether they want news, on top of the chart: the answer is given here, for this environment only.
 mkdir -p "$venv/share/jupyter/lab/settings"

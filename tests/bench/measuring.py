@@ -14,7 +14,7 @@ import numpy as np
 from hdrh.histogram import HdrHistogram
 from PIL import Image
 
-from perflab.lab.panels import Calls
+from perflab.chapters.measuring_latency import stopwatch
 from perflab.lab.picture import Picture
 from perflab.lab.png import encode
 from perflab.lab.verdict import ratio_text
@@ -25,7 +25,7 @@ from perflab.measure.percentiles import percentile
 from perflab.measure.schedule import constant
 from perflab.measure.timing import time_calls
 from perflab.measure.units import count, duration
-from perflab.systems.http.connection import reply_end, request_bytes
+from perflab.systems.http.connection import request_bytes
 from perflab.systems.process.child import serve
 
 CALLS = 50_000
@@ -106,7 +106,7 @@ def sending() -> Iterator[tuple[str, str, str]]:
     for rate in RATES:
         with (
             serve("perflab.systems.servers.echo", http=True) as server,
-            http_target(server.port, request_bytes("/"), reply_end, 64) as target,
+            http_target(server.port, request_bytes("/"), 64) as target,
         ):
             result = open_loop(constant(rate, LOAD_S), target)
         late = percentile(result.lateness_ns, 0.99)
@@ -135,9 +135,9 @@ def _best_s(code: str) -> float:
 
 
 def encoding() -> Iterator[tuple[str, str, str]]:
-    """Our PNG encoder against Pillow's fastest level, on a real panel."""
+    """Our PNG encoder against Pillow's fastest level, on a real chart."""
     drawn: list[bytes] = []
-    Picture(Calls(), 550, 350, drawn.append)
+    Picture(stopwatch.CHARTS[0], 550, 350, drawn.append)
     with Image.open(io.BytesIO(drawn[-1])) as image:
         pixels = np.asarray(image)
     ours, pillow = [], []
@@ -150,4 +150,4 @@ def encoding() -> Iterator[tuple[str, str, str]]:
         Image.fromarray(pixels).save(file, "PNG", compress_level=1)
         pillow.append(time.perf_counter() - started)
     size = f"{mine / 1000:.0f} kB against {file.tell() / 1000:.0f} kB"
-    yield ("PNG of a panel, ours against Pillow's fastest", "faster", f"{median(pillow) / median(ours):.1f}×, {size}")
+    yield ("PNG of a chart, ours against Pillow's fastest", "faster", f"{median(pillow) / median(ours):.1f}×, {size}")

@@ -25,10 +25,10 @@ def experiment(numbers):
         yield latencies.frame()
 """
 LAB = """
+from perflab.chapters.measuring_latency import stopwatch
 from perflab.lab import Lab, log_slider
-from perflab.lab.panels import Calls, Distribution
 lab = Lab(question="?", experiment=experiment, controls={"numbers": log_slider(10, 100, 20, unit="numbers")},
-          charts=(Calls(), Distribution()), budget_s=SECONDS)
+          charts=stopwatch.CHARTS, budget_s=SECONDS)
 lab
 """
 ASK = "print('p999', *np.quantile(lab.run().column('latency_ns'), [0.5, 0.99, 0.999], method='inverted_cdf'))"

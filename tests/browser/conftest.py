@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +12,23 @@ from typing import Any
 import pytest
 from notebook_browser import REPOSITORY, find_browser, jupyter_server, open_browser, page_of
 
-from perflab.lab.budget import REHEARSAL
+from perflab.lab.budget import BUDGET
+
+NEED_BROWSER = "PERFLAB_NEED_BROWSER"
+
+
+def require_browser() -> None:
+    """Skip without a browser; where one must be there, as in CI, fail."""
+    if find_browser() is None:
+        missing = "no Chromium or Chrome is installed: the browser tests need one"
+        if os.environ.get(NEED_BROWSER):
+            pytest.fail(f"{missing}, and {NEED_BROWSER} is set")
+        pytest.skip(missing)
 
 
 @pytest.fixture(scope="session")
 def notebooks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if find_browser() is None:
-        pytest.skip("no Chromium or Chrome is installed: the browser tests need one")
+    require_browser()
     folder: Path = tmp_path_factory.mktemp("notebooks")
     for path in (REPOSITORY / "notebooks").glob("*.ipynb"):
         shutil.copy(path, folder)
@@ -31,9 +42,9 @@ def address(notebooks: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def rehearsal(notebooks: Path) -> Iterator[str]:
-    """A JupyterLab in which every run is short, and a lab measures in the cell that shows it."""
-    with jupyter_server(notebooks, **{REHEARSAL: "0.3"}) as address:
+def brief(notebooks: Path) -> Iterator[str]:
+    """A JupyterLab in which every run is short; no run begins by itself."""
+    with jupyter_server(notebooks, **{BUDGET: "0.3"}) as address:
         yield address
 
 

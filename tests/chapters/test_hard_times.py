@@ -41,7 +41,10 @@ frame = measure(lab, 0.3, **{settings!r})
 print(sum(map(len, frame.samples.values())))
 """
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits are set the Linux way")
+pytestmark = [
+    pytest.mark.clock,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits are set the Linux way"),
+]
 
 
 def run(name: str, limit: str, folder: Path, **settings: object) -> Done:

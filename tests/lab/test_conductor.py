@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pytest
+from scripted import HeldElsewhere, Stage
 
 from perflab.lab import Lab, log_slider
-from perflab.lab.budget import LONGEST_CALIBRATION_S
-from perflab.lab.conductor import PREPARE_S, SETTLE_S, SLICE_S, STOP_S, Conductor
+from perflab.lab.budget import MAX_CALIBRATION_S
+from perflab.lab.conductor import PREPARE_S, SETTLE_S, SLICE_S, STOP_S
 from perflab.lab.protocol import Died, Ended, Failed, Finish, Finished, Next, Sliced, Start
 from perflab.lab.session import REST_S, WAITING, Session
 from perflab.lab.waiters import ExperimentFailed
@@ -33,105 +33,9 @@ def fast_lab(**changes: Any) -> Lab:
     return Lab(**{**parts, **changes})
 
 
-@dataclass
-class ScriptedWorker:
-    """Remembers commands; the test decides what is answered, and when."""
-
-    deliver: Any
-    pid: int
-    commands: list[Any] = field(default_factory=list)
-    killed: bool = False
-
-    def send(self, command: Any) -> None:
-        self.commands.append(command)
-
-    def close(self) -> None:
-        self.killed = True
-
-    kill = close
-
-    def log_tail(self) -> str:
-        return "last words"
-
-
-class HeldElsewhere:
-    """A run lock that another kernel holds until the test gives it free."""
-
-    free = False
-
-    def try_acquire(self) -> bool:
-        return self.free
-
-    def release(self) -> None:
-        pass
-
-
-@dataclass
-class ListDisplay:
-    """Writes down what it is told to show."""
-
-    shown: list[tuple[Any, ...]] = field(default_factory=list)
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *arguments: self.shown.append((name, *arguments))
-
-    def all(self, name: str) -> list[tuple[Any, ...]]:
-        return [entry[1:] for entry in self.shown if entry[0] == name]
-
-    @property
-    def status(self) -> str:
-        return str(self.all("show_progress")[-1][1])
-
-
-class Stage:
-    """A conductor whose thread is the test."""
-
-    def __init__(self, lock: Any = None) -> None:
-        self.time = 0.0
-        self.workers: list[ScriptedWorker] = []
-        self.conductor = Conductor(self._worker, lock or HeldElsewhere(), clock=lambda: self.time)
-        if lock is None:
-            self.conductor._lock.free = True  # type: ignore[attr-defined]
-
-    def _worker(self, deliver: Any) -> ScriptedWorker:
-        self.workers.append(ScriptedWorker(deliver, pid=len(self.workers)))
-        return self.workers[-1]
-
-    @property
-    def worker(self) -> ScriptedWorker:
-        return self.workers[-1]
-
-    def session(self, lab: Lab | None = None) -> Session:
-        return Session(lab or fast_lab(), self.conductor, ListDisplay())
-
-    def settle(self) -> None:
-        self.conductor.loop.do_posted()
-        self.conductor.loop.do_due()
-        self.conductor.loop.do_posted()
-
-    def wait(self, seconds: float) -> None:
-        self.time += seconds
-        self.settle()
-
-    def answer(self, reply: Any) -> None:
-        self.worker.deliver(reply)
-        self.settle()
-
-    def starts(self) -> list[Start]:
-        return [command for worker in self.workers for command in worker.commands if isinstance(command, Start)]
-
-    def slice(self, seconds: float = 0.1, calls: int = 5) -> None:
-        frame = Frame({"latency_ns": np.full(calls, 1000)}, {"calls": calls})
-        self.answer(Sliced(self.starts()[-1].run, frame, seconds))
-        self.wait(SETTLE_S)
-
-    def finish(self) -> None:
-        self.answer(Finished(self.starts()[-1].run, None))
-
-
 @pytest.fixture
 def stage() -> Stage:
-    return Stage()
+    return Stage(fast_lab)
 
 
 def started(stage: Stage, session: Session, rows: int = 10) -> None:
@@ -271,7 +175,7 @@ def test_stop_waits_no_longer_where_putting_away_takes_its_time(stage: Stage) ->
 @pytest.mark.parametrize("between_slices", [True, False])
 def test_a_run_that_nobody_wants_any_more_is_closed_before_the_machine_is_free(between_slices: bool) -> None:
     lock = Lock()
-    stage = Stage(lock)
+    stage = Stage(fast_lab, lock)
     session = stage.session()
     started(stage, session)
     if between_slices:
@@ -409,7 +313,7 @@ def test_two_labs_of_one_kernel_take_turns_and_the_second_says_that_it_waits(sta
 
 def test_a_run_waits_while_another_kernel_measures() -> None:
     lock = HeldElsewhere()
-    stage = Stage(lock)
+    stage = Stage(fast_lab, lock)
     session = stage.session()
     started(stage, session)
     assert session.display.status == WAITING
@@ -421,7 +325,7 @@ def test_a_run_waits_while_another_kernel_measures() -> None:
 
 def test_stop_takes_a_waiting_lab_out_of_the_queue() -> None:
     lock = HeldElsewhere()
-    stage = Stage(lock)
+    stage = Stage(fast_lab, lock)
     session = stage.session()
     started(stage, session)
     session.stop()
@@ -517,7 +421,7 @@ def test_a_calibration_that_does_not_end_is_given_up_with_a_message(stage: Stage
     started(stage, session)
     run = stage.starts()[0].run
     stage.answer(Sliced(run, Frame(facts={"step_ns": 3}), 0.01))
-    stage.answer(Sliced(run, Frame(facts={"step_ns": 3}), LONGEST_CALIBRATION_S))
+    stage.answer(Sliced(run, Frame(facts={"step_ns": 3}), MAX_CALIBRATION_S))
     stage.answer(Finished(run, None))
     assert "too long to get to know" in session.display.status
     assert [dict(start.parameters) for start in stage.starts()] == [{}]

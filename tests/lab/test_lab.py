@@ -9,20 +9,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import IPython.display
 import numpy as np
 import pytest
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
 
-from perflab.lab import Lab, Panel, Prediction, log_slider, stage
-from perflab.lab.budget import REHEARSAL, rehearsal_s
+from perflab.lab import Axis, Chart, Lab, Line, Prediction, distribution, log_slider, stage, table_of, versus
+from perflab.lab.budget import BUDGET, REHEARSAL, budget_of, rehearsal_s
 from perflab.lab.conductor import Conductor
-from perflab.lab.panels import Calls, Distribution, Versus
 from perflab.lab.run_lock import RunLock
 from perflab.lab.session import WAITING, Session
 from perflab.lab.view import View
@@ -55,11 +53,8 @@ def suicidal(rows: int) -> Iterator[Frame]:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-class Line(Panel):
-    """Quick to lay out: these tests open some hundred labs, and the panels have tests of their own."""
-
-    def build(self, axes: Axes) -> Sequence[Artist]:
-        return axes.plot([], [])
+QUICK = Chart("", Axis("x", 0, 1), Axis("y", 0, 1))
+"""Quick to lay out: these tests open some hundred labs, and charts have tests of their own."""
 
 
 def make_lab(what: Any = experiment, **changes: Any) -> Lab:
@@ -67,7 +62,7 @@ def make_lab(what: Any = experiment, **changes: Any) -> Lab:
         "question": "?",
         "experiment": what,
         "controls": {"rows": log_slider(1, 1_000, 10, unit="rows")},
-        "charts": (Line(),),
+        "charts": (QUICK,),
         "budget_s": 0.2,
     }
     return Lab(**{**parts, **changes})
@@ -104,7 +99,7 @@ def wait_for(condition: Any, seconds: float = PATIENCE_S) -> None:
 
 @pytest.mark.clock
 def test_moving_a_slider_measures_in_another_process_and_shows_it(conductor: Conductor) -> None:
-    session = opened(make_lab(charts=(Calls(), Distribution())), conductor)
+    session = opened(make_lab(charts=(distribution(), QUICK)), conductor)
     empty = session.display._images[0].value  # type: ignore[attr-defined]
     session.display._controls["rows"].value = 50  # type: ignore[attr-defined]
     wait_for(lambda: session.results.records)
@@ -126,7 +121,7 @@ def test_what_theory_expects_is_shown_at_once_unless_the_learner_is_asked_first(
     line = (np.array([1.0, 1_000.0]), np.array([1e3, 1e6]))
     lab = make_lab(
         predict=lambda rows: line,
-        charts=(Versus("rows", (1, 1_000), (1e2, 1e7), lambda model: model, "rows"),),
+        charts=(versus("rows", (1, 1_000), (1e2, 1e7), lambda model: model, "rows"),),
         prediction=Prediction("?", {"more": "", "less": ""}, lambda records: None, "") if asks else None,
     )
     session = opened(lab, conductor)
@@ -137,6 +132,108 @@ def test_what_theory_expects_is_shown_at_once_unless_the_learner_is_asked_first(
     assert reached.wait(PATIENCE_S)
     assert (session.display._images[0].value == empty) == asks  # type: ignore[attr-defined]
     assert session.results.records == []
+
+
+class NoColumn(Exception):
+    pass
+
+
+def broken(of: Any) -> Any:
+    raise NoColumn("no such column")
+
+
+def chart_of(title: str, **bound: Any) -> Chart:
+    return Chart(title, Axis("x", 0, 10), Axis("y", 0, 10), Line(marker="o", **bound))
+
+
+BROKEN_RUN = (chart_of("Sound", run=lambda run: (5, 5)), chart_of("Broken", run=broken))
+
+
+def widgets_of(session: Session) -> Any:
+    return session.display
+
+
+@pytest.mark.clock
+def test_a_chart_that_fails_says_so_above_the_charts_and_the_lab_stays_usable(conductor: Conductor) -> None:
+    session = opened(make_lab(charts=BROKEN_RUN), conductor)
+    view = widgets_of(session)
+    empty = view._images[0].value, view._images[1].value
+    assert session.run({}).result(PATIENCE_S).status == "complete"
+    assert view._images[0].value != empty[0] and view._images[1].value == empty[1]
+    assert "The chart &#x27;Broken&#x27; failed. NoColumn: no such column Details are below" in view._fault.value
+    (details,) = view._details.outputs
+    assert "Traceback" in details["text"] and "in broken" in details["text"]
+    assert "p50 1.0 µs" in view._verdict.value
+    assert session.run({"rows": 20}).result(PATIENCE_S).status == "complete"
+    assert "p50 2.0 µs" in view._verdict.value
+
+
+@pytest.mark.clock
+def test_a_models_fault_stays_in_sight_while_runs_are_drawn_and_goes_when_it_is_mended(conductor: Conductor) -> None:
+    def up_to_20(rows: int) -> Any:
+        return (5, 5) if rows <= 20 else broken(rows)
+
+    chart = chart_of("Broken", model=up_to_20)
+    lab = make_lab(charts=(chart, chart_of("Sound", run=lambda run: (5, 5))), predict=lambda rows: rows)
+    session = opened(lab, conductor)
+    view = widgets_of(session)
+    assert session.run({"rows": 50}).result(PATIENCE_S).status == "complete"
+    assert "Broken" in view._fault.value
+    assert session.run({"rows": 20}).result(PATIENCE_S).status == "complete"
+    assert view._fault.value == ""
+
+
+@pytest.mark.clock
+@pytest.mark.parametrize(
+    "charts", [BROKEN_RUN, (chart_of("Broken", model=broken),)], ids=["a run", "the model, before anything is measured"]
+)
+def test_in_a_rehearsal_a_chart_that_fails_is_an_error(
+    conductor: Conductor, monkeypatch: pytest.MonkeyPatch, charts: Any
+) -> None:
+    monkeypatch.setenv(REHEARSAL, "0.1")
+    session = opened(make_lab(charts=charts, predict=lambda rows: rows), conductor)
+    with pytest.raises(ExperimentFailed, match=r"The chart 'Broken' failed\. NoColumn: no such column"):
+        session.run({}).result(PATIENCE_S)
+    assert opened(make_lab(), conductor).run({}).result(PATIENCE_S).status == "complete"
+
+
+@pytest.mark.clock
+def test_what_tells_how_far_a_run_can_be_trusted_is_folded_under_its_own_heading(conductor: Conductor) -> None:
+    lab = make_lab(trust=table_of(("lateness <p99>", lambda run: "1 ms")))
+    session = opened(lab, conductor)
+    view = widgets_of(session)
+    assert view._folded.layout.display == "none", "nothing to unfold before anything is measured"
+    session.run({}).result(PATIENCE_S)
+    assert view._folded.layout.display == ""
+    assert view._folded.selected_index is None, "folded until it is opened"
+    assert view._folded.titles == ("How far this run can be trusted",)
+    assert "lateness &lt;p99&gt;</th>" in view._trust.value and "lateness" not in view._table.value
+    session.reset()
+    wait_for(lambda: view._folded.layout.display == "none")
+    assert view._trust.value == ""
+
+
+def routed(rows: int, route: Callable[[int], int]) -> Iterator[Frame]:
+    yield Frame({"latency_ns": np.full(500, 100.0 * route(rows))}, {"calls": 500})
+
+
+@pytest.mark.clock
+def test_a_policy_reaches_the_experiment_in_its_process_and_the_model(conductor: Conductor) -> None:
+    seen: list[Any] = []
+    chart = chart_of("Model", model=lambda model: seen.append(model) or (model, model))
+    lab = make_lab(
+        routed,
+        charts=(chart,),
+        predict=lambda rows, route: route(rows),
+        policy={"route": lambda rows: rows},
+    )
+    doubled = replace(lab, policy={"route": lambda rows: 2 * rows})
+    medians = [
+        float(np.median(opened(each, conductor).run({"rows": 7}).result(PATIENCE_S).column("latency_ns")))
+        for each in (lab, doubled, lab)
+    ]
+    assert medians == [700, 1_400, 700]
+    assert seen == [7, 14, 7]
 
 
 @pytest.mark.clock
@@ -286,11 +383,21 @@ def test_a_rehearsal_is_asked_for_by_one_variable(
     assert rehearsal_s() == seconds
 
 
+def test_runs_can_be_brief_without_a_rehearsal(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = make_lab(budget_s=2.0)
+    assert budget_of(lab) == 2.0
+    monkeypatch.setenv(BUDGET, "0.3")
+    assert budget_of(lab) == 0.3 and rehearsal_s() is None
+    monkeypatch.setenv(REHEARSAL, "0.1")
+    assert budget_of(lab) == 0.1
+
+
+@pytest.mark.parametrize("name", [REHEARSAL, BUDGET])
 @pytest.mark.parametrize("text", ["soon", "-1", "0", "nan", "inf", "3600"])
-def test_a_rehearsal_of_nonsense_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setenv(REHEARSAL, text)
-    with pytest.raises(BadInput, match=REHEARSAL):
-        rehearsal_s()
+def test_a_budget_of_nonsense_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+    monkeypatch.setenv(name, text)
+    with pytest.raises(BadInput, match=name):
+        budget_of(make_lab())
 
 
 ONE_CPU = """

@@ -13,24 +13,20 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from perflab.lab import palette
+from perflab.lab.chart import Axis, Chart
+from perflab.lab.marks import Line
 from perflab.lab.panel import Panel
 from perflab.lab.panels import (
     Breakdown,
-    Calls,
-    Distribution,
     HitRatio,
     Humps,
-    Intervals,
     Ladder,
-    Percentiles,
     Reads,
     Shares,
     TimeLine,
-    Versus,
     Waterfall,
 )
-from perflab.lab.panels.percentiles import nines, percentile_curve
-from perflab.lab.picture import CRISP, DRAFT, MOST_BACKGROUNDS, Picture
+from perflab.lab.picture import CRISP, DRAFT, MAX_BACKGROUNDS, Picture
 from perflab.lab.record import Record
 from perflab.measure.compare import Ratio
 from perflab.measure.estimate import Estimate
@@ -44,14 +40,6 @@ def record(latencies: Any = LATENCIES, **facts: Any) -> Record:
     reads = {"at_s": np.linspace(0, 2, size), "hit": np.arange(size) % 3 == 0}
     frame = Frame({"latency_ns": np.asarray(latencies), **reads}, {"calls": size}, {"batch": 1, **facts})
     return Record("any", {"rows": 1_000}, 1, "", frame, status="complete")
-
-
-def line(model: Any) -> Any:
-    return np.array([10.0, 1e5]), np.array([1e3, 1e6])
-
-
-def intervals(_: Any) -> dict[str, Estimate]:
-    return {"mean": Estimate(2e4, 1e4, 3e4)}
 
 
 def breakdown(run: Any) -> Breakdown:
@@ -74,11 +62,6 @@ def gains(run: Any) -> dict[str, Ratio]:
 
 def panels() -> list[Panel]:
     return [
-        Calls(),
-        Distribution(),
-        Percentiles(1e2, 1e8, lambda model: np.geomspace(1e3, 1e6, Percentiles.SHARES.size)),
-        Versus("rows", (10, 1e5), (1e2, 1e8), line, "rows"),
-        Intervals(["mean", "p99"], 1e2, 1e8, intervals, intervals, "numbers"),
         TimeLine(("send", "wait"), breakdown, 2, "wait"),
         Shares(("send", "wait"), breakdown),
         Reads(2.0, 1e2, 1e8),
@@ -90,7 +73,6 @@ def panels() -> list[Panel]:
 
 
 class Model:
-    calls, clock_ns, quoted_ns = 500, 70.0, (1e5, 1e6)
     parts, total = {"send": 2e5, "wait": 3e5}, 5e5
     at_s, ratio_so_far, steady, hit, miss, mean = (1.0, 2.0), np.array([0.2, 0.4]), 0.5, 1e4, 1e6, 5e5
     steps = {"off": Estimate(1e6), "index": Estimate(1e5)}
@@ -129,8 +111,9 @@ def test_odd_runs_are_drawn_without_complaint(latencies: Any) -> None:
 
 def test_a_draft_has_a_quarter_of_the_pixels_and_the_next_run_makes_it_crisp_again() -> None:
     drawn: list[bytes] = []
-    picture = Picture(Calls(), 400, 250, drawn.append)
-    picture.show_model({}, Model())
+    line = Line(model=lambda model: ([0, 1], [0, model]), run=lambda run: ([0, 1], [1, 0]))
+    picture = Picture(Chart("", Axis("x", 0, 1), Axis("y", 0, 1), line), 400, 250, drawn.append)
+    picture.show_model({}, 1)
     assert size(drawn[-1]) == (400 * DRAFT, 250 * DRAFT)
     picture.show_run(record())
     assert size(drawn[-1]) == (400 * CRISP, 250 * CRISP)
@@ -182,15 +165,7 @@ def test_limits_used_a_moment_ago_need_no_full_draw_and_old_ones_are_let_go(monk
         panel.axes.set_xlim(0, end)
         picture.show_run(None)
     assert len(draws) == 42
-    assert len(picture._backgrounds) == MOST_BACKGROUNDS
-
-
-def test_the_percentile_curve_keeps_the_slowest_call_and_is_thinned() -> None:
-    positions, values = percentile_curve(np.arange(1.0, 100_001.0))
-    assert values[-1] == 100_000
-    assert values.size <= 1_000
-    assert positions[-1] == pytest.approx(nines(1 - 1e-5), rel=1e-6)
-    assert percentile_curve(np.empty(0))[0].size == 0
+    assert len(picture._backgrounds) == MAX_BACKGROUNDS
 
 
 def test_meanings_differ_in_more_than_colour() -> None:

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from perflab.lab.verdict import against_pinned, estimate_text, percentile_text
-from perflab.measure.compare import Ratio
+import numpy as np
+import pytest
+
+from perflab.lab.record import Record
+from perflab.lab.verdict import (
+    INVALID,
+    Verdict,
+    against_pinned,
+    estimate_text,
+    p50_of,
+    percentile_text,
+    table_of,
+    verdict_of,
+)
+from perflab.measure.compare import Ratio, ratio
 from perflab.measure.estimate import Estimate
+from perflab.measure.frame import Frame
 from perflab.measure.summary import summarise
 
 
@@ -32,3 +46,101 @@ def test_less_than_the_pinned_run_is_said_as_how_many_times_below() -> None:
     assert (
         against_pinned(Ratio(2.0, 0.0, float("inf"))) == "2.00× (too few samples for an interval) above the pinned run"
     )
+
+
+def run(latency_ns: float = 1_000.0, **columns: Any) -> Record:
+    return Record("any", {}, 1, "", Frame({"latency_ns": np.full(500, latency_ns), **columns}))
+
+
+EMPTY = Record("any", {}, 1, "", Frame({"latency_ns": np.empty(0)}))
+
+
+def compare(record: Record, pinned: Record) -> tuple[str, str]:
+    return f"It was {pinned.column('latency_ns')[0]:g} ns.", "clear"
+
+
+def test_a_verdict_is_what_there_is_to_say_of_a_run_and_then_the_comparison_with_its_kind() -> None:
+    verdict = verdict_of(lambda record: f"{record.column('latency_ns')[0]:g} ns.", compare=compare)
+    assert verdict(run(), None) == Verdict("1000 ns.")
+    assert verdict(run(), run(500.0)) == Verdict("1000 ns. It was 500 ns.", "clear")
+
+
+@pytest.mark.parametrize("pinned", [None, EMPTY, "itself"])
+def test_a_run_is_not_compared_with_none_with_an_empty_one_or_with_itself(pinned: Any) -> None:
+    record = run()
+    verdict = verdict_of(lambda record: "Measured.", compare=compare)
+    assert verdict(record, record if pinned == "itself" else pinned) == Verdict("Measured.")
+
+
+def test_without_a_comparison_the_pinned_run_says_nothing() -> None:
+    assert verdict_of(lambda record: "Measured.")(run(), run()) == Verdict("Measured.")
+
+
+def test_a_whole_verdict_stands_alone() -> None:
+    said = Verdict("Half of it is missing.", INVALID)
+    assert verdict_of(lambda record: said, compare=compare)(run(), run()) is said
+
+
+def test_the_first_guard_that_refuses_decides_and_nothing_is_said_of_the_run() -> None:
+    def never(record: Record) -> str:
+        raise AssertionError("the run was looked at")
+
+    late, full = Verdict("Too late.", INVALID), Verdict("Saturated.")
+    verdict = verdict_of(never, lambda record: None, lambda record: late, lambda record: full, compare=compare)
+    assert verdict(run(), run()) is late
+
+
+def test_without_samples_of_what_it_needs_no_guard_is_asked_and_the_run_is_invalid() -> None:
+    def never(record: Record) -> Verdict:
+        raise AssertionError("an empty run was looked at")
+
+    assert verdict_of(never, never)(EMPTY, None) == Verdict("Nothing was measured.", INVALID)
+    other = verdict_of(never, needs="wait_ns", empty="No waits.")
+    assert other(run(), None) == Verdict("No waits.", INVALID)
+    compared = verdict_of(lambda record: "Waits.", compare=compare, needs="wait_ns")
+    assert compared(run(wait_ns=np.ones(3)), run()) == Verdict("Waits.")
+
+
+def test_the_p50_of_a_column_is_compared_as_a_ratio() -> None:
+    assert p50_of()(run(2_000.0), run(1_000.0)) == ("The p50 is 2.00× (2.00–2.00) above the pinned run.", "clear")
+    waits = run(wait_ns=np.full(500, 1.0)), run(wait_ns=np.full(500, 4.0))
+    text, kind = p50_of("wait_ns", "The median wait")(*waits)
+    assert (text, kind) == ("The median wait is 4.00× (4.00–4.00) below the pinned run.", "clear")
+
+
+ROWS = ("requests", lambda record: str(record.calls)), ("p50", lambda record: f"{record.column('latency_ns')[0]:g} ns")
+
+
+def test_a_table_has_a_row_for_each_name_and_a_column_for_each_run() -> None:
+    assert table_of(*ROWS)(run(), run(500.0)) == [
+        ("", "this run, 95% interval", "pinned run"),
+        ("requests", "500", "500"),
+        ("p50", "1000 ns", "500 ns"),
+    ]
+    assert table_of(*ROWS)(run(), None) == [("", "this run, 95% interval"), ("requests", "500"), ("p50", "1000 ns")]
+
+
+def test_a_run_without_samples_has_no_column_and_no_table() -> None:
+    assert table_of(*ROWS)(run(), EMPTY)[0] == ("", "this run, 95% interval")
+    assert table_of(*ROWS)(EMPTY, None) == []
+    assert table_of(*ROWS, needs="wait_ns")(run(), None) == []
+
+
+def of(**columns: float) -> Record:
+    return Record("any", {}, 1, "", Frame({name: np.full(100, value) for name, value in columns.items()}))
+
+
+def test_a_sentence_is_followed_by_the_comparison_where_both_runs_have_what_is_compared() -> None:
+    verdict = verdict_of(lambda _: "Said.", compare=p50_of("read_ns", "A read", by=ratio), needs="all_ns")
+    first, second, without = of(all_ns=1, read_ns=30), of(all_ns=1, read_ns=10), of(all_ns=1)
+    assert verdict(first, second).text == "Said. A read is 3.00× (3.00–3.00) above the pinned run."
+    assert verdict(first, second).kind == "clear"
+    assert verdict(first, without) == verdict(without, first) == verdict(first, None)
+    assert verdict(first, first).text == "Said."
+
+
+def test_a_table_has_a_column_for_each_run_with_samples_under_a_heading() -> None:
+    table = table_of(("all", lambda run: f"{run.column('all_ns')[0]:g}"), needs="all_ns", heading="this run")
+    assert table(of(all_ns=1), of(all_ns=2)) == [("", "this run", "pinned run"), ("all", "1", "2")]
+    assert table(of(all_ns=1), of()) == [("", "this run"), ("all", "1")]
+    assert table(of(), None) == []

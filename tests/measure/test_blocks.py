@@ -8,7 +8,7 @@ from queues import busy_queue
 
 from perflab.measure.blocks import (
     BLOCKS,
-    FEWEST_FOR_INTERVAL,
+    MIN_FOR_INTERVAL,
     STUDENT_95,
     independent,
     mean_error,
@@ -91,8 +91,8 @@ def test_close_to_saturation_a_wrong_interval_is_seldom_given(utilisation: float
         samples = busy_queue(seed, utilisation, 5_000, count)
         misses = abs(np.log(percentile(samples, 0.5) / truth)) > STUDENT_95 * percentile_error(samples, 0.5)
         missed += misses
-        given += independent(samples) >= FEWEST_FOR_INTERVAL
-        wrong += misses and independent(samples) >= FEWEST_FOR_INTERVAL
+        given += independent(samples) >= MIN_FOR_INTERVAL
+        wrong += misses and independent(samples) >= MIN_FOR_INTERVAL
     assert wrong / 150 <= 0.15  # 0.11 at most, at 90% and 1,000 requests
     if utilisation == 0.3:
         assert given / 150 > 0.9, "a quiet server has its interval"

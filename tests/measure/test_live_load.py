@@ -35,8 +35,8 @@ class Pausable:
         self.waiting.append((self.free_at, number))
         return True
 
-    def poll(self, patience_s: float) -> list[tuple[int, bool]]:
-        until = self.clock.now_ns() + max(1, round(patience_s * 1e9))
+    def poll(self, timeout_s: float) -> list[tuple[int, bool]]:
+        until = self.clock.now_ns() + max(1, round(timeout_s * 1e9))
         first = min((end for end, _ in self.waiting), default=until)
         self.clock.advance(max(0, min(until, first) - self.clock.now_ns()))
         ready = [entry for entry in self.waiting if entry[0] <= self.clock.now_ns()]

@@ -39,9 +39,9 @@ class OneServer:
         self.ends.append((self.free_at if number not in self.mute else 10**18, number))
         return True
 
-    def poll(self, patience_s: float) -> list[tuple[int, bool]]:
+    def poll(self, timeout_s: float) -> list[tuple[int, bool]]:
         now = self.clock.now_ns()
-        until = now + round(patience_s * 1e9)
+        until = now + round(timeout_s * 1e9)
         upcoming = min((end for end, _ in self.ends), default=10**18)
         self.clock.advance(min(until, max(now, upcoming)) - now)
         ready = [(end, number) for end, number in self.ends if end <= self.clock.now_ns()]
@@ -117,9 +117,9 @@ def test_a_generator_that_cannot_keep_up_says_so() -> None:
             return super().send(number)
 
     result = open_loop(constant(100, 1), SlowToSend(clock), clock=clock)
-    assert result.too_slow
+    assert np.median(result.lateness_ns) > 10 * MS
     prompt = VirtualClock()
-    assert not open_loop(constant(100, 1), OneServer(prompt), clock=prompt).too_slow
+    assert open_loop(constant(100, 1), OneServer(prompt), clock=prompt).lateness_ns.max() < MS
 
 
 def test_responses_agree_with_the_recursion_of_lindley() -> None:

@@ -20,7 +20,7 @@ from listening import wait_until_it_listens
 
 REPOSITORY = Path(__file__).parents[2]
 SHELL = shutil.which("sh") or "sh"
-pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+pytestmark = [pytest.mark.clock, pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")]
 
 
 def fake_python(folder: Path, name: str, body: str) -> None:
@@ -32,7 +32,8 @@ def fake_python(folder: Path, name: str, body: str) -> None:
 def set_up(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     shutil.copy(REPOSITORY / "setup.sh", folder)
     env = {"PATH": str(folder), **environment}  # no uv, no other Python
-    return subprocess.run([SHELL, "setup.sh", ".venv"], cwd=folder, env=env, capture_output=True, text=True)
+    command = [SHELL, "setup.sh", ".venv", "requirements.lock"]
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
 
 
 def test_an_old_python_is_refused_in_one_sentence(tmp_path: Path) -> None:
@@ -57,34 +58,89 @@ def test_a_python_without_venv_is_refused_in_one_sentence(tmp_path: Path) -> Non
 FAKE = """case "$*" in
 "-m venv "*) mkdir -p .venv/bin && cp "$0" .venv/bin/python && [ ! -e cut_off ] && touch .venv/pip ;;
 "-m pip --version") [ -e .venv/pip ] ;;
+"-m pip "*uninstall*) [ -e .venv/pip ] ;;
 "-m pip "*) [ -e .venv/pip ] && echo "$*" >> installed && [ ! -e broken ] ;;
 esac"""
 
 
-def made(folder: Path) -> subprocess.CompletedProcess[str]:
+def made(folder: Path, stamp: str, *options: str) -> subprocess.CompletedProcess[str]:
     env = {"PATH": f"{folder}:/usr/bin:/bin"}
-    command = ["make", ".venv/.ready"]
+    command = ["make", *options, f".venv/{stamp}"]
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
 
 
-@pytest.mark.skipif(shutil.which("uv", path="/usr/bin:/bin") is not None, reason="uv would be used instead of the fake")
-def test_a_set_up_that_broke_off_is_done_again_and_a_finished_one_is_not(tmp_path: Path) -> None:
-    for name in ("Makefile", "setup.sh", "pyproject.toml", "requirements.lock"):
+@pytest.fixture
+def fresh_clone(tmp_path: Path) -> Path:
+    """What the set-up reads, and a fake Python that writes down what it is asked to install."""
+    for name in ("Makefile", "setup.sh", "pyproject.toml", "requirements.lock", "requirements-test.lock"):
         shutil.copy(REPOSITORY / name, tmp_path)
     fake_python(tmp_path, "python3", FAKE)
+    return tmp_path
+
+
+def installed(folder: Path) -> list[str]:
+    """The locks that were installed, in order; each is followed by this package."""
+    steps = re.findall(r"(?m)install .*$", (folder / "installed").read_text())
+    assert all("--no-deps" in step and step.endswith("-e .") for step in steps[1::2])
+    assert all("--require-hashes" in step for step in steps[::2])
+    return [step.split()[-1] for step in steps[::2]]
+
+
+uses_the_fake = pytest.mark.skipif(
+    shutil.which("uv", path="/usr/bin:/bin") is not None, reason="uv would be used instead of the fake"
+)
+
+
+@uses_the_fake
+@pytest.mark.parametrize(
+    ("stamp", "lock"), [(".ready", "requirements.lock"), (".ready-test", "requirements-test.lock")]
+)
+def test_a_set_up_that_broke_off_is_done_again_and_a_finished_one_is_not(
+    fresh_clone: Path, stamp: str, lock: str
+) -> None:
     for fault in ("cut_off", "broken"):
-        (tmp_path / fault).touch()
-        assert made(tmp_path).returncode != 0
-        assert not (tmp_path / ".venv" / ".ready").exists()
-        (tmp_path / fault).unlink()
+        (fresh_clone / fault).touch()
+        assert made(fresh_clone, stamp).returncode != 0
+        assert not list((fresh_clone / ".venv").glob(".ready*"))
+        (fresh_clone / fault).unlink()
+    (fresh_clone / "installed").unlink()
 
-    assert made(tmp_path).returncode == 0
-    steps = (tmp_path / "installed").read_text().splitlines()
-    assert "--require-hashes -r requirements.lock" in steps[-2]
-    assert "--no-deps" in steps[-1]
+    assert made(fresh_clone, stamp).returncode == 0
+    assert "up to date" in made(fresh_clone, stamp).stdout
+    assert installed(fresh_clone) == [lock]
 
-    assert "up to date" in made(tmp_path).stdout
-    assert (tmp_path / "installed").read_text().splitlines() == steps
+
+@uses_the_fake
+def test_the_packages_for_tests_come_on_top_of_the_learners(fresh_clone: Path) -> None:
+    assert made(fresh_clone, ".ready").returncode == 0
+    assert made(fresh_clone, ".ready-test").returncode == 0
+    assert installed(fresh_clone) == ["requirements.lock", "requirements-test.lock"]
+    assert "up to date" in made(fresh_clone, ".ready").stdout
+
+
+@uses_the_fake
+def test_after_the_tests_the_lab_needs_no_set_up(fresh_clone: Path) -> None:
+    assert made(fresh_clone, ".ready-test").returncode == 0
+    assert "up to date" in made(fresh_clone, ".ready").stdout
+    assert installed(fresh_clone) == ["requirements-test.lock"]
+
+
+@uses_the_fake
+@pytest.mark.parametrize(
+    ("changed", "again"),
+    [
+        ("requirements.lock", [".ready"]),
+        ("requirements-test.lock", [".ready-test"]),
+        ("pyproject.toml", [".ready", ".ready-test"]),
+        ("setup.sh", [".ready", ".ready-test"]),
+    ],
+)
+def test_a_change_is_followed_by_the_set_up_that_reads_it(fresh_clone: Path, changed: str, again: list[str]) -> None:
+    made(fresh_clone, ".ready-test")
+    later = (fresh_clone / ".venv" / ".ready-test").stat().st_mtime + 1
+    os.utime(fresh_clone / changed, (later, later))
+    outdated = [name for name in (".ready", ".ready-test") if "up to date" not in made(fresh_clone, name, "-n").stdout]
+    assert outdated == again
 
 
 def recipe(target: str) -> str:
@@ -103,7 +159,54 @@ def test_the_lab_keeps_jupyters_token_and_stays_on_this_machine() -> None:
 
 def test_dependencies_are_installed_by_hash() -> None:
     script = (REPOSITORY / "setup.sh").read_text()
-    assert script.count("--require-hashes -r requirements.lock") == 2
+    assert script.count('--require-hashes -r "$lock"') == 2
+
+
+VERBS = {
+    "lab": ["jupyter lab"],
+    "test": ["pytest -n auto", '-m "not clock"', "pytest -rs", "-m clock"],
+    "unit": ["pytest -n auto", '-m "not clock"', "tests"],
+    "check": ["ruff check .", "ruff format --check .", "mypy src", "lint-imports"],
+    "fix": ["ruff check --fix .", "ruff format ."],
+    "bench": ["tests/bench"],
+    "pictures": ["tests/browser/pictures.py"],
+    "lock": ["-o requirements.lock", "--constraint requirements.lock -o requirements-test.lock"],
+    "clean": ["rm -rf .venv"],
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verb_does_what_it_is_for(verb: str) -> None:
+    assert [part for part in VERBS[verb] if part not in recipe(verb)] == []
+
+
+def test_no_verb_is_forgotten_here_or_shadowed_by_a_file() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text()
+    targets = set(re.findall(r"(?m)^([a-z]+):", makefile))
+    phony = re.search(r"(?m)^\.PHONY: (.*)$", makefile)
+    assert phony
+    assert targets == set(phony[1].split()) == set(VERBS)
+
+
+@pytest.mark.parametrize("guide", ["README.md", "CONTRIBUTING.md"])
+def test_each_verb_in_a_guide_exists(guide: str) -> None:
+    named = set(re.findall(r"(?m)(?:`|^)make ([a-z]+)", (REPOSITORY / guide).read_text()))
+    assert named
+    assert named <= set(VERBS)
+
+
+def test_the_lab_installs_no_packages_for_tests_and_every_other_verb_has_them() -> None:
+    assert set_ups("lab") == ["requirements.lock"]
+    for verb in set(VERBS) - {"lab", "lock", "clean"}:
+        assert set_ups(verb) == ["requirements-test.lock"]
+
+
+def set_ups(verb: str) -> list[str]:
+    return re.findall(r"setup\.sh \.venv (\S+)", recipe(verb))
+
+
+def test_tests_on_the_real_clock_never_run_side_by_side() -> None:
+    assert "-n" not in shlex.split(recipe("test").splitlines()[-1])
 
 
 def test_the_running_lab_listens_on_loopback_alone_and_asks_for_its_token(tmp_path: Path) -> None:
@@ -144,3 +247,15 @@ def answer(url: str) -> int:
     except urllib.error.HTTPError as error:
         with error:
             return error.code
+
+
+def test_what_python_compiles_is_kept_whatever_the_shell_says(tmp_path: Path) -> None:
+    probe = tmp_path / "probe.mk"
+    probe.write_text("probe:\n\t@echo kept$$PYTHONDONTWRITEBYTECODE\n")
+    env = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+    said = {}
+    for makefiles in ((str(probe),), ("Makefile", str(probe))):
+        command = ["make", *(f"--file={name}" for name in makefiles), "probe"]
+        done = subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, check=True)
+        said[makefiles[0]] = done.stdout.strip()
+    assert said == {str(probe): "kept1", "Makefile": "kept"}

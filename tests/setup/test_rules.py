@@ -13,7 +13,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 SOURCES = sorted((REPOSITORY / "src").rglob("*.py"))
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
-LONGEST_MODULE = 250
+MAX_MODULE_LINES = 250
 
 
 def code_of(path: Path) -> str:
@@ -89,7 +89,7 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_modules_stay_small(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_MODULE_LINES
 
 
 def test_no_module_of_measure_systems_or_theory_lacks_a_test() -> None:
@@ -111,6 +111,7 @@ def test_a_module_without_a_test_is_found() -> None:
     assert is_imported(module, "from perflab.systems.http import new\n")
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize("module", ["perflab", "perflab.lab", "perflab.chapters.measuring_latency.stopwatch"])
 def test_importing_brings_no_widgets_and_no_charts(module: str) -> None:
     code = f"import sys, {module}; print([m for m in ('ipywidgets', 'matplotlib', 'IPython') if m in sys.modules])"
@@ -118,6 +119,7 @@ def test_importing_brings_no_widgets_and_no_charts(module: str) -> None:
     assert shown.strip() == "[]"
 
 
+@pytest.mark.clock
 def test_importing_the_package_itself_is_almost_free() -> None:
     code = "import sys, perflab; print(any(m in sys.modules for m in ('numpy', 'psutil', 'matplotlib', 'ipywidgets')))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

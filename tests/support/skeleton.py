@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-LONGEST_CELL = 15
+MAX_CELL_LINES = 15
 ALLOWED_TAGS = {"details", "summary"}
 LAB_PARTS = ["### Predict", "### Measure", "### Explain", "### Try"]
 CLOSING_PARTS = ["## Your turn", "### Modify", "### Make", "### Judge", "## Spot the lie", "## Takeaways"]
@@ -63,8 +63,8 @@ def chapter_parts(notebook: Notebook) -> list[str]:
 
 def cell_lengths(notebook: Notebook) -> list[str]:
     found = [f"empty cell {i}" for i, cell in enumerate(notebook["cells"]) if not "".join(cell["source"]).strip()]
-    long = [code for code in sources(notebook, "code") if len(code.splitlines()) > LONGEST_CELL]
-    return found + [f"a cell has more than {LONGEST_CELL} lines: {code[:40]!r}" for code in long]
+    long = [code for code in sources(notebook, "code") if len(code.splitlines()) > MAX_CELL_LINES]
+    return found + [f"a cell has more than {MAX_CELL_LINES} lines: {code[:40]!r}" for code in long]
 
 
 def markup(notebook: Notebook) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from perflab.systems.clients.routing import at_random, least_outstanding, round_robin, two_choices
-from perflab.theory.balancing import NOBODY, Routed, mean_response_split, simulate_routed
+from perflab.theory.balancing import NO_SERVER, Routed, mean_response_split, simulate_routed
 from perflab.theory.queues import mmc
 from perflab.theory.simulate import simulate
 
@@ -90,7 +90,7 @@ def test_who_dies_takes_along_what_it_has_and_is_seen_no_more() -> None:
 
 def test_when_the_only_server_dies_nobody_serves_the_rest() -> None:
     routed = simulate_routed([0, 6, 7], [1, 1, 1], [1], round_robin, dies_at=5)
-    assert routed.servers.tolist() == [0, NOBODY, NOBODY]
+    assert routed.servers.tolist() == [0, NO_SERVER, NO_SERVER]
     assert routed.departures[0] == 1 and np.all(np.isnan(routed.departures[1:]))
 
 

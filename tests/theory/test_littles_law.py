@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perflab.theory.littles_law import inside_over_time, observe
+from perflab.theory.littles_law import inside_over_time, observe, steps_inside
 
 VISITS = st.lists(st.tuples(st.floats(0, 1e4), st.floats(0.001, 1e3)), min_size=1, max_size=50)
 
@@ -54,3 +54,18 @@ def test_the_number_inside_over_time_is_that_of_counting_at_every_moment() -> No
     )
     for found, low, high in zip(inside_over_time(came, seen_leaving, edges), edges, edges[1:], strict=False):
         assert found == pytest.approx(inside[(moments >= low) & (moments < high)].mean(), abs=0.01)
+
+
+def test_the_number_inside_goes_up_and_down_by_one_and_ends_at_nothing() -> None:
+    generator = np.random.default_rng(1)
+    came = np.sort(generator.uniform(0, 2, 200))
+    moments, inside = steps_inside(came, came + generator.exponential(0.05, 200))
+    assert moments.size == 400 and np.all(np.diff(moments) >= 0)
+    assert np.all(np.abs(np.diff(inside)) == 1)
+    assert inside[0] == 1 and inside[-1] == 0 and inside.min() >= 0
+
+
+def test_requests_that_have_not_left_are_inside_at_the_end() -> None:
+    moments, inside = steps_inside([0, 1, 5], [2])
+    assert moments.tolist() == [0, 1, 2, 5] and inside.tolist() == [1, 2, 1, 2]
+    assert [column.size for column in steps_inside([], [])] == [0, 0]

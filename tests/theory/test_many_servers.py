@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from perflab.theory.many_servers import BLOCKS, FEWEST_CUSTOMERS, MOST_SERVERS, in_blocks, one_by_one, starts_of_service
+from perflab.theory.many_servers import BLOCKS, MAX_SERVERS, MIN_CUSTOMERS, in_blocks, one_by_one, starts_of_service
 
-MANY = 2 * FEWEST_CUSTOMERS + 77
+MANY = 2 * MIN_CUSTOMERS + 77
 
 
 def queue(load: float, servers: int, customers: int = MANY, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -23,7 +23,7 @@ def idle(servers: int) -> np.ndarray:
     return np.full(servers, -math.inf)
 
 
-@pytest.mark.parametrize("servers", [2, 3, 4, 8, MOST_SERVERS])
+@pytest.mark.parametrize("servers", [2, 3, 4, 8, MAX_SERVERS])
 @pytest.mark.parametrize("load", [0.1, 0.3, 0.5])
 def test_blocks_are_one_by_one_to_the_bit(load: float, servers: int) -> None:
     times, work = queue(load, servers)
@@ -52,8 +52,8 @@ def test_where_queues_hardly_ever_empty_blocks_give_up(load: float) -> None:
     assert np.array_equal(starts_of_service(times, work, 4), one_by_one(times, work, idle(4)))
 
 
-@pytest.mark.parametrize("customers", [0, 1, 5, FEWEST_CUSTOMERS - 1, FEWEST_CUSTOMERS, MANY])
-@pytest.mark.parametrize("servers", [2, MOST_SERVERS + 1])
+@pytest.mark.parametrize("customers", [0, 1, 5, MIN_CUSTOMERS - 1, MIN_CUSTOMERS, MANY])
+@pytest.mark.parametrize("servers", [2, MAX_SERVERS + 1])
 def test_all_customers_are_served_in_time(customers: int, servers: int) -> None:
     times, work = queue(0.6, servers, customers)
     starts = starts_of_service(times, work, servers)
@@ -62,6 +62,6 @@ def test_all_customers_are_served_in_time(customers: int, servers: int) -> None:
 
 
 def test_who_comes_at_the_same_moment_is_served_one_after_the_other() -> None:
-    times = np.repeat(np.arange(FEWEST_CUSTOMERS // 4) * 2.0, 4)
+    times = np.repeat(np.arange(MIN_CUSTOMERS // 4) * 2.0, 4)
     starts = starts_of_service(times, np.ones(times.size), 2)
     assert np.array_equal(starts - times, np.tile([0.0, 0.0, 1.0, 1.0], times.size // 4))

@@ -13,7 +13,7 @@ from perflab.measure.units import count
 
 OPEN = "Not done yet. "
 RIGHT = "Right"
-LONGEST_MESSAGE = 120
+MAX_MESSAGE_CHARS = 120
 
 Returned = TypeVar("Returned")
 
@@ -69,4 +69,4 @@ def judge_cases(cases: Sequence[Case], right: str, what: str = "logs", unit: str
 
 def _in_words(error: Exception) -> str:
     said = str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
-    return shorten(said, LONGEST_MESSAGE, placeholder=" …")
+    return shorten(said, MAX_MESSAGE_CHARS, placeholder=" …")

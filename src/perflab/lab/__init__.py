@@ -5,10 +5,10 @@ Importing this is light: widgets and matplotlib come in when a lab is shown.
 
 from perflab.lab.axes import byte_ticks, count_ticks, duration_ticks, percent_ticks, plain_ticks, times_ticks
 from perflab.lab.chart import Axis, Chart
-from perflab.lab.charts import distribution, latencies_of, percentiles, versus
+from perflab.lab.charts import distribution, intervals, latencies_of, versus
 from perflab.lab.controls import choice, log_slider, slider, switch, values_slider
 from perflab.lab.lab import Lab
-from perflab.lab.marks import Band, Bars, Here, Histogram, Line, Mark, Rule, Whiskers, before, measured
+from perflab.lab.marks import Band, Bars, Here, Histogram, Line, Mark, Note, Rule, Whiskers, before, measured
 from perflab.lab.palette import (
     ALARM,
     CLOCK,
@@ -37,6 +37,7 @@ from perflab.lab.verdict import (
     percentile_text,
     ratio_text,
     table_of,
+    trust_of,
     verdict_of,
 )
 
@@ -64,6 +65,7 @@ __all__ = [
     "Lab",
     "Line",
     "Mark",
+    "Note",
     "Panel",
     "Prediction",
     "Record",
@@ -78,6 +80,7 @@ __all__ = [
     "distribution",
     "duration_ticks",
     "estimate_text",
+    "intervals",
     "latencies_of",
     "log_slider",
     "measured",
@@ -87,13 +90,13 @@ __all__ = [
     "pairs",
     "percent_ticks",
     "percentile_text",
-    "percentiles",
     "plain_ticks",
     "ratio_text",
     "slider",
     "switch",
     "table_of",
     "times_ticks",
+    "trust_of",
     "two_runs",
     "values_slider",
     "verdict_of",

@@ -45,6 +45,12 @@ def times_ticks(axis: Axis) -> None:
 TIMES = (0.1, 0.3, 1, 3, 10, 30, 100)
 
 
+def from_zero_ticks(axis: Axis) -> None:
+    """Make an upright axis of counts logarithmic above 1, with room for 0 below: 0, 1, 3, 10, …"""
+    axis.axes.set_yscale("symlog", linthresh=1, linscale=0.5)
+    axis.set_ticks(ticks := [0, 1, 3, 10, 30, 100, 300], labels=map(str, ticks))
+
+
 def byte_ticks(axis: Axis) -> None:
     """Label an axis of bytes with units: 1 kB, 1 MB, …"""
     _ticks(axis, lambda value, _: byte_size(value, 1))

@@ -10,6 +10,7 @@ from perflab.lab.axes import legend_below
 from perflab.lab.marks import Mark, Of
 from perflab.lab.panel import Panel
 from perflab.lab.record import Record
+from perflab.measure.frame import Frame
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -22,8 +23,9 @@ Ticks = Callable[[Any], None] | Sequence[float] | Mapping[float, str]
 class Axis:
     """What stands along an axis, and where it begins and ends, in the unit of its data.
 
-    `ticks` are positions, positions with their texts, or a function that labels the matplotlib axis (`perflab.lab.axes`).
-    With `ends` the axis grows: it ends at the first of them that holds `reach(model)`, and what `run_reach(record)` needs.
+    `ticks` are positions, positions with their texts (and no ticks between them), or a function that labels the matplotlib
+    axis (`perflab.lab.axes`). With `ends` the axis grows from `high`: it ends at the first of them that holds `reach(model)`,
+    and what `run_reach(record)` needs.
     """
 
     label: str
@@ -38,13 +40,14 @@ class Axis:
 
     def apply(self, axes: Axes, name: Literal["x", "y"]) -> None:
         """Set up the axis "x" or "y"."""
-        limits = (self.low, self.ends[0] if self.ends else self.high)
-        axes.set(**{f"{name}label": self.label, f"{name}scale": "log" if self.log else "linear", f"{name}lim": limits})
+        scale, limits = "log" if self.log else "linear", (self.low, self.high)
+        axes.set(**{f"{name}label": self.label, f"{name}scale": scale, f"{name}lim": limits})
         axis = getattr(axes, f"{name}axis")
         if callable(self.ticks):
             self.ticks(axis)
         elif isinstance(self.ticks, Mapping):
             axis.set_ticks(list(self.ticks), labels=list(self.ticks.values()))
+            axis.minorticks_off()
         elif self.ticks is not None:
             axis.set_ticks(self.ticks)
         if not self.grid:
@@ -72,7 +75,7 @@ class ChartFailed(Exception):
 
 
 class Chart(Panel):
-    """A panel of marks, drawn in their order. `width` is its share of the lab's width, `columns` those of its legend."""
+    """A panel of marks, drawn in their order. `width` is its share of the lab's width, `columns` its legend's (0: none)."""
 
     def __init__(self, title: str, x: Axis, y: Axis, *marks: Mark, width: float = 1.0, columns: int = 3) -> None:
         self.title, self.width = title, width
@@ -84,7 +87,7 @@ class Chart(Panel):
         self._x.apply(axes, "x")
         self._y.apply(axes, "y")
         moving = [artist for mark in self._marks for artist in mark.build(axes)]
-        if axes.get_legend_handles_labels()[1]:
+        if self._columns and axes.get_legend_handles_labels()[1]:
             legend_below(axes, self._columns)
         return moving
 
@@ -103,16 +106,15 @@ class Chart(Panel):
         )
 
     def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
+        run, runs = _begun(record), [run for run in runs if _begun(run)]
         fits: list[Callable[[], None]] = []
-        if record is not None:
-            fits = [
-                lambda: self._x.fit_run(self._axes, "x", record),
-                lambda: self._y.fit_run(self._axes, "y", record),
-            ]
-        self._update(*fits, *(_bind(mark, lambda mark: mark.show_run(record, runs)) for mark in self._marks))
+        if run is not None:
+            fits = [lambda: self._x.fit_run(self._axes, "x", run), lambda: self._y.fit_run(self._axes, "y", run)]
+        self._update(*fits, *(_bind(mark, lambda mark: mark.show_run(run, runs)) for mark in self._marks))
 
     def show_pinned(self, record: Record | None) -> None:
-        self._update(*(_bind(mark, lambda mark: mark.show_pinned(record)) for mark in self._marks))
+        run = _begun(record)
+        self._update(*(_bind(mark, lambda mark: mark.show_pinned(run)) for mark in self._marks))
 
     def _update(self, *updates: Callable[[], None]) -> None:
         """All of them, whichever raise: one mark that fails takes no other one along."""
@@ -121,6 +123,12 @@ class Chart(Panel):
             raise ChartFailed(f"The chart {self.title!r} failed. {type(errors[0]).__name__}: {errors[0]}") from errors[
                 0
             ]
+
+
+def _begun(record: Record | None) -> Record | None:
+    """The run, or None where it was stopped before its first slice: no function of a mark has to expect that."""
+    frame = Frame() if record is None else record.frame
+    return record if frame.samples or frame.counts or frame.facts else None
 
 
 def _bind(mark: Mark, show: Callable[[Mark], None]) -> Callable[[], None]:

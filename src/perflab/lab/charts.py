@@ -1,8 +1,9 @@
-"""The charts that several labs share: latency against a control, the distribution of a run, its percentiles."""
+"""The charts that several labs share: latency against a control, a run's distribution, numbers with intervals, percentiles."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,21 +15,20 @@ from perflab.lab.palette import (
     ALARM,
     INK,
     MEASURED,
-    MEASURED_LINE,
     MEASURED_POINTS,
     MODEL,
     MODEL_LINE,
     PINNED,
-    PINNED_LINE,
     PINNED_POINTS,
 )
 from perflab.lab.record import Record
+from perflab.measure.estimate import Estimate
 from perflab.measure.percentiles import percentile
 
 LATENCY = "latency_ns"
-NINES = {0.0: "0", 0.5: "50%", 0.9: "90%", 0.99: "99%", 0.999: "99.9%", 0.9999: "99.99%"}
+NINES = {0.0: "0", math.log10(2): "50%", 1: "90%", 2: "99%", 3: "99.9%", 4: "99.99%"}
 SHARES = 1 - np.logspace(0, -4, 200)
-"""Shares of calls at which a model's percentiles are drawn."""
+"""Shares of calls at which a model's percentiles are drawn, on a `percentile_axis` at `nines(SHARES)`."""
 
 
 def versus(
@@ -94,33 +94,54 @@ def distribution(low_ns: float = 20, high_ns: float = 1e8) -> Chart:
     )
 
 
-def percentiles(
-    low_ns: float,
-    high_ns: float,
-    *marks: Mark,
-    curve: Of | None = None,
-    column: str = LATENCY,
-    title: str = "Percentiles",
+def intervals(
+    names: Sequence[str],
+    low: float,
+    high: float,
+    measured: Callable[[Record], Mapping[str, Estimate]],
+    expected: Callable[[Any], Mapping[str, Estimate]],
+    title: str,
+    band: str = "model: where 95% of such runs fall",
+    xlabel: str = "latency (log)",
+    ticks: Ticks = duration_ticks,
 ) -> Chart:
-    """Latency (ns) below which a share of the calls stays, nearest rank, on an axis on which 90%, 99% and 99.9% are equally far
-    apart, so that tails can be read. `curve(model)` gives latencies at `SHARES`; `marks` take the place of the usual ones.
+    """A row for each name: the run's number with its interval on a log axis, and the model's as a band behind it.
+
+    `measured(record)` and `expected(model)` give an `Estimate` for each name; without one its row stays empty. An interval
+    that is not known is not drawn.
     """
 
-    def points(run: Record) -> tuple[np.ndarray, np.ndarray]:
-        return percentile_curve(run.column(column))
+    def rows(found: Mapping[str, Estimate]) -> list[tuple[int, Estimate]]:
+        return [(row, found[name]) for row, name in enumerate(names) if name in found]
 
-    usual = (
-        Line("model", model=lambda model: None if curve is None else (nines(SHARES), curve(model)), **MODEL_LINE),
-        Line("measured (nearest rank)", run=points, drawstyle="steps-post", **MEASURED_LINE),
-        Line("pinned run", pinned=points, drawstyle="steps-post", **PINNED_LINE),
-    )
+    def of(run: Record) -> Mapping[str, Estimate]:
+        return measured(run) if run.frame.samples else {}
+
+    def points(run: Record) -> tuple[list[float], list[int]]:
+        found = rows(of(run))
+        return [number.value for _, number in found], [row for row, _ in found]
+
+    def spans(found: Mapping[str, Estimate]) -> tuple[list[float], list[int]]:
+        known = [(row, number) for row, number in rows(found) if number.has_interval]
+        # NaN ends each row's line.
+        x = [end for _, number in known for end in (number.low, number.high, np.nan)]
+        return x, [row for row, _ in known for _ in range(3)]
+
+    def row_ticks(axis: Any) -> None:
+        axis.set_ticks(range(len(names)), labels=names)
+        axis.set_tick_params(length=0)
+
+    # The ends are marked, so that a band narrower than a dot is seen behind it.
+    wide: dict[str, Any] = {"linewidth": 12, "solid_capstyle": "butt", "marker": "|", "markersize": 20}
     return Chart(
         title,
-        Axis(
-            "share of calls that are at most as slow", 0, 4, ticks={nines(share): text for share, text in NINES.items()}
-        ),
-        Axis("latency (log)", low_ns, high_ns, log=True, ticks=duration_ticks),
-        *(marks or usual),
+        Axis(xlabel, low, high, log=True, ticks=ticks),
+        Axis("", len(names) - 0.5, -0.5, ticks=row_ticks),
+        Line(band, model=lambda model: spans(expected(model)), color=MODEL, alpha=0.4, markeredgewidth=2, **wide),
+        Line(run=lambda run: spans(of(run)), color=MEASURED, linewidth=2),
+        Line("pinned run", pinned=points, **PINNED_POINTS),
+        Line("measured, 95% interval", run=points, **MEASURED_POINTS),
+        columns=2,
     )
 
 
@@ -129,13 +150,19 @@ def latencies_of(run: Record) -> np.ndarray:
     return run.column(LATENCY)
 
 
+def percentile_axis(what: str, most_nines: int = 4) -> Axis:
+    """Shares of calls (`what`), on which 90%, 99% and 99.9% are equally far apart, so that tails can be read."""
+    ticks = {position: text for position, text in NINES.items() if position <= most_nines}
+    return Axis(f"share of {what} that are at most as slow", 0, most_nines, ticks=ticks)
+
+
 def nines(shares: Any) -> Any:
-    """Position of a share of calls on the axis: how many nines it has, −log10(1 − share)."""
+    """Position of a share of calls on a `percentile_axis`: how many nines it has, −log10(1 − share)."""
     return -np.log10(1 - np.asarray(shares, float))
 
 
 def percentile_curve(latencies: np.ndarray, most: int = 1_000) -> tuple[np.ndarray, np.ndarray]:
-    """Positions on the axis and latencies of at most `most` points of the empirical distribution, the slowest kept."""
+    """Positions on a `percentile_axis` and latencies (nearest rank): at most `most` points, the slowest call kept."""
     if not latencies.size:
         return np.empty(0), np.empty(0)
     ordered = np.sort(latencies)

@@ -199,7 +199,7 @@ class Conductor:
             self._ask(SLICE_S, Next(run.number))
 
     def _finish(self, run: Run) -> None:
-        # Whoever stopped the run waits for its end no longer than for a slice, whatever it has to put away.
+        # A stopped run is waited for no longer than a slice takes, however much it has to clean up.
         self._ask(run.patience_s(SLICE_S, self.loop.now()), Finish(run.number))
 
     def _drop(self, run: Run, is_closed: bool = False) -> None:

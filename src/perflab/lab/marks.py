@@ -1,7 +1,8 @@
 """Marks: one artist each, bound by functions to what it shows.
 
 A function gets the parameters (`setting`), the model, a run (`run`, `pinned`) or all runs (`runs`), and returns the mark's data;
-without data (None, or no run) the mark is empty. Artists are made once and only updated, so that a picture can blit them.
+without data (None, no run, or a run without samples) the mark is empty. Artists are made once and only updated, so that a
+picture can blit them.
 """
 
 from __future__ import annotations
@@ -68,13 +69,13 @@ class Mark:
 
     def show_run(self, record: Record | None, runs: Sequence[Record]) -> None:
         if self._run is not None:
-            self.draw(None if record is None else self._run(record))
+            self.draw(self._run(record) if record is not None and record.frame.samples else None)
         if self._runs is not None:
             self.draw(self._runs(runs) if runs else None)
 
     def show_pinned(self, record: Record | None) -> None:
         if self._pinned is not None:
-            self.draw(None if record is None else self._pinned(record))
+            self.draw(self._pinned(record) if record is not None and record.frame.samples else None)
 
 
 class Line(Mark):
@@ -185,6 +186,21 @@ class Histogram(Mark):
         self._stairs.set_data(np.histogram(inside, self._edges)[0] / max(1, inside.size if whole is None else whole))
 
 
+class Note(Mark):
+    """A text at a place on the axes, from (0, 0), lower left, to (1, 1). Data: the text."""
+
+    def __init__(self, x: float, y: float, **bound: Any) -> None:
+        super().__init__(**bound)
+        self._at = x, y
+
+    def build(self, axes: Axes) -> Sequence[Artist]:
+        self._text = axes.text(*self._at, "", transform=axes.transAxes, **self._style)
+        return [self._text]
+
+    def draw(self, data: Any) -> None:
+        self._text.set_text("" if data is None else data)
+
+
 def before(point: Callable[[Record], Point], among: Collection[str] | None = None) -> Of:
     """For `runs=`: the points of the settings that were measured, the newest run of each.
 
@@ -205,7 +221,7 @@ def before(point: Callable[[Record], Point], among: Collection[str] | None = Non
 
 
 def measured(
-    point: Callable[[Record], Point],
+    point: Callable[[Record], tuple[Any, Any]],
     *,
     among: Collection[str] | None = (),
     label: str = "measured",

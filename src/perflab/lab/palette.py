@@ -51,7 +51,8 @@ PINNED_POINTS: dict[str, Any] = {
     "markerfacecolor": "none",
     "markeredgewidth": 2,
 }
-CALL_DOTS: dict[str, Any] = {"color": MEASURED, "linestyle": "none", "marker": ".", "markersize": 3}
+MODEL_OUTLINE: dict[str, Any] = {"facecolor": "none", "edgecolor": MODEL, "linewidth": 2}
+PINNED_OUTLINE: dict[str, Any] = {"facecolor": "none", "edgecolor": PINNED, "linewidth": 2, "linestyle": ":"}
 CLOCK_LINE: dict[str, Any] = {"color": CLOCK, "linestyle": "-.", "linewidth": 1.8}
 
 TEXT: dict[str, Any] = {

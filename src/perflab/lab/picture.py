@@ -27,7 +27,7 @@ DRAFT = 1
 brings the next picture to the browser a third sooner (`make bench`, lag)."""
 
 
-MOST_BACKGROUNDS = 4
+MAX_BACKGROUNDS = 4
 """Limits that were used last are kept ready, so that a slider which goes to and fro between two of them does not wait."""
 
 
@@ -92,7 +92,7 @@ class Picture:
             # Layout is settled now; repeating it at each full draw would make the axes jump.
             self._figure.set_layout_engine("none")
             background = self._canvas.copy_from_bbox(self._figure.bbox)
-            if len(self._backgrounds) >= MOST_BACKGROUNDS:
+            if len(self._backgrounds) >= MAX_BACKGROUNDS:
                 del self._backgrounds[next(iter(self._backgrounds))]
         self._backgrounds[key] = background
         renderer = self._canvas.get_renderer()

@@ -10,13 +10,13 @@ from perflab.lab.record import Record, Status
 from perflab.measure.frame import Frame, merge
 from perflab.measure.noise import NoiseLedger
 
-LARGEST_FIRST_SLICE_S = 0.2
-MOST_SAMPLES = 500_000
-LEAST_PATIENCE_S = 0.05
+MAX_FIRST_SLICE_S = 0.2
+MAX_SAMPLES = 500_000
+MIN_TIMEOUT_S = 0.05
 
 
 class RunOwner(Protocol):
-    """Whoever asks the conductor for runs, and is told what becomes of them."""
+    """What asks the conductor for runs, and is told what becomes of them."""
 
     def __hash__(self) -> int: ...
     def begin(self, number: int) -> Run: ...
@@ -54,7 +54,7 @@ class Run:
         """Take in one slice. The first holds the experiment's preparations, which do not count against its budget."""
         if self._first_at is None:
             self._first_at = now
-            seconds = min(seconds, LARGEST_FIRST_SLICE_S)
+            seconds = min(seconds, MAX_FIRST_SLICE_S)
         self._frames.append(frame)
         self.measured_s += seconds
 
@@ -64,12 +64,12 @@ class Run:
 
     @property
     def stopped(self) -> bool:
-        """Whether somebody ended it before its time."""
+        """Whether it was ended before its time."""
         return self.stop_by is not None
 
     def patience_s(self, usual_s: float, now: float) -> float:
         """How long to wait for the end of this run: less where it was stopped."""
-        return usual_s if self.stop_by is None else max(LEAST_PATIENCE_S, self.stop_by - now)
+        return usual_s if self.stop_by is None else max(MIN_TIMEOUT_S, self.stop_by - now)
 
     @property
     def is_begun(self) -> bool:
@@ -85,7 +85,7 @@ class Run:
         """Measured for as long as its budget, or twice as long by the wall clock, or as much as memory allows."""
         waited_s = 0.0 if self._first_at is None else now - self._first_at
         samples = sum(column.size for frame in self._frames for column in frame.samples.values())
-        return self.measured_s >= self.budget_s or waited_s >= 2 * self.budget_s or samples >= MOST_SAMPLES
+        return self.measured_s >= self.budget_s or waited_s >= 2 * self.budget_s or samples >= MAX_SAMPLES
 
     def record(
         self, status: Status = "running", noise: NoiseLedger | None = None, environment: Mapping[str, Any] | None = None

@@ -1,14 +1,15 @@
-"""What settles a prediction: the newest run, or pair of runs, with the settings in question, and the choice nearest to it."""
+"""What settles a prediction or judges a claim: the newest run, or pair of runs, with the settings in question."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from perflab.lab.record import Record
 
-Settle = Callable[[Sequence[Record]], str | None]
+Found = TypeVar("Found")
+Settle = Callable[[Sequence[Record]], Found | None]
 
 
 def nearest(choices: Mapping[str, float], value: float) -> str:
@@ -16,20 +17,20 @@ def nearest(choices: Mapping[str, float], value: float) -> str:
     return min(choices, key=lambda text: abs(math.log(max(value, 1e-9) / choices[text])))
 
 
-def one_run(find: Callable[[Record], str | None], **where: Any) -> Settle:
+def one_run(find: Callable[[Record], Found | None], **where: Any) -> Settle[Found]:
     """What the newest run with these parameters shows; runs that show nothing (None) are passed over."""
 
-    def settle(records: Sequence[Record]) -> str | None:
+    def settle(records: Sequence[Record]) -> Found | None:
         asked = (run for run in reversed(records) if where.items() <= run.parameters.items())
         return next((found for run in asked if (found := find(run)) is not None), None)
 
     return settle
 
 
-def two_runs(control: str, find: Callable[[Record, Record], str | None]) -> Settle:
+def two_runs(control: str, find: Callable[[Record, Record], Found | None]) -> Settle[Found]:
     """What the newest pair of runs shows that differ in one control only: `find` gets the one with less of it first."""
 
-    def settle(records: Sequence[Record]) -> str | None:
+    def settle(records: Sequence[Record]) -> Found | None:
         return next((found for less, more in pairs(records, control) if (found := find(less, more)) is not None), None)
 
     return settle

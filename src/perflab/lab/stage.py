@@ -40,8 +40,9 @@ def show(session: Session) -> None:
 
 
 def records_of(lab_name: str) -> list[Record]:
-    """The finished runs of all labs of this name in this kernel, oldest first."""
-    sessions = [session for session in _sessions_by_cell().values() if session.lab.name == lab_name]
+    """The finished runs of all labs of this name in this kernel, oldest first; without those with a learner's `policy`."""
+    labs = (session for session in _sessions_by_cell().values() if session.lab.name == lab_name)
+    sessions = [session for session in labs if not session.lab.policy]
     return sorted(
         (record for session in sessions for record in session.results.finished), key=lambda record: record.started
     )

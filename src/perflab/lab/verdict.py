@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from numpy.typing import ArrayLike
+
 from perflab.lab.record import Record
 from perflab.measure.compare import Ratio, block_ratio
 from perflab.measure.compare import ratio as ratio_of
@@ -133,7 +135,7 @@ def with_failure(verdict: Verdict, record: Record) -> Verdict:
 
 Say = Callable[[Record], str | Verdict]
 Guard = Callable[[Record], Verdict | None]
-Compare = Callable[[Record, Record], tuple[str, str]]
+Compare = Callable[[Record, Record], tuple[str, str] | None]
 
 
 def verdict_of(
@@ -141,8 +143,8 @@ def verdict_of(
 ) -> VerdictOf:
     """A verdict from what is to say of one run, where the column `needs` has samples and no guard says that nothing can be said.
 
-    `say` returns a sentence, to which `compare(record, pinned)` adds its own and a kind; or a whole `Verdict`, which stands
-    alone.
+    `say` returns a sentence, to which `compare(record, pinned)` adds its own and a kind, or None; or a whole `Verdict`, which
+    stands alone.
     """
 
     def verdict(record: Record, pinned: Record | None) -> Verdict:
@@ -156,33 +158,43 @@ def verdict_of(
             return said
         if compare is None or pinned is None or pinned is record or not pinned.column(needs).size:
             return Verdict(said)
-        more, kind = compare(record, pinned)
-        return Verdict(f"{said} {more}", kind)
+        compared = compare(record, pinned)
+        return Verdict(said) if compared is None else Verdict(f"{said} {compared[0]}", compared[1])
 
     return verdict
 
 
-def p50_of(column: str = LATENCY, what: str = "The p50") -> Compare:
-    """The p50 of a queue against that of the pinned run."""
+def p50_of(
+    column: str = LATENCY, what: str = "The p50", by: Callable[[ArrayLike, ArrayLike], Ratio] = block_ratio
+) -> Compare:
+    """The p50 of a queue against that of the pinned run; of independent samples `by` their `ratio`."""
 
-    def compare(record: Record, pinned: Record) -> tuple[str, str]:
-        compared = block_ratio(record.column(column), pinned.column(column))
+    def compare(record: Record, pinned: Record) -> tuple[str, str] | None:
+        if not (record.column(column).size and pinned.column(column).size):
+            return None
+        compared = by(record.column(column), pinned.column(column))
         return f"{what} is {against_pinned(compared)}.", compared.verdict
 
     return compare
 
 
-def table_of(*rows: tuple[str, Callable[[Record], str]], needs: str = LATENCY) -> TableOf:
+def table_of(
+    *rows: tuple[str, Callable[[Record], str]], needs: str = LATENCY, heading: str = "this run, 95% interval"
+) -> TableOf:
     """A table with a row for each (name, text of a run), a column for this run, and one for the pinned run if there is one."""
 
     def table(record: Record, pinned: Record | None) -> list[Row]:
         runs = [run for run in (record, pinned) if run is not None and run.column(needs).size]
         if not runs:
             return []
-        heading = ("", "this run, 95% interval", "pinned run")[: len(runs) + 1]
-        return [heading, *((name, *map(text, runs)) for name, text in rows)]
+        return [("", heading, "pinned run")[: len(runs) + 1], *((name, *map(text, runs)) for name, text in rows)]
 
     return table
+
+
+def trust_of(*rows: tuple[str, Callable[[Record], str]], needs: str = LATENCY) -> TableOf:
+    """The table of what tells how far a run can be trusted: numbers without intervals."""
+    return table_of(*rows, needs=needs, heading="this run")
 
 
 def no_rows(record: Record, pinned: Record | None) -> list[Row]:

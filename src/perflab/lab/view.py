@@ -47,6 +47,7 @@ class View:
         self._trust = widgets.HTML()
         self._folded = widgets.Accordion([self._trust], titles=(TRUST,), layout=widgets.Layout(display="none"))
         self._fault = widgets.HTML(layout=full_width())
+        self._faults: dict[str, str] = {}
         self._details = widgets.Output(layout=widgets.Layout(max_height="300px", overflow="auto"))
         self._code_shown = False
         self._choices = self._make_choices()
@@ -85,15 +86,15 @@ class View:
     # --- what the conductor shows -------------------------------------------------------------------------------------
 
     def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
-        self._draw(lambda picture: picture.show_model(parameters, model))
+        self._draw("model", lambda picture: picture.show_model(parameters, model))
 
     def show_run(self, record: Record | None, runs: Sequence[Record]) -> None:
-        self._draw(lambda picture: picture.show_run(record, runs))
+        self._draw("run", lambda picture: picture.show_run(record, runs))
 
     def show_pinned(self, record: Record | None) -> None:
-        self._draw(lambda picture: picture.show_pinned(record))
+        self._draw("pinned", lambda picture: picture.show_pinned(record))
 
-    def _draw(self, show: Callable[[Picture], None]) -> None:
+    def _draw(self, what: str, show: Callable[[Picture], None]) -> None:
         """On all pictures. What a chart raises is said above it; the run goes on, and the other charts show it."""
         faults: list[Exception] = []
         for picture in self._pictures:
@@ -101,7 +102,8 @@ class View:
                 show(picture)
             except Exception as error:
                 faults.append(error)
-        self._fault.value = html.escape(f"{faults[0]} Details are below; the measurement goes on.") if faults else ""
+        self._faults[what] = f"{faults[0]} Details are below; the measurement goes on." if faults else ""
+        self._fault.value = html.escape(next(filter(None, self._faults.values()), ""))
         if faults:
             self.show_details("".join(format_exception(faults[0])))
             if rehearsal_s() is not None:

@@ -7,8 +7,8 @@ Kelton 2000, section 9.5).
 
 Close to saturation even the blocks hang together, and their spread says too little: of M/M/1 at 95%, 400 requests, a p50 with
 such an interval missed the truth in half of the runs, and two runs of the same queue were "clearly" different in 45%. So a run
-is also asked how many independent samples it is worth. Below `FEWEST_FOR_INTERVAL` it gets no interval, and below
-`FEWEST_FOR_RATIO` a comparison is known to an order of magnitude at best.
+is also asked how many independent samples it is worth. Below `MIN_FOR_INTERVAL` it gets no interval, and below
+`MIN_FOR_RATIO` a comparison is known to an order of magnitude at best.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ BLOCKS = 5
 STUDENT_95 = student(BLOCKS - 1)
 """Quantile .975 of Student's t: a spread of five numbers is itself uncertain."""
 
-FEWEST_FOR_INTERVAL = 50
+MIN_FOR_INTERVAL = 50
 """Independent samples below which the autocorrelation time itself is not known (Foreman-Mackey and others 2013, emcee). It is a
 rule of thumb: of M/M/1 up to 95%, 400 to 6,000 requests, a wrong interval of the p50 is still shown in up to 11% of the runs, of
 the mean and the p95 in up to 18%.
 """
 
-FEWEST_FOR_RATIO = 15
+MIN_FOR_RATIO = 15
 ORDER_OF_MAGNITUDE = 10.0
 """Chosen by simulation. Two runs of one M/M/1 that are worth less than 15, 150 to 2,000 requests: at 90 and 95% their p50 lie
 within this in about 19 of 20 pairs, at 98% and 150 requests in 9 of 10.

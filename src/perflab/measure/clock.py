@@ -31,7 +31,7 @@ class SystemClock:
 
 
 class VirtualClock:
-    """A clock that stands still until somebody sleeps; each reading can cost `reading_ns`."""
+    """A clock that advances only when `sleep` or `advance` is called; each reading can cost `reading_ns`."""
 
     def __init__(self, now_ns: int = 0, reading_ns: int = 0) -> None:
         self._now_ns = now_ns

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from perflab.measure.blocks import FEWEST_FOR_RATIO, ORDER_OF_MAGNITUDE, STUDENT_95, independent, percentile_error
+from perflab.measure.blocks import MIN_FOR_RATIO, ORDER_OF_MAGNITUDE, STUDENT_95, independent, percentile_error
 from perflab.measure.estimate import Estimate
 from perflab.measure.percentiles import nearest_rank, samples_needed
 
@@ -56,7 +56,7 @@ def paired_ratio(first: ArrayLike, second: ArrayLike, seed: int = 0) -> Ratio:
     return Ratio(float(np.median(ratios)), float(low), float(high))
 
 
-def block_ratio(first: ArrayLike, second: ArrayLike, share: float = 0.5, fewest: float = FEWEST_FOR_RATIO) -> Ratio:
+def block_ratio(first: ArrayLike, second: ArrayLike, share: float = 0.5, fewest: float = MIN_FOR_RATIO) -> Ratio:
     """Ratio of one percentile of two sets of correlated samples, each in the order it was taken; too few: as in `ratio`.
 
     Its interval comes from the spread between blocks of each run, but reaches at least an order of magnitude up and down where a

@@ -10,10 +10,10 @@ from typing import Any, TypeGuard
 THREADS_PER_CPU = 64
 PROCESSES_PER_CPU = 8
 MEMORY_SHARE = 0.25
-LARGEST_BYTES = 1_000_000_000
-MOST_REQUESTS_PER_S = 20_000
-MOST_CONNECTIONS = 1_024
-LONGEST_RUN_S = 10.0
+MAX_BYTES = 1_000_000_000
+MAX_REQUESTS_PER_S = 20_000
+MAX_CONNECTIONS = 1_024
+MAX_RUN_S = 10.0
 
 
 class BadInput(ValueError):
@@ -27,9 +27,9 @@ class Limits:
     threads: int
     processes: int
     bytes: int
-    connections: int = MOST_CONNECTIONS
-    requests_per_s: int = MOST_REQUESTS_PER_S
-    seconds: float = LONGEST_RUN_S
+    connections: int = MAX_CONNECTIONS
+    requests_per_s: int = MAX_REQUESTS_PER_S
+    seconds: float = MAX_RUN_S
 
     @classmethod
     def of(cls, cpus: float, memory_bytes: int) -> Limits:
@@ -38,7 +38,7 @@ class Limits:
         return cls(
             threads=THREADS_PER_CPU * whole,
             processes=PROCESSES_PER_CPU * whole,
-            bytes=min(LARGEST_BYTES, int(MEMORY_SHARE * memory_bytes)),
+            bytes=min(MAX_BYTES, int(MEMORY_SHARE * memory_bytes)),
         )
 
     def check(self, **wanted: float) -> None:

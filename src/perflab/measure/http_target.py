@@ -7,23 +7,24 @@ import select
 import selectors
 import socket
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
+from typing import Any
 
 from perflab.measure.files import allow_files
 from perflab.measure.guards import BadInput, machine_limits
+from perflab.measure.http_reply import Reply, ReplyReader
 from perflab.measure.machine import effective_cpus
 
 CONNECT_S = 5.0
 CHUNK = 65_536
 TICK_S = 0.001
 """What the system's poll can wait at the least; shorter waits spin where there is a second CPU for the server."""
-LARGEST_WATCHED = 1_023
+MAX_WATCHED = 1_023
 """The highest file descriptor that the system's select can watch."""
 
-WhereReplyEnds = Callable[[bytes], int | None]
 RequestOf = Callable[[int], bytes]
-OnReply = Callable[[int, bytes], object]
+OnReply = Callable[[int, Reply], object]
 
 
 class HttpTarget:
@@ -38,18 +39,17 @@ class HttpTarget:
         self,
         port: int,
         request: bytes | RequestOf,
-        reply_end: WhereReplyEnds,
         connections: int,
         on_reply: OnReply | None = None,
         spin: bool = True,
     ) -> None:
         machine_limits().check(connections=connections)
-        self._port, self._reply_end = port, reply_end
+        self._port = port
         self._request_of: RequestOf = request if callable(request) else lambda _: request
         self._on_reply: OnReply = on_reply or (lambda *_: None)
         self._selector = selectors.DefaultSelector()
         self._free: deque[socket.socket] = deque()
-        self._under_way: dict[socket.socket, tuple[int, bytes]] = {}
+        self._in_flight: dict[socket.socket, int] = {}
         self._spins = spin and effective_cpus() >= 2
         files = allow_files()
         try:
@@ -68,32 +68,31 @@ class HttpTarget:
         connection = self._take(number)
         if connection is None:
             return False
-        self._under_way[connection] = (number, b"")
+        self._in_flight[connection] = number
         try:
             connection.send(self._bytes_of(number, connection))
         except OSError:
             pass  # found by the next poll, as the end of the connection
         return True
 
-    def poll(self, patience_s: float) -> list[tuple[int, bool]]:
-        """Requests that have ended; waits up to `patience_s` for the first, a little less where that costs accuracy."""
+    def poll(self, timeout_s: float) -> list[tuple[int, bool]]:
+        """Requests that have ended; waits up to `timeout_s` for the first, a little less where that costs accuracy."""
         if self._spins:
-            patience_s = 0.0 if patience_s < 2 * TICK_S else patience_s - 2 * TICK_S
+            timeout_s = 0.0 if timeout_s < 2 * TICK_S else timeout_s - 2 * TICK_S
         ended = []
-        for key, _ in self._ready(patience_s):
-            connection = key.fileobj
-            assert isinstance(connection, socket.socket)
-            if connection in self._under_way:
-                ended += self._read(connection)
+        for key, _ in self._ready(timeout_s):
+            number = self._in_flight.get(key.fileobj)  # type: ignore[call-overload]
+            if number is not None and (succeeded := self._read(number, key.fileobj, key.data)) is not None:
+                ended.append((number, succeeded))
         return ended
 
-    def _ready(self, patience_s: float) -> list[tuple[selectors.SelectorKey, int]]:
-        descriptor = getattr(self._selector, "fileno", lambda: LARGEST_WATCHED + 1)()
-        if patience_s > 0 and not self._spins and descriptor <= LARGEST_WATCHED:
+    def _ready(self, timeout_s: float) -> list[tuple[selectors.SelectorKey, int]]:
+        descriptor = getattr(self._selector, "fileno", lambda: MAX_WATCHED + 1)()
+        if timeout_s > 0 and not self._spins and descriptor <= MAX_WATCHED:
             # epoll waits whole milliseconds, select microseconds; and select may watch the epoll, however much that watches.
-            select.select([descriptor], [], [], patience_s)
-            patience_s = 0.0
-        return self._selector.select(patience_s)
+            select.select([descriptor], [], [], timeout_s)
+            timeout_s = 0.0
+        return self._selector.select(timeout_s)
 
     def close(self) -> None:
         """Hang up everywhere."""
@@ -101,26 +100,24 @@ class HttpTarget:
             self._drop(key.fileobj)  # type: ignore[arg-type]
         self._selector.close()
 
-    def _read(self, connection: socket.socket) -> list[tuple[int, bool]]:
-        number, received = self._under_way[connection]
+    def _read(self, number: int, connection: Any, replies: ReplyReader) -> bool | None:
+        """Whether the request that is in flight on a connection has succeeded; None while it has not ended."""
         try:
             data = connection.recv(CHUNK)
         except BlockingIOError:
-            return []
+            return None
         except OSError:
             data = b""
         if not data:
             self._replace(connection)
-            return [(number, False)]
-        received += data
-        end = self._reply_end(received)
-        if end is None or len(received) < end:
-            self._under_way[connection] = (number, received)
-            return []
-        del self._under_way[connection]
+            return False
+        reply = replies.feed(data)
+        if reply is None:
+            return None
+        del self._in_flight[connection]
         self._give_back(connection)
-        self._on_reply(number, received)
-        return [(number, received.startswith(b"HTTP/1.1 200 "))]
+        self._on_reply(number, reply)
+        return reply.is_ok
 
     def _take(self, number: int) -> socket.socket | None:
         """A free connection for the request; None when there is none."""
@@ -140,11 +137,11 @@ class HttpTarget:
         connection = socket.create_connection(("127.0.0.1", port), CONNECT_S)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.setblocking(False)
-        self._selector.register(connection, selectors.EVENT_READ)
+        self._selector.register(connection, selectors.EVENT_READ, ReplyReader())
         return connection
 
     def _replace(self, connection: socket.socket) -> None:
-        del self._under_way[connection]
+        del self._in_flight[connection]
         self._drop(connection)
         try:
             self._free.append(self._connect(self._port))
@@ -162,18 +159,12 @@ class HttpTarget:
         connection.close()
 
 
-@contextmanager
 def http_target(
     port: int,
     request: bytes | RequestOf,
-    reply_end: WhereReplyEnds,
     connections: int,
     on_reply: OnReply | None = None,
     spin: bool = True,
-) -> Iterator[HttpTarget]:
+) -> AbstractContextManager[HttpTarget]:
     """A target whose connections are closed with the block."""
-    target = HttpTarget(port, request, reply_end, connections, on_reply, spin)
-    try:
-        yield target
-    finally:
-        target.close()
+    return closing(HttpTarget(port, request, connections, on_reply, spin))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.measure.clock import Clock, SystemClock
-from perflab.measure.load import Target
+from perflab.measure.load import NOT_SENT, Book, Target
 
 
 @dataclass(frozen=True)
@@ -43,42 +43,27 @@ def open_loop_slices(
     clock: Clock | None = None,
 ) -> Iterator[LoadSlice]:
     """Send each request at its time for so many `seconds`, in slices. `hold` and `go_on` stop the server and let it run."""
-    now_ns = (clock or SystemClock()).now_ns
-    start_ns, end_ns = now_ns(), int(seconds * 1e9)
-    position = inside = 0
+    book = Book(schedule_ns, clock or SystemClock())
+    end_ns = int(seconds * 1e9)
     for until_ns in [*range(int(slice_s * 1e9), end_ns, int(slice_s * 1e9)), end_ns]:
-        ended: list[tuple[int, int, bool]] = []
-        lateness: list[int] = []
-        dropped = 0
-        while (now := now_ns() - start_ns) < until_ns:
-            due = int(schedule_ns[position]) if position < schedule_ns.size else end_ns
-            if due <= now:
-                sent = target.send(position)
-                lateness += [now - due] if sent else []
-                dropped, inside, position = dropped + (not sent), inside + sent, position + 1
-                due = now
-            for number, succeeded in target.poll(max(0, min(due, until_ns) - now) / 1e9):
-                ended.append((number, now_ns() - start_ns, succeeded))
-                inside -= 1
-        held_ns = now_ns()  # before the server is told: what it does meanwhile makes nobody late
+        position, ended, dropped = book.position, len(book.ended), book.dropped
+        book.send_until(target, until_ns)
+        held_ns = book.now()  # before the server is told: what it does meanwhile makes no request late
         hold()
+        numbers = np.array(book.ended[ended:], np.int64)
+        tried = slice(position, book.position)
+        lateness = (book.sent[tried] - schedule_ns[tried])[book.sent[tried] != NOT_SENT]
         try:
-            yield _slice(schedule_ns, held_ns - start_ns, ended, lateness, dropped, inside)
+            yield LoadSlice(
+                until_ns=held_ns,
+                numbers=numbers,
+                done_ns=book.done[numbers],
+                response_ns=book.done[numbers] - schedule_ns[numbers],
+                succeeded=~book.failed[numbers],
+                lateness_ns=lateness,
+                dropped=book.dropped - dropped,
+                inside=book.in_flight,
+            )
         finally:
             go_on()
-        start_ns += now_ns() - held_ns
-
-
-def _slice(
-    schedule_ns: NDArray[np.int64],
-    until_ns: int,
-    ended: list[tuple[int, int, bool]],
-    lateness: list[int],
-    dropped: int,
-    inside: int,
-) -> LoadSlice:
-    numbers, done, succeeded = (np.array([row[place] for row in ended], np.int64) for place in range(3))
-    intended = schedule_ns[numbers]
-    return LoadSlice(
-        until_ns, numbers, done, done - intended, succeeded.astype(bool), np.array(lateness, np.int64), dropped, inside
-    )
+        book.stood_still_since(held_ns)

@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.measure.clock import Clock, SystemClock
-from perflab.measure.percentiles import percentile
 
 TIMEOUT_S = 2.0
-TOO_LATE_NS = 1_000_000
 NOT_SENT = -1
+NEVER_NS = 2**62
 
 
 class Target(Protocol):
@@ -28,8 +27,8 @@ class Target(Protocol):
         """Begin a request; false when all connections are busy."""
         ...
 
-    def poll(self, patience_s: float) -> Sequence[tuple[int, bool]]:
-        """Requests that have ended, each with its success; waits at most `patience_s` for the first."""
+    def poll(self, timeout_s: float) -> Sequence[tuple[int, bool]]:
+        """Requests that have ended, each with its success; waits at most `timeout_s` for the first."""
         ...
 
 
@@ -58,28 +57,13 @@ class LoadResult:
         """Completions per second, up to the last completion."""
         return (self.response_ns.size - self.timeouts) / self.seconds if self.seconds > 0 else 0.0
 
-    @property
-    def too_slow(self) -> bool:
-        """Whether the generator itself was late by more than a millisecond at p99: its latencies are then not to be shown."""
-        return bool(self.lateness_ns.size) and percentile(self.lateness_ns, 0.99) > TOO_LATE_NS
-
 
 def open_loop(
     schedule_ns: NDArray[np.int64], target: Target, *, timeout_s: float = TIMEOUT_S, clock: Clock | None = None
 ) -> LoadResult:
     """Send each request at its time, whatever became of the others; then wait for the last answers."""
-    book = _Book(schedule_ns, clock or SystemClock())
-    position = 0
-    while position < schedule_ns.size:
-        wait_ns = int(schedule_ns[position]) - book.now()
-        if wait_ns <= 0:
-            book.send(position, target)
-            position += 1
-            # Answers are looked at now and then even when sending is behind, so that connections become free.
-            if book.in_flight:
-                book.take(target.poll(0.0))
-        else:
-            book.take(target.poll(wait_ns / 1e9))
+    book = Book(schedule_ns, clock or SystemClock())
+    book.send_until(target)
     book.wait_for_rest(target, timeout_s)
     return book.result(timeout_s, closed=False)
 
@@ -88,71 +72,94 @@ def closed_loop(
     schedule_ns: NDArray[np.int64], target: Target, *, timeout_s: float = TIMEOUT_S, clock: Clock | None = None
 ) -> LoadResult:
     """One client that sends at the times of the schedule, unless it still waits for an answer: those it leaves out."""
-    book = _Book(schedule_ns, clock or SystemClock())
-    position = 0
-    while position < schedule_ns.size:
-        wait_ns = int(schedule_ns[position]) - book.now()
+    book = Book(schedule_ns, clock or SystemClock())
+    while book.position < schedule_ns.size:
+        wait_ns = int(schedule_ns[book.position]) - book.now()
         if wait_ns > 0:
             target.poll(wait_ns / 1e9)
             continue
-        book.send(position, target)
+        book.send(target)
         book.wait_for_rest(target, timeout_s)
         # After a long answer the newest request that is due goes out at once; those before it are never sent.
-        position = max(position + 1, int(np.searchsorted(schedule_ns, book.now(), side="right")) - 1)
+        book.position = max(book.position, int(np.searchsorted(schedule_ns, book.now(), side="right")) - 1)
     return book.result(timeout_s, closed=True)
 
 
-class _Book:
-    """Who was sent when, and when the answer came."""
+class Book:
+    """The generator: which request was sent when (ns from the start), and when its reply came.
+
+    `position` is the request to be sent next; `ended` are those that have ended, in this order, `failed` which of all did not
+    succeed; `dropped` found no free connection, `in_flight` are not answered yet.
+    """
 
     def __init__(self, schedule_ns: NDArray[np.int64], clock: Clock) -> None:
         self._now_ns = clock.now_ns
         self._start_ns = clock.now_ns()
-        self._intended = schedule_ns
-        self._sent = np.full(schedule_ns.size, NOT_SENT, np.int64)
-        self._done = np.full(schedule_ns.size, NOT_SENT, np.int64)
-        self._failed = np.zeros(schedule_ns.size, bool)
-        self._dropped = 0
-        self.in_flight = 0
+        self.intended = schedule_ns
+        self.sent = np.full(schedule_ns.size, NOT_SENT, np.int64)
+        self.done = np.full(schedule_ns.size, NOT_SENT, np.int64)
+        self.failed = np.zeros(schedule_ns.size, bool)
+        self.ended: list[int] = []
+        self.position = self.dropped = self.in_flight = 0
 
     def now(self) -> int:
+        """Time since the start, pauses left out."""
         return self._now_ns() - self._start_ns
 
-    def send(self, number: int, target: Target) -> None:
-        sent = self.now()
+    def stood_still_since(self, then_ns: int) -> None:
+        """The time since then was a pause."""
+        self._start_ns += self.now() - then_ns
+
+    def send_until(self, target: Target, until_ns: int = NEVER_NS) -> None:
+        """Send each request at its time, and take replies meanwhile, until then; or until all are sent."""
+        size = self.intended.size
+        while (now := self.now()) < until_ns and (self.position < size or until_ns < NEVER_NS):
+            due = int(self.intended[self.position]) if self.position < size else NEVER_NS
+            if due <= now:
+                self.send(target)
+            # Replies are looked at even when sending is behind, so that connections become free.
+            self._take(target.poll(max(0, min(due, until_ns) - now) / 1e9))
+
+    def send(self, target: Target) -> None:
+        """Send the next request now."""
+        now, number = self.now(), self.position
         if target.send(number):
-            self._sent[number] = sent
+            self.sent[number] = now
             self.in_flight += 1
         else:
-            self._dropped += 1
+            self.dropped += 1
+        self.position += 1
 
-    def take(self, ended: Sequence[tuple[int, bool]]) -> None:
+    def _take(self, ended: Sequence[tuple[int, bool]]) -> None:
         for number, succeeded in ended:
-            self._done[number] = self.now()
-            self._failed[number] = not succeeded
+            self.done[number] = self.now()
+            self.failed[number] = not succeeded
+            self.ended.append(number)
             self.in_flight -= 1
 
     def wait_for_rest(self, target: Target, timeout_s: float) -> None:
+        """Wait so long for the replies to what was sent."""
         deadline = self.now() + int(timeout_s * 1e9)
         while self.in_flight and (left_ns := deadline - self.now()) > 0:
-            self.take(target.poll(left_ns / 1e9))
+            self._take(target.poll(left_ns / 1e9))
 
     def result(self, timeout_s: float, closed: bool) -> LoadResult:
-        sent = self._sent != NOT_SENT
-        hung = sent & (self._done == NOT_SENT)
-        kept = sent & ~self._failed
+        """All of the load, once it is over."""
+        sent = self.sent != NOT_SENT
+        hung = sent & (self.done == NOT_SENT)
+        kept = sent & ~self.failed
         limit = int(timeout_s * 1e9)
-        response, service = self._done - self._intended, self._done - self._sent
+        response, service = self.done - self.intended, self.done - self.sent
         response[hung], service[hung] = limit, limit
-        last = int(self._done.max()) if sent.any() else 0
+        last = int(self.done.max()) if sent.any() else 0
         return LoadResult(
             numbers=np.flatnonzero(kept),
             response_ns=(service if closed else response)[kept],
             service_ns=service[kept],
-            lateness_ns=np.empty(0, np.int64) if closed else (self._sent - self._intended)[sent],
+            lateness_ns=np.empty(0, np.int64) if closed else (self.sent - self.intended)[sent],
             seconds=max(0, last) / 1e9,
-            failures=int(self._failed.sum()),
+            failures=int(self.failed.sum()),
             timeouts=int(hung.sum()),
-            dropped=self._dropped,
+            dropped=self.dropped,
             closed=closed,
         )

@@ -10,8 +10,8 @@ from typing import Any
 SPIN_STEPS = 20_000
 SPINS = 5
 SLOWER_SPIN = 1.25
-MOST_STOLEN = 0.02
-MOST_SWITCHES_PER_S = 200.0
+MAX_STOLEN = 0.02
+MAX_SWITCHES_PER_S = 200.0
 CGROUP_STATS = ("/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/cpu/cpu.stat")
 
 
@@ -40,11 +40,11 @@ class NoiseLedger:
         spins = sorted((self.spin_before_ns, self.spin_after_ns))
         if spins[1] > SLOWER_SPIN * spins[0]:
             found.append(f"its speed changed by {spins[1] / spins[0] - 1:.0%}")
-        if self.stolen_share is not None and self.stolen_share > MOST_STOLEN:
+        if self.stolen_share is not None and self.stolen_share > MAX_STOLEN:
             found.append(f"its host took {self.stolen_share:.0%} of the CPU time")
         if self.throttled_ms:
             found.append(f"a CPU quota held it back for {self.throttled_ms:.0f} ms")
-        if self.involuntary_switches is not None and self.involuntary_switches > MOST_SWITCHES_PER_S * max(
+        if self.involuntary_switches is not None and self.involuntary_switches > MAX_SWITCHES_PER_S * max(
             self.wall_s, 0.05
         ):
             found.append(f"others took the CPU {self.involuntary_switches:,} times")

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.measure.guards import MOST_REQUESTS_PER_S, check_number
+from perflab.measure.guards import MAX_REQUESTS_PER_S, check_number
 
-LONGEST_S = 600.0
+MAX_SCHEDULE_S = 600.0
 
 
 def constant(rate: float, seconds: float) -> NDArray[np.int64]:
@@ -33,4 +33,4 @@ def services(mean: float, number: int, seed: int) -> NDArray[np.float64]:
 
 
 def _checked(rate: float, seconds: float) -> tuple[float, float]:
-    return check_number("rate", rate, 0.01, MOST_REQUESTS_PER_S), check_number("seconds", seconds, 0.001, LONGEST_S)
+    return check_number("rate", rate, 0.01, MAX_REQUESTS_PER_S), check_number("seconds", seconds, 0.001, MAX_SCHEDULE_S)

@@ -14,9 +14,9 @@ from perflab.measure.units import duration
 SLICE_S = 0.2
 WARM_AGAIN_S = 0.002
 WARM_AGAIN_CALLS = 50
-LONGEST_SAMPLE_S = 0.5
+MAX_SAMPLE_S = 0.5
 GROWTH = 20
-LARGEST_SLICE = 200_000
+MAX_SLICE = 200_000
 
 
 def call_slices(
@@ -60,13 +60,13 @@ def _warm_again(operation: Callable[..., Any], clock: Clock) -> None:
 
 def _next_size(calls: int, took_s: float, slice_s: float) -> int:
     # Not much more than the slice before: one lucky slice must not make the next one endless.
-    return max(1, min(round(calls * slice_s / max(took_s, 1e-6)), GROWTH * calls, LARGEST_SLICE))
+    return max(1, min(round(calls * slice_s / max(took_s, 1e-6)), GROWTH * calls, MAX_SLICE))
 
 
 def _check_batch(batch: int, call_s: float) -> None:
-    if batch * call_s > LONGEST_SAMPLE_S:
-        fitting = max(1, int(LONGEST_SAMPLE_S / call_s))
+    if batch * call_s > MAX_SAMPLE_S:
+        fitting = max(1, int(MAX_SAMPLE_S / call_s))
         raise BadInput(
             f"batch: {batch:,} calls of {duration(call_s * 1e9)} take {duration(batch * call_s * 1e9)}; "
-            f"one batch may take {LONGEST_SAMPLE_S:g} s. Choose at most {fitting:,}, or a shorter operation."
+            f"one batch may take {MAX_SAMPLE_S:g} s. Choose at most {fitting:,}, or a shorter operation."
         )

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from perflab.measure.blocks import FEWEST_FOR_INTERVAL, STUDENT_95, independent, mean_error, percentile_error
+from perflab.measure.blocks import MIN_FOR_INTERVAL, STUDENT_95, independent, mean_error, percentile_error
 from perflab.measure.estimate import Estimate
 from perflab.measure.percentiles import nearest_rank, rank_interval, samples_needed
 
 NORMAL_95 = 1.959964
-FEWEST_FOR_MEAN = 30
+MIN_FOR_MEAN = 30
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def _queued(estimate: Estimate, taken: NDArray[np.float64], share: float, worth:
     """The same number with the interval of samples that hang together, if there are enough for any."""
     if not estimate.stands:
         return estimate
-    needed = max(FEWEST_FOR_INTERVAL, samples_needed(max(share, 1 - share)))
+    needed = max(MIN_FOR_INTERVAL, samples_needed(max(share, 1 - share)))
     if worth < needed:
         return replace(estimate, low=math.nan, high=math.nan, shortage=_too_few_independent(needed, worth))
     factor = float(np.exp(STUDENT_95 * percentile_error(taken, share)))
@@ -90,12 +90,12 @@ def _queued(estimate: Estimate, taken: NDArray[np.float64], share: float, worth:
 def _mean(taken: NDArray[np.float64], worth: float | None) -> Estimate:
     # The normal interval of the mean: good for many samples, too narrow for few of a long tail, hence not below 30.
     mean = float(taken.mean())
-    if taken.size < FEWEST_FOR_MEAN:
-        return Estimate(mean, name="mean", shortage=f"its interval needs {FEWEST_FOR_MEAN} samples, have {taken.size}")
+    if taken.size < MIN_FOR_MEAN:
+        return Estimate(mean, name="mean", shortage=f"its interval needs {MIN_FOR_MEAN} samples, have {taken.size}")
     if worth is None:
         half = NORMAL_95 * float(taken.std(ddof=1)) / np.sqrt(taken.size)
-    elif worth < FEWEST_FOR_INTERVAL:
-        return Estimate(mean, name="mean", shortage=_too_few_independent(FEWEST_FOR_INTERVAL, worth))
+    elif worth < MIN_FOR_INTERVAL:
+        return Estimate(mean, name="mean", shortage=_too_few_independent(MIN_FOR_INTERVAL, worth))
     else:
         half = STUDENT_95 * mean_error(taken)
     return Estimate(mean, mean - half, mean + half, "mean")

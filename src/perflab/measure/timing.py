@@ -15,8 +15,8 @@ from perflab.measure.samples import Latencies
 
 READINGS_PER_OPERATION = 100
 PROBE_CALLS = 20
-LARGEST_BATCH = 100_000
-MOST_REPEATS = 10_000_000
+MAX_BATCH = 100_000
+MAX_REPEATS = 10_000_000
 
 
 def time_calls(
@@ -37,9 +37,7 @@ def time_calls(
     """
     now_ns = (clock or SystemClock()).now_ns
     wanted = _how_many(arguments, repeats)
-    size = (
-        batch_for(operation, arguments, clock) if batch is None else int(check_number("batch", batch, 1, LARGEST_BATCH))
-    )
+    size = batch_for(operation, arguments, clock) if batch is None else int(check_number("batch", batch, 1, MAX_BATCH))
     calls = repeat((), wanted) if arguments is None else ((argument,) for argument in islice(arguments, wanted))
     with gc_paused(gc_off, generation):
         if size > 1:
@@ -55,12 +53,12 @@ def batch_for(operation: Callable[..., Any], arguments: Sequence[Any] | None = N
     given = () if arguments is None else (arguments[0],)
     fastest_ns = min(_one_ns(operation, given, now_ns) for _ in range(PROBE_CALLS))
     needed_ns = READINGS_PER_OPERATION * measure_clock(clock).reading_ns
-    return int(min(LARGEST_BATCH, max(1, np.ceil(needed_ns / max(1, fastest_ns)))))
+    return int(min(MAX_BATCH, max(1, np.ceil(needed_ns / max(1, fastest_ns)))))
 
 
 def _how_many(arguments: Sequence[Any] | None, repeats: int | None) -> int:
     if arguments is None:
-        return int(check_number("repeats", repeats, 1, MOST_REPEATS, whole=True))
+        return int(check_number("repeats", repeats, 1, MAX_REPEATS, whole=True))
     if not len(arguments):
         raise ValueError("arguments is empty: there is nothing to time")
     return len(arguments) if repeats is None else min(len(arguments), repeats)

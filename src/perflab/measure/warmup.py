@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 FEWEST = 20
-LARGEST_SHARE = 0.5
+MAX_SHARE = 0.5
 SLOWER = 1.25
 
 
@@ -26,7 +26,7 @@ def warmup_length(latencies_ns: ArrayLike) -> int:
     block = 1
     start = 0
     # Blocks that double in length: the first that is like the settled half ends the warm-up.
-    while start + block <= LARGEST_SHARE * values.size:
+    while start + block <= MAX_SHARE * values.size:
         here = values[start : start + block]
         if np.median(here) <= SLOWER * usual or np.median(here) <= _high_median(settled, block):
             break

@@ -1,4 +1,4 @@
-"""Several servers with a queue each, and somebody who decides which of them gets the next request. One unit of time."""
+"""Several servers with a queue each, and a route that decides which of them gets the next request. One unit of time."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 Route = Callable[[Sequence[int], int, Random], int]
 
 
-NOBODY = -1
+NO_SERVER = -1
 
 
 @dataclass(frozen=True)
 class Routed:
     """Who served each request, and when it was done; both of shape (requests,).
 
-    A request that died with its server has no departure (NaN); one that found no server alive went to `NOBODY`, and has none.
+    A request that died with its server has no departure (NaN); nor has one that found no server alive, which went to
+    `NO_SERVER`.
     """
 
     servers: NDArray[np.int64]
@@ -52,7 +53,7 @@ def simulate_routed(
         for queue in alive:
             while queue and queue[0] <= time:
                 queue.popleft()
-        chosen = dead + route([len(queue) for queue in alive], number, random) if alive else NOBODY
+        chosen = dead + route([len(queue) for queue in alive], number, random) if alive else NO_SERVER
         if alive:
             free[chosen] = max(time, free[chosen]) + service * slowness[chosen]
             inside[chosen].append(free[chosen])

@@ -17,7 +17,7 @@ ALIKE = 0.2
 
 @dataclass(frozen=True)
 class Cost:
-    """S(b) = s₀ + s₁·b: a batch costs `each_batch`, and `each_row` for each of its requests, where it follows another one.
+    """S(b) = s₀ + s₁·b: a batch costs `each_batch`, and `each_row` for each of its requests, where it follows another batch.
 
     `rests` tells what a batch costs in addition after an idle time: pairs in the order of the times, with straight lines between
     them, the first from (0, 0).
@@ -74,7 +74,7 @@ class Waits:
 
 def simulate_batches(arrivals: ArrayLike, size: int, max_wait: float, cost: Cost) -> Waits:
     """One writer: it takes up to `size` when so many wait, or when the oldest has waited `max_wait`, and is free. In any order
-    of events the same as the real loop, on paper. Arrivals of shape (requests,) in rising order.
+    of events the same as in the real loop, simulated. Arrivals of shape (requests,) in rising order.
 
     A batch that might have become larger, had the arrivals gone on, is left out, and all after it. Raises ValueError where that
     leaves none.

@@ -24,7 +24,7 @@ def burst_responses(
     free = [0.0] * threads
     departures = np.empty(size)
     machine_free = 0.0
-    # Nobody overtakes: arrivals and the earliest free thread only grow, and all wait for equally long.
+    # No request overtakes another: arrivals and the earliest free thread only grow, and all wait for equally long.
     for number, came in enumerate(arrivals):
         ready = max(float(came), heapq.heappop(free)) + wait_s
         machine_free = max(ready, machine_free) + demand_s

@@ -1,6 +1,6 @@
 """Throughput counted from the moments at which requests were done. Times in s, rates per s.
 
-`done` has shape (requests,), in rising order; `moments` are those at which somebody looks.
+`done` has shape (requests,), in rising order; `moments` are when the count is read.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from perflab.theory.traffic import Road
 
 
 class Highway:
-    """`rate` cars per step come to the entrance (Poisson). First come, first served; whoever finds no room waits there."""
+    """`rate` cars per step come to the entrance (Poisson). First come, first served; a car that finds no room waits there."""
 
     def __init__(self, road: Road, rate: float, generator: np.random.Generator) -> None:
         if road.closed or rate < 0:

@@ -28,16 +28,20 @@ def observe(arrivals: ArrayLike, departures: ArrayLike) -> Flow:
     """
     came, went = np.asarray(arrivals, float), np.asarray(departures, float)
     if came.size == 0 or came.shape != went.shape or np.any(went < came):
-        raise ValueError("arrivals and departures must pair up, and nobody may leave before arriving")
+        raise ValueError("arrivals and departures must pair up, and no departure may come before its arrival")
     window = float(went.max() - came.min())
     if window <= 0:
         raise ValueError("the window has no length")
     # Differences to the first arrival: large clock readings would cost digits.
-    moments = np.concatenate([came, went]) - came.min()
+    moments, inside = steps_inside(came - came.min(), went - came.min())
+    return Flow(float(inside[:-1] @ np.diff(moments)) / window, came.size / window, float(np.mean(went - came)))
+
+
+def steps_inside(came: ArrayLike, went: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Moments at which the number inside changes, and the number from then on; some may not have left yet."""
+    moments, steps = np.concatenate([came, went]), np.repeat([1, -1], [np.size(came), np.size(went)])
     order = np.argsort(moments, kind="stable")
-    steps = np.concatenate([np.ones(came.size), -np.ones(went.size)])[order]
-    inside = float(np.cumsum(steps)[:-1] @ np.diff(moments[order])) / window
-    return Flow(inside, came.size / window, float(np.mean(went - came)))
+    return moments[order], steps[order].cumsum()
 
 
 def inside_over_time(came: ArrayLike, went: ArrayLike, edges: ArrayLike) -> NDArray[np.float64]:

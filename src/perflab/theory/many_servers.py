@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 PART = 8_192
-BLOCKS, MOST_LEFT = 2_048, 128
-FEWEST_CUSTOMERS, MOST_SERVERS = 100_000, 16
+BLOCKS, MAX_LEFT = 2_048, 128
+MIN_CUSTOMERS, MAX_SERVERS = 100_000, 16
 """Between these, blocks are quicker than one by one."""
 
 
 def starts_of_service(times: Floats, work: Floats, servers: int) -> Floats:
     """Of shape (customers,), arrivals in order: the next takes the server that is free first (Kiefer and Wolfowitz 1955)."""
-    if times.size < FEWEST_CUSTOMERS or servers > MOST_SERVERS:
+    if times.size < MIN_CUSTOMERS or servers > MAX_SERVERS:
         return one_by_one(times, work, np.full(servers, -math.inf))
     starts, end = in_blocks(times, work, servers)
     rest = slice(starts.size, None)
@@ -45,7 +45,7 @@ def in_blocks(times: Floats, work: Floats, servers: int) -> tuple[Floats, Floats
     All blocks are gone through side by side, first as if each found idle servers. A queue that has once been empty does not know
     how it began: most blocks end as they would have ended anyway. Those that began otherwise than the one before them ended are
     gone through again, until none is left; then the result is that of `one_by_one`, to the bit. Where queues hardly ever empty,
-    too many would be left: there it is nobody's, and the servers are as at the beginning.
+    too many would be left: there it belongs to none, and the servers are as at the beginning.
     """
     length = times.size // BLOCKS
     came, took = (np.ascontiguousarray(column[: length * BLOCKS].reshape(BLOCKS, length).T) for column in (times, work))
@@ -53,7 +53,7 @@ def in_blocks(times: Floats, work: Floats, servers: int) -> tuple[Floats, Floats
     ended = _side_by_side(came, took, began, starts)
     began[:, 1:] = ended[:, :-1]
     ended = _side_by_side(came, took, began, starts)
-    if _begun_otherwise(began, ended).size > MOST_LEFT:
+    if _begun_otherwise(began, ended).size > MAX_LEFT:
         return np.empty(0), began[:, 0]
     while (again := _begun_otherwise(began, ended)).size:
         began[:, again] = ended[:, again - 1]

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 def open_loop(
     shares: ArrayLike, rate: float, service: float, stall: float, every: float, base: float
 ) -> NDArray[np.float64]:
-    """Response time at each share: everybody who wanted to be served is counted. `base` is a response without waiting."""
+    """Response time at each share: every request that was due is counted. `base` is a response without waiting."""
     left_out = 1 - np.asarray(shares, float)
     utilisation = rate * service
     if utilisation >= 1:

@@ -20,7 +20,7 @@ FULL = 1 - 1e-9
 class Steady:
     """Averages of a queue in its steady state.
 
-    `throughput` counts those who are let in, `loss` the share of those who are not. `wait` is in the queue, `response` in queue
+    `throughput` counts admitted customers, `loss` the share of the others. `wait` is in the queue, `response` in queue
     and service, `inside` how many there are on average, `utilisation` the share of the servers that is busy. Where the queue
     grows without end, times and `inside` are infinite.
     """
@@ -64,7 +64,7 @@ def mmc(rate: float, service: float, servers: int = 1) -> Steady:
 
 
 def mmck(rate: float, service: float, servers: int, places: int) -> Steady:
-    """M/M/c/K: as M/M/c, but whoever finds `places` taken (those in service included) is turned away."""
+    """M/M/c/K: as M/M/c, but a customer who finds `places` taken (those in service included) is rejected."""
     offered = rate * service
     _check(servers, offered)
     if places < servers:
@@ -91,7 +91,7 @@ def mean_wait(rate: float, mean: float, second_moment: float) -> float:
 
 
 def priority_wait(rate: float, services: ArrayLike) -> float:
-    """Mean wait in M/G/1 where the lowest class goes next, and nobody is interrupted: R / ((1 − σ₋)(1 − σ)), R = λE[S²]/2,
+    """Mean wait in M/G/1 where the lowest class goes next, and no service is interrupted: R / ((1 − σ₋)(1 − σ)), R = λE[S²]/2,
     σ₋ and σ the utilisation by lower classes, and with the class itself (Cobham 1954). Infinite where it cannot keep up.
 
     `services` of shape (classes,) are constant and equally likely, that of the lowest class first; where they are sorted, the

@@ -43,7 +43,7 @@ def priority(number: int, service: float, kind: int) -> Any:
 
 @dataclass(frozen=True)
 class Run:
-    """What became of each customer; all of shape (customers,). Those who found no place have NaN and are `lost`."""
+    """What became of each customer; all of shape (customers,). Customers who found no place have NaN and are `lost`."""
 
     arrivals: NDArray[np.float64]
     starts: NDArray[np.float64]
@@ -56,12 +56,12 @@ class Run:
 
     @property
     def waits(self) -> NDArray[np.float64]:
-        """Time in the queue of those who were served."""
+        """Time in the queue, of served customers."""
         return (self.starts - self.arrivals)[~self.lost]
 
     @property
     def responses(self) -> NDArray[np.float64]:
-        """Time in queue and service of those who were served."""
+        """Time in queue and service, of served customers."""
         return (self.departures - self.arrivals)[~self.lost]
 
 
@@ -84,7 +84,7 @@ def simulate(
     discipline: Discipline = fifo,
     kinds: ArrayLike | None = None,
 ) -> Run:
-    """Serve everybody who finds a place; `places` counts those who wait, not those in service.
+    """Serve every customer who finds a place; `places` counts customers in the queue, not those in service.
 
     `kinds` are the customers' classes for a discipline that looks at them. Raises ValueError for arrivals that are not in order.
     """

@@ -43,7 +43,7 @@ def hit_ratio_of_window(rate: float, popularity: NDArray[np.float64], ttl: float
         return 0.0
     # Only so many time-to-live periods fit into the window, so the sum is finite.
     fills = 1 if ttl <= 0 else int(np.ceil(window / ttl))
-    if ttl <= 0 or fills > MOST_FILLS:
+    if ttl <= 0 or fills > MAX_FILLS:
         return mean_hit_ratio(rate, popularity, ttl)
     left = np.maximum(0.0, window - np.arange(fills) * ttl)
     typical, keys = _groups(popularity)
@@ -53,19 +53,19 @@ def hit_ratio_of_window(rate: float, popularity: NDArray[np.float64], ttl: float
 
 
 def _groups(popularity: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean popularity and number of keys of at most `MOST_GROUPS` groups of keys that are about equally popular."""
-    if popularity.size <= MOST_GROUPS:
+    """Mean popularity and number of keys of at most `MAX_GROUPS` groups of keys that are about equally popular."""
+    if popularity.size <= MAX_GROUPS:
         return popularity, np.ones(popularity.size)
     ordered = np.sort(popularity)[::-1]
-    edges = np.unique(np.geomspace(1, ordered.size + 1, MOST_GROUPS + 1).astype(int)) - 1
+    edges = np.unique(np.geomspace(1, ordered.size + 1, MAX_GROUPS + 1).astype(int)) - 1
     keys = np.diff(edges)
     return np.add.reduceat(ordered, edges[:-1]) / keys, keys.astype(float)
 
 
-MOST_GROUPS = 60
+MAX_GROUPS = 60
 """Many unpopular keys are counted together: sixty groups give the sum to three digits, in a tenth of the time."""
 
-MOST_FILLS = 60
+MAX_FILLS = 60
 """Beyond so many periods the empty start no longer matters, and the steady formula serves."""
 
 

@@ -34,7 +34,7 @@ class Shop:
         }
 
     def most(self, workers: ArrayLike) -> NDArray[np.float64]:
-        """The smallest of the limits: nobody gets more through."""
+        """The smallest of the limits: the capacity."""
         return np.minimum.reduce(list(self.limits(workers).values()))
 
     def least(self, workers: ArrayLike) -> NDArray[np.float64]:
@@ -54,8 +54,8 @@ def _per(number: float, time: float) -> float:
 def served_per_s(rate: float, capacity: float, service: float, places: int) -> float:
     """Throughput in the steady state of users who come by chance at `rate` (M/D/c/K); `places` counts those in service too.
 
-    Exact without places to wait (Erlang's loss formula does not ask how service times are distributed). Those who wait for
-    constant services need half the places of those who wait for exponential ones, so the queue counts twice: within 3%.
+    Exact without places to wait (Erlang's loss formula does not ask how service times are distributed). A queue of
+    constant services needs half the places of one of exponential services, so the queue counts twice: within 3%.
     """
     servers = _at_once(capacity, service)
     busy = erlang_b(servers, rate * servers / capacity)
@@ -63,15 +63,15 @@ def served_per_s(rate: float, capacity: float, service: float, places: int) -> f
 
 
 def mean_response(arrivals: ArrayLike, capacity: float, service: float, places: int, seconds: float) -> float:
-    """Mean response of those who are served within so many `seconds`, first come, first served, by constant services.
+    """Mean response of the requests served within so many `seconds`, first come, first served, by constant services.
 
-    Whoever finds `places` taken, those in service included, is turned away. NaN when nobody is served in time.
+    A request that finds all `places` taken, those in service included, is rejected. NaN when none is served in time.
     """
     servers, latest = _at_once(capacity, service), seconds - service
     places = max(places, servers)
     busy, waited, served = servers / capacity, 0.0, 0
     # Constant services end in the order in which they began: of those let in, only two can matter to who comes next, and the
-    # fillers at the beginning are nobody.
+    # fillers at the beginning are no requests.
     ends = [-np.inf] * places
     for came in np.asarray(arrivals, float).tolist():
         if ends[-places] > came:
@@ -92,7 +92,7 @@ def _at_once(capacity: float, service: float) -> int:
 
 
 def _turned_away(all_busy: float, load: float, waiting: int) -> float:
-    """Share that finds all servers busy and so many waiting, from the share that finds all busy where nobody may wait."""
+    """Share that finds all servers busy and so many waiting, from the share that finds all busy where none may wait."""
     if load <= 1:
         return all_busy * load**waiting / (1 + all_busy * float(np.sum(load ** np.arange(1, waiting + 1))))
     # Divided by load**waiting, which would be too large a number.

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawing import drawn, points
 
 from perflab.chapters.highway import exercises, road
 from perflab.lab.record import Record
@@ -30,7 +31,7 @@ def drive(trip_s: float, cars: int = 100, **changes: Any) -> Record:
         (drive(80, limit=54), "at most 60 s.\n"),
         (drive(30, limit=108), "That works: at 108 km/h"),
         (drive(40), "Right: at 81 km/h 30 cars"),
-        (drive(30, limit=135), "Would a lower one do"),
+        (drive(30, limit=135), "Would a lower limit do"),
     ],
 )
 def test_commute(record: Record | None, said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,6 +51,7 @@ def test_the_solution_of_the_commute_is_right_on_the_road(
     assert said in capsys.readouterr().out
 
 
+@pytest.mark.clock
 def test_a_discipline_that_helps_is_accepted_and_its_lab_runs(capsys: pytest.CaptureFixture[str]) -> None:
     lab = exercises.check_discipline(lambda number, service, kind: service)
     assert "Right" in capsys.readouterr().out
@@ -61,10 +63,27 @@ def test_a_discipline_that_helps_is_accepted_and_its_lab_runs(capsys: pytest.Cap
 def test_what_is_expected_of_both_orders_is_what_they_do_in_the_long_run() -> None:
     model = exercises.expected_responses()
     for rate in (20, 40):
-        for expected, rank in ((model.response_ns, fifo), (model.best_ns, shortest_first)):
-            runs = [exercises.customers(seed, rate) for seed in range(150)]
+        for curve, rank in ((model["usual"], fifo), (model["best"], shortest_first)):
+            runs = [exercises.requests(seed, rate) for seed in range(150)]
             found = np.concatenate([simulate(*run, discipline=rank).responses for run in runs]).mean()
-            assert found * 1e9 == pytest.approx(np.interp(rate, model.rates, expected), rel=0.05)
+            assert found * 1e9 == pytest.approx(np.interp(rate, *curve), rel=0.05)
+
+
+def test_the_orders_lab_draws_both_orders_and_runs_before_that_differ_in_the_rate_only() -> None:
+    chart, artists = drawn(exercises.RESPONSE_AGAINST_LOAD)
+    model = exercises.expected_responses()
+    chart.show_model({"rate": 40, "yours": True}, model)
+    assert points(artists["2"]) == [(40, pytest.approx(np.interp(40, *model["usual"])))]
+    assert artists["the best order"].get_ydata() == pytest.approx(model["best"][1])
+
+    def served(rate: int, yours: bool) -> Record:
+        frame = Frame({"latency_ns": np.array([rate * 1e6])})
+        return Record("exercises", {"rate": rate, "yours": yours}, 1, "", frame, 0.5, "complete")
+
+    runs = [served(10, True), served(20, False), served(30, True)]
+    chart.show_run(runs[-1], runs)
+    assert points(artists["measured"]) == [(30, 3e7)]
+    assert points(artists["3"]) == [(10, 1e7), (30, 3e7)]
 
 
 @pytest.mark.parametrize("rank", [fifo, lifo, lambda number, service, kind: -service])
@@ -87,15 +106,15 @@ def test_a_rank_that_cannot_be_called_is_told_how(capsys: pytest.CaptureFixture[
         (True, "not a number"),
         (10, "the queue grows."),
         (24, "grows, slowly"),
-        (25, "leave little room for chance: each waits 1"),
-        (27, "leave little room for chance"),
+        (25, "leave little room for bursts: the mean wait is 1"),
+        (27, "leave little room for bursts"),
         (28, "Right"),
         (36, "Right"),
         (36.0, "Right"),
         (np.int64(36), "Right"),
         (36.5, "not a number"),
         (float("nan"), "not a number"),
-        (500, "stand idle"),
+        (500, "would be idle"),
     ],
 )
 def test_threads(answer: Any, said: str, capsys: pytest.CaptureFixture[str]) -> None:

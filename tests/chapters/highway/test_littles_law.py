@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from drawing import drawn, points
 from labs import measure
 from replays import agrees
 
 from perflab.chapters.highway import littles_law
-from perflab.chapters.load_report import NOT_SHOWN, REPLAYED, replayed
+from perflab.chapters.highway.littles_law import difference
+from perflab.chapters.load import NOT_SHOWN, Load
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
+from perflab.theory.queues import mmc
 from perflab.theory.simulate import simulate
 
 START = {"rate": 100, "trip": 50, "workers": 10, "window": 3.0}
+
+
+def axes_of(artists: dict[str, Any]) -> Any:
+    return artists["inside"].axes
 
 
 def simulated(seed: int = 1, inside: int = 0, late_ns: int = 10_000, **changes: Any) -> Record:
@@ -33,30 +41,26 @@ def simulated(seed: int = 1, inside: int = 0, late_ns: int = 10_000, **changes: 
     return Record("littles_law", chosen, 1, "", Frame(samples, {"calls": 200}, {"elapsed_s": 3.0, "inside": inside}))
 
 
-def apart(record: Record) -> float:
-    found = littles_law.both_sides(record)
-    assert found is not None
-    return abs(found.inside / (found.rate * found.time_inside) - 1)
-
-
 @pytest.mark.parametrize("workers", [1, 2, 10])
 def test_over_the_closed_window_both_sides_are_the_same(workers: int) -> None:
     record = simulated(workers=workers)
-    assert apart(record) < 1e-9
-    assert littles_law.verdict(record, None).kind == "clear"
+    assert difference(record) < 1e-9
+    assert littles_law.lab().verdict(record, None).kind == "clear"
 
 
 def test_a_cut_window_is_off_and_the_shorter_the_more() -> None:
-    gaps = [np.mean([apart(simulated(seed, window=window, trip=200)) for seed in range(30)]) for window in (0.5, 2.0)]
+    gaps = [
+        np.mean([difference(simulated(seed, window=window, trip=200)) for seed in range(30)]) for window in (0.5, 2.0)
+    ]
     assert gaps[0] > 1.5 * gaps[1] > 1e-3
-    assert "the window cuts" in littles_law.verdict(simulated(window=0.5), None).text
+    assert "the window cuts" in littles_law.lab().verdict(simulated(window=0.5), None).text
 
 
 def test_a_late_generator_gives_no_time_inside() -> None:
     late = simulated(late_ns=10**8)
-    assert "too slow" in littles_law.verdict(late, None).text
-    assert dict(row[:2] for row in littles_law.table(late, None))["W, mean time inside"] == NOT_SHOWN
-    assert "9.0 ms too late" in littles_law.verdict(simulated(late_ns=9_000_000), None).text
+    assert "too slow" in littles_law.lab().verdict(late, None).text
+    assert dict(row[:2] for row in littles_law.TABLE(late, None))["W, mean time inside"] == NOT_SHOWN
+    assert "9.0 ms too late" in littles_law.lab().verdict(simulated(late_ns=9_000_000), None).text
 
 
 def test_a_window_that_ends_empty_cuts_nothing() -> None:
@@ -65,8 +69,8 @@ def test_a_window_that_ends_empty_cuts_nothing() -> None:
     record = Record(
         "littles_law", chosen, 1, "", Frame({n: np.array(x) for n, x in samples.items()}, {}, {"elapsed_s": 3.0})
     )
-    said = littles_law.verdict(record, None).text
-    assert "L = 0.6. Nobody was inside when the window ended" in said and "apart" not in said
+    said = littles_law.lab().verdict(record, None).text
+    assert "L = 0.6. No request was inside when the window ended" in said and "apart" not in said
 
 
 def flooded(seed: int = 1) -> Record:
@@ -82,64 +86,87 @@ def flooded(seed: int = 1) -> Record:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_those_who_never_leave_are_inside_until_the_end(seed: int) -> None:
+def test_requests_that_never_leave_are_inside_until_the_end(seed: int) -> None:
     record = flooded(seed)
     found = littles_law.both_sides(record)
     moments = np.linspace(0, 3, 300_001)
     came, left = (np.searchsorted(record.column(name), moments) for name in ("came_s", "done_s"))
-    assert found is not None
     assert found.inside == pytest.approx((came - left).mean(), rel=1e-3)
-    assert found.inside > 200, "not only those who got out"
+    assert found.inside > 200, "not only requests that got out"
     assert found.rate == pytest.approx(400 / 3)
-    verdict = littles_law.verdict(record, None)
+    verdict = littles_law.lab().verdict(record, None)
     assert "never left" in verdict.text and verdict.kind != "clear"
 
 
 @pytest.mark.parametrize("count", ["failures", "dropped"])
-def test_who_failed_or_was_not_sent_has_not_left_either(count: str) -> None:
+def test_requests_that_failed_or_were_not_sent_have_not_left_either(count: str) -> None:
     record = simulated()
     record.frame.counts[count] = 2  # type: ignore[index]
     assert littles_law.never_left(record) == 2
-    assert "2 never left" in littles_law.verdict(record, None).text
+    assert "2 requests never left" in littles_law.lab().verdict(record, None).text
 
 
+@pytest.mark.clock
 def test_on_a_real_server_the_law_holds_to_a_billionth_and_its_queue_is_replayed() -> None:
     frame = measure(littles_law.lab(), 5.0, rate=100)
     record = Record("littles_law", START, 1, "", frame, 3.0, "complete")
     assert record.fact("inside") == 0
-    assert apart(record) < 1e-9
-    assert agrees(replayed(record, START["workers"]), record)  # type: ignore[arg-type]
-    rows = {row[0]: row[1] for row in littles_law.table(record, None)}
-    assert "apart" in rows[REPLAYED]
+    assert difference(record) < 1e-9
+    assert agrees(Load(record).replay(START["workers"]), record)  # type: ignore[arg-type]
+    rows = dict(row[:2] for row in littles_law.lab().trust(record, None))
+    assert "apart" in rows["queue replayed, mean"]
     due_per_s = float(rows["due; sent per second"].split(";")[0])
     assert due_per_s == pytest.approx(record.column("came_s").size / littles_law.ASKED_S, abs=0.5)
 
 
 def test_requests_that_never_left_are_said() -> None:
-    assert "3 never left" in littles_law.verdict(simulated(inside=3), None).text
-
-
-def test_the_number_inside_goes_up_and_down_by_one_and_ends_at_nothing() -> None:
-    moments, inside = littles_law.steps_inside(simulated())
-    assert np.all(np.abs(np.diff(inside)) == 1)
-    assert np.all(np.diff(moments) >= 0)
-    assert inside[-1] == 0 and inside.min() >= 0
+    assert "3 requests never left" in littles_law.lab().verdict(simulated(inside=3), None).text
 
 
 def test_the_model_is_lambda_times_w_and_silent_where_the_queue_grows() -> None:
-    expected = littles_law.predict(**START)
-    assert expected.inside == pytest.approx(100 * expected.response_s)
-    assert np.isnan(littles_law.predict(**{**START, "workers": 1}).inside)
+    assert littles_law.predict(**START) == pytest.approx(100 * mmc(100, 0.05, 10).response)
+    assert np.isnan(littles_law.predict(**{**START, "workers": 1}))
 
 
 def test_the_prediction_is_settled_by_the_setting_that_was_asked_about() -> None:
-    assert littles_law.how_many([simulated()]) == "about 5"
-    assert littles_law.how_many([simulated(trip=20)]) is None
-    assert littles_law.how_many([simulated(window=0.2)]) is None, "too few to tell"
-    assert littles_law.how_many([simulated(inside=3)]) is None
+    assert littles_law.PREDICTION.settle([simulated()]) == "about 5"
+    assert littles_law.PREDICTION.settle([simulated(trip=20)]) is None
+    assert littles_law.PREDICTION.settle([simulated(window=0.2)]) is None, "too few to tell"
+    assert littles_law.PREDICTION.settle([simulated(inside=3)]) is None
 
 
 def test_without_a_departure_there_is_nothing_to_count() -> None:
     empty = Record("littles_law", START, 1, "")
-    assert littles_law.verdict(empty, None).kind == "invalid"
-    assert littles_law.table(empty, None) == []
+    assert littles_law.lab().verdict(empty, None).kind == "invalid"
+    assert littles_law.TABLE(empty, None) == []
+    assert np.isnan(difference(empty))
+
+
+def test_the_number_inside_is_drawn_with_its_mean_up_to_the_end_of_the_window() -> None:
+    chart, artists = drawn(littles_law.CHARTS[0])
+    chart.show_model(START, 5.0)
+    assert artists["model, λW"].get_ydata()[0] == 5
+    assert artists["end of the window"].get_xdata()[0] == 3.0
+    assert artists["all workers busy"].get_ydata()[0] == 10
+    assert axes_of(artists).get_ylim() == (0, 20), "the first end that holds 2.5 times the model"
+    run = simulated(window=0.5)
+    chart.show_run(run)
+    steps = points(artists["inside"])
+    assert len(steps) == 400 and steps[-1][1] == 0
+    mean = littles_law.both_sides(run).inside
+    assert points(artists["L: mean in the window"]) == [(0, mean), (0.5, mean)]
+    crowd = flooded()
+    chart.show_run(crowd)
+    assert axes_of(artists).get_ylim()[1] >= littles_law.most_inside(crowd) > 100
+
+
+def test_both_sides_are_drawn_and_runs_before_stay() -> None:
+    chart, artists = drawn(littles_law.CHARTS[1])
+    old, run = (
+        replace(simulated(window=window), status=status) for window, status in ((0.5, "complete"), (3.0, "running"))
+    )  # type: ignore[arg-type]
+    chart.show_run(run, (old, run))
+    assert points(artists["this run"]) == [littles_law.sides(run)]
+    assert points(artists["before"]) == [littles_law.sides(old)]
+    chart.show_run(None)
+    assert points(artists["this run"]) == points(artists["before"]) == []

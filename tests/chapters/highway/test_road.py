@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from perflab.chapters.highway import road
+from perflab.chapters.highway.road_model import CELLS, KMH_PER_CELL, LIMITS, PER_KM, PER_MIN
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame, merge
 from perflab.theory.traffic import expected_flow
@@ -55,7 +56,7 @@ def test_the_newest_cars_are_where_the_simulation_has_them() -> None:
     record = driven(frames=5, cars=30)
     newest = int(record.column("cars")[-1])
     assert record.column("position").size == record.column("cars").sum()
-    assert np.all(record.column("position")[-newest:] < road.CELLS)
+    assert np.all(record.column("position")[-newest:] < CELLS)
 
 
 def test_the_model_knows_what_is_exact() -> None:
@@ -64,51 +65,51 @@ def test_the_model_knows_what_is_exact() -> None:
     assert not road.predict(**{**START, "limit": 27, "lanes": 2}).exact
     assert not road.predict(**START).exact
     quiet = road.predict(**START)
-    assert quiet.here[1] * 60 == pytest.approx(15)
+    assert quiet.here[1] == pytest.approx(15)
     assert road.predict(**{**START, "cars": 150}).here[1] == pytest.approx(quiet.flow.max())
 
 
-@pytest.mark.parametrize("limit", road.LIMITS)
+@pytest.mark.parametrize("limit", LIMITS)
 @pytest.mark.parametrize(("lanes", "cars", "hesitation"), [(1, 5, 0.5), (1, 15, 0.0), (2, 20, 0.3), (4, 150, 0.2)])
 def test_the_ring_lies_on_the_free_branch_of_its_own_curve(
     limit: int, lanes: int, cars: int, hesitation: float
 ) -> None:
     here = road.predict(lanes, cars, limit, hesitation, False).here
-    curve = expected_flow(here[0], limit // road.KMH_PER_CELL, hesitation, lanes)
-    assert float(curve) == pytest.approx(here[1], rel=1e-9)
-    assert here[0] <= 0.5
+    curve = expected_flow(here[0] / PER_KM, limit // KMH_PER_CELL, hesitation, lanes)
+    assert float(curve) * PER_MIN == pytest.approx(here[1], rel=1e-9)
+    assert here[0] <= 0.5 * PER_KM
 
 
-def test_who_came_is_counted_and_not_taken_from_the_slider() -> None:
+def test_arriving_cars_are_counted_and_not_taken_from_the_slider() -> None:
     record = driven(cars=10, frames=600)
-    came = record.count("came") * 60 / record.count("steps")
-    assert came == pytest.approx(10, rel=0.35) and came != 10
-    assert f"{came:.0f} came meanwhile (10 on average)" in road.verdict(record, None).text
-    assert road.throughput_per_min(record) <= came + 2, "two may have been on the road at the beginning"
+    arrived = road.offered_per_min(record)
+    assert arrived == pytest.approx(10, rel=0.35) and arrived != 10
+    assert f"{arrived:.0f} arrived meanwhile (10 on average)" in road.lab().verdict(record, None).text
+    assert road.throughput_per_min(record) <= arrived + 2, "two may have been on the road at the beginning"
 
 
 def test_a_road_that_is_too_full_has_no_percentile_but_a_queue() -> None:
-    verdict = road.verdict(driven(cars=100), None).text
+    verdict = road.lab().verdict(driven(cars=100), None).text
     assert "Saturated" in verdict
     assert "p99" not in verdict
 
 
 def test_a_blocked_road_is_said() -> None:
-    assert road.verdict(Record("road", START, 1, "", Frame({}, {"steps": 10})), None).kind == "invalid"
+    assert road.lab().verdict(Record("road", START, 1, "", Frame({}, {"steps": 10})), None).kind == "invalid"
 
 
 def test_runs_are_compared() -> None:
-    found = road.verdict(driven(cars=10, limit=27), driven(cars=10))
+    found = road.lab().verdict(driven(cars=10, limit=27), driven(cars=10))
     assert "above the pinned run" in found.text
     assert found.kind == "clear"
 
 
 def test_the_prediction_is_settled_by_two_runs_that_differ_in_the_limit_only() -> None:
     slow, fast = driven(cars=30, limit=54), driven(cars=30)
-    assert road.what_the_limit_did([slow]) is None
-    assert road.what_the_limit_did([slow, driven(cars=35)]) is None
-    assert road.what_the_limit_did([slow, fast]) in road.PREDICTION.choices
-    assert road.what_the_limit_did([slow, fast]) == road.HARDLY
+    assert road.PREDICTION.settle([slow]) is None
+    assert road.PREDICTION.settle([slow, driven(cars=35)]) is None
+    assert road.PREDICTION.settle([slow, fast]) in road.PREDICTION.choices
+    assert road.PREDICTION.settle([slow, fast]) == road.HARDLY
 
 
 @pytest.mark.parametrize(
@@ -119,5 +120,5 @@ def test_each_gain_has_its_choice(fast: int, choice: str) -> None:
         frame = Frame({"latency_ns": np.full(cars, 3e10)}, {"steps": 200})
         return Record("road", {**START, "cars": 30, "limit": limit}, 1, "", frame)
 
-    assert road.what_the_limit_did([through(100, 54), through(fast, 135)]) == choice
+    assert road.PREDICTION.settle([through(100, 54), through(fast, 135)]) == choice
     assert choice in road.PREDICTION.choices

@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawing import drawn, points
 from labs import measure
 from replays import agrees
 
 from perflab.chapters.highway import same_road
+from perflab.chapters.highway.road_model import DENSITIES
+from perflab.chapters.load import Load
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.theory.simulate import simulate
@@ -38,7 +41,7 @@ def test_the_models_flow_rises_to_the_capacity_and_stays_there() -> None:
     assert np.all(np.diff(expected.flow) >= 0)
     assert expected.flow[-1] == pytest.approx(100)
     assert expected.here == pytest.approx((50 * expected.response_s, 50))
-    assert same_road.predict(**{**START, "rate": 200}).here == (same_road.MOST_INSIDE, pytest.approx(100))
+    assert same_road.predict(**{**START, "rate": 200}).here == (same_road.MAX_INSIDE, pytest.approx(100))
 
 
 def test_measured_points_lie_near_the_model() -> None:
@@ -50,33 +53,35 @@ def test_measured_points_lie_near_the_model() -> None:
 
 def test_parts_of_a_run_average_to_the_whole() -> None:
     record = simulated()
-    inside, flow = same_road.flow_and_inside(record, 6)
+    inside, flow = same_road.inside_and_flow(record, 6)
     assert (inside.mean(), flow.mean()) == pytest.approx(same_road.point(record))
 
 
+@pytest.mark.clock
 def test_a_real_server_is_replayed_by_its_own_service_times() -> None:
     frame = measure(same_road.lab(), 5.0)
     record = Record("same_road", START, 1, "", frame, 3.0, "complete")
-    assert agrees(same_road.replayed(record, record.parameters["lanes"]), record)
+    assert agrees(Load(record).replay(record.parameters["lanes"]), record)
 
 
+@pytest.mark.clock
 def test_a_full_server_goes_on_at_its_capacity_and_is_called_saturated() -> None:
     frame = measure(same_road.lab(), 5.0, rate=200)
     record = Record("same_road", {**START, "rate": 200}, 1, "", frame, 3.0, "complete")
     assert 60 < same_road.point(record)[1] < 125
-    said = same_road.verdict(record, None).text
+    said = same_road.lab().verdict(record, None).text
     assert "Saturated" in said
     assert "p99" not in said
 
 
 def test_a_generator_that_is_late_shows_no_times() -> None:
-    assert "too slow" in same_road.verdict(simulated(lateness_ns=10**9), None).text
+    assert "too slow" in same_road.lab().verdict(simulated(lateness_ns=10**9), None).text
 
 
 def test_runs_are_compared() -> None:
-    found = same_road.verdict(simulated(trip=10), simulated(trip=40, lanes=8))
+    found = same_road.lab().verdict(simulated(trip=10), simulated(trip=40, lanes=8))
     assert "below the pinned run" in found.text
-    assert len(same_road.table(simulated(), simulated())[0]) == 3
+    assert len(same_road.TABLE(simulated(), simulated())[0]) == 3
 
 
 @pytest.mark.parametrize(("rate", "share"), [(50, 0.5), (100, 1.0), (200, 1.0)])
@@ -92,16 +97,16 @@ def test_the_road_beside_carries_the_same_share_of_what_it_can(rate: int, share:
 
 def test_the_prediction_is_settled_by_a_quiet_server_with_twice_the_lanes() -> None:
     quiet, wide = simulated(lanes=2, rate=100, trip=5), simulated(lanes=4, rate=100, trip=5)
-    assert same_road.what_more_lanes_do([quiet]) is None
-    assert same_road.what_more_lanes_do([quiet, wide]) == "about as long"
+    assert same_road.PREDICTION.settle([quiet]) is None
+    assert same_road.PREDICTION.settle([quiet, wide]) == "about as long"
     for busy in ({"lanes": 1, "rate": 50}, {"lanes": 2, "rate": 150}):
         runs = [simulated(**{**busy, "lanes": busy["lanes"] * times}, trip=5) for times in (1, 2)]
-        assert same_road.what_more_lanes_do(runs) is None
+        assert same_road.PREDICTION.settle(runs) is None
 
 
-def test_whoever_follows_the_hint_nearly_always_gets_the_right_answer() -> None:
+def test_the_hint_nearly_always_leads_to_the_right_answer() -> None:
     found = [
-        same_road.what_more_lanes_do(
+        same_road.PREDICTION.settle(
             [simulated(seed, lanes=2, rate=100, trip=5), simulated(10_000 + seed, lanes=4, rate=100, trip=5)]
         )
         for seed in range(200)
@@ -109,14 +114,15 @@ def test_whoever_follows_the_hint_nearly_always_gets_the_right_answer() -> None:
     assert found.count("about as long") >= 0.95 * len(found)
 
 
-def test_how_many_came_is_counted_and_not_taken_from_the_slider() -> None:
+def test_the_offered_load_is_counted_and_not_taken_from_the_slider() -> None:
     record = simulated()
     record.frame.samples["came_s"] = record.column("came_s")[:-30]  # type: ignore[index]
-    assert "of 40 that came" in same_road.verdict(record, None).text
+    assert "of 40 offered" in same_road.lab().verdict(record, None).text
 
 
 @pytest.mark.parametrize(
-    ("growing", "said"), [(True, "the queue grew: 55 are still inside"), (False, "can do, 100/s.")]
+    ("growing", "said"),
+    [(True, "the queue grew: 55 requests are still in flight"), (False, "these lanes can do, 100/s.")],
 )
 def test_at_its_capacity_the_queue_is_said_to_grow_only_where_it_did(growing: bool, said: str) -> None:
     came = np.sort(np.random.default_rng(1).uniform(0, 3, 300))
@@ -124,10 +130,31 @@ def test_at_its_capacity_the_queue_is_said_to_grow_only_where_it_did(growing: bo
     samples = {"came_s": came, "done_s": done, "latency_ns": np.full(done.size, 5e7)}
     facts = {"elapsed_s": 3.0, "inside": came.size - done.size}
     record = Record("same_road", {**START, "rate": 100}, 1, "", Frame(samples, {}, facts), 3.0, "complete")
-    found = same_road.verdict(record, None).text
+    found = same_road.lab().verdict(record, None).text
     assert said in found and "Saturated" not in found and ("grew" in found) == growing
 
 
 def test_nothing_answered_is_no_flow() -> None:
-    assert same_road.verdict(Record("same_road", START, 1, ""), None).kind == "invalid"
-    assert same_road.table(Record("same_road", START, 1, ""), None) == []
+    assert same_road.lab().verdict(Record("same_road", START, 1, ""), None).kind == "invalid"
+    assert same_road.TABLE(Record("same_road", START, 1, ""), None) == []
+
+
+def test_the_road_to_compare_with_is_drawn_with_the_place_where_it_is_as_busy() -> None:
+    chart, artists = drawn(same_road.CHARTS[0])
+    chart.show_model(START, same_road.predict(**START))
+    assert len(points(artists["exact"])) == DENSITIES.size
+    assert points(artists["as busy"]) == [pytest.approx((100 / 7.5, 24))]
+
+
+def test_a_late_run_has_no_trip_times_on_the_chart() -> None:
+    for late_ns, shares in ((10_000, 1.0), (10**9, 0.0)):
+        chart, artists = drawn(same_road.CHARTS[2])
+        chart.show_run(simulated(lateness_ns=late_ns))
+        assert artists["this run"].get_data().values.sum() == pytest.approx(shares)
+
+
+def test_how_far_a_run_can_be_trusted_stands_apart() -> None:
+    run = simulated()
+    trusted = dict(row[:2] for row in same_road.lab().trust(run, None))
+    assert "apart" in trusted["queue replayed, mean"] and trusted["due; sent per second"] == "50; 50"
+    assert not trusted.keys() & dict(row[:2] for row in same_road.TABLE(run, None)).keys() - {""}

@@ -7,7 +7,8 @@ import pytest
 from labs import constants_of, measure
 
 from perflab.chapters.measuring_latency import coordinated_omission as lab_file
-from perflab.lab.panels import Percentiles
+from perflab.lab.charts import SHARES
+from perflab.lab.picture import Picture
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
@@ -24,31 +25,77 @@ def measured() -> Record:
     return record(measure(lab_file.lab(), 1.5))
 
 
+@pytest.mark.clock
 def test_the_open_loop_meets_the_stall_and_the_closed_loop_hides_it(measured: Record) -> None:
-    slow_share = {name: np.mean(values > 20e6) for name, values in lab_file.latencies_of(measured).items()}
-    assert slow_share["open"] > 5 * slow_share["closed"]
-    assert slow_share["corrected"] > 5 * slow_share["closed"]
+    slow_share = {loop: np.mean(times(measured) > 20e6) for loop, times in lab_file.LOOPS.items()}
+    assert slow_share["open loop"] > 5 * slow_share["closed loop"]
+    assert slow_share["corrected"] > 5 * slow_share["closed loop"]
 
 
+@pytest.mark.clock
 def test_the_measured_tail_follows_the_model(measured: Record) -> None:
     constants = constants_of(lab_file.lab())
     assert constants is not None
     model = lab_file.predict(**START, constants=constants)
     for share in (0.9, 0.95):
-        expected = float(np.interp(share, Percentiles.SHARES, model.open))
+        expected = float(np.interp(share, SHARES, model))
         assert percentile(measured.column("open_ns"), share) == pytest.approx(expected, rel=0.5)
 
 
 def test_the_prediction_is_settled_by_the_closed_loops_p99() -> None:
     quiet = record(Frame({"closed_ns": np.full(300, 1e6)}))
     loud = record(Frame({"closed_ns": np.full(300, 1e8)}))
-    assert lab_file.what_the_closed_loop_reports([quiet]) == "about 1 ms"
-    assert lab_file.what_the_closed_loop_reports([loud]) == "about 100 ms"
-    assert lab_file.what_the_closed_loop_reports([record(Frame())]) is None
+    assert lab_file.PREDICTION.settle([quiet]) == "about 1 ms"
+    assert lab_file.PREDICTION.settle([loud]) == "about 100 ms"
+    assert lab_file.PREDICTION.settle([record(Frame())]) is None
+
+
+def both_loops(open_ns: float = 1e8, closed_ns: float = 1e6, late_ns: float = 1e4) -> Record:
+    columns = {"open_ns": open_ns, "closed_ns": closed_ns, "lateness_ns": late_ns}
+    return record(Frame({name: np.full(400, value) for name, value in columns.items()}))
 
 
 def test_a_generator_that_was_late_makes_the_run_invalid() -> None:
-    late = record(Frame({"open_ns": np.full(100, 1e6), "lateness_ns": np.full(100, 3e7)}))
-    verdict = lab_file.verdict(late, None)
+    verdict = lab_file.lab().verdict(both_loops(late_ns=3e7), None)
     assert verdict.kind == "invalid"
     assert "too slow" in verdict.text
+    assert lab_file.lab().verdict(both_loops(late_ns=2e7), None).kind == "", "a quarter of the stall is part of it"
+
+
+def test_a_run_without_the_closed_loops_turn_is_no_result() -> None:
+    half = record(Frame({"open_ns": np.full(100, 1e6), "lateness_ns": np.full(100, 1e4)}))
+    assert not lab_file.lab().can_be_trusted(half)
+    assert lab_file.lab().can_be_trusted(both_loops())
+
+
+def test_the_verdict_says_what_each_loop_reports_and_compares_the_open_one() -> None:
+    verdict = lab_file.lab().verdict(both_loops(), both_loops(open_ns=5e7))
+    assert verdict.text.startswith(
+        "p99: open loop 100 ms, closed loop 1.0 ms, corrected 1.0 ms. Slower than 10 ms: 400 "
+    )
+    assert "400 requests of the open loop, 0 of the closed loop. The open loop's p99 is 2.00× (" in verdict.text
+    assert verdict.kind == "clear"
+
+
+def test_the_generators_lateness_stands_apart_from_the_results() -> None:
+    lab, run = lab_file.lab(), both_loops()
+    assert [row[0] for row in lab.table_of(run, None)] == ["", "open loop", "closed loop", "corrected"]
+    assert lab.table_of(run, None)[1] == ("open loop", "400", *["100 ms"] * 4)
+    assert [row[:2] for row in lab.trust_of(run, None)][1:] == [("generator's lateness, p99", "10 µs")]
+    assert lab.trust_of(record(Frame()), None) == []
+
+
+def test_each_chart_shows_a_run_and_the_model_and_can_be_emptied() -> None:
+    run = both_loops()
+    model = lab_file.predict(**START, constants={"base_ns": 3e5, "occupied_ns": 3e5})
+    for chart in lab_file.CHARTS:
+        drawn: list[bytes] = []
+        picture = Picture(chart, 500, 320, drawn.append)
+        empty = drawn[-1]
+        picture.show_run(run)
+        assert drawn[-1] != empty
+        picture.show_run(None)
+        assert drawn[-1] == empty
+        picture.show_model(START, model)
+        picture.draw()
+        assert drawn[-1] != empty

@@ -88,6 +88,7 @@ def not_sorting(length: int) -> Iterator[Frame]:
     yield Frame({"latency_ns": np.full(500, 10.0)}, {"calls": 500})
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize(("experiment", "said"), [(sorting, "Right: 10,000 numbers"), (not_sorting, "Not done yet")])
 def test_make(experiment: Any, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     exercises.check_sorting(experiment)

@@ -42,6 +42,7 @@ def test_the_expected_intervals_hold_for_simulated_runs() -> None:
     assert all(0.9 <= count / 300 <= 1.0 for count in inside.values()), inside
 
 
+@pytest.mark.clock
 def test_slow_calls_really_are_slower_by_about_the_factor() -> None:
     lab = percentiles.lab()
     pace = constants_of(lab)
@@ -54,5 +55,21 @@ def test_slow_calls_really_are_slower_by_about_the_factor() -> None:
 def test_the_prediction_is_settled_by_the_number_that_is_farthest_out() -> None:
     latencies = np.r_[np.full(980, 1e4), np.full(20, 5e5)]
     record = Record("percentiles", {"slow": 2, "factor": 50}, 1, "", Frame({"latency_ns": latencies}))
-    assert percentiles.what_moved_most([record]) == "the p99"
-    assert percentiles.what_moved_most([]) is None
+    assert percentiles.PREDICTION.settle([record]) == "the p99"
+    assert percentiles.PREDICTION.settle([]) is None
+
+
+def test_few_calls_and_other_mixtures_settle_nothing() -> None:
+    few, other = Frame({"latency_ns": np.full(300, 1e4)}), Frame({"latency_ns": np.full(900, 1e4)})
+    asked = {"slow": 2, "factor": 50}
+    records = [Record("percentiles", asked, 1, "", few), Record("percentiles", {**asked, "slow": 1}, 1, "", other)]
+    assert percentiles.PREDICTION.settle(records) is None
+
+
+def test_the_mean_of_the_windows_p99_needs_two_windows() -> None:
+    def names(calls: int) -> set[str]:
+        latencies = np.linspace(1e4, 2e4, calls)
+        return set(percentiles.measured_intervals(Record("percentiles", {}, 1, "", Frame({"latency_ns": latencies}))))
+
+    assert percentiles.MEAN_OF_P99S not in names(199)
+    assert set(percentiles.NAMES) <= names(200)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from labs import measure
+from relations import assert_more
 
 from perflab.chapters.measuring_latency import stopwatch
+from perflab.lab.picture import Picture
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 
@@ -18,14 +20,15 @@ def record(slowest: float, batch: int = 1, calls: int = 10_000) -> Record:
 
 
 @pytest.mark.parametrize(
-    ("slowest", "outcome"), [(120, "about the same"), (300, "×2"), (1_000, "×10"), (90_000, "×100 or more")]
+    ("slowest", "outcome"),
+    [(120, "about the same"), (300, "×2"), (1_000, "×10"), (3_000, "×10"), (90_000, "×100 or more")],
 )
 def test_the_prediction_is_settled_by_the_slowest_call(slowest: float, outcome: str) -> None:
-    assert stopwatch.slowest_over_median([record(slowest)]) == outcome
+    assert stopwatch.PREDICTION.settle([record(slowest)]) == outcome
 
 
 def test_few_calls_or_batches_settle_nothing() -> None:
-    assert stopwatch.slowest_over_median([record(300, calls=500), record(300, batch=10)]) is None
+    assert stopwatch.PREDICTION.settle([record(300, calls=500), record(300, batch=10)]) is None
 
 
 def test_a_batch_divides_the_clocks_share() -> None:
@@ -38,11 +41,12 @@ def test_every_operation_has_what_is_commonly_quoted_of_it() -> None:
     assert set(stopwatch.QUOTED_NS) == set(stopwatch.OPERATIONS)
 
 
+@pytest.mark.clock
 def test_batching_takes_the_clock_out_of_a_real_lookup() -> None:
-    lab = stopwatch.lab()
-    alone = np.median(measure(lab, 0.5, repeats=5_000).samples["latency_ns"])
-    batched = np.median(measure(lab, 0.5, repeats=1_000, batch=1_000).samples["latency_ns"])
-    assert batched < alone
+    def median(**parameters: int) -> float:
+        return float(np.median(measure(stopwatch.lab(), 0.5, **parameters).samples["latency_ns"]))
+
+    assert_more(lambda: median(repeats=5_000), lambda: median(repeats=1_000, batch=1_000), 1.0, "a call with the clock")
 
 
 def test_a_batch_is_never_shown_as_a_percentile_of_single_calls() -> None:
@@ -51,3 +55,43 @@ def test_a_batch_is_never_shown_as_a_percentile_of_single_calls() -> None:
     assert "p99" not in lab.verdict_of(batched, None).text
     assert "no percentile of single calls" in lab.verdict_of(batched, None).text
     assert not any(row[0] == "p99" for row in lab.table_of(batched, None))
+
+
+def test_warm_up_calls_are_marked_and_no_call_is_drawn_twice() -> None:
+    slow_start = Record("stopwatch", {}, 1, "", Frame({"latency_ns": np.r_[np.full(8, 900.0), np.full(1_000, 100.0)]}))
+    numbers, latencies = stopwatch.warm_up(slow_start)
+    assert numbers.tolist() == list(range(1, 9)) and set(latencies) == {900.0}
+    numbers, latencies = stopwatch.settled(slow_start)
+    assert numbers.tolist() == list(range(9, 1_009)) and set(latencies) == {100.0}
+
+
+def test_many_calls_are_thinned_evenly_on_the_log_axis_and_the_slowest_are_kept() -> None:
+    latencies = np.random.default_rng(1).permutation(np.arange(100.0, 100_100.0))
+    numbers, kept = stopwatch.settled(Record("stopwatch", {}, 1, "", Frame({"latency_ns": latencies})))
+    assert numbers.size <= stopwatch.MAX_DOTS + stopwatch.SLOWEST
+    assert kept.tolist() == latencies[numbers - 1].tolist()
+    assert set(np.sort(latencies)[-stopwatch.SLOWEST :]) <= set(kept)
+    assert numbers[:10].tolist() == list(range(1, 11)), "the first calls are apart on a log axis"
+
+
+def test_the_chart_of_calls_shows_model_run_and_pinned_run_and_can_be_emptied() -> None:
+    drawn: list[bytes] = []
+    picture = Picture(stopwatch.CHARTS[0], 500, 320, drawn.append)
+    seen = [drawn[-1]]
+    picture.show_run(record(300))
+    seen.append(drawn[-1])
+    picture.show_pinned(record(300))
+    seen.append(drawn[-1])
+    assert len(set(seen)) == 3
+    for empty in (None, Record("stopwatch", {}, 1, "", Frame())):
+        picture.show_pinned(empty)
+        picture.show_run(empty)
+        assert drawn[-1] == seen[0]
+    for operation in ("dict lookup", "function call"):
+        picture.show_model({}, stopwatch.predict(operation, 1_000, 1, {"clock_ns": 70.0}))
+        picture.draw()
+        seen.append(drawn[-1])
+    assert len(set(seen)) == 5
+    band, *_, clock, end = picture._panel._marks  # type: ignore[attr-defined]
+    assert clock._line.get_ydata() == [70, 70] and end._line.get_xdata() == [1_000, 1_000]
+    assert np.isnan(band._patch.get_height()), "nothing is commonly quoted of a function call"

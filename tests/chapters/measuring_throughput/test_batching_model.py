@@ -1,4 +1,4 @@
-"""Batches on paper: the model loses where nobody fills a batch, wins where the writer is busy, and knows bad rows."""
+"""The simulated batches lose where a batch never fills, win where the writer is busy, and know bad rows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_full_batches_wait_for_as_long_as_they_fill_though_the_timer_is_far_away
 def test_the_share_of_spoilt_batches_is_that_of_batches_of_neighbours(rows: int) -> None:
     numbers = np.arange(20_000)
     spoilt = [np.any(batch % 100 == 99) for batch in numbers.reshape(-1, rows)]
-    # A rate at which nobody waits for the writer, and a timer that never rings: all batches are full.
+    # A rate at which no request waits for the writer, and a timer that never fires: all batches are full.
     found = predict(rows, 200, 1_000, True, constants={"each_batch_ns": 1e3, "each_row_ns": 1.0, **NO_REST}).here
     one_by_one, whole = rows * 1_001, 1_000 + rows
     assert found.writing == pytest.approx(whole + np.mean(spoilt) * one_by_one, rel=0.02)

@@ -20,7 +20,7 @@ SEED = 7
 
 
 def run(number: int, seconds: float = 2.0, service: float = 0.0505, **changes: Any) -> Record:
-    """A run of the lab on paper: so many workers, 200 requests/s of 50 ms, as far as they are done in time."""
+    """A simulated run of the lab: so many workers, 200 requests/s of 50 ms, as far as they are done in time."""
     chosen = {**exercises.ASKED, "workers": number, **changes}
     came = poisson(200, seconds, 1) / 1e9
     done = simulate(came, np.full(came.size, service), number).departures
@@ -51,7 +51,7 @@ def test_fewest_workers(record: Record | None, said: str, capsys: pytest.Capture
     assert said in capsys.readouterr().out
 
 
-def test_a_run_in_which_nobody_was_served_is_not_enough(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_served_no_request_is_not_enough(capsys: pytest.CaptureFixture[str]) -> None:
     empty = Record("workers", {**exercises.ASKED, "workers": 14}, 1, "", Frame())
     exercises.check_fewest_workers(empty)
     said = capsys.readouterr().out
@@ -64,6 +64,7 @@ def eager(pending: int, oldest_wait_s: float, size: int, max_wait_s: float) -> b
     return pending > 0
 
 
+@pytest.mark.clock
 def test_group_commit_is_accepted_and_its_lab_runs(capsys: pytest.CaptureFixture[str]) -> None:
     lab = exercises.check_flush(eager)
     assert "Right" in capsys.readouterr().out
@@ -75,8 +76,8 @@ def test_group_commit_is_accepted_and_its_lab_runs(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("when", "said"),
     [
-        (when_to_flush, "what do they wait for"),
-        (lambda pending, oldest, size, most: pending >= size, "what do they wait for"),
+        (when_to_flush, "what do requests wait for"),
+        (lambda pending, oldest, size, most: pending >= size, "what do requests wait for"),
         (lambda pending, oldest, size, most: pending <= 3, "commits are too small"),
     ],
 )
@@ -128,6 +129,7 @@ def test_the_lie_is_seen_and_the_truth_accepted(capsys: pytest.CaptureFixture[st
     assert "yours says None" in capsys.readouterr().out
 
 
+@pytest.mark.clock
 def test_the_solution_of_the_lab_is_right_in_the_lab_too(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

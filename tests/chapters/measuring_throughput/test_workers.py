@@ -1,21 +1,26 @@
-"""Workers: what limits them is said, what was turned away is counted apart, and real servers do what the bounds allow."""
+"""Workers: their limit is named, rejected requests are counted apart, and real servers do what the bounds allow."""
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from labs import measure
+from matplotlib.figure import Figure
 from replays import agrees
 
-from perflab.chapters.load_report import PARTS, replayed
+from perflab.chapters import load
 from perflab.chapters.measuring_throughput import workers
+from perflab.chapters.measuring_throughput.workers_model import NUMBERS, SERVICE_MS, predict
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.systems.servers.worker_kinds import KINDS, PROCESSES, THREADS
+from perflab.systems.servers.worker_server import GAUGES
 
+LAB = workers.lab()
 START: dict[str, Any] = {
     "kind": THREADS,
     "workers": 8,
@@ -27,7 +32,7 @@ START: dict[str, Any] = {
 
 
 def served(per_s: float = 160, rejected: int = 0, dropped: int = 0, late_ns: int = 10_000, **changes: Any) -> Record:
-    """A record of a run of two seconds with so many served, evenly."""
+    """A record of a run of two seconds that served so many requests per second, evenly."""
     done = np.arange(1, 2 * per_s + 1) / per_s
     samples = {
         "done_s": done,
@@ -38,9 +43,39 @@ def served(per_s: float = 160, rejected: int = 0, dropped: int = 0, late_ns: int
         "started_ns": done * 1e9,
         "begun_ns": done * 1e9,
         "done_ns": done * 1e9 + 5e7,
-    } | {name: np.arange(5) for name in workers.GAUGES}
+    } | {name: np.arange(5) for name in GAUGES}
     counts = {"calls": done.size, "rejected": rejected, "dropped": dropped}
     return Record("workers", {**START, **changes}, 1, "", Frame(samples, counts, {"elapsed_s": 2.0}), 2.0, "complete")
+
+
+def drawn(place: int, run: Record) -> dict[str, Any]:
+    """The lines of a chart with this run and its model, by label; those without one by their place."""
+    chart, axes = deepcopy(workers.CHARTS[place]), Figure().subplots()
+    chart.build(axes)
+    chart.show_model(run.parameters, predict(**run.parameters))
+    chart.show_run(run, (run,))
+    return {line.get_label(): line for line in axes.lines} | dict(enumerate(axes.lines))
+
+
+def test_each_finite_limit_is_drawn() -> None:
+    lines = drawn(0, served(computing=20))
+    assert all(np.isfinite(lines[place].get_ydata()).all() for place in range(1, 5))
+    computing = drawn(0, served())[2]
+    assert not np.isfinite(computing.get_ydata()).any(), "without computing the CPU limits nothing"
+
+
+def test_a_run_is_a_dot_of_its_kind_at_its_number_of_workers() -> None:
+    for place, value in ((0, 160), (1, 5e7)):
+        lines = drawn(place, served(kind=PROCESSES))
+        assert lines[PROCESSES].get_xydata().tolist() == [[8, pytest.approx(value)]]
+        assert not np.isfinite(lines[THREADS].get_ydata()).any()
+
+
+def test_gauges_are_drawn_over_time_with_all_there_is() -> None:
+    lines = drawn(2, served())
+    assert lines["busy workers"].get_ydata().tolist() == [0, 1, 2, 3, 4]
+    assert lines["queued"].get_xdata().tolist() == [0, 1e-9, 2e-9, 3e-9, 4e-9]
+    assert {float(lines[place].get_ydata()[0]) for place in (1, 3, 5)} == {8, 100, 20}
 
 
 @pytest.mark.parametrize(
@@ -52,87 +87,87 @@ def served(per_s: float = 160, rejected: int = 0, dropped: int = 0, late_ns: int
     ],
 )
 def test_the_smallest_limit_is_named(changes: dict[str, Any], limit: str, why: str) -> None:
-    said = workers.verdict(served(50, **changes), None).text
+    said = LAB.verdict(served(50, **changes), None).text
     assert limit in said and why in said
 
 
 def test_processes_are_limited_by_cpus() -> None:
-    assert "no CPU free" in workers.verdict(served(20, kind=PROCESSES, computing=100, workers=8), None).text
+    assert "no CPU free" in LAB.verdict(served(20, kind=PROCESSES, computing=100, workers=8), None).text
 
 
 def test_below_its_limit_a_server_is_not_said_to_be_limited() -> None:
-    assert "the limit is" not in workers.verdict(served(95, rate=100), None).text
+    assert "the limit is" not in LAB.verdict(served(95, rate=100), None).text
 
 
-def test_who_was_turned_away_is_said_apart() -> None:
-    said = workers.verdict(served(rejected=600), None).text
-    assert "600 found the queue full" in said
-    rows = {row[0]: row[1] for row in workers.table(served(rejected=600), None)}
+def test_rejected_requests_are_counted_apart() -> None:
+    said = LAB.verdict(served(rejected=600), None).text
+    assert "600 requests found the queue full" in said
+    rows = {row[0]: row[1] for row in LAB.table(served(rejected=600), None)}
     assert rows["rejected, queue full"] == "600"
-    assert rows[PARTS] == "0 ns; 0 ns; 0 ns; 50 ms"
+    assert dict(LAB.trust_of(served(rejected=600), None))[load.PARTS[0]] == "0 ns; 0 ns; 0 ns; 50 ms"
 
 
 def test_a_server_that_cannot_even_read_says_why() -> None:
-    said = workers.verdict(served(12, dropped=700, computing=20, workers=64), None).text
+    said = LAB.verdict(served(12, dropped=700, computing=20, workers=64), None).text
     assert "700 could not be sent" in said
     assert "fewer workers" in said
 
 
 def test_a_late_generator_shows_no_times() -> None:
-    said = workers.verdict(served(late_ns=10**8), None)
+    said = LAB.verdict(served(late_ns=10**8), None)
     assert said.kind == "invalid" and "mean response" not in said.text
 
 
 def test_a_pinned_run_is_compared() -> None:
-    found = workers.verdict(served(), served(80, workers=4))
+    found = LAB.verdict(served(), served(80, workers=4))
     assert found.kind == "practically equal" and "Pinned run: 80/s" in found.text
 
 
-def test_without_anybody_served_there_is_nothing_to_say() -> None:
+def test_without_a_served_request_there_is_nothing_to_say() -> None:
     empty = Record("workers", START, 1, "")
-    assert workers.verdict(empty, None).kind == "invalid"
-    assert workers.table(empty, None) == []
+    assert LAB.verdict(empty, None).kind == "invalid"
+    assert LAB.table(empty, None) == []
 
 
-def test_the_model_is_the_smallest_limit_and_never_more_than_comes() -> None:
-    expected = workers.predict(**START)
+def test_the_model_is_the_smallest_limit_and_never_more_than_arrives() -> None:
+    expected = predict(**START)
     assert expected.throughput[-1] == pytest.approx(400)
-    assert np.interp(8, workers.NUMBERS, expected.throughput) == pytest.approx(160, rel=0.02)
-    assert workers.predict(**{**START, "rate": 50}).throughput.max() <= 50
+    assert np.interp(8, NUMBERS, expected.throughput) == pytest.approx(160, rel=0.02)
+    assert predict(**{**START, "rate": 50}).throughput.max() <= 50
     assert np.nanmin(expected.response_ns) >= 5e7
 
 
 @pytest.mark.parametrize(("number", "per_s"), [(8, 134), (12, 178)])
 def test_without_a_queue_chance_costs_throughput_before_the_workers_are_all_busy(number: int, per_s: int) -> None:
-    expected = workers.predict(**{**START, "queue": 0, "rate": 200, "connections": 64})
-    assert np.interp(number, workers.NUMBERS, expected.throughput) == pytest.approx(per_s, rel=0.02)
-    longer = workers.predict(**{**START, "queue": 100, "rate": 200, "connections": 64})
+    expected = predict(**{**START, "queue": 0, "rate": 200, "connections": 64})
+    assert np.interp(number, NUMBERS, expected.throughput) == pytest.approx(per_s, rel=0.02)
+    longer = predict(**{**START, "queue": 100, "rate": 200, "connections": 64})
     assert np.all(longer.throughput >= expected.throughput - 1e-9)
     assert longer.throughput.max() <= 200
 
 
 def test_workers_that_wait_for_a_connection_lengthen_the_response() -> None:
-    expected = workers.predict(**{**START, "queue": 0, "connections": 5})
+    expected = predict(**{**START, "queue": 0, "connections": 5})
     assert expected.response_ns[-1] == pytest.approx(518e6, rel=0.01)
 
 
 def test_a_run_that_did_more_than_its_limit_is_not_to_be_trusted() -> None:
-    found = workers.verdict(served(200), None)
+    found = LAB.verdict(served(200), None)
     assert found.kind == "invalid" and "changed its speed" in found.text
-    assert workers.verdict(served(170), None).kind != "invalid"
+    assert LAB.verdict(served(170), None).kind != "invalid"
 
 
 def test_how_many_were_offered_is_counted_and_not_taken_from_the_slider() -> None:
-    assert "of 160 offered" in workers.verdict(served(), None).text
+    assert "of 160 offered" in LAB.verdict(served(), None).text
 
 
 def test_offered_is_counted_over_the_same_time_as_served() -> None:
     record = served()
     came_s = record.column("came_s")
-    nobody_at_first = {**record.frame.samples, "came_s": came_s[came_s > workers.WARM_UP_S]}
-    said = workers.verdict(replace(record, frame=replace(record.frame, samples=nobody_at_first)), None).text
+    none_at_first = {**record.frame.samples, "came_s": came_s[came_s > workers.WARM_UP_S]}
+    said = LAB.verdict(replace(record, frame=replace(record.frame, samples=none_at_first)), None).text
     assert "160 requests/s served of 160 offered" in said, (
-        "and not of 140, which is what came in all of the two seconds"
+        "and not of 140, which is the rate over all of the two seconds"
     )
 
 
@@ -145,49 +180,57 @@ def test_a_reply_counts_when_the_client_has_it() -> None:
 def test_at_its_very_beginning_a_run_has_a_verdict_too() -> None:
     columns = {"came_s": np.array([0.2]), "done_s": np.array([0.26]), "latency_ns": np.array([6e7])}
     begun = Record("workers", {**START, "rate": 20}, 1, "", Frame(columns, {"calls": 1}, {"elapsed_s": 0.3}))
-    assert "of 0 offered" in workers.verdict(begun, None).text
+    assert "of 0 offered" in LAB.verdict(begun, None).text
 
 
+@pytest.mark.clock
 def test_64_threads_that_compute_let_the_server_hardly_read_and_4_do() -> None:
     # Most of the time they serve fewer than the 4, too; but in one run of five the reader gets the lock often enough.
-    many, few = (measure(workers.lab(), 5.0, computing=40, workers=number).counts for number in (64, 4))
+    many, few = (measure(LAB, 5.0, computing=40, workers=number).counts for number in (64, 4))
     assert many["dropped"] > 100
     assert few["dropped"] == 0 and few["rejected"] > 100
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_real_server_does_what_its_workers_can_and_its_queue_is_replayed(kind: str) -> None:
-    record = Record("workers", {**START, "kind": kind}, 1, "", measure(workers.lab(), 5.0, kind=kind), 2.0, "complete")
+    record = Record("workers", {**START, "kind": kind}, 1, "", measure(LAB, 5.0, kind=kind), 2.0, "complete")
     assert 100 < workers.throughput(record) < 1.1 * 160
     assert record.count("rejected") > 100
-    assert agrees(replayed(record, 8), record)
-    _, lines = workers.gauges(record)
-    assert lines["busy workers"].max() == 8 and 90 < lines["queued"].max() <= 100
+    assert agrees(load.Load(record).replay(8), record)
+    assert record.column("busy").max() == 8 and 90 < record.column("queued").max() <= 100
 
 
+@pytest.mark.clock
 def test_the_queue_of_more_threads_than_connections_is_replayed_too() -> None:
     # With a pool in which threads overtake each other some hold a worker for over a second: 10 to 30% apart.
-    frame = measure(workers.lab(), 5.0, workers=64)
+    frame = measure(LAB, 5.0, workers=64)
     record = Record("workers", {**START, "workers": 64}, 1, "", frame, 2.0, "complete")
-    assert agrees(replayed(record, 64), record)
+    assert agrees(load.Load(record).replay(64), record)
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_queue_of_workers_that_compute_is_replayed_too(kind: str) -> None:
     changes = {"kind": kind, "computing": 20}
-    frame = measure(workers.lab(), 5.0, **changes)
+    frame = measure(LAB, 5.0, **changes)
     record = Record("workers", {**START, **changes}, 1, "", frame, 2.0, "complete")
-    assert agrees(replayed(record, 8), record)
+    assert agrees(load.Load(record).replay(8), record)
 
 
+@pytest.mark.clock
 def test_a_queue_without_places_rejects_and_leaves_no_wait() -> None:
-    frame = measure(workers.lab(), 5.0, queue=0)
+    frame = measure(LAB, 5.0, queue=0)
     assert frame.counts["rejected"] > 100
-    assert np.median(frame.samples["latency_ns"]) < 1.5 * workers.SERVICE_MS * 1e6
+    assert np.median(frame.samples["latency_ns"]) < 1.5 * SERVICE_MS * 1e6
+
+
+def settle(*records: Record) -> str | None:
+    return workers.PREDICTION.settle(records)
 
 
 def test_more_threads_than_connections_gain_what_the_connections_allow() -> None:
     few, many = served(), served(400, workers=64)
-    assert workers.what_more_threads_did([few, many]) == "2.5 times"
-    assert workers.what_more_threads_did([few]) is None
-    assert workers.what_more_threads_did([few, served(400, workers=64, rate=1_000)]) is None
+    assert settle(few, many) == "2.5 times"
+    assert settle(few) is None
+    assert settle(few, served(400, workers=64, rate=1_000)) is None

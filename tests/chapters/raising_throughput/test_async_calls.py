@@ -6,22 +6,25 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawing import drawn, points
 from labs import constants_of, measure_slices
 
-from perflab.chapters.raising_throughput import async_calls, async_model
-from perflab.chapters.raising_throughput.async_model import DATABASE, HTTP
+from perflab.chapters.raising_throughput import async_calls, async_calls_model
+from perflab.chapters.raising_throughput.async_calls_model import DATABASE, HTTP
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.systems.clients.calls import IN_A_ROW, ON_A_LOOP, ON_THREADS
 from perflab.systems.servers.worker_kinds import LOOP, THREADS
 
+LAB = async_calls.lab()
+settle = async_calls.PREDICTION.settle
 EACH_ONCE = 6
 """Slices of a round: the calls twice, and of each kind of clients what they cost and how long they took."""
 START = {"what": HTTP, "calls": 3, "clients": 100, "wait": 20}
 
 
 def record(times: float = 1.0, **changes: Any) -> Record:
-    """Calls that take what the model says; a crowd of a hundred."""
+    """Calls that take what the model says; a hundred clients."""
     noise = np.random.default_rng(1).normal(1, 0.01, 30)
     samples = {
         IN_A_ROW: 61e6 * noise,
@@ -36,10 +39,10 @@ def record(times: float = 1.0, **changes: Any) -> Record:
 
 
 def test_the_verdict_names_gain_response_and_memory() -> None:
-    said = async_calls.verdict(record(), None)
+    said = LAB.verdict_of(record(), None)
     assert said.kind == "clear"
     assert "3.0× (" in said.text or "2.98× (" in said.text
-    for part in ("30 ms on 100 threads", "25 ms on one event loop", "29 kB and 2.9 kB"):
+    for part in ("30 ms on 100 threads", "25 ms on one event loop", "29 kB and 2.9 kB of memory"):
         assert part in said.text, said.text
 
 
@@ -53,53 +56,54 @@ def one_call(times: float) -> Record:
 
 @pytest.mark.parametrize(("times", "kind"), [(1.0, "practically equal"), (2.0, "clear")])
 def test_one_call_is_judged_like_many(times: float, kind: str) -> None:
-    assert async_calls.verdict(one_call(times), None).kind == kind
+    assert LAB.verdict_of(one_call(times), None).kind == kind
 
 
-def test_one_is_not_called_by_its_plural() -> None:
-    said = async_calls.verdict(one_call(1.0), None).text
+def test_one_call_and_one_client_are_named_in_the_singular() -> None:
+    said = LAB.verdict_of(one_call(1.0), None).text
     assert said.startswith("1 HTTP call of 20 ms") and "1 client has its reply" in said and "on 1 thread," in said
 
 
-def test_a_crowd_too_small_to_be_weighed_has_no_memory() -> None:
+def test_the_memory_of_few_clients_is_not_told() -> None:
     assert set(async_calls.sizes(record())) == {THREADS, LOOP}
     assert async_calls.sizes(record(clients=20)) == {}
-    assert "A client takes" not in async_calls.verdict(record(clients=20), None).text
-    assert async_calls.table(record(clients=20), None)[-1][1] == "–"
+    assert "A client takes" not in LAB.verdict_of(record(clients=20), None).text
+    assert LAB.table_of(record(clients=20), None)[-1][1] == "–"
 
 
 def test_the_verdict_compares_with_the_pinned_run() -> None:
-    assert "pinned run" in async_calls.verdict(record(2.0), record()).text
-    assert async_calls.verdict(record(), record()).kind == "practically equal"
+    assert "pinned run" in LAB.verdict_of(record(2.0), record()).text
+    assert LAB.verdict_of(record(), record()).kind == "practically equal"
 
 
 def test_nothing_measured_is_no_verdict() -> None:
     empty = Record("async_calls", START, 1, "")
-    assert async_calls.verdict(empty, None).kind == "invalid"
-    assert async_calls.table(empty, None) == []
+    assert LAB.verdict_of(empty, None).kind == "invalid"
+    assert LAB.table_of(empty, None) == []
 
 
 def test_the_table_has_both_runs() -> None:
-    rows = async_calls.table(record(), record(2.0))
+    rows = LAB.table_of(record(), record(2.0))
     assert {len(row) for row in rows} == {3}
     assert len(rows) == 1 + 3 + 2 * 3
 
 
 @pytest.mark.parametrize(("times", "answer"), [(1.0, "20 ms"), (3.0, "60 ms"), (0.4, "7 ms")])
 def test_the_prediction_is_settled_by_what_was_measured(times: float, answer: str) -> None:
-    assert async_calls.what_gathering_does([record(times)]) == answer
+    assert settle([record(times)]) == answer
 
 
 @pytest.mark.parametrize("change", [{"calls": 4}, {"wait": 10}, {"what": DATABASE}])
 def test_other_settings_settle_nothing(change: dict[str, Any]) -> None:
-    assert async_calls.what_gathering_does([record(**change)]) is None
+    assert settle([record(**change)]) is None
 
 
+@pytest.mark.clock
 def test_measured_and_model_agree_about_calls() -> None:
     lab = async_calls.lab()
     frame = measure_slices(lab, 0.6, fewest=EACH_ONCE, calls=5, clients=5, wait=20).frame
     ways = async_calls.of_ways(Record("async_calls", lab.check({"calls": 5, "wait": 20}), 1, "", frame))
-    model = async_model.predict(HTTP, 5, 5, 20, constants_of(lab))
+    model = async_calls_model.predict(HTTP, 5, 5, 20, constants_of(lab))
     for name, way in ways.items():
         # Tasks of a loop and threads cost more than a call does: up to twice the band's work, on a busy machine.
         low, high = model.calls[name].low, model.calls[name].high
@@ -110,8 +114,9 @@ def test_measured_and_model_agree_about_calls() -> None:
     assert len(frame.samples[f"{THREADS} ns"]) % 5 == 0
 
 
-def test_long_calls_and_a_large_crowd_leave_room_for_an_interval() -> None:
-    """Pairs enough come before anybody is asked a second time."""
+@pytest.mark.clock
+def test_long_calls_and_many_clients_leave_room_for_an_interval() -> None:
+    """There are enough pairs before clients of a kind are measured a second time."""
     slices = async_calls.experiment(HTTP, 10, 50, 30, 1)
     seen = []
     for frame in slices:
@@ -119,5 +124,37 @@ def test_long_calls_and_a_large_crowd_leave_room_for_an_interval() -> None:
         if sum(IN_A_ROW in each.samples for each in seen) and sum(each.counts.get("calls", 0) for each in seen) >= 6:
             break
     slices.close()  # type: ignore[attr-defined]
-    crowds = [name for each in seen for name in each.samples if name.endswith(" ns")]
-    assert len(crowds) == len(set(crowds)), crowds
+    clients = [name for each in seen for name in each.samples if name.endswith(" ns")]
+    assert len(clients) == len(set(clients)), clients
+
+
+MODEL = async_calls_model.predict(HTTP, 3, 100, 20, {HTTP: 3e5, f"{THREADS}_ns": 2e5, f"{LOOP}_ns": 1e5})
+
+
+def test_each_kind_of_clients_has_its_curve_its_ring_and_its_points() -> None:
+    chart, found = drawn(async_calls.CHARTS[1])
+    chart.show_model({**START, "clients": 100}, MODEL)
+    for kind, ring in ((THREADS, "1"), (LOOP, "5")):
+        curve = dict(points(found[f"{kind}, model"]))
+        assert list(curve) == list(async_calls_model.NUMBERS)
+        assert points(found[ring]) == [(100, curve[100])]
+    runs = [record(clients=50), record()]
+    chart.show_run(runs[-1], runs)
+    chart.show_pinned(runs[0])
+    assert points(found[THREADS]) == [(100, 30e6)] and points(found[LOOP]) == [(100, 25e6)]
+    assert points(found["2"]) == [(50, 30e6), (100, 30e6)], "numbers of clients measured before keep their dots"
+    assert points(found["pinned run"]) == [(50, 30e6), (50, 25e6)]
+    other = record(wait=10)
+    chart.show_run(other, [*runs, other])
+    assert points(found["2"]) == [(100, 30e6)], "another wait, another curve"
+
+
+def test_memory_is_drawn_where_there_are_enough_clients_to_tell() -> None:
+    chart, found = drawn(async_calls.CHARTS[2])
+    run = record()
+    chart.show_run(run, [run])
+    assert points(found[THREADS]) == [(100, 29_000)] and points(found[LOOP]) == [(100, 2_900)]
+    few = record(clients=20)
+    chart.show_run(few, [few])
+    chart.show_pinned(few)
+    assert np.isnan(found[THREADS].get_ydata()).all() and not points(found["pinned run"])

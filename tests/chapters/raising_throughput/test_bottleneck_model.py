@@ -1,4 +1,4 @@
-"""Four limits on paper: the scarcest resource decides, and no more is offered than the generator can send."""
+"""Four limits: the scarcest resource decides, and no more is offered than the generator can send."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from perflab.chapters.raising_throughput.bottleneck_model import MOST_PER_S, demands_s, held, predict, work_of
+from perflab.chapters.raising_throughput.bottleneck_model import MAX_PER_S, demands_s, offered_share, predict, work_of
 
 START = {"cpu": 2.0, "memory": 0, "network": 10, "disk": 0, "load": 50}
 CONSTANTS = {
@@ -29,7 +29,7 @@ CONSTANTS = {
         ({"disk": 4, "cpu": 0.0}, "disk", 1_000.0),
     ],
 )
-def test_the_smallest_limit_is_what_the_scarcest_resource_can_do(
+def test_the_smallest_limit_is_that_of_the_scarcest_resource(
     changes: dict[str, Any], smallest: str, most: float
 ) -> None:
     model = predict(**{**START, **changes}, constants=CONSTANTS)
@@ -50,10 +50,16 @@ def test_response_starts_at_the_sum_of_all_needs_and_takes_off_before_the_limit(
     assert model.response_ns[90] > 2 * model.response_ns[0]
 
 
-def test_the_load_that_is_offered_is_what_was_asked_for_or_what_the_generator_may_send() -> None:
-    assert held(0.5, 400.0) == 0.5
-    assert held(1.2, 400.0) == 1.2
-    assert held(0.5, 20_000.0) * 20_000 == pytest.approx(MOST_PER_S)
+def test_the_load_that_is_offered_is_what_was_chosen_or_what_the_generator_can_send() -> None:
+    assert offered_share(0.5, 400.0) == 0.5
+    assert offered_share(1.2, 400.0) == 1.2
+    assert offered_share(0.5, 20_000.0) * 20_000 == pytest.approx(MAX_PER_S)
     assert predict(**{**START, "cpu": 0.0}, constants=CONSTANTS).load == pytest.approx(50)
     quick = {**CONSTANTS, "handling_ms": 0.02}
     assert predict(**{**START, "cpu": 0.0, "network": 0}, constants=quick).load == pytest.approx(8)
+
+
+def test_the_roof_is_the_smallest_limit_at_each_need() -> None:
+    model = predict(**{**START, "disk": 4}, constants=CONSTANTS)
+    assert np.all(model.roof == np.minimum(model.limits["CPU"], 1_000))
+    assert model.here == 2.2

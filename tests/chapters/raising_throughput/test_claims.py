@@ -9,7 +9,6 @@ import pytest
 
 from perflab.chapters.raising_throughput.claims import CLAIMS
 from perflab.chapters.raising_throughput.more_machines import OUT, UP
-from perflab.chapters.raising_throughput.which_strategy import per_s
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.systems.clients.calls import IN_A_ROW, ON_A_LOOP
@@ -43,10 +42,10 @@ def loaded(mean_ms: float, load: int, **facts: float) -> Record:
 
 
 def helped(index: float, by_async: float, rounds: int = 8) -> Record:
-    samples = {per_s(NOTHING): np.full(rounds, 170.0), per_s(INDEX): np.full(rounds, 170 * index)}
+    samples = {f"{NOTHING} per_s": np.full(rounds, 170.0), f"{INDEX} per_s": np.full(rounds, 170 * index)}
     for name in ("caching", "pooling", "batching", "more servers"):
-        samples[per_s(name)] = np.full(rounds, 170.0)
-    samples[per_s(ASYNC)] = np.full(rounds, 170 * by_async)
+        samples[f"{name} per_s"] = np.full(rounds, 170.0)
+    samples[f"{ASYNC} per_s"] = np.full(rounds, 170 * by_async)
     chosen = {"rate": 600, "wait": 50, "writes": 1, "pages": 50}
     return Record("which_strategy", chosen, 1, "", Frame(samples), 20.0, "complete")
 

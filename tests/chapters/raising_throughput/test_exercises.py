@@ -53,16 +53,21 @@ def numpys_fewest(outstanding: Sequence[int], number: int, random: object) -> An
 
 
 @pytest.mark.parametrize("route", [least_outstanding, two_choices, first_of_the_fewest, numpys_fewest])
-def test_who_looks_beats_chance_and_gets_a_lab(route: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_counting_outstanding_requests_beats_chance_and_gets_a_lab(
+    route: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     lab = exercises.check_route(route)
     assert "Right" in capsys.readouterr().out
     assert lab is not None
 
 
+@pytest.mark.clock
 def test_the_lab_sends_where_the_learner_says(capsys: pytest.CaptureFixture[str]) -> None:
     lab = exercises.check_route(lambda outstanding, number, random: 1 + number % 3)
     capsys.readouterr()
     assert lab is not None
+    assert lab.name == "more_machines" and lab.prediction is None
+    assert lab.model(lab.check({})).rates.size, "the model is that of the chosen routing"
     record = lab.run(servers=4, skew=4, rate=100)
     assert set(np.unique(record.column("server"))) == {1, 2, 3}
 
@@ -73,7 +78,9 @@ def blind(*servers: int) -> Any:
 
 
 @pytest.mark.parametrize("route", [at_random, round_robin, blind(1, 2, 3), blind(2, 3), blind(0, 1, 2), blind(0, 1, 3)])
-def test_who_does_not_look_meets_the_slow_one_wherever_it_is(route: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_route_that_does_not_count_meets_the_slow_server_wherever_it_is(
+    route: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert exercises.check_route(route) is not None
     said = capsys.readouterr().out
     assert "Not done yet" in said and "Right" not in said
@@ -159,7 +166,7 @@ def test_no_arithmetic_with_percentiles_will_do(function: Any, capsys: pytest.Ca
         lambda: 0,
     ],
 )
-def test_what_is_no_answer_is_told_in_few_words(function: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_answer_is_said_in_few_words(function: Any, capsys: pytest.CaptureFixture[str]) -> None:
     exercises.check_the_lie(function)
     said = capsys.readouterr().out
     assert "Still wrong" in said and len(said) < 300

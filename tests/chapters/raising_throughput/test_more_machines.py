@@ -1,4 +1,4 @@
-"""More machines: the routing decides who waits, one fast server beats many, and a death is counted."""
+"""More machines: the routing decides which requests wait, one fast server beats many, and a death is counted."""
 
 from __future__ import annotations
 
@@ -7,18 +7,24 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawing import drawn, points
 from labs import measure
 from replays import agrees
 
-from perflab.chapters.load_report import replayed_each
+from perflab.chapters.load import Load, mean_response_ns
 from perflab.chapters.raising_throughput import more_machines
-from perflab.chapters.raising_throughput.balancing_model import at_rate
 from perflab.chapters.raising_throughput.more_machines import OUT, UP
+from perflab.chapters.raising_throughput.more_machines_model import at_rate
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.systems.clients.routing import ROUTES, round_robin
 
+LAB = more_machines.lab()
 START: dict[str, Any] = {"servers": 4, "scale": OUT, "routing": "round robin", "skew": 1, "rate": 100, "dies": False}
+
+
+SLOW = "a quarter of the requests gets slow"
+settle = more_machines.PREDICTION.settle
 
 
 def simulated(
@@ -49,6 +55,7 @@ def measured(**changes: Any) -> Record:
     return Record("more_machines", {**START, **changes}, 1, "", frame, 2.0, "complete")
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize(
     "changes",
     [
@@ -60,42 +67,46 @@ def measured(**changes: Any) -> Record:
 )
 def test_the_queues_of_a_real_run_are_replayed(changes: dict[str, Any]) -> None:
     record = measured(**changes)
-    assert agrees(replayed_each(record), record)
+    assert agrees(Load(record).replay(), record)
 
 
-def test_dealt_in_turn_a_quarter_suffers_and_looking_saves_them() -> None:
-    dealt, looked = measured(skew=4), measured(skew=4, routing="least outstanding")
-    assert more_machines.what_turns_do([dealt]) == "a quarter of them suffers"
-    assert "At the slow server" in more_machines.verdict(dealt, None).text
-    assert more_machines.mean_response_ns(dealt) > 1.5 * more_machines.mean_response_ns(looked)
-    for record in (dealt, looked):
-        assert agrees(replayed_each(record), record)
+@pytest.mark.clock
+def test_round_robin_makes_a_quarter_slow_and_counting_outstanding_requests_does_not() -> None:
+    dealt, counted = measured(skew=4), measured(skew=4, routing="least outstanding")
+    assert settle([dealt]) == SLOW
+    assert "The median at the slow server" in LAB.verdict_of(dealt, None).text
+    assert mean_response_ns(dealt) > 1.5 * mean_response_ns(counted)
+    for record in (dealt, counted):
+        assert agrees(Load(record).replay(), record)
 
 
+@pytest.mark.clock
 def test_one_fast_server_is_quicker_than_as_much_in_pieces() -> None:
     many, one = measured(routing="random"), measured(scale=UP)
     assert np.median(one.column("latency_ns")) < 0.6 * np.median(many.column("latency_ns"))
 
 
+@pytest.mark.clock
 def test_a_death_in_mid_run_is_said() -> None:
     record = measured(dies=True, rate=200)
     assert record.count("failures") >= 1
-    assert "went on" in more_machines.verdict(record, None).text
-    moments, done, failed = more_machines.over_time(record)
-    assert failed[(moments > 0.8) & (moments < 1.3)].sum() > 0
-    assert done[moments > 1.4].min() > 0, "the others go on"
+    assert "servers went on" in LAB.verdict_of(record, None).text
+    moments, served = more_machines.per_s(record, "done_s", zeros=True)
+    failing, _ = more_machines.per_s(record, "failed_s", zeros=False)
+    assert np.any((failing > 0.8) & (failing < 1.3))
+    assert served[moments > 1.4].min() > 0, "the others go on"
 
 
-def test_the_model_knows_that_looking_helps_and_that_one_is_quicker() -> None:
+def test_in_the_model_counting_outstanding_requests_helps_and_one_fast_server_is_quicker() -> None:
     slow = {**START, "skew": 4}
-    dealt, looked = (
+    dealt, counted = (
         more_machines.predict(**{**slow, "routing": name}) for name in ("round robin", "least outstanding")
     )
-    assert response(dealt, 100) > 2.5 * response(looked, 100)
+    assert response(dealt, 100) > 2.5 * response(counted, 100)
     out, up = more_machines.predict(**START), more_machines.predict(**{**START, "scale": UP})
     calm = out.rates < 200
     assert np.all(up.response_ns[calm] < 0.7 * out.response_ns[calm])
-    assert np.all(up.response_ns <= 1.05 * out.response_ns), "above, all of them only count those who got through"
+    assert np.all(up.response_ns <= 1.05 * out.response_ns), "above, only requests that were served count"
     assert up.shares.size == 1 and out.shares.size == 4
     assert out.shares.sum() == pytest.approx(100, rel=0.05)
 
@@ -129,7 +140,7 @@ def test_one_fast_server_is_one_queue_however_slow_another_would_be() -> None:
 
 
 @pytest.mark.parametrize(("servers", "rate"), [(4, 100), (4, 180), (2, 60), (8, 380), (1, 40)])
-def test_when_one_dies_nobody_does_more_on_paper_than_it_can(servers: int, rate: int) -> None:
+def test_when_one_dies_no_server_does_more_in_the_model_than_it_can(servers: int, rate: int) -> None:
     alive, dead = (
         more_machines.predict(**{**START, "servers": servers, "rate": rate, "dies": dies}) for dies in (False, True)
     )
@@ -140,6 +151,7 @@ def test_when_one_dies_nobody_does_more_on_paper_than_it_can(servers: int, rate:
         assert response(dead, rate) > 1.02 * response(alive, rate), "the curve knows of it too"
 
 
+@pytest.mark.clock
 def test_the_model_is_quick_enough_for_a_slider_that_is_drawn() -> None:
     more_machines.predict(**START)
     began = time.process_time()
@@ -149,55 +161,118 @@ def test_the_model_is_quick_enough_for_a_slider_that_is_drawn() -> None:
 
 
 def test_a_late_generator_shows_no_times() -> None:
-    assert "too slow" in more_machines.verdict(simulated(late_ns=10**8), None).text
+    assert "too slow" in LAB.verdict_of(simulated(late_ns=10**8), None).text
 
 
 def test_what_was_lost_is_said_and_a_pinned_run_compared() -> None:
-    said = more_machines.verdict(simulated(lost=7, dies=True), simulated(usual_ms=90, slow_ms=90))
-    assert "7 failed when a server died; 3 went on" in said.text
+    said = LAB.verdict_of(simulated(lost=7, dies=True), simulated(usual_ms=90, slow_ms=90))
+    assert "7 failed when a server died; 3 servers went on" in said.text
     assert said.kind == "clear"
 
 
-def test_how_many_came_is_counted_and_not_taken_from_the_slider() -> None:
-    assert "95 requests/s done of 101 that came" in more_machines.verdict(simulated(came=202), None).text
+def test_how_many_requests_arrived_is_counted_and_not_taken_from_the_slider() -> None:
+    assert "95 requests/s served of 101 that arrived" in LAB.verdict_of(simulated(came=202), None).text
 
 
 def test_only_a_death_is_called_one() -> None:
     dropped, failed = simulated(dropped=257), simulated(lost=3)
-    said = more_machines.verdict(dropped, None).text
+    said = LAB.verdict_of(dropped, None).text
     assert "died" not in said
     assert "257 could not be sent: all connections of the generator were in use" in said
-    assert "3 failed." in more_machines.verdict(failed, None).text
-    assert "died" not in more_machines.verdict(failed, None).text
-    alone = more_machines.verdict(simulated(lost=1, dropped=40, alive=0, dies=True), None).text
-    assert "1 failed when a server died; 0 went on. 40 could not be sent: no server was left." in alone
+    assert "3 failed." in LAB.verdict_of(failed, None).text
+    assert "died" not in LAB.verdict_of(failed, None).text
+    alone = LAB.verdict_of(simulated(lost=1, dropped=40, alive=0, dies=True), None).text
+    assert "1 failed when a server died; 0 servers went on. 40 could not be sent: no server was left." in alone
 
 
-def test_saturated_is_who_is_offered_more_than_it_can_do_and_nobody_else() -> None:
+def test_servers_are_saturated_when_more_is_offered_than_they_can_do() -> None:
     calm = simulated(servers=1, rate=40, inside=5)
-    assert "Saturated" not in more_machines.verdict(calm, None).text
+    assert "Saturated" not in LAB.verdict_of(calm, None).text
     full = simulated(came=400, inside=210, rate=400)
-    assert "Saturated: 210 are still inside" in more_machines.verdict(full, None).text
+    assert "Saturated: 210 requests are still in flight" in LAB.verdict_of(full, None).text
     dead = simulated(came=400, inside=210, rate=160, dies=True)
-    assert "Saturated" in more_machines.verdict(dead, None).text, "three can do 150"
+    assert "Saturated" in LAB.verdict_of(dead, None).text, "three can do 150"
 
 
-def test_what_all_can_do_counts_the_slow_and_the_dead() -> None:
-    assert more_machines.capacity_per_s(4, OUT, 1, False) == pytest.approx(200)
-    assert more_machines.capacity_per_s(4, OUT, 4, False) == pytest.approx(162.5)
-    assert more_machines.capacity_per_s(4, UP, 4, False) == pytest.approx(200)
-    assert more_machines.capacity_per_s(4, OUT, 4, True) == pytest.approx(150)
+def test_the_capacity_counts_slow_and_dead_servers() -> None:
+    for changes, capacity_per_s in (
+        ({}, 200),
+        ({"skew": 4}, 162.5),
+        ({"scale": UP, "skew": 4}, 200),
+        ({"skew": 4, "dies": True}, 150),
+    ):
+        assert more_machines.capacity_per_s(**{**START, **changes}) == pytest.approx(capacity_per_s)
 
 
 def test_only_the_setting_that_was_asked_about_settles_the_prediction() -> None:
-    assert more_machines.what_turns_do([simulated(900, skew=4)]) == "a quarter of them suffers"
-    assert more_machines.what_turns_do([simulated(40, skew=4)]) == "all get along"
-    assert more_machines.what_turns_do([simulated(900, skew=4, routing="random")]) is None
-    assert more_machines.what_turns_do([simulated(900)]) is None
+    assert settle([simulated(900, skew=4)]) == SLOW
+    assert settle([simulated(40, skew=4)]) == "all requests are served in time"
+    assert settle([simulated(900, skew=4, routing="random")]) is None
+    assert settle([simulated(900)]) is None
 
 
 def test_before_anything_was_done_there_is_nothing_to_say() -> None:
     empty = Record("more_machines", START, 1, "")
-    assert more_machines.verdict(empty, None).kind == "invalid"
-    assert more_machines.table(empty, None) == []
-    assert replayed_each(empty) is None
+    assert LAB.verdict_of(empty, None).kind == "invalid"
+    assert LAB.table_of(empty, None) == []
+    assert Load(empty).replay() is None
+
+
+def test_the_table_of_trust_has_the_replay_and_the_generator() -> None:
+    run = simulated(late_ns=2_000_000)
+    rows = dict(LAB.trust_of(run, None)[1:])
+    assert rows["generator's lateness, p99"] == "2.0 ms" and rows["due; sent per second"] == "95; 95"
+    assert rows["queue replayed, mean"].endswith("apart")
+    assert dict(LAB.table_of(run, None)[1:])["by each server"] == "24; 24; 24; 24"
+
+
+def test_the_model_follows_the_rate_and_runs_leave_dots() -> None:
+    chart, found = drawn(more_machines.CHARTS[0])
+    model = more_machines.predict(**{**START, "rate": 150})
+    chart.show_model({**START, "rate": 150}, model)
+    assert points(found["2"]) == [(150, response(model, 150))], "the ring"
+    runs = [simulated(rate=100), simulated(rate=200, usual_ms=60)]
+    chart.show_run(runs[-1], runs)
+    assert [rate for rate, _ in points(found["3"])] == [100, 200]
+    assert points(found["measured"]) == [(200, pytest.approx(52.5e6, rel=0.01))]
+    other = simulated(rate=200, servers=2)
+    chart.show_run(other, [*runs, other])
+    assert [rate for rate, _ in points(found["3"])] == [200], "other servers, another curve"
+    chart.show_pinned(runs[0])
+    assert points(found["pinned run"]) == [(100, pytest.approx(30e6))]
+    chart.show_run(None, [])
+    assert points(found["measured"]) == points(found["3"]) == []
+
+
+def test_one_queue_for_all_is_drawn_where_servers_are_alike() -> None:
+    chart, found = drawn(more_machines.CHARTS[0])
+    for skew, drawn_at in ((1, True), (2, False)):
+        chart.show_model(START, more_machines.predict(**{**START, "skew": skew}))
+        assert np.isfinite(found["one queue for all"].get_ydata()).any() == drawn_at
+
+
+def test_each_server_has_its_bar_and_the_axis_holds_them() -> None:
+    chart, found = drawn(more_machines.CHARTS[1])
+    bars = [found[str(place)] for place in range(more_machines.MAX_SERVERS)]
+    run, model = simulated(), more_machines.predict(**START)
+    chart.show_model(START, model)
+    chart.show_run(run, [run])
+    chart.show_pinned(run)
+    assert [bar.get_height() for bar in bars] == [24, 24, 23.5, 23.5, 0, 0, 0, 0]
+    assert points(found["pinned run"]) == [(1, 24), (2, 24), (3, 23.5), (4, 23.5)]
+    assert points(found["model"]) == list(enumerate(model.shares, 1))
+    assert bars[0].axes.get_ylim() == (0, 60)
+    chart.show_model(START, more_machines.predict(**{**START, "servers": 2, "scale": UP, "rate": 80}))
+    assert bars[0].axes.get_ylim() == (0, 500)
+    chart.show_run(None, [])
+    assert {bar.get_height() for bar in bars} == {0}
+
+
+def test_failures_are_crosses_where_there_were_any() -> None:
+    chart, found = drawn(more_machines.CHARTS[2])
+    run = simulated(lost=7, dies=True)
+    chart.show_model({**START, "rate": 50}, None)
+    chart.show_run(run, [run])
+    assert points(found["failed"]) == [(pytest.approx(0.95), 70)]
+    assert len(points(found["served"])) == 20
+    assert list(found["offered"].get_ydata()) == [50, 50]

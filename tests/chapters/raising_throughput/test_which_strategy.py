@@ -6,16 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawing import drawn, points
 from labs import measure_slices
 from replays import agrees
 
-from perflab.chapters.load_report import NOT_SHOWN, REPLAYED
-from perflab.chapters.raising_throughput import strategy_model, which_strategy
-from perflab.chapters.raising_throughput.strategy_bursts import most_per_s, p99_ns, per_s, replays
+from perflab.chapters.load import NOT_SHOWN
+from perflab.chapters.raising_throughput import which_strategy, which_strategy_model
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.systems.clients.strategies import ASYNC, BATCHING, CACHING, INDEX, NOTHING, POOLING, SERVERS
 
+LAB = which_strategy.lab()
+settle = which_strategy.PREDICTION.settle
 START = {"rate": 600, "wait": 50, "writes": 1, "pages": 50}
 CONSTANTS = {
     NOTHING: 3.0,
@@ -40,24 +42,24 @@ def record(
     disturbed = np.random.default_rng(1).lognormal(0, 0.2, rounds)
     samples = {"lateness_ns": np.full(500, late_ns)}
     for name, gain in {NOTHING: 1.0, **GAINS}.items():
-        samples[per_s(name)] = most * gain * disturbed
-        samples[most_per_s(name)] = could * disturbed
-        samples[p99_ns(name)] = 4e8 / gain / disturbed
+        samples[f"{name} per_s"] = most * gain * disturbed
+        samples[f"{name} most_per_s"] = could * disturbed
+        samples[f"{name} p99_ns"] = 4e8 / gain / disturbed
     frame = Frame(samples, {"calls": 700, "failures": failures})
     return Record("which_strategy", {**START, **changes}, 1, "", frame, 20.0, "complete")
 
 
 def expected(**changes: Any) -> dict[str, float]:
-    model = strategy_model.predict(**{**START, **changes}, constants=CONSTANTS)
-    return {name: each.value for name, each in strategy_model.expected_gains(model).items()}
+    model = which_strategy_model.predict(**{**START, **changes}, constants=CONSTANTS)
+    return {name: each.value for name, each in model.gains.items()}
 
 
 def test_the_model_knows_the_limit_of_the_threads() -> None:
-    model = strategy_model.predict(**START, constants=CONSTANTS)
+    model = which_strategy_model.predict(**START, constants=CONSTANTS)
     assert 0.8 * 4 / 53e-3 < model.per_s[NOTHING] < 4 / 53e-3
-    size = strategy_model.burst_size(600, model.per_s[NOTHING])
+    size = which_strategy_model.burst_size(600, model.per_s[NOTHING])
     over_ns, last_came_ns = 1e9 * size / model.per_s[NOTHING], 1e9 * size / 600
-    assert over_ns - last_came_ns <= model.p99_ns[NOTHING] < over_ns, "whoever comes last waits for the end, or nearly"
+    assert over_ns - last_came_ns <= model.p99_ns[NOTHING] < over_ns, "the last request waits for the end, or nearly"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +76,7 @@ def test_what_helps_most_depends_on_what_the_limit_is(changes: dict[str, Any], b
     assert max(gains, key=gains.__getitem__) == best
 
 
-def test_nothing_gets_more_through_than_comes() -> None:
+def test_no_strategy_serves_more_than_arrives() -> None:
     assert max(expected(rate=100, wait=0).values()) == pytest.approx(1, abs=0.05)
 
 
@@ -91,59 +93,59 @@ def test_too_few_rounds_have_no_interval_and_no_verdict() -> None:
 
 
 def test_the_verdict_names_the_best() -> None:
-    said = which_strategy.verdict(record(), None)
+    said = LAB.verdict_of(record(), None)
     assert "Most throughput with async: 2.0" in said.text and said.kind == "clear"
-    assert "nearly all that is asked for" not in said.text
+    assert "nearly all that is offered" not in said.text
 
 
-def test_what_can_be_asked_of_a_short_burst_is_less_than_the_rate() -> None:
-    """40 requests at 100/s of 23 ms: the last comes after 400 ms, so nobody does more than 40 in 423 ms."""
-    said = which_strategy.verdict(record(45.0, rate=100, could=40 / 0.423), None)
-    assert "nearly all that is asked for" in said.text
-    assert "nearly all that is asked for" not in which_strategy.verdict(record(40.0, rate=100, could=94), None).text
+def test_the_most_that_a_short_burst_allows_is_less_than_the_rate() -> None:
+    """40 requests at 100/s of 23 ms: the last arrives after 400 ms, so no server does more than 40 in 423 ms."""
+    said = LAB.verdict_of(record(45.0, rate=100, could=40 / 0.423), None)
+    assert "nearly all that is offered" in said.text
+    assert "nearly all that is offered" not in LAB.verdict_of(record(40.0, rate=100, could=94), None).text
 
 
-def test_a_second_run_is_compared_without_help() -> None:
-    said = which_strategy.verdict(record(400.0), record(100.0))
-    assert "Without help, what is done is" in said.text and said.kind == "clear"
+def test_a_second_run_is_compared_without_a_strategy() -> None:
+    said = LAB.verdict_of(record(400.0), record(100.0))
+    assert "Without a strategy, throughput is" in said.text and said.kind == "clear"
 
 
 def test_failures_are_told() -> None:
-    assert " 7 failed." in which_strategy.verdict(record(failures=7), None).text
+    assert " 7 failed." in LAB.verdict_of(record(failures=7), None).text
 
 
 def test_a_late_generator_gives_no_numbers() -> None:
     """The shortest p99 that is shown is 200 ms."""
-    said = which_strategy.verdict(record(late_ns=1.2e8), None)
+    said = LAB.verdict_of(record(late_ns=1.2e8), None)
     assert said.kind == "invalid" and "too slow" in said.text
     assert which_strategy.shortened(record(late_ns=1.2e8)) == {}
-    rows = which_strategy.table(record(late_ns=1.2e8), None)[1:-1]
-    assert {row[3] for row in rows} == {NOT_SHOWN} and {row[4] for row in rows} == {which_strategy.BLANK}
+    rows = LAB.table_of(record(late_ns=1.2e8), None)[1:]
+    assert {row[3] for row in rows} == {NOT_SHOWN} and {row[4] for row in rows} == {"–"}
     assert which_strategy.shortened(record(late_ns=9e7)).keys() == GAINS.keys()
-    assert which_strategy.verdict(record(late_ns=9e7), None).kind == "clear"
+    assert LAB.verdict_of(record(late_ns=9e7), None).kind == "clear"
 
 
 def test_how_late_is_too_late_depends_on_what_is_shown() -> None:
     samples = {name: column.copy() for name, column in record(late_ns=9e7).frame.samples.items()}
-    samples[p99_ns(CACHING)][:] = 1e8
+    samples[f"{CACHING} p99_ns"][:] = 1e8
     seen = Record("which_strategy", START, 1, "", Frame(samples, {"calls": 700, "failures": 0}), 20.0, "complete")
-    assert which_strategy.verdict(seen, None).kind == "invalid"
+    assert LAB.verdict_of(seen, None).kind == "invalid"
 
 
 def test_lateness_that_could_be_seen_is_told() -> None:
-    assert "sent requests up to 3.0 ms too late" in which_strategy.verdict(record(late_ns=3e6), None).text
-    assert "late" not in which_strategy.verdict(record(late_ns=5e5), None).text
+    assert "sent requests up to 3.0 ms too late" in LAB.verdict_of(record(late_ns=3e6), None).text
+    assert "late" not in LAB.verdict_of(record(late_ns=5e5), None).text
 
 
 def test_nothing_measured_is_no_verdict() -> None:
     empty = Record("which_strategy", START, 1, "")
-    assert which_strategy.verdict(empty, None).kind == "invalid"
+    assert LAB.verdict_of(empty, None).kind == "invalid"
     assert which_strategy.best(empty) is None
 
 
 def test_the_table_says_what_each_costs_and_risks() -> None:
-    rows = which_strategy.table(record(), None)
-    assert [row[0] for row in rows[1:]] == [NOTHING, *GAINS, "the load"]
+    rows = LAB.table_of(record(), None)
+    assert [row[0] for row in rows[1:]] == [NOTHING, *GAINS]
     assert all(len(row) == len(rows[0]) for row in rows)
     assert rows[2][-2:] == which_strategy.COSTS[CACHING]
 
@@ -155,17 +157,19 @@ def test_the_table_says_how_well_the_queues_are_replayed() -> None:
         samples |= {f"{name} server": np.zeros(2), f"{name} arrived_ns": np.array([0, 1e6])}
         samples |= {f"{name} started_ns": np.array([late, 1e6]), f"{name} done_ns": np.array([100 + late, 1e6 + 100])}
     told = Record("which_strategy", START, 1, "", Frame(samples, run.frame.counts), 20.0, "complete")
-    row = which_strategy.table(told, None)[-1]
-    assert row[:2] == (REPLAYED, "100 ns, measured 100 ns: 0% apart")
-    assert row[2] == "with a strategy at most 9.1% apart"
+    rows = dict(LAB.trust_of(told, None)[1:])
+    said = "100 ns, measured 100 ns: 0% apart; with a strategy at most 9.1% apart"
+    assert rows["queue replayed, mean"] == said
+    assert rows["generator's lateness, p99"] == "100 µs" and rows["failed"] == "0"
 
 
 def test_the_prediction_is_settled_where_requests_wait() -> None:
-    assert which_strategy.what_helps_most([record()]) == ASYNC
-    assert which_strategy.what_helps_most([record(wait=10)]) is None
-    assert which_strategy.what_helps_most([record(rate=100)]) is None
+    assert settle([record()]) == ASYNC
+    assert settle([record(wait=10)]) is None
+    assert settle([record(rate=100)]) is None
 
 
+@pytest.mark.clock
 def test_real_servers_that_wait_are_helped_by_async_and_by_more_of_them() -> None:
     lab = which_strategy.lab()
     frame = measure_slices(lab, 5.0, fewest=5 * len([NOTHING, *GAINS]), wait=which_strategy.WAIT_MS, rate=600).frame
@@ -174,7 +178,7 @@ def test_real_servers_that_wait_are_helped_by_async_and_by_more_of_them() -> Non
     assert found[ASYNC].value > 1.05 and found[SERVERS].value > 1.05
     assert found[ASYNC].value > found[INDEX].value
     assert frame.counts.get("failures", 0) == 0
-    queues = replays(run)
+    queues = which_strategy.replays(run)
     assert list(queues) == [NOTHING, *GAINS]
     assert all(agrees(each, run) for each in queues.values()), queues
 
@@ -183,7 +187,7 @@ def test_real_servers_that_wait_are_helped_by_async_and_by_more_of_them() -> Non
     ("rate", "did", "size"), [(1_000, 400, 100), (600, 170, 54), (100, 170, 32), (600, 50, 16), (600, 1, 10)]
 )
 def test_a_burst_is_short_where_the_server_is_slow(rate: float, did: float, size: int) -> None:
-    assert strategy_model.burst_size(rate, did) == size
+    assert which_strategy_model.burst_size(rate, did) == size
 
 
 RATES = which_strategy.lab().controls["rate"].values
@@ -195,13 +199,32 @@ BETWEEN_BURSTS_S = 0.01
 @pytest.mark.parametrize("wait", [0, 10, 50])
 @pytest.mark.parametrize("writes", [1, 10])
 def test_seven_rounds_fit_into_a_run(rate: int, wait: int, writes: int) -> None:
-    model = strategy_model.predict(rate, wait, writes, 1_000, CONSTANTS)
-    size = strategy_model.burst_size(rate, model.per_s[NOTHING])
+    model = which_strategy_model.predict(rate, wait, writes, 1_000, CONSTANTS)
+    size = which_strategy_model.burst_size(rate, model.per_s[NOTHING])
     round_s = sum(size / did + BETWEEN_BURSTS_S for did in model.per_s.values())
     assert 7 * round_s < which_strategy.lab().budget_s, f"{round_s:.2f} s a round"
 
 
+@pytest.mark.clock
 def test_what_a_request_costs_is_measured_in_rounds() -> None:
-    cases = [name for frame in strategy_model.calibrate() for name in frame.facts]
+    cases = [name for frame in which_strategy_model.calibrate() for name in frame.facts]
     assert set(cases) == set(CONSTANTS)
-    assert cases == cases[: len(CONSTANTS)] * strategy_model.ROUNDS
+    assert cases == cases[: len(CONSTANTS)] * which_strategy_model.ROUNDS
+
+
+@pytest.mark.parametrize(("place", "gain"), [(0, "gains"), (1, "shortened")])
+def test_gains_are_drawn_over_the_model_and_their_intervals_as_soon_as_they_are_known(place: int, gain: str) -> None:
+    chart, found = drawn(which_strategy.CHARTS[place])
+    model = which_strategy_model.predict(**START, constants=CONSTANTS)
+    chart.show_model(START, model)
+    bands = points(found["model"])[::3]
+    assert bands == [(each.value, row) for row, each in enumerate(getattr(model, gain).values())]
+    few, many = record(rounds=3), record()
+    for run, known in ((few, 0), (many, len(GAINS))):
+        chart.show_run(run, [run])
+        assert points(found["measured, 95% interval"]) == [
+            (pytest.approx(value), row) for row, value in enumerate(GAINS.values())
+        ]
+        assert len(points(found["1"])) == 3 * known
+    chart.show_pinned(few)
+    assert points(found["pinned run"]) == [pytest.approx(point) for point in points(found["measured, 95% interval"])]

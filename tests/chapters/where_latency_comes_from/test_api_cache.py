@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 import pytest
 from labs import measure
 
-from perflab.chapters.where_latency_comes_from import api_cache
+from perflab.chapters.load import Load
+from perflab.chapters.where_latency_comes_from import api_cache, api_cache_model
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.theory.ttl import hit_ratio_of_window, zipf
@@ -33,10 +33,12 @@ def record(frame: Frame, **changes: Any) -> Record:
     return Record("api_cache", {**START, **changes}, 1, "", frame, 2.0, "complete")
 
 
-def run(hits: int, misses: int, **counts: int) -> Frame:
+def run(hits: int, misses: int, still_waiting: int = 0, held_ns: float = 1e6) -> Frame:
     size = hits + misses
     samples = {"latency_ns": np.full(size, 1e6), "at_s": np.arange(size) / 100, "hit": np.arange(size) < hits}
-    return Frame(samples, {"calls": size, **counts})
+    samples |= {"came_s": np.linspace(0, 2, size + still_waiting), "done_s": np.linspace(0, 2, size)}
+    samples |= {"started_ns": np.zeros(size), "done_ns": np.full(size, held_ns)}
+    return Frame(samples, {"calls": size}, {"elapsed_s": 2.0, "inside": still_waiting})
 
 
 def test_without_a_time_to_live_every_read_goes_to_the_database() -> None:
@@ -51,24 +53,69 @@ def test_one_key_follows_the_formula_and_a_run_that_begins_empty_stays_below_it(
     assert model.ratio_so_far[-1] <= model.steady + 0.01
 
 
-def test_more_than_the_thread_can_do_has_no_mean() -> None:
+def test_more_than_the_thread_can_do_has_the_mean_of_those_answered_in_time() -> None:
     model = expected(ttl=0, rate=400)
     assert model.utilisation > 1
-    assert model.mean == math.inf
+    # Constant services of 5.6 ms, one arrival every 2.5 ms: the n-th waits for n times the difference, up to the end.
+    assert model.mean == pytest.approx(2e9 * (1 - 1 / model.utilisation) / 2, rel=0.05)
 
 
+@pytest.mark.parametrize(("ttl", "rate"), [(0, 50), (0, 200), (0.05, 400), (0.5, 100), (5, 400)])
+def test_the_mean_is_that_of_the_same_run_simulated_with_other_requests(ttl: float, rate: int) -> None:
+    hit, miss, keys = 0.0005, 0.0045, 20
+    popularity, found = zipf(keys, 0.8), []
+    for seed in range(60):
+        generator = np.random.default_rng(seed)
+        arrivals = np.sort(generator.uniform(0, 2, generator.poisson(2 * rate)))
+        asked = generator.choice(keys, arrivals.size, p=popularity)
+        filled, free, responses = dict.fromkeys(range(keys), -np.inf), 0.0, []
+        for arrived, key in zip(arrivals, asked, strict=True):
+            start = max(arrived, free)
+            missed = start - filled[key] >= ttl
+            free = start + (miss if missed else hit)
+            if missed:
+                filled[key] = start + miss - hit
+            responses += [free - arrived] if free <= 2 else []
+        found.append((sum(responses), len(responses)))
+    sums, sizes = np.array(found).T
+    again = sums.sum() / sizes.sum()
+    band = 4 * np.std(sums - again * sizes) * np.sqrt(sizes.size) / sizes.sum()
+    mean = api_cache_model.mean_of_run(ttl, keys, 0.8, rate, hit, miss)
+    assert mean == pytest.approx(again, abs=band + 0.08 * again)
+
+
+def test_a_run_in_which_nothing_can_be_answered_has_no_mean() -> None:
+    assert np.isnan(api_cache_model.mean_of_run(0, 1, 0, 10, 0.0, 3.0))
+
+
+@pytest.mark.clock
 def test_a_real_cache_hits_as_often_as_predicted_and_hits_are_quicker() -> None:
-    frame = measure(api_cache.lab(), 2.0, ttl=0.2, keys=10, skew=0, rate=100, database=2, logic=0)
+    frame = measure(api_cache.lab(), 2.5, ttl=0.2, keys=10, skew=0, rate=100, database=2, logic=0)
     hits = frame.samples["hit"].astype(bool)
-    predicted = hit_ratio_of_window(100, zipf(10, 0), 0.2, api_cache.window_s(record(frame)))
+    predicted = hit_ratio_of_window(100, zipf(10, 0), 0.2, float(frame.facts["elapsed_s"]))
     assert hits.mean() == pytest.approx(predicted, abs=0.15)
     assert np.median(frame.samples["latency_ns"][~hits]) > 1.5 * np.median(frame.samples["latency_ns"][hits])
 
 
-def test_a_saturated_api_is_called_so_and_gets_no_mean() -> None:
-    verdict = api_cache.verdict(record(run(1, 20, rejected=10)), None)
-    assert verdict.text.startswith("Saturated")
+@pytest.mark.parametrize(("held_ns", "still_waiting"), [(1.1e7, 30), (1e6, 150)])
+def test_a_saturated_api_is_called_so_and_gets_no_mean(held_ns: float, still_waiting: int) -> None:
+    verdict = api_cache.verdict(record(run(20, 180, still_waiting, held_ns)), None)
+    assert verdict.text.startswith("Saturated") and f"{still_waiting} requests are still waiting" in verdict.text
     assert "mean" not in verdict.text
+
+
+def test_a_queue_that_chance_makes_is_not_called_saturated() -> None:
+    assert api_cache.verdict(record(run(20, 180, 3, 9e6)), None).text.startswith("10% of 200 requests hit")
+
+
+@pytest.mark.clock
+def test_the_queue_goes_on_where_it_was_between_slices() -> None:
+    """A thread that is hardly ever idle: were the queue drained at each slice, many requests would find none before them."""
+    frame = measure(api_cache.lab(), 2.5, ttl=0, database=10, logic=0, rate=100)
+    found = Load(record(frame)).replay(1)
+    waited_ns = frame.samples["started_ns"] - frame.samples["arrived_ns"]
+    assert found is not None and found.deviation < 0.05
+    assert np.count_nonzero(waited_ns > 1e6) > 0.5 * waited_ns.size
 
 
 def test_a_generator_that_was_late_makes_the_run_invalid() -> None:

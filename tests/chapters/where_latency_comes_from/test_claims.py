@@ -15,7 +15,8 @@ from perflab.measure.frame import Frame
 
 
 def record(lab: str, samples: Mapping[str, Any], **parameters: Any) -> Record:
-    return Record(lab, parameters, 1, "", Frame({name: np.asarray(v) for name, v in samples.items()}), 1.0, "complete")
+    frame = Frame({name: np.asarray(v) for name, v in samples.items()}, facts={"elapsed_s": 2.0})
+    return Record(lab, parameters, 1, "", frame, 1.0, "complete")
 
 
 def rungs(name: str, value_ns: float) -> Record:
@@ -30,7 +31,6 @@ def looked_up(value_ns: float, **changes: Any) -> Record:
 def reads(hit_share: float, ttl: float = 1.0) -> Record:
     samples = {
         "hit": np.arange(200) < 200 * hit_share,
-        "at_s": np.linspace(0, 1.99, 200),
         "latency_ns": np.full(200, 1e6),
     }
     return record("api_cache", samples, ttl=ttl, keys=10, skew=0, database=5, logic=0, rate=100)

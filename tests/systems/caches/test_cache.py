@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perflab.measure.guards import BadInput
-from perflab.systems.caches.cache import MISSING, PausableClock, TtlCache
+from perflab.systems.caches.cache import MISSING, TtlCache
 
 
 class VirtualClock:
@@ -123,21 +123,3 @@ def test_threads_lose_no_counts() -> None:
     for thread in threads:
         thread.join()
     assert cache.hits + cache.misses == 8_000
-
-
-def test_nothing_ages_while_the_clock_is_paused() -> None:
-    outside = VirtualClock()
-    clock = PausableClock(outside)
-    cache = TtlCache(5, clock.now)
-    cache.put("a", 1)
-    outside.now_s += 3
-    clock.pause()
-    outside.now_s += 60
-    clock.pause()
-    assert clock.now() == 3
-    assert cache.get("a") == 1
-    clock.resume()
-    clock.resume()
-    outside.now_s += 2
-    assert clock.now() == 5
-    assert cache.get("a") is MISSING

@@ -18,7 +18,7 @@ from perflab.measure.guards import BadInput
 from perflab.measure.schedule import constant
 from perflab.systems.clients.balancer import BalancedTarget, _checked, balanced_load
 from perflab.systems.clients.routing import Route, at_random, least_outstanding, round_robin
-from perflab.systems.http.connection import reply_end, request_bytes
+from perflab.systems.http.connection import request_bytes
 from perflab.systems.servers.worker_server import worker_server
 from perflab.theory.replay import replay
 
@@ -110,7 +110,7 @@ def test_a_route_that_names_no_server_is_told_so_and_leaves_nothing_behind() -> 
 def test_a_dead_server_is_not_watched_any_more_so_that_waiting_waits() -> None:
     with worker_server(1) as mortal, worker_server(1) as other:
         ports = [mortal.port, other.port]
-        target = BalancedTarget(ports, lambda *_: request_bytes("/work?wait=1"), reply_end, 5, round_robin)
+        target = BalancedTarget(ports, lambda *_: request_bytes("/work?wait=1"), 5, round_robin)
         try:
             mortal.kill()
             assert target.send(0), "nobody has told the balancer yet"
@@ -133,7 +133,7 @@ def test_a_dead_server_is_not_watched_any_more_so_that_waiting_waits() -> None:
 @pytest.mark.skipif(not hasattr(selectors, "EpollSelector"), reason="only epoll waits in whole milliseconds")
 def test_short_waits_are_precise_however_many_connections_there_are() -> None:
     with worker_server(1) as server:
-        target = BalancedTarget([server.port] * 4, lambda *_: b"", reply_end, 100, round_robin)
+        target = BalancedTarget([server.port] * 4, lambda *_: b"", 100, round_robin)
         try:
 
             def shortest_s(patience_s: float) -> float:
@@ -162,14 +162,14 @@ def test_when_all_connections_are_refused_the_load_does_not_begin() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(ConnectionRefusedError):
-        BalancedTarget([port, port], lambda *_: request_bytes("/"), reply_end, 2, round_robin)
+        BalancedTarget([port, port], lambda *_: request_bytes("/"), 2, round_robin)
 
 
 def test_more_servers_or_connections_than_the_machine_may_have_are_refused() -> None:
     with pytest.raises(BadInput, match="processes"):
         next(balanced_load(EVEN, np.full(50, 1.0), [1.0] * 1_000, round_robin, 1.0))
     with pytest.raises(BadInput, match="connections"):
-        BalancedTarget([1, 2], lambda *_: b"", reply_end, 10_000, round_robin)
+        BalancedTarget([1, 2], lambda *_: b"", 10_000, round_robin)
 
 
 @pytest.mark.clock

@@ -11,7 +11,7 @@ from relations import assert_more, two_of_three
 from perflab.systems.clients.strategies import (
     ASYNC,
     CACHING,
-    MOST_BURST,
+    MAX_BURST,
     NOTHING,
     SERVERS,
     SWITCHES,
@@ -68,7 +68,7 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_one_of_the_next_burst(
     shop: Strategies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as impatient:
-        impatient.setattr("perflab.systems.clients.strategies.PATIENCE_S", 0.15)
+        impatient.setattr("perflab.systems.clients.strategies.TIMEOUT_S", 0.15)
         late = shop.burst(NOTHING, AT_ONCE, PATHS, wait_ms=100)
     assert late.timeouts > 0
     assert shop.queued(late)["server"].size < len(PATHS), "who was not answered has told nothing"
@@ -81,4 +81,4 @@ def test_what_is_not_there_is_refused(shop: Strategies) -> None:
     with pytest.raises(KeyError, match="magic"):
         shop.burst("magic", AT_ONCE, PATHS)
     with pytest.raises(ValueError, match="at most"):
-        shop.burst(NOTHING, np.zeros(MOST_BURST + 1, np.int64), PATHS[:1] * (MOST_BURST + 1))
+        shop.burst(NOTHING, np.zeros(MAX_BURST + 1, np.int64), PATHS[:1] * (MAX_BURST + 1))

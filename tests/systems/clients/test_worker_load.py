@@ -12,10 +12,10 @@ from relations import two_of_three
 
 from perflab.measure.frame import Frame, merge
 from perflab.measure.schedule import constant
-from perflab.systems.clients.worker_load import STAGES, saturated, watch, watched_load
+from perflab.systems.clients.worker_load import saturated, watch, watched_load
 from perflab.systems.process.child import ServerFailed
 from perflab.systems.servers.worker_kinds import Work
-from perflab.systems.servers.worker_server import worker_server
+from perflab.systems.servers.worker_server import Stages, worker_server
 from perflab.theory.replay import replay
 
 pytestmark = pytest.mark.clock
@@ -25,7 +25,7 @@ def test_every_request_is_there_with_its_stages() -> None:
     frame = merge(watched_load(4, constant(50, 0.6), np.full(30, 20.0), 1.0))
     assert frame.counts == {"calls": 30 - frame.facts["inside"], "rejected": 0, "failures": 0, "dropped": 0}
     assert frame.samples["came_s"].size == 30 and frame.samples["done_s"].size == frame.counts["calls"] > 15
-    stages = [frame.samples[name] for name in STAGES]
+    stages = [frame.samples[name] for name in Stages._fields]
     assert all(np.all(before <= after) for before, after in itertools.pairwise(stages))
     assert np.all(frame.samples["done_ns"] - frame.samples["begun_ns"] >= 19e6)
 

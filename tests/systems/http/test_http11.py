@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 from patience import PATIENCE_S
 
-from perflab.systems.http.connection import Connection, reply_end
-from perflab.systems.http.http11 import LARGEST_BODY, LARGEST_HEAD, Reply, Request, port_of, start_server
+from perflab.systems.http.connection import Connection
+from perflab.systems.http.http11 import MAX_BODY, MAX_HEAD, Reply, Request, port_of, start_server
 
 
 async def handler(request: Request) -> Reply:
@@ -81,8 +81,8 @@ def test_a_handler_that_raises_becomes_a_500_and_the_connection_lives_on(port: i
         (b"GET / HTTP/1.1\r\nContent-Length: many\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\nContent-Length: -5\r\n\r\n", b"400"),
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"400"),
-        (b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (LARGEST_BODY + 1), b"413"),
-        (b"GET /" + b"x" * (LARGEST_HEAD + 10) + b" HTTP/1.1\r\n\r\n", b"413"),
+        (b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY + 1), b"413"),
+        (b"GET /" + b"x" * (MAX_HEAD + 10) + b" HTTP/1.1\r\n\r\n", b"413"),
     ],
 )
 def test_what_is_no_proper_request_is_refused_with_a_status(port: int, data: bytes, status: bytes) -> None:
@@ -99,11 +99,3 @@ def test_a_client_that_leaves_in_the_middle_does_no_harm(port: int) -> None:
     connection = Connection(port)
     assert connection.get("/still-there") == b"GET /still-there [] 0"
     connection.close()
-
-
-def test_a_reply_in_pieces_is_complete_only_at_its_end() -> None:
-    reply = Reply(b"0123456789").encode()
-    for cut in range(len(reply)):
-        end = reply_end(reply[:cut])
-        assert end is None or cut < end
-    assert reply_end(reply) == len(reply)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perflab.systems.http.server_timing import HEADER, ServerTiming, decode, told_hit
+from perflab.measure.http_reply import Reply
+from perflab.systems.http.server_timing import HEADER, ServerTiming, decode, note_queue, timing_of
 
 NS = st.integers(0, 10**18)
 SPANS = st.tuples(NS, NS)
@@ -34,8 +35,19 @@ def test_a_header_without_all_parts_is_refused() -> None:
         decode("queue;dur=1, database;dur=2, cache;desc=miss")
 
 
-def test_a_hit_is_told_by_the_reply_itself() -> None:
-    def reply(hit: bool | None) -> bytes:
-        return f"HTTP/1.1 200 OK\r\n{HEADER}: {ServerTiming(0, 1, 2, 3, 4, 5, (), hit).encode()}\r\n\r\n{{}}".encode()
+def reply(value: str) -> Reply:
+    return Reply(f"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{HEADER}: {value}".encode(), b"")
 
-    assert [told_hit(reply(hit)) for hit in (True, False, None)] == [True, False, False]
+
+@pytest.mark.parametrize(("hit", "noted"), [(True, 1), (False, 0), (None, 0)])
+def test_a_reply_tells_when_its_request_had_a_thread_and_whether_the_cache_had_the_answer(
+    hit: bool | None, noted: int
+) -> None:
+    timing = ServerTiming(0, 1, 2, 3, 4, 5, (), hit, line=(100, 20), thread=(120, 30))
+    assert timing_of(reply(timing.encode())) == timing
+    assert note_queue(reply(timing.encode())) == {"arrived_ns": 100, "started_ns": 120, "done_ns": 150, "hit": noted}
+
+
+def test_a_reply_without_the_header_is_refused() -> None:
+    with pytest.raises(ValueError, match="no Server-Timing"):
+        timing_of(Reply(b"HTTP/1.1 200 OK", b""))

@@ -12,9 +12,9 @@ from asking import ask
 from relations import assert_more, two_of_three
 
 from perflab.systems.machine.resources import (
-    MOST_COPIED,
-    MOST_SENT,
-    MOST_WRITTEN,
+    MAX_COPIED,
+    MAX_SENT,
+    MAX_WRITTEN,
     PART_BYTES,
     ROOM_BYTES,
     Room,
@@ -124,7 +124,7 @@ def test_a_request_is_answered_with_the_bytes_it_asks_for(server: ChildServer) -
 
 @pytest.mark.clock
 @pytest.mark.parametrize(
-    "query", [f"copy={MOST_COPIED + 1}", f"write={MOST_WRITTEN + 1}", f"reply={MOST_SENT + 1}", "copy=-1", "write=much"]
+    "query", [f"copy={MAX_COPIED + 1}", f"write={MAX_WRITTEN + 1}", f"reply={MAX_SENT + 1}", "copy=-1", "write=much"]
 )
 def test_too_much_of_a_resource_is_refused(server: ChildServer, query: str) -> None:
     status, body = ask(server.port, query)

@@ -23,7 +23,7 @@ SERVERS = {
     "dying": "import sys; print('no such table: people', file=sys.stderr); sys.exit(3)",
     "taken": "import socket, sys, json; port = json.loads(sys.argv[1])['port']; socket.create_server(('127.0.0.1', port))",
     "asked": """
-from perflab.systems.process.child import announce, leave_with_parent, read_config
+from perflab.systems.process.child import announce, exit_with_parent, read_config
 import time
 config = read_config()
 level = config["level"]
@@ -32,7 +32,7 @@ def set_level(value):
     if value < 0:
         raise ValueError("level must not be negative")
     level = value
-leave_with_parent({"set": set_level, "get": lambda: {"level": level}})
+exit_with_parent({"set": set_level, "get": lambda: {"level": level}})
 announce(1234)
 time.sleep(60)
 """,

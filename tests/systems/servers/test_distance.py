@@ -14,7 +14,7 @@ from relations import two_of_three
 
 from perflab.systems.http.connection import Connection
 from perflab.systems.process.child import ChildServer, ServerFailed, serve
-from perflab.systems.servers.distance import MOST_CONNECTIONS, distance
+from perflab.systems.servers.distance import MAX_CONNECTIONS, distance
 
 pytestmark = pytest.mark.clock
 
@@ -112,7 +112,7 @@ def test_clients_that_come_and_go_leave_no_connection_open(echo: ChildServer) ->
 
 def test_one_connection_too_many_is_refused_and_the_others_live_on(echo: ChildServer) -> None:
     with distance(echo.port) as relay:
-        held = [Connection(relay.port) for _ in range(MOST_CONNECTIONS)]
+        held = [Connection(relay.port) for _ in range(MAX_CONNECTIONS)]
         assert exchange_s(held[-1]) > 0
         extra = Connection(relay.port)
         with pytest.raises(ConnectionError):

@@ -13,17 +13,22 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import psutil
 import pytest
+from cpu_time import cpu_s
 from patience import wait_until, wait_until_gone
 from relations import assert_more, two_of_three
 
 from perflab.measure.guards import BadInput
+from perflab.measure.http_reply import Reply
 from perflab.systems.clients.anatomy import Anatomy, Dissector
 from perflab.systems.databases.catalogue import sku_of
-from perflab.systems.http.connection import Connection
+from perflab.systems.http.connection import Connection, request_bytes
+from perflab.systems.http.server_timing import timing_of
 from perflab.systems.process.child import ChildServer, ServerFailed
+from perflab.systems.process.pausable import PausableServer
 from perflab.systems.servers.shop import shop
 from perflab.systems.servers.shop_settings import Settings
 
@@ -36,7 +41,7 @@ QUIET |= {"wait_ms": 0, "writes": 1, "batched": False, "awaited": False}
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[ChildServer]:
+def server() -> Iterator[PausableServer]:
     with shop(PRODUCTS, 4) as running:
         yield running
 
@@ -180,12 +185,41 @@ def test_a_full_disk_is_told_in_the_servers_own_words_and_leaves_nothing(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_paused_shop_keeps_what_it_has(server: ChildServer, dissect: Callable[[int], Anatomy]) -> None:
+def test_a_paused_shop_keeps_what_it_has(server: PausableServer, dissect: Callable[[int], Anatomy]) -> None:
     server.ask("set", cached=True, ttl_s=0.6)
     dissect(2)
-    server.ask("pause")
+    server.pause()
     time.sleep(0.7)
-    server.ask("resume")
+    server.resume()
     assert dissect(2).server.hit is True
     time.sleep(0.65)
     assert dissect(2).server.hit is False
+
+
+@pytest.mark.parametrize(
+    "busy", [{"database_ms": 150}, {"logic_ms": 150}, {"wait_ms": 150}, {"wait_ms": 150, "awaited": True}]
+)
+def test_in_a_pause_a_request_gets_no_further_and_its_time_does_not_count(
+    server: PausableServer, dissect: Callable[[int], Anatomy], busy: dict[str, Any]
+) -> None:
+    server.ask("set", **{**QUIET, **busy})
+    with ThreadPoolExecutor(1) as client:
+        asked = client.submit(ask, server.port, f"/product?sku={sku_of(3)}")
+        time.sleep(0.05)
+        server.pause()
+        used_s = cpu_s(psutil.Process(server.pid))
+        time.sleep(1.0)
+        used_s = cpu_s(psutil.Process(server.pid)) - used_s
+        assert not asked.done()
+        server.resume()
+        timing = timing_of(asked.result().checked("/product"))
+    assert used_s < 0.1
+    assert 100e6 < timing.total < 800e6, "the second of the pause is left out"
+
+
+def ask(port: int, path: str) -> Reply:
+    connection = Connection(port)
+    try:
+        return connection.ask(request_bytes(path))
+    finally:
+        connection.close()

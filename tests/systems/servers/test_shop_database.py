@@ -8,16 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from time import perf_counter_ns
 
 import pytest
 from patience import PATIENCE_S, wait_until
 
 from perflab.systems.databases.catalogue import Catalogue, Files, make_catalogue, sku_of
+from perflab.systems.process.pausable import PausableSleep
 from perflab.systems.servers.shop_database import Database
 from perflab.systems.servers.shop_settings import Settings
 
 SETTINGS = Settings(database_ms=40, calls=4)
+RUNNING = PausableSleep()
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 
 @pytest.fixture(scope="module")
 def database(files: Files) -> Iterator[Database]:
-    database = Database(files)
+    database = Database(files, RUNNING)
     yield database
     database.close()
 
@@ -35,13 +36,13 @@ def database(files: Files) -> Iterator[Database]:
 def test_calls_in_a_row_do_not_overlap_and_side_by_side_they_do(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page, spans = database.ask(sku_of(5), SETTINGS, perf_counter_ns())
+    page, spans = database.ask(sku_of(5), SETTINGS, RUNNING.now_ns())
     assert page is not None and len(spans) == 5
     assert all(a[0] + a[1] <= b[0] for a, b in pairwise(spans))
     # None of them would end, were not all under way at once.
     all_of_them = threading.Barrier(SETTINGS.calls)
     monkeypatch.setattr(Catalogue, "crunch", lambda *_, **__: all_of_them.wait(PATIENCE_S))
-    same, spans = database.ask(sku_of(5), replace(SETTINGS, parallel=True), perf_counter_ns())
+    same, spans = database.ask(sku_of(5), replace(SETTINGS, parallel=True), RUNNING.now_ns())
     assert same == page and len(spans) == 5
     under_way = [sum(start <= moment < start + took for start, took in spans) for moment, _ in spans]
     assert max(under_way) >= SETTINGS.calls
@@ -49,15 +50,15 @@ def test_calls_in_a_row_do_not_overlap_and_side_by_side_they_do(
 
 def test_all_calls_lie_within_the_asking(database: Database) -> None:
     for parallel in (False, True):
-        began = perf_counter_ns()
+        began = RUNNING.now_ns()
         _, spans = database.ask(sku_of(5), replace(SETTINGS, parallel=parallel), began)
-        took = perf_counter_ns() - began
+        took = RUNNING.now_ns() - began
         assert all(start >= 0 and start + duration <= took for start, duration in spans)
 
 
 def test_a_view_is_counted_only_of_a_product_that_exists(database: Database, files: Files) -> None:
     for sku in (sku_of(6), sku_of(6), "nothing"):
-        page, _ = database.ask(sku, Settings(counted=True), perf_counter_ns())
+        page, _ = database.ask(sku, Settings(counted=True), RUNNING.now_ns())
         assert (page is None) == (sku == "nothing")
     reader = Catalogue(files, tuned=False)
     assert reader._connection.execute("select sum(count) from views").fetchone() == (2,)
@@ -66,11 +67,11 @@ def test_a_view_is_counted_only_of_a_product_that_exists(database: Database, fil
 
 def test_a_catalogue_whose_file_was_lost_fails_and_is_not_replaced_by_an_empty_one(tmp_path: Path) -> None:
     lost = make_catalogue(tmp_path, 10)
-    database = Database(lost)
+    database = Database(lost, RUNNING)
     database.close()
     lost.plain.unlink()
     with pytest.raises(Exception, match="no such table"):
-        database.ask(sku_of(1), Settings(pooled=False), perf_counter_ns())
+        database.ask(sku_of(1), Settings(pooled=False), RUNNING.now_ns())
 
 
 def views_of(files: Files) -> int:
@@ -101,14 +102,14 @@ def test_a_request_opens_one_connection_however_much_it_writes(
 ) -> None:
     """Else what batching spares would be openings too, and pooling would spare the more the more is written."""
     settings = Settings(pooled=False, counted=True, batched=batched, writes=writes)
-    database.ask(sku_of(1), settings, perf_counter_ns())
+    database.ask(sku_of(1), settings, RUNNING.now_ns())
     assert len(opened) == 1
 
 
 def test_a_pooled_request_opens_none_and_calls_side_by_side_one_each(database: Database, opened: list[Files]) -> None:
-    database.ask(sku_of(1), Settings(counted=True, writes=3), perf_counter_ns())
+    database.ask(sku_of(1), Settings(counted=True, writes=3), RUNNING.now_ns())
     assert len(opened) == 0
-    database.ask(sku_of(1), replace(SETTINGS, pooled=False, parallel=True), perf_counter_ns())
+    database.ask(sku_of(1), replace(SETTINGS, pooled=False, parallel=True), RUNNING.now_ns())
     assert len(opened) == 1 + SETTINGS.calls
 
 
@@ -117,8 +118,8 @@ def test_a_connection_is_given_back_also_when_a_request_fails(
 ) -> None:
     with monkeypatch.context() as broken, pytest.raises(OSError):
         broken.setattr(Catalogue, "count_views", lambda self, products: (_ for _ in ()).throw(OSError("disk full")))
-        database.ask(sku_of(1), Settings(counted=True), perf_counter_ns())
-    database.ask(sku_of(1), Settings(counted=True), perf_counter_ns())
+        database.ask(sku_of(1), Settings(counted=True), RUNNING.now_ns())
+    database.ask(sku_of(1), Settings(counted=True), RUNNING.now_ns())
     assert len(opened) == 0
 
 
@@ -126,7 +127,7 @@ def test_a_connection_is_given_back_also_when_a_request_fails(
 def test_each_view_is_stored_once_alone_or_in_a_batch(database: Database, files: Files, batched: bool) -> None:
     before, settings = views_of(files), Settings(counted=True, batched=batched, writes=3)
     with ThreadPoolExecutor(8) as crowd:
-        list(crowd.map(lambda number: database.ask(sku_of(number), settings, perf_counter_ns()), range(16)))
+        list(crowd.map(lambda number: database.ask(sku_of(number), settings, RUNNING.now_ns()), range(16)))
     assert views_of(files) == before + 48
 
 
@@ -146,7 +147,7 @@ def count_eight(database: Database, monkeypatch: pytest.MonkeyPatch, fails: int 
 
     def ask(number: int) -> bool:
         try:
-            database.ask(sku_of(number), Settings(counted=True, batched=True), perf_counter_ns())
+            database.ask(sku_of(number), Settings(counted=True, batched=True), RUNNING.now_ns())
         except OSError:
             return False
         return True

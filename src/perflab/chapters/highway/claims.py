@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import numpy as np
 
 from perflab.chapters.highway import littles_law, road, same_road
-from perflab.chapters.load_report import came_per_s
-from perflab.lab import Record
+from perflab.chapters.load import Load
+from perflab.lab import Record, latencies_of, one_run, two_runs
 from perflab.lab.claims import Claim, report_claims
-from perflab.measure.percentiles import percentile
-from perflab.measure.units import count, duration
+from perflab.measure import count, duration, percentile
 
 Found = tuple[bool, str] | None
-FEW = 20
+MIN_TIMES = 20
 
 
 def takeaways() -> None:
@@ -20,59 +19,51 @@ def takeaways() -> None:
     report_claims(CLAIMS)
 
 
-def _faster_cars(records: Sequence[Record]) -> Found:
-    gain = road.gain_of_the_limit(records)
+def _faster_cars(slow: Record, fast: Record) -> Found:
+    gain = road.gain(slow, fast)
     if gain is None:
         return None
-    told = f"with a limit of 135 instead of 54 km/h {gain:.1f} times as many cars got through."
-    return road.what_the_limit_did(records) == road.MUCH, told
+    told = f"with a limit of 135 instead of 54 km/h, {gain:.1f} times as many cars got through."
+    return road.what_the_limit_does(slow, fast) == road.MUCH, told
 
 
-def _more_lanes(records: Sequence[Record]) -> Found:
-    for wide in reversed(records):
-        for narrow in records:
-            a, b = dict(wide.parameters), dict(narrow.parameters)
-            busy = b["cars"] >= road.BUSY * b["lanes"] and not b["accident"]  # else more lanes have nothing to carry
-            if busy and a["lanes"] > b["lanes"] and {**a, "lanes": 0} == {**b, "lanes": 0}:
-                trips = [run.column("latency_ns") for run in (narrow, wide)]
-                if min(column.size for column in trips) >= FEW:
-                    through = [road.throughput_per_min(run) for run in (narrow, wide)]
-                    told = (
-                        f"{b['lanes']} and {a['lanes']} lanes let {count(through[0])} and {count(through[1])} cars a minute "
-                        f"through, in trips of {duration(percentile(trips[0], 0.5))} and {duration(percentile(trips[1], 0.5))}."
-                    )
-                    return through[1] > 1.1 * through[0], told
-    return None
+def _more_lanes(narrow: Record, wide: Record) -> Found:
+    chosen, runs = narrow.parameters, (narrow, wide)
+    # On a quiet road, more lanes have nothing to carry.
+    busy = chosen["cars"] >= road.BUSY_CARS * chosen["lanes"] and not chosen["accident"]
+    if not busy or min(latencies_of(run).size for run in runs) < MIN_TIMES:
+        return None
+    lanes, through = [run.parameters["lanes"] for run in runs], [road.throughput_per_min(run) for run in runs]
+    trips = [duration(percentile(latencies_of(run), 0.5)) for run in runs]
+    told = f"{lanes[0]} and {lanes[1]} lanes let {count(through[0])} and {count(through[1])} cars a minute through"
+    return through[1] > 1.1 * through[0], f"{told}, in trips of {trips[0]} and {trips[1]} (p50)."
 
 
-def _a_full_server(records: Sequence[Record]) -> Found:
-    for record in reversed(records):
-        chosen = record.parameters
-        capacity = 1e3 * chosen["lanes"] / chosen["trip"]
-        if chosen["rate"] > 1.2 * capacity and record.column("latency_ns").size >= FEW:
-            flow = same_road.point(record)[1]
-            told = f"{count(came_per_s(record))} requests/s came, and {count(flow)} of at most {count(capacity)} got through."
-            return flow < 0.7 * capacity, told
-    return None
+def _overloaded_server(run: Record) -> Found:
+    load, capacity = Load(run), same_road.capacity_per_s(run)
+    if run.parameters["rate"] <= 1.2 * capacity or load.response.size < MIN_TIMES:
+        return None
+    done, offered = load.throughput_per_s, count(load.offered_per_s)
+    return (
+        done < 0.7 * capacity,
+        f"{offered} requests/s were offered, and {count(done)} of at most {count(capacity)} got through.",
+    )
 
 
-def _law(records: Sequence[Record]) -> Found:
-    for record in reversed(records):
-        found = littles_law.both_sides(record)
-        closed = record.parameters["window"] >= littles_law.WHOLE_S and not littles_law.never_left(record)
-        if found is not None and closed:
-            apart = abs(found.inside / (found.rate * found.time_inside) - 1)
-            return apart < littles_law.EXACT, f"both sides differed by a share of {apart:.0e}."
-    return None
+def _law(run: Record) -> Found:
+    apart = littles_law.difference(run)
+    if np.isnan(apart) or run.parameters["window"] < littles_law.WHOLE_S or littles_law.never_left(run):
+        return None
+    return apart < littles_law.EXACT, f"both sides differed by a share of {apart:.0e}."
 
 
 CLAIMS = (
-    Claim("Cars that are 2.5 times as fast bring 2.5 times as many through.", "road", _faster_cars),
-    Claim("More lanes let more cars through.", "road", _more_lanes),
+    Claim("Cars that are 2.5 times as fast bring 2.5 times as many through.", "road", two_runs("limit", _faster_cars)),
+    Claim("More lanes let more cars through.", "road", two_runs("lanes", _more_lanes)),
     Claim(
-        "A server that gets more than it can do does less than it could, like a jammed road.",
+        "An overloaded server does less than it could, like a jammed road.",
         "same_road",
-        _a_full_server,
+        one_run(_overloaded_server),
     ),
-    Claim("L = λW holds exactly over a window that begins and ends empty.", "littles_law", _law),
+    Claim("L = λW holds exactly over a window that begins and ends empty.", "littles_law", one_run(_law)),
 )

@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perflab.chapters.highway import road
 from perflab.chapters.judging import OPEN, Case, attempt, judge_cases
-from perflab.chapters.load_report import mean_response_ns
-from perflab.lab import Lab, Record, slider, switch
-from perflab.lab.panels import Distribution
-from perflab.lab.panels.servers import ResponseAgainstLoad
-from perflab.measure.frame import Frame
+from perflab.lab import (
+    CLOCK,
+    MODEL_LINE,
+    Axis,
+    Chart,
+    Here,
+    Lab,
+    Line,
+    Record,
+    distribution,
+    duration_ticks,
+    latencies_of,
+    measured,
+    slider,
+    switch,
+)
+from perflab.measure import Frame, count, duration, poisson
 from perflab.measure.guards import is_number
-from perflab.measure.schedule import poisson
-from perflab.measure.units import count, duration
 from perflab.theory.queues import mean_wait, mmc, priority_wait
-from perflab.theory.simulate import Discipline, simulate
+from perflab.theory.simulate import Discipline, fifo, simulate
 
-WANTED_PER_MIN = 24
-LONGEST_TRIP_NS = 60e9
-FEW_TRIPS = 40
-LOWEST_LIMIT = 81
+WANTED_PER_MIN, MAX_TRIP_NS, MIN_TRIPS, MIN_LIMIT = 24, 60e9, 40, 81
 
 
 def check_commute(record: Record | None) -> None:
-    """Modify: enough cars a minute, and short trips, on two lanes with hesitating drivers."""
+    """Modify: enough cars a minute, and short trips, on two lanes with drivers who hesitate."""
     if record is None:
         print(f"{OPEN}Run the lab with a speed limit of your choice, and keep the record in `commute`.")
         return
@@ -40,48 +46,47 @@ def check_commute(record: Record | None) -> None:
         name, value = next(iter(wrong.items()))
         print(f"Not yet: `{name}` should stay {value!r}. Change the limit, and nothing else.")
         return
-    trips, through, limit = record.column("latency_ns"), road.throughput_per_min(record), record.parameters["limit"]
-    # The lowest that does can miss by chance; a lower one cannot be helped by another run.
-    again = " Or was it chance? Run it once more." if limit >= LOWEST_LIMIT else ""
-    if trips.size < FEW_TRIPS:
+    trips, through, limit = latencies_of(record), road.throughput_per_min(record), record.parameters["limit"]
+    # The lowest limit that is enough can miss by chance; for a lower one, another run does not help.
+    again = " Or was it chance? Run it once more." if limit >= MIN_LIMIT else ""
+    if trips.size < MIN_TRIPS:
         print(f"Not yet: only {count(trips.size)} cars got through. Let the run come to its end.")
         return
     median = float(np.median(trips))
     if through < WANTED_PER_MIN:
         print(f"Not yet: {count(through)} cars a minute get through; at least {WANTED_PER_MIN} should.{again}")
-    elif median > LONGEST_TRIP_NS:
-        wanted = duration(LONGEST_TRIP_NS)
-        print(f"Not yet: the usual trip takes {duration(median)}; it should take at most {wanted}.{again}")
+    elif median > MAX_TRIP_NS:
+        wanted = duration(MAX_TRIP_NS)
+        print(f"Not yet: the median trip takes {duration(median)}; it should take at most {wanted}.{again}")
     else:
         good = f"at {limit} km/h {count(through)} cars a minute get through, in {duration(median)} each (p50)."
-        print(f"That works: {good} Would a lower one do as well?" if limit > LOWEST_LIMIT else f"Right: {good}")
+        print(f"That works: {good} Would a lower limit do as well?" if limit > MIN_LIMIT else f"Right: {good}")
 
 
-RATE, MOST_PER_S, SECONDS, SHORT_MS, LONG_MS, SHARE_LONG = 40.0, 50, 120.0, 5.0, 120.0, 0.1
-GAIN = 1.5
+RATE, MAX_PER_S, SECONDS, SHORT_MS, LONG_MS, SHARE_LONG = 40, 50, 120.0, 5.0, 120.0, 0.1
+MIN_GAIN = 1.5
 
 
 def check_discipline(rank: Discipline) -> Lab | None:
     """Make: the lowest rank is served next; the mean response must fall by a third against first come, first served."""
-    arrivals, services = customers(1)
+    arrivals, services = requests(1)
     how = "`rank` is called with number, service and kind, and returns something to sort by."
     mine = attempt(lambda: simulate(arrivals, services, discipline=rank).responses, how)
     if mine is None:
         return None
     usual = simulate(arrivals, services).responses
-    gain = float(usual.mean() / mine.mean())
     means = [duration(responses.mean() * 1e9) for responses in (usual, mine)]
     longest = [duration(responses.max() * 1e9) for responses in (usual, mine)]
-    if gain < GAIN:
+    if usual.mean() / mine.mean() < MIN_GAIN:
         print(f"{OPEN}The mean response time is {means[1]}; first come, first served, it is {means[0]}.")
-        print("Who should go first, so that as few as possible wait?")
+        print("Which request should be served next, so that as few requests as possible wait?")
     else:
         print(f"Right: the mean response time falls from {means[0]} to {means[1]}.")
         print(f"The longest goes from {longest[0]} to {longest[1]}. The lab is yours.")
-    return _lab_of(rank)
+    return replace(order_lab(), policy={"rank": rank})
 
 
-def customers(seed: int, rate: float = RATE) -> tuple[Any, Any]:
+def requests(seed: int, rate: float = RATE) -> tuple[Any, Any]:
     """Arrivals and service times (s): most are short, some are long."""
     arrivals = poisson(rate, SECONDS, seed) / 1e9
     generator = np.random.default_rng(seed)
@@ -89,95 +94,88 @@ def customers(seed: int, rate: float = RATE) -> tuple[Any, Any]:
     return arrivals, np.where(long, LONG_MS, SHORT_MS) / 1e3 * generator.uniform(0.5, 1.5, arrivals.size)
 
 
-@dataclass(frozen=True)
-class Expected:
-    """Mean response (ns) at these rates (per s): first come, first served, and with the best order there is."""
+def experiment(rate: int, yours: bool, seed: int, rank: Discipline = fifo) -> Iterator[Frame]:
+    generator = np.random.default_rng(seed)
+    while True:
+        arrivals, services = requests(int(generator.integers(2**31)), rate)
+        run = simulate(arrivals, services, discipline=rank if yours else fifo)
+        yield Frame({"latency_ns": run.responses * 1e9}, {"calls": run.responses.size})
 
-    rates: NDArray[np.float64]
-    response_ns: NDArray[np.float64]
-    best_ns: NDArray[np.float64]
 
-
-def expected_responses() -> Expected:
-    """M/G/1 by Pollaczek and Khinchine, and, with the shortest first, by Cobham; in the long run."""
+def expected_responses() -> dict[str, tuple[Any, Any]]:
+    """Arrival rates (per s) and mean responses (ns) in the long run: M/G/1 by Pollaczek and Khinchine, and, with the shortest
+    first, which is the best order there is, by Cobham.
+    """
     spread = (np.arange(450) + 0.5) / 450 + 0.5
     times = np.sort(np.concatenate([np.repeat(SHORT_MS * spread, 9), LONG_MS * spread])) / 1e3
     mean, second = float(times.mean()), float((times**2).mean())
-    rates = np.linspace(1, MOST_PER_S, 50)
+    rates = np.linspace(1, MAX_PER_S, 50)
     usual = [mean + mean_wait(rate, mean, second) for rate in rates]
     best = [mean + priority_wait(rate, times) for rate in rates]
-    return Expected(rates, 1e9 * np.array(usual), 1e9 * np.array(best))
+    return {"usual": (rates, 1e9 * np.array(usual)), "best": (rates, 1e9 * np.array(best))}
 
 
-def _lab_of(rank: Discipline) -> Lab:
-    on_paper = expected_responses()
+RESPONSE_AGAINST_LOAD = Chart(
+    "Response time against load",
+    Axis("arrival rate (requests/s)", 0, MAX_PER_S * 1.05),
+    Axis("mean response time (log)", 5e6, 1e9, log=True, ticks=duration_ticks),
+    Line("the best order", model=lambda curves: curves["best"], color=CLOCK, linestyle="--", linewidth=2),
+    Line("first come, first served", model=lambda curves: curves["usual"], **MODEL_LINE),
+    Here("rate", lambda curves: curves["usual"]),
+    *measured(lambda run: (run.parameters["rate"], latencies_of(run).mean()), among=("rate",)),
+    columns=2,
+)
 
-    def experiment(rate: int, yours: bool, seed: int) -> Iterator[Frame]:
-        generator = np.random.default_rng(seed)
-        while True:
-            arrivals, services = customers(int(generator.integers(2**31)), rate)
-            run = simulate(arrivals, services, discipline=rank) if yours else simulate(arrivals, services)
-            yield Frame({"latency_ns": run.responses * 1e9}, {"calls": run.responses.size})
 
+def order_lab() -> Lab:
+    """First come, first served, until it gets another rank."""
+    expected = expected_responses()
     return Lab(
         question="What does your order of service do to the response times of a simulated queue?",
         experiment=experiment,
-        predict=lambda rate, yours: on_paper,
+        predict=lambda rate, yours: expected,
         controls={
-            "rate": slider(10, MOST_PER_S, int(RATE), 5, unit="requests/s"),
+            "rate": slider(10, MAX_PER_S, RATE, 5, unit="requests/s", label="arrival rate"),
             "yours": switch(True, label="your order"),
         },
-        charts=(
-            ResponseAgainstLoad(
-                MOST_PER_S * 1.05, (5e6, 1e9), mean_response_ns, "the best order", "first come, first served"
-            ),
-            Distribution(1e6, 1e11),
-        ),
+        charts=(RESPONSE_AGAINST_LOAD, distribution(1e6, 1e11)),
         budget_s=0.5,
     )
 
 
-RATE_PER_S, STAY_S = 120, 0.2
-FEWEST_THREADS, MOST_THREADS = 28, 60
+RATE_PER_S, STAY_S, MIN_THREADS, MAX_THREADS = 120, 0.2, 28, 60
 
 
 def check_threads(answer: int | None) -> None:
-    """Judge: Little's law says how many are busy, and the rest is room for chance."""
+    """Judge: Little's law says how many threads are busy on average; the others leave room for bursts."""
     busy = round(RATE_PER_S * STAY_S)
+    average = f"{busy} requests are in flight on average"
     if answer is None:
         print(f"{OPEN}Write a number of threads.")
     elif not is_number(answer) or answer % 1 != 0:
         print(f"{answer!r} is not a number of threads.")
     elif answer < busy:
-        print(
-            f"Not yet: 120/s · 0.2 s = {busy} are inside on average. {answer} threads cannot hold them: the queue grows."
-        )
+        print(f"Not yet: 120/s · 0.2 s = {average}. {answer} threads cannot hold them, so the queue grows.")
     elif answer == busy:
-        print(
-            f"Not yet: {busy} are inside on average, and often there are more. With {busy} threads the queue grows, slowly."
-        )
-    elif answer < FEWEST_THREADS:
+        print(f"Not yet: {average}, and often more. With {busy} threads the queue grows, slowly.")
+    elif answer < MIN_THREADS:
         wait = duration(mmc(RATE_PER_S, STAY_S, int(answer)).wait * 1e9)
-        print(
-            f"Not yet: {busy} are inside on average, and {answer} leave little room for chance: each waits {wait} on average."
-        )
-    elif answer <= MOST_THREADS:
-        print(
-            f"Right: {busy} are busy on average, and {answer} leave room for chance: they can do {count(answer * 5)}/s."
-        )
+        print(f"Not yet: {average}, and {answer} threads leave little room for bursts: the mean wait is {wait}.")
+    elif answer <= MAX_THREADS:
+        print(f"Right: {average}, and {answer} threads leave room for bursts: they can do {count(answer * 5)}/s.")
     else:
-        print(f"That works, but {answer - busy} of {answer} threads would stand idle on average. How few would do?")
+        print(f"That works, but {answer - busy} of {answer} threads would be idle on average. How few are enough?")
 
 
 LOGS: dict[str, tuple[list[tuple[float, float]], float]] = {
     "one after the other": ([(0, 2), (2, 4), (4, 6)], 1.0),
-    "two at once": ([(0, 10), (0, 10)], 2.0),
+    "two at the same time": ([(0, 10), (0, 10)], 2.0),
     "a pause in between": ([(0, 5), (15, 20)], 0.5),
-    "one that came long before the others": ([(0, 100), (90, 100)], 1.1),
+    "one that arrived long before the others": ([(0, 100), (90, 100)], 1.1),
     "in no order": ([(4, 6), (0, 10), (2, 8)], 1.8),
-    "the first long after the clock began": ([(10, 12), (14, 16)], 4 / 6),
+    "the first long after the clock started": ([(10, 12), (14, 16)], 4 / 6),
 }
-"""Logs of (came, left) in s, and how many were inside on average from the first arrival to the last departure."""
+"""Logs of (came, left) in s, and how many requests were inside on average from the first arrival to the last departure."""
 
 
 def check_the_lie(mean_inside: Callable[[Sequence[tuple[float, float]]], float]) -> None:
@@ -186,4 +184,4 @@ def check_the_lie(mean_inside: Callable[[Sequence[tuple[float, float]]], float])
         Case(f"{name}: {log}\n ", partial(mean_inside, list(log)), expected, 0.005)
         for name, (log, expected) in LOGS.items()
     ]
-    judge_cases(cases, "every second counts, also those in which nobody comes.")
+    judge_cases(cases, "every second counts, also those in which no request arrives.")

@@ -1,185 +1,201 @@
-"""How many are inside? Little's law, L = λW, on a real server: each of the three counted for itself."""
+"""How many requests are inside? Little's law, L = λW, on a real server: each of the three counted for itself."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 
-from perflab.chapters.load_report import lateness_said, load_rows, replay_row, replayed, too_late, without_times
-from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, slider, values_slider
-from perflab.lab.panels.inside import Inside, Sides
-from perflab.measure.frame import Frame
-from perflab.measure.schedule import poisson, services
-from perflab.measure.units import count, duration, percent
+from perflab.chapters import load
+from perflab.lab import (
+    ALARM,
+    CLOCK,
+    INK,
+    MEASURED,
+    MODEL_HERE,
+    MODEL_LINE,
+    Axis,
+    Chart,
+    Lab,
+    Line,
+    Prediction,
+    Record,
+    Rule,
+    Verdict,
+    before,
+    latencies_of,
+    log_slider,
+    measured,
+    nearest,
+    one_run,
+    plain_ticks,
+    slider,
+    table_of,
+    trust_of,
+    values_slider,
+    verdict_of,
+)
+from perflab.measure import Frame, count, duration, number, percent, poisson, services
 from perflab.systems.clients.worker_load import watched_load
-from perflab.theory.littles_law import Flow, inside_over_time, observe
+from perflab.theory.littles_law import Flow, inside_over_time, observe, steps_inside
 from perflab.theory.queues import mmc
 
-ASKED_S, WHOLE_S = 2.0, 3.0
-MOST_WORKERS = 50
-MOST_PER_S = 200
-LOWEST, HIGHEST = 0.05, 500.0
-EXACT = 1e-9
+ASKED_S, WHOLE_S, EXACT = 2.0, 3.0, 1e-9
+ENDS, HEIGHTS = (0.05, 500.0), (5, 10, 20, 50, 100, 200, 500)
+NOTHING_YET = "Nothing to count yet: no request has left within the window."
+NUMBERS = {"about 0.5": 0.5, "about 5": 5.0, "about 50": 50.0, "about 100": 100.0}
 
 
 def experiment(rate: int, trip: int, workers: int, window: float, seed: int) -> Iterator[Frame]:
-    # They come for two seconds; the third is for the last ones to leave: then the whole run begins and ends empty.
+    # Requests arrive for two seconds; in the third the last ones leave: the whole run begins and ends empty.
     schedule = poisson(rate, ASKED_S, seed)
     yield from watched_load(workers, schedule, services(trip, schedule.size, seed), WHOLE_S)
 
 
-@dataclass(frozen=True)
-class Expected:
-    """In the steady state: requests inside, mean response (s). The window (s) that is looked at, and the number of workers."""
-
-    inside: float
-    response_s: float
-    window_s: float
-    workers: int
+def predict(rate: int, trip: int, workers: int, window: float) -> float:
+    """Requests inside in the steady state of M/M/c; NaN where more arrive than the workers can do. L = λW needs no model."""
+    inside = mmc(rate, trip / 1e3, workers).inside
+    return inside if np.isfinite(inside) else np.nan
 
 
-def predict(rate: int, trip: int, workers: int, window: float) -> Expected:
-    """M/M/c; L = λW needs no such assumption. NaN where more comes than the workers can do."""
-    steady = mmc(rate, trip / 1e3, workers)
-    inside = steady.inside if np.isfinite(steady.inside) else np.nan
-    return Expected(inside, steady.response, window, workers)
+def both_sides(run: Record) -> Flow:
+    """L, λ and W in the window, each for itself: the number inside integrated, arrivals counted, times averaged; NaN before.
 
-
-def both_sides(record: Record) -> Flow | None:
-    """L, λ and W in the window, each counted for itself: the number inside integrated, arrivals counted, times averaged.
-
-    A window that is cut, by the slider or because some are still inside when the run ends, knows only the times of those who
-    both came and left in it; the others count as inside until its end.
+    A window that is cut, by the slider or because some requests are still inside when the run ends, knows only the times of
+    those that arrived and left in it; the others count as inside until its end.
     """
-    whole = record.parameters["window"] >= WHOLE_S
-    elapsed_s = float(record.fact("elapsed_s", 0.0))
-    window_s = elapsed_s if whole else record.parameters["window"]
-    latencies_s = record.column("latency_ns") / 1e9
-    left = record.column("done_s")
+    elapsed_s, latencies_s = load.Load(run).elapsed_s, latencies_of(run) / 1e9
+    whole = run.parameters["window"] >= WHOLE_S
+    window_s = elapsed_s if whole else run.parameters["window"]
+    arrived, left = run.column("came_s"), run.column("done_s")
     within = left <= window_s
     if not within.any() or elapsed_s < window_s:
-        return None
-    if whole and not never_left(record):
+        return Flow(np.nan, np.nan, np.nan)
+    if whole and not never_left(run):
         return observe(left - latencies_s, left)
-    arrivals = record.column("came_s")
-    inside = float(inside_over_time(arrivals, left, [0.0, window_s])[0])
-    return Flow(inside, float((arrivals <= window_s).sum()) / window_s, float(latencies_s[within].mean()))
+    inside = float(inside_over_time(arrived, left, [0.0, window_s])[0])
+    return Flow(inside, float((arrived <= window_s).sum()) / window_s, float(latencies_s[within].mean()))
 
 
-def never_left(record: Record) -> int:
-    """How many came and were not answered: still inside, failed, or not even sent."""
-    return int(record.fact("inside", 0)) + record.count("failures") + record.count("dropped")
+def never_left(run: Record) -> int:
+    """How many requests arrived and were not answered: still inside, failed, or not even sent."""
+    return load.Load(run).in_flight + run.count("failures") + run.count("dropped")
 
 
-def steps_inside(record: Record) -> tuple[np.ndarray, np.ndarray]:
+def steps(run: Record) -> tuple[np.ndarray, np.ndarray]:
     """Moments (s) at which the number inside changes, and the number from then on."""
-    came, left = record.column("came_s"), record.column("done_s")
-    moments = np.concatenate([came, left])
-    order = np.argsort(moments, kind="stable")
-    steps = np.concatenate([np.ones(came.size), -np.ones(left.size)])[order]
-    return moments[order], np.cumsum(steps)
+    return steps_inside(run.column("came_s"), run.column("done_s"))
 
 
-def verdict(record: Record, pinned: Record | None) -> Verdict:
+def most_inside(run: Record) -> float:
+    return float(steps(run)[1].max(initial=0))
+
+
+def mean_inside(run: Record) -> tuple[list[float], list[float]]:
+    """L, from the start to the end of the window."""
+    return [0, min(run.parameters["window"], run.column("done_s").max(initial=0))], [both_sides(run).inside] * 2
+
+
+def sides(run: Record) -> tuple[float, float]:
+    """λW and L."""
+    found = both_sides(run)
+    return found.rate * found.time_inside, found.inside
+
+
+def difference(run: Record) -> float:
+    """By what share of λW they differ."""
+    product, inside = sides(run)
+    return abs(inside / product - 1)
+
+
+CHARTS = (
+    Chart(
+        "How many are inside",
+        Axis("time since the start (s)", 0, WHOLE_S),
+        Axis("requests inside", 0, 10, ends=HEIGHTS, reach=lambda inside: 2.5 * inside, run_reach=most_inside),
+        Line("inside", run=steps, color=MEASURED, linewidth=1.6, drawstyle="steps-post"),
+        Rule("y", "model, λW", model=lambda inside: inside, **MODEL_LINE),
+        Line("L: mean in the window", run=mean_inside, color=CLOCK, linestyle="--", linewidth=2.5),
+        Rule("x", "end of the window", setting=lambda now: now["window"], color=ALARM, linestyle="-.", linewidth=2),
+        Rule("y", "all workers busy", setting=lambda now: now["workers"], color=INK, linestyle=":", linewidth=2),
+        width=1.3,
+    ),
+    Chart(
+        "Both sides of L = λW",
+        Axis("λ · W (log)", *ENDS, log=True, ticks=plain_ticks),
+        Axis("L, counted inside (log)", *ENDS, log=True, ticks=plain_ticks),
+        Line("L = λW", setting=lambda _: (ENDS, ENDS), **{**MODEL_LINE, "linewidth": 1.8}),
+        Line(model=lambda inside: (inside, inside), **MODEL_HERE),
+        Line("before", runs=before(sides), color=CLOCK, marker="o", linestyle="none", markersize=6),
+        *measured(sides, label="this run"),
+        columns=4,
+    ),
+)
+
+
+def say(run: Record) -> Verdict:
     """The two sides, and by how much they differ."""
-    found = both_sides(record)
-    if found is None:
-        return Verdict("Nothing to count yet: nobody has left within the window.", "invalid")
-    if late := too_late(record):
-        return late
-    product = found.rate * found.time_inside
-    apart = abs(found.inside - product) / product
-    said = (
-        f"λ = {found.rate:.1f}/s and W = {duration(found.time_inside * 1e9)} make λW = {product:.3g}; "
-        f"counted inside, on average: L = {found.inside:.3g}.{lateness_said(record)}"
-    )
-    if record.parameters["window"] < WHOLE_S:
-        if apart < EXACT:
-            return Verdict(f"{said} Nobody was inside when the window ended: it cuts nothing, and the law holds.")
-        return Verdict(
-            f"{said} They are {percent(apart)} apart: the window cuts through requests that came before its end and left later."
-        )
-    if missing := never_left(record):
-        return Verdict(
-            f"{said} But {count(missing)} never left: the window is not closed, and the law does not apply yet."
-        )
-    sure = "exactly" if apart == 0 else f"to {apart:.0e}"
-    return Verdict(
-        f"{said} The window begins and ends empty, and the law holds {sure}.", "clear" if apart < EXACT else "invalid"
-    )
+    found, apart, missing = both_sides(run), difference(run), never_left(run)
+    if np.isnan(apart):
+        return Verdict(NOTHING_YET, "invalid")
+    said = f"λ = {found.rate:.1f}/s and W = {duration(found.time_inside * 1e9)} make λW = {sides(run)[0]:.3g}; "
+    said += f"counted inside, on average: L = {found.inside:.3g}.{load.lateness_said(run)}"
+    if run.parameters["window"] < WHOLE_S:
+        cut = f"They are {percent(apart)} apart: the window cuts through requests that arrived in it and left later."
+        none = "No request was inside when the window ended: it cuts nothing, and the law holds."
+        return Verdict(f"{said} {none if apart < EXACT else cut}")
+    if missing:
+        return Verdict(f"{said} But {count(missing)} requests never left: the window is open: the law does not apply.")
+    said += f" The window begins and ends empty, and the law holds {f'to {apart:.0e}' if apart else 'exactly'}."
+    return Verdict(said, "clear" if apart < EXACT else "invalid")
 
 
-def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
-    """The three quantities of both runs, their difference, and how well the generator kept its schedule."""
-    runs = [run for run in (record, pinned) if run is not None and both_sides(run) is not None]
-    flows = [flow for run in runs if (flow := both_sides(run)) is not None]
-    if not runs:
-        return []
-    rows = [
-        ("", "this run", "pinned run")[: len(runs) + 1],
-        ("L, inside on average", *(f"{flow.inside:.6g}" for flow in flows)),
-        ("λ, arrivals per second", *(f"{flow.rate:.6g}" for flow in flows)),
-        ("W, mean time inside", *(duration(flow.time_inside * 1e9, 4) for flow in flows)),
-        ("λW", *(f"{flow.rate * flow.time_inside:.6g}" for flow in flows)),
-        ("still inside at the end", *(count(run.fact("inside", 0)) for run in runs)),
-        replay_row([replayed(run, run.parameters["workers"]) for run in runs]),
-        *load_rows(runs, ASKED_S),
-    ]
-    return without_times(rows, runs)
+TABLE = table_of(
+    ("L, inside on average", lambda run: number(both_sides(run).inside, 6)),
+    ("λ, arrivals per second", lambda run: number(both_sides(run).rate, 6)),
+    load.time_row("W, mean time inside", lambda found: duration(both_sides(found.record).time_inside * 1e9, 4)),
+    ("λW", lambda run: number(sides(run)[0], 6)),
+    load.IN_FLIGHT,
+    load.FAILED,
+    heading="this run",
+)
 
 
-ASKED_RATE, ASKED_TRIP = 100, 50
-LONG_ENOUGH_S = 0.5
+def how_many(run: Record) -> str | None:
+    """The number inside, with workers and time enough."""
+    inside, chosen = both_sides(run).inside, run.parameters
+    enough = chosen["workers"] >= 10 and chosen["window"] >= 0.5 and not load.Load(run).in_flight
+    return nearest(NUMBERS, inside) if enough and inside > 0 else None
 
-
-def how_many(records: Sequence[Record]) -> str | None:
-    """The number inside at 100 requests/s of 50 ms, with workers and time enough."""
-    for record in reversed(records):
-        chosen = record.parameters
-        found = both_sides(record)
-        if (
-            found is not None
-            and (chosen["rate"], chosen["trip"]) == (ASKED_RATE, ASKED_TRIP)
-            and chosen["workers"] >= 10
-            and chosen["window"] >= LONG_ENOUGH_S
-            and not record.fact("inside", 0)
-        ):
-            inside = found.inside
-            return min(NUMBERS, key=lambda name: abs(np.log(NUMBERS[name] / inside)))
-    return None
-
-
-NUMBERS = {"about 0.5": 0.5, "about 5": 5.0, "about 50": 50.0, "about 100": 100.0}
 
 PREDICTION = Prediction(
-    question="100 requests a second come, and each stays for 50 ms. How many are inside, on average?",
+    question="100 requests arrive per second, and each stays for 50 ms. How many are inside, on average?",
     choices={
         "about 0.5": "100 · 0.05 is 5, not 0.5.",
-        "about 5": "L = λW = 100/s · 0.05 s: no matter how they come, how long each stays, or in which order they are served.",
+        "about 5": "L = λW = 100/s · 0.05 s, however they arrive, however long each stays, in whatever order they are served.",
         "about 50": "That is how long each one stays, in milliseconds.",
-        "about 100": "100 come in a second, but each has left again after a twentieth of it.",
+        "about 100": "100 arrive in a second, but each has left again after a twentieth of it.",
     },
-    settle=how_many,
+    settle=one_run(how_many, rate=100, trip=50),
     hint="Measure with 100 requests/s, 50 ms, and 10 workers or more.",
 )
 
 
 def lab() -> Lab:
     return Lab(
-        question="How many are inside?",
+        question="How many requests are inside?",
         experiment=experiment,
         predict=predict,
         controls={
-            "rate": log_slider(10, MOST_PER_S, 50, unit="requests/s", label="arrival rate, λ"),
+            "rate": log_slider(10, 200, 50, unit="requests/s", label="arrival rate, λ"),
             "trip": log_slider(5, 200, 50, unit="ms", label="service time"),
-            "workers": slider(1, MOST_WORKERS, 10, unit="threads"),
+            "workers": slider(1, 50, 10, unit="threads"),
             "window": values_slider((0.1, 0.2, 0.5, 1.0, 2.0, WHOLE_S), WHOLE_S, unit="s"),
         },
-        charts=(Inside(WHOLE_S, steps_inside, both_sides), Sides(LOWEST, HIGHEST, both_sides)),
+        charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict,
-        table=table,
+        verdict=verdict_of(say, load.too_late, empty=NOTHING_YET),
+        table=TABLE,
+        trust=trust_of(*load.trust(lambda run: run.parameters["workers"], ASKED_S)),
         budget_s=WHOLE_S + 1,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -11,15 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.chapters.judging import OPEN, judge
-from perflab.chapters.measuring_latency import percentiles
-from perflab.lab import Lab, Record, log_slider
+from perflab.chapters.measuring_latency.percentiles import MEAN_OF_P99S, measured_intervals
+from perflab.lab import Lab, Record, distribution, latencies_of, log_slider, one_run, versus
 from perflab.lab.claims import Claim, report_claims
-from perflab.lab.panels import Distribution, Versus
+from perflab.measure import Frame, count, duration, percentile, time_calls
 from perflab.measure.clock import measure_clock
-from perflab.measure.frame import Frame
-from perflab.measure.percentiles import percentile, samples_needed
-from perflab.measure.timing import time_calls
-from perflab.measure.units import count, duration, ratio
+from perflab.measure.percentiles import samples_needed
+from perflab.measure.units import ratio
 
 SHORTEST, SHORT, LONG = 10, 100, 10_000
 
@@ -30,7 +28,7 @@ def check_batched(alone: Record, batched: Record | None) -> None:
         print(f"{OPEN}Run the lab again with a batch size, and keep the record in `batched`.")
         return
     other = {name for name in alone.parameters if alone.parameters[name] != batched.parameters[name]} - {"batch"}
-    before, after = (float(np.median(record.column("latency_ns"))) for record in (alone, batched))
+    before, after = (float(np.median(latencies_of(record))) for record in (alone, batched))
     clock_ns = measure_clock().reading_ns / batched.parameters["batch"]
     if other:
         print(f"Not yet: {', '.join(sorted(other))} differs too, so you cannot tell what made the difference.")
@@ -49,13 +47,13 @@ def check_sorting(experiment: Callable[[int], Iterator[Any]]) -> Lab:
         experiment=experiment,
         controls={"length": log_slider(SHORTEST, LONG, SHORT, unit="numbers")},
         charts=(
-            Versus("length", (SHORTEST / 1.3, LONG * 1.3), (50, 2e6), lambda model: model, "numbers to sort"),
-            Distribution(50, 1e7),
+            versus("length", (SHORTEST / 1.3, LONG * 1.3), (50, 2e6), lambda model: model, "numbers to sort"),
+            distribution(50, 1e7),
         ),
         calibrate=_calibrate_sorting,
         predict=_expected_sorting,
     )
-    short, long = (float(np.median(lab.run(length=length).column("latency_ns"))) for length in (SHORT, LONG))
+    short, long = (float(np.median(latencies_of(lab.run(length=length)))) for length in (SHORT, LONG))
     if long < 3 * short:
         print(f"{OPEN}{count(LONG)} numbers take {duration(long)}, {count(SHORT)} take {duration(short)}: no longer.")
         print("Is it sorted(numbers) that is measured?")
@@ -131,48 +129,47 @@ def takeaways() -> None:
     report_claims(CLAIMS)
 
 
-def _memory_is_below_100_us(records: Sequence[Record]) -> tuple[bool, str] | None:
-    return _median_of(records, "dict lookup", lambda ns: ns < 100_000)
+Judged = tuple[bool, str] | None
 
 
-def _sleep_is_never_short(records: Sequence[Record]) -> tuple[bool, str] | None:
-    for record in reversed(records):
-        if record.parameters["operation"] == "sleep 1 ms":
-            fastest = float(record.column("latency_ns").min())
-            return fastest >= 1e6, f"the fastest of {count(record.calls)} sleeps took {duration(fastest, 3)}."
-    return None
+def _memory_is_below_100_us(record: Record) -> Judged:
+    median = percentile(latencies_of(record), 0.5)
+    return median < 100_000, f"median {duration(median)} of {count(record.calls)} calls."
 
 
-def _median_of(records: Sequence[Record], operation: str, holds: Callable[[float], bool]) -> tuple[bool, str] | None:
-    for record in reversed(records):
-        if record.parameters["operation"] == operation:
-            median = percentile(record.column("latency_ns"), 0.5)
-            return holds(median), f"median {duration(median)} of {count(record.calls)} calls."
-    return None
+def _sleep_is_never_short(record: Record) -> Judged:
+    fastest = float(latencies_of(record).min())
+    return fastest >= 1e6, f"the fastest of {count(record.calls)} sleeps took {duration(fastest, 3)}."
 
 
-def _averages_lie(records: Sequence[Record]) -> tuple[bool, str] | None:
-    for record in reversed(records):
-        numbers = percentiles.measured_intervals(record)
-        averaged, true = numbers.get(percentiles.NAMES[-1]), numbers["p99"]
-        if averaged is not None and np.isfinite(true.high):
-            lies = not true.low <= averaged.value <= true.high
-            return lies, f"p99 {duration(true.value)}, mean of the windows' p99 {duration(averaged.value)}."
-    return None
+def _averages_lie(record: Record) -> Judged:
+    numbers = measured_intervals(record)
+    if MEAN_OF_P99S not in numbers or not np.isfinite(numbers["p99"].high):
+        return None
+    averaged, true = numbers[MEAN_OF_P99S].value, numbers["p99"]
+    lies = not true.low <= averaged <= true.high
+    return lies, f"p99 {duration(true.value)}, mean of the windows' p99 {duration(averaged)}."
 
 
-def _closed_loop_hides(records: Sequence[Record]) -> tuple[bool, str] | None:
-    for record in reversed(records):
-        open_ns, closed_ns = record.column("open_ns"), record.column("closed_ns")
-        if record.parameters["stall"] >= 50 and open_ns.size and closed_ns.size:
-            truth, seen = percentile(open_ns, 0.95), percentile(closed_ns, 0.95)
-            return truth > 2 * seen, f"p95 {duration(truth)} in the open loop, {duration(seen)} in the closed one."
-    return None
+def _closed_loop_hides(record: Record) -> Judged:
+    open_ns, closed_ns = record.column("open_ns"), record.column("closed_ns")
+    if record.parameters["stall"] < 50 or not open_ns.size or not closed_ns.size:
+        return None
+    truth, seen = percentile(open_ns, 0.95), percentile(closed_ns, 0.95)
+    return truth > 2 * seen, f"p95 {duration(truth)} in the open loop, {duration(seen)} in the closed one."
 
 
 CLAIMS = (
-    Claim("A look-up in memory takes less than 0.1 ms.", "stopwatch", _memory_is_below_100_us),
-    Claim("A sleep never takes less than was asked for.", "stopwatch", _sleep_is_never_short),
-    Claim("The mean of percentiles is not the percentile of all.", "percentiles", _averages_lie),
-    Claim("A closed loop hides a stall that users meet.", "coordinated_omission", _closed_loop_hides),
+    Claim(
+        "A look-up in memory takes less than 0.1 ms.",
+        "stopwatch",
+        one_run(_memory_is_below_100_us, operation="dict lookup"),
+    ),
+    Claim(
+        "A sleep never takes less than was asked for.",
+        "stopwatch",
+        one_run(_sleep_is_never_short, operation="sleep 1 ms"),
+    ),
+    Claim("The mean of percentiles is not the percentile of all.", "percentiles", one_run(_averages_lie)),
+    Claim("A closed loop hides a stall that users meet.", "coordinated_omission", one_run(_closed_loop_hides)),
 )

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from perflab.lab import Lab, Prediction, Record, log_slider, values_slider
-from perflab.lab.panels import Intervals, Percentiles
-from perflab.measure.estimate import Estimate
-from perflab.measure.frame import Frame
-from perflab.measure.percentiles import percentile, rank_interval
-from perflab.measure.summary import summarise
-from perflab.measure.timing import time_calls
+from perflab.lab import Axis, Chart, Lab, Line, Prediction, Record, duration_ticks, log_slider, one_run, values_slider
+from perflab.lab.charts import SHARES, intervals, latencies_of, nines, percentile_axis, percentile_curve
+from perflab.lab.palette import MEASURED_LINE, MODEL_LINE, PINNED_LINE
+from perflab.measure import Estimate, Frame, percentile, summarise, time_calls
+from perflab.measure.percentiles import rank_interval
 from perflab.systems.databases.slow_path import Pace, mixed_rows, readings
 from perflab.theory.mixture import Kind, mean, quantile
 
 LOW_NS, HIGH_NS = 2e3, 5e7
 SLICE_NS = 150e6
 WINDOW = 100
-SHARES = (0.5, 0.95, 0.99)
-NAMES = ("mean", "p50", "p95", "p99", "mean of p99s")
+MEAN_OF_P99S = "mean of p99s"
+NAMES = ("mean", "p50", "p95", "p99", MEAN_OF_P99S)
 
 
 def experiment(slow: float, factor: int, samples: int, seed: int) -> Iterator[Frame]:
@@ -48,69 +45,72 @@ def calibrate() -> Iterator[Frame]:
 class Mixture:
     """Both kinds of calls, and how many samples a run takes."""
 
-    kinds: tuple[Kind, Kind]
+    kinds: list[Kind]
     samples: int
 
 
 def predict(slow: float, factor: int, samples: int, constants: Mapping[str, Any]) -> Mixture:
     pace = Pace(**constants)
     fast_kind = Kind(1 - slow / 100, pace.fast_ns, pace.fast_sigma)
-    return Mixture((fast_kind, Kind(slow / 100, pace.fast_ns * factor, pace.slow_sigma)), samples)
-
-
-def expected_curve(model: Mixture) -> NDArray[np.float64]:
-    return quantile(Percentiles.SHARES, list(model.kinds))
+    return Mixture([fast_kind, Kind(slow / 100, pace.fast_ns * factor, pace.slow_sigma)], samples)
 
 
 def expected_intervals(model: Mixture) -> dict[str, Estimate]:
     """Where 95% of runs of so many samples fall: order statistics for percentiles, the normal limit for the mean."""
-    kinds = list(model.kinds)
-    found = {"mean": _interval_of_mean(model)}
-    for share in SHARES:
+    middle = mean(model.kinds)
+    square = sum(kind.share * kind.mean**2 * np.exp(kind.sigma**2) for kind in model.kinds)
+    half = 1.96 * np.sqrt(max(0.0, square - middle**2) / model.samples)
+    found = {"mean": Estimate(middle, max(1.0, middle - half), middle + half)}
+    for name, share in {"p50": 0.5, "p95": 0.95, "p99": 0.99}.items():
         low, high = rank_interval(model.samples, share)
         ends = [0.0001 if low is None else low / model.samples, 0.9999 if high is None else high / model.samples]
-        found[f"p{100 * share:g}"] = Estimate(*quantile([share, *ends], kinds))
+        found[name] = Estimate(*quantile([share, *ends], model.kinds))
     return found
 
 
-def _interval_of_mean(model: Mixture) -> Estimate:
-    kinds = list(model.kinds)
-    middle = mean(kinds)
-    square = sum(kind.share * kind.mean**2 * np.exp(kind.sigma**2) for kind in kinds)
-    half = 1.96 * np.sqrt(max(0.0, square - middle**2) / model.samples)
-    return Estimate(middle, max(1.0, middle - half), middle + half)
-
-
 def measured_intervals(record: Record) -> dict[str, Estimate]:
-    """The run's numbers, and what comes of averaging the p99 of windows of a hundred calls."""
-    latencies = record.column("latency_ns")
+    """The run's numbers, and the mean of the p99s of windows of a hundred calls."""
+    latencies = latencies_of(record)
     summary = summarise(latencies)
     found = {estimate.name: estimate for estimate in (summary.mean, *summary.percentiles.values())}
     windows = latencies[: latencies.size // WINDOW * WINDOW].reshape(-1, WINDOW)
     if len(windows) >= 2:
-        found[NAMES[-1]] = Estimate(float(np.mean([percentile(window, 0.99) for window in windows])))
+        found[MEAN_OF_P99S] = Estimate(float(np.mean([percentile(window, 0.99) for window in windows])))
     return found
 
 
-def what_moved_most(records: Sequence[Record]) -> str | None:
-    """Which number is farthest from the median, in runs with 2% of calls 50 times as slow."""
-    for record in reversed(records):
-        if (record.parameters["slow"], record.parameters["factor"]) == (2, 50) and record.calls >= 400:
-            numbers = measured_intervals(record)
-            farthest = max(("mean", "p95", "p99"), key=lambda name: numbers[name].value)
-            return f"the {farthest}"
-    return None
+STEPS: dict[str, Any] = {"drawstyle": "steps-post"}
+
+CHARTS = (
+    Chart(
+        "All calls, sorted by latency",
+        percentile_axis("calls"),
+        Axis("latency (log)", LOW_NS, HIGH_NS, log=True, ticks=duration_ticks),
+        Line("pinned run", pinned=lambda run: percentile_curve(latencies_of(run)), **STEPS, **PINNED_LINE),
+        Line("model", model=lambda model: (nines(SHARES), quantile(SHARES, model.kinds)), **MODEL_LINE),
+        Line("measured (nearest rank)", run=lambda run: percentile_curve(latencies_of(run)), **STEPS, **MEASURED_LINE),
+    ),
+    intervals(NAMES, LOW_NS, HIGH_NS, measured_intervals, expected_intervals, "Five numbers for the same calls"),
+)
+
+
+def farthest_from_median(record: Record) -> str | None:
+    """Which number is farthest above the median of at least 400 calls, as one of the choices."""
+    if record.calls < 400:
+        return None
+    numbers = measured_intervals(record)
+    return f"the {max(('mean', 'p95', 'p99'), key=lambda name: numbers[name].value)}"
 
 
 PREDICTION = Prediction(
     question="Two of a hundred look-ups take 50 times as long as the others. Which number rises most above the median?",
     choices={
-        "the mean": "The mean spreads the slow calls over all calls: it describes no call that anybody has made.",
+        "the mean": "The mean spreads the time of the slow calls over all calls: no call takes as long as the mean.",
         "the p95": "95 of 100 calls are not slow here, so the p95 has not met a slow call yet.",
         "the p99": "The p99 is a slow call, because more than one in a hundred is slow.",
-        "none of them": "Two in a hundred sound like nothing, but a page of 100 look-ups meets them 87% of the time.",
+        "none of them": "2% sounds like nothing, but 87% of pages that make 100 look-ups contain a slow one.",
     },
-    settle=what_moved_most,
+    settle=one_run(farthest_from_median, slow=2, factor=50),
     hint="Measure with 2% slow calls that are 50 times as slow.",
 )
 
@@ -123,14 +123,9 @@ def lab() -> Lab:
         predict=predict,
         controls={
             "slow": values_slider((0, 0.1, 0.5, 1, 2, 5, 10, 20, 50), 2, unit="% of calls", label="slow calls"),
-            "factor": log_slider(2, 200, 50, unit="times", label="slower by"),
+            "factor": log_slider(2, 200, 50, unit="times", label="slowdown"),
             "samples": log_slider(50, 20_000, 2_000, unit="calls"),
         },
-        charts=(
-            Percentiles(LOW_NS, HIGH_NS, expected_curve, title="All calls, sorted by latency"),
-            Intervals(
-                NAMES, LOW_NS, HIGH_NS, measured_intervals, expected_intervals, "Five numbers for the same calls"
-            ),
-        ),
+        charts=CHARTS,
         prediction=PREDICTION,
     )

@@ -1,56 +1,84 @@
-"""What batches should do: their cost line, and on paper the waits of users who come by chance."""
+"""What batches should do: what they cost on this machine, and the waits of requests that arrive at random, by simulation."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.measure.schedule import poisson
-from perflab.theory.batching import Cost, Waits, simulate_batches
+from perflab.lab import Record
+from perflab.measure import Frame, percentile, poisson
+from perflab.systems.databases.ledger import ledger
+from perflab.theory.batching import Cost, Waits, fit_cost, lateness, replay_batches, simulate_batches
+from perflab.theory.replay import Replay
 
-MOST_ROWS = 200
+MAX_ROWS = 200
 BAD_EVERY = 100
-SIZES = np.unique(np.round(np.logspace(0, np.log10(MOST_ROWS), 9))).astype(int)
-# So many arrivals, and those of so many batches, make the means: steady to a few percent, and reckoned in a few ms.
+SIZES = np.unique(np.round(np.logspace(0, np.log10(MAX_ROWS), 9))).astype(int)
+# The means are over so many arrivals, and over those of so many batches: steady to a few percent, and computed in a few ms.
 REQUESTS, BATCHES = 300, 10
 NEARLY_FULL = 0.97
+PROBED_ROWS = (1, 5, 20, 100, MAX_ROWS)
 RESTS_MS = (0.5, 4.0, 20.0)
+PROBES = 12
 
 
 def after_rest(rest_ms: float) -> str:
-    """The constant with what a commit costs more (ns) after such a rest."""
+    """The name of the constant that holds what such a rest adds to a commit (ns)."""
     return f"more after {rest_ms:g} ms"
+
+
+def calibrate() -> Iterator[Frame]:
+    """What commits of a few sizes cost here, one after the other: the line s₀ + s₁·b; and what a rest before it adds to one."""
+    numbers = itertools.count()
+    with ledger() as table:
+
+        def commit(size: int, rest_ms: float = 0.0) -> int:
+            if rest_ms:
+                time.sleep(rest_ms / 1e3)
+            rows = [(number, 1) for number in itertools.islice(numbers, size)]
+            started = perf_counter_ns()
+            table.write(rows)
+            return perf_counter_ns() - started
+
+        rests = [[commit(1, rest_ms) for rest_ms in RESTS_MS] for _ in range(PROBES)]
+        # The first commits without a rest meet a drive and a CPU that have yet to wake up.
+        busy = [[commit(size) for size in PROBED_ROWS] for _ in range(2 * PROBES)][PROBES:]
+    cost = fit_cost(np.tile(PROBED_ROWS, PROBES), np.ravel(busy))
+    added = np.maximum(0.0, np.median(rests, axis=0) - float(cost.of(1)))
+    more = dict(zip(map(after_rest, RESTS_MS), added.tolist(), strict=True))
+    yield Frame(facts={"each_batch_ns": cost.each_batch, "each_row_ns": cost.each_row, **more})
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What a batch costs (ns), throughput (requests/s) and waits (ns) at `sizes`; NaN waits where the writer cannot keep up."""
+    """At batch `sizes`: capacity (requests/s), and mean wait and commit (ns), NaN where the writer cannot keep up.
 
-    cost: Cost
+    `here` is what to expect at the size of the slider.
+    """
+
     sizes: NDArray[np.int64]
-    throughput: NDArray[np.float64]
-    waits: Sequence[Waits]
+    capacity: NDArray[np.float64]
+    waiting: NDArray[np.float64]
+    writing: NDArray[np.float64]
     here: Waits
-    size: int
-    rate: float
 
 
 def predict(size: int, max_wait: int, rate: int, bad: bool, constants: Mapping[str, Any]) -> Expected:
-    """Users who come by chance, one writer, and the cost line of this machine; a batch with a bad row is written row by row."""
-    cost = Cost(
-        constants["each_batch_ns"],
-        constants["each_row_ns"],
-        tuple((1e6 * rest_ms, constants[after_rest(rest_ms)]) for rest_ms in RESTS_MS),
-    )
-    longest_s = max_wait / 1e3 + float(cost.of(MOST_ROWS)) / 1e9
-    arrivals = poisson(rate, (REQUESTS + BATCHES * min(MOST_ROWS, 1 + rate * longest_s)) / rate, 1)
+    """Random arrivals, one writer, and the cost line of this machine; a batch with a bad row is written row by row."""
+    rests = tuple((1e6 * rest_ms, constants[after_rest(rest_ms)]) for rest_ms in RESTS_MS)
+    cost = Cost(constants["each_batch_ns"], constants["each_row_ns"], rests)
+    longest_s = max_wait / 1e3 + float(cost.of(MAX_ROWS)) / 1e9
+    arrivals = poisson(rate, (REQUESTS + BATCHES * min(MAX_ROWS, 1 + rate * longest_s)) / rate, 1)
 
     def waits(rows: int) -> Waits:
-        # Every hundredth is bad, and a batch holds requests that came one after the other.
+        # Every hundredth row is bad, and a batch holds consecutive requests.
         spoilt = min(1.0, rows / BAD_EVERY) if bad and rows > 1 else 0.0
         # One by one each row costs a commit of its own: on average, over batches with and without a bad one.
         each = replace(cost, each_row=cost.each_row + spoilt * float(cost.of(1)))
@@ -60,6 +88,28 @@ def predict(size: int, max_wait: int, rate: int, bad: bool, constants: Mapping[s
         return simulate_batches(arrivals[:enough], rows, max_wait * 1e6, each)
 
     sizes = np.unique(np.append(SIZES, size))
-    found = [waits(int(rows)) for rows in sizes]
-    here = found[int(np.searchsorted(sizes, size))]
-    return Expected(cost, sizes, 1e9 * cost.throughput(sizes), found, here, size, rate)
+    found = {int(rows): waits(int(rows)) for rows in sizes}
+    waiting, writing = np.array([(each.waiting, each.writing) for each in found.values()]).T
+    return Expected(sizes, 1e9 * cost.throughput(sizes), waiting, writing, found[size])
+
+
+def fitted(record: Record) -> Cost | None:
+    """The cost line through this run's own batches; None while there are none without a bad row."""
+    rows = record.column("rows")
+    return fit_cost(rows, record.column("batch_ns")) if rows.size else None
+
+
+def _as_written(record: Record) -> tuple[Any, ...]:
+    """The batches of a run, with the rule by which they were written."""
+    columns = (record.column(name) for name in ("arrived_ns", "members", "began_ns", "took_ns"))
+    return (*columns, record.parameters["size"], record.parameters["max_wait"] * 1e6)
+
+
+def replayed(record: Record) -> Replay | None:
+    """The batches of a run, simulated with the times that they took; None while there are none."""
+    return replay_batches(*_as_written(record)) if record.column("arrived_ns").size else None
+
+
+def late_ns(record: Record) -> float:
+    """p99 of how late the writer, which also takes in requests, began a batch (ns); NaN without batches."""
+    return percentile(lateness(*_as_written(record)), 0.99) if record.column("arrived_ns").size else float("nan")

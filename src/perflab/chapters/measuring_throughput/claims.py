@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from perflab.chapters.measuring_throughput import batching, counting, workers
-from perflab.lab import Record
+from perflab.lab import Record, one_run, pairs, two_runs
 from perflab.lab.claims import Claim, report_claims
-from perflab.measure.units import count, duration
+from perflab.lab.verdict import LATENCY
+from perflab.measure import count, duration
 from perflab.systems.servers.worker_kinds import LOOP, THREADS
 
 Found = tuple[bool, str] | None
-FEW = 20
 
 
 def takeaways() -> None:
@@ -21,75 +21,65 @@ def takeaways() -> None:
     report_claims(CLAIMS)
 
 
-def _offered_is_throughput(records: Sequence[Record]) -> Found:
-    for record in reversed(records):
-        bars = counting.counted(record)
-        if counting.OVERALL in bars and bars[counting.OFFERED].value > 1.2 * counting.CAPACITY:
-            asked, through = bars[counting.OFFERED].value, bars[counting.OVERALL].value
-            return through > 0.9 * asked, f"{count(asked)} requests/s were offered, and {count(through)} were served."
-    return None
+def _offered_is_throughput(record: Record) -> Found:
+    found = counting.counted(record)
+    if counting.OVERALL not in found or found[counting.OFFERED].value <= 1.2 * counting.CAPACITY:
+        return None
+    offered, completed = found[counting.OFFERED].value, found[counting.OVERALL].value
+    return (
+        completed > 0.9 * offered,
+        f"{count(offered)} requests/s were offered, and {count(completed)} were completed.",
+    )
 
 
-def _long_window(records: Sequence[Record]) -> Found:
-    outcome = counting.what_was_wrong(records)
+def _long_window(record: Record) -> Found:
+    outcome = counting.what_a_long_window_showed(record)
     return None if outcome is None else (outcome == "the same", f"a window longer than the run showed {outcome}.")
 
 
 def _double(records: Sequence[Record]) -> Found:
     """The pair of runs with the most workers, one with at least twice as many as the other."""
-    pairs = []
-    for many in records:
-        for few in records:
-            a, b = dict(many.parameters), dict(few.parameters)
-            enough = workers.throughput(many) < 0.95 * a["rate"]  # else it is the users who limit it
-            if a["workers"] >= 2 * b["workers"] and {**a, "workers": 0} == {**b, "workers": 0} and enough:
-                pairs.append((a["workers"], b["workers"], workers.throughput(many), workers.throughput(few)))
-    if not pairs:
+    found = [
+        (more, less, workers.throughput(many), workers.throughput(few))
+        for few, many in pairs(records, "workers")
+        if (more := many.parameters["workers"]) >= 2 * (less := few.parameters["workers"])
+        and workers.throughput(many) < 0.95 * many.parameters["rate"]  # else the offered load is the limit
+    ]
+    if not found:
         return None
-    n, m, x, y = max(pairs)
-    return x > 0.85 * y * n / m, f"{m} and {n} workers served {count(y)} and {count(x)} requests/s."
+    more, less, x, y = max(found)
+    return x > 0.85 * y * more / less, f"{less} and {more} workers served {count(y)} and {count(x)} requests/s."
 
 
-def _loop(records: Sequence[Record]) -> Found:
-    for one in reversed(records):
-        for other in records:
-            a, b = dict(one.parameters), dict(other.parameters)
-            if (
-                (a["kind"], b["kind"]) == (LOOP, THREADS)
-                and {**a, "kind": ""} == {**b, "kind": ""}
-                and not a["computing"]
-            ):
-                x, y = workers.throughput(one), workers.throughput(other)
-                told = (
-                    f"event loop {count(x)} requests/s, threads {count(y)}, with {a['workers']} of each that only wait."
-                )
-                return x > 1.05 * y, told
-    return None
+def _loop(loop: Record, threads: Record) -> Found:
+    chosen = loop.parameters
+    if (chosen["kind"], threads.parameters["kind"]) != (LOOP, THREADS) or chosen["computing"]:
+        return None
+    x, y = workers.throughput(loop), workers.throughput(threads)
+    told = f"event loop {count(x)} requests/s, threads {count(y)}, with {chosen['workers']} of each that only wait."
+    return x > 1.05 * y, told
 
 
-def _batching(records: Sequence[Record]) -> Found:
-    for batched in reversed(records):
-        for single in records:
-            a, b = dict(batched.parameters), dict(single.parameters)
-            few = min(run.column("latency_ns").size for run in (batched, single)) < FEW
-            if a["size"] < 20 or b["size"] != 1 or {**a, "size": 0} != {**b, "size": 0} or few:
-                continue
-            if batching.is_saturated(single):
-                medians = [float(np.median(run.column("latency_ns"))) for run in (single, batched)]
-                alone, together = map(duration, medians)
-                told = f"at {count(a['rate'])}/s the p50 was {alone} with single rows, {together} in batches."
-                return medians[1] > medians[0], told
-    return None
+def _batching(single: Record, batched: Record) -> Found:
+    times = [run.column(LATENCY) for run in (single, batched)]
+    sizes = [run.parameters["size"] for run in (single, batched)]
+    enough = min(each.size for each in times) >= batching.MIN_REQUESTS
+    if sizes[0] != 1 or sizes[1] < 20 or not enough or not batching.is_saturated(single):
+        return None
+    alone, together = (float(np.median(each)) for each in times)
+    rate = count(single.parameters["rate"])
+    told = f"at {rate}/s the p50 was {duration(alone)} with single rows, {duration(together)} in batches."
+    return together > alone, told
 
 
 CLAIMS = (
-    Claim("What users ask for per second is the throughput.", "counting", _offered_is_throughput),
-    Claim("The length of a dashboard's window does not matter.", "counting", _long_window),
+    Claim("The offered load is the throughput.", "counting", one_run(_offered_is_throughput)),
+    Claim("The length of a dashboard's window does not matter.", "counting", one_run(_long_window)),
     Claim("Twice the workers, twice the throughput.", "workers", _double),
-    Claim("An event loop serves more than as many threads, when all only wait.", "workers", _loop),
+    Claim("An event loop serves more than as many threads, if all only wait.", "workers", two_runs("kind", _loop)),
     Claim(
         "Batching raises throughput, and latency with it (on a writer that is too slow for single rows).",
         "batching",
-        _batching,
+        two_runs("size", _batching),
     ),
 )

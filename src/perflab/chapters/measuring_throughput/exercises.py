@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,22 +10,18 @@ from typing import Any
 import numpy as np
 
 from perflab.chapters.judging import OPEN, Case, attempt, judge, judge_cases
-from perflab.chapters.load_report import REPLAYED, Row
 from perflab.chapters.measuring_throughput import batching, workers
 from perflab.lab import Lab, Record
+from perflab.lab.verdict import LATENCY, no_rows
+from perflab.measure import count, duration, percentile, poisson
 from perflab.measure.clock import VirtualClock
-from perflab.measure.frame import Frame
-from perflab.measure.percentiles import percentile
-from perflab.measure.schedule import poisson
-from perflab.measure.units import count, duration
 from perflab.systems.databases.batcher import WhenToFlush, batches, when_to_flush
 from perflab.systems.servers.worker_kinds import THREADS
 from perflab.theory.batching import Cost
 
 ASKED: dict[str, Any] = {"kind": THREADS, "connections": 64, "computing": 0, "queue": 100, "rate": 200}
-WANTED_PER_S = 180
-LONGEST_NS = 150e6
-FEW = 300
+WANTED_PER_S, MAX_P99_NS = 180, 150e6
+MIN_REQUESTS = 300
 BUSY_WORKERS, ENOUGH = 10, 13
 
 
@@ -39,28 +35,26 @@ def check_fewest_workers(record: Record | None) -> None:
         name, value = next(iter(wrong.items()))
         print(f"Not yet: `{name}` should be {value!r}. Change the workers, and nothing else.")
         return
-    number, through, times = record.parameters["workers"], workers.throughput(record), record.column("latency_ns")
-    # With workers enough, one run in thirty gets fewer requests than that.
-    again = " Or did fewer come, by chance? Run it once more." if number > BUSY_WORKERS else ""
+    number, through, times = record.parameters["workers"], workers.throughput(record), record.column(LATENCY)
+    # Even with enough workers, one run in thirty gets fewer requests than that.
+    again = " Or did fewer requests arrive this time? Run it once more." if number > BUSY_WORKERS else ""
     if not times.size or through < WANTED_PER_S:
         served = count(np.nan_to_num(through))
         print(f"Not yet: {served} requests/s are served; at least {WANTED_PER_S} should be.{again}")
-    elif times.size < FEW:
+        return
+    p99 = percentile(times, 0.99)
+    if times.size < MIN_REQUESTS:
         print(f"Not yet: {count(times.size)} requests are too few for a p99. Let the run come to its end.")
-    elif percentile(times, 0.99) > LONGEST_NS:
-        print(f"Not yet: the p99 is {duration(percentile(times, 0.99))}, and should be below {duration(LONGEST_NS)}.")
-        print("All come through, but some wait too long: what does the queue need to get shorter?")
+    elif p99 > MAX_P99_NS:
+        print(f"Not yet: the p99 is {duration(p99)}, and should be below {duration(MAX_P99_NS)}.")
+        print("All requests are served, but some wait too long: what would shorten the queue?")
     elif number <= BUSY_WORKERS:
-        print(f"Not yet: it went well this time, but {BUSY_WORKERS} are busy on average: the queue would grow, slowly.")
+        print(f"Not yet: it worked this time, but {BUSY_WORKERS} are busy on average: the queue would grow slowly.")
     elif number > ENOUGH:
         print(f"That works, with {number} workers. How many are busy on average? Fewer would do.")
     else:
-        print(
-            f"Right: {number} workers serve {count(through)} requests/s with a p99 of {duration(percentile(times, 0.99))}."
-        )
-        print(
-            f"{BUSY_WORKERS} are busy on average (Little's law); the others are there for the moments in which more come."
-        )
+        print(f"Right: {number} workers serve {count(through)} requests/s with a p99 of {duration(p99)}.")
+        print(f"{BUSY_WORKERS} are busy on average (Little's law); the others are for moments with more arrivals.")
 
 
 COST = Cost(2e6, 2e4)
@@ -78,13 +72,15 @@ def check_flush(when: WhenToFlush) -> Lab | None:
     quiet, busy = means
     told = f"Mean response {duration(quiet)} at {count(QUIET)} requests/s and {duration(busy)} at {count(BUSY)}/s"
     if quiet > BEST_QUIET_NS:
-        print(f"{OPEN}{told}. At the low rate a commit takes {duration(float(COST.of(1)))}: what do they wait for?")
+        print(f"{OPEN}{told}. At the low rate a commit takes {duration(float(COST.of(1)))}: what do requests wait for?")
     elif busy > BEST_BUSY_NS:
         print(f"{OPEN}{told}. At the high rate the commits are too small.")
     else:
         usual = [duration(mean_response_ns(when_to_flush, rate)) for rate in (QUIET, BUSY)]
-        print(f"Right: {told}; with the timer it was {usual[0]} and {usual[1]}. The lab writes as you say.")
-    return _lab_of(when)
+        print(f"Right: {told}; with the timer it was {usual[0]} and {usual[1]}. The lab uses your policy.")
+    question = "What does your policy do to waits and commits?"
+    # The replay and the writer's lateness follow the lab's own policy.
+    return replace(batching.lab(), question=question, policy={"when": when}, trust=no_rows, prediction=None)
 
 
 def mean_response_ns(when: WhenToFlush, rate: int) -> float:
@@ -100,29 +96,11 @@ def mean_response_ns(when: WhenToFlush, rate: int) -> float:
     return total / schedule.size
 
 
-def _lab_of(when: WhenToFlush) -> Lab:
-    def experiment(size: int, max_wait: int, rate: int, bad: bool, seed: int) -> Iterator[Frame]:
-        return batching.experiment(size, max_wait, rate, bad, seed, when)
-
-    return replace(
-        batching.lab(),
-        question="What does your policy do to waits and commits?",
-        experiment=experiment,
-        table=_table,
-        prediction=None,
-    )
-
-
-def _table(record: Record, pinned: Record | None) -> list[Row]:
-    # The replay knows no policy but that of the lab, and cannot tell when a learner's is late.
-    return [row for row in batching.table(record, pinned) if row[0] not in (REPLAYED, batching.LATENESS)]
-
-
 DESIGNS = {
-    "more threads": "100 threads already wait for 20 connections. More of them wait with them.",
+    "more threads": "100 threads already wait for 20 connections. More threads would wait with them.",
     "more connections": "Right: 600/s of 50 ms are 30 connections in use on average (Little's law); 20 can do 400/s. "
-    "About 40 leave room for chance, if the database can stand them.",
-    "a longer queue": "A queue stores what comes too fast, for a while. It serves nobody: the wait gets longer, the rate stays.",
+    "About 40 leave room for random arrivals, if the database can take them.",
+    "a longer queue": "A queue stores requests for a while, but serves none: the wait grows, the rate stays.",
     "a faster CPU": "The threads wait for the database; they do not compute.",
 }
 

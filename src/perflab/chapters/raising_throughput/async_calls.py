@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from perflab.chapters.raising_throughput.async_model import (
+from perflab.chapters.raising_throughput.async_calls_model import (
     DATABASE,
     HTTP,
     KINDS,
@@ -19,26 +18,21 @@ from perflab.chapters.raising_throughput.async_model import (
     rounds,
     server,
 )
-from perflab.lab import Lab, Prediction, Record, Verdict, choice, log_slider, slider
-from perflab.lab.axes import byte_ticks, duration_ticks
-from perflab.lab.panels.clients import AgainstClients
-from perflab.lab.panels.intervals import Intervals
-from perflab.lab.verdict import against_pinned, estimate_text, ratio_text
-from perflab.measure.compare import paired_ratio, ratio
-from perflab.measure.estimate import Estimate
-from perflab.measure.frame import Frame
+from perflab.lab import Axis, Chart, Lab, Prediction, Record, Verdict, choice, intervals, log_slider, slider
+from perflab.lab.axes import byte_ticks, count_ticks, duration_ticks
+from perflab.lab.marks import Here, Line, Mark, before
+from perflab.lab.palette import CLOCK, MEASURED, MODEL, PINNED_POINTS
+from perflab.lab.settle import nearest, one_run
+from perflab.lab.verdict import INVALID, against_pinned, estimate_text, ratio_text, table_of
+from perflab.measure import Estimate, Frame, byte_size, count, duration, paired_ratio, ratio, summarise
 from perflab.measure.guards import machine_limits
-from perflab.measure.summary import summarise
-from perflab.measure.units import byte_size, count, duration
 from perflab.systems.clients.calls import IN_A_ROW, ON_A_LOOP, WAYS, callers
 from perflab.systems.clients.crowd import crowd
 from perflab.systems.servers.worker_kinds import LOOP, THREADS
 
-MOST_CALLS, MOST_CLIENTS, LONGEST_MS = 10, 1_000, 30
-FEWEST_PAIRS = 6
-"""Fewer have no interval."""
-FEWEST_SEEN = 30
-"""Clients whose memory is seen: the system hands it out in pages, and a few clients take less than that or a lot more."""
+MAX_CALLS, MAX_CLIENTS, MAX_WAIT_MS = 10, 1_000, 30
+MIN_PAIRS = 6  # fewer have no interval
+MIN_CLIENTS = 30  # memory is allocated in pages: that of fewer clients says little
 
 
 def experiment(what: str, calls: int, clients: int, wait: int, seed: int) -> Iterator[Frame]:
@@ -51,161 +45,155 @@ def experiment(what: str, calls: int, clients: int, wait: int, seed: int) -> Ite
                 frame = rounds(made.ways, path, order)
                 pairs += frame.counts["calls"]
                 yield frame
-                with crowd(kind, running.port, clients, wait) as people:
-                    came = people.ask("connect")
+                with crowd(kind, running.port, clients, wait) as running_clients:
+                    came = running_clients.ask("connect")
                     yield Frame({f"{kind} bytes": np.array([came["bytes"] / came["connected"]])})
-                    yield Frame({f"{kind} ns": np.array(people.ask("call")["reply_ns"], float)})
-            # A large crowd takes long: there must be pairs enough before it comes once more.
-            while pairs < FEWEST_PAIRS:
+                    yield Frame({f"{kind} ns": np.array(running_clients.ask("call")["reply_ns"], float)})
+            # A large crowd takes long: before it is measured again there must be enough pairs.
+            while pairs < MIN_PAIRS:
                 frame = rounds(made.ways, path, order)
                 pairs += frame.counts["calls"]
                 yield frame
 
 
 def of_ways(record: Record) -> dict[str, Estimate]:
-    """Median of each way with its 95% interval, ns."""
-    found = {}
-    for way in WAYS:
-        if record.column(way).size:
-            median = summarise(record.column(way)).percentiles[0.5]
-            found[way] = median
-    return found
+    """Median time of all calls of a page (ns), for each way of making them."""
+    return {way: summarise(record.column(way)).percentiles[0.5] for way in WAYS if record.column(way).size}
 
 
-def _medians(record: Record, what: str) -> dict[str, float]:
+def medians(record: Record, what: str) -> dict[str, float]:
+    """Of each kind of clients: time until half of them have their reply ("ns"), or "bytes" of a client."""
     columns = {kind: record.column(f"{kind} {what}") for kind in KINDS}
     return {kind: float(np.median(column)) for kind, column in columns.items() if column.size}
 
 
-def responses(record: Record) -> dict[str, float]:
-    """Time until half of the crowd had its reply, ns."""
-    return _medians(record, "ns")
-
-
 def sizes(record: Record) -> dict[str, float]:
-    """Bytes that a connected client takes, of a crowd large enough to tell."""
-    if record.parameters["clients"] < FEWEST_SEEN:
-        return {}
-    return {kind: size for kind, size in _medians(record, "bytes").items() if size > 0}
+    """Bytes that a connected client takes, where there are enough clients to tell."""
+    enough = record.parameters["clients"] >= MIN_CLIENTS
+    return {kind: size for kind, size in medians(record, "bytes").items() if enough and size > 0}
+
+
+def against_clients(title: str, y: Axis, of: Callable[[Record], Mapping[str, float]], modelled: bool) -> Chart:
+    """A quantity of each kind of clients against their number; `of(record)` is what was measured."""
+    marks: list[Mark] = []
+    for kind, dashes, color, marker in ((THREADS, "-", MEASURED, "s"), (LOOP, "--", CLOCK, "o")):
+
+        def curve(model: Any, kind: str = kind) -> Any:
+            return NUMBERS, model.response_ns[kind]
+
+        def point(run: Record, kind: str = kind) -> tuple[float, float]:
+            return run.parameters["clients"], of(run).get(kind, np.nan)
+
+        if modelled:
+            marks.append(Line(f"{kind}, model", model=curve, color=MODEL, linestyle=dashes, linewidth=2.2))
+            marks.append(Here("clients", curve))
+        style: dict[str, Any] = {"color": color, "marker": marker, "linestyle": "none"}
+        marks.append(Line(runs=before(point, ("clients",)), markersize=7, **style))
+        marks.append(Line(kind, run=point, markersize=12, markeredgecolor="white", **style))
+
+    def pinned(run: Record) -> Any:
+        found = list(of(run).values())
+        return [run.parameters["clients"]] * len(found), found
+
+    x = Axis("clients (log)", 0.8, 1.3 * MAX_CLIENTS, log=True, ticks=count_ticks)
+    return Chart(title, x, y, *marks, Line("pinned run", pinned=pinned, **PINNED_POINTS), columns=2)
+
+
+RESPONSE = Axis("response time, p50 (log)", 5e5, 2e9, log=True, ticks=duration_ticks)
+MEMORY = Axis("memory (log)", 5e2, 2e6, log=True, ticks=byte_ticks)
+CHARTS = (
+    intervals(WAYS, 9e5, 5e8, of_ways, lambda model: model.calls, title="All calls of one page", band="model"),
+    against_clients("Many clients", RESPONSE, lambda run: medians(run, "ns"), modelled=True),
+    against_clients("Memory of a client", MEMORY, sizes, modelled=False),
+)
 
 
 def verdict(record: Record, pinned: Record | None) -> Verdict:
-    """How many times faster gathered is, in interleaved pairs; what a client of the crowd waits for and takes."""
-    what, calls, clients, wait = (record.parameters[name] for name in ("what", "calls", "clients", "wait"))
+    """How many times faster gathered calls are, in interleaved pairs; what the clients wait for and take."""
     row, loop = record.column(IN_A_ROW), record.column(ON_A_LOOP)
     if not row.size or not loop.size:
-        return Verdict("No call was made.", "invalid")
-    gain = paired_ratio(row, loop)
+        return Verdict("No call was made.", INVALID)
+    gain, calls = paired_ratio(row, loop), plural(record.parameters["calls"], record.parameters["what"])
     said = (
-        f"{_so_many(calls, what)} of {wait} ms: {duration(np.median(row))} in a row, {duration(np.median(loop))} gathered, "
-        f"{ratio_text(gain)} as fast."
+        f"{calls} of {record.parameters['wait']} ms: {duration(np.median(row))} in a row, {duration(np.median(loop))} "
+        f"gathered, {ratio_text(gain)} as fast.{clients_said(record)}"
     )
-    times, bytes_each = responses(record), sizes(record)
-    if len(times) == len(KINDS):
-        here = min(clients, machine_limits().threads)
-        said += (
-            f" {_whose(clients)} within {duration(times[THREADS])} on {_so_many(here, 'threads')}, "
-            f"{duration(times[LOOP])} on one event loop."
-        )
-    if len(bytes_each) == len(KINDS):
-        said += f" A client takes {byte_size(bytes_each[THREADS])} and {byte_size(bytes_each[LOOP])}."
     if pinned is None or pinned is record or not pinned.column(ON_A_LOOP).size:
         return Verdict(said, gain.verdict)
     compared = ratio(loop, pinned.column(ON_A_LOOP))
     return Verdict(f"{said} The p50 of gathered calls is {against_pinned(compared)}.", compared.verdict)
 
 
-def _so_many(number: int, things: str) -> str:
+def clients_said(record: Record) -> str:
+    clients, times, bytes_each, said = record.parameters["clients"], medians(record, "ns"), sizes(record), ""
+    if len(times) == len(KINDS):
+        threads = plural(min(clients, machine_limits().threads), "threads")
+        have = f"Half of {count(clients)} clients have their reply" if clients > 1 else "1 client has its reply"
+        said += f" {have} within {duration(times[THREADS])} on {threads}, {duration(times[LOOP])} on one event loop."
+    if len(bytes_each) == len(KINDS):
+        said += f" A client takes {byte_size(bytes_each[THREADS])} and {byte_size(bytes_each[LOOP])} of memory."
+    return said
+
+
+def plural(number: int, things: str) -> str:
     return f"{count(number)} {things if number != 1 else things[:-1]}"
 
 
-def _whose(clients: int) -> str:
-    return f"Half of {count(clients)} clients have their reply" if clients > 1 else "1 client has its reply"
+def percentile_row(name: str, column: str, share: float) -> tuple[str, Callable[[Record], str]]:
+    def text(run: Record) -> str:
+        samples = run.column(column)
+        return estimate_text(summarise(samples).percentiles[share]) if samples.size else "–"
+
+    return f"{name}: p{100 * share:g}", text
 
 
-def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
-    """Medians of each way; percentiles and memory of both crowds."""
-    runs = [run for run in (record, pinned) if run is not None and run.column(IN_A_ROW).size]
-    if not runs:
-        return []
-    rows: list[tuple[str, ...]] = [("", "this run, 95% interval", "pinned run")[: len(runs) + 1]]
-    for way in WAYS:
-        rows.append((f"all calls, {way}: p50", *(_text(run.column(way), 0.5) for run in runs)))
-    for kind in KINDS:
-        for share, name in ((0.5, "p50"), (0.99, "p99")):
-            rows.append((f"a client on {_on(kind)}: {name}", *(_text(run.column(f"{kind} ns"), share) for run in runs)))
-        memory = (sizes(run).get(kind) for run in runs)
-        rows.append((f"memory for a client on {_on(kind)}", *("–" if b is None else byte_size(b) for b in memory)))
-    return rows
+def rows_of(kind: str, name: str) -> Iterator[tuple[str, Callable[[Record], str]]]:
+    """What the clients of a kind wait for and take."""
+    for share in (0.5, 0.99):
+        yield percentile_row(f"a client on {name}", f"{kind} ns", share)
+    yield f"memory for a client on {name}", lambda run: byte_size(sizes(run)[kind]) if kind in sizes(run) else "–"
 
 
-def _on(kind: str) -> str:
-    return "threads" if kind == THREADS else "an event loop"
+def what_gathering_does(record: Record) -> str | None:
+    """How long all gathered calls took, as one of the choices."""
+    gathered = record.column(ON_A_LOOP)
+    return nearest(TIMES_MS, np.median(gathered) / 1e6) if gathered.size else None
 
 
-def _text(column: NDArray[Any], share: float) -> str:
-    return estimate_text(summarise(column).percentiles[share]) if column.size else "–"
-
-
-def what_gathering_does(records: Sequence[Record]) -> str | None:
-    """Three calls of 20 ms, gathered on one thread."""
-    for record in reversed(records):
-        gathered = record.column(ON_A_LOOP)
-        asked = tuple(record.parameters[name] for name in ("what", "calls", "wait"))
-        if asked == (HTTP, 3, 20) and gathered.size:
-            answers = {"7 ms": 7e6, "20 ms": 20e6, "60 ms": 60e6}
-            return min(answers, key=lambda name: abs(np.log(answers[name] / np.median(gathered))))
-    return None
-
+TIMES_MS = {"7 ms": 7.0, "20 ms": 20.0, "60 ms": 60.0}
 
 PREDICTION = Prediction(
-    question="A page needs three calls of 20 ms that do not need each other. One thread gathers them with asyncio. How long?",
+    question="A page needs three independent calls of 20 ms. One thread gathers them with asyncio. How long does it take?",
     choices={
-        "7 ms": "The calls wait at the same time, but none of them waits for less than its 20 ms.",
-        "20 ms": "Waiting needs no CPU: one thread sends all three, and the answers come 20 ms later.",
-        "60 ms": "One thread does one thing at a time; but here it does nothing while it waits, and can wait for all three.",
+        "7 ms": "The calls wait in parallel, but none of them waits for less than its 20 ms.",
+        "20 ms": "Waiting needs no CPU: one thread sends all three, and the replies come 20 ms later.",
+        "60 ms": "One thread does one thing at a time; but while it waits it does nothing, and it can wait for all three.",
     },
-    settle=what_gathering_does,
+    settle=one_run(what_gathering_does, what=HTTP, calls=3, wait=20),
     hint="Measure 3 HTTP calls, each waiting for 20 ms.",
 )
 
 
 def lab() -> Lab:
     return Lab(
-        question="What does it buy to wait for many things at once?",
+        question="What does it buy to wait for many things in parallel?",
         experiment=experiment,
         calibrate=calibrate,
         predict=predict,
         controls={
-            "what": choice((HTTP, DATABASE), label="the calls are"),
-            "calls": slider(1, MOST_CALLS, 5, unit="calls", label="a page needs"),
-            "clients": log_slider(1, MOST_CLIENTS, 100, unit="clients", label="at once"),
-            "wait": slider(1, LONGEST_MS, 10, unit="ms", label="each call waits"),
+            "what": choice((HTTP, DATABASE), label="kind of call"),
+            "calls": slider(1, MAX_CALLS, 5, unit="calls", label="calls of a page"),
+            "clients": log_slider(1, MAX_CLIENTS, 100, unit="clients"),
+            "wait": slider(1, MAX_WAIT_MS, 10, unit="ms", label="wait of a call"),
         },
-        charts=(
-            Intervals(
-                WAYS,
-                9e5,
-                5e8,
-                of_ways,
-                lambda model: model.calls,
-                title="All calls of one page",
-                band="model",
-            ),
-            AgainstClients(
-                "A crowd of clients",
-                "response time, p50 (log)",
-                (5e5, 2e9),
-                KINDS,
-                NUMBERS,
-                responses,
-                duration_ticks,
-                lambda model: model.response_ns,
-            ),
-            AgainstClients("What a client takes", "memory (log)", (5e2, 2e6), KINDS, NUMBERS, sizes, byte_ticks),
-        ),
+        charts=CHARTS,
         prediction=PREDICTION,
         verdict=verdict,
-        table=table,
+        table=table_of(
+            *(percentile_row(f"all calls, {way}", way, 0.5) for way in WAYS),
+            *rows_of(THREADS, "threads"),
+            *rows_of(LOOP, "an event loop"),
+            needs=IN_A_ROW,
+        ),
         budget_s=5.0,
     )

@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from perflab.chapters.load_report import (
-    failures_said,
-    impossible,
-    is_impossible,
-    lateness_said,
-    load_rows,
-    mean_response_ns,
-    parts_row,
-    replay_row,
-    replayed,
-    too_late,
-    without_times,
-)
+from perflab.chapters import load
+from perflab.chapters.load import Load
 from perflab.chapters.raising_throughput.bottleneck_model import (
     LARGE,
-    MOST_PER_S,
-    RESOURCES,
+    LOADS,
+    MAX_PER_S,
+    NEEDS,
     SMALL,
-    held,
+    Expected,
+    offered_share,
     predict,
     work_of,
 )
-from perflab.chapters.raising_throughput.open_load import falls_behind
-from perflab.lab import Lab, Prediction, Record, Verdict, slider, values_slider
-from perflab.lab.panels.roofline import Roofline, TakeOff
-from perflab.lab.verdict import estimate_text, percentile_text, ratio_text, with_caveat
-from perflab.measure.compare import ratio
-from perflab.measure.frame import Frame
-from perflab.measure.schedule import poisson
-from perflab.measure.summary import summarise
-from perflab.measure.units import count, duration, percent
+from perflab.lab import Axis, Chart, Lab, Prediction, Record, count_ticks, duration_ticks, slider, values_slider
+from perflab.lab.marks import Line, Note, Rule, measured
+from perflab.lab.palette import ALARM, INK, MODEL, MODEL_HERE, MODEL_LINE, PINNED
+from perflab.lab.settle import nearest, two_runs
+from perflab.lab.verdict import percentile_text, ratio_text, table_of, trust_of, verdict_of
+from perflab.measure import Frame, count, duration, percent, poisson, ratio
 from perflab.systems.clients.worker_load import saturated, watch
 from perflab.systems.machine.resources import disk_s, memory_per_s
 from perflab.systems.machine.storage import durability_caveat
@@ -48,153 +35,138 @@ from perflab.systems.servers.worker_server import worker_server
 WORKERS, CLIENTS = 4, 8
 WINDOW_S, WINDOWS = 0.15, 8
 RUN_S = 1.5
-SENT = (100_000, 300_000)
+MOST = "most_per_s"
 
 
 def experiment(cpu: float, memory: int, network: int, disk: int, load: int, seed: int) -> Iterator[Frame]:
     work = work_of(cpu, memory, network, disk)
     caveat = {"caveat": (durability_caveat() or "") if disk else ""}
     with worker_server(WORKERS) as server:
-        # What a request costs that asks for nothing is CPU too: it says where on the chart this one lies.
+        # Handling an empty request is CPU time too: it says where on the chart this one lies.
         handling_ms = 1e3 / saturated(server.port, Work(), CLIENTS, WINDOW_S)
-        saturated(server.port, work, 1, 0.0)  # the first request sets aside memory and a file
+        saturated(server.port, work, 1, 0.0)  # the first request allocates memory and a file
         rates = []
         for _ in range(WINDOWS):
             rates.append(saturated(server.port, work, CLIENTS, WINDOW_S))
-            yield Frame({"most_per_s": np.array(rates[-1:])}, facts={**caveat, "handling_ms": handling_ms})
-        share = held(load / 100, float(np.median(rates)))
-        rate = share * float(np.median(rates))
-        for frame in watch(server, lambda number: work, poisson(rate, RUN_S, seed), RUN_S):
+            yield Frame({MOST: np.array(rates[-1:])}, facts={**caveat, "handling_ms": handling_ms})
+        most = float(np.median(rates))
+        share = offered_share(load / 100, most)
+        for frame in watch(server, lambda number: work, poisson(share * most, RUN_S, seed), RUN_S):
             yield Frame(frame.samples, frame.counts, {**frame.facts, "load_share": share})
 
 
 def calibrate() -> Iterator[Frame]:
-    """Four probes. What a request costs that asks for nothing is CPU; a network is probed by what the server sends at most."""
+    """Four probes: CPU by empty requests, the network by large replies, copies of memory, writes to the disk."""
     with worker_server(WORKERS) as server:
         empty = max(saturated(server.port, Work(), CLIENTS, WINDOW_S) for _ in range(3))
         yield Frame(facts={"handling_ms": 1e3 / empty})
-        sent = [size * saturated(server.port, Work(reply_bytes=size), CLIENTS, WINDOW_S) for size in SENT]
+        sent = [size * saturated(server.port, Work(reply_bytes=size), CLIENTS, WINDOW_S) for size in (100_000, 300_000)]
         yield Frame(facts={"network_per_s": max(sent)})
     yield Frame(facts={"memory_per_s": memory_per_s(WORKERS)})
     yield Frame(facts={"small_write_s": disk_s(SMALL, WORKERS), "large_write_s": disk_s(LARGE, WORKERS)})
 
 
 def most_per_s(record: Record) -> float:
-    """What the server did at most, median of the windows; NaN before the first."""
-    rates = record.column("most_per_s")
+    """Maximum throughput: the median of the windows; NaN before the first."""
+    rates = record.column(MOST)
     return float(np.median(rates)) if rates.size else float("nan")
 
 
 def computing_limit(record: Record) -> float:
-    """What is done per second at most by one who computes all the time; no end where a request computes nothing."""
+    """Requests per second of a thread that computes all the time; infinite where a request computes nothing."""
     cpu_ms = record.parameters["cpu"]
     return 1e3 / cpu_ms if cpu_ms else float("inf")
 
 
-def measured(record: Record) -> tuple[float, float] | None:
-    """Where the run lies on the chart of the limits: ms of CPU that it needs, and what was done at most (per s)."""
-    found = most_per_s(record)
-    return (record.parameters["cpu"] + record.fact("handling_ms"), found) if np.isfinite(found) else None
-
-
 def load_share(record: Record) -> float:
-    """The load that was offered, as a share of the most that is done: less than asked for where it was held back."""
+    """The load that was offered, as a share of the maximum: less than was chosen where the generator limits it."""
     return float(record.fact("load_share", record.parameters["load"] / 100))
 
 
-def response(record: Record) -> tuple[float, float] | None:
-    """Load (% of the most) and mean response under it (ns); None before anybody was served, or sent too late."""
-    mean_ns = mean_response_ns(record)
-    return (100 * load_share(record), mean_ns) if np.isfinite(mean_ns) else None
+def on_the_roof(record: Record) -> tuple[float, float]:
+    """Where a run lies: CPU that a request needs (ms), and the maximum throughput (per s)."""
+    return record.parameters["cpu"] + record.fact("handling_ms", 0.0), most_per_s(record)
 
 
-def verdict(record: Record, pinned: Record | None) -> Verdict:
-    """What the server did at most, and how long requests took at the chosen share of it."""
-    most = most_per_s(record)
-    if not np.isfinite(most):
-        return Verdict("No request was answered.", "invalid")
-    if late := too_late(record):
-        return late
-    said = f"The server does {count(most)} requests/s at most"
-    if is_impossible(most, computing_limit(record)):
-        return impossible(said, computing_limit(record))
-    said += f".{_under_load(record, most)}"
-    if pinned is None or pinned is record or not pinned.column("most_per_s").size:
-        return with_caveat(Verdict(said), record)
-    compared = ratio(record.column("most_per_s"), pinned.column("most_per_s"))
-    told = f"{said} That is {ratio_text(compared)} of what the pinned run did at most."
-    return with_caveat(Verdict(told, compared.verdict), record)
+def limit(name: str, dashes: str) -> Line:
+    return Line(name, model=lambda model: (NEEDS, model.limits[name]), color=PINNED, linestyle=dashes, linewidth=2)
 
 
-def _under_load(record: Record, most: float) -> str:
-    times, share = record.column("latency_ns"), load_share(record)
-    said = ""
+def expected(model: Expected) -> tuple[float, float]:
+    """The load that is offered (%), and the response at it; at the upper edge of the chart for loads above the limit."""
+    return model.load, float(np.interp(model.load, LOADS, model.response_ns, right=MAX_NS))
+
+
+MAX_NS = 2e9
+TICKS = {need: f"{need:g}" for need in (0.1, 0.3, 1, 3, 10, 30)}
+ARROW: dict[str, Any] = {"color": ALARM, "marker": "v", "markersize": 11, "linestyle": "none"}
+CHARTS = (
+    # A roofline (Williams, Waterman and Patterson 2009) over CPU time instead of operations per byte.
+    Chart(
+        "Four limits",
+        Axis("CPU that a request needs (ms, log)", 0.08, 30, log=True, ticks=TICKS),
+        Axis("requests/s (log)", 10, 100_000, log=True, ticks=count_ticks),
+        *(limit("CPU", "-"), limit("memory", "--"), limit("network", "-."), limit("disk", ":")),
+        Line("the roof", model=lambda model: (NEEDS, model.roof), color=MODEL, linewidth=4, alpha=0.5),
+        Line(model=lambda model: (model.here, 1.25 * np.interp(model.here, NEEDS, model.roof)), **ARROW),
+        *measured(on_the_roof, among=("cpu", "load")),
+        Note(0.03, 0.05, model=lambda model: f"smallest here: {model.smallest}", color=INK),
+    ),
+    Chart(
+        "Response time",
+        Axis("load (% of the maximum)", 0, 125),
+        Axis("mean (log)", 1e5, MAX_NS, log=True, ticks=duration_ticks),
+        Rule("x", setting=lambda chosen: 100, color=PINNED, linestyle=":", linewidth=1.8),
+        Line("model", model=lambda model: (LOADS, model.response_ns), **MODEL_LINE),
+        Line(model=expected, **MODEL_HERE),
+        *measured(lambda run: (100 * load_share(run), load.mean_response_ns(run)), among=("load",)),
+    ),
+)
+
+
+def say(record: Record) -> str:
+    """The maximum, and how long requests took at the chosen share of it."""
+    found, most, share = Load(record), most_per_s(record), load_share(record)
+    said = f"The server's maximum is {count(most)} requests/s."
     if share < record.parameters["load"] / 100:
-        said += f" The load is held to {count(MOST_PER_S)}/s, so that the generator keeps up."
-    if times.size:
-        said += f" At {percent(share)} of that the mean response is {duration(times.mean())}{_p99(times)}."
-    if falls_behind(record, share * most, most, WORKERS):
-        said += f" Saturated: {count(record.fact('inside'))} are still inside, and the response time only grows."
-    return said + failures_said(record) + lateness_said(record)
+        said += f" The load is limited to {count(MAX_PER_S)} requests/s, so that the generator keeps up."
+    if found.response.size:
+        p99 = found.summary.percentiles[0.99]
+        tail = f", the {percentile_text(p99)}" if p99.stands else ""
+        said += f" At {percent(share)} of that the mean response is {duration(found.response.mean())}{tail}."
+    if load.falls_behind(record, share * most, most, WORKERS):
+        said += f" Saturated: {count(found.in_flight)} requests are still in flight, and the response time only grows."
+    return said + load.failures_said(record) + load.lateness_said(record)
 
 
-def _p99(times: NDArray[Any]) -> str:
-    found = summarise(times, queued=True).percentiles[0.99]
-    return f", the {percentile_text(found)}" if found.stands else ""
+def compare(record: Record, pinned: Record) -> tuple[str, str]:
+    compared = ratio(record.column(MOST), pinned.column(MOST))
+    return f"The maximum is {ratio_text(compared)} that of the pinned run.", compared.verdict
 
 
-def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
-    """The most that was done, response times under the load and what they consist of, and the queue for a worker replayed."""
-    runs = [run for run in (record, pinned) if run is not None and run.column("most_per_s").size]
-    if not runs:
-        return []
-    rows = [
-        ("", "this run, 95% interval", "pinned run")[: len(runs) + 1],
-        ("requests/s at most, slowest–fastest window", *(_windows(run) for run in runs)),
-    ]
-    if all(run.column("latency_ns").size for run in runs):
-        summaries = [summarise(run.column("latency_ns"), queued=True) for run in runs]
-        rows += [
-            ("load asked for; offered", *(f"{run.parameters['load']}%; {percent(load_share(run))}" for run in runs)),
-            ("response time, p50", *(estimate_text(each.percentiles[0.5]) for each in summaries)),
-            ("response time, p99", *(estimate_text(each.percentiles[0.99]) for each in summaries)),
-            ("still inside at the end", *(count(run.fact("inside", 0)) for run in runs)),
-            parts_row(runs),
-            replay_row([replayed(run, WORKERS) for run in runs]),
-            *load_rows(runs),
-        ]
-    return without_times(rows, runs)
-
-
-def _windows(record: Record) -> str:
-    rates = record.column("most_per_s")
+def windows(record: Record) -> str:
+    rates = record.column(MOST)
     return f"{count(most_per_s(record))}, {count(rates.min())}–{count(rates.max())}"
 
 
-def what_a_larger_reply_does(records: Sequence[Record]) -> str | None:
-    """The most that is done with replies of 100 kB, as a share of that with 10 kB; 10 ms of CPU, nothing else."""
-    asked = {"cpu": 10.0, "memory": 0, "disk": 0}
-    trusted = [run for run in records if not is_impossible(most_per_s(run), computing_limit(run))]
-    for large in reversed(trusted):
-        for small in trusted:
-            a, b = dict(large.parameters), dict(small.parameters)
-            if any(run[name] != value for run in (a, b) for name, value in asked.items()):
-                continue
-            if (a["network"], b["network"]) == (100, 10) and np.isfinite(
-                share := most_per_s(large) / most_per_s(small)
-            ):
-                return "a tenth" if share < 0.25 else "half" if share < 0.7 else "nearly the same"
-    return None
+def what_a_larger_reply_does(small: Record, large: Record) -> str | None:
+    """The maximum with replies of 100 kB, as a share of that with 10 kB, of requests that compute for 10 ms."""
+    sizes = small.parameters["network"], large.parameters["network"]
+    if sizes != (10, 100) or not {"cpu": 10.0, "memory": 0, "disk": 0}.items() <= small.parameters.items():
+        return None
+    return nearest(SHARES, most_per_s(large) / most_per_s(small))
 
+
+SHARES = {"a tenth": 0.1, "half": 0.5, "nearly the same": 1.0}
 
 PREDICTION = Prediction(
     question="A request computes for 10 ms and sends 10 kB. You let it send 100 kB. How much of its throughput is left?",
     choices={
-        "a tenth": "Ten times the bytes for each request; but the network was nearly idle, and still is.",
-        "half": "Two things to do, and both take time; but while one request is sent, the next one computes.",
-        "nearly the same": "The CPU is the bottleneck, at 100 requests/s. Ten megabytes a second are little for the network.",
+        "a tenth": "Each request sends ten times the bytes; but the network was nearly idle, and still is.",
+        "half": "Computing and sending both take time; but while one request is sent, the next one computes.",
+        "nearly the same": "The CPU is the bottleneck, at 100 requests/s. For the network, 10 MB per second are little.",
     },
-    settle=what_a_larger_reply_does,
+    settle=two_runs("network", what_a_larger_reply_does),
     hint="Measure with 10 ms of CPU and nothing else, first with 10 kB of network, then with 100 kB.",
 )
 
@@ -208,16 +180,21 @@ def lab() -> Lab:
         controls={
             "cpu": values_slider((0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0), 2.0, unit="ms", label="CPU"),
             "memory": values_slider((0, 1, 2, 4, 8, 16, 32, 64), 0, unit="MB", label="memory copied"),
-            "network": values_slider((0, 10, 30, 100, 300, 1_000), 10, unit="kB", label="sent in reply"),
-            "disk": values_slider((0, 4, 16, 64, 256, 1_000, 4_000), 0, unit="kB", label="written, fsync"),
-            "load": slider(10, 120, 50, 10, unit="%", label="load"),
+            "network": values_slider((0, 10, 30, 100, 300, 1_000), 10, unit="kB", label="reply size"),
+            "disk": values_slider((0, 4, 16, 64, 256, 1_000, 4_000), 0, unit="kB", label="write and fsync"),
+            "load": slider(10, 120, 50, 10, unit="%"),
         },
-        charts=(
-            Roofline(RESOURCES, ((0.08, 30), (10, 100_000)), measured),
-            TakeOff((1e5, 2e9), response),
-        ),
+        charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict,
-        table=table,
+        verdict=verdict_of(
+            say, load.too_late, load.impossible(computing_limit, most_per_s), compare=compare, needs=MOST
+        ),
+        table=table_of(
+            ("maximum requests/s, slowest–fastest window", windows),
+            ("load chosen; offered", lambda run: f"{run.parameters['load']}%; {percent(load_share(run))}"),
+            *(load.P50, load.P99, load.IN_FLIGHT, load.FAILED),
+            needs=MOST,
+        ),
+        trust=trust_of(*load.trust(WORKERS), needs=MOST),
         budget_s=WINDOWS * WINDOW_S + RUN_S + 1,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from operator import index
@@ -13,8 +13,8 @@ import numpy as np
 
 from perflab.chapters.judging import OPEN, Case, attempt, judge, judge_cases
 from perflab.chapters.raising_throughput import more_machines
+from perflab.chapters.raising_throughput.more_machines_model import SERVICE_S
 from perflab.lab import Lab
-from perflab.measure.frame import Frame
 from perflab.measure.guards import BadInput, is_number
 from perflab.measure.percentiles import percentile
 from perflab.measure.schedule import poisson, services
@@ -28,7 +28,7 @@ SEEN = (1, 4, 8)
 POINTS: dict[int, int] = {number: round(float(LAW.throughput(number))) for number in SEEN}
 """Operations per second that were measured with so many workers."""
 NEAR = 1
-MOST_WORKERS = 1e6
+MAX_WORKERS = 1e6
 
 
 def check_peak(workers: int | None) -> None:
@@ -36,54 +36,47 @@ def check_peak(workers: int | None) -> None:
     if workers is None:
         print(f"{OPEN}Fit a law to the three points, and keep the number of workers at its peak in `peak`.")
         return
-    if not is_number(workers) or not 1 <= workers <= MOST_WORKERS:
+    if not is_number(workers) or not 1 <= workers <= MAX_WORKERS:
         print(f"Not yet: a number of workers is at least 1 and at most a million; got {in_short(workers)}.")
         return
     best = round(LAW.peak)
-    there, most = (float(LAW.throughput(number)) for number in (workers, best))
+    there, most, twice = (float(LAW.throughput(number)) for number in (workers, best, 2 * best))
     if abs(workers - LAW.peak) <= NEAR:
-        print(f"Right: about {best} workers do {count(most)}/s; with twice as many it is {count(_at(2 * best))}/s.")
+        print(f"Right: about {best} workers do {count(most)}/s; with twice as many it is {count(twice)}/s.")
     elif workers <= max(SEEN):
-        print(
-            f"Not yet: with {count(workers)} workers it is {count(there)}/s, and it still rises. The peak may lie beyond."
-        )
+        print(f"Not yet: {count(workers)} workers do {count(there)}/s, and it still rises. The peak may lie beyond.")
     else:
         side = "less" if workers > LAW.peak else "more"
-        print(
-            f"Not yet: with {count(workers)} workers it would be {count(there)}/s; with a few {side} it would be more."
-        )
-        print("The line through the points bends: contention takes a share of each worker, coherency of each pair.")
-
-
-def _at(workers: float) -> float:
-    return float(LAW.throughput(workers))
+        print(f"Not yet: {count(workers)} workers would do {count(there)}/s; with a few {side} it would be more.")
+        print("The curve bends: contention costs a share of each worker, coherency a share of each pair of workers.")
 
 
 SERVERS, SLOWNESS = 4, 4.0
 RATE, SECONDS = 100, 40.0
 GOOD_ENOUGH = 3.0
-"""Mean response, in times that of who always takes the server with the fewest requests."""
+"""Mean response, in times that of least outstanding requests."""
 
 
 def check_route(route: Route) -> Lab | None:
-    """Make: with one slow server of four, whichever it is, be nearly as quick as can be. Returns the lab with this routing."""
+    """Make: with one slow server of four, whichever it is, be nearly as quick as possible. Returns the lab with this routing."""
     how = "`route` gets outstanding, number and random, and returns a server's number, 0 to 3."
     found = attempt(lambda: [mean_response_ns(route, slow) for slow in range(SERVERS)], how)
     if found is None:
         return None
     best = [mean_response_ns(least_outstanding, slow) for slow in range(SERVERS)]
     worst = max(range(SERVERS), key=lambda slow: found[slow] / best[slow])
-    told = f"mean response {duration(found[worst])} on paper when server {worst} is the slow one"
+    told = f"simulated mean response {duration(found[worst])} when server {worst} is the slow one"
     if found[worst] > GOOD_ENOUGH * best[worst]:
         print(f"{OPEN}It could be {duration(best[worst])}; yours: {told}.")
-        print("Nobody tells you who is slow; but who is slow has the most that are not answered yet.")
+        print("You are not told which server is slow; but the slow one has the most outstanding requests.")
     else:
-        print(f"Right, whoever is slow: {told}, which is the worst. Now the lab sends real requests to real servers.")
-    return _lab_of(route)
+        print(f"Right, whichever is slow: {told}, which is the worst. Now the lab sends real requests to real servers.")
+    question = "Does your routing do better than the usual ones? (Measured: yours. The model: the one chosen.)"
+    return replace(more_machines.lab(), question=question, policy={"route": route}, prediction=None)
 
 
 def mean_response_ns(route: Route, slow: int) -> float:
-    """Mean response on paper: 100 requests/s of 20 ms to four servers, of which number `slow` is four times as slow."""
+    """Simulated mean response: 100 requests/s of 20 ms to four servers, of which number `slow` is four times as slow."""
 
     def checked(outstanding: Sequence[int], number: int, random: Any) -> int:
         chosen = route(outstanding, number, random)
@@ -96,38 +89,24 @@ def mean_response_ns(route: Route, slow: int) -> float:
         return server
 
     arrivals = poisson(RATE, SECONDS, 1) / 1e9
-    takes = services(more_machines.SERVICE_MS / 1e3, arrivals.size, 1)
+    takes = services(SERVICE_S, arrivals.size, 1)
     slowness = [SLOWNESS if server == slow else 1.0 for server in range(SERVERS)]
     done = simulate_routed(arrivals, takes, slowness, checked)
     return 1e9 * float((done.departures - arrivals).mean())
 
 
-def _lab_of(route: Route) -> Lab:
-    def experiment(
-        servers: int, scale: str, routing: str, skew: int, rate: int, dies: bool, seed: int
-    ) -> Iterator[Frame]:
-        return more_machines.experiment(servers, scale, routing, skew, rate, dies, seed, route)
-
-    return replace(
-        more_machines.lab(),
-        question="Does your routing do better than the usual ones? (Measured: yours. The model: the one chosen.)",
-        experiment=experiment,
-        prediction=None,
-    )
-
-
 DESIGNS = {
-    "an index": "The database needs 2 ms of 202. Even if it needed none, nearly nothing would change.",
-    "a cache": "Each answer is for one user and one moment: hardly any page is asked for twice.",
+    "an index": "The database needs 2 ms of 202. Even if it needed none, hardly anything would change.",
+    "a cache": "Each answer is for one user and one moment: hardly any page is requested twice.",
     "a faster CPU": "The CPU is busy for 3 ms of 202, and idle for the rest.",
-    "async": "Right: 16 threads that wait for 200 ms each do 80 requests/s. Awaited, the waits pass together, and the next "
-    "limit is the CPU, at about 300/s. (Ask first whether the partner can stand that.)",
+    "async": "Right: 16 threads that wait for 200 ms each serve 80 requests/s. With await the waits overlap, and the next "
+    "limit is the CPU, at about 300/s. (First ask whether the partner's API can take that.)",
     "more servers": "That would work, with three machines that wait instead of one. What do the threads do all day?",
 }
 
 
 def check_design(answer: str | None) -> None:
-    """Judge: what lifts a server of 16 threads that wait for a partner."""
+    """Judge: what raises the throughput of 16 threads that wait for a partner."""
     judge(answer, DESIGNS)
 
 
@@ -138,7 +117,7 @@ LOGS: dict[str, Sequence[Sequence[float]]] = {
     "one server": [QUICK + STUCK],
     "two alike": [QUICK, QUICK],
     "970 requests at a quick server, 30 at one that is stuck": [QUICK, STUCK],
-    "the same, and a third that was asked nothing": [QUICK, STUCK, []],
+    "the same, and a third that got no request": [QUICK, STUCK, []],
     "980 at a quick server, 210 at one that was stuck for 10 of them": [
         (QUICK + QUICK)[:980],
         QUICK[:200] + STUCK[:10],
@@ -149,7 +128,7 @@ LOGS: dict[str, Sequence[Sequence[float]]] = {
 
 
 def check_the_lie(p99_of_all: P99) -> None:
-    """Spot the lie: the mean of several p99s is nobody's p99."""
+    """Spot the lie: the mean of several p99s is not a p99."""
     cases = [
         Case(
             f"{name}:",

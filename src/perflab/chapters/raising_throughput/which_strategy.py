@@ -2,162 +2,173 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from perflab.chapters.load_report import NOT_SHOWN, failures_said, lateness_said, replay_row, too_slow
-from perflab.chapters.raising_throughput.strategy_bursts import experiment, most_per_s, p99_ns, per_s, replays
-from perflab.chapters.raising_throughput.strategy_model import (
-    NAMES,
-    calibrate,
-    expected_gains,
-    expected_shortened,
-    predict,
-)
-from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, slider, values_slider
-from perflab.lab.axes import times_ticks
-from perflab.lab.panels.intervals import Intervals
-from perflab.lab.verdict import against_pinned, ratio_text, with_caveat
-from perflab.measure.compare import Ratio, paired_ratio, ratio
-from perflab.measure.estimate import Estimate
-from perflab.measure.percentiles import percentile
-from perflab.measure.units import NOTHING as BLANK
-from perflab.measure.units import count, duration, percent
-from perflab.systems.clients.strategies import ASYNC, BATCHING, CACHING, INDEX, NOTHING, POOLING, SERVERS
+from perflab.chapters import load
+from perflab.chapters.load import Load
+from perflab.chapters.raising_throughput.which_strategy_model import NAMES, burst_size, calibrate, predict
+from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, one_run, slider, times_ticks, values_slider
+from perflab.lab.charts import intervals
+from perflab.lab.verdict import INVALID, against_pinned, ratio_text, trust_of
+from perflab.measure import Frame, Ratio, count, duration, paired_ratio, percent, percentile, ratio
+from perflab.systems.clients.strategies import NOTHING, THREADS, path_of, strategies
+from perflab.systems.machine.storage import durability_caveat
+from perflab.theory.replay import Replay
 
-WAIT_MS = 50
-"""So long that the threads are the bottleneck on slow machines too, where a request computes for 8 ms."""
-COSTS = {
-    CACHING: ("memory", "pages that are out of date; views not counted"),
-    POOLING: ("open connections", "a connection that is never given back"),
-    BATCHING: ("nearly nothing", "one failed commit fails for many"),
-    ASYNC: ("code of another kind", "one computation holds up everybody"),
-    SERVERS: ("machines, and a balancer", "copies of the data that differ"),
-    INDEX: ("disk, and longer writes", "the planner may not use it"),
-}
+WAIT_MS = 50  # so long that the threads are the bottleneck on slow machines too, where a request computes for 8 ms
+ROUNDS, TRIED = 8, 12  # so few tried requests that a slow disk is done with ten commits of each in time
+
+
+def experiment(rate: int, wait: int, writes: int, pages: int, seed: int) -> Iterator[Frame]:
+    generator = np.random.default_rng(seed)
+    facts = {"caveat": durability_caveat() or ""}
+    with strategies() as shop:
+        pages_tried = [path_of(page) for page in range(TRIED)]
+        for _ in range(2):  # the first is slow: files are opened, code is loaded
+            tried = shop.burst(NOTHING, np.zeros(TRIED, np.int64), pages_tried, wait_ms=wait, writes=writes)
+        size = burst_size(rate, tried.throughput)
+        for number in range(ROUNDS):
+            # The same requests for all, so that only the strategy differs within a round.
+            schedule = np.cumsum(generator.exponential(1e9 / rate, size)).astype(np.int64)
+            paths = [path_of(page) for page in generator.integers(0, pages, size).tolist()]
+            order = generator.permutation([NOTHING, *NAMES]).tolist()
+            if number == 0:  # so that the first burst has something to compare with
+                order.sort(key=lambda name: name != NOTHING)
+            for name in order:
+                done = shop.burst(name, schedule, paths, wait_ms=wait, writes=writes)
+                if not done.response_ns.size:
+                    raise RuntimeError(f"The server answered none of {count(size)} requests ({name}).")
+                # The shortest that the burst can take: its last request answered as quickly as the quickest.
+                most_s = (schedule[-1] + done.response_ns.min()) / 1e9
+                columns = {
+                    f"{name} per_s": np.array([done.throughput]),
+                    f"{name} most_per_s": np.array([size / most_s]),
+                    f"{name} p99_ns": np.array([float(percentile(done.response_ns, 0.99))]),
+                    "lateness_ns": done.lateness_ns,
+                }
+                columns |= {f"{name} {column}": times for column, times in shop.queued(done).items()}
+                failed = done.failures + done.timeouts + done.dropped
+                yield Frame(columns, {"calls": done.response_ns.size, "failures": failed}, facts)
 
 
 def gains(record: Record) -> dict[str, Ratio]:
-    """How many times as much each strategy gets through; bursts of the same round are pairs."""
-    return _paired(record, per_s, lambda with_it, without: paired_ratio(with_it, without))
+    """How many times the throughput without a strategy each one reaches; bursts of a round are pairs."""
+    return {name: paired(record, "per_s", name, NOTHING) for name in measured(record)}
 
 
 def shortened(record: Record) -> dict[str, Ratio]:
     """How many times shorter the p99 of a burst is with each strategy; none where requests were sent too late to tell."""
-    if _sent_too_late(record):
-        return {}
-    return _paired(record, p99_ns, lambda with_it, without: paired_ratio(without, with_it))
+    return {} if too_late(record) else {name: paired(record, "p99_ns", NOTHING, name) for name in measured(record)}
 
 
-def _paired(record: Record, column: Any, compare: Any) -> dict[str, Ratio]:
-    found = {}
-    without = record.column(column(NOTHING))
-    for name in NAMES:
-        with_it = record.column(column(name))
-        if pairs := min(with_it.size, without.size):
-            found[name] = compare(with_it[:pairs], without[:pairs])
-    return found
+def measured(record: Record) -> list[str]:
+    sizes = {name: record.column(f"{name} per_s").size for name in (NOTHING, *NAMES)}
+    return [name for name in NAMES if sizes[name] and sizes[NOTHING]]
 
 
-def _intervals(ratios: Mapping[str, Ratio]) -> dict[str, Estimate]:
-    """As a chart draws them; an interval of too few pairs is left out."""
-    return {
-        name: Estimate(each.value, each.low, each.high) if np.isfinite(each.high) else Estimate(each.value)
-        for name, each in ratios.items()
-    }
+def paired(record: Record, what: str, first: str, second: str) -> Ratio:
+    over, under = (record.column(f"{name} {what}") for name in (first, second))
+    pairs = min(over.size, under.size)
+    return paired_ratio(over[:pairs], under[:pairs])
 
 
 def best(record: Record, among: Sequence[str] = NAMES) -> str | None:
     """The strategy with the greatest gain in throughput; None before all were measured."""
     found = gains(record)
-    return max(among, key=lambda name: found[name].value) if all(name in found for name in among) else None
+    return max(among, key=lambda name: found[name].value) if found.keys() >= set(among) else None
 
 
-def most_late_ns(record: Record) -> float:
-    """Half of the shortest p99 that is shown: requests that are sent later than that are what it consists of."""
-    tails = (record.column(p99_ns(name)) for name in (NOTHING, *NAMES))
-    return 0.5 * min((float(np.median(tail)) for tail in tails if tail.size), default=np.inf)
+def replays(record: Record) -> dict[str, Replay]:
+    """The queues for a thread replayed, with each strategy that was measured and without, all bursts together."""
+    found = {name: Load(record).replay(THREADS, f"{name} ") for name in (NOTHING, *NAMES)}
+    return {name: each for name, each in found.items() if each is not None}
 
 
-def _sent_too_late(record: Record) -> Verdict | None:
-    return too_slow(record, most_late_ns(record))
+def too_late(record: Record) -> Verdict | None:
+    """That requests were sent later than half of the shortest p99: then lateness is what that consists of."""
+    tails = (record.column(f"{name} p99_ns") for name in (NOTHING, *NAMES))
+    shortest_ns = min((float(np.median(tail)) for tail in tails if tail.size), default=np.inf)
+    return load.too_late(record, 0.5 * shortest_ns)
+
+
+TIMES: dict[str, Any] = {"band": "model", "ticks": times_ticks}
+MORE, LESS = "with : without (log)", "without : with (log)"
+CHARTS = (
+    intervals(NAMES, 0.25, 12, gains, lambda model: model.gains, "Throughput, times as much", xlabel=MORE, **TIMES),
+    intervals(NAMES, 0.25, 120, shortened, lambda model: model.shortened, "p99, times shorter", xlabel=LESS, **TIMES),
+)
 
 
 def verdict(record: Record, pinned: Record | None) -> Verdict:
-    """What the server does without help, and what helps most."""
-    without = record.column(per_s(NOTHING))
+    """Throughput without a strategy, and what helps most."""
+    without = record.column(f"{NOTHING} per_s")
     if not without.size:
-        return Verdict("Nothing was measured.", "invalid")
-    if late := _sent_too_late(record):
+        return Verdict("Nothing was measured.", INVALID)
+    if late := too_late(record):
         return late
-    rate = record.parameters["rate"]
-    tail = duration(float(np.median(record.column(p99_ns(NOTHING)))))
-    said = f"{count(rate)} requests/s come; the server as it is does {count(np.median(without))}, p99 {tail}."
-    said += failures_said(record) + lateness_said(record)
-    name = best(record)
-    if name is None:
-        return with_caveat(Verdict(said), record)
-    gain = gains(record)[name]
+    tail = duration(np.median(record.column(f"{NOTHING} p99_ns")))
+    said = f"{count(record.parameters['rate'])} requests/s arrive; the server as it is serves {count(np.median(without))}, "
+    said += f"p99 {tail}.{load.failures_said(record)}{load.lateness_said(record)}"
+    if (name := best(record)) is None:
+        return Verdict(said)
+    gain, tails = gains(record)[name], shortened(record)
+    shortest = max(tails, key=lambda each: tails[each].value)
     said += f" Most throughput with {name}: {ratio_text(gain)}."
-    quickest = shortened(record)
-    shortest = max(quickest, key=lambda each: quickest[each].value)
-    said += f" Shortest p99 with {shortest}: {quickest[shortest].value:.1f}× shorter."
-    if np.median(record.column(per_s(name)) / record.column(most_per_s(name))) > 0.9:
-        said += " That is nearly all that is asked for: a higher rate would show more."
-    kind = gain.verdict
-    if pinned is not None and pinned is not record and pinned.column(per_s(NOTHING)).size:
-        compared = ratio(without, pinned.column(per_s(NOTHING)))
-        said, kind = f"{said} Without help, what is done is {against_pinned(compared)}.", compared.verdict
-    return with_caveat(Verdict(said, kind), record)
+    said += f" Shortest p99 with {shortest}: {tails[shortest].value:.1f}× shorter."
+    if np.median(record.column(f"{name} per_s") / record.column(f"{name} most_per_s")) > 0.9:
+        said += " That is nearly all that is offered: a higher rate would show more."
+    if pinned is None or pinned is record or not pinned.column(f"{NOTHING} per_s").size:
+        return Verdict(said, gain.verdict)
+    compared = ratio(without, pinned.column(f"{NOTHING} per_s"))
+    return Verdict(f"{said} Without a strategy, throughput is {against_pinned(compared)}.", compared.verdict)
+
+
+COSTS = {
+    "caching": ("memory", "pages that are out of date; views not counted"),
+    "pooling": ("open connections", "a connection that is never given back"),
+    "batching": ("nearly nothing", "one failed commit fails for many"),
+    "async": ("different code", "one computation blocks all requests"),
+    "more servers": ("machines, and a balancer", "copies of the data that differ"),
+    "index": ("disk, and longer writes", "the planner may not use it"),
+}
 
 
 def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
-    """Each strategy: what it does and gains, with the intervals of pairs, what it costs and what it risks."""
-    rows: list[tuple[str, ...]] = [
-        ("strategy", "requests/s", "throughput, 95% interval", "p99 of a burst", "p99 shorter by", "costs", "risks")
-    ]
+    """Each strategy: its throughput and p99, what it gains, with the intervals of pairs, what it costs and what it risks."""
+    heading = ("strategy", "requests/s", "throughput, 95% interval", "p99 of a burst", "shorter by", "costs", "risks")
+    rows: list[tuple[str, ...]] = [heading]
     more, shorter = gains(record), shortened(record)
     for name in (NOTHING, *NAMES):
-        rates, tails = record.column(per_s(name)), record.column(p99_ns(name))
-        if rates.size:
-            ratios = [ratio_text(each[name]) if name in each else BLANK for each in (more, shorter)]
-            tail = NOT_SHOWN if _sent_too_late(record) else duration(float(np.median(tails)))
-            numbers = (count(np.median(rates)), ratios[0], tail, ratios[1])
-            rows.append((name, *numbers, *COSTS.get(name, (BLANK, BLANK))))
-    if (late := record.column("lateness_ns")).size:
-        told = f"asked for {count(record.parameters['rate'])}/s; sent {duration(percentile(late, 0.99))} late (p99)"
-        rows.append(("the load", told, f"{count(record.count('failures'))} failed", *[BLANK] * 4))
-    found = replays(record)
-    if NOTHING in found:
-        apart = max((each.deviation for name, each in found.items() if name != NOTHING), default=0.0)
-        row = replay_row([found[NOTHING]])
-        rows.append((*row, f"with a strategy at most {percent(apart)} apart", *[BLANK] * 4))
+        if (rates := record.column(f"{name} per_s")).size:
+            gain, less = (ratio_text(each[name]) if name in each else "–" for each in (more, shorter))
+            tail = load.NOT_SHOWN if too_late(record) else duration(np.median(record.column(f"{name} p99_ns")))
+            rows.append((name, count(np.median(rates)), gain, tail, less, *COSTS.get(name, ("–", "–"))))
     return rows
 
 
-ASKED = (POOLING, BATCHING, ASYNC, INDEX)
+def replays_said(record: Record) -> str:
+    found = replays(record)
+    without, apart = found.pop(NOTHING, None), max((each.deviation for each in found.values()), default=0.0)
+    return f"{load.replay_text(without)}; with a strategy at most {percent(apart)} apart" if without else ""
 
 
-def what_helps_most(records: Sequence[Record]) -> str | None:
-    """Which of the four in question gained most where requests wait for 50 ms and write once."""
-    for record in reversed(records):
-        chosen, name = record.parameters, best(record, ASKED)
-        if name is not None and (chosen["wait"], chosen["writes"]) == (WAIT_MS, 1) and chosen["rate"] >= 400:
-            return name
-    return None
+def what_helps_most(record: Record) -> str | None:
+    """The one of the four in question that gains most, where more requests arrive than the threads can serve."""
+    return best(record, tuple(PREDICTION.choices)) if record.parameters["rate"] >= 400 else None
 
 
 PREDICTION = Prediction(
-    question="4 threads; each request waits 50 ms for another service. 600/s come. Which of these lifts throughput most?",
+    question="4 threads; each request waits 50 ms for another service. 600 requests/s arrive. What raises throughput most?",
     choices={
-        POOLING: "It spares the opening of a connection, a fraction of a millisecond; the thread still waits for 50.",
-        BATCHING: "It spares commits. They are not what the threads do most of the time: they wait.",
-        ASYNC: "4 threads that wait 50 ms each do 80/s at most. Awaited, nobody holds a thread while he waits.",
-        INDEX: "It spares the scan of a table, some milliseconds; the thread still waits for 50.",
+        "pooling": "It saves the opening of a connection, a fraction of a millisecond; the thread still waits for 50 ms.",
+        "batching": "It saves commits; but most of the time the threads do not commit, they wait.",
+        "async": "4 threads that wait 50 ms each serve 80 requests/s at most. With await, a waiting request holds no thread.",
+        "index": "It saves the scan of a table, some milliseconds; the thread still waits for 50 ms.",
     },
-    settle=what_helps_most,
+    settle=one_run(what_helps_most, wait=WAIT_MS, writes=1),
     hint="Measure with a wait of 50 ms, 1 write, at 600 requests/s.",
 )
 
@@ -170,36 +181,19 @@ def lab() -> Lab:
         predict=predict,
         controls={
             "rate": values_slider((100, 200, 400, 600, 1_000), 600, unit="requests/s", label="arrival rate"),
-            "wait": slider(0, WAIT_MS, WAIT_MS, 5, unit="ms", label="each waits"),
+            "wait": slider(0, WAIT_MS, WAIT_MS, 5, unit="ms", label="wait of a request"),
             "writes": slider(1, 10, 1, unit="commits", label="writes"),
-            "pages": log_slider(1, 1_000, 50, unit="pages", label="asked for"),
+            "pages": log_slider(1, 1_000, 50, unit="pages", label="different pages"),
         },
-        charts=(
-            Intervals(
-                NAMES,
-                0.25,
-                12,
-                lambda record: _intervals(gains(record)),
-                expected_gains,
-                "Throughput, times as much",
-                "model",
-                "with : without (log)",
-                times_ticks,
-            ),
-            Intervals(
-                NAMES,
-                0.25,
-                120,
-                lambda record: _intervals(shortened(record)),
-                expected_shortened,
-                "p99, times shorter",
-                "model",
-                "without : with (log)",
-                times_ticks,
-            ),
-        ),
+        charts=CHARTS,
         prediction=PREDICTION,
         verdict=verdict,
         table=table,
+        trust=trust_of(
+            ("failed", lambda run: count(run.count("failures"))),
+            load.LATENESS,
+            (load.replayed()[0], replays_said),
+            needs="lateness_ns",
+        ),
         budget_s=20.0,
     )

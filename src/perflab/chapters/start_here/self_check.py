@@ -13,7 +13,7 @@ from perflab.measure import Frame, count, duration, gc_paused, paired_ratio, per
 
 WORK = 1_000
 PAIRS_PER_SLICE = 3
-FEWEST_PAIRS = 8
+MIN_PAIRS = 8
 
 
 def experiment(calls: int) -> Iterator[Frame]:
@@ -64,7 +64,7 @@ CHART = Chart(
 
 def resolution(record: Record) -> float | None:
     """The share by which two settings must differ to be told apart: half of the ratio's 95% interval."""
-    if record.column("first_ns").size < FEWEST_PAIRS:
+    if record.column("first_ns").size < MIN_PAIRS:
         return None
     found = paired_ratio(record.column("first_ns"), record.column("second_ns"))
     return (found.high - found.low) / 2
@@ -74,7 +74,7 @@ def say(record: Record) -> str:
     """What can be told apart."""
     share = resolution(record)
     if share is None:
-        return f"Needs {FEWEST_PAIRS} pairs, has {record.column('first_ns').size}."
+        return f"Needs {MIN_PAIRS} pairs, has {record.column('first_ns').size}."
     return f"In {duration(record.measured_s * 1e9)}, this machine can tell apart differences of {percent(share)}."
 
 

@@ -9,71 +9,43 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.chapters.load import Load, falls_behind, replayed, too_late
+from perflab.chapters.where_latency_comes_from.api_cache_model import RUN_S, mean_of_run
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, values_slider
 from perflab.lab.panels import HitRatio, Humps, Reads
 from perflab.lab.verdict import against_pinned
 from perflab.measure.compare import block_ratio
 from perflab.measure.frame import Frame
-from perflab.measure.http_target import http_target
-from perflab.measure.load import open_loop
 from perflab.measure.percentiles import percentile
 from perflab.measure.schedule import poisson
 from perflab.measure.units import count, duration, percent
 from perflab.systems.clients.anatomy import Dissector
+from perflab.systems.clients.loading import load_on
 from perflab.systems.databases.catalogue import sku_of
-from perflab.systems.http.connection import reply_end, request_bytes
-from perflab.systems.http.server_timing import told_hit
+from perflab.systems.http.connection import request_bytes
+from perflab.systems.http.server_timing import note_queue
 from perflab.systems.servers.shop import shop
-from perflab.theory.queues import mean_wait
 from perflab.theory.ttl import hit_ratio_of_window, mean_hit_ratio, zipf
 
 MOST_KEYS = 1_000
-CONNECTIONS = 16
-SLICE_S = 0.2
-RUN_S = 2.0
 WINDOWS_S = (0.05, 0.2, 0.5, 1.0, 1.5, RUN_S)
 LOW_NS, HIGH_NS = 2e5, 1e9
 PROBE_MS = 4
 PROBES = 60
+REPLAYED = replayed(servers=1)
 
 
 def experiment(
     ttl: float, keys: int, skew: float, database: int, logic: float, rate: int, seed: int
 ) -> Iterator[Frame]:
-    generator = np.random.default_rng(seed)
-    popularity = zipf(keys, skew)
-    requests = [request_bytes(f"/product?sku={sku_of(key)}") for key in range(keys)]
-    hits: dict[int, bool] = {}
-    asked: NDArray[np.int64] = np.empty(0, np.int64)
-
-    def on_reply(number: int, reply: bytes) -> None:
-        hits[number] = told_hit(reply)
-
-    with (
-        shop(MOST_KEYS, threads=1, cached=True, ttl_s=ttl, database_ms=database, logic_ms=logic) as server,
-        http_target(
-            server.port, lambda number: requests[asked[number]], reply_end, CONNECTIONS, on_reply, spin=False
-        ) as target,
-    ):
-        start_s = 0.0
-        while True:
-            schedule = poisson(rate, SLICE_S, int(generator.integers(2**32)))
-            asked = generator.choice(keys, schedule.size, p=popularity)
-            hits.clear()
-            server.ask("resume")
-            result = open_loop(schedule, target)
-            # While the lab draws nobody asks; no entry may grow old meanwhile, or the hit ratio would be another one.
-            server.ask("pause")
-            yield Frame(
-                {
-                    "latency_ns": result.response_ns,
-                    "at_s": start_s + schedule[result.numbers] / 1e9,
-                    "hit": np.array([hits.get(int(number), False) for number in result.numbers], bool),
-                    "lateness_ns": result.lateness_ns,
-                },
-                {"calls": schedule.size, "failures": result.failures, "rejected": result.dropped},
-            )
-            start_s += SLICE_S
+    schedule = poisson(rate, RUN_S, seed)
+    asked = np.random.default_rng((seed, 1)).choice(keys, schedule.size, p=zipf(keys, skew))
+    with shop(MOST_KEYS, threads=1, cached=True, ttl_s=ttl, database_ms=database, logic_ms=logic) as server:
+        for frame in load_on(
+            server, lambda number: request_bytes(f"/product?sku={sku_of(asked[number])}"), schedule, RUN_S, note_queue
+        ):
+            at_s = schedule[np.asarray(frame.samples["number"])] / 1e9
+            yield Frame({**frame.samples, "at_s": at_s}, frame.counts, frame.facts)
 
 
 def calibrate() -> Iterator[Frame]:
@@ -84,10 +56,7 @@ def calibrate() -> Iterator[Frame]:
         for name, changes in CASES.items():
             server.ask("set", **changes)
             requests = [client.dissect(f"/product?sku={sku_of(1)}") for _ in range(PROBES)]
-            inside = [
-                request.server.database + request.server.compute + request.server.serialise for request in requests
-            ]
-            facts[f"{name} inside"] = float(np.median(inside))
+            facts[f"{name} inside"] = float(np.median([request.server.thread[1] for request in requests]))
             facts[f"{name} whole"] = float(np.median([request.total_ns for request in requests]))
         client.close()
     yield Frame(facts=facts)
@@ -104,7 +73,8 @@ CASES: dict[str, dict[str, Any]] = {
 class Expected:
     """Shares and ns. `ratio_so_far` are the hit ratios up to `at_s`; `steady` is that long after the empty start.
 
-    `utilisation` is that of the API's thread over the run; at 1 and above the queue only grows, and `mean` is infinite.
+    `mean` is that of the requests answered within the run. `utilisation` is what the API's thread is asked for, as a share of
+    what it can do; above 1 the queue only grows.
     """
 
     at_s: Sequence[float]
@@ -119,7 +89,7 @@ class Expected:
 def predict(
     ttl: float, keys: int, skew: float, database: int, logic: float, rate: int, constants: Mapping[str, Any]
 ) -> Expected:
-    """Hit ratios by renewal theory, waiting by Pollaczek and Khinchine: one thread serves hits and misses in their order."""
+    """Hit ratios by renewal theory; the mean from the same run simulated: one thread serves hits and misses in their order."""
     popularity = zipf(keys, skew)
     so_far = np.array([hit_ratio_of_window(rate, popularity, ttl, window) for window in WINDOWS_S])
     ratio = float(so_far[-1])
@@ -129,11 +99,9 @@ def predict(
     hit = constants["hit inside"] + of_logic
     miss = hit + of_database
     occupied = ratio * hit + (1 - ratio) * miss
-    wait = mean_wait(rate / 1e9, occupied, ratio * hit**2 + (1 - ratio) * miss**2)
+    mean = outside + 1e9 * mean_of_run(ttl, keys, skew, rate, hit / 1e9, miss / 1e9)
     steady = mean_hit_ratio(rate, popularity, ttl)
-    return Expected(
-        WINDOWS_S, so_far, steady, outside + hit, outside + miss, outside + occupied + wait, rate / 1e9 * occupied
-    )
+    return Expected(WINDOWS_S, so_far, steady, outside + hit, outside + miss, mean, rate / 1e9 * occupied)
 
 
 def hit_ratio(record: Record) -> float:
@@ -141,27 +109,18 @@ def hit_ratio(record: Record) -> float:
     return float(record.column("hit").mean())
 
 
-def window_s(record: Record) -> float:
-    """Seconds during which the API was asked: whole slices."""
-    return float(np.ceil((record.column("at_s").max(initial=0.0) + 1e-9) / SLICE_S) * SLICE_S)
-
-
 def verdict(record: Record, pinned: Record | None) -> Verdict:
     """Hit ratio and mean; or that more was asked than the API can do."""
-    latencies, rejected = record.column("latency_ns"), record.count("rejected")
+    latencies = record.column("latency_ns")
     if not latencies.size:
         return Verdict("Nothing was measured.", "invalid")
     said = f"{percent(hit_ratio(record))} of {count(latencies.size)} requests hit the cache"
-    if rejected > SATURATED_SHARE * record.calls:
+    if late := too_late(record):
+        return late
+    if is_saturated(record):
         return Verdict(
-            f"Saturated: more is asked than the API's one thread can do. {count(rejected)} of {count(record.calls)} requests "
-            f"found no free connection; {said}. There is no steady response time to report."
-        )
-    lateness = record.column("lateness_ns")
-    if lateness.size and percentile(lateness, 0.99) > MOST_LATE_NS:
-        late = duration(percentile(lateness, 0.99))
-        return Verdict(
-            f"The generator itself was late by {late} (p99): this machine is too busy for this rate.", "invalid"
+            f"Saturated: more is asked than the API's one thread can do. {count(Load(record).in_flight)} requests are still "
+            f"waiting, {count(Load(record).not_sent)} could not even be sent; {said}. There is no steady response time to report."
         )
     mean, tail = float(latencies.mean()), percentile(latencies, 0.95)
     said += f"; mean {duration(mean)}, p50 {duration(percentile(latencies, 0.5))}, p95 {duration(tail)}"
@@ -174,8 +133,11 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     )
 
 
-SATURATED_SHARE = 0.01
-MOST_LATE_NS = 10e6
+def is_saturated(record: Record) -> bool:
+    """Whether more is asked than the API's one thread can do, by how long it was held, or its queue grows."""
+    held_s = (record.column("done_ns") - record.column("started_ns")) / 1e9
+    rate = record.parameters["rate"]
+    return falls_behind(record, rate, 1 / held_s.mean() if held_s.size else rate, servers=1)
 
 
 def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
@@ -190,7 +152,9 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
     lateness = record.column("lateness_ns")
     if lateness.size:
         rows.append(("sent too late by (p99)", count(lateness.size), "", duration(percentile(lateness, 0.99)), "", ""))
-    return [*rows, ("rejected", count(record.count("rejected")), "", "", "", "")]
+    rows.append((REPLAYED[0], REPLAYED[1](record), "", "", "", ""))
+    left = f"{count(Load(record).in_flight)}; {count(Load(record).not_sent)}"
+    return [*rows, ("in flight at the end; not sent", left, "", "", "", "")]
 
 
 def what_twice_the_time_to_live_brings(records: Sequence[Record]) -> str | None:
@@ -237,4 +201,5 @@ def lab() -> Lab:
         prediction=PREDICTION,
         verdict=verdict,
         table=table,
+        budget_s=RUN_S + 1,
     )

@@ -47,8 +47,8 @@ def _renewal_formula(records: Sequence[Record]) -> Found:
     for record in reversed(records):
         chosen: dict[str, Any] = dict(record.parameters)
         reads = record.column("hit").size
-        if chosen["ttl"] > 0 and reads >= 100 and not record.count("rejected"):
-            window_s = api_cache.window_s(record)
+        if chosen["ttl"] > 0 and reads >= 100 and not record.count("dropped"):
+            window_s = float(record.fact("elapsed_s", 0.0))
             popularity = zipf(chosen["keys"], chosen["skew"])
             expected = hit_ratio_of_window(chosen["rate"], popularity, chosen["ttl"], window_s)
             found = api_cache.hit_ratio(record)

@@ -1,24 +1,18 @@
 """Panels that several labs share; a lab with a picture of its own keeps it in its own file."""
 
 from perflab.lab.panels.breakdown import Breakdown, Shares, TimeLine
-from perflab.lab.panels.calls import Calls
 from perflab.lab.panels.distribution import Distribution
 from perflab.lab.panels.hits import HitRatio, Humps, Reads
-from perflab.lab.panels.intervals import Intervals
 from perflab.lab.panels.ladder import Ladder
-from perflab.lab.panels.percentiles import Percentiles
 from perflab.lab.panels.versus import Versus
 from perflab.lab.panels.waterfall import Waterfall
 
 __all__ = [
     "Breakdown",
-    "Calls",
     "Distribution",
     "HitRatio",
     "Humps",
-    "Intervals",
     "Ladder",
-    "Percentiles",
     "Reads",
     "Shares",
     "TimeLine",

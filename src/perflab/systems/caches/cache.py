@@ -9,8 +9,8 @@ from typing import Any
 
 from perflab.measure.guards import check_number
 
-MOST_ENTRIES = 100_000
-LONGEST_TTL_S = 3_600.0
+MAX_ENTRIES = 100_000
+MAX_TTL_S = 3_600.0
 
 
 class Missing:
@@ -18,30 +18,6 @@ class Missing:
 
 
 MISSING = Missing()
-
-
-class PausableClock:
-    """Seconds that stand still between `pause` and `resume`, so that nothing ages while nobody asks. Begins at 0, running."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._began = clock()
-        self._paused_at: float | None = None
-
-    def now(self) -> float:
-        """Seconds of running."""
-        return (self._clock() if self._paused_at is None else self._paused_at) - self._began
-
-    def pause(self) -> None:
-        """Stand still from now on; without effect when it does already."""
-        if self._paused_at is None:
-            self._paused_at = self._clock()
-
-    def resume(self) -> None:
-        """Go on from where it stood; without effect when it runs."""
-        if self._paused_at is not None:
-            self._began += self._clock() - self._paused_at
-            self._paused_at = None
 
 
 class TtlCache:
@@ -52,10 +28,10 @@ class TtlCache:
     """
 
     def __init__(
-        self, ttl_s: float, clock: Callable[[], float] = time.monotonic, most_entries: int = MOST_ENTRIES
+        self, ttl_s: float, clock: Callable[[], float] = time.monotonic, most_entries: int = MAX_ENTRIES
     ) -> None:
         self._clock = clock
-        self._most_entries = int(check_number("most_entries", most_entries, 1, MOST_ENTRIES, whole=True))
+        self._most_entries = int(check_number("most_entries", most_entries, 1, MAX_ENTRIES, whole=True))
         self._filled: dict[Hashable, tuple[float, Any]] = {}
         self._lock = threading.Lock()
         self.hits = self.misses = 0
@@ -63,7 +39,7 @@ class TtlCache:
 
     def set_ttl(self, ttl_s: float) -> None:
         """How long entries live from now on, those already held included. 0 keeps nothing."""
-        self.ttl_s = check_number("ttl_s", ttl_s, 0, LONGEST_TTL_S)
+        self.ttl_s = check_number("ttl_s", ttl_s, 0, MAX_TTL_S)
 
     def get(self, key: Hashable) -> Any:
         """The value of `key`, or `MISSING`."""

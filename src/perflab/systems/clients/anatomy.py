@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter_ns
 
 from perflab.measure.guards import check_number
-from perflab.systems.http.connection import CHUNK, TIMEOUT_S, reply_end
+from perflab.systems.http.connection import Connection, request_bytes
 from perflab.systems.http.server_timing import PARTS as SERVER_PARTS
-from perflab.systems.http.server_timing import ServerTiming, read_reply
+from perflab.systems.http.server_timing import ServerTiming, timing_of
 
-MOST_CLIENTS = 64
+MAX_CLIENTS = 64
 PARTS = ("connect", "send", *SERVER_PARTS, "receive")
 
 
@@ -41,7 +40,7 @@ class Dissector:
         self._port = port
         self._keep = keep
         self._handshake_ns = round(added_round_trip_s * 1e9)
-        self._socket: socket.socket | None = None
+        self._connection: Connection | None = None
 
     def dissect(self, path: str) -> Anatomy:
         """GET `path`, which must be answered with 200 and a Server-Timing header; raises OSError or ValueError if not."""
@@ -53,35 +52,30 @@ class Dissector:
 
     def close(self) -> None:
         """Hang up."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def _dissect(self, path: str) -> Anatomy:
-        request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode("latin-1")
-        is_new = self._socket is None
+        request = request_bytes(path)
+        handshake_ns = 0 if self._connection else self._handshake_ns
         began_ns = perf_counter_ns()
-        if self._socket is None:
-            self._socket = socket.create_connection(("127.0.0.1", self._port), TIMEOUT_S)
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._connection is None:
+            self._connection = Connection(self._port)
         connected_ns = perf_counter_ns()
-        self._socket.sendall(request)
-        received = bytearray()
-        while (end := reply_end(received)) is None or len(received) < end:
-            received += _more(self._socket)
+        reply = self._connection.ask(request)
         complete_ns = perf_counter_ns()
         if not self._keep:
             self.close()
-        server, body = read_reply(bytes(received), path)
-        handshake_ns = self._handshake_ns if is_new else 0
-        return _cut((began_ns, connected_ns, complete_ns), handshake_ns, server, body)
+        server = timing_of(reply.checked(path))
+        return _cut((began_ns, connected_ns, complete_ns), handshake_ns, server, reply.body)
 
 
 class Crowd:
     """Several clients that ask at the same time, each again as soon as it has its answer. Ends with its `with` block."""
 
     def __init__(self, port: int, clients: int, added_round_trip_s: float = 0.0) -> None:
-        checked = int(check_number("clients", clients, 1, MOST_CLIENTS, whole=True))
+        checked = int(check_number("clients", clients, 1, MAX_CLIENTS, whole=True))
         self._clients = [Dissector(port, added_round_trip_s=added_round_trip_s) for _ in range(checked)]
         self._threads = ThreadPoolExecutor(checked, thread_name_prefix="perflab-crowd")
 
@@ -127,10 +121,3 @@ def _cut(moments: tuple[int, int, int], handshake_ns: int, server: ServerTiming,
         "receive": complete - answered,
     }
     return Anatomy(complete - began, parts, server, body)
-
-
-def _more(connection: socket.socket) -> bytes:
-    data = connection.recv(CHUNK)
-    if not data:
-        raise ConnectionError("the server closed the connection")
-    return data

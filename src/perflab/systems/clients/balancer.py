@@ -1,6 +1,6 @@
 """A load balancer in front of real servers: it sends each request to the server that a routing function names.
 
-Servers that refuse a connection are left out from then on; the requests they had are failures, and nobody asks twice.
+Servers that refuse a connection are left out from then on; the requests they had are failures, and are not repeated.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from random import Random
 
 import numpy as np
@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 
 from perflab.measure.frame import Frame
 from perflab.measure.guards import BadInput, machine_limits
-from perflab.measure.http_target import HttpTarget, WhereReplyEnds
+from perflab.measure.http_target import HttpTarget, OnReply
+from perflab.systems.clients.loading import MAX_IN_FLIGHT, Notes, Settled, load_slices, wait_until_open
 from perflab.systems.clients.routing import Route
-from perflab.systems.clients.worker_load import MOST_INSIDE, Witness, observed, wait_until_open, work_request
-from perflab.systems.http.connection import reply_end
+from perflab.systems.clients.worker_load import note_stages, work_request
 from perflab.systems.process.child import ServerFailed
 from perflab.systems.process.pausable import PausableServer
 from perflab.systems.servers.worker_kinds import Work
-from perflab.systems.servers.worker_server import LONGEST_STAGE_MS, worker_server
+from perflab.systems.servers.worker_server import MAX_STAGE_MS, worker_server
 
 RequestOf = Callable[[int, int], bytes]
 
@@ -40,11 +40,10 @@ class BalancedTarget(HttpTarget):
         self,
         ports: Sequence[int],
         request: RequestOf,
-        reply_end: WhereReplyEnds,
         connections_each: int,
         route: Route,
         seed: int = 0,
-        on_reply: Callable[[int, bytes], object] | None = None,
+        on_reply: OnReply | None = None,
     ) -> None:
         self.servers: dict[int, int] = {}
         self.alive = list(range(len(ports)))
@@ -53,7 +52,7 @@ class BalancedTarget(HttpTarget):
         self._idle: list[deque[socket.socket]] = [deque() for _ in ports]
         self._server_of: dict[socket.socket, int] = {}
         self._outstanding = [0] * len(ports)
-        super().__init__(ports[0], b"", reply_end, connections_each * len(ports), on_reply, spin=False)
+        super().__init__(ports[0], b"", connections_each * len(ports), on_reply, spin=False)
 
     def _connect_all(self, connections: int) -> None:
         for server, port in enumerate(self._ports):
@@ -87,7 +86,7 @@ class BalancedTarget(HttpTarget):
     def _replace(self, connection: socket.socket) -> None:
         server = self._server_of.pop(connection)
         self._outstanding[server] -= 1
-        del self._under_way[connection]
+        del self._in_flight[connection]
         self._drop(connection)
         try:
             self._add(server, self._ports[server])
@@ -124,21 +123,19 @@ def balanced_load(
     """Frames of `seconds` of load on new servers with one worker each, who waits `slowness` times the service of a request.
 
     Schedule and services have shape (requests,). Server 0 is killed at the first slice that ends after `dies_at_s`.
-    Columns as in `observed`, and "server" of each that succeeded; the fact "alive" counts servers.
+    Columns as in `load_slices`, the server's `STAGES`, and "server" of each that succeeded; the fact "alive" counts servers.
     """
     machine_limits().check(processes=len(slowness))
-    witness = Witness()
+    notes = Notes(note_stages)
 
     def request(number: int, server: int) -> bytes:
-        return work_request(Work(wait_ms=min(LONGEST_STAGE_MS, services_ms[number] * slowness[server])))
+        return work_request(Work(wait_ms=min(MAX_STAGE_MS, services_ms[number] * slowness[server])))
 
     with ExitStack() as stack:
         servers = _start(len(slowness), stack)
-        each = MOST_INSIDE // len(servers)
-        target = BalancedTarget(
-            [server.port for server in servers], request, reply_end, each, route, seed, witness.on_reply
-        )
-        stack.callback(target.close)
+        each = MAX_IN_FLIGHT // len(servers)
+        target = BalancedTarget([server.port for server in servers], request, each, route, seed, notes.on_reply)
+        stack.enter_context(closing(target))
         for server in servers:
             wait_until_open(server.port)
 
@@ -149,13 +146,14 @@ def balanced_load(
                 except ServerFailed:
                     pass  # it is found to be dead by the next request that it gets
 
-        def pause() -> None:
+        def pause() -> Settled:
             tell(PausableServer.pause)
+            return {}
 
         def resume() -> None:
             tell(PausableServer.resume)
 
-        for frame in observed(target, witness, schedule_ns, seconds, pause, resume):
+        for frame in load_slices(target, notes, schedule_ns, seconds, pause, resume):
             by = np.array([target.servers[number] for number in frame.samples["number"].tolist()], np.int64)
             facts = {**frame.facts, "alive": len(target.alive)}
             if frame.facts["elapsed_s"] >= dies_at_s:  # type: ignore[operator]
@@ -165,20 +163,5 @@ def balanced_load(
 
 def _start(number: int, stack: ExitStack) -> list[PausableServer]:
     """Servers started side by side: each takes a quarter of a second to begin."""
-    contexts = [worker_server(1) for _ in range(number)]
     with ThreadPoolExecutor(number) as starters:
-        started = list(starters.map(_entered, contexts))
-    for context, server in zip(contexts, started, strict=True):
-        if not isinstance(server, BaseException):
-            stack.push(context)
-    for server in started:
-        if isinstance(server, BaseException):
-            raise server
-    return [server for server in started if isinstance(server, PausableServer)]
-
-
-def _entered(context: object) -> PausableServer | BaseException:
-    try:
-        return context.__enter__()  # type: ignore[attr-defined,no-any-return]
-    except BaseException as error:
-        return error
+        return list(starters.map(stack.enter_context, [worker_server(1) for _ in range(number)]))

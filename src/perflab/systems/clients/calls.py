@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing
 
 from perflab.measure.guards import check_number, machine_limits
-from perflab.systems.http.connection import Connection, reply_end, request_bytes
+from perflab.measure.http_reply import ReplyReader
+from perflab.systems.http.connection import CHUNK, Connection, request_bytes
 
-MOST_CALLS = 50
+MAX_CALLS = 50
 IN_A_ROW, ON_THREADS, ON_A_LOOP = "in a row", "gathered, threads", "gathered, event loop"
 WAYS = (IN_A_ROW, ON_THREADS, ON_A_LOOP)
 
@@ -19,7 +20,7 @@ class Callers:
     """`calls` open connections to a server with workers; each way makes one call on each, and returns when all are answered."""
 
     def __init__(self, port: int, calls: int) -> None:
-        check_number("calls", calls, 1, MOST_CALLS, whole=True)
+        check_number("calls", calls, 1, MAX_CALLS, whole=True)
         machine_limits().check(threads=calls)
         with ExitStack() as opened:
             self._connections = [opened.enter_context(closing(Connection(port))) for _ in range(calls)]
@@ -63,26 +64,16 @@ Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 async def get(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> bytes:
     """The body of `GET path`; raises OSError for any status but 200, and when the server hangs up."""
     writer.write(request_bytes(path))
-    received = b""
-    while (end := reply_end(received) if received else None) is None or len(received) < end:
-        more = await reader.read(65_536)
-        if not more:
-            raise ConnectionError("the server closed the connection")
-        received += more
-    head, _, body = received.partition(b"\r\n\r\n")
-    if not head.startswith(b"HTTP/1.1 200 "):
-        raise OSError(f"{path}: {head.splitlines()[0].decode('latin-1')}")
-    return body
+    replies = ReplyReader()
+    while data := await reader.read(CHUNK):
+        if (reply := replies.feed(data)) is not None:
+            return reply.checked(path).body
+    raise ConnectionError("the server closed the connection")
 
 
-@contextmanager
-def callers(port: int, calls: int) -> Iterator[Callers]:
+def callers(port: int, calls: int) -> AbstractContextManager[Callers]:
     """Callers whose connections and threads go away with the block."""
-    made = Callers(port, calls)
-    try:
-        yield made
-    finally:
-        made.close()
+    return closing(Callers(port, calls))
 
 
 async def _connect(port: int, calls: int) -> list[Stream]:

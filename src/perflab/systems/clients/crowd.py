@@ -23,8 +23,8 @@ from perflab.systems.http.connection import Connection
 from perflab.systems.process.child import ChildServer, announce, answer_requests, read_config, serve
 from perflab.systems.servers.worker_kinds import LOOP, THREADS
 
-LONGEST_WAIT_MS = 100.0
-PATIENCE_S = 20.0
+MAX_WAIT_MS = 100.0
+TIMEOUT_S = 20.0
 
 
 class ThreadCrowd:
@@ -43,21 +43,21 @@ class ThreadCrowd:
         """Let them come; returns how many are connected."""
         self._replies = [self._threads.submit(self._client) for _ in range(self._clients)]
         for _ in range(self._number):
-            self._here.acquire(timeout=PATIENCE_S)
+            self._here.acquire(timeout=TIMEOUT_S)
         return self._number
 
     def call(self) -> list[int]:
         """Let them ask; ns until each had its reply."""
         self._began_ns = perf_counter_ns()
         self._go.set()
-        return [reply.result(PATIENCE_S) for reply in self._replies]
+        return [reply.result(TIMEOUT_S) for reply in self._replies]
 
     def _client(self) -> int:
         try:
             connection = Connection(self._port)
-        finally:  # nobody waits for one who cannot come
+        finally:  # the others do not wait for a client that cannot connect
             self._here.release()
-        self._go.wait(PATIENCE_S)
+        self._go.wait(TIMEOUT_S)
         connection.get(self._path)
         took_ns = perf_counter_ns() - self._began_ns
         connection.close()
@@ -96,7 +96,7 @@ class LoopCrowd:
         async def all_of_them() -> list[int]:
             return await asyncio.gather(*map(client, self._streams))
 
-        return self._loop.run_until_complete(asyncio.wait_for(all_of_them(), PATIENCE_S))
+        return self._loop.run_until_complete(asyncio.wait_for(all_of_them(), TIMEOUT_S))
 
     def close(self) -> None:
         """Hang up, and end the loop."""
@@ -119,7 +119,7 @@ def crowd(kind: str, port: int, clients: int, wait_ms: float) -> Iterator[ChildS
     if kind not in KINDS:
         raise BadInput(f"kind must be one of {', '.join(KINDS)}; got {kind!r}.")
     check_number("clients", clients, 1, limits.connections, whole=True)
-    check_number("wait_ms", wait_ms, 0, LONGEST_WAIT_MS)
+    check_number("wait_ms", wait_ms, 0, MAX_WAIT_MS)
     path = f"/work?wait={wait_ms:.3f}"
     with serve(
         "perflab.systems.clients.crowd", kind=kind, port=port, clients=clients, path=path, threads=limits.threads

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from perflab.measure.load import LoadResult, open_loop
 from perflab.systems.clients.balancer import BalancedTarget
+from perflab.systems.clients.loading import Notes, wait_until_open
 from perflab.systems.clients.routing import round_robin
-from perflab.systems.clients.worker_load import wait_until_open
 from perflab.systems.databases.catalogue import sku_of
-from perflab.systems.http.connection import reply_end, request_bytes
-from perflab.systems.http.server_timing import read_reply
+from perflab.systems.http.connection import request_bytes
+from perflab.systems.http.server_timing import note_queue
 from perflab.systems.process.child import ChildServer
 from perflab.systems.servers.shop import shop
 
@@ -40,9 +40,8 @@ START: dict[str, Any] = {
     "ttl_s": 3_600.0,
 }
 THREADS, PRODUCTS = 4, 10_000
-MOST_BURST = 100
-PATIENCE_S = 5.0
-QUEUED = ("server", "arrived_ns", "started_ns", "done_ns")
+MAX_BURST = 100
+TIMEOUT_S = 5.0
 
 
 class Strategies:
@@ -51,15 +50,15 @@ class Strategies:
     def __init__(self, servers: Sequence[ChildServer]) -> None:
         self._servers = servers
         self._paths: Sequence[str] = ()
-        self._replies: dict[int, bytes] = {}
+        self._notes = Notes(note_queue)
         self._servers_asked: dict[int, int] = {}
         self._connect()
 
     def _connect(self) -> None:
         ports = [server.port for server in self._servers]
-        self._one = self._target(ports[:1], MOST_BURST)
+        self._one = self._target(ports[:1], MAX_BURST)
         try:
-            self._all = self._target(ports, MOST_BURST // len(ports))
+            self._all = self._target(ports, MAX_BURST // len(ports))
         except BaseException:
             self._one.close()
             raise
@@ -67,18 +66,18 @@ class Strategies:
     def burst(self, strategy: str, schedule_ns: NDArray[np.int64], paths: Sequence[str], **settings: Any) -> LoadResult:
         """The requests for `paths` at their times, up to the last answer; caches are empty at the beginning.
 
-        Raises KeyError for an unknown strategy, ValueError for more than `MOST_BURST` requests.
+        Raises KeyError for an unknown strategy, ValueError for more than `MAX_BURST` requests.
         """
-        if len(paths) > MOST_BURST:
-            raise ValueError(f"a burst is at most {MOST_BURST} requests; got {len(paths)}")
+        if len(paths) > MAX_BURST:
+            raise ValueError(f"a burst is at most {MAX_BURST} requests; got {len(paths)}")
         switched = {} if strategy == NOTHING else SWITCHES[strategy]
         for server in self._servers:
             server.ask("set", **{**START, **switched, **settings})
             server.ask("reset")
-        self._paths, self._replies = paths, {}
+        self._paths, self._notes = paths, Notes(note_queue)
         target = self._all if strategy == SERVERS else self._one
         self._servers_asked = target.servers
-        done = open_loop(schedule_ns, target, timeout_s=PATIENCE_S)
+        done = open_loop(schedule_ns, target, timeout_s=TIMEOUT_S)
         if done.timeouts:
             # Answers that come after all would be taken for those of the next burst.
             self.close()
@@ -89,13 +88,9 @@ class Strategies:
         """Of those who were answered in the last burst, which is `done`: "server", and by `perf_counter_ns` when each was in line
         for a thread, had one, and let go of it: "arrived_ns", "started_ns", "done_ns".
         """
-        numbers = [number for number in done.numbers.tolist() if number in self._replies]
-        columns = np.zeros((4, len(numbers)), np.int64)
-        for place, number in enumerate(numbers):
-            timing, _ = read_reply(self._replies[number], self._paths[number])
-            had_ns, held_ns = timing.thread
-            columns[:, place] = self._servers_asked[number], timing.line[0], had_ns, had_ns + held_ns
-        return dict(zip(QUEUED, columns, strict=True))
+        numbers = [number for number in done.numbers.tolist() if number in self._notes.kept]
+        servers = np.array([self._servers_asked[number] for number in numbers], np.int64)
+        return {**self._notes.columns(numbers), "server": servers}
 
     def close(self) -> None:
         """Hang up."""
@@ -106,10 +101,13 @@ class Strategies:
         def request(number: int, server: int) -> bytes:
             return request_bytes(self._paths[number])
 
-        def on_reply(number: int, reply: bytes) -> None:
-            self._replies[number] = reply  # to be read when nobody waits any more
-
-        return BalancedTarget(ports, request, reply_end, connections_each, round_robin, on_reply=on_reply)
+        return BalancedTarget(
+            ports,
+            request,
+            connections_each,
+            round_robin,
+            on_reply=lambda number, reply: self._notes.on_reply(number, reply),
+        )
 
 
 def path_of(product: int) -> str:
@@ -120,11 +118,11 @@ def path_of(product: int) -> str:
 @contextmanager
 def strategies() -> Iterator[Strategies]:
     """The shops, for as long as the block lasts."""
-    with shop(PRODUCTS, THREADS) as first, shop(PRODUCTS, THREADS) as second:
-        made = Strategies((first, second))
-        try:
-            for server in (first, second):
-                wait_until_open(server.port, path_of(0))
-            yield made
-        finally:
-            made.close()
+    with (
+        shop(PRODUCTS, THREADS) as first,
+        shop(PRODUCTS, THREADS) as second,
+        closing(Strategies((first, second))) as made,
+    ):
+        for server in (first, second):
+            wait_until_open(server.port)
+        yield made

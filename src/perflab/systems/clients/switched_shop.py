@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from time import perf_counter_ns
 from typing import Any
 
@@ -65,9 +65,9 @@ class SwitchedShop:
 @contextmanager
 def switched_shop() -> Iterator[SwitchedShop]:
     """The shop and its relay, for as long as the block lasts."""
-    with shop(PRODUCTS, THREADS) as server, distance(server.port, ROUND_TRIP_S) as far:
-        switched = SwitchedShop(server, far.port)
-        try:
-            yield switched
-        finally:
-            switched.close()
+    with (
+        shop(PRODUCTS, THREADS) as server,
+        distance(server.port, ROUND_TRIP_S) as far,
+        closing(SwitchedShop(server, far.port)) as switched,
+    ):
+        yield switched

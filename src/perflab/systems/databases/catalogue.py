@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter_ns
@@ -13,12 +13,13 @@ from typing import Any
 
 from perflab.measure.guards import check_number
 
-FEWEST_PRODUCTS = 10
-MOST_PRODUCTS = 50_000
+MIN_PRODUCTS = 10
+MAX_PRODUCTS = 50_000
 REVIEWS_EACH = 20
 AUTHORS = 5_000
 BUSY_S = 5.0
 PROBED_ROWS = 20_000
+SCANNED_ROWS = 10_000
 PROBES = 20
 TUNED_CACHE_KB = 32_000
 
@@ -44,6 +45,7 @@ AUTHOR = "select name from authors where id = ?"
 JOINED = """
 select authors.name, stars, text from reviews join authors on authors.id = author where product = ? order by reviews.id
 """
+SCAN = "select sum(stars) from reviews where id >= ? and id < ?"
 VIEW = "insert into views values (?, 1) on conflict (product) do update set count = count + 1"
 
 
@@ -84,11 +86,15 @@ class Catalogue:
         reviews = self._joined(key) if joined else self._one_by_one(key)
         return {"id": key, "name": name, "price": price, "description": description, "reviews": reviews}
 
-    def crunch(self, rows: int) -> int:
-        """Statistics over so many rows of reviews, which takes the database time in proportion. Their sum of stars."""
+    def crunch(self, rows: int, before_each: Callable[[], object] = lambda: None) -> int:
+        """Statistics over so many rows of reviews, which takes the database time in proportion. Their sum of stars.
+
+        In statements of at most `SCANNED_ROWS`, before each of which `before_each` is called: it may wait.
+        """
         total = 0
-        for count in _scans(rows, self.reviews):
-            total += self._connection.execute("select sum(stars) from reviews where id < ?", (count,)).fetchone()[0]
+        for first, last in _scans(rows, self.reviews):
+            before_each()
+            total += self._connection.execute(SCAN, (first, last)).fetchone()[0]
         return total
 
     def count_views(self, products: Sequence[int]) -> None:
@@ -134,7 +140,7 @@ class Connections:
         self._lock = threading.Lock()
 
     def take(self, pooled: bool, tuned: bool) -> Catalogue:
-        """A connection that nobody else uses; a pool without an idle one opens another."""
+        """A connection that is not in use; a pool without an idle one opens another."""
         with self._lock:
             if pooled and self._idle[tuned]:
                 return self._idle[tuned].pop()
@@ -158,7 +164,7 @@ class Connections:
 
 def make_catalogue(folder: Path, products: int) -> Files:
     """Write both files into `folder`. Raises `BadInput` for a number of products out of range."""
-    checked = int(check_number("products", products, FEWEST_PRODUCTS, MOST_PRODUCTS, whole=True))
+    checked = int(check_number("products", products, MIN_PRODUCTS, MAX_PRODUCTS, whole=True))
     files = Files(folder / "plain.db", folder / "tuned.db", checked)
     counts = {"products": checked, "reviews": checked * REVIEWS_EACH, "authors": AUTHORS}
     connection = sqlite3.connect(files.plain, isolation_level=None)
@@ -186,7 +192,11 @@ def sku_of(number: int) -> str:
     return f"sku{number:06d}"
 
 
-def _scans(rows: int, available: int) -> list[int]:
-    """So many rows as whole scans of the table and a rest."""
-    whole, rest = divmod(rows, available)
-    return [available] * whole + ([rest] if rest else [])
+def _scans(rows: int, available: int) -> Iterator[tuple[int, int]]:
+    """So many rows in ranges, again and again through the table."""
+    first = 0
+    while rows > 0:
+        last = min(first + SCANNED_ROWS, first + rows, available)
+        yield first, last
+        rows -= last - first
+        first = last % available

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+
+from perflab.systems.databases.temporary import temporary
 
 
 class Ledger:
@@ -62,12 +63,6 @@ class Ledger:
             raise
 
 
-@contextmanager
-def ledger() -> Iterator[Ledger]:
+def ledger() -> AbstractContextManager[Ledger]:
     """A ledger in a temporary folder, which goes away with the block."""
-    with tempfile.TemporaryDirectory(prefix="perflab-ledger-", ignore_cleanup_errors=True) as folder:
-        table = Ledger(Path(folder) / "ledger.db")
-        try:
-            yield table
-        finally:
-            table.close()
+    return temporary("ledger", Ledger)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from perflab.measure.guards import check_number
+from perflab.systems.databases.temporary import temporary
 
-MOST_ROWS = 1_000_000
+MAX_ROWS = 1_000_000
 FILL = """
 with recursive counted(n) as (select 0 union all select n + 1 from counted where n + 1 < :rows)
 insert into people select n, 'name' || printf('%07d', (n * :stride) % :rows), n % 90 from counted
@@ -37,14 +36,14 @@ class PeopleTable:
         """The person of this name; raises LookupError when there is none."""
         row = self._connection.execute("select id, name, age from people where name = ? limit 1", (name,)).fetchone()
         if row is None:
-            raise LookupError(f"nobody is called {name}")
+            raise LookupError(f"there is no person called {name}")
         return row  # type: ignore[no-any-return]
 
     def find_by_id(self, key: int) -> tuple[int, str, int]:
         """The person with this key; raises LookupError when there is none."""
         row = self._connection.execute("select id, name, age from people where id = ?", (key,)).fetchone()
         if row is None:
-            raise LookupError(f"nobody has the key {key}")
+            raise LookupError(f"there is no person with the key {key}")
         return row  # type: ignore[no-any-return]
 
     def close(self) -> None:
@@ -52,16 +51,10 @@ class PeopleTable:
         self._connection.close()
 
 
-@contextmanager
-def people_table(rows: int, indexed: bool = True) -> Iterator[PeopleTable]:
+def people_table(rows: int, indexed: bool = True) -> AbstractContextManager[PeopleTable]:
     """A table in a temporary folder, which goes away with the block. Raises `BadInput` for rows out of range."""
-    checked = int(check_number("rows", rows, 1, MOST_ROWS, whole=True))
-    with tempfile.TemporaryDirectory(prefix="perflab-people-") as folder:
-        table = PeopleTable(Path(folder) / "people.db", checked, indexed)
-        try:
-            yield table
-        finally:
-            table.close()
+    checked = int(check_number("rows", rows, 1, MAX_ROWS, whole=True))
+    return temporary("people", lambda path: PeopleTable(path, checked, indexed))
 
 
 def name_of(number: int) -> str:

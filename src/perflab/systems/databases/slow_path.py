@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import numpy as np
 
 from perflab.measure.guards import check_number
 from perflab.measure.timing import time_calls
+from perflab.systems.databases.temporary import temporary
 
 ROWS = 100_000
 FILL = """
@@ -65,15 +64,9 @@ class Readings:
         self._connection.close()
 
 
-@contextmanager
-def readings() -> Iterator[Readings]:
+def readings() -> AbstractContextManager[Readings]:
     """A table in a temporary folder, which goes away with the block."""
-    with tempfile.TemporaryDirectory(prefix="perflab-readings-") as folder:
-        table = Readings(Path(folder) / "readings.db")
-        try:
-            yield table
-        finally:
-            table.close()
+    return temporary("readings", Readings)
 
 
 def mixed_rows(count: int, slow_share: float, slow_rows: int, generator: random.Random) -> list[int]:

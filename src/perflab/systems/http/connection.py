@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 
+from perflab.measure.http_reply import Reply, ReplyReader
+
 TIMEOUT_S = 5.0
 CHUNK = 65_536
 
@@ -14,6 +16,7 @@ class Connection:
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._replies = ReplyReader()
 
     def exchange(self, message: bytes) -> bytes:
         """Send `message` and wait for as many bytes in return."""
@@ -23,17 +26,16 @@ class Connection:
             received += self._more()
         return received
 
+    def ask(self, request: bytes) -> Reply:
+        """Send a whole request and wait for its reply, whatever its status."""
+        self._socket.sendall(request)
+        while (reply := self._replies.feed(self._more())) is None:
+            pass
+        return reply
+
     def get(self, path: str = "/") -> bytes:
         """The body of `GET path`; raises OSError for any status but 200."""
-        self._socket.sendall(request_bytes(path))
-        received = bytearray(self._more())
-        while (end := reply_end(received)) is None or len(received) < end:
-            received += self._more()
-        head, _, body = bytes(received).partition(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 200 "):
-            status = head.splitlines()[0].decode("latin-1")
-            raise OSError(f"{path}: {status} {body.decode('utf-8', 'replace')}")
-        return body
+        return self.ask(request_bytes(path)).checked(path).body
 
     def close(self) -> None:
         """Hang up."""
@@ -49,15 +51,3 @@ class Connection:
 def request_bytes(path: str) -> bytes:
     """A GET request on a keep-alive connection."""
     return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode("latin-1")
-
-
-def reply_end(received: bytes | bytearray) -> int | None:
-    """Where a reply with a Content-Length ends in `received`, which may hold only a part of it; None while unknown."""
-    head_end = received.find(b"\r\n\r\n")
-    if head_end < 0:
-        return None
-    for line in bytes(received[:head_end]).split(b"\r\n")[1:]:
-        name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            return head_end + 4 + int(value)
-    return head_end + 4

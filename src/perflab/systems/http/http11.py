@@ -13,8 +13,8 @@ from time import perf_counter_ns
 from urllib.parse import parse_qsl, urlsplit
 
 BACKLOG = 1_024
-LARGEST_HEAD = 16_384
-LARGEST_BODY = 1_000_000
+MAX_HEAD = 16_384
+MAX_BODY = 1_000_000
 REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 413: "Content Too Large"}
 REASONS |= {500: "Internal Server Error", 503: "Service Unavailable"}
 
@@ -69,7 +69,7 @@ async def start_server(handler: Handler, port: int = 0) -> asyncio.Server:
         finally:
             writer.close()
 
-    return await asyncio.start_server(converse, "127.0.0.1", port, backlog=BACKLOG, limit=LARGEST_HEAD)
+    return await asyncio.start_server(converse, "127.0.0.1", port, backlog=BACKLOG, limit=MAX_HEAD)
 
 
 def port_of(server: asyncio.Server) -> int:
@@ -104,7 +104,7 @@ async def _read_request(reader: asyncio.StreamReader) -> tuple[Request, bool] | 
             raise
         return None
     except asyncio.LimitOverrunError:
-        raise BadRequest(413, f"the head of a request may have {LARGEST_HEAD:,} bytes") from None
+        raise BadRequest(413, f"the head of a request may have {MAX_HEAD:,} bytes") from None
     arrived_ns = perf_counter_ns()
     first, *lines = head.decode("latin-1").rstrip().split("\r\n")
     try:
@@ -115,8 +115,8 @@ async def _read_request(reader: asyncio.StreamReader) -> tuple[Request, bool] | 
         raise BadRequest(400, "this is not an HTTP request") from None
     if "transfer-encoding" in headers or length < 0:
         raise BadRequest(400, "send a body with a Content-Length")
-    if length > LARGEST_BODY:
-        raise BadRequest(413, f"a body may have {LARGEST_BODY:,} bytes")
+    if length > MAX_BODY:
+        raise BadRequest(413, f"a body may have {MAX_BODY:,} bytes")
     body = await reader.readexactly(length) if length else b""
     parts = urlsplit(target)
     keep_alive = headers.get("connection", "").lower() != "close" and version == "HTTP/1.1"

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from perflab.measure.http_reply import Reply
 
 HEADER = "Server-Timing"
 PARTS = ("queue", "parse", "database", "compute", "serialise")
@@ -51,66 +53,44 @@ class ServerTiming:
 
 def decode(value: str) -> ServerTiming:
     """The timing that a header's value tells; raises ValueError when it does not tell all parts."""
-    found = _Found()
+    found: dict[str, list[dict[str, str]]] = {}
     for metric in value.split(","):
         name, *parameters = (piece.strip() for piece in metric.split(";"))
-        given = dict(parameter.split("=", 1) for parameter in parameters)
-        found.add(name, given)
-    missing = [part for part in PARTS if part not in found.parts]
-    if missing:
+        found.setdefault(name, []).append(dict(parameter.split("=", 1) for parameter in parameters))
+    if missing := [part for part in PARTS if part not in found]:
         raise ValueError(f"the {HEADER} header does not tell {', '.join(missing)}: {value!r}")
+
+    def spans(name: str) -> list[tuple[int, int]]:
+        return [(_ns(given["start"]), _ns(given["dur"])) for given in found.get(name, [])]
+
     return ServerTiming(
-        found.arrived, **found.parts, calls=tuple(found.calls), hit=found.hit, line=found.line, thread=found.thread
+        arrived=_ns(found["arrived"][0]["start"]) if "arrived" in found else 0,
+        **{part: _ns(found[part][0]["dur"]) for part in PARTS},
+        calls=tuple(spans("call")),
+        hit=found["cache"][0]["desc"] == "hit" if "cache" in found else None,
+        line=(spans("line") or [(0, 0)])[0],
+        thread=(spans("thread") or [(0, 0)])[0],
     )
 
 
-def read_reply(received: bytes, path: str) -> tuple[ServerTiming, bytes]:
-    """Timing and body of a whole reply; raises OSError for any status but 200, ValueError when it tells no timing."""
-    head, _, body = received.partition(b"\r\n\r\n")
-    status, *lines = head.decode("latin-1").split("\r\n")
-    if not status.startswith("HTTP/1.1 200 "):
-        raise OSError(f"{path}: {status} {body.decode('utf-8', 'replace')}")
-    for line in lines:
-        name, _, value = line.partition(":")
-        if name.lower() == HEADER.lower():
-            return decode(value.strip()), body
-    raise ValueError(f"{path}: the reply has no {HEADER} header")
+def timing_of(reply: Reply) -> ServerTiming:
+    """The timing that a reply tells; raises ValueError when it tells none."""
+    value = reply.headers.get(HEADER.lower())
+    if value is None:
+        raise ValueError(f"the reply has no {HEADER} header")
+    return decode(value)
 
 
-def told_hit(reply: bytes) -> bool:
-    """Whether a whole reply tells of a hit; quicker than to decode all of its header."""
-    return HIT in reply
-
-
-HIT = b"cache;desc=hit"
-
-
-@dataclass
-class _Found:
-    arrived: int = 0
-    parts: dict[str, int] = field(default_factory=dict)
-    calls: list[tuple[int, int]] = field(default_factory=list)
-    hit: bool | None = None
-    line: tuple[int, int] = (0, 0)
-    thread: tuple[int, int] = (0, 0)
-
-    def add(self, name: str, given: dict[str, str]) -> None:
-        if name in PARTS:
-            self.parts[name] = _ns(given["dur"])
-        elif name == "arrived":
-            self.arrived = _ns(given["start"])
-        elif name == "call":
-            self.calls.append(_span(given))
-        elif name == "line":
-            self.line = _span(given)
-        elif name == "thread":
-            self.thread = _span(given)
-        elif name == "cache":
-            self.hit = given["desc"] == "hit"
-
-
-def _span(given: dict[str, str]) -> tuple[int, int]:
-    return _ns(given["start"]), _ns(given["dur"])
+def note_queue(reply: Reply) -> dict[str, int]:
+    """When a request was in line for a thread, had one, and let go of it (ns), and whether the cache had the answer (1 or 0)."""
+    timing = timing_of(reply)
+    had_ns, held_ns = timing.thread
+    return {
+        "arrived_ns": timing.line[0],
+        "started_ns": had_ns,
+        "done_ns": had_ns + held_ns,
+        "hit": int(timing.hit or False),
+    }
 
 
 def _ms(nanoseconds: int) -> str:

@@ -1,4 +1,4 @@
-"""Handing the turn to somebody else: to another thread by a lock, to another process by a pipe."""
+"""Handing the turn over: to another thread by a lock, to another process by a pipe."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-PATIENCE_S = 5.0
+TIMEOUT_S = 5.0
 ECHO = "import os\nwhile byte := os.read(0, 1): os.write(1, byte)"
 
 
@@ -28,7 +28,7 @@ def between_threads() -> Iterator[Callable[[], object]]:
 
     def there_and_back() -> object:
         to_other.release()
-        if not back.acquire(timeout=PATIENCE_S):
+        if not back.acquire(timeout=TIMEOUT_S):
             raise TimeoutError("the other thread did not answer")
         return None
 
@@ -68,7 +68,7 @@ def between_processes() -> Iterator[Callable[[], object]]:
         finally:
             process.stdin.close()
             try:
-                process.wait(PATIENCE_S)
+                process.wait(TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -16,7 +16,7 @@ import numpy as np
 
 from perflab.measure.machine import sync_file
 
-MOST_COPIED, MOST_WRITTEN, MOST_SENT = 64_000_000, 4_000_000, 1_000_000
+MAX_COPIED, MAX_WRITTEN, MAX_SENT = 64_000_000, 4_000_000, 1_000_000
 PART_BYTES = 1_000_000
 ROOM_BYTES = 96_000_000
 """Copies go round in a room of this size, which all threads share, so that most of what they touch is in no cache any more: more
@@ -26,7 +26,7 @@ PROBE_S, PROBES = 0.1, 3
 
 class Room:
     """Memory whose first half is copied into the second, part by part, by any number of threads, each of which goes on where
-    the last one was: nobody finds in a cache what another has just left there.
+    the last one was: no copy finds in a cache what another one has just left there.
     """
 
     def __init__(self) -> None:
@@ -42,13 +42,13 @@ class Room:
 
 
 class Scratch:
-    """A room for all threads, set aside when somebody first copies, and a nameless file for each thread, gone with it."""
+    """A room for all threads, set aside at the first copy, and a nameless file for each thread, gone with it."""
 
     def __init__(self) -> None:
         self._own = _Own()
         self._only_one = threading.Lock()
         self._room: Room | None = None
-        self._written = bytes(MOST_WRITTEN)
+        self._written = bytes(MAX_WRITTEN)
 
     def copy(self, size: int) -> None:
         """Copy so many bytes of memory; others run meanwhile."""
@@ -69,7 +69,7 @@ class _Own(threading.local):
 
 
 class _Nameless:
-    """A file without a name, closed as soon as nobody holds it any more: threads end without telling."""
+    """A file without a name, closed as soon as no thread holds it any more: threads end without telling."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115

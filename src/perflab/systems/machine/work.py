@@ -16,8 +16,8 @@ KINDS = (WAITING, COMPUTING, LOCKING, MEMORY)
 WAIT_S = 0.004
 COMPUTED_STEPS = 10_000
 COPIED_BYTES = 2_000_000
-LONGEST_WINDOW_S = 1.0
-PATIENCE_S = 30.0
+MAX_WINDOW_S = 1.0
+TIMEOUT_S = 30.0
 HEAD_START_S = 0.003
 
 Operation = Callable[[], object]
@@ -52,7 +52,7 @@ def throughput(todo: Sequence[Operation], window_s: float) -> float:
     off would count one too many or too few. All are counted together: who holds the interpreter's lock finishes several in a
     row, and then none for a while.
     """
-    check_number("window_s", window_s, 0.001, LONGEST_WINDOW_S)
+    check_number("window_s", window_s, 0.001, MAX_WINDOW_S)
     completed, ended = [0] * len(todo), [0.0] * len(todo)
     begins: list[float] = []
 
@@ -60,7 +60,7 @@ def throughput(todo: Sequence[Operation], window_s: float) -> float:
     gate = threading.Barrier(len(todo), action=lambda: begins.append(perf_counter() + HEAD_START_S))
 
     def work(place: int, operation: Operation) -> None:
-        gate.wait(PATIENCE_S)
+        gate.wait(TIMEOUT_S)
         time.sleep(max(0.0, begins[0] - perf_counter()))
         until, now = begins[0] + window_s, perf_counter()
         while now < until or not any(completed):  # something is measured also by a machine that has stood still

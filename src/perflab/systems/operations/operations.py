@@ -6,7 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 
 from perflab.measure.machine import sync_file
 from perflab.systems.databases.people import people_table
@@ -65,23 +65,15 @@ def sqlite_lookup() -> Iterator[Operation]:
 @contextmanager
 def tcp_round_trip() -> Iterator[Operation]:
     """64 bytes to a server in another process and back."""
-    with serve("perflab.systems.servers.echo", http=False) as server:
-        connection = Connection(server.port)
-        try:
-            yield lambda: connection.exchange(MESSAGE)
-        finally:
-            connection.close()
+    with serve("perflab.systems.servers.echo", http=False) as server, closing(Connection(server.port)) as connection:
+        yield lambda: connection.exchange(MESSAGE)
 
 
 @contextmanager
 def http_request() -> Iterator[Operation]:
     """A GET request to an HTTP server in another process, over a connection that stays open."""
-    with serve("perflab.systems.servers.echo", http=True) as server:
-        connection = Connection(server.port)
-        try:
-            yield connection.get
-        finally:
-            connection.close()
+    with serve("perflab.systems.servers.echo", http=True) as server, closing(Connection(server.port)) as connection:
+        yield connection.get
 
 
 @contextmanager

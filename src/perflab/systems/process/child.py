@@ -1,6 +1,6 @@
 """Servers as child processes: started on a free loopback port, asked, and gone when their parent is.
 
-A server module runs `serve_forever(handler)` in its `__main__`; a lab or a test starts it by its name, with
+A server module runs `run_server(…)` in its `__main__`; a lab or a test starts it by its name, with
 `serve("perflab.systems.servers.echo")`.
 Parent and child speak lines of JSON over the child's pipes. The child ends when its standard input closes, which happens
 however the parent ends.
@@ -8,6 +8,7 @@ however the parent ends.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import queue
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
@@ -106,11 +107,11 @@ class ChildServer:
             self._process.stdout.close()
         self._log.close()
 
-    def _answer(self, patience_s: float, complaint: str) -> dict[str, Any]:
+    def _answer(self, timeout_s: float, complaint: str) -> dict[str, Any]:
         try:
-            line = self._answers.get(timeout=patience_s)
+            line = self._answers.get(timeout=timeout_s)
         except queue.Empty:
-            raise self._failure(f"{complaint} within {patience_s:g} s") from None
+            raise self._failure(f"{complaint} within {timeout_s:g} s") from None
         if line is None:
             raise self._failure("died")
         answer: dict[str, Any] = json.loads(line)
@@ -168,7 +169,12 @@ def announce(port: int) -> None:
     print(json.dumps({"port": port}), flush=True)
 
 
-def answer_requests(handlers: dict[str, Any]) -> None:
+Running = Coroutine[Any, Any, None]
+Handlers = Mapping[str, Callable[..., Any]]
+"""What answers each of the parent's requests, with a mapping or None."""
+
+
+def answer_requests(handlers: Handlers) -> None:
     """In the child: answer the parent's requests until it is gone. Blocks; the process should end afterwards."""
     for line in sys.stdin:
         details = json.loads(line)
@@ -180,16 +186,31 @@ def answer_requests(handlers: dict[str, Any]) -> None:
         print(json.dumps(answer), flush=True)
 
 
-def leave_with_parent(handlers: dict[str, Any] | None = None, farewell: Callable[[], object] = lambda: None) -> None:
-    """In the child: answer requests on a thread of its own; when the parent is gone, say farewell and end the process."""
+def exit_with_parent(handlers: Handlers, cleanup: Callable[[], object] = lambda: None) -> None:
+    """In the child: answer requests on a thread of its own; when the parent is gone, clean up and end the process."""
 
     def watch() -> None:
         try:
-            answer_requests(handlers or {})
+            answer_requests(handlers)
         finally:
             try:
-                farewell()
+                cleanup()
             finally:
                 os._exit(0)
 
     threading.Thread(target=watch, daemon=True, name="parent").start()
+
+
+async def keep_serving(
+    server: asyncio.Server, handlers: Handlers, cleanup: Callable[[], object] = lambda: None, *others: Running
+) -> None:
+    """In the child: announce the server, run it (and others beside it), and answer the parent's requests until it is gone."""
+    exit_with_parent(handlers, cleanup)
+    announce(server.sockets[0].getsockname()[1])
+    await asyncio.gather(server.serve_forever(), *others)
+
+
+def run_server(main: Callable[..., Running], loop_factory: Any = None) -> None:
+    """In the child: run its main function with what the parent configured."""
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(main(**read_config()))

@@ -2,7 +2,7 @@
 
 A pause has to be heard at once. A message would have to wait until a thread has read it, and where many compute that thread
 stands in line for the interpreter's lock: the server would go on for up to a tenth of a second, at times that no clock counts.
-So the clock of the server's running lies in memory that it shares with whoever watches it.
+So the clock of the server's running lies in memory that it shares with the process that watches it.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ import mmap
 import tempfile
 import threading
 import time
-from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
-from perflab.systems.process.child import START_S, ChildServer
+from perflab.systems.process.child import START_S, ChildServer, Handlers
 
 LOOK_S = 0.001
 HANDOVER_S = 0.0002
@@ -78,6 +77,7 @@ class PausableSleep:
         self._clock = clock
         self._look_often = threading.Event()
         self._look_often.set()
+        self.requests: Handlers = {"settle": self.settle, "get_ready": self.get_ready}
 
     def now_ns(self) -> int:
         """Nanoseconds of running."""
@@ -106,7 +106,7 @@ class PausableSleep:
                 self._look_often.wait()
 
     def settle(self) -> None:
-        """The clock was stopped: from now on those who stand still need not look at it all the time."""
+        """The clock was stopped: from now on sleepers need not look at it all the time."""
         self._look_often.clear()
 
     def get_ready(self) -> None:
@@ -118,17 +118,13 @@ class PausableServer(ChildServer):
     """A server that is told in its configuration where the "clock" of its running lies, and answers "settle" and "get_ready"."""
 
     def __init__(self, module: str, config: dict[str, Any], start_s: float = START_S) -> None:
-        self._opened = ExitStack()
-        try:
-            folder = self._opened.enter_context(tempfile.TemporaryDirectory(prefix="perflab-clock-"))
+        # The file is gone when both have mapped it, so that nothing is left of it however the parent ends.
+        with tempfile.TemporaryDirectory(prefix="perflab-clock-", ignore_cleanup_errors=True) as folder:
             path = Path(folder) / "clock"
             path.write_bytes(bytes(WORD_BYTES))
-            self._clock = self._opened.enter_context(closing(RunningClock(path)))
+            self._clock = RunningClock(path)
             self._clock.start()
             super().__init__(module, {**config, "clock": str(path)}, start_s)
-        except BaseException:
-            self._opened.close()
-            raise
 
     def pause(self) -> dict[str, Any]:
         """Nothing goes on in the server from now on; returns what it answers to "settle"."""
@@ -136,11 +132,11 @@ class PausableServer(ChildServer):
         return self.ask("settle")
 
     def resume(self) -> None:
-        """Go on, everything at once: whoever has to wake up is awake by then."""
+        """Go on, everything at once: threads that have to wake up are awake by then."""
         self.ask("get_ready")
         self._clock.resume()
 
     def close(self) -> None:
         """End the server, and let go of its clock."""
         super().close()
-        self._opened.close()
+        self._clock.close()

@@ -2,7 +2,7 @@
 
 Setting up a connection costs one round trip more, as it does between cities. The relay's own end of the connection is
 accepted at once by the system, before the relay is asked; so it holds the client's first bytes for that round trip in
-addition. Whoever times the parts of a request has to count these first two ways as part of connecting.
+addition. A client that times the parts of a request has to count these first two ways as part of connecting.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from perflab.measure.guards import check_number
-from perflab.systems.process.child import ChildServer, announce, leave_with_parent, read_config, serve
+from perflab.systems.process.child import ChildServer, keep_serving, run_server, serve
 
-LONGEST_ROUND_TRIP_S = 1.0
-MOST_CONNECTIONS = 200
+MAX_ROUND_TRIP_S = 1.0
+MAX_CONNECTIONS = 200
 """With two sockets each, this stays below the 1,024 files that `select` can watch."""
 
 
@@ -30,7 +30,7 @@ class Way:
 
     def set_round_trip(self, round_trip_s: float) -> None:
         """Half of it is taken each way. What is already on its way keeps its time of arrival."""
-        self.one_way_s = check_number("round_trip_s", round_trip_s, 0, LONGEST_ROUND_TRIP_S) / 2
+        self.one_way_s = check_number("round_trip_s", round_trip_s, 0, MAX_ROUND_TRIP_S) / 2
 
 
 class Lane:
@@ -112,7 +112,7 @@ class ClientEnd(End):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        if len(self._open_ends) >= MOST_CONNECTIONS:
+        if len(self._open_ends) >= MAX_CONNECTIONS:
             transport.abort()
             return
         self._open_ends.add(self)
@@ -153,10 +153,8 @@ async def _main(port: int, round_trip_s: float) -> None:
     way.set_round_trip(round_trip_s)
     open_ends: set[ClientEnd] = set()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: ClientEnd(way, port, open_ends), "127.0.0.1", 0, backlog=MOST_CONNECTIONS)
-    leave_with_parent({"set": way.set_round_trip})
-    announce(server.sockets[0].getsockname()[1])
-    await server.serve_forever()
+    server = await loop.create_server(lambda: ClientEnd(way, port, open_ends), "127.0.0.1", 0, backlog=MAX_CONNECTIONS)
+    await keep_serving(server, {"set": way.set_round_trip})
 
 
 def _precise_loop() -> asyncio.SelectorEventLoop:
@@ -165,5 +163,4 @@ def _precise_loop() -> asyncio.SelectorEventLoop:
 
 
 if __name__ == "__main__":
-    with asyncio.Runner(loop_factory=_precise_loop) as runner:
-        runner.run(_main(**read_config()))
+    run_server(_main, _precise_loop)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from perflab.systems.http.http11 import Reply, Request, port_of, start_server
-from perflab.systems.process.child import announce, leave_with_parent, read_config
+from perflab.systems.http.http11 import Reply, Request, start_server
+from perflab.systems.process.child import keep_serving, run_server
 
 
 async def answer(request: Request) -> Reply:
@@ -24,14 +24,9 @@ class Echo(asyncio.Protocol):
 
 
 async def _main(http: bool) -> None:
-    if http:
-        server = await start_server(answer)
-    else:
-        server = await asyncio.get_running_loop().create_server(Echo, "127.0.0.1", 0)
-    leave_with_parent()
-    announce(port_of(server))
-    await server.serve_forever()
+    loop = asyncio.get_running_loop()
+    await keep_serving(await (start_server(answer) if http else loop.create_server(Echo, "127.0.0.1", 0)), {})
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(**read_config()))
+    run_server(_main)

@@ -16,7 +16,7 @@ Item = TypeVar("Item")
 class _Pool(Generic[Item]):
     """Items for one holder each at a time: first come, first served, and the item that is free the longest first.
 
-    From a queue of the library, of threads or of tasks, whoever comes just now takes what was given back for one that has waited;
+    From a queue of the library, a thread or task that comes just now may take what was given back for one that has waited;
     with more threads than connections some waited for over a second while the usual wait was none.
     """
 
@@ -31,7 +31,7 @@ class _Pool(Generic[Item]):
 
     @property
     def free(self) -> int:
-        """How many nobody has."""
+        """How many are not in use."""
         return len(self._free)
 
     def put(self, item: Item) -> None:

@@ -17,7 +17,7 @@ Tell = Callable[[], object]
 class FairThreads:
     """So many threads; a job that finds one idle is that thread's from this moment on.
 
-    In an executor of the library it is nobody's until a thread that was woken for it has the interpreter's lock. Where others
+    In an executor of the library it waits until a thread that was woken for it has the interpreter's lock. Where others
     compute that takes milliseconds, in which a thread that is just done may take it first: time that is neither a wait for a
     thread nor a part of what the thread does.
     """
@@ -44,7 +44,7 @@ class FairThreads:
         return told
 
     def close(self) -> None:
-        """The threads end when what was submitted before is done; nobody waits for them."""
+        """The threads end when what was submitted before is done; this does not wait for them."""
         for _ in range(self._threads):
             self._jobs.put(None)
 

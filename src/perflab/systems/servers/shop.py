@@ -2,6 +2,7 @@
 
 `GET /product?sku=sku000042` goes through a queue for one of a few threads, asks the database (or a cache), computes,
 serialises, and tells in the reply where its time went. The switches are changed while it runs: `ask("set", indexed=False)`.
+While its clock stands still (`PausableServer`), so do waits, statements and computing, and no entry of the cache ages.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import hashlib
 import json
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -21,17 +21,19 @@ from time import perf_counter_ns
 from typing import Any
 
 from perflab.measure.guards import check_number
-from perflab.systems.caches.cache import MISSING, PausableClock, TtlCache
-from perflab.systems.databases.catalogue import FEWEST_PRODUCTS, MOST_PRODUCTS, make_catalogue
-from perflab.systems.http.http11 import Reply, Request, port_of, start_server
+from perflab.systems.caches.cache import MISSING, TtlCache
+from perflab.systems.databases.catalogue import MAX_PRODUCTS, MIN_PRODUCTS, make_catalogue
+from perflab.systems.http.http11 import Reply, Request, start_server
 from perflab.systems.http.server_timing import HEADER, ServerTiming
-from perflab.systems.process.child import ChildServer, announce, leave_with_parent, read_config, serve
+from perflab.systems.process.child import Handlers, keep_serving, run_server, serving
+from perflab.systems.process.pausable import PausableServer, PausableSleep, RunningClock
 from perflab.systems.servers.fair_threads import FairThreads
 from perflab.systems.servers.shop_database import Database
 from perflab.systems.servers.shop_settings import Settings
 
 START_S = 30.0
-MOST_THREADS = 64
+MAX_THREADS = 64
+PIECE_MS = 0.5
 PROBED_ITERATIONS = 1_000
 PROBES = 20
 DETAIL = "one more detail about this product, for those who read on"
@@ -40,14 +42,21 @@ DETAIL = "one more detail about this product, for those who read on"
 class Shop:
     """The application: threads, connections, cache and counts behind the API."""
 
-    def __init__(self, folder: Path, products: int, threads: int) -> None:
-        self._database = Database(make_catalogue(folder, products))
-        self._threads = FairThreads(threads, perf_counter_ns)
-        self._clock = PausableClock()
-        self._cache = TtlCache(1.0, self._clock.now)
+    def __init__(self, folder: Path, products: int, threads: int, clock: str) -> None:
+        self._running = PausableSleep(RunningClock(Path(clock)))
+        self._now_ns = self._running.now_ns
+        self._database = Database(make_catalogue(folder, products), self._running)
+        self._threads = FairThreads(threads, self._now_ns)
+        self._cache = TtlCache(1.0, lambda: self._now_ns() / 1e9)
         self._settings = Settings()
         self._requests = 0
         self._iterations_per_ms = _iterations_per_ms()
+        self.requests: Handlers = {
+            **self._running.requests,
+            "set": self.set,
+            "reset": self.reset,
+            "counts": self.counts,
+        }
 
     def set(self, **changes: Any) -> dict[str, Any]:
         """Change settings for the requests that come from now on; returns all. Raises ValueError for what is not allowed."""
@@ -60,21 +69,15 @@ class Shop:
         self._cache.clear()
         self._requests = 0
 
-    def pause(self) -> None:
-        """Entries of the cache do not age until `resume`: a lab draws meanwhile, and nobody asks."""
-        self._clock.pause()
-
-    def resume(self) -> None:
-        """Entries age again."""
-        self._clock.resume()
-
     def counts(self) -> dict[str, Any]:
         """Requests answered, and the cache's hits and misses, since the start or `reset`."""
         return {"requests": self._requests, "hits": self._cache.hits, "misses": self._cache.misses}
 
     async def answer(self, request: Request) -> Reply:
         """One request."""
-        began_ns = perf_counter_ns()
+        parsed_ns = perf_counter_ns()
+        self._running.stand_still()
+        began_ns = self._now_ns()
         if request.method != "GET":
             return Reply(status=405)
         sku = request.query.get("sku")
@@ -82,15 +85,16 @@ class Shop:
             return Reply(b'{"error": "ask for /product?sku=..."}', 404)
         settings = self._settings
         if settings.wait_ms and settings.awaited and not (settings.cached and sku in self._cache):
-            await asyncio.sleep(settings.wait_ms / 1e3)
-        in_line_ns = perf_counter_ns()
+            await self._running.sleep_on_loop(settings.wait_ms / 1e3)
+        in_line_ns = self._now_ns()
         served = await asyncio.wrap_future(self._threads.submit(partial(self._serve, sku, settings)))
+        self._running.stand_still()
         self._requests += 1
-        inside_ns = perf_counter_ns() - began_ns
+        inside_ns = self._now_ns() - began_ns
         timing = ServerTiming(
             arrived=request.arrived_ns,
             queue=inside_ns - served.database_ns - served.compute_ns - served.serialise_ns,
-            parse=began_ns - request.arrived_ns,
+            parse=parsed_ns - request.arrived_ns,
             database=served.database_ns,
             compute=served.compute_ns,
             serialise=served.serialise_ns,
@@ -103,16 +107,24 @@ class Shop:
         return Reply(served.body, 200 if served.found else 404, headers)
 
     def _serve(self, sku: str, settings: Settings, had_ns: int) -> Served:
-        began_ns = perf_counter_ns()
+        began_ns = self._now_ns()
         page, calls, hit = self._page(sku, settings, began_ns)
-        read_ns = perf_counter_ns()
-        signature = _hash(sku, int(settings.logic_ms * self._iterations_per_ms))
-        computed_ns = perf_counter_ns()
+        read_ns = self._now_ns()
+        signature = self._sign(sku, settings.logic_ms)
+        computed_ns = self._now_ns()
         details = [DETAIL] * (settings.payload_bytes // (len(DETAIL) + 4))
         body = json.dumps({"product": page, "signature": signature, "details": details}).encode()
-        done_ns = perf_counter_ns()
+        done_ns = self._now_ns()
         parts = (read_ns - began_ns, computed_ns - read_ns, done_ns - computed_ns)
         return Served(body, page is not None, *parts, calls, hit, had_ns, done_ns)
+
+    def _sign(self, sku: str, milliseconds: float) -> str:
+        signature, left_ms = sku if milliseconds else "", milliseconds
+        while left_ms > 0:
+            self._running.stand_still()
+            signature = _hash(signature, int(min(left_ms, PIECE_MS) * self._iterations_per_ms))
+            left_ms -= PIECE_MS
+        return signature
 
     def _page(
         self, sku: str, settings: Settings, began_ns: int
@@ -120,7 +132,7 @@ class Shop:
         if settings.cached and (page := self._cache.get(sku)) is not MISSING:
             return page, (), True
         if settings.wait_ms and not settings.awaited:
-            time.sleep(settings.wait_ms / 1e3)
+            self._running.sleep(settings.wait_ms / 1e3)
         page, calls = self._database.ask(sku, settings, began_ns)
         if settings.cached and page is not None:
             self._cache.put(sku, page)
@@ -145,17 +157,20 @@ class Served:
 
 
 @contextmanager
-def shop(products: int = 5_000, threads: int = 8, **settings: Any) -> Iterator[ChildServer]:
+def shop(products: int = 5_000, threads: int = 8, **settings: Any) -> Iterator[PausableServer]:
     """The shop in a process of its own, for as long as the block lasts. Its files go away with it.
 
     Raises `BadInput` for too many products or threads, `ServerFailed` for settings that are not allowed.
     """
-    check_number("products", products, FEWEST_PRODUCTS, MOST_PRODUCTS, whole=True)
-    check_number("threads", threads, 1, MOST_THREADS, whole=True)
+    check_number("products", products, MIN_PRODUCTS, MAX_PRODUCTS, whole=True)
+    check_number("threads", threads, 1, MAX_THREADS, whole=True)
     with (
         tempfile.TemporaryDirectory(prefix="perflab-shop-", ignore_cleanup_errors=True) as folder,
-        serve(
-            "perflab.systems.servers.shop", start_s=START_S, folder=folder, products=products, threads=threads
+        serving(
+            PausableServer,
+            "perflab.systems.servers.shop",
+            {"folder": folder, "products": products, "threads": threads},
+            START_S,
         ) as server,
     ):
         server.ask("set", **settings)
@@ -164,7 +179,7 @@ def shop(products: int = 5_000, threads: int = 8, **settings: Any) -> Iterator[C
 
 def _hash(text: str, iterations: int) -> str:
     # PBKDF2 releases Python's lock: two requests can compute at once where there are two CPUs.
-    return hashlib.pbkdf2_hmac("sha256", text.encode(), b"shop", iterations).hex() if iterations else ""
+    return hashlib.pbkdf2_hmac("sha256", text.encode(), b"shop", max(1, iterations)).hex()
 
 
 def _iterations_per_ms() -> float:
@@ -176,14 +191,11 @@ def _iterations_per_ms() -> float:
     return PROBED_ITERATIONS * 1e6 / min(times)
 
 
-async def _main(folder: str, products: int, threads: int) -> None:
-    running = Shop(Path(folder), products, threads)
-    server = await start_server(running.answer)
-    requests = {name: getattr(running, name) for name in ("set", "reset", "counts", "pause", "resume")}
-    leave_with_parent(requests, farewell=lambda: shutil.rmtree(folder, ignore_errors=True))
-    announce(port_of(server))
-    await server.serve_forever()
+async def _main(folder: str, **config: Any) -> None:
+    shop = Shop(Path(folder), **config)
+    server = await start_server(shop.answer)
+    await keep_serving(server, shop.requests, lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(**read_config()))
+    run_server(_main)

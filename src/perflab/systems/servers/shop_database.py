@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from time import perf_counter_ns
 from typing import Any
 
 from perflab.systems.databases.catalogue import Catalogue, Connections, Files
-from perflab.systems.servers.shop_settings import MOST_CALLS, Settings
+from perflab.systems.process.pausable import PausableSleep
+from perflab.systems.servers.shop_settings import MAX_CALLS, Settings
 
 Page = dict[str, Any] | None
 Spans = tuple[tuple[int, int], ...]
@@ -30,9 +30,10 @@ class Views:
 class Database:
     """Asks a catalogue for pages, as the settings have it. Safe for threads."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: Files, running: PausableSleep) -> None:
+        self._running = running
         self._connections = Connections(files)
-        self._threads = ThreadPoolExecutor(MOST_CALLS)
+        self._threads = ThreadPoolExecutor(MAX_CALLS)
         self._writing = threading.Lock()
         self._gathered: deque[Views] = deque()
         connection = self._connections.take(pooled=True, tuned=False)
@@ -40,16 +41,17 @@ class Database:
         self._connections.give_back(connection, pooled=True, tuned=False)
 
     def ask(self, sku: str, settings: Settings, began_ns: int) -> tuple[Page, Spans]:
-        """The page, None if there is no such product, and each call's beginning (since `began_ns`) and duration, in ns.
+        """The page, None if there is no such product, and each call's beginning (since `began_ns`) and duration, ns of running.
 
         One connection does it all, reads and writes; calls that go side by side need one each.
         """
         spans: list[tuple[int, int]] = []
 
         def timed(query: Query, connection: Catalogue) -> Any:
-            start_ns = perf_counter_ns()
+            self._running.stand_still()
+            start_ns = self._running.now_ns()
             result = query(connection)
-            spans.append((start_ns - began_ns, perf_counter_ns() - start_ns))
+            spans.append((start_ns - began_ns, self._running.now_ns() - start_ns))
             return result
 
         def aside(query: Query) -> None:
@@ -57,15 +59,18 @@ class Database:
                 timed(query, own)
 
         rows = int(settings.database_ms * self._rows_per_ms / settings.calls)
-        crunches: list[Query] = [lambda catalogue: catalogue.crunch(rows)] * (settings.calls if rows else 0)
+
+        def crunch(catalogue: Catalogue) -> int:
+            return catalogue.crunch(rows, self._running.stand_still)
 
         def find(catalogue: Catalogue) -> Page:
             return catalogue.page(sku, settings.indexed, settings.joined)
 
         with self._connection(settings) as connection:
-            others = [self._threads.submit(aside, crunch) for crunch in crunches if settings.parallel]
+            crunches = settings.calls if rows else 0
+            others = [self._threads.submit(aside, crunch) for _ in range(crunches) if settings.parallel]
             page: Page = timed(find, connection)
-            for crunch in crunches[len(others) :]:
+            for _ in range(crunches - len(others)):
                 timed(crunch, connection)
             for other in others:
                 other.result()

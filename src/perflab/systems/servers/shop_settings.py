@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from perflab.measure.guards import check_number
-from perflab.systems.caches.cache import LONGEST_TTL_S
+from perflab.systems.caches.cache import MAX_TTL_S
 
-MOST_CALLS, MOST_WRITES = 8, 10
+MAX_CALLS, MAX_WRITES = 8, 10
 SWITCHES = ("pooled", "indexed", "joined", "tuned", "counted", "cached", "parallel", "batched", "awaited")
 
 
@@ -44,10 +44,10 @@ class Settings:
         for name in SWITCHES:
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} must be true or false; got {getattr(self, name)!r}.")
-        check_number("ttl_s", self.ttl_s, 0, LONGEST_TTL_S)
+        check_number("ttl_s", self.ttl_s, 0, MAX_TTL_S)
         check_number("database_ms", self.database_ms, 0, 200)
         check_number("logic_ms", self.logic_ms, 0, 200)
         check_number("wait_ms", self.wait_ms, 0, 200)
         check_number("payload_bytes", self.payload_bytes, 0, 1_000_000, whole=True)
-        check_number("writes", self.writes, 1, MOST_WRITES, whole=True)
-        check_number("calls", self.calls, 1, MOST_CALLS, whole=True)
+        check_number("writes", self.writes, 1, MAX_WRITES, whole=True)
+        check_number("calls", self.calls, 1, MAX_CALLS, whole=True)

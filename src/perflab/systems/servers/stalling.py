@@ -1,4 +1,4 @@
-"""A server that stops now and then: one request at a time, first come first served, and nobody during a stall.
+"""A server that stops now and then: one request at a time, first come first served, and none during a stall.
 
 Garbage collections, checkpoints, failovers and noisy neighbours look like this from outside.
 """
@@ -9,10 +9,10 @@ import asyncio
 import time
 
 from perflab.measure.guards import check_number
-from perflab.systems.http.http11 import Reply, Request, port_of, start_server
-from perflab.systems.process.child import announce, leave_with_parent, read_config
+from perflab.systems.http.http11 import Reply, Request, start_server
+from perflab.systems.process.child import Handlers, keep_serving, run_server
 
-LONGEST_STALL_S = 2.0
+MAX_STALL_S = 2.0
 
 
 class StallingServer:
@@ -38,8 +38,8 @@ class StallingServer:
 
     def stall(self, after_s: float, for_s: float) -> None:
         """Stall once, `after_s` from now, for `for_s`."""
-        check_number("for_s", for_s, 0, LONGEST_STALL_S)
-        self._stall_from = time.perf_counter() + check_number("after_s", after_s, 0, LONGEST_STALL_S)
+        check_number("for_s", for_s, 0, MAX_STALL_S)
+        self._stall_from = time.perf_counter() + check_number("after_s", after_s, 0, MAX_STALL_S)
         self._stall_until = self._stall_from + for_s
 
 
@@ -52,11 +52,9 @@ def compute(seconds: float) -> None:
 
 async def _main(service_s: float) -> None:
     stalling = StallingServer(service_s)
-    server = await start_server(stalling.answer)
-    leave_with_parent({"stall": stalling.stall, "service": stalling.set_service})
-    announce(port_of(server))
-    await server.serve_forever()
+    requests: Handlers = {"stall": stalling.stall, "service": stalling.set_service}
+    await keep_serving(await start_server(stalling.answer), requests)
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(**read_config()))
+    run_server(_main)

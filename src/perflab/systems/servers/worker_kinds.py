@@ -145,7 +145,7 @@ class ProcessWorkers(ThreadWorkers):
         if process.poll() is None:
             self._idle.put(process)
         elif all(each.poll() is not None for each in self._processes):
-            self._idle.put(None)  # those who wait for one learn that there is none
+            self._idle.put(None)  # jobs that wait for one learn that there is none
 
 
 class LoopWorkers:
@@ -206,7 +206,7 @@ def _scratch() -> Scratch:
 
 
 def _use(work: Work) -> None:
-    # Memory is set aside only where somebody asks for it.
+    # Memory is set aside only where a request needs it.
     if work.copy_bytes or work.write_bytes:
         _scratch().copy(work.copy_bytes)
         _scratch().write(work.write_bytes)

@@ -2,39 +2,39 @@
 
 `GET /work?wait=2.5&compute=0.5&query=1.0` asks for so many milliseconds of waiting (for another service, say), of computing and
 of holding a database connection; `copy`, `write` and `reply` for bytes of memory, disk and network. The client draws these, so
-that it knows them. Whoever finds all workers busy and the queue full is turned away with status 503. The last line of the reply
-tells the stages of the request: see `Stages`. While its clock stands still (`PausableServer`), so do waiting and computing;
-the pause brings what the server has seen of itself: when, how many busy, queued, and connections in use.
+that it knows them. A request that finds all workers busy and the queue full is rejected with status 503. The last line of the
+reply tells the stages of the request: see `Stages`. While its clock stands still (`PausableServer`), so do waiting and
+computing; the pause returns what the server has noted of itself: see `GAUGES`.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from perflab.measure.guards import BadInput, check_number, machine_limits
-from perflab.systems.http.http11 import Reply, Request, port_of, start_server
-from perflab.systems.machine.resources import MOST_COPIED, MOST_SENT, MOST_WRITTEN
-from perflab.systems.process.child import announce, leave_with_parent, read_config, serving
+from perflab.systems.http.http11 import Reply, Request, start_server
+from perflab.systems.machine.resources import MAX_COPIED, MAX_SENT, MAX_WRITTEN
+from perflab.systems.process.child import keep_serving, run_server, serving
 from perflab.systems.process.pausable import PausableServer, PausableSleep, RunningClock
 from perflab.systems.servers.worker_kinds import KINDS, LOOP, PROCESSES, THREADS, Work, workers_of
 
-MOST_CONNECTIONS = 64
-LONGEST_QUEUE = 100_000
-LONGEST_STAGE_MS = 1_000.0
+MAX_CONNECTIONS = 64
+MAX_QUEUE = 100_000
+MAX_STAGE_MS = 1_000.0
 GAUGE_S = 0.01
-MOST_GAUGES = 2_000
-MOST_BYTES = {"copy": MOST_COPIED, "write": MOST_WRITTEN, "reply": MOST_SENT}
+MAX_GAUGES = 2_000
+GAUGES = ("noted_ns", "busy", "queued", "in_use")
+"""Moments, and how many workers were busy, requests queued, and connections in use."""
+MAX_BYTES = {"copy": MAX_COPIED, "write": MAX_WRITTEN, "reply": MAX_SENT}
 
 
 def work_of(request: Request) -> Work:
     """The work that a request names; raises `BadInput` for what is not a number or too much."""
-    stages = [_asked(request, name, LONGEST_STAGE_MS) for name in ("wait", "compute", "query")]
-    sizes = [int(_asked(request, name, most)) for name, most in MOST_BYTES.items()]
+    stages = [_asked(request, name, MAX_STAGE_MS) for name in ("wait", "compute", "query")]
+    sizes = [int(_asked(request, name, most)) for name, most in MAX_BYTES.items()]
     return Work(stages[0], stages[1], stages[2], sizes[0], sizes[1], sizes[2])
 
 
@@ -42,8 +42,7 @@ def _asked(request: Request, name: str, most: float) -> float:
     return check_number(name, _number(request.query.get(name, "0")), 0, most)
 
 
-@dataclass(frozen=True)
-class Stages:
+class Stages(NamedTuple):
     """When a request was in line, had a worker, began, had a connection, and was done: ns of the server's running."""
 
     arrived_ns: int
@@ -54,12 +53,12 @@ class Stages:
 
     def encode(self) -> bytes:
         """The reply's body."""
-        return " ".join(map(str, astuple(self))).encode()
+        return " ".join(map(str, self)).encode()
 
 
-def stages_of(reply: bytes) -> Stages:
-    """The stages that a whole reply tells; raises ValueError when it tells none."""
-    return Stages(*map(int, reply.rpartition(b"\r\n")[2].split()))
+def stages_of(body: bytes) -> Stages:
+    """The stages that a reply's body tells; raises ValueError or TypeError when it tells none."""
+    return Stages(*map(int, body.rpartition(b"\r\n")[2].split()))
 
 
 class WorkerServer:
@@ -70,7 +69,8 @@ class WorkerServer:
         self._running = PausableSleep(RunningClock(Path(clock)))
         self._workers = workers_of(kind, workers, connections, self._running)
         self._inside = 0
-        self._gauges: list[tuple[int, int, int, int]] = []
+        self._gauges: list[tuple[int, ...]] = []
+        self.requests = {**self._running.requests, "settle": self._settle}
 
     async def answer(self, request: Request) -> Reply:
         """One request; 503 where there is no place left."""
@@ -92,22 +92,18 @@ class WorkerServer:
         return Reply(bytes(work.reply_bytes) + b"\r\n" + Stages(arrived_ns, *times).encode())
 
     async def look_after_itself(self) -> None:
-        """Every 10 ms of running note: the moment (ns), busy workers, queued requests, and connections in use."""
+        """Note the `GAUGES` every 10 ms of running."""
         while True:
             await self._running.sleep_on_loop(GAUGE_S)
             busy = min(self._inside, self._number)
             self._gauges.append((self._running.now_ns(), busy, self._inside - busy, self._workers.connections_in_use))
-            del self._gauges[:-MOST_GAUGES]
+            del self._gauges[:-MAX_GAUGES]
 
-    def settle(self) -> dict[str, Any]:
-        """The clock was stopped; returns what was noted since the last time."""
+    def _settle(self) -> dict[str, Any]:
+        """What was noted since the last time, in columns."""
         self._running.settle()
         noted, self._gauges = self._gauges, []
-        return {"gauges": noted}
-
-    def get_ready(self) -> None:
-        """The clock will go on in a moment."""
-        self._running.get_ready()
+        return {name: [row[place] for row in noted] for place, name in enumerate(GAUGES)}
 
     def close(self) -> None:
         """End the workers."""
@@ -116,7 +112,7 @@ class WorkerServer:
 
 @contextmanager
 def worker_server(
-    workers: int, queue_length: int = LONGEST_QUEUE, connections: int = 1, kind: str = THREADS
+    workers: int, queue_length: int = MAX_QUEUE, connections: int = 1, kind: str = THREADS
 ) -> Iterator[PausableServer]:
     """The server in a process of its own, for as long as the block lasts.
 
@@ -127,8 +123,8 @@ def worker_server(
         raise BadInput(f"kind must be one of {', '.join(KINDS)}; got {kind!r}.")
     most = {THREADS: limits.threads, PROCESSES: limits.processes, LOOP: limits.connections}[kind]
     check_number("workers", workers, 1, most, whole=True)
-    check_number("queue_length", queue_length, 0, LONGEST_QUEUE, whole=True)
-    check_number("connections", connections, 1, MOST_CONNECTIONS, whole=True)
+    check_number("queue_length", queue_length, 0, MAX_QUEUE, whole=True)
+    check_number("connections", connections, 1, MAX_CONNECTIONS, whole=True)
     config: dict[str, Any] = {
         "kind": kind,
         "workers": workers,
@@ -149,11 +145,8 @@ def _number(text: str) -> Any:
 async def _main(**config: Any) -> None:
     workers = WorkerServer(**config)
     server = await start_server(workers.answer)
-    leave_with_parent({"settle": workers.settle, "get_ready": workers.get_ready}, workers.close)
-    looking = asyncio.create_task(workers.look_after_itself())
-    announce(port_of(server))
-    await asyncio.gather(server.serve_forever(), looking)
+    await keep_serving(server, workers.requests, workers.close, workers.look_after_itself())
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(**read_config()))
+    run_server(_main)

@@ -1,0 +1,102 @@
+"""What six strategies should gain on this machine: what a request costs with each, and a simulated burst."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from perflab.measure.estimate import Estimate
+from perflab.measure.frame import Frame
+from perflab.measure.percentiles import percentile
+from perflab.systems.clients.strategies import (
+    ASYNC,
+    BATCHING,
+    CACHING,
+    MAX_BURST,
+    NOTHING,
+    SERVERS,
+    SWITCHES,
+    THREADS,
+    path_of,
+    strategies,
+)
+from perflab.theory.burst import burst_responses
+from perflab.theory.queues import closed
+
+NAMES = tuple(SWITCHES)
+MANY_WRITES = 6
+ROUNDS, TRIED = 3, 40
+BURST_S = 0.32  # so short that seven rounds of seven bursts fit into the 20 s of a run; an interval needs six
+MIN_BURST = 10
+
+
+def calibrate() -> Iterator[Frame]:
+    """CPU and disk time (ms) of a request that waits for nothing, with each strategy; of a cache hit; with many writes."""
+    at_once = np.zeros(TRIED, np.int64)
+    different = [path_of(page) for page in range(TRIED)]
+    cases: dict[str, tuple[str, list[str], int]] = {name: (name, different, 1) for name in (NOTHING, *NAMES)}
+    cases["hit"] = (CACHING, [path_of(0)] * TRIED, 1)
+    cases |= {f"{name}, many writes": (name, different, MANY_WRITES) for name in (NOTHING, BATCHING)}
+    with strategies() as shop:
+        shop.burst(NOTHING, at_once, different)  # the first is slow: files are opened, code is loaded
+        costs_ms: dict[str, list[float]] = {case: [] for case in cases}
+        # In rounds, so that a disturbance does not hit all bursts of one case.
+        for _ in range(ROUNDS):
+            for case, (name, paths, writes) in cases.items():
+                costs_ms[case].append(1e3 / shop.burst(name, at_once, paths, writes=writes).throughput)
+                yield Frame(facts={case: float(np.median(costs_ms[case]))})
+
+
+def burst_size(rate: float, done_per_s: float) -> int:
+    """Requests of a burst that takes about `BURST_S`, no more: a lab can be stopped between two bursts."""
+    return int(np.clip(BURST_S * min(rate, done_per_s), MIN_BURST, MAX_BURST))
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Requests per second and p99 (ns) of a burst, without a strategy and with each."""
+
+    per_s: Mapping[str, float]
+    p99_ns: Mapping[str, float]
+
+    @property
+    def gains(self) -> dict[str, Estimate]:
+        """How many times the throughput without a strategy each one reaches."""
+        return _exactly({name: self.per_s[name] / self.per_s[NOTHING] for name in NAMES})
+
+    @property
+    def shortened(self) -> dict[str, Estimate]:
+        """How many times shorter the p99 is with each strategy."""
+        return _exactly({name: self.p99_ns[NOTHING] / self.p99_ns[name] for name in NAMES})
+
+
+def _exactly(values: Mapping[str, float]) -> dict[str, Estimate]:
+    return {name: Estimate(value, value, value) for name, value in values.items()}
+
+
+def predict(rate: int, wait: int, writes: int, pages: int, constants: Mapping[str, Any]) -> Expected:
+    """The burst passes threads that wait, and then one machine that computes (`theory.burst`), at what that costs here.
+
+    A cache saves the mean of what its hits save.
+    """
+    each_write = {
+        name: max(0.0, constants[f"{name}, many writes"] - constants[name]) / (MANY_WRITES - 1)
+        for name in (NOTHING, BATCHING)
+    }
+    as_it_is = constants[NOTHING] + (writes - 1) * each_write[NOTHING]
+    size = burst_size(rate, closed(THREADS, [as_it_is / 1e3], wait / 1e3)[0])
+    misses = pages * (1 - (1 - 1 / pages) ** size) / size
+    throughput: dict[str, float] = {}
+    tail: dict[str, float] = {}
+    for name in (NOTHING, *NAMES):
+        demand = constants[name] + (writes - 1) * each_write[BATCHING if name == BATCHING else NOTHING]
+        missed = misses if name == CACHING else 1.0
+        demand = missed * demand + (1 - missed) * constants["hit"]
+        threads = {SERVERS: 2 * THREADS, ASYNC: size}.get(name, THREADS)
+        arrived_s, took_s = burst_responses(size, rate, threads, missed * wait / 1e3, demand / 1e3)
+        throughput[name] = size / float((arrived_s + took_s).max())
+        tail[name] = 1e9 * percentile(took_s, 0.99)
+    return Expected(throughput, tail)

@@ -1,0 +1,111 @@
+"""Load on a server that can stand still: requests are sent on schedule, and each slice says what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perflab.measure.frame import Frame
+from perflab.measure.http_reply import Reply
+from perflab.measure.http_target import RequestOf, http_target
+from perflab.measure.live_load import open_loop_slices
+from perflab.measure.load import Target
+from perflab.systems.http.connection import Connection, request_bytes
+from perflab.systems.process.pausable import PausableServer
+
+SLICE_S = 0.15
+MAX_IN_FLIGHT = 450
+REJECTED = 503
+
+Note = Callable[[Reply], Mapping[str, Any]]
+"""What to keep of a reply: names of columns, and this request's values."""
+Settled = Mapping[str, Sequence[int]]
+"""What a server says when it stands still: columns that it noted of itself since the last time."""
+
+
+def load_on(
+    server: PausableServer,
+    request: bytes | RequestOf,
+    schedule_ns: NDArray[np.int64],
+    seconds: float,
+    note: Note = lambda reply: {},
+) -> Iterator[Frame]:
+    """Frames of `seconds` of load, as `load_slices` has them; `request` is always the same, or a function of its number.
+
+    Between two slices the server stands still, and the generator with it: the queue goes on where it was.
+    """
+    notes = Notes(note)
+    with http_target(server.port, request, MAX_IN_FLIGHT, notes.on_reply, spin=False) as target:
+        wait_until_open(server.port)
+        yield from load_slices(target, notes, schedule_ns, seconds, server.pause, server.resume)
+
+
+def wait_until_open(port: int) -> None:
+    """Return when the server has accepted all connections made so far: it accepts in order, and answers on a new one."""
+    with closing(Connection(port)) as connection:
+        connection.ask(request_bytes("/"))
+
+
+class Notes:
+    """What is kept of replies until the end of a slice, and which requests were rejected."""
+
+    def __init__(self, note: Note) -> None:
+        self._note = note
+        self.kept: dict[int, Mapping[str, Any]] = {}
+        self.rejected: set[int] = set()
+
+    def on_reply(self, number: int, reply: Reply) -> None:
+        """Called with each reply."""
+        if reply.is_ok:
+            self.kept[number] = self._note(reply)
+        elif reply.status == REJECTED:
+            self.rejected.add(number)
+
+    def columns(self, numbers: Sequence[int]) -> dict[str, NDArray[Any]]:
+        """The values of these requests, which succeeded, in columns; they are not kept any longer."""
+        kept = [self.kept.pop(number) for number in numbers]
+        return {name: np.array([values[name] for values in kept]) for name in (kept[0] if kept else ())}
+
+
+def load_slices(
+    target: Target,
+    notes: Notes,
+    schedule_ns: NDArray[np.int64],
+    seconds: float,
+    pause: Callable[[], Settled],
+    resume: Callable[[], object],
+) -> Iterator[Frame]:
+    """Frames of `seconds` of load on a target whose replies are noted.
+
+    Columns: "came_s" of all that were due so far; of those that succeeded "number", "done_s" and "latency_ns" as the client saw
+    them, and what was noted; "failed_s", moments of other failures; "lateness_ns" of all that were sent; what `pause` returned.
+    Counts: "calls" that succeeded, "rejected" by the server, other "failures", "dropped" for want of a connection.
+    Facts: "elapsed_s", and how many are "inside".
+    """
+    due = 0
+    settled: Settled = {}
+
+    def hold() -> None:
+        nonlocal settled
+        settled = pause()
+
+    for piece in open_loop_slices(schedule_ns, target, seconds, SLICE_S, hold, resume):
+        before, due = due, int(np.searchsorted(schedule_ns, piece.until_ns))
+        served = piece.numbers[piece.succeeded]
+        failed = ~piece.succeeded & ~np.isin(piece.numbers, list(notes.rejected))
+        columns = notes.columns(served.tolist())
+        columns |= {name: np.array(values, np.int64) for name, values in settled.items()}
+        columns |= {"number": served, "latency_ns": piece.response_ns[piece.succeeded]}
+        columns |= {"came_s": schedule_ns[before:due] / 1e9, "done_s": piece.done_ns[piece.succeeded] / 1e9}
+        columns |= {"failed_s": piece.done_ns[failed] / 1e9, "lateness_ns": piece.lateness_ns}
+        counts = {
+            "calls": served.size,
+            "rejected": int((~piece.succeeded).sum() - failed.sum()),
+            "failures": int(failed.sum()),
+            "dropped": piece.dropped,
+        }
+        yield Frame(columns, counts, {"elapsed_s": piece.until_ns / 1e9, "inside": piece.inside})

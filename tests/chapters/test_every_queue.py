@@ -1,0 +1,70 @@
+"""Every lab with a queue: what it measured, replayed with the recorded arrivals and services, agrees with the measurement.
+
+The number of servers is what the lab itself says in its row of the replay, so the row on screen is what is tested.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from typing import Any
+
+import pytest
+from labs import find_labs, measure
+
+from perflab.chapters import load
+from perflab.lab import Lab
+from perflab.lab.record import Record
+from perflab.systems.clients import balancer, loading, strategies, worker_load
+
+LOADERS = {module.__name__ for module in (loading, worker_load, balancer, strategies)}
+REPLAYED = load.replayed()[0]
+LONG_S = 30.0
+NEAR = 0.05
+CLOSED = {"saturated"}
+"""What of these modules is a closed loop, which has no arrivals to replay."""
+
+
+def puts_load_on_a_queue(lab: Lab) -> bool:
+    """Whether the module of the lab's experiment uses a way to put load on a server."""
+    module = importlib.import_module(lab.experiment.__module__)
+    used = {name for name, value in vars(module).items() if getattr(value, "__module__", None) in LOADERS}
+    return bool(used - CLOSED)
+
+
+QUEUES = sorted(name for name, lab in find_labs().items() if puts_load_on_a_queue(lab()))
+
+
+def test_there_are_labs_with_a_queue() -> None:
+    assert len(QUEUES) >= 5
+
+
+def record_of(lab: Lab, **changes: Any) -> Record:
+    parameters = lab.check(changes)
+    return Record(lab.name, parameters, 1, "", measure(lab, LONG_S, **changes), LONG_S, "complete")
+
+
+def replay_shown(lab: Lab, record: Record) -> str:
+    tables = [table(record, None) for name in ("table", "trust") if (table := getattr(lab, name, None)) is not None]
+    rows = [" ".join(cells) for table in tables for name, *cells in table if name == REPLAYED]
+    assert len(rows) == 1, f"one row {REPLAYED!r} in the tables of {lab.name}"
+    return rows[0]
+
+
+@pytest.mark.clock
+@pytest.mark.parametrize("name", QUEUES)
+def test_the_queue_replayed_agrees_with_what_was_measured(name: str) -> None:
+    lab = find_labs()[name]()
+    record = record_of(lab)
+    shown = replay_shown(lab, record)
+    found = [float(number) / 100 for number in re.findall(r"([\d.]+)% apart", shown)]
+    assert found, shown
+    late = load.Load(record).lateness_p99_ns / max(1.0, _measured_ns(record))
+    assert max(found) <= NEAR + late + 0.005, f"{shown}; late by {late:.1%} of the mean"
+
+
+def _measured_ns(record: Record) -> float:
+    """Mean time in queue and service, of whatever columns there are."""
+    prefixes = [name.removesuffix("arrived_ns") for name in record.frame.samples if name.endswith("arrived_ns")]
+    times = [record.column(f"{each}done_ns") - record.column(f"{each}arrived_ns") for each in prefixes]
+    return min((float(each.mean()) for each in times if each.size), default=0.0)

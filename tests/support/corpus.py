@@ -1,0 +1,118 @@
+"""Real runs of every lab, each measured once for the whole suite: at its start settings, and with each control at its far end.
+
+Whatever looks at what labs measure (charts, words, replays, settling, the effect of each control) reads these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from labs import Measured, constants_of, find_labs, measure_slices
+
+from perflab.lab import Lab, Record
+from perflab.lab.controls import Control
+
+LABS = find_labs()
+CONTROLS = [(name, control) for name, lab in LABS.items() for control in lab().controls]
+READ = {
+    ("highway.littles_law", "window"),
+    ("measuring_throughput.counting", "window"),
+    ("measuring_throughput.counting", "warm_up"),
+}
+"""Controls that change how a run is read, not what is measured."""
+TELLING: dict[tuple[str, str], dict[str, Any]] = {
+    ("highway.road", "hesitation"): {"cars": 100},
+    ("measuring_latency.percentiles", "factor"): {"slow": 50},
+    ("measuring_throughput.batching", "max_wait"): {"size": 200},
+    ("measuring_throughput.batching", "bad"): {"size": 50, "rate": 1000},
+    ("measuring_throughput.workers", "kind"): {"computing": 100},
+    ("raising_throughput.bottleneck", "memory"): {"cpu": 0, "network": 0},
+    ("raising_throughput.bottleneck", "network"): {"cpu": 0},
+    ("raising_throughput.bottleneck", "disk"): {"cpu": 0, "network": 0},
+    ("raising_throughput.more_machines", "routing"): {"skew": 8},
+    ("raising_throughput.more_machines", "dies"): {"servers": 2, "rate": 80},
+    ("where_latency_comes_from.anatomy", "calls"): {"work": 10, "round_trip": 0},
+    ("where_latency_comes_from.query", "rows"): {"index": False},
+}
+"""Where other controls must stand for this one to have much to say."""
+FAR = {
+    ("measuring_throughput.workers", "kind"): "processes",
+    ("measuring_throughput.workers", "connections"): 1,
+    ("highway.littles_law", "workers"): 1,
+    ("highway.same_road", "lanes"): 1,
+}
+"""Which value says most, where it is not the farther end of the control."""
+RUN_S, SLICES = 0.3, 2
+LENGTH = {
+    ("measuring_throughput.counting", "pause"): (1.7, 2),
+    ("raising_throughput.bottleneck", "load"): (1.6, 2),
+    ("raising_throughput.more_machines", "routing"): (1.0, 2),
+    ("raising_throughput.more_machines", "skew"): (1.0, 2),
+    ("raising_throughput.more_machines", "dies"): (1.6, 2),
+    ("raising_throughput.which_strategy", "rate"): (0.0, 2),
+    ("raising_throughput.which_strategy", "wait"): (0.0, 2),
+    ("raising_throughput.which_strategy", "writes"): (0.0, 2),
+    ("raising_throughput.which_strategy", "pages"): (0.0, 7),
+}
+"""Runs (s, and slices at least) in which what the control does comes late, or that must not end between two strategies."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two runs that differ in one control."""
+
+    near: Measured
+    far: Measured
+
+
+@cache
+def constants(name: str) -> Mapping[str, Any] | None:
+    """What the lab's calibration found, once."""
+    return constants_of(LABS[name]())
+
+
+def far_value(control: Control) -> Any:
+    """The end of a control that is farther from its start."""
+    values = list(control.values)
+    at = values.index(control.start)
+    return values[0] if at > len(values) - 1 - at else values[-1]
+
+
+def settings(name: str, control: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Parameters with the control at its start and at its far end, the others where it has most to say."""
+    lab, this = LABS[name](), (name, control)
+    others = TELLING.get(this, {})
+    far = FAR.get(this, far_value(lab.controls[control]))
+    return lab.check(others), lab.check({**others, control: far})
+
+
+def run(
+    name: str, parameters: Mapping[str, Any] | None = None, length: tuple[float, int] = (RUN_S, SLICES)
+) -> Measured:
+    """The run of the corpus with these parameters, the start settings by default; measured when it is first asked for."""
+    lab = LABS[name]()
+    return _run(name, tuple(lab.check(parameters or {}).items()), *length)
+
+
+def pair(name: str, control: str) -> Pair:
+    """The runs of the corpus that show what a control does."""
+    return Pair(*(run(name, each, LENGTH.get((name, control), (RUN_S, SLICES))) for each in settings(name, control)))
+
+
+def pair_again(name: str, control: str) -> Pair:
+    """As `pair`, measured anew."""
+    seconds, fewest = LENGTH.get((name, control), (RUN_S, SLICES))
+    return Pair(*(measure_slices(LABS[name](), seconds, fewest=fewest, **each) for each in settings(name, control)))
+
+
+def record_of(lab: Lab, parameters: Mapping[str, Any], measured: Measured, status: Any = "complete") -> Record:
+    """A run of the corpus as the lab would keep it."""
+    return Record(lab.name, lab.check(parameters), 1, "2026-01-01", measured.frame, RUN_S, status)
+
+
+@cache
+def _run(name: str, parameters: tuple[tuple[str, Any], ...], seconds: float, fewest: int) -> Measured:
+    return measure_slices(LABS[name](), seconds, fewest=fewest, **dict(parameters))
