@@ -1,4 +1,4 @@
-"""The mean response of the API with a cache over the very run that is measured, simulated several times over. Times in seconds.
+"""What theory expects of the API with a cache over the very run that is measured; the mean response by simulating it.
 
 The run begins with an empty queue and an empty cache, and is cut when it ends: where more is asked than the one thread can do,
 the mean is that of the requests answered by then.
@@ -7,20 +7,60 @@ the mean is that of the requests answered by then.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.theory.ttl import zipf
+from perflab.theory.ttl import hit_ratio_of_window, mean_hit_ratio, zipf
 
 RUN_S = 2.0
+WINDOWS_S = (0.05, 0.2, 0.5, 1.0, 1.5, RUN_S)
+PROBE_MS = 4
+"""Milliseconds of database and of logic that the calibration asks for."""
 MIN_REQUESTS, MIN_RUNS = 8_000, 40
 Run = tuple[Sequence[float], Sequence[int]]
-"""When each request arrives, and the key that it asks for."""
+"""When each request arrives (s), and the key that it asks for."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Hit ratios up to each of `WINDOWS_S`, and long after the empty start; ns of a hit, of a miss, and the mean of a run.
+
+    `mean` is that of the requests answered within the run. `utilisation` is what the API's thread is asked for, as a share of
+    what it can do; above 1 the queue only grows.
+    """
+
+    ratio_so_far: NDArray[np.float64]
+    steady: float
+    hit: float
+    miss: float
+    mean: float
+    utilisation: float
+
+
+def predict(
+    ttl: float, keys: int, skew: float, database: int, logic: float, rate: int, constants: Mapping[str, Any]
+) -> Expected:
+    """Hit ratios by renewal theory; the mean from the same run simulated: one thread serves hits and misses in their order."""
+    popularity = zipf(keys, skew)
+    so_far = np.array([hit_ratio_of_window(rate, popularity, ttl, window) for window in WINDOWS_S])
+    of_logic = logic / PROBE_MS * (constants["logic inside"] - constants["hit inside"])
+    of_page = constants["page inside"] - constants["hit inside"]
+    of_database = database / PROBE_MS * (constants["miss inside"] - constants["page inside"])
+    outside = constants["hit whole"] - constants["hit inside"]
+    hit = constants["hit inside"] + of_logic
+    miss = hit + of_page + of_database
+    utilisation = rate / 1e9 * (so_far[-1] * hit + (1 - so_far[-1]) * miss)
+    run = answered_in_run(ttl, keys, skew, rate, hit / 1e9, miss / 1e9)
+    if utilisation > 1:  # the renewals are those of all requests, but only the first of them are answered in time
+        so_far = run.ratios(WINDOWS_S)
+    steady, mean = mean_hit_ratio(rate, popularity, ttl), outside + 1e9 * run.mean
+    return Expected(so_far, steady, outside + hit, outside + miss, mean, utilisation)
 
 
 @dataclass(frozen=True)
@@ -41,7 +81,7 @@ class Answered:
 def answered_in_run(ttl: float, keys: int, skew: float, rate: int, hit: float, miss: float) -> Answered:
     """What becomes of the requests of several such runs.
 
-    `hit` and `miss` are how long each holds the thread. A request looks into the cache when it has the thread, and a miss has
+    `hit` and `miss` are how long (s) each holds the thread. A request looks into the cache when it has the thread, and a miss has
     filled it when what it takes longer than a hit has passed.
     """
     waited, answered, hits = 0.0, [], []
