@@ -40,9 +40,9 @@ def record(frame: Frame, **changes: Any) -> Record:
 def run(hits: int, misses: int, still_waiting: int = 0, held_ns: float = 1e6) -> Frame:
     size = hits + misses
     samples = {"latency_ns": np.full(size, 1e6), "at_s": np.arange(size) / 100, "hit": np.arange(size) < hits}
-    samples |= {"came_s": np.linspace(0, 2, size + still_waiting), "done_s": np.linspace(0, 2, size)}
+    samples |= {"arrived_s": np.linspace(0, 2, size + still_waiting), "completed_s": np.linspace(0, 2, size)}
     samples |= {"started_ns": np.zeros(size), "done_ns": np.full(size, held_ns)}
-    return Frame(samples, {"calls": size}, {"elapsed_s": 2.0, "inside": still_waiting})
+    return Frame(samples, {"calls": size}, {"elapsed_s": 2.0, "in_flight": still_waiting})
 
 
 def test_without_a_time_to_live_every_read_goes_to_the_database() -> None:

@@ -67,7 +67,7 @@ def both_sides(run: Record) -> Flow:
     elapsed_s, latencies_s = load.Load(run).elapsed_s, latencies_of(run) / 1e9
     whole = run.parameters["window"] >= WHOLE_S
     window_s = elapsed_s if whole else run.parameters["window"]
-    arrived, left = run.column("came_s"), run.column("done_s")
+    arrived, left = run.column("arrived_s"), run.column("completed_s")
     within = left <= window_s
     if not within.any() or elapsed_s < window_s:
         return Flow(np.nan, np.nan, np.nan)
@@ -79,12 +79,12 @@ def both_sides(run: Record) -> Flow:
 
 def never_left(run: Record) -> int:
     """How many requests arrived and were not answered: still inside, failed, or not even sent."""
-    return load.Load(run).in_flight + run.count("failures") + run.count("dropped")
+    return load.Load(run).in_flight + run.count("failures") + run.count("not_sent")
 
 
 def steps(run: Record) -> tuple[np.ndarray, np.ndarray]:
     """Moments (s) at which the number inside changes, and the number from then on."""
-    return steps_inside(run.column("came_s"), run.column("done_s"))
+    return steps_inside(run.column("arrived_s"), run.column("completed_s"))
 
 
 def most_inside(run: Record) -> float:
@@ -93,7 +93,7 @@ def most_inside(run: Record) -> float:
 
 def mean_inside(run: Record) -> tuple[list[float], list[float]]:
     """L, from the start to the end of the window."""
-    return [0, min(run.parameters["window"], run.column("done_s").max(initial=0))], [both_sides(run).inside] * 2
+    return [0, min(run.parameters["window"], run.column("completed_s").max(initial=0))], [both_sides(run).inside] * 2
 
 
 def sides(run: Record) -> tuple[float, float]:

@@ -76,8 +76,8 @@ def predict(lanes: int, rate: int, trip: int) -> Expected:
 def inside_and_flow(run: Record, parts: int = PARTS) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Requests inside (on average over time) and completions per second, in as many equal parts of the run so far."""
     edges = np.linspace(0, Load(run).elapsed_s, parts + 1)
-    done = np.histogram(run.column("done_s"), edges)[0]
-    return inside_over_time(run.column("came_s"), run.column("done_s"), edges), done / np.diff(edges)
+    done = np.histogram(run.column("completed_s"), edges)[0]
+    return inside_over_time(run.column("arrived_s"), run.column("completed_s"), edges), done / np.diff(edges)
 
 
 def point(run: Record) -> tuple[float, float]:

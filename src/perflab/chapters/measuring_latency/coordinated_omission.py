@@ -65,7 +65,7 @@ def as_frame(result: LoadResult) -> Frame:
     samples = {f"{name}_ns": result.response_ns, f"{name}_service_ns": result.service_ns}
     if not result.closed:
         samples["lateness_ns"] = result.lateness_ns
-    return Frame(samples, {**counts, "dropped": result.dropped})
+    return Frame(samples, {**counts, "not_sent": result.not_sent})
 
 
 def _connections(rate: int, stall_s: float) -> int:

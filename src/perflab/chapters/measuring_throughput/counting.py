@@ -54,14 +54,16 @@ def rate_of(requests: int, seconds: float) -> Rate:
     return Rate(requests / seconds, low, high, requests=requests)
 
 
-def ways(done_s: NDArray[Any], elapsed_s: float, offered: int, window_s: float, warm_up_s: float) -> dict[str, Rate]:
+def ways(
+    completed_s: NDArray[Any], elapsed_s: float, offered: int, window_s: float, warm_up_s: float
+) -> dict[str, Rate]:
     """Each way of counting, from the moments at which requests completed; only the first without any completion."""
     found = {OFFERED: rate_of(offered, elapsed_s)}
-    if done_s.size:
-        end_s, in_window = float(done_s[-1]), int((done_s > elapsed_s - window_s).sum())
-        found[OVERALL] = rate_of(done_s.size, end_s)
+    if completed_s.size:
+        end_s, in_window = float(completed_s[-1]), int((completed_s > elapsed_s - window_s).sum())
+        found[OVERALL] = rate_of(completed_s.size, end_s)
         if end_s > warm_up_s:
-            found[CUT] = rate_of(int((done_s > warm_up_s).sum()), end_s - warm_up_s)
+            found[CUT] = rate_of(int((completed_s > warm_up_s).sum()), end_s - warm_up_s)
         found[WINDOW] = rate_of(in_window, min(window_s, elapsed_s))
         found[NAIVE] = rate_of(in_window, window_s)
     return found
@@ -72,7 +74,7 @@ def counted(record: Record) -> dict[str, Rate]:
     elapsed_s, chosen = float(record.fact("elapsed_s", 0.0)), record.parameters
     if not elapsed_s:
         return {}
-    came, done = record.column("came_s"), record.column("done_s")
+    came, done = record.column("arrived_s"), record.column("completed_s")
     return ways(done, elapsed_s, came.size, chosen["window"], chosen["warm_up"])
 
 
@@ -91,7 +93,7 @@ def over_time(label: str, rate: Callable[..., NDArray[np.float64]], **style: Any
 
     def points(run: Record) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         moments = MOMENTS_S[: np.searchsorted(MOMENTS_S, run.fact("elapsed_s", 0.0), side="right")]
-        return moments, rate(run.column("done_s"), moments, run.parameters["window"])
+        return moments, rate(run.column("completed_s"), moments, run.parameters["window"])
 
     return Line(label, run=points, **style)
 
@@ -189,7 +191,7 @@ def lab() -> Lab:
         },
         charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict_of(say, load.too_late, compare=compare, needs="done_s", empty="Nothing was completed."),
+        verdict=verdict_of(say, load.too_late, compare=compare, needs="completed_s", empty="Nothing was completed."),
         table=table,
         trust=trust_of(load.replayed(WORKERS), load.sent(), load.LATENESS),
         budget_s=RUN_S + 1,

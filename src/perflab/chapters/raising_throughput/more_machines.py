@@ -108,7 +108,7 @@ CHARTS = (
         Axis("time since the start (s)", 0, RUN_S),
         Axis("requests per second", 0, 1.5 * MAX_PER_S),
         Rule("y", "offered", setting=lambda chosen: chosen["rate"], color=MODEL, linestyle=":", linewidth=2),
-        Line("served", run=lambda run: per_s(run, "done_s", zeros=True), **MEASURED_LINE),
+        Line("served", run=lambda run: per_s(run, "completed_s", zeros=True), **MEASURED_LINE),
         Line("failed", run=lambda run: per_s(run, "failed_s", zeros=False), **CROSSES),
     ),
 )
