@@ -149,10 +149,7 @@ def impossible(limit_per_s: Number, done_per_s: Number = lambda record: Load(rec
 
 def falls_behind(record: Record, offered_per_s: float, capacity_per_s: float, servers: int) -> bool:
     """More is offered than the servers can do, and requests wait; or their backlog grew by more than chance explains."""
-    arrived, gone = (
-        record.column("arrived_s"),
-        np.concatenate([record.column("completed_s"), record.column("failed_s")]),
-    )
+    arrived, gone = record.column("arrived_s"), np.append(record.column("completed_s"), record.column("failed_s"))
     if offered_per_s > capacity_per_s:
         return arrived.size - gone.size > servers
     return grows(arrived, gone, Load(record).elapsed_s)
@@ -217,7 +214,7 @@ def replay_text(found: Replay | None) -> str:
 
 
 def sent(asked_s: float = np.inf) -> Row:
-    """Requests due and sent per second of the time in which they were due, which is the whole run unless it is said."""
+    """Requests due and sent per second of the time in which requests were due, up to `asked_s`."""
 
     def cell(record: Record) -> str:
         load = Load(record, asked_s=asked_s)

@@ -133,7 +133,7 @@ def say(record: Record) -> str:
     if window > record.fact("elapsed_s"):
         said += f" The window of {window:g} s is longer than the run: dividing by it gives {count(found[NAIVE].value)}."
     if offered.low > CAPACITY:
-        said += f" Saturated: the capacity is {CAPACITY:.0f} requests/s, and {count(record.fact('inside', 0))} are in flight."
+        said += f" Saturated: the capacity is {CAPACITY:.0f} requests/s, and {count(record.fact('in_flight', 0))} are in flight."
     return said
 
 
