@@ -8,33 +8,22 @@ import numpy as np
 
 from perflab.chapters import load
 from perflab.lab import (
-    ALARM,
-    CLOCK,
-    INK,
-    MEASURED,
-    MODEL_HERE,
-    MODEL_LINE,
     Axis,
     Chart,
     Lab,
-    Line,
     Prediction,
     Record,
-    Rule,
-    Verdict,
-    before,
     latencies_of,
     log_slider,
-    measured,
     nearest,
     one_run,
-    plain_ticks,
     slider,
-    table_of,
-    trust_of,
     values_slider,
-    verdict_of,
 )
+from perflab.lab.axes import plain_ticks
+from perflab.lab.marks import Line, Rule, before, measured
+from perflab.lab.palette import ALARM, CLOCK, INK, MEASURED, MODEL_HERE, MODEL_LINE
+from perflab.lab.verdict import Verdict, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, number, percent, poisson, services
 from perflab.systems.clients.worker_load import watched_load
 from perflab.theory.littles_law import Flow, inside_over_time, observe, steps_inside
