@@ -12,8 +12,9 @@ from perflab.chapters import load
 from perflab.chapters.highway import road_model
 from perflab.chapters.highway.flow import Curve, flow_against_density, trip_times
 from perflab.chapters.load import Load, failures_said, lateness_said, too_late
-from perflab.lab import Axis, Chart, Lab, Line, Prediction, Record, latencies_of, log_slider, slider, two_runs
+from perflab.lab import Axis, Chart, Lab, Prediction, Record, latencies_of, log_slider, slider, two_runs
 from perflab.lab.axes import plain_ticks
+from perflab.lab.marks import Line
 from perflab.lab.palette import MODEL_HERE, MODEL_LINE
 from perflab.lab.verdict import Verdict, p50_of, percentile_text, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, percentile, poisson, services

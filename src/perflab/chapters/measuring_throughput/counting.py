@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.chapters import load
-from perflab.lab import Axis, Chart, Lab, Line, Prediction, Record, Rule, log_slider, measured, slider, values_slider
+from perflab.lab import Axis, Chart, Lab, Prediction, Record, log_slider, slider, values_slider
+from perflab.lab.marks import Line, Rule, measured
 from perflab.lab.palette import CLOCK, MEASURED, MEASURED_LINE, MODEL, MODEL_LINE, THIRD
 from perflab.lab.rows import intervals_in, named_rows, values_in
 from perflab.lab.settle import one_run

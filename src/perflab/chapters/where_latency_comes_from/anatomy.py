@@ -9,18 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.where_latency_comes_from.anatomy_model import (
-    CALLS,
-    IN_A_ROW,
-    SIDE_BY_SIDE,
-    THREADS,
-    WAYS,
-    Parts,
-    predict,
-    whole,
-)
-from perflab.lab import Axis, Chart, Lab, Line, Prediction, Record, choice, log_slider, nearest, one_run, values_slider
+from perflab.chapters.where_latency_comes_from import anatomy_model
+from perflab.chapters.where_latency_comes_from.anatomy_model import CALLS, IN_A_ROW, SIDE_BY_SIDE, Parts, whole
+from perflab.lab import Axis, Chart, Lab, Prediction, Record, choice, log_slider, nearest, one_run, values_slider
 from perflab.lab.axes import percent_ticks
+from perflab.lab.marks import Line
 from perflab.lab.palette import INK, MEASURED, MODEL_OUTLINE, PINNED_OUTLINE, SEGMENTS
 from perflab.lab.rows import Spans, in_turn, named_rows, strokes
 from perflab.lab.verdict import p50_of, table_of, verdict_of
@@ -47,7 +40,7 @@ def experiment(payload: int, round_trip: int, concurrency: int, work: int, calls
 def way_to_shop(round_trip_s: float) -> Iterator[tuple[ChildServer, int]]:
     """The shop, and the port at which it seems to be that far away: its own without a distance."""
     with ExitStack() as stack:
-        server = stack.enter_context(shop(PRODUCTS, THREADS))
+        server = stack.enter_context(shop(PRODUCTS, anatomy_model.THREADS))
         port = stack.enter_context(distance(server.port, round_trip_s)).port if round_trip_s else server.port
         yield server, port
 
@@ -90,7 +83,7 @@ def calibrate() -> Iterator[Frame]:
     facts = {**base, "cpus": effective_cpus()}
     facts |= {f"{part} per ms": (worked[part] - base[part]) / PROBE_MS for part in ("database", "compute")}
     facts |= {f"{part} per byte": max(0, loaded[part] - base[part]) / PROBE_BYTES for part in ("serialise", "receive")}
-    for part, ways in WAYS.items():
+    for part, ways in anatomy_model.WAYS.items():
         facts[f"{part} relay"] = max(0.0, distant[part] - base[part] - ways * PROBE_RTT_S * 1e9)
     yield Frame(facts=facts)
 
@@ -185,7 +178,7 @@ def lab() -> Lab:
         question="Where does the time of one request go?",
         experiment=experiment,
         calibrate=calibrate,
-        predict=predict,
+        predict=anatomy_model.predict,
         controls={
             "payload": log_slider(1_000, 1_000_000, 10_000, unit="bytes"),
             "round_trip": values_slider((0, 1, 2, 5, 10, 20, 50, 100), 20, unit="ms", label="added round trip"),

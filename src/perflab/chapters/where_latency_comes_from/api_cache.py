@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from perflab.chapters import load
 from perflab.chapters.where_latency_comes_from.api_cache_model import PROBE_MS, RUN_S, WINDOWS_S, predict
-from perflab.lab import Axis, Chart, Histogram, Lab, Line, Prediction, Record, Rule, Verdict, log_slider, values_slider
+from perflab.lab import Axis, Chart, Lab, Prediction, Record, Verdict, log_slider, nearest, two_runs, values_slider
 from perflab.lab.axes import duration_ticks, percent_ticks
+from perflab.lab.marks import Histogram, Line, Rule
 from perflab.lab.palette import INK, MEASURED, MEASURED_LINE, MODEL, MODEL_LINE, PINNED_LINE, SECOND
-from perflab.lab.settle import nearest, two_runs
 from perflab.lab.verdict import p50_of, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, percent, percentile, poisson
 from perflab.systems.clients.anatomy import Dissector

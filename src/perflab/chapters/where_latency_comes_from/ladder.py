@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.lab import Axis, Chart, Lab, Line, Prediction, Record, Rule, choice, log_slider, nearest, one_run, versus
+from perflab.lab import Axis, Chart, Lab, Prediction, Record, choice, log_slider, nearest, one_run, versus
 from perflab.lab.axes import byte_ticks, duration_ticks
+from perflab.lab.marks import Line, Rule
 from perflab.lab.palette import INK, MEASURED, MEASURED_POINTS, PINNED_POINTS, SECOND
 from perflab.lab.rows import intervals_in, named_rows, values_in
 from perflab.lab.verdict import p50_of, verdict_of
@@ -23,8 +24,7 @@ from perflab.systems.operations.rungs import CALL, FLOOR, FSYNC, HAND_OVER, PART
 from perflab.theory.memory import outside_from, random_read
 
 SMALLEST, LARGEST, PROBED, SLICE_S, FAR_OFF = 16_000, 64_000_000, 32_000_000, 0.08, 3
-ENDS = SMALLEST / 1.6, LARGEST * 1.6
-YOURS_NS, FLOOR_NS = f"{YOURS}_ns", f"{FLOOR}_ns"
+ENDS, YOURS_NS, FLOOR_NS = (SMALLEST / 1.6, LARGEST * 1.6), f"{YOURS}_ns", f"{FLOOR}_ns"
 LADDER = rungs_of("all", SMALLEST)
 ROWS = (*PARTS["all"][:3], YOURS, *PARTS["all"][3:])
 SHORT = {FLOOR: "loop pass of Python", CALL: "function call of Python", HAND_OVER: "lock hand-over"}

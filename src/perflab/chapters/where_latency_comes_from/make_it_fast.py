@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.chapters.where_latency_comes_from.make_it_fast_model import LABELS, START, STEPS, predict, stages
-from perflab.lab import Axis, Chart, Lab, Line, Prediction, Record, Verdict, duration_ticks, one_run, switch
+from perflab.lab import Axis, Chart, Lab, Prediction, Record, Verdict, duration_ticks, one_run, switch
+from perflab.lab.marks import Line
 from perflab.lab.palette import ALARM, INK, MEASURED, MODEL, PINNED, PINNED_POINTS
 from perflab.lab.rows import Spans, Texts, intervals_in, named_rows, values_in
 from perflab.lab.verdict import INVALID, against_pinned, estimate_text, ratio_text
