@@ -9,7 +9,7 @@ import pytest
 from drawing import check_shows_all_and_can_be_emptied
 from labs import measure
 
-from perflab.chapters.where_latency_comes_from import anatomy
+from perflab.chapters.where_latency_comes_from import anatomy, anatomy_model
 from perflab.chapters.where_latency_comes_from.anatomy_model import THREADS, WAYS, whole
 from perflab.lab import Chart
 from perflab.lab.picture import Picture
@@ -32,7 +32,7 @@ CONSTANTS = {
 
 
 def expected(**changes: Any) -> Any:
-    return anatomy.predict(**{**START, **changes}, constants=CONSTANTS)
+    return anatomy_model.predict(**{**START, **changes}, constants=CONSTANTS)
 
 
 def record(frame: Frame, **changes: Any) -> Record:
