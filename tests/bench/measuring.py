@@ -19,7 +19,7 @@ from perflab.lab.picture import Picture
 from perflab.lab.png import encode
 from perflab.lab.verdict import ratio_text
 from perflab.measure.compare import paired_ratio
-from perflab.measure.http_target import http_target
+from perflab.measure.http_target import HttpTarget
 from perflab.measure.load import open_loop
 from perflab.measure.percentiles import percentile
 from perflab.measure.schedule import constant
@@ -106,7 +106,7 @@ def sending() -> Iterator[tuple[str, str, str]]:
     for rate in RATES:
         with (
             serve("perflab.systems.servers.echo", http=True) as server,
-            http_target(server.port, request_bytes("/"), 64) as target,
+            HttpTarget(server.port, request_bytes("/"), 64) as target,
         ):
             result = open_loop(constant(rate, LOAD_S), target)
         late = percentile(result.lateness_ns, 0.99)

@@ -13,7 +13,7 @@ from relations import two_of_three
 
 from perflab.measure.guards import BadInput
 from perflab.measure.http_reply import Reply
-from perflab.measure.http_target import http_target
+from perflab.measure.http_target import HttpTarget
 from perflab.measure.load import closed_loop, open_loop
 from perflab.measure.schedule import constant
 from perflab.systems.http.connection import request_bytes
@@ -25,7 +25,7 @@ def test_every_request_is_answered_and_the_stall_of_a_real_server_is_seen_by_the
     schedule = constant(200, 0.6)
     with (
         serve("perflab.systems.servers.stalling", service_s=0.0) as server,
-        http_target(server.port, request_bytes("/"), 100) as target,
+        HttpTarget(server.port, request_bytes("/"), 100) as target,
     ):
 
         def slow_ones() -> tuple[int, int]:
@@ -44,7 +44,7 @@ def test_every_request_is_answered_and_the_stall_of_a_real_server_is_seen_by_the
 def test_a_server_that_dies_in_mid_run_makes_failures_and_drops_not_a_hang() -> None:
     with (
         serve("perflab.systems.servers.echo", http=True) as server,
-        http_target(server.port, request_bytes("/"), 4) as target,
+        HttpTarget(server.port, request_bytes("/"), 4) as target,
     ):
         killer = threading.Timer(0.2, lambda: os.kill(server.pid, signal.SIGKILL))
         killer.start()
@@ -59,7 +59,7 @@ def test_a_server_that_dies_in_mid_run_makes_failures_and_drops_not_a_hang() -> 
 def test_when_the_server_is_gone_nothing_is_watched_and_waiting_waits() -> None:
     with (
         serve("perflab.systems.servers.echo", http=True) as server,
-        http_target(server.port, request_bytes("/"), 4, spin=False) as target,
+        HttpTarget(server.port, request_bytes("/"), 4, spin=False) as target,
     ):
         server.kill()
         assert target.send(0)
@@ -78,7 +78,7 @@ def test_when_the_server_is_gone_nothing_is_watched_and_waiting_waits() -> None:
 def test_more_connections_than_allowed_are_refused_before_any_is_opened(connections: float) -> None:
     with (
         pytest.raises((BadInput, TypeError)),
-        http_target(1, b"", connections),  # type: ignore[arg-type]
+        HttpTarget(1, b"", connections),  # type: ignore[arg-type]
     ):
         pass
 
@@ -90,7 +90,7 @@ def test_each_request_may_be_another_one_and_its_reply_is_handed_on(spin: bool) 
     schedule = constant(200, 0.2)
     with (
         serve("perflab.systems.servers.echo", http=True) as server,
-        http_target(server.port, lambda number: request_bytes(f"/{number}"), 8, replies.__setitem__, spin) as target,
+        HttpTarget(server.port, lambda number: request_bytes(f"/{number}"), 8, replies.__setitem__, spin) as target,
     ):
         result = open_loop(schedule, target)
     assert result.numbers.tolist() == sorted(replies) == list(range(schedule.size))

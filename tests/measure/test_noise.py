@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from perflab.measure.noise import NoiseLedger, watch_noise
+from perflab.measure.noise import NoiseLedger, NoiseWatch
 
 QUIET = NoiseLedger(1e6, 1.05e6, 2.0, 1.9, 10, 0.001, 0.0, 1.0)
 
@@ -37,7 +37,7 @@ def test_figures_that_a_system_does_not_tell_raise_no_alarm() -> None:
 
 @pytest.mark.clock
 def test_a_real_watch_measures_wall_and_cpu_time() -> None:
-    watch = watch_noise()
+    watch = NoiseWatch()
     total = sum(range(300_000))
     ledger = watch.stop()
     assert total and 0 < ledger.cpu_s <= 10 * ledger.wall_s

@@ -5,11 +5,12 @@ from __future__ import annotations
 import gc
 from typing import Any
 
+import numpy as np
 import pytest
 
 from perflab.measure.clock import VirtualClock
 from perflab.measure.guards import BadInput
-from perflab.measure.timing import batch_for, time_calls
+from perflab.measure.timing import Latencies, batch_for, time_calls
 
 
 class Steps:
@@ -105,3 +106,12 @@ def test_repeats_out_of_range_are_refused(repeats: Any) -> None:
 def test_no_arguments_at_all_are_refused() -> None:
     with pytest.raises(ValueError, match="nothing to time"):
         time_calls(print, [])
+
+
+def test_as_a_frame_they_name_columns_counts_and_facts() -> None:
+    frame = Latencies(np.array([3.0, 5.0]), np.array([0, 10]), failures=1, batch=4).frame()
+    assert {name: column.tolist() for name, column in frame.samples.items()} == {
+        "latency_ns": [3.0, 5.0],
+        "started_ns": [0, 10],
+    }
+    assert (frame.counts, frame.facts) == ({"calls": 8, "failures": 1}, {"batch": 4})

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from perflab.measure.noise import watch_noise
+from perflab.measure.noise import NoiseWatch
 
 Seen = TypeVar("Seen")
 TIMES, NEEDED = 3, 2
@@ -16,7 +16,7 @@ TIMES, NEEDED = 3, 2
 
 def two_of_three(look: Callable[[], Seen], holds: Callable[[Seen], bool], what: str) -> None:
     """Assert that `holds` is true of what `look()` finds in two of three tries; the third only where the first two differ."""
-    watch, seen, held = watch_noise(), [], 0
+    watch, seen, held = NoiseWatch(), [], 0
     while held < NEEDED:
         seen.append(look())
         held += holds(seen[-1])

@@ -25,7 +25,7 @@ from perflab.lab.protocol import Ended, Failed, Finish, Finished, Next, Ready, S
 from perflab.measure.files import allow_files
 from perflab.measure.frame import Frame
 from perflab.measure.guards import BadInput
-from perflab.measure.noise import watch_noise
+from perflab.measure.noise import NoiseWatch
 
 GRACE_S = 1.5
 
@@ -82,7 +82,7 @@ class Worker:
         if not isinstance(frame, Frame):
             raise TypeError(f"an experiment yields Frames, not {type(frame).__name__}; see perflab.measure.frame")
         if self._noise is None:
-            self._noise = watch_noise()
+            self._noise = NoiseWatch()
         send(self._replies, Sliced(self._run, frame, seconds))
 
     def _finish(self, run: int) -> None:

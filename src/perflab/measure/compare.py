@@ -36,11 +36,11 @@ def ratio(first: ArrayLike, second: ArrayLike, share: float = 0.5, seed: int = 0
     """
     generator = np.random.default_rng(seed)
     a, b = _checked(first), _checked(second)
+    value = _nearest(a, share) / _nearest(b, share)
     if _too_few(min(a.size, b.size), share):
-        return Ratio(_nearest(a, share) / _nearest(b, share), *UNKNOWN)
+        return Ratio(value, *UNKNOWN)
     drawn = _bootstrap_percentiles(a, share, generator) / _bootstrap_percentiles(b, share, generator)
-    low, high = np.percentile(drawn, ENDS)
-    return Ratio(_nearest(a, share) / _nearest(b, share), float(low), float(high))
+    return Ratio(value, *np.percentile(drawn, ENDS).tolist())
 
 
 def paired_ratio(first: ArrayLike, second: ArrayLike, seed: int = 0) -> Ratio:
@@ -52,8 +52,7 @@ def paired_ratio(first: ArrayLike, second: ArrayLike, seed: int = 0) -> Ratio:
     if _too_few(ratios.size, 0.5):
         return Ratio(float(np.median(ratios)), *UNKNOWN)
     drawn = _bootstrap_percentiles(ratios, 0.5, np.random.default_rng(seed))
-    low, high = np.percentile(drawn, ENDS)
-    return Ratio(float(np.median(ratios)), float(low), float(high))
+    return Ratio(float(np.median(ratios)), *np.percentile(drawn, ENDS).tolist())
 
 
 def block_ratio(first: ArrayLike, second: ArrayLike, share: float = 0.5, fewest: float = MIN_FOR_RATIO) -> Ratio:

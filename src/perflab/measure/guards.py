@@ -13,7 +13,6 @@ MEMORY_SHARE = 0.25
 MAX_BYTES = 1_000_000_000
 MAX_REQUESTS_PER_S = 20_000
 MAX_CONNECTIONS = 1_024
-MAX_RUN_S = 10.0
 
 
 class BadInput(ValueError):
@@ -28,8 +27,6 @@ class Limits:
     processes: int
     bytes: int
     connections: int = MAX_CONNECTIONS
-    requests_per_s: int = MAX_REQUESTS_PER_S
-    seconds: float = MAX_RUN_S
 
     @classmethod
     def of(cls, cpus: float, memory_bytes: int) -> Limits:

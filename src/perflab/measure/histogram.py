@@ -1,4 +1,4 @@
-"""A histogram of latencies with a fixed relative error, which can be merged: the way to join runs and windows.
+"""A histogram of latencies with a fixed relative error.
 
 The bucket layout follows HdrHistogram (Gil Tene): linear sub-buckets within powers of two, so that every value keeps its
 first significant digits.
@@ -57,16 +57,6 @@ class Histogram:
         indices = np.flatnonzero(self._counts).tolist()
         middles = [(self._lowest_of(index) + self._highest_of(index)) // 2 for index in indices]
         return np.repeat(np.array(middles, np.int64), self._counts[indices])
-
-    def mean(self) -> float:
-        """Mean of the buckets' middles."""
-        return float(self.values().mean())
-
-    def merge(self, other: Histogram) -> None:
-        """Add the counts of a histogram of the same layout."""
-        if (self.digits, self.highest) != (other.digits, other.highest):
-            raise ValueError("only histograms with the same digits and the same highest value can be merged")
-        self._counts += other._counts
 
     def _index(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
         # frexp gives the position of the highest bit; floats are exact far beyond an hour in nanoseconds.

@@ -8,8 +8,7 @@ import selectors
 import socket
 from collections import deque
 from collections.abc import Callable
-from contextlib import AbstractContextManager, closing
-from typing import Any
+from typing import Any, Self
 
 from perflab.measure.files import allow_files
 from perflab.measure.guards import BadInput, machine_limits
@@ -30,9 +29,9 @@ OnReply = Callable[[int, Reply], object]
 class HttpTarget:
     """`connections` open connections to 127.0.0.1:`port`, each with at most one request under way.
 
-    `request` is always the same, or a function of the request's number; `on_reply` gets number and reply of each request
-    that was answered, before its end is noted: keep it short. With `spin` short waits keep a CPU busy, which holds the highest
-    rates; without, the CPU is left to a server that computes (two hardware threads of one core are not two CPUs).
+    `request` is always the same, or a function of the request's number; `on_reply` gets number and reply of each answered
+    request before its end is noted: keep it short. With `spin` short waits keep a CPU busy, which holds the highest rates;
+    without, the CPU is left to a server that computes (two hardware threads of one core are not two CPUs).
     """
 
     def __init__(
@@ -62,6 +61,12 @@ class HttpTarget:
                     "Raise that limit (ulimit -n) and start again."
                 ) from None
             raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def send(self, number: int) -> bool:
         """Send the request on a free connection; false when there is none."""
@@ -119,8 +124,9 @@ class HttpTarget:
         self._on_reply(number, reply)
         return reply.is_ok
 
+    # What a target with several servers does otherwise: `_take` to `_replace`.
+
     def _take(self, number: int) -> socket.socket | None:
-        """A free connection for the request; None when there is none."""
         return self._free.popleft() if self._free else None
 
     def _give_back(self, connection: socket.socket) -> None:
@@ -157,14 +163,3 @@ class HttpTarget:
     def _drop(self, connection: socket.socket) -> None:
         self._selector.unregister(connection)
         connection.close()
-
-
-def http_target(
-    port: int,
-    request: bytes | RequestOf,
-    connections: int,
-    on_reply: OnReply | None = None,
-    spin: bool = True,
-) -> AbstractContextManager[HttpTarget]:
-    """A target whose connections are closed with the block."""
-    return closing(HttpTarget(port, request, connections, on_reply, spin))

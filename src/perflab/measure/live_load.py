@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.measure.clock import Clock, SystemClock
+from perflab.measure.clock import SYSTEM_CLOCK, Clock
 from perflab.measure.load import NOT_SENT, Book, Target
 
 
@@ -40,10 +40,10 @@ def open_loop_slices(
     slice_s: float,
     hold: Callable[[], object],
     go_on: Callable[[], object],
-    clock: Clock | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Iterator[LoadSlice]:
     """Send each request at its time for so many `seconds`, in slices. `hold` and `go_on` stop the server and let it run."""
-    book = Book(schedule_ns, clock or SystemClock())
+    book = Book(schedule_ns, clock)
     end_ns = int(seconds * 1e9)
     for until_ns in [*range(int(slice_s * 1e9), end_ns, int(slice_s * 1e9)), end_ns]:
         position, ended, not_sent = book.position, len(book.ended), book.not_sent

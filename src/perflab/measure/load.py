@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.measure.clock import Clock, SystemClock
+from perflab.measure.clock import SYSTEM_CLOCK, Clock
 
 TIMEOUT_S = 2.0
 NOT_SENT = -1
@@ -59,20 +59,20 @@ class LoadResult:
 
 
 def open_loop(
-    schedule_ns: NDArray[np.int64], target: Target, *, timeout_s: float = TIMEOUT_S, clock: Clock | None = None
+    schedule_ns: NDArray[np.int64], target: Target, *, timeout_s: float = TIMEOUT_S, clock: Clock = SYSTEM_CLOCK
 ) -> LoadResult:
     """Send each request at its time, whatever became of the others; then wait for the last answers."""
-    book = Book(schedule_ns, clock or SystemClock())
+    book = Book(schedule_ns, clock)
     book.send_until(target)
     book.wait_for_rest(target, timeout_s)
     return book.result(timeout_s, closed=False)
 
 
 def closed_loop(
-    schedule_ns: NDArray[np.int64], target: Target, *, timeout_s: float = TIMEOUT_S, clock: Clock | None = None
+    schedule_ns: NDArray[np.int64], target: Target, *, timeout_s: float = TIMEOUT_S, clock: Clock = SYSTEM_CLOCK
 ) -> LoadResult:
     """One client that sends at the times of the schedule, unless it still waits for an answer: those it leaves out."""
-    book = Book(schedule_ns, clock or SystemClock())
+    book = Book(schedule_ns, clock)
     while book.position < schedule_ns.size:
         wait_ns = int(schedule_ns[book.position]) - book.now()
         if wait_ns > 0:

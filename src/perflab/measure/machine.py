@@ -10,9 +10,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from time import perf_counter_ns
 
 from perflab.measure.clock import ClockCost, measure_clock
+from perflab.measure.timing import time_calls
 from perflab.measure.units import byte_size, duration, number
 
 CGROUP = Path("/sys/fs/cgroup")
@@ -109,8 +109,8 @@ def file_system_of(folder: Path) -> str:
     """The type of the file system that holds `folder`, such as ext4 or tmpfs; "unknown" where the system does not tell."""
     import psutil
 
-    real = str(folder.resolve())
-    mounts = [mount for mount in psutil.disk_partitions(all=True) if _holds(mount.mountpoint, real)]
+    real = folder.resolve()
+    mounts = [mount for mount in psutil.disk_partitions(all=True) if real.is_relative_to(mount.mountpoint)]
     return max(mounts, key=lambda mount: len(mount.mountpoint)).fstype if mounts else "unknown"
 
 
@@ -126,15 +126,13 @@ def sync_file(descriptor: int) -> None:
 
 def measure_fsync(folder: Path) -> float:
     """Median ns of a 4 kB append with fsync in `folder`."""
-    with tempfile.TemporaryFile(dir=folder) as file:
-        times = []
-        for _ in range(FSYNC_PROBES):
-            started = perf_counter_ns()
+    with tempfile.TemporaryFile(buffering=0, dir=folder) as file:
+
+        def append() -> None:
             file.write(bytes(4096))
-            file.flush()
             sync_file(file.fileno())
-            times.append(perf_counter_ns() - started)
-    return float(median(times))
+
+        return float(median(time_calls(append, repeats=FSYNC_PROBES).latencies_ns))
 
 
 def find_servers() -> tuple[Server, ...]:
@@ -182,10 +180,6 @@ def _processor() -> str:
 def _which(*names: str) -> str | None:
     path = os.pathsep.join([os.environ.get("PATH", ""), *EXTRA_FOLDERS])
     return next((found for name in names if (found := shutil.which(name, path=path))), None)
-
-
-def _holds(mountpoint: str, path: str) -> bool:
-    return path == mountpoint or path.startswith(mountpoint.rstrip("/") + "/")
 
 
 def _read(path: Path) -> str:

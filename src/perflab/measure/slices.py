@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from perflab.measure.clock import Clock, SystemClock
+from perflab.measure.clock import SYSTEM_CLOCK, Clock
 from perflab.measure.guards import BadInput
-from perflab.measure.samples import Latencies
-from perflab.measure.timing import time_calls
+from perflab.measure.timing import Latencies, time_calls
 from perflab.measure.units import duration
 
 SLICE_S = 0.2
@@ -25,7 +24,7 @@ def call_slices(
     batch: int = 1,
     *,
     slice_s: float = SLICE_S,
-    clock: Clock | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Iterator[Latencies]:
     """Time `operation` again and again, one `Latencies` per slice, `repeats` samples in all (None: without end).
 
@@ -40,7 +39,7 @@ def call_slices(
     while left is None or left > 0:
         calls = calls if left is None else min(calls, left)
         if generation == 0:
-            _warm_again(operation, clock or SystemClock())
+            _warm_again(operation, clock)
         latencies = time_calls(operation, repeats=calls, batch=batch, generation=generation, clock=clock)
         yield latencies
         generation = 0

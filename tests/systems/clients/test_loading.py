@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
-from perflab.measure import live_load
 from perflab.measure.clock import VirtualClock
 from perflab.measure.frame import Frame, merge
 from perflab.measure.http_reply import Reply
+from perflab.measure.live_load import open_loop_slices
 from perflab.measure.schedule import constant
+from perflab.systems.clients import loading
 from perflab.systems.clients.loading import Notes, load_on, load_slices
 from perflab.systems.http.connection import request_bytes
 from perflab.systems.servers.worker_server import worker_server
@@ -55,7 +57,7 @@ def note(reply: Reply) -> Mapping[str, Any]:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> VirtualClock:
     virtual = VirtualClock()
-    monkeypatch.setattr(live_load, "SystemClock", lambda: virtual)
+    monkeypatch.setattr(loading, "open_loop_slices", partial(open_loop_slices, clock=virtual))
     return virtual
 
 

@@ -1,12 +1,13 @@
-"""A database in a temporary folder."""
+"""A database in a temporary folder, and its rows."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from perflab.systems.databases.temporary import temporary
+from perflab.systems.databases.temporary import fill, quick_connection, temporary
 
 
 class Opened:
@@ -23,3 +24,13 @@ def test_it_is_closed_and_its_folder_is_gone_also_when_the_block_fails() -> None
         assert opened.path.read_text() == "rows" and opened.path.name == "things.db"
         raise ZeroDivisionError
     assert opened.is_closed and not opened.path.parent.exists()
+
+
+@pytest.mark.parametrize("rows", [1, 2, 1_000])
+def test_a_table_is_filled_by_the_number_of_each_row(tmp_path: Path, rows: int) -> None:
+    with closing(quick_connection(tmp_path / "numbers.db")) as connection:
+        connection.execute("create table squares (n integer primary key, square integer)")
+        fill(connection, "squares", "n, n * n", rows)
+        assert connection.execute("select * from squares").fetchall() == [(n, n * n) for n in range(rows)]
+        assert connection.execute("pragma synchronous").fetchone() == (0,)
+        assert connection.execute("pragma journal_mode").fetchone() == ("off",)

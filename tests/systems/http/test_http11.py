@@ -12,7 +12,8 @@ import pytest
 from patience import PATIENCE_S
 
 from perflab.systems.http.connection import Connection
-from perflab.systems.http.http11 import MAX_BODY, MAX_HEAD, Reply, Request, port_of, start_server
+from perflab.systems.http.http11 import MAX_BODY, MAX_HEAD, Reply, Request, start_server
+from perflab.systems.process.child import port_of
 
 
 async def handler(request: Request) -> Reply:

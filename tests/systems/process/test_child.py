@@ -14,6 +14,7 @@ import psutil
 import pytest
 from patience import PATIENCE_S, wait_until_gone
 
+from perflab.systems.process import child
 from perflab.systems.process.child import ServerFailed, serve
 
 pytestmark = pytest.mark.clock
@@ -63,11 +64,9 @@ def test_a_refused_request_says_why_and_the_server_lives_on() -> None:
         assert server.ask("get") == {"level": 3}
 
 
-def test_a_server_that_does_not_come_up_is_given_up_and_removed() -> None:
-    with (
-        pytest.raises(ServerFailed, match=r"The silent server did not start within 0.5 s"),
-        serve("silent_server", start_s=0.5),
-    ):
+def test_a_server_that_does_not_come_up_is_given_up_and_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "START_S", 0.5)
+    with pytest.raises(ServerFailed, match=r"The silent server did not start within 0.5 s"), serve("silent_server"):
         pass
 
 

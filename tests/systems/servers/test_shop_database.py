@@ -13,12 +13,14 @@ import pytest
 from patience import PATIENCE_S, wait_until
 
 from perflab.systems.databases.catalogue import Catalogue, Files, make_catalogue, sku_of
-from perflab.systems.process.pausable import PausableSleep
+from perflab.systems.process.pausable import PausableSleep, RunningClock
 from perflab.systems.servers.shop_database import Database
 from perflab.systems.servers.shop_settings import Settings
 
 SETTINGS = Settings(database_ms=40, calls=4)
-RUNNING = PausableSleep()
+RUNNING_CLOCK = RunningClock()
+RUNNING_CLOCK.start()
+RUNNING = PausableSleep(RUNNING_CLOCK)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from perflab.lab.settle import nearest, one_run
 from perflab.lab.verdict import against_pinned, trust_of, verdict_of
 from perflab.measure import Frame, block_ratio, count, duration, percentile
 from perflab.measure.histogram import Histogram
-from perflab.measure.http_target import http_target
+from perflab.measure.http_target import HttpTarget
 from perflab.measure.load import LoadResult, closed_loop, open_loop
 from perflab.measure.schedule import constant
 from perflab.systems.http.connection import request_bytes
@@ -39,7 +39,7 @@ def experiment(rate: int, stall: int, every: int) -> Iterator[Frame]:
     schedule = constant(rate, period_s)
     with (
         serve("perflab.systems.servers.stalling", service_s=SERVICE_S) as server,
-        http_target(server.port, request_bytes("/"), connections=_connections(rate, stall_s)) as target,
+        HttpTarget(server.port, request_bytes("/"), connections=_connections(rate, stall_s)) as target,
     ):
         for loop in itertools.cycle((open_loop, closed_loop)):
             # Not kept: connections and code warm up, and the browser finishes the last picture, before the clock counts.
@@ -52,7 +52,7 @@ def calibrate() -> Iterator[Frame]:
     """What a request takes here while nothing stalls, and how long it keeps the server from others."""
     with (
         serve("perflab.systems.servers.stalling", service_s=SERVICE_S) as server,
-        http_target(server.port, request_bytes("/"), connections=BURST) as target,
+        HttpTarget(server.port, request_bytes("/"), connections=BURST) as target,
     ):
         alone = closed_loop(constant(500, 0.4), target)
         burst = open_loop(np.zeros(BURST, np.int64), target)

@@ -19,8 +19,7 @@ PARTS = ("connect", "send", *SERVER_PARTS, "receive")
 class Anatomy:
     """A request's time in ns. The values of `parts` follow one another and sum to `total_ns` to the nanosecond.
 
-    "send" ends when the server has read the request and so holds the way there; "receive" begins when the server has its
-    answer ready and holds the way back. That can be told apart because both ends read the same clock, on the same machine.
+    "send" ends when the server has read the request; "receive" begins when its answer is ready. Both ends read the same clock.
     """
 
     total_ns: int
@@ -32,8 +31,8 @@ class Anatomy:
 class Dissector:
     """A client that opens a connection for each request, or keeps one. One thread.
 
-    `added_round_trip_s` is what a relay (`perflab.systems.servers.distance`) adds: it holds the first bytes of a connection
-    for one more round trip, because that is what the handshake would take. That time is counted as "connect", where it belongs.
+    `added_round_trip_s`: what a relay (`perflab.systems.servers.distance`) adds to the first bytes of a connection in place of
+    the handshake; it is counted as "connect".
     """
 
     def __init__(self, port: int, keep: bool = False, added_round_trip_s: float = 0.0) -> None:
@@ -72,7 +71,7 @@ class Dissector:
 
 
 class Crowd:
-    """Several clients that ask at the same time, each again as soon as it has its answer. Ends with its `with` block."""
+    """Several clients at the same time (a closed loop), for as long as the `with` block lasts."""
 
     def __init__(self, port: int, clients: int, added_round_trip_s: float = 0.0) -> None:
         checked = int(check_number("clients", clients, 1, MAX_CLIENTS, whole=True))
@@ -90,7 +89,7 @@ class Crowd:
     def dissect(self, path: str, seconds: float) -> list[Anatomy]:
         """Requests of about so many seconds, at least one of each client. Raises what any of them raises.
 
-        Where there are several, the first request of each is not kept: it finds a queue that is still filling.
+        Of several clients the first request of each is not kept: the queue is still filling.
         """
         deadline_ns = perf_counter_ns() + int(seconds * 1e9)
 
@@ -102,8 +101,6 @@ class Crowd:
                 found.append(client.dissect(path))
             return found
 
-        if len(self._clients) == 1:
-            return ask_again_and_again(self._clients[0])
         return [request for found in self._threads.map(ask_again_and_again, self._clients) for request in found]
 
 

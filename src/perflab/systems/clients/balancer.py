@@ -1,6 +1,6 @@
 """A load balancer in front of real servers: it sends each request to the server that a routing function names.
 
-Servers that refuse a connection are left out from then on; the requests they had are failures, and are not repeated.
+A server that refuses a connection is left out from then on; the requests it had are failures, and are not repeated.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
+from functools import partial
 from random import Random
 
 import numpy as np
@@ -120,7 +121,7 @@ def balanced_load(
     seed: int = 0,
     dies_at_s: float = np.inf,
 ) -> Iterator[Frame]:
-    """Frames of `seconds` of load on new servers with one worker each, who waits `slowness` times the service of a request.
+    """Frames of `seconds` of load on new servers with one worker each, which waits `slowness` times a request's service.
 
     Schedule and services have shape (requests,). Server 0 is killed at the first slice that ends after `dies_at_s`.
     Columns as in `load_slices`, the server's `STAGES`, and "server" of each that succeeded; the fact "alive" counts servers.
@@ -134,25 +135,20 @@ def balanced_load(
     with ExitStack() as stack:
         servers = _start(len(slowness), stack)
         each = MAX_IN_FLIGHT // len(servers)
-        target = BalancedTarget([server.port for server in servers], request, each, route, seed, notes.on_reply)
-        stack.enter_context(closing(target))
+        ports = [server.port for server in servers]
+        target = stack.enter_context(BalancedTarget(ports, request, each, route, seed, notes.on_reply))
         for server in servers:
             wait_until_open(server.port)
 
-        def tell(each: Callable[[PausableServer], object]) -> None:
+        def tell(each: Callable[[PausableServer], object]) -> Settled:
             for number in list(target.alive):
                 try:
                     each(servers[number])
                 except ServerFailed:
-                    pass  # it is found to be dead by the next request that it gets
-
-        def pause() -> Settled:
-            tell(PausableServer.pause)
+                    pass  # the next request to it will find it dead
             return {}
 
-        def resume() -> None:
-            tell(PausableServer.resume)
-
+        pause, resume = partial(tell, PausableServer.pause), partial(tell, PausableServer.resume)
         for frame in load_slices(target, notes, schedule_ns, seconds, pause, resume):
             by = np.array([target.servers[number] for number in frame.samples["number"].tolist()], np.int64)
             facts = {**frame.facts, "alive": len(target.alive)}
@@ -164,4 +160,4 @@ def balanced_load(
 def _start(number: int, stack: ExitStack) -> list[PausableServer]:
     """Servers started side by side: each takes a quarter of a second to begin."""
     with ThreadPoolExecutor(number) as starters:
-        return list(starters.map(stack.enter_context, [worker_server(1) for _ in range(number)]))
+        return list(starters.map(lambda _: stack.enter_context(worker_server(1)), range(number)))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing
+from typing import TypeVar
 
 from perflab.measure.guards import check_number, machine_limits
 from perflab.measure.http_reply import ReplyReader
@@ -14,6 +15,37 @@ from perflab.systems.http.connection import CHUNK, Connection, request_bytes
 MAX_CALLS = 50
 IN_A_ROW, ON_THREADS, ON_A_LOOP = "in a row", "gathered, threads", "gathered, event loop"
 WAYS = (IN_A_ROW, ON_THREADS, ON_A_LOOP)
+
+
+Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Result = TypeVar("Result")
+
+
+class LoopClients:
+    """Connections with a task each on one event loop, which runs only while something is asked of it."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._streams: list[Stream] = []
+
+    def connect(self, port: int, number: int) -> None:
+        """Open so many connections."""
+        self._streams = self._loop.run_until_complete(_connect(port, number))
+
+    def each(self, client: Callable[[Stream], Awaitable[Result]], timeout_s: float | None = None) -> list[Result]:
+        """What the clients return, one on each connection, all under way at once."""
+
+        async def gathered() -> list[Result]:
+            return await asyncio.gather(*map(client, self._streams))
+
+        return self._loop.run_until_complete(asyncio.wait_for(gathered(), timeout_s))
+
+    def close(self) -> None:
+        """Hang up, and end the loop."""
+        for _, writer in self._streams:
+            writer.close()
+        self._loop.run_until_complete(asyncio.sleep(0))
+        self._loop.close()
 
 
 class Callers:
@@ -25,9 +57,9 @@ class Callers:
         with ExitStack() as opened:
             self._connections = [opened.enter_context(closing(Connection(port))) for _ in range(calls)]
             self._threads = opened.enter_context(ThreadPoolExecutor(calls))
-            self._loop = opened.enter_context(closing(asyncio.new_event_loop()))
-            self._streams = self._loop.run_until_complete(_connect(port, calls))
-            self._opened = opened.pop_all()
+            self._loop = opened.enter_context(closing(LoopClients()))
+            self._loop.connect(port, calls)
+            self.close = opened.pop_all().close
         self.ways: dict[str, Callable[[str], object]] = {
             IN_A_ROW: self.in_a_row,
             ON_THREADS: self.on_threads,
@@ -43,22 +75,8 @@ class Callers:
         return list(self._threads.map(lambda connection: connection.get(path), self._connections))
 
     def on_a_loop(self, path: str) -> list[bytes]:
-        """All on one thread, which goes on with whichever has something to do."""
-
-        async def gathered() -> list[bytes]:
-            return await asyncio.gather(*(get(*stream, path) for stream in self._streams))
-
-        return self._loop.run_until_complete(gathered())
-
-    def close(self) -> None:
-        """Hang up everywhere."""
-        for _, writer in self._streams:
-            writer.close()
-        self._loop.run_until_complete(asyncio.sleep(0))
-        self._opened.close()
-
-
-Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+        """All on one thread, which goes on with whatever call has something to do."""
+        return self._loop.each(lambda stream: get(*stream, path))
 
 
 async def get(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> bytes:

@@ -1,24 +1,21 @@
 """Many clients at once in a process of their own, on threads or on one event loop: how much memory each takes, and how long.
 
-Controls: "connect" lets them come and wait, and answers with the bytes that this took of the process's memory, and how many are
-connected; "call" lets each ask once, and answers with the ns from then until each had its reply. One client that came before
-and has left again does not count: it has paid for what the process needs only once.
+`ask("connect")` connects them, and answers with the bytes of memory that this took and how many are connected; `ask("call")`
+lets each ask once, and answers with the ns until each had its reply. One client before them is not counted: it pays for what
+the process needs only once.
 """
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from time import perf_counter_ns
 from typing import Any
 
 import psutil
 
 from perflab.measure.guards import BadInput, check_number, machine_limits
-from perflab.systems.clients.calls import Stream, get
+from perflab.systems.clients.calls import LoopClients, Stream, get
 from perflab.systems.http.connection import Connection
 from perflab.systems.process.child import ChildServer, announce, answer_requests, read_config, serve
 from perflab.systems.servers.worker_kinds import LOOP, THREADS
@@ -40,7 +37,7 @@ class ThreadCrowd:
         self._replies: list[Future[int]] = []
 
     def connect(self) -> int:
-        """Let them come; returns how many are connected."""
+        """Connect them; returns how many are connected."""
         self._replies = [self._threads.submit(self._client) for _ in range(self._clients)]
         for _ in range(self._number):
             self._here.acquire(timeout=TIMEOUT_S)
@@ -69,21 +66,16 @@ class ThreadCrowd:
 
 
 class LoopCrowd:
-    """A task for each client on one event loop, which runs only while something is asked of it."""
+    """A task for each client on one event loop."""
 
     def __init__(self, port: int, clients: int, path: str, threads: int) -> None:
-        self._port, self._path, self._clients = port, path, clients
-        self._loop = asyncio.new_event_loop()
-        self._streams: list[Stream] = []
+        self._port, self._path, self._number = port, path, clients
+        self._clients = LoopClients()
 
     def connect(self) -> int:
-        """Let them come; returns how many are connected."""
-
-        async def come() -> None:
-            self._streams = [await asyncio.open_connection("127.0.0.1", self._port) for _ in range(self._clients)]
-
-        self._loop.run_until_complete(come())
-        return len(self._streams)
+        """Connect them; returns how many are connected."""
+        self._clients.connect(self._port, self._number)
+        return self._number
 
     def call(self) -> list[int]:
         """Let them ask; ns until each had its reply."""
@@ -93,25 +85,18 @@ class LoopCrowd:
             await get(*stream, self._path)
             return perf_counter_ns() - began_ns
 
-        async def all_of_them() -> list[int]:
-            return await asyncio.gather(*map(client, self._streams))
-
-        return self._loop.run_until_complete(asyncio.wait_for(all_of_them(), TIMEOUT_S))
+        return self._clients.each(client, TIMEOUT_S)
 
     def close(self) -> None:
         """Hang up, and end the loop."""
-        for _, writer in self._streams:
-            writer.close()
-        self._loop.run_until_complete(asyncio.sleep(0))
-        self._loop.close()
+        self._clients.close()
 
 
 KINDS: dict[str, type[ThreadCrowd] | type[LoopCrowd]] = {THREADS: ThreadCrowd, LOOP: LoopCrowd}
 
 
-@contextmanager
-def crowd(kind: str, port: int, clients: int, wait_ms: float) -> Iterator[ChildServer]:
-    """Clients of a server with workers on this port, each of whom will ask it to wait; gone with the block.
+def crowd(kind: str, port: int, clients: int, wait_ms: float) -> ChildServer:
+    """Clients of a server with workers on this port, each of which will ask it to wait; gone with their block.
 
     Raises `BadInput` for another kind, more clients than there may be connections, or a wait that is too long.
     """
@@ -121,10 +106,9 @@ def crowd(kind: str, port: int, clients: int, wait_ms: float) -> Iterator[ChildS
     check_number("clients", clients, 1, limits.connections, whole=True)
     check_number("wait_ms", wait_ms, 0, MAX_WAIT_MS)
     path = f"/work?wait={wait_ms:.3f}"
-    with serve(
+    return serve(
         "perflab.systems.clients.crowd", kind=kind, port=port, clients=clients, path=path, threads=limits.threads
-    ) as child:
-        yield child
+    )
 
 
 def _main(kind: str, **config: Any) -> None:

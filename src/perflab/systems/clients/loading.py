@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from perflab.measure.frame import Frame
 from perflab.measure.http_reply import Reply
-from perflab.measure.http_target import RequestOf, http_target
+from perflab.measure.http_target import HttpTarget, RequestOf
 from perflab.measure.live_load import open_loop_slices
 from perflab.measure.load import Target
 from perflab.systems.http.connection import Connection, request_bytes
@@ -39,7 +39,7 @@ def load_on(
     Between two slices the server stands still, and the generator with it: the queue goes on where it was.
     """
     notes = Notes(note)
-    with http_target(server.port, request, MAX_IN_FLIGHT, notes.on_reply, spin=False) as target:
+    with HttpTarget(server.port, request, MAX_IN_FLIGHT, notes.on_reply, spin=False) as target:
         wait_until_open(server.port)
         yield from load_slices(target, notes, schedule_ns, seconds, server.pause, server.resume)
 
@@ -59,7 +59,7 @@ class Notes:
         self.rejected: set[int] = set()
 
     def on_reply(self, number: int, reply: Reply) -> None:
-        """Called with each reply."""
+        """To be called with each reply."""
         if reply.is_ok:
             self.kept[number] = self._note(reply)
         elif reply.status == REJECTED:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -30,15 +30,8 @@ SWITCHES: dict[str, dict[str, bool]] = {
     INDEX: {"indexed": True},
 }
 """What each strategy changes in the shop's settings; "more servers" asks a second shop too, in turn."""
-START: dict[str, Any] = {
-    "cached": False,
-    "pooled": False,
-    "batched": False,
-    "awaited": False,
-    "indexed": False,
-    "counted": True,
-    "ttl_s": 3_600.0,
-}
+OFF = dict.fromkeys(("cached", "pooled", "batched", "awaited", "indexed"), False)
+START: dict[str, Any] = {**OFF, "counted": True, "ttl_s": 3_600.0}
 THREADS, PRODUCTS = 4, 10_000
 MAX_BURST = 100
 TIMEOUT_S = 5.0
@@ -49,19 +42,8 @@ class Strategies:
 
     def __init__(self, servers: Sequence[ChildServer]) -> None:
         self._servers = servers
-        self._paths: Sequence[str] = ()
         self._notes = Notes(note_queue)
-        self._servers_asked: dict[int, int] = {}
-        self._connect()
-
-    def _connect(self) -> None:
-        ports = [server.port for server in self._servers]
-        self._one = self._target(ports[:1], MAX_BURST)
-        try:
-            self._all = self._target(ports, MAX_BURST // len(ports))
-        except BaseException:
-            self._one.close()
-            raise
+        self._asked: dict[int, int] = {}
 
     def burst(self, strategy: str, schedule_ns: NDArray[np.int64], paths: Sequence[str], **settings: Any) -> LoadResult:
         """The requests for `paths` at their times, up to the last answer; caches are empty at the beginning.
@@ -74,40 +56,27 @@ class Strategies:
         for server in self._servers:
             server.ask("set", **{**START, **switched, **settings})
             server.ask("reset")
-        self._paths, self._notes = paths, Notes(note_queue)
-        target = self._all if strategy == SERVERS else self._one
-        self._servers_asked = target.servers
-        done = open_loop(schedule_ns, target, timeout_s=TIMEOUT_S)
-        if done.timeouts:
-            # Answers that come after all would be taken for those of the next burst.
-            self.close()
-            self._connect()
-        return done
+        ports = [server.port for server in self._servers][: 2 if strategy == SERVERS else 1]
+        notes = self._notes = Notes(note_queue)
+
+        def request(number: int, server: int) -> bytes:
+            return request_bytes(paths[number])
+
+        # New connections each time: an answer that comes too late is not taken for one of the next burst.
+        each = MAX_BURST // len(ports)
+        with BalancedTarget(ports, request, each, round_robin, on_reply=notes.on_reply) as target:
+            for port in ports:
+                wait_until_open(port)
+            self._asked = target.servers
+            return open_loop(schedule_ns, target, timeout_s=TIMEOUT_S)
 
     def queued(self, done: LoadResult) -> dict[str, NDArray[np.int64]]:
-        """Of those who were answered in the last burst, which is `done`: "server", and by `perf_counter_ns` when each was in line
+        """Of the answered requests of the last burst, which is `done`: "server", and by `perf_counter_ns` when each was in line
         for a thread, had one, and let go of it: "arrived_ns", "started_ns", "done_ns".
         """
         numbers = [number for number in done.numbers.tolist() if number in self._notes.kept]
-        servers = np.array([self._servers_asked[number] for number in numbers], np.int64)
+        servers = np.array([self._asked[number] for number in numbers], np.int64)
         return {**self._notes.columns(numbers), "server": servers}
-
-    def close(self) -> None:
-        """Hang up."""
-        self._one.close()
-        self._all.close()
-
-    def _target(self, ports: Sequence[int], connections_each: int) -> BalancedTarget:
-        def request(number: int, server: int) -> bytes:
-            return request_bytes(self._paths[number])
-
-        return BalancedTarget(
-            ports,
-            request,
-            connections_each,
-            round_robin,
-            on_reply=lambda number, reply: self._notes.on_reply(number, reply),
-        )
 
 
 def path_of(product: int) -> str:
@@ -118,11 +87,5 @@ def path_of(product: int) -> str:
 @contextmanager
 def strategies() -> Iterator[Strategies]:
     """The shops, for as long as the block lasts."""
-    with (
-        shop(PRODUCTS, THREADS) as first,
-        shop(PRODUCTS, THREADS) as second,
-        closing(Strategies((first, second))) as made,
-    ):
-        for server in (first, second):
-            wait_until_open(server.port)
-        yield made
+    with shop(PRODUCTS, THREADS) as first, shop(PRODUCTS, THREADS) as second:
+        yield Strategies((first, second))

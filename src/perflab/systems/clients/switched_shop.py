@@ -24,15 +24,8 @@ SWITCHES: dict[str, dict[str, bool]] = {
     "closer": {},
 }
 """What each switch changes in the shop's settings; "closer" is asked for at another door."""
-ALL_OFF: dict[str, Any] = {
-    "pooled": False,
-    "indexed": False,
-    "joined": False,
-    "cached": False,
-    "tuned": False,
-    "counted": True,
-    "ttl_s": 1.0,
-}
+OFF = dict.fromkeys(("pooled", "indexed", "joined", "cached", "tuned"), False)
+START: dict[str, Any] = {**OFF, "counted": True, "ttl_s": 1.0}
 
 
 class SwitchedShop:
@@ -46,7 +39,7 @@ class SwitchedShop:
     def time(self, path: str, switched_on: tuple[str, ...]) -> int:
         """ns of one GET with these of the `SWITCHES` on; to throw them is not part of it. Raises KeyError for others."""
         if switched_on != self._switched_on:
-            settings = dict(ALL_OFF)
+            settings = dict(START)
             for name in switched_on:
                 settings |= SWITCHES[name]
             self._server.ask("set", **settings)

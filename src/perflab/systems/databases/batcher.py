@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.measure.clock import Clock, SystemClock
+from perflab.measure.clock import SYSTEM_CLOCK, Clock
 from perflab.measure.frame import Frame
 
 WhenToFlush = Callable[[int, float, int, float], bool]
@@ -38,14 +38,14 @@ def batches(
     size: int,
     max_wait_s: float,
     when: WhenToFlush = when_to_flush,
-    clock: Clock | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> Iterator[Batch]:
     """Write all requests of the schedule, in order and each at most once; yields after each write.
 
     `write` gets the numbers of a batch and returns those that it refused. While the caller holds a yielded batch, the schedule
     stands still. A `when` that never asks to write would gather all: a batch is written in any case when the schedule has ended.
     """
-    watch = clock or SystemClock()
+    watch = clock
     start_ns, first = watch.now_ns(), 0
     while first < schedule_ns.size:
         now = watch.now_ns() - start_ns
@@ -71,8 +71,8 @@ def batches(
 def frame_of(done: Sequence[Batch], schedule_ns: NDArray[np.int64]) -> Frame:
     """One entry a stored request: waiting, writing and both (`latency_ns`); one a batch without refusals: rows, `batch_ns`.
 
-    For a replay, of every request when it came (`arrived_ns`), and of every batch its `members`, `began_ns` and `took_ns`.
-    Counts are of requests, batches and outcomes; `backlog` is how many have come and wait after the last of these batches.
+    For a replay, the arrival of every request (`arrived_ns`), and of every batch its `members`, `began_ns` and `took_ns`.
+    `backlog` is how many requests wait after the last of these batches.
     """
     rows = np.array([batch.end - batch.first for batch in done])
     began = np.array([batch.began_ns for batch in done])

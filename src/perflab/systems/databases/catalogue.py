@@ -6,21 +6,20 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter_ns
 from typing import Any
 
 from perflab.measure.guards import check_number
+from perflab.systems.databases.temporary import fill, quick_connection
 
 MIN_PRODUCTS = 10
 MAX_PRODUCTS = 50_000
 REVIEWS_EACH = 20
 AUTHORS = 5_000
 BUSY_S = 5.0
-PROBED_ROWS = 20_000
 SCANNED_ROWS = 10_000
-PROBES = 20
 TUNED_CACHE_KB = 32_000
 
 TABLES = """
@@ -29,11 +28,6 @@ create table reviews (id integer primary key, product integer, author integer, s
 create table authors (id integer primary key, name text);
 create table views (product integer primary key, count integer);
 """
-FILL = {
-    "products": "n, 'sku' || printf('%06d', (n * 7919) % :products), 'product ' || n, 100 + n % 900, printf('%.100c', 'x')",
-    "reviews": "n, n % :products, (n * 31) % :authors, 1 + n % 5, printf('%.40c', 'y')",
-    "authors": "n, 'author ' || n",
-}
 INDEXES = """
 create index products_by_sku on products (sku);
 create index reviews_by_product on reviews (product);
@@ -51,18 +45,17 @@ VIEW = "insert into views values (?, 1) on conflict (product) do update set coun
 
 @dataclass(frozen=True)
 class Files:
-    """The same catalogue twice, so that SQLite's settings can be switched between two requests."""
+    """The same catalogue with two settings of SQLite."""
 
     plain: Path
     tuned: Path
-    products: int
 
 
 class Catalogue:
     """One open connection to a catalogue. One thread at a time.
 
-    `tuned` means write-ahead log, no wait for the disk at each commit (`synchronous = normal`) and 32 MB of cache; else all is
-    as SQLite is delivered: rollback journal, `synchronous = full`, 2 MB.
+    `tuned`: write-ahead log, no wait for the disk at each commit (`synchronous = normal`), 32 MB of cache; else SQLite's
+    defaults: rollback journal, `synchronous = full`, 2 MB.
     """
 
     def __init__(self, files: Files, tuned: bool) -> None:
@@ -75,21 +68,21 @@ class Catalogue:
     def page(self, sku: str, indexed: bool, joined: bool) -> dict[str, Any] | None:
         """A product with its reviews; None when there is no such product.
 
-        Without `indexed` the same file is scanned: the index is there, and the query is told not to use it. Without `joined`
-        each review's author is asked for in a statement of its own: N + 1 of them.
+        Without `indexed` the query is told not to use the index. Without `joined` each review's author takes a statement of its
+        own: N + 1 of them.
         """
         hint = "" if indexed else "not indexed"
         row = self._connection.execute(PRODUCT.format(hint=hint), (sku,)).fetchone()
         if row is None:
             return None
         key, name, price, description = row
-        reviews = self._joined(key) if joined else self._one_by_one(key)
+        reviews = self._connection.execute(JOINED, (key,)).fetchall() if joined else self._one_by_one(key)
         return {"id": key, "name": name, "price": price, "description": description, "reviews": reviews}
 
     def crunch(self, rows: int, before_each: Callable[[], object] = lambda: None) -> int:
-        """Statistics over so many rows of reviews, which takes the database time in proportion. Their sum of stars.
+        """The sum of stars of so many rows of reviews, which takes time in proportion.
 
-        In statements of at most `SCANNED_ROWS`, before each of which `before_each` is called: it may wait.
+        In statements of at most `SCANNED_ROWS`; `before_each` of them is called, and may wait.
         """
         total = 0
         for first, last in _scans(rows, self.reviews):
@@ -109,21 +102,9 @@ class Catalogue:
         last: int = self._connection.execute("select max(id) from reviews").fetchone()[0]
         return last + 1
 
-    def rows_per_ms(self) -> float:
-        """How many rows `crunch` takes a millisecond for, on this machine when it is not busy with something else."""
-        times = []
-        for _ in range(PROBES):
-            started = perf_counter_ns()
-            self.crunch(PROBED_ROWS)
-            times.append(perf_counter_ns() - started)
-        return PROBED_ROWS * 1e6 / min(times)
-
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
-
-    def _joined(self, product: int) -> list[tuple[str, int, str]]:
-        return self._connection.execute(JOINED, (product,)).fetchall()
 
     def _one_by_one(self, product: int) -> list[tuple[str, int, str]]:
         found = self._connection.execute(REVIEWS, (product,)).fetchall()
@@ -165,25 +146,19 @@ class Connections:
 def make_catalogue(folder: Path, products: int) -> Files:
     """Write both files into `folder`. Raises `BadInput` for a number of products out of range."""
     checked = int(check_number("products", products, MIN_PRODUCTS, MAX_PRODUCTS, whole=True))
-    files = Files(folder / "plain.db", folder / "tuned.db", checked)
-    counts = {"products": checked, "reviews": checked * REVIEWS_EACH, "authors": AUTHORS}
-    connection = sqlite3.connect(files.plain, isolation_level=None)
-    try:
-        connection.execute("pragma journal_mode = off")
-        connection.execute("pragma synchronous = off")
+    files = Files(folder / "plain.db", folder / "tuned.db")
+    sku = f"'sku' || printf('%06d', (n * 7919) % {checked})"
+    review = f"n, n % {checked}, (n * 31) % {AUTHORS}, 1 + n % 5, printf('%.40c', 'y')"
+    with closing(quick_connection(files.plain)) as connection:
         connection.executescript(TABLES)
-        for table, columns in FILL.items():
-            numbers = f"with recursive c(n) as (select 0 union all select n + 1 from c where n + 1 < {counts[table]})"
-            given = {"products": checked, "authors": AUTHORS}
-            connection.execute(f"{numbers} insert into {table} select {columns} from c", given)
+        fill(connection, "products", f"n, {sku}, 'product ' || n, 100 + n % 900, printf('%.100c', 'x')", checked)
+        fill(connection, "reviews", review, checked * REVIEWS_EACH)
+        fill(connection, "authors", "n, 'author ' || n", AUTHORS)
         connection.executescript(INDEXES)
         connection.execute("pragma journal_mode = delete")
-    finally:
-        connection.close()
     shutil.copyfile(files.plain, files.tuned)
-    connection = sqlite3.connect(files.tuned, isolation_level=None)
-    connection.execute("pragma journal_mode = wal")  # kept in the file
-    connection.close()
+    with closing(sqlite3.connect(files.tuned)) as connection:
+        connection.execute("pragma journal_mode = wal")  # kept in the file
     return files
 
 

@@ -32,7 +32,7 @@ class Ledger:
         try:
             self._commit(rows)
         except sqlite3.IntegrityError:
-            return [row[0] for row in rows if not self._accepts(row)] if len(rows) > 1 else [rows[0][0]]
+            return [number for row in rows for number in self.write([row])] if len(rows) > 1 else [rows[0][0]]
         return []
 
     def count(self) -> int:
@@ -44,23 +44,11 @@ class Ledger:
         """Close the file."""
         self._connection.close()
 
-    def _accepts(self, row: tuple[int, int]) -> bool:
-        try:
-            self._commit([row])
-        except sqlite3.IntegrityError:
-            return False
-        return True
-
     def _commit(self, rows: Sequence[tuple[int, int]]) -> None:
-        self._connection.execute("begin immediate")
-        try:
+        with self._connection:
+            self._connection.execute("begin immediate")
             self._connection.executemany("insert into ledger values (?, ?)", rows)
-            self._connection.execute("commit")
-            self.commits += 1
-        except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("rollback")
-            raise
+        self.commits += 1
 
 
 def ledger() -> AbstractContextManager[Ledger]:

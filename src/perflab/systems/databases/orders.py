@@ -15,6 +15,7 @@ from pathlib import Path
 
 from perflab.measure.guards import check_number
 from perflab.measure.units import count
+from perflab.systems.databases.temporary import fill, quick_connection
 
 FEWEST, MOST = 100, 1_000_000
 PER_CUSTOMER = 10
@@ -27,9 +28,6 @@ TABLES = """
 create table orders (id integer primary key, number integer, customer integer, amount integer);
 create table customers (id integer primary key, name text);
 """
-NUMBERS = "with recursive c(n) as (select 0 union all select n + 1 from c where n + 1 < {})"
-FILL_ORDERS = NUMBERS + " insert into orders select n, n * {} % {}, n % {}, n % 997 from c"
-FILL_CUSTOMERS = NUMBERS + " insert into customers select n, 'customer ' || n from c"
 INDEX = "create unique index orders_by_number on orders (number)"
 
 FIND = "select id, customer, amount from orders {} where number = ? limit 1"
@@ -105,12 +103,10 @@ def _make(path: Path, rows: int) -> None:
     unfinished = path.with_suffix(".part")
     customers = max(1, rows // PER_CUSTOMER)
     try:
-        with closing(sqlite3.connect(unfinished, isolation_level=None)) as connection:
-            connection.execute("pragma journal_mode = off")
-            connection.execute("pragma synchronous = off")
+        with closing(quick_connection(unfinished)) as connection:
             connection.executescript(TABLES)
-            connection.execute(FILL_ORDERS.format(rows, scatter(rows), rows, customers))
-            connection.execute(FILL_CUSTOMERS.format(customers))
+            fill(connection, "orders", f"n, n * {scatter(rows)} % {rows}, n % {customers}, n % 997", rows)
+            fill(connection, "customers", "n, 'customer ' || n", customers)
             connection.execute(INDEX)
         unfinished.rename(path)
     finally:

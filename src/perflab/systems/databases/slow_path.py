@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,9 @@ import numpy as np
 
 from perflab.measure.guards import check_number
 from perflab.measure.timing import time_calls
-from perflab.systems.databases.temporary import temporary
+from perflab.systems.databases.temporary import fill, quick_connection, temporary
 
 ROWS = 100_000
-FILL = """
-with recursive counted(n) as (select 0 union all select n + 1 from counted where n + 1 < :rows)
-insert into readings select n, (n * 7919) % 1000 from counted
-"""
 FAST_PROBES = 1_500
 SLOW_PROBES = 120
 PROBED_ROWS = 5_000
@@ -42,10 +37,9 @@ class Readings:
     """An open table of sensor readings."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path, isolation_level=None)
-        self._connection.execute("pragma journal_mode = off")
+        self._connection = quick_connection(path)
         self._connection.execute("create table readings (id integer primary key, value integer)")
-        self._connection.execute(FILL, {"rows": ROWS})
+        fill(self._connection, "readings", "n, (n * 7919) % 1000", ROWS)
 
     def look_up(self, rows: int) -> int:
         """The sum of the first `rows` readings: one row is the fast path, many are the slow one."""

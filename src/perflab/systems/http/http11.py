@@ -57,24 +57,19 @@ class BadRequest(Exception):
         self.status = status
 
 
-async def start_server(handler: Handler, port: int = 0) -> asyncio.Server:
-    """Listen on 127.0.0.1; port 0 takes a free one. Nagle's algorithm is off: asyncio sees to that."""
+async def start_server(handler: Handler) -> asyncio.Server:
+    """Listen on a free port of 127.0.0.1. Nagle's algorithm is off: asyncio sees to that."""
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while await _answer_one(reader, writer, handler):
                 pass
         except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client went away, which is its right
+            pass  # the client went away
         finally:
             writer.close()
 
-    return await asyncio.start_server(converse, "127.0.0.1", port, backlog=BACKLOG, limit=MAX_HEAD)
-
-
-def port_of(server: asyncio.Server) -> int:
-    """The port a server listens on."""
-    return int(server.sockets[0].getsockname()[1])
+    return await asyncio.start_server(converse, "127.0.0.1", 0, backlog=BACKLOG, limit=MAX_HEAD)
 
 
 async def _answer_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handler: Handler) -> bool:

@@ -15,21 +15,20 @@ PARTS = ("queue", "parse", "database", "compute", "serialise")
 
 @dataclass(frozen=True)
 class ServerTiming:
-    """Serial parts of the time in the server, in ns; they sum to all of it. Those of `PARTS`, in that order.
+    """`PARTS` of the time in the server, one after another, in ns.
 
-    `arrived` is when the request had been read, by `perf_counter_ns`: one clock for all processes of a machine.
-    `calls` are the single calls to the database inside "database": beginning, counted from the beginning of that part, and
-    duration. They follow one another or overlap. `hit` tells whether the cache had the answer, None where there is no cache.
-    `line` is when the request was in line for a thread, by the same clock, and for how long; `thread` since when it had one, and
-    for how long.
+    `arrived` is when the request had been read, by `perf_counter_ns`: one clock for all processes of a machine. `calls` are the
+    single calls inside "database": beginning (from the beginning of that part) and duration; they may overlap. `hit`: whether
+    the cache had the answer, None without a cache. `line` and `thread`: from when and for how long the request waited for a
+    thread, and had one.
     """
 
-    arrived: int
-    queue: int
-    parse: int
-    database: int
-    compute: int
-    serialise: int
+    arrived: int = 0
+    queue: int = 0
+    parse: int = 0
+    database: int = 0
+    compute: int = 0
+    serialise: int = 0
     calls: tuple[tuple[int, int], ...] = ()
     hit: bool | None = None
     line: tuple[int, int] = (0, 0)
@@ -38,7 +37,7 @@ class ServerTiming:
     @property
     def total(self) -> int:
         """All of the time in the server."""
-        return self.queue + self.parse + self.database + self.compute + self.serialise
+        return sum(getattr(self, part) for part in PARTS)
 
     def encode(self) -> str:
         """The header's value."""

@@ -15,7 +15,6 @@ from perflab.measure.guards import check_number, machine_limits
 
 STOP_BYTES = 48
 """What one stop of the ring takes in memory: two words for the collector, two for the object, one for where to go next."""
-LINE_BYTES = 64
 
 
 class Stop:

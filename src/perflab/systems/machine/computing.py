@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable, Iterator
 from time import perf_counter_ns
 
-PROBED = 20_000
+PROBED_STEPS = 20_000
 PROBES = 15
 
 
-def steps_per_ms() -> float:
-    """How many steps of `compute` this machine does in a millisecond when nothing else wants the CPU: the best of some."""
+def per_ms(work: Callable[[int], object], amount: int) -> float:
+    """How much of such work this machine does in a millisecond when nothing else wants the CPU: the best of some probes."""
     times = []
     for _ in range(PROBES):
         started = perf_counter_ns()
-        compute(PROBED)
+        work(amount)
         times.append(perf_counter_ns() - started)
-    return PROBED * 1e6 / min(times)
+    return amount * 1e6 / min(times)
+
+
+def steps_per_ms() -> float:
+    """How many steps of `compute` take a millisecond."""
+    return per_ms(compute, PROBED_STEPS)
+
+
+def pieces(milliseconds: float, piece_ms: float, each_ms: float) -> Iterator[int]:
+    """Work of so many milliseconds in pieces of at most `piece_ms`, where so much of it takes a millisecond."""
+    left_ms = milliseconds
+    while left_ms > 0:
+        yield int(min(left_ms, piece_ms) * each_ms)
+        left_ms -= piece_ms
 
 
 def compute(steps: int) -> int:

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from perflab.systems.process.child import end_process
+
 TIMEOUT_S = 5.0
 ECHO = "import os\nwhile byte := os.read(0, 1): os.write(1, byte)"
 
@@ -66,12 +68,7 @@ def between_processes() -> Iterator[Callable[[], object]]:
             there_and_back()  # it has started when it answers
             yield there_and_back
         finally:
-            process.stdin.close()
-            try:
-                process.wait(TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end_process(process, TIMEOUT_S)
             process.stdout.close()
 
 

@@ -38,12 +38,12 @@ def disk_read() -> Iterator[Callable[[], object]]:
     `disk_caveat` says how far that is possible here.
     """
     with _file() as path:
-        read = _direct_reader(path) or _forgetting_reader(path)
+        descriptor, read = _direct_reader(path) or _forgetting_reader(path)
         places = _places()
         try:
             yield lambda: read(next(places))
         finally:
-            read.close()
+            os.close(descriptor)
 
 
 @contextmanager
@@ -73,9 +73,8 @@ def disk_caveat() -> str | None:
         return caveat
     kind = file_system_of(Path(tempfile.gettempdir()))
     with _file(BLOCK) as path:
-        reader = _direct_reader(path)
-        if reader is not None:
-            reader.close()
+        if reader := _direct_reader(path):
+            os.close(reader[0])
             return "The drive, or the host of a virtual machine, may answer from a cache of its own."
     if hasattr(os, "posix_fadvise"):
         return (
@@ -84,19 +83,8 @@ def disk_caveat() -> str | None:
     return "This system cannot read past its page cache: the time is that of a read from memory."
 
 
-class Reader:
-    """Reads blocks of one file."""
-
-    def __init__(self, descriptor: int, read: Callable[[int], object]) -> None:
-        self._descriptor = descriptor
-        self._read = read
-
-    def __call__(self, place: int) -> object:
-        return self._read(place)
-
-    def close(self) -> None:
-        """Close the file."""
-        os.close(self._descriptor)
+Reader = tuple[int, Callable[[int], object]]
+"""An open file's descriptor, and a function that reads the block at a place of it."""
 
 
 def _direct_reader(path: Path) -> Reader | None:
@@ -106,7 +94,7 @@ def _direct_reader(path: Path) -> Reader | None:
 
         descriptor = os.open(path, READER_FLAGS)
         fcntl.fcntl(descriptor, fcntl.F_NOCACHE, 1)
-        return Reader(descriptor, lambda place: os.pread(descriptor, BLOCK, place))
+        return descriptor, lambda place: os.pread(descriptor, BLOCK, place)
     if not hasattr(os, "O_DIRECT"):
         return None
     try:
@@ -123,7 +111,7 @@ def _direct_reader(path: Path) -> Reader | None:
     except OSError:
         os.close(descriptor)
         return None
-    return Reader(descriptor, read)
+    return descriptor, read
 
 
 def _forgetting_reader(path: Path) -> Reader:
@@ -134,7 +122,7 @@ def _forgetting_reader(path: Path) -> Reader:
             os.posix_fadvise(descriptor, place, BLOCK, os.POSIX_FADV_DONTNEED)
         return _read_at(descriptor, place)
 
-    return Reader(descriptor, read)
+    return descriptor, read
 
 
 def _read_at(descriptor: int, place: int) -> bytes:

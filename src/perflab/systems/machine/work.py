@@ -26,9 +26,7 @@ Operation = Callable[[], object]
 def operations(kind: str, workers: int, locked: float = 0.0) -> list[Operation]:
     """One operation for each worker; the first n of them are those of n workers.
 
-    `locked` is the share of "locking" that is done while holding the lock they share.
-
-    Raises `BadInput` for more workers than this machine's limit of threads.
+    `locked` is the share of "locking" that holds the common lock. Raises `BadInput` for more workers than threads allowed.
     """
     machine_limits().check(threads=workers)
     check_number("locked", locked, 0, 1)
@@ -48,15 +46,14 @@ def operations(kind: str, workers: int, locked: float = 0.0) -> list[Operation]:
 def throughput(todo: Sequence[Operation], window_s: float) -> float:
     """Operations per second of threads that each repeat theirs for `window_s`, up to the end of the last one.
 
-    An operation that is under way at the end of the window counts whole, and so does its time: a window that cut operations
-    off would count one too many or too few. All are counted together: who holds the interpreter's lock finishes several in a
-    row, and then none for a while.
+    An operation under way at the end of the window counts whole, and so does its time. All threads are counted together: one
+    that holds the GIL finishes several operations in a row, and then none for a while.
     """
     check_number("window_s", window_s, 0.001, MAX_WINDOW_S)
     completed, ended = [0] * len(todo), [0.0] * len(todo)
     begins: list[float] = []
 
-    # All set out at one moment, which lies a little ahead: to wake many takes a while.
+    # All start at one moment, which lies a little ahead: to wake many takes a while.
     gate = threading.Barrier(len(todo), action=lambda: begins.append(perf_counter() + HEAD_START_S))
 
     def work(place: int, operation: Operation) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 
 from perflab.measure.machine import sync_file
-from perflab.systems.databases.people import people_table
+from perflab.systems.databases.temporary import fill, quick_connection, temporary
 from perflab.systems.http.connection import Connection
 from perflab.systems.process.child import serve
 
@@ -58,8 +58,10 @@ def append_and_fsync() -> Iterator[Operation]:
 @contextmanager
 def sqlite_lookup() -> Iterator[Operation]:
     """One row by its key in a table of a thousand."""
-    with people_table(KEYS) as table:
-        yield lambda: table.find_by_id(KEYS // 2)
+    with temporary("people", quick_connection) as people:
+        people.execute("create table people (id integer primary key, name text, age integer)")
+        fill(people, "people", "n, 'name' || n, n % 90", KEYS)
+        yield lambda: people.execute("select id, name, age from people where id = ?", (KEYS // 2,)).fetchone()
 
 
 @contextmanager

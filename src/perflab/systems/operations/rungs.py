@@ -9,7 +9,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
 
@@ -30,19 +30,21 @@ HAND_OVER, LOOPBACK, FSYNC = "lock hand-over between threads", "round trip, loop
 YOURS = "memory, your working set"
 
 
-def no_caveat() -> None:
-    """Nothing to say about it."""
-    return None
+Caveat = Callable[[], str | None]
+
+
+def nothing() -> None:
+    """An operation without work, a caveat without words."""
 
 
 @dataclass(frozen=True)
 class Rung:
     """One operation, and what is commonly quoted for it.
 
-    `ready` is a context manager that yields a function; one call of it does the operation `per_call` times, so a call's time
-    is to be divided by that. Where `per_call` is above 1 the quotient is a mean, never a percentile's sample. `calls` fill a
-    slice of about 0.1 s. `quoted_ns` is a range, or None where no source is known to us. `caveat` says, on this machine, why
-    the number may not be what its name promises; it may look at the disk for that.
+    `ready` is a context manager that yields a function; one call of it does the operation `per_call` times. Where that is
+    above 1, a call's time divided by it is a mean, never a percentile's sample. `calls` fill a slice of about 0.1 s.
+    `quoted_ns` is a range, or None without a known source. `caveat` tells why the number may not be what its name promises on
+    this machine; it may look at the disk for that.
     """
 
     ready: Callable[[], AbstractContextManager[Operation]]
@@ -50,7 +52,7 @@ class Rung:
     quoted_ns: tuple[float, float] | None = None
     source: str = ""
     per_call: int = 1
-    caveat: Callable[[], str | None] = field(default=no_caveat)
+    caveat: Caveat = nothing
 
     @property
     def is_mean(self) -> bool:
@@ -70,27 +72,12 @@ def interpreter_step() -> Iterator[Operation]:
 
 
 @contextmanager
-def function_calls() -> Iterator[Operation]:
-    """Calls of a Python function that does nothing."""
-
-    def nothing() -> None:
-        pass
+def repeated(operation: Operation, times: int) -> Iterator[Operation]:
+    """So many calls of a function, one after another."""
 
     def loop() -> None:
-        for _ in repeat(None, STEPS):
-            nothing()
-
-    yield loop
-
-
-@contextmanager
-def system_call() -> Iterator[Operation]:
-    """The number of the parent process: the system has it at hand, so that getting there and back is all there is."""
-    getppid = os.getppid
-
-    def loop() -> None:
-        for _ in repeat(None, STEPS // 10):
-            getppid()
+        for _ in repeat(None, times):
+            operation()
 
     yield loop
 
@@ -129,34 +116,29 @@ def switch_caveat() -> str | None:
     return "Holds two system calls on a pipe and two steps of Python for each switch." + pinned
 
 
-def lock_caveat() -> str | None:
-    """What the hand-over between threads holds besides the lock."""
-    return "Holds the hand-over of Python's own lock too, without which no thread of Python runs."
+def always(text: str) -> Caveat:
+    """A caveat that holds on every machine."""
+    return lambda: text
 
 
-def memory_caveat() -> str | None:
-    """What a step holds besides the read."""
-    return "Holds what the interpreter takes for a step: about the time of the 16 kB rung."
+lock_caveat = always("Holds the hand-over of Python's own lock too, without which no thread of Python runs.")
+memory_caveat = always("Holds what the interpreter takes for a step: about the time of the 16 kB rung.")
+loopback_caveat = always("It never leaves this machine: two wake-ups and the system's network code, no cable.")
 
 
-def loopback_caveat() -> str | None:
-    """What a round trip here leaves out."""
-    return "It never leaves this machine: two wake-ups and the system's network code, no cable."
-
-
-def _memory(size: int, calls: int, quoted_ns: tuple[float, float] | None, source: str = LIST) -> Rung:
-    return Rung(partial(chase, size, STEPS), calls, quoted_ns, source if quoted_ns else "", STEPS, memory_caveat)
+def _memory(size: int, calls: int, quoted_ns: tuple[float, float] | None) -> Rung:
+    return Rung(partial(chase, size, STEPS), calls, quoted_ns, LIST if quoted_ns else "", STEPS, memory_caveat)
 
 
 RUNGS: dict[str, Rung] = {
     FLOOR: Rung(interpreter_step, 4_000, per_call=STEPS),
-    CALL: Rung(function_calls, 500, per_call=STEPS),
+    CALL: Rung(partial(repeated, nothing, STEPS), 500, per_call=STEPS),
     "memory, 16 kB in use": _memory(16_000, 1_000, (0.5, 1)),
     "memory, 256 kB in use": _memory(256_000, 1_000, (4, 7)),
     "memory, 8 MB in use": _memory(8_000_000, 400, None),
     "memory, 64 MB in use": _memory(64_000_000, 200, (100, 100)),
     "memory, 64 MB, many reads at once": Rung(partial(gather, 64_000_000, STEPS), 4_000, per_call=STEPS),
-    "system call": Rung(system_call, 1_000, (105, 105), EXTENDED_LIST, STEPS // 10),
+    "system call": Rung(partial(repeated, os.getppid, STEPS // 10), 1_000, (105, 105), EXTENDED_LIST, STEPS // 10),
     "read 4 kB, page cache": Rung(page_cache_read, 20_000),
     "context switch": Rung(between_processes, 8_000, (4.3e3, 4.3e3), EXTENDED_LIST, 2, switch_caveat),
     "compress 1 kB": Rung(compress, 10_000, (2e3, 10e3), LIST + ", for Zippy"),

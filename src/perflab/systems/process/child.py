@@ -1,9 +1,7 @@
 """Servers as child processes: started on a free loopback port, asked, and gone when their parent is.
 
-A server module runs `run_server(…)` in its `__main__`; a lab or a test starts it by its name, with
-`serve("perflab.systems.servers.echo")`.
-Parent and child speak lines of JSON over the child's pipes. The child ends when its standard input closes, which happens
-however the parent ends.
+A server module runs `run_server(…)` in its `__main__`; `serve("perflab.systems.servers.echo")` starts it by its name. Parent
+and child speak lines of JSON over the child's pipes. The child ends when its standard input closes, however the parent ends.
 """
 
 from __future__ import annotations
@@ -17,9 +15,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Self
 
 from perflab.measure.files import allow_files
 
@@ -38,9 +35,12 @@ class ServerFailed(RuntimeError):
 
 
 class ChildServer:
-    """A running server of ours. Not thread-safe."""
+    """A running server of ours, for as long as its `with` block lasts. Not thread-safe.
 
-    def __init__(self, module: str, config: dict[str, Any], start_s: float = START_S) -> None:
+    A block that lost its connection because the server died raises `ServerFailed`.
+    """
+
+    def __init__(self, module: str, config: dict[str, Any]) -> None:
         self.name = module.rpartition(".")[2].removesuffix("_server")
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the server; it has no name to be left behind)
         self._process = subprocess.Popen(
@@ -54,10 +54,20 @@ class ChildServer:
         self._reader = threading.Thread(target=self._read_answers, daemon=True, name=f"perflab-{self.name}")
         self._reader.start()
         try:
-            self.port = int(self._answer(start_s, "did not start")["port"])
+            self.port = int(self._answer(START_S, "did not start")["port"])
         except BaseException:
             self.close()
             raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        try:
+            if isinstance(error, ConnectionError):
+                self.check(DEATH_S)
+        finally:
+            self.close()
 
     @property
     def pid(self) -> int:
@@ -92,16 +102,7 @@ class ChildServer:
 
     def close(self) -> None:
         """End the server: close its input, then insist. Nothing of it is left afterwards."""
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.close()
-        except OSError:
-            pass
-        try:
-            self._process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end_process(self._process, END_S)
         self._reader.join(END_S)
         if self._process.stdout is not None:
             self._process.stdout.close()
@@ -132,28 +133,23 @@ class ChildServer:
         self._answers.put(None)
 
 
-Server = TypeVar("Server", bound=ChildServer)
-
-
-def serve(module: str, *, start_s: float = START_S, **config: Any) -> AbstractContextManager[ChildServer]:
-    """A server of ours on a free loopback port, for as long as the block lasts; see `serving`."""
-    return serving(ChildServer, module, config, start_s)
-
-
-@contextmanager
-def serving(server_class: Callable[..., Server], *made_of: Any) -> Iterator[Server]:
-    """Such a server for as long as the block lasts.
-
-    A block that lost its connection because the server died raises `ServerFailed`, with the end of the server's log.
-    """
-    server = server_class(*made_of)
+def end_process(process: subprocess.Popen[Any], timeout_s: float) -> None:
+    """End a process that ends with its standard input: close that, and kill the process if it is not gone in time."""
+    assert process.stdin is not None
     try:
-        yield server
-    except ConnectionError:
-        server.check(DEATH_S)
-        raise
-    finally:
-        server.close()
+        process.stdin.close()
+    except OSError:
+        pass
+    try:
+        process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def serve(module: str, **config: Any) -> ChildServer:
+    """A server of ours on a free loopback port; to be used in a `with` block."""
+    return ChildServer(module, config)
 
 
 def read_config() -> dict[str, Any]:
@@ -165,8 +161,13 @@ def read_config() -> dict[str, Any]:
 
 
 def announce(port: int) -> None:
-    """In the child: the server is ready on this port."""
+    """In the child: tell the parent that the server is ready on this port."""
     print(json.dumps({"port": port}), flush=True)
+
+
+def port_of(server: asyncio.Server) -> int:
+    """The port a server listens on."""
+    return int(server.sockets[0].getsockname()[1])
 
 
 Running = Coroutine[Any, Any, None]
@@ -204,9 +205,9 @@ def exit_with_parent(handlers: Handlers, cleanup: Callable[[], object] = lambda:
 async def keep_serving(
     server: asyncio.Server, handlers: Handlers, cleanup: Callable[[], object] = lambda: None, *others: Running
 ) -> None:
-    """In the child: announce the server, run it (and others beside it), and answer the parent's requests until it is gone."""
+    """In the child: announce the server, run it (and `others`), and answer the parent's requests until the parent is gone."""
     exit_with_parent(handlers, cleanup)
-    announce(server.sockets[0].getsockname()[1])
+    announce(port_of(server))
     await asyncio.gather(server.serve_forever(), *others)
 
 

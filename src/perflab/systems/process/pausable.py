@@ -1,8 +1,7 @@
-"""Servers that stand still while a lab draws: a request that was half done before is half done afterwards.
+"""Servers that pause while a lab draws: a request that was half done before is half done afterwards.
 
-A pause has to be heard at once. A message would have to wait until a thread has read it, and where many compute that thread
-stands in line for the interpreter's lock: the server would go on for up to a tenth of a second, at times that no clock counts.
-So the clock of the server's running lies in memory that it shares with the process that watches it.
+A message would be read late: with many threads that compute, the reading thread waits for the GIL, and the server would go on
+for up to a tenth of a second. So the server's clock lies in memory that it shares with the process that watches it.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from perflab.systems.process.child import START_S, ChildServer, Handlers
+from perflab.systems.process.child import ChildServer, Handlers
 
 LOOK_S = 0.001
 HANDOVER_S = 0.0002
@@ -25,8 +24,8 @@ WORD_BYTES = 8
 class RunningClock:
     """Nanoseconds of running, from 0 on; they stand still between `pause` and `resume`, in each process that maps the same file.
 
-    One word says all, so that no reader sees half of a change: while the clock runs, what the system's clock is ahead of it;
-    while it stands, the complement of where it stands, which is negative. One process pauses and resumes, others only read.
+    One word holds all, so that no reader sees half of a change: how far the system's clock is ahead or, in a pause, the
+    complement of where this clock stands, which is negative. One process pauses and resumes, others only read.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -70,10 +69,7 @@ class RunningClock:
 class PausableSleep:
     """Sleeping by such a clock, from any thread or on an event loop: no time passes in it while the clock stands still."""
 
-    def __init__(self, clock: RunningClock | None = None) -> None:
-        if clock is None:
-            clock = RunningClock()
-            clock.start()
+    def __init__(self, clock: RunningClock) -> None:
         self._clock = clock
         self._look_often = threading.Event()
         self._look_often.set()
@@ -86,7 +82,7 @@ class PausableSleep:
     def sleep(self, seconds: float) -> None:
         """Wait so many seconds of running."""
         until = self.now_ns() + round(seconds * 1e9)
-        # No lock is held, and none is needed to wake: among threads that compute each would cost a turn at the interpreter.
+        # No lock is held, and none is needed to wake: among threads that compute each would cost a turn at the GIL.
         while (left := until - self.now_ns()) > 0:
             self.stand_still()
             time.sleep(left / 1e9)
@@ -117,14 +113,14 @@ class PausableSleep:
 class PausableServer(ChildServer):
     """A server that is told in its configuration where the "clock" of its running lies, and answers "settle" and "get_ready"."""
 
-    def __init__(self, module: str, config: dict[str, Any], start_s: float = START_S) -> None:
+    def __init__(self, module: str, config: dict[str, Any]) -> None:
         # The file is gone when both have mapped it, so that nothing is left of it however the parent ends.
         with tempfile.TemporaryDirectory(prefix="perflab-clock-", ignore_cleanup_errors=True) as folder:
             path = Path(folder) / "clock"
             path.write_bytes(bytes(WORD_BYTES))
             self._clock = RunningClock(path)
             self._clock.start()
-            super().__init__(module, {**config, "clock": str(path)}, start_s)
+            super().__init__(module, {**config, "clock": str(path)})
 
     def pause(self) -> dict[str, Any]:
         """Nothing goes on in the server from now on; returns what it answers to "settle"."""

@@ -1,8 +1,7 @@
-"""A relay that makes a server far away: each byte that passes is held back for the time of the way.
+"""A relay that makes a server far away: each byte is held back for the time of the way.
 
-Setting up a connection costs one round trip more, as it does between cities. The relay's own end of the connection is
-accepted at once by the system, before the relay is asked; so it holds the client's first bytes for that round trip in
-addition. A client that times the parts of a request has to count these first two ways as part of connecting.
+Setting up a connection costs one more round trip. The system accepts the client's connection before the relay is asked, so the
+relay holds the client's first bytes for that round trip instead; a client has to count it as part of connecting.
 """
 
 from __future__ import annotations
@@ -10,9 +9,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from perflab.measure.guards import check_number
 from perflab.systems.process.child import ChildServer, keep_serving, run_server, serve
@@ -22,11 +19,13 @@ MAX_CONNECTIONS = 200
 """With two sockets each, this stays below the 1,024 files that `select` can watch."""
 
 
-@dataclass
-class Way:
-    """How long a byte takes from one side to the other, in seconds."""
+class Relay:
+    """Where it leads to, how long a byte takes from one side to the other (s), and the connections of clients."""
 
-    one_way_s: float = 0.0
+    def __init__(self, port: int, round_trip_s: float) -> None:
+        self.port = port
+        self.open_ends: set[ClientEnd] = set()
+        self.set_round_trip(round_trip_s)
 
     def set_round_trip(self, round_trip_s: float) -> None:
         """Half of it is taken each way. What is already on its way keeps its time of arrival."""
@@ -36,8 +35,8 @@ class Way:
 class Lane:
     """One direction of one connection: what goes in comes out later, in the same order."""
 
-    def __init__(self, way: Way) -> None:
-        self._way = way
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
         self._loop = asyncio.get_running_loop()
         self._held: deque[tuple[float, bytes | None]] = deque()
         self._exit: asyncio.WriteTransport | None = None
@@ -51,7 +50,7 @@ class Lane:
 
     def enter(self, data: bytes | None, extra_s: float = 0.0) -> None:
         """Data, or None for the end of the stream."""
-        due = self._loop.time() + self._way.one_way_s + extra_s
+        due = self._loop.time() + self._relay.one_way_s + extra_s
         if self._held:
             due = max(due, self._held[-1][0])
         self._held.append((due, data))
@@ -104,28 +103,27 @@ class End(asyncio.Protocol):
 class ClientEnd(End):
     """The end at which a client arrives; it opens the other one, and closes both when both lanes have ended."""
 
-    def __init__(self, way: Way, port: int, open_ends: set[ClientEnd]) -> None:
-        super().__init__(Lane(way), Lane(way), first_extra_s=2 * way.one_way_s)
-        self._port = port
-        self._open_ends = open_ends
+    def __init__(self, relay: Relay) -> None:
+        super().__init__(Lane(relay), Lane(relay), first_extra_s=2 * relay.one_way_s)
+        self._relay = relay
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        if len(self._open_ends) >= MAX_CONNECTIONS:
+        if len(self._relay.open_ends) >= MAX_CONNECTIONS:
             transport.abort()
             return
-        self._open_ends.add(self)
+        self._relay.open_ends.add(self)
         self._opening = asyncio.get_running_loop().create_task(self._open())
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._open_ends.discard(self)
+        self._relay.open_ends.discard(self)
         super().connection_lost(error)
 
     async def _open(self) -> None:
         loop, away, towards = asyncio.get_running_loop(), self._away, self._towards
         try:
-            server, _ = await loop.create_connection(lambda: End(towards, away), "127.0.0.1", self._port)
+            server, _ = await loop.create_connection(lambda: End(towards, away), "127.0.0.1", self._relay.port)
         except OSError:
             self._transport.abort()  # the client sees what it would see of a server that is gone
             return
@@ -141,20 +139,15 @@ class ClientEnd(End):
         away.lead_to(server)
 
 
-@contextmanager
-def distance(port: int, round_trip_s: float = 0.0) -> Iterator[ChildServer]:
-    """A relay to `port` in a process of its own, for as long as the block lasts. `ask("set", round_trip_s=…)` moves it."""
-    with serve("perflab.systems.servers.distance", port=port, round_trip_s=round_trip_s) as relay:
-        yield relay
+def distance(port: int, round_trip_s: float = 0.0) -> ChildServer:
+    """A relay to `port` in a process of its own, for as long as its block lasts. `ask("set", round_trip_s=…)` moves it."""
+    return serve("perflab.systems.servers.distance", port=port, round_trip_s=round_trip_s)
 
 
 async def _main(port: int, round_trip_s: float) -> None:
-    way = Way()
-    way.set_round_trip(round_trip_s)
-    open_ends: set[ClientEnd] = set()
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: ClientEnd(way, port, open_ends), "127.0.0.1", 0, backlog=MAX_CONNECTIONS)
-    await keep_serving(server, {"set": way.set_round_trip})
+    relay, loop = Relay(port, round_trip_s), asyncio.get_running_loop()
+    server = await loop.create_server(lambda: ClientEnd(relay), "127.0.0.1", 0, backlog=MAX_CONNECTIONS)
+    await keep_serving(server, {"set": relay.set_round_trip})
 
 
 def _precise_loop() -> asyncio.SelectorEventLoop:

@@ -1,4 +1,4 @@
-"""Pools, of connections say, that are fair to the threads or tasks that wait for one."""
+"""Pools (of connections, say) that are fair to the threads or tasks that wait for an item."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ Item = TypeVar("Item")
 
 
 class _Pool(Generic[Item]):
-    """Items for one holder each at a time: first come, first served, and the item that is free the longest first.
+    """Items for one holder each at a time: first come, first served, the longest free item first.
 
-    From a queue of the library, a thread or task that comes just now may take what was given back for one that has waited;
-    with more threads than connections some waited for over a second while the usual wait was none.
+    In the library's queues a new thread or task may take an item before one that has waited for it, some for over a second.
     """
 
     _promise: Callable[[], Any]
-    """Makes a place for one item, and the moment (ns) since when it is there. Who asked has to take it from there."""
+    """Makes a place into which an item is put with the moment (ns) since when it is there."""
 
     def __init__(self, items: Iterable[Item] = (), now_ns: Callable[[], int] = time.perf_counter_ns) -> None:
         self._lock = threading.Lock()
@@ -31,11 +30,11 @@ class _Pool(Generic[Item]):
 
     @property
     def free(self) -> int:
-        """How many are not in use."""
+        """How many items are not in use."""
         return len(self._free)
 
     def put(self, item: Item) -> None:
-        """Give one, or give it back: it goes to who has waited longest."""
+        """Add an item, or give it back: it goes to the longest wait."""
         with self._lock:
             if self._line:
                 self._line.popleft().put_nowait((item, self._now_ns()))
@@ -58,12 +57,12 @@ class FairPool(_Pool[Item]):
     _promise = queue.SimpleQueue
 
     def ask(self) -> queue.SimpleQueue[tuple[Item, int]]:
-        """Stand in line for one: it is there, and since when (ns), as soon as all who came before have theirs."""
+        """Stand in line for an item: where it will be put, with the moment (ns) since when it is there."""
         found: queue.SimpleQueue[tuple[Item, int]] = self._ask()
         return found
 
     def get(self) -> Item:
-        """One of them, as soon as all who came before have theirs."""
+        """Wait for an item."""
         return self.ask().get()[0]
 
 
@@ -73,6 +72,6 @@ class FairTaskPool(_Pool[Item]):
     _promise = asyncio.Queue
 
     async def get(self) -> tuple[Item, int]:
-        """One of them, and since when it is there (ns), as soon as all who came before have theirs."""
+        """Wait for an item; with it the moment (ns) since when it is there."""
         found: tuple[Item, int] = await self._ask().get()
         return found

@@ -1,4 +1,4 @@
-"""Threads that do jobs in the order in which they came, and tell since when a job has had its thread."""
+"""Threads that do jobs in the order of their submission, and tell since when a job has had its thread."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ Tell = Callable[[], object]
 class FairThreads:
     """So many threads; a job that finds one idle is that thread's from this moment on.
 
-    In an executor of the library it waits until a thread that was woken for it has the interpreter's lock. Where others
-    compute that takes milliseconds, in which a thread that is just done may take it first: time that is neither a wait for a
-    thread nor a part of what the thread does.
+    In the library's executor a job waits until a thread that was woken for it has the GIL. While other threads compute that
+    takes milliseconds, in which a thread that has just become free may take the job instead.
     """
 
     def __init__(self, threads: int, now_ns: Callable[[], int]) -> None:
@@ -55,7 +54,7 @@ class FairThreads:
             if do is None:
                 return
             tell = do(since_ns)
-            # Ask before telling, which lets go of the interpreter's lock: the next job has this thread all the same.
+            # Ask before telling, which releases the GIL: the next job has this thread all the same.
             asked = self._jobs.ask()
             tell()
             del do, tell  # what they hold need not live until the next job comes

@@ -1,8 +1,8 @@
 """A shop's HTTP API in front of a SQLite file, in a process of its own, with a switch for everything that makes it fast.
 
-`GET /product?sku=sku000042` goes through a queue for one of a few threads, asks the database (or a cache), computes,
-serialises, and tells in the reply where its time went. The switches are changed while it runs: `ask("set", indexed=False)`.
-While its clock stands still (`PausableServer`), so do waits, statements and computing, and no entry of the cache ages.
+`GET /product?sku=sku000042` waits for a thread, asks the database (or a cache), computes, serialises, and tells in the reply
+where its time went. Switches are changed while it runs: `ask("set", indexed=False)`. While its clock is paused
+(`PausableServer`), so are waits, statements, computing, and the ages of cache entries.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter_ns
@@ -25,17 +25,16 @@ from perflab.systems.caches.cache import MISSING, TtlCache
 from perflab.systems.databases.catalogue import MAX_PRODUCTS, MIN_PRODUCTS, make_catalogue
 from perflab.systems.http.http11 import Reply, Request, start_server
 from perflab.systems.http.server_timing import HEADER, ServerTiming
-from perflab.systems.process.child import Handlers, keep_serving, run_server, serving
+from perflab.systems.machine.computing import per_ms, pieces
+from perflab.systems.process.child import Handlers, keep_serving, run_server
 from perflab.systems.process.pausable import PausableServer, PausableSleep, RunningClock
 from perflab.systems.servers.fair_threads import FairThreads
 from perflab.systems.servers.shop_database import Database
 from perflab.systems.servers.shop_settings import Settings
 
-START_S = 30.0
 MAX_THREADS = 64
 PIECE_MS = 0.5
 PROBED_ITERATIONS = 1_000
-PROBES = 20
 DETAIL = "one more detail about this product, for those who read on"
 
 
@@ -50,7 +49,7 @@ class Shop:
         self._cache = TtlCache(1.0, lambda: self._now_ns() / 1e9)
         self._settings = Settings()
         self._requests = 0
-        self._iterations_per_ms = _iterations_per_ms()
+        self._iterations_per_ms = per_ms(partial(_hash, "probe"), PROBED_ITERATIONS)
         self.requests: Handlers = {
             **self._running.requests,
             "set": self.set,
@@ -87,26 +86,23 @@ class Shop:
         if settings.wait_ms and settings.awaited and not (settings.cached and sku in self._cache):
             await self._running.sleep_on_loop(settings.wait_ms / 1e3)
         in_line_ns = self._now_ns()
-        served = await asyncio.wrap_future(self._threads.submit(partial(self._serve, sku, settings)))
+        body, found, timing = await asyncio.wrap_future(self._threads.submit(partial(self._serve, sku, settings)))
         self._running.stand_still()
         self._requests += 1
         inside_ns = self._now_ns() - began_ns
-        timing = ServerTiming(
+        had_ns, _ = timing.thread
+        timing = replace(
+            timing,
             arrived=request.arrived_ns,
-            queue=inside_ns - served.database_ns - served.compute_ns - served.serialise_ns,
+            queue=inside_ns - timing.total,
             parse=parsed_ns - request.arrived_ns,
-            database=served.database_ns,
-            compute=served.compute_ns,
-            serialise=served.serialise_ns,
-            calls=served.calls,
-            hit=served.hit,
-            line=(in_line_ns, served.had_ns - in_line_ns),
-            thread=(served.had_ns, served.done_ns - served.had_ns),
+            line=(in_line_ns, had_ns - in_line_ns),
         )
         headers = (("Content-Type", "application/json"), (HEADER, timing.encode()))
-        return Reply(served.body, 200 if served.found else 404, headers)
+        return Reply(body, 200 if found else 404, headers)
 
-    def _serve(self, sku: str, settings: Settings, had_ns: int) -> Served:
+    def _serve(self, sku: str, settings: Settings, had_ns: int) -> tuple[bytes, bool, ServerTiming]:
+        """On a thread: the reply's body, whether there is such a product, and where the time on the thread went."""
         began_ns = self._now_ns()
         page, calls, hit = self._page(sku, settings, began_ns)
         read_ns = self._now_ns()
@@ -115,15 +111,21 @@ class Shop:
         details = [DETAIL] * (settings.payload_bytes // (len(DETAIL) + 4))
         body = json.dumps({"product": page, "signature": signature, "details": details}).encode()
         done_ns = self._now_ns()
-        parts = (read_ns - began_ns, computed_ns - read_ns, done_ns - computed_ns)
-        return Served(body, page is not None, *parts, calls, hit, had_ns, done_ns)
+        timing = ServerTiming(
+            database=read_ns - began_ns,
+            compute=computed_ns - read_ns,
+            serialise=done_ns - computed_ns,
+            calls=calls,
+            hit=hit,
+            thread=(had_ns, done_ns - had_ns),
+        )
+        return body, page is not None, timing
 
     def _sign(self, sku: str, milliseconds: float) -> str:
-        signature, left_ms = sku if milliseconds else "", milliseconds
-        while left_ms > 0:
+        signature = sku if milliseconds else ""
+        for iterations in pieces(milliseconds, PIECE_MS, self._iterations_per_ms):
             self._running.stand_still()
-            signature = _hash(signature, int(min(left_ms, PIECE_MS) * self._iterations_per_ms))
-            left_ms -= PIECE_MS
+            signature = _hash(signature, iterations)
         return signature
 
     def _page(
@@ -139,23 +141,6 @@ class Shop:
         return page, calls, False if settings.cached else None
 
 
-@dataclass(frozen=True)
-class Served:
-    """What a thread has to hand over: the reply's body, where its time went (ns), and whether the cache had it; since when the
-    request had the thread, and until when.
-    """
-
-    body: bytes
-    found: bool
-    database_ns: int
-    compute_ns: int
-    serialise_ns: int
-    calls: tuple[tuple[int, int], ...]
-    hit: bool | None
-    had_ns: int
-    done_ns: int
-
-
 @contextmanager
 def shop(products: int = 5_000, threads: int = 8, **settings: Any) -> Iterator[PausableServer]:
     """The shop in a process of its own, for as long as the block lasts. Its files go away with it.
@@ -166,11 +151,8 @@ def shop(products: int = 5_000, threads: int = 8, **settings: Any) -> Iterator[P
     check_number("threads", threads, 1, MAX_THREADS, whole=True)
     with (
         tempfile.TemporaryDirectory(prefix="perflab-shop-", ignore_cleanup_errors=True) as folder,
-        serving(
-            PausableServer,
-            "perflab.systems.servers.shop",
-            {"folder": folder, "products": products, "threads": threads},
-            START_S,
+        PausableServer(
+            "perflab.systems.servers.shop", {"folder": folder, "products": products, "threads": threads}
         ) as server,
     ):
         server.ask("set", **settings)
@@ -178,17 +160,8 @@ def shop(products: int = 5_000, threads: int = 8, **settings: Any) -> Iterator[P
 
 
 def _hash(text: str, iterations: int) -> str:
-    # PBKDF2 releases Python's lock: two requests can compute at once where there are two CPUs.
+    # PBKDF2 releases the GIL: two requests can compute at once where there are two CPUs.
     return hashlib.pbkdf2_hmac("sha256", text.encode(), b"shop", max(1, iterations)).hex()
-
-
-def _iterations_per_ms() -> float:
-    times = []
-    for _ in range(PROBES):
-        started = perf_counter_ns()
-        _hash("probe", PROBED_ITERATIONS)
-        times.append(perf_counter_ns() - started)
-    return PROBED_ITERATIONS * 1e6 / min(times)
 
 
 async def _main(folder: str, **config: Any) -> None:

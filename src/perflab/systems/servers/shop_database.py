@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from perflab.systems.databases.catalogue import Catalogue, Connections, Files
+from perflab.systems.machine.computing import per_ms
 from perflab.systems.process.pausable import PausableSleep
 from perflab.systems.servers.shop_settings import MAX_CALLS, Settings
 
+PROBED_ROWS = 20_000
 Page = dict[str, Any] | None
 Spans = tuple[tuple[int, int], ...]
 Query = Callable[[Catalogue], Any]
@@ -37,7 +39,7 @@ class Database:
         self._writing = threading.Lock()
         self._gathered: deque[Views] = deque()
         connection = self._connections.take(pooled=True, tuned=False)
-        self._rows_per_ms = connection.rows_per_ms()
+        self._rows_per_ms = per_ms(connection.crunch, PROBED_ROWS)
         self._connections.give_back(connection, pooled=True, tuned=False)
 
     def ask(self, sku: str, settings: Settings, began_ns: int) -> tuple[Page, Spans]:

@@ -7,20 +7,19 @@ from dataclasses import dataclass
 from perflab.measure.guards import check_number
 from perflab.systems.caches.cache import MAX_TTL_S
 
-MAX_CALLS, MAX_WRITES = 8, 10
+MAX_MS, MAX_CALLS, MAX_WRITES = 200, 8, 10
 SWITCHES = ("pooled", "indexed", "joined", "tuned", "counted", "cached", "parallel", "batched", "awaited")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The switches. `counted`: each page read from the database counts a view and commits it (a cache hit does not), so many
-    times as `writes` says; `batched`: all of them in one commit, with those that came while another commit was under way.
+    """`counted`: each page read from the database commits `writes` views (a cache hit does not); `batched`: in one commit, with
+    the views that came during the commit before. `wait_ms`: the wait for another service before the database is asked; it
+    holds a thread, unless it is `awaited`.
 
-    `wait_ms` is the wait for another service before the database is asked: a thread is held meanwhile, unless it is `awaited`.
-
-    `database_ms` and `logic_ms` are work that is really done, in an amount that took so long when the server started: rows
-    scanned, in `calls` statements that go one after another or, with `parallel`, side by side on connections of their own; and
-    hashing. `payload_bytes` are added to each reply.
+    `database_ms` and `logic_ms` are real work, in an amount that took so long when the server started: rows scanned, in `calls`
+    statements one after another or, with `parallel`, each on a connection of its own; and hashing. `payload_bytes` are added
+    to each reply.
     """
 
     pooled: bool = True
@@ -45,9 +44,8 @@ class Settings:
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"{name} must be true or false; got {getattr(self, name)!r}.")
         check_number("ttl_s", self.ttl_s, 0, MAX_TTL_S)
-        check_number("database_ms", self.database_ms, 0, 200)
-        check_number("logic_ms", self.logic_ms, 0, 200)
-        check_number("wait_ms", self.wait_ms, 0, 200)
+        for name in ("database_ms", "logic_ms", "wait_ms"):
+            check_number(name, getattr(self, name), 0, MAX_MS)
         check_number("payload_bytes", self.payload_bytes, 0, 1_000_000, whole=True)
         check_number("writes", self.writes, 1, MAX_WRITES, whole=True)
         check_number("calls", self.calls, 1, MAX_CALLS, whole=True)

@@ -11,23 +11,21 @@ import queue
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Protocol
 
-from perflab.systems.machine.computing import compute, steps_per_ms
+from perflab.systems.machine.computing import compute, pieces, steps_per_ms
 from perflab.systems.machine.resources import Scratch
 from perflab.systems.process.pausable import PausableSleep
 from perflab.systems.servers.fair_pool import FairPool, FairTaskPool
 from perflab.systems.servers.fair_threads import FairThreads
 
 THREADS, PROCESSES, LOOP = "threads", "processes", "event loop"
-KINDS = (THREADS, PROCESSES, LOOP)
 PIECE_MS = 0.5
 FAR_PIECE_MS = 4.0
 QUERY = "select count(*) from sqlite_schema"
 END_S = 1.0
+COMPUTING = (sys.executable, "-m", "perflab.systems.machine.computing")
 GONE = "a worker process is gone"
 
 
@@ -50,19 +48,6 @@ Between the first two a thread waits for the interpreter's lock, and a task for 
 """
 
 
-class Workers(Protocol):
-    """So many of a kind."""
-
-    @property
-    def connections_in_use(self) -> int: ...
-
-    async def do(self, work: Work) -> Times:
-        """Wait for a free worker, and have it do the work."""
-        ...
-
-    def close(self) -> None: ...
-
-
 class ThreadWorkers:
     """Threads: while one waits, others run; only one at a time computes, the one that holds the interpreter's lock."""
 
@@ -70,14 +55,10 @@ class ThreadWorkers:
         self._running = running
         self._threads = FairThreads(workers, running.now_ns)
         self._steps_per_ms = steps_per_ms()
-        self._connections = connections
-        self._pool = FairPool([_connect() for _ in range(connections)])
-
-    @property
-    def connections_in_use(self) -> int:
-        return self._connections - self._pool.free
+        self.connections = FairPool([_connect() for _ in range(connections)])
 
     async def do(self, work: Work) -> Times:
+        """Wait for a free worker, and have it do the work."""
         return await asyncio.wrap_future(self._threads.submit(partial(self._do, work)))
 
     def close(self) -> None:
@@ -91,17 +72,17 @@ class ThreadWorkers:
             self._compute(work.compute_ms)
         _use(work)
         if work.query_ms:
-            connection = self._pool.get()
+            connection = self.connections.get()
             connected_ns = self._running.now_ns()
             try:
                 connection.execute(QUERY).fetchone()
                 self._running.sleep(work.query_ms / 1e3)
             finally:
-                self._pool.put(connection)
+                self.connections.put(connection)
         return started_ns, begun_ns, connected_ns, self._running.now_ns()
 
     def _compute(self, milliseconds: float) -> None:
-        for steps in _pieces(milliseconds, PIECE_MS, self._steps_per_ms):
+        for steps in pieces(milliseconds, PIECE_MS, self._steps_per_ms):
             self._running.stand_still()
             compute(steps)
 
@@ -112,7 +93,10 @@ class ProcessWorkers(ThreadWorkers):
     def __init__(self, workers: int, connections: int, running: PausableSleep) -> None:
         super().__init__(workers, connections, running)
         self._idle: queue.SimpleQueue[subprocess.Popen[str] | None] = queue.SimpleQueue()
-        self._processes = [_start_process() for _ in range(workers)]
+        self._processes = [
+            subprocess.Popen(COMPUTING, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            for _ in range(workers)
+        ]
         for process in self._processes:
             self._idle.put(process)
 
@@ -129,7 +113,7 @@ class ProcessWorkers(ThreadWorkers):
             raise RuntimeError(GONE)
         assert process.stdin is not None and process.stdout is not None
         try:
-            for steps in _pieces(milliseconds, FAR_PIECE_MS, self._steps_per_ms):
+            for steps in pieces(milliseconds, FAR_PIECE_MS, self._steps_per_ms):
                 self._running.stand_still()
                 process.stdin.write(f"{steps}\n")
                 process.stdin.flush()
@@ -155,31 +139,27 @@ class LoopWorkers:
         self._running = running
         self._free = FairTaskPool(range(workers), running.now_ns)
         self._steps_per_ms = steps_per_ms()
-        self._connections = connections
-        self._pool = FairTaskPool([_connect() for _ in range(connections)])
-
-    @property
-    def connections_in_use(self) -> int:
-        return self._connections - self._pool.free
+        self.connections = FairTaskPool([_connect() for _ in range(connections)])
 
     async def do(self, work: Work) -> Times:
+        """As `ThreadWorkers.do`."""
         worker, started_ns = await self._free.get()
         begun_ns = connected_ns = self._running.now_ns()
         try:
             if work.wait_ms:
                 await self._running.sleep_on_loop(work.wait_ms / 1e3)
-            for steps in _pieces(work.compute_ms, PIECE_MS, self._steps_per_ms):
+            for steps in pieces(work.compute_ms, PIECE_MS, self._steps_per_ms):
                 self._running.stand_still()
                 compute(steps)
             _use(work)
             if work.query_ms:
-                connection, _ = await self._pool.get()
+                connection, _ = await self.connections.get()
                 connected_ns = self._running.now_ns()
                 try:
                     connection.execute(QUERY).fetchone()
                     await self._running.sleep_on_loop(work.query_ms / 1e3)
                 finally:
-                    self._pool.put(connection)
+                    self.connections.put(connection)
             return started_ns, begun_ns, connected_ns, self._running.now_ns()
         finally:
             self._free.put(worker)
@@ -188,16 +168,12 @@ class LoopWorkers:
         """Nothing runs but tasks of the loop, which ends with its process."""
 
 
-def workers_of(kind: str, workers: int, connections: int, running: PausableSleep) -> Workers:
-    """So many workers of a kind; raises ValueError for a kind that there is not."""
-    kinds: dict[str, Callable[[int, int, PausableSleep], Workers]] = {
-        THREADS: ThreadWorkers,
-        PROCESSES: ProcessWorkers,
-        LOOP: LoopWorkers,
-    }
-    if kind not in kinds:
-        raise ValueError(f"workers are {', '.join(KINDS)}; got {kind!r}")
-    return kinds[kind](workers, connections, running)
+WORKERS: dict[str, type[ThreadWorkers | LoopWorkers]] = {
+    THREADS: ThreadWorkers,
+    PROCESSES: ProcessWorkers,
+    LOOP: LoopWorkers,
+}
+KINDS = tuple(WORKERS)
 
 
 @cache
@@ -214,19 +190,3 @@ def _use(work: Work) -> None:
 
 def _connect() -> sqlite3.Connection:
     return sqlite3.connect(":memory:", check_same_thread=False)
-
-
-def _pieces(milliseconds: float, piece_ms: float, steps_each_ms: float) -> Iterator[int]:
-    left_ms = milliseconds
-    while left_ms > 0:
-        yield int(min(left_ms, piece_ms) * steps_each_ms)
-        left_ms -= piece_ms
-
-
-def _start_process() -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "perflab.systems.machine.computing"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )

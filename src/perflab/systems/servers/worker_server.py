@@ -1,25 +1,22 @@
 """A server with workers behind a bounded queue, and a pool of database connections behind the workers.
 
-`GET /work?wait=2.5&compute=0.5&query=1.0` asks for so many milliseconds of waiting (for another service, say), of computing and
-of holding a database connection; `copy`, `write` and `reply` for bytes of memory, disk and network. The client draws these, so
-that it knows them. A request that finds all workers busy and the queue full is rejected with status 503. The last line of the
-reply tells the stages of the request: see `Stages`. While its clock stands still (`PausableServer`), so do waiting and
-computing; the pause returns what the server has noted of itself: see `GAUGES`.
+`GET /work?wait=2.5&compute=0.5&query=1.0` asks for so many milliseconds of waiting, of computing and of holding a database
+connection; `copy`, `write` and `reply` for bytes of memory, disk and network. A request that finds all workers busy and the
+queue full is rejected with status 503. The last line of the reply tells the request's `Stages`. While its clock is paused
+(`PausableServer`), so are waiting and computing; the pause returns the `GAUGES`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from perflab.measure.guards import BadInput, check_number, machine_limits
 from perflab.systems.http.http11 import Reply, Request, start_server
 from perflab.systems.machine.resources import MAX_COPIED, MAX_SENT, MAX_WRITTEN
-from perflab.systems.process.child import keep_serving, run_server, serving
+from perflab.systems.process.child import keep_serving, run_server
 from perflab.systems.process.pausable import PausableServer, PausableSleep, RunningClock
-from perflab.systems.servers.worker_kinds import KINDS, LOOP, PROCESSES, THREADS, Work, workers_of
+from perflab.systems.servers.worker_kinds import KINDS, LOOP, PROCESSES, THREADS, WORKERS, Work
 
 MAX_CONNECTIONS = 64
 MAX_QUEUE = 100_000
@@ -39,7 +36,12 @@ def work_of(request: Request) -> Work:
 
 
 def _asked(request: Request, name: str, most: float) -> float:
-    return check_number(name, _number(request.query.get(name, "0")), 0, most)
+    value: Any = request.query.get(name, "0")
+    try:
+        value = float(value)
+    except ValueError:
+        pass  # refused below
+    return check_number(name, value, 0, most)
 
 
 class Stages(NamedTuple):
@@ -65,16 +67,16 @@ class WorkerServer:
     """`workers` of a kind; `queue_length` requests may wait for one of them; `connections` to the database."""
 
     def __init__(self, kind: str, workers: int, queue_length: int, connections: int, clock: str) -> None:
-        self._most_inside, self._number = workers + queue_length, workers
+        self._most_inside, self._number, self._connections = workers + queue_length, workers, connections
         self._running = PausableSleep(RunningClock(Path(clock)))
-        self._workers = workers_of(kind, workers, connections, self._running)
+        self._workers = WORKERS[kind](workers, connections, self._running)
         self._inside = 0
         self._gauges: list[tuple[int, ...]] = []
         self.requests = {**self._running.requests, "settle": self._settle}
 
     async def answer(self, request: Request) -> Reply:
         """One request; 503 where there is no place left."""
-        # The thread that reads and answers stands still too: else it would get the interpreter's lock in a pause as never before.
+        # The thread that reads and answers pauses too: else it would hold the GIL in a pause more than at other times.
         self._running.stand_still()
         if self._inside >= self._most_inside:
             return Reply(b"no place left", 503)
@@ -96,7 +98,8 @@ class WorkerServer:
         while True:
             await self._running.sleep_on_loop(GAUGE_S)
             busy = min(self._inside, self._number)
-            self._gauges.append((self._running.now_ns(), busy, self._inside - busy, self._workers.connections_in_use))
+            in_use = self._connections - self._workers.connections.free
+            self._gauges.append((self._running.now_ns(), busy, self._inside - busy, in_use))
             del self._gauges[:-MAX_GAUGES]
 
     def _settle(self) -> dict[str, Any]:
@@ -110,11 +113,10 @@ class WorkerServer:
         self._workers.close()
 
 
-@contextmanager
 def worker_server(
     workers: int, queue_length: int = MAX_QUEUE, connections: int = 1, kind: str = THREADS
-) -> Iterator[PausableServer]:
-    """The server in a process of its own, for as long as the block lasts.
+) -> PausableServer:
+    """The server in a process of its own, for as long as its block lasts.
 
     Raises `BadInput` for more workers, places or connections than are allowed.
     """
@@ -125,21 +127,8 @@ def worker_server(
     check_number("workers", workers, 1, most, whole=True)
     check_number("queue_length", queue_length, 0, MAX_QUEUE, whole=True)
     check_number("connections", connections, 1, MAX_CONNECTIONS, whole=True)
-    config: dict[str, Any] = {
-        "kind": kind,
-        "workers": workers,
-        "queue_length": queue_length,
-        "connections": connections,
-    }
-    with serving(PausableServer, "perflab.systems.servers.worker_server", config) as server:
-        yield server
-
-
-def _number(text: str) -> Any:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+    config = {"kind": kind, "workers": workers, "queue_length": queue_length, "connections": connections}
+    return PausableServer("perflab.systems.servers.worker_server", config)
 
 
 async def _main(**config: Any) -> None:
