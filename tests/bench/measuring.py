@@ -110,7 +110,7 @@ def sending() -> Iterator[tuple[str, str, str]]:
         ):
             result = open_loop(constant(rate, LOAD_S), target)
         late = percentile(result.lateness_ns, 0.99)
-        lost = result.dropped + result.failures + result.timeouts
+        lost = result.not_sent + result.failures + result.timeouts
         held = rate if late <= 1e6 and not lost else held
         if rate == 5_000:
             yield ("open loop at 5,000 requests/s: p99 lateness", "≤ 1 ms", f"{duration(late)}, {lost} lost")

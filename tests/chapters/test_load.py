@@ -22,15 +22,18 @@ ROWS = [row for name in dir(load) if isinstance(row := getattr(load, name), tupl
 
 
 def recorded(samples: dict[str, np.ndarray], elapsed_s: float = 2.0, **counts: int) -> Record:
-    return Record("any", {}, 1, "", Frame(samples, counts, {"elapsed_s": elapsed_s, "inside": 7}), 2.0, "complete")
+    return Record("any", {}, 1, "", Frame(samples, counts, {"elapsed_s": elapsed_s, "in_flight": 7}), 2.0, "complete")
 
 
 def record(late_ns: float = 1_000, sent: int = 90, due: int = 100) -> Record:
     queue = {"arrived_ns": [0, 10, 20], "started_ns": [0, 50, 100], "begun_ns": [0, 53, 103], "done_ns": [50, 100, 150]}
     columns = {name: np.array(times) * 1_000 for name, times in queue.items()}
-    columns |= {"latency_ns": columns["done_ns"] - columns["arrived_ns"] + 7_000, "done_s": np.array([0.5, 1, 1.5])}
-    columns |= {"lateness_ns": np.full(sent, late_ns), "came_s": np.zeros(due)}
-    return recorded(columns, failures=2, dropped=10)
+    columns |= {
+        "latency_ns": columns["done_ns"] - columns["arrived_ns"] + 7_000,
+        "completed_s": np.array([0.5, 1, 1.5]),
+    }
+    columns |= {"lateness_ns": np.full(sent, late_ns), "arrived_s": np.zeros(due)}
+    return recorded(columns, failures=2, not_sent=10)
 
 
 def cell(row: load.Row, run: Record) -> str:
@@ -53,7 +56,7 @@ def test_rates_are_of_the_time_in_which_requests_were_due() -> None:
 
 
 def test_rates_after_a_warm_up_are_of_the_rest_of_the_run() -> None:
-    times = {"came_s": np.array([0.05, 0.5, 0.6, 1.0]), "done_s": np.array([0.09, 0.7, 1.2])}
+    times = {"arrived_s": np.array([0.05, 0.5, 0.6, 1.0]), "completed_s": np.array([0.09, 0.7, 1.2])}
     run = recorded(times, 2.1)
     assert Load(run, 0.1).offered_per_s == pytest.approx(3 / 2), "also while no request is due any more"
     assert Load(run, 0.1).throughput_per_s == pytest.approx(2 / 2)
@@ -176,7 +179,7 @@ def simulated(rate: float, servers: int, routing: str, seed: int, spread: float 
         gone = simulate_routed(came, services, [1.0] * servers, ROUTES[routing]).departures
     else:
         gone = simulate(came, services, servers).departures
-    return recorded({"came_s": came, "done_s": gone[gone < RUN_S]})
+    return recorded({"arrived_s": came, "completed_s": gone[gone < RUN_S]})
 
 
 def share_of_runs(found: Callable[[Record], bool], runs: Sequence[Record]) -> float:

@@ -18,11 +18,13 @@ import IPython.display
 import numpy as np
 import pytest
 
-from perflab.lab import Axis, Chart, Lab, Line, Prediction, distribution, log_slider, stage, table_of, versus
+from perflab.lab import Axis, Chart, Lab, Prediction, distribution, log_slider, stage, versus
 from perflab.lab.budget import BUDGET, REHEARSAL, budget_of, rehearsal_s
 from perflab.lab.conductor import Conductor
+from perflab.lab.marks import Line
 from perflab.lab.run_lock import RunLock
 from perflab.lab.session import WAITING, Session
+from perflab.lab.verdict import table_of
 from perflab.lab.view import View
 from perflab.lab.waiters import ExperimentFailed
 from perflab.measure.frame import Frame

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from perflab.lab import Axis, Chart, Line, Record
+from perflab.lab import Axis, Chart, Record
+from perflab.lab.marks import Line
 from perflab.lab.rows import Spans, Texts, in_turn, intervals_in, named_rows, strokes, values_in
 from perflab.measure.estimate import Estimate
 from perflab.measure.frame import Frame

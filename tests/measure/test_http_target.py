@@ -32,7 +32,7 @@ def test_every_request_is_answered_and_the_stall_of_a_real_server_is_seen_by_the
             server.ask("stall", after_s=0.1, for_s=0.3)
             open_result = open_loop(schedule, target)
             assert open_result.response_ns.size == schedule.size
-            assert (open_result.failures, open_result.dropped, open_result.timeouts) == (0, 0, 0)
+            assert (open_result.failures, open_result.not_sent, open_result.timeouts) == (0, 0, 0)
             server.ask("stall", after_s=0.1, for_s=0.3)
             results = (open_result, closed_loop(schedule, target))
             return int(np.sum(results[0].response_ns > 50e6)), int(np.sum(results[1].response_ns > 50e6))
@@ -51,8 +51,8 @@ def test_a_server_that_dies_in_mid_run_makes_failures_and_drops_not_a_hang() -> 
         result = open_loop(constant(100, 0.6), target, timeout_s=0.5)
         killer.join()
     assert result.response_ns.size > 5
-    assert result.failures + result.dropped + result.timeouts > 5
-    assert result.response_ns.size + result.failures + result.dropped == 60
+    assert result.failures + result.not_sent + result.timeouts > 5
+    assert result.response_ns.size + result.failures + result.not_sent == 60
 
 
 @pytest.mark.clock

@@ -87,16 +87,16 @@ def test_response_times_are_those_of_the_queue() -> None:
 def test_every_request_is_counted_once() -> None:
     slices, _ = run(12, 100 * MS)
     ended = sum(piece.numbers.size for piece in slices)
-    assert ended + slices[-1].inside == 200
+    assert ended + slices[-1].in_flight == 200
     assert sum(piece.lateness_ns.size for piece in slices) == 200
     assert sum(int((~piece.succeeded).sum()) for piece in slices) == ended // 10
 
 
 def test_where_no_connection_is_free_the_request_is_dropped_and_counted() -> None:
     slices, _ = run(200, 0, connections=2)
-    dropped = sum(piece.dropped for piece in slices)
-    assert dropped > 100
-    assert dropped + sum(piece.numbers.size for piece in slices) + slices[-1].inside == 200
+    not_sent = sum(piece.not_sent for piece in slices)
+    assert not_sent > 100
+    assert not_sent + sum(piece.numbers.size for piece in slices) + slices[-1].in_flight == 200
 
 
 def test_a_load_that_is_given_up_leaves_the_server_running() -> None:

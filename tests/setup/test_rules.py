@@ -13,7 +13,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 SOURCES = sorted((REPOSITORY / "src").rglob("*.py"))
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
-MAX_MODULE_LINES = 250
+MAX_MODULE_LINES, MAX_LAB_LINES = 250, 200
 
 
 def code_of(path: Path) -> str:
@@ -90,6 +90,19 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_modules_stay_small(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_MODULE_LINES
+
+
+def labs(paths: list[Path]) -> list[Path]:
+    return [path for path in paths if re.search(r"(?m)^def lab\(", path.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize("path", labs(room("chapters")), ids=lambda path: path.stem)
+def test_a_lab_is_read_in_one_sitting(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LAB_LINES
+
+
+def test_there_are_labs_to_be_read() -> None:
+    assert len(labs(room("chapters"))) > 15
 
 
 def test_no_module_of_measure_systems_or_theory_lacks_a_test() -> None:

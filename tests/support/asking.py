@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import http.client
+from contextlib import closing
 
 from patience import PATIENCE_S
 
 
 def ask(port: int, query: str) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
-    connection.request("GET", f"/work?{query}")
-    reply = connection.getresponse()
-    body = reply.read()
-    connection.close()
-    return reply.status, body
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)) as connection:
+        connection.request("GET", f"/work?{query}")
+        reply = connection.getresponse()
+        return reply.status, reply.read()

@@ -60,12 +60,12 @@ class Load:
     @cached_property
     def offered_per_s(self) -> float:
         """Requests due per second, which scatter around the slider's rate."""
-        return self._per_s("came_s", min(self.asked_s, self.elapsed_s))
+        return self._per_s("arrived_s", min(self.asked_s, self.elapsed_s))
 
     @cached_property
     def throughput_per_s(self) -> float:
         """Requests that succeeded per second, by when the client had the reply."""
-        return self._per_s("done_s", self.elapsed_s)
+        return self._per_s("completed_s", self.elapsed_s)
 
     @cached_property
     def lateness_p99_ns(self) -> float:
@@ -76,7 +76,7 @@ class Load:
     @property
     def in_flight(self) -> int:
         """Requests sent and not yet answered when the run ended."""
-        return int(self.record.fact("inside", 0))
+        return int(self.record.fact("in_flight", 0))
 
     @property
     def failures(self) -> int:
@@ -86,7 +86,7 @@ class Load:
     @property
     def not_sent(self) -> int:
         """Requests for which the generator had no free connection."""
-        return self.record.count("dropped")
+        return self.record.count("not_sent")
 
     def replay(self, servers: int = 1, prefix: str = "") -> Replay | None:
         """The queue replayed with the recorded arrivals and services; None before any request was served.
@@ -149,7 +149,7 @@ def impossible(limit_per_s: Number, done_per_s: Number = lambda record: Load(rec
 
 def falls_behind(record: Record, offered_per_s: float, capacity_per_s: float, servers: int) -> bool:
     """More is offered than the servers can do, and requests wait; or their backlog grew by more than chance explains."""
-    arrived, gone = record.column("came_s"), np.concatenate([record.column("done_s"), record.column("failed_s")])
+    arrived, gone = record.column("arrived_s"), np.append(record.column("completed_s"), record.column("failed_s"))
     if offered_per_s > capacity_per_s:
         return arrived.size - gone.size > servers
     return grows(arrived, gone, Load(record).elapsed_s)
@@ -214,7 +214,7 @@ def replay_text(found: Replay | None) -> str:
 
 
 def sent(asked_s: float = np.inf) -> Row:
-    """Requests due and sent per second of the time in which they were due, which is the whole run unless it is said."""
+    """Requests due and sent per second of the time in which requests were due, up to `asked_s`."""
 
     def cell(record: Record) -> str:
         load = Load(record, asked_s=asked_s)

@@ -22,6 +22,7 @@ from perflab.lab.palette import (
     PINNED_POINTS,
 )
 from perflab.lab.record import Record
+from perflab.lab.rows import intervals_in, named_rows, values_in
 from perflab.measure.estimate import Estimate
 from perflab.measure.percentiles import percentile
 
@@ -111,34 +112,24 @@ def intervals(
     that is not known is not drawn.
     """
 
-    def rows(found: Mapping[str, Estimate]) -> list[tuple[int, Estimate]]:
-        return [(row, found[name]) for row, name in enumerate(names) if name in found]
-
-    def of(run: Record) -> Mapping[str, Estimate]:
-        return measured(run) if run.frame.samples else {}
-
-    def points(run: Record) -> tuple[list[float], list[int]]:
-        found = rows(of(run))
-        return [number.value for _, number in found], [row for row, _ in found]
-
-    def spans(found: Mapping[str, Estimate]) -> tuple[list[float], list[int]]:
-        known = [(row, number) for row, number in rows(found) if number.has_interval]
-        # NaN ends each row's line.
-        x = [end for _, number in known for end in (number.low, number.high, np.nan)]
-        return x, [row for row, _ in known for _ in range(3)]
-
-    def row_ticks(axis: Any) -> None:
-        axis.set_ticks(range(len(names)), labels=names)
-        axis.set_tick_params(length=0)
+    def points(run: Record) -> Any:
+        return values_in(names, measured(run))
 
     # The ends are marked, so that a band narrower than a dot is seen behind it.
     wide: dict[str, Any] = {"linewidth": 12, "solid_capstyle": "butt", "marker": "|", "markersize": 20}
     return Chart(
         title,
         Axis(xlabel, low, high, log=True, ticks=ticks),
-        Axis("", len(names) - 0.5, -0.5, ticks=row_ticks),
-        Line(band, model=lambda model: spans(expected(model)), color=MODEL, alpha=0.4, markeredgewidth=2, **wide),
-        Line(run=lambda run: spans(of(run)), color=MEASURED, linewidth=2),
+        named_rows(names),
+        Line(
+            band,
+            model=lambda model: intervals_in(names, expected(model)),
+            color=MODEL,
+            alpha=0.4,
+            markeredgewidth=2,
+            **wide,
+        ),
+        Line(run=lambda run: intervals_in(names, measured(run)), color=MEASURED, linewidth=2),
         Line("pinned run", pinned=points, **PINNED_POINTS),
         Line("measured, 95% interval", run=points, **MEASURED_POINTS),
         columns=2,

@@ -36,8 +36,8 @@ def values_in(names: Sequence[str], estimates: Mapping[str, Estimate]) -> tuple[
 
 
 def intervals_in(names: Sequence[str], estimates: Mapping[str, Estimate]) -> tuple[Numbers, Numbers]:
-    """Data of a `Line`: a stroke from end to end of each estimate's interval, in the row of its name."""
-    rows = [row for row, name in enumerate(names) if name in estimates]
+    """Data of a `Line`: a stroke from end to end of each estimate's interval that is known, in the row of its name."""
+    rows = [row for row, name in enumerate(names) if name in estimates and estimates[name].has_interval]
     found = [estimates[names[row]] for row in rows]
     return strokes([each.low for each in found], [each.high for each in found], rows)
 

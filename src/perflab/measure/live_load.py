@@ -18,8 +18,8 @@ class LoadSlice:
     """What happened in one slice; times in ns from the start of the load, pauses left out.
 
     `numbers`, `done_ns`, `response_ns` (from the intended sending) and `succeeded` have shape (ended,), in the order of ending;
-    `lateness_ns` has shape (sent,). `dropped` found no free connection; `inside` are under way at `until_ns`. `settled` is what
-    `hold` returned.
+    `lateness_ns` has shape (sent,). `not_sent` found no free connection; `in_flight` are under way at `until_ns`; `settled`
+    is what `hold` returned.
     """
 
     until_ns: int
@@ -28,8 +28,8 @@ class LoadSlice:
     response_ns: NDArray[np.int64]
     succeeded: NDArray[np.bool_]
     lateness_ns: NDArray[np.int64]
-    dropped: int
-    inside: int
+    not_sent: int
+    in_flight: int
     settled: Any
 
 
@@ -46,7 +46,7 @@ def open_loop_slices(
     book = Book(schedule_ns, clock)
     end_ns = int(seconds * 1e9)
     for until_ns in [*range(int(slice_s * 1e9), end_ns, int(slice_s * 1e9)), end_ns]:
-        position, ended, dropped = book.position, len(book.ended), book.dropped
+        position, ended, not_sent = book.position, len(book.ended), book.not_sent
         book.send_until(target, until_ns)
         held_ns = book.now()  # before the server is told: what it does meanwhile makes no request late
         settled = hold()
@@ -61,8 +61,8 @@ def open_loop_slices(
                 response_ns=book.done[numbers] - schedule_ns[numbers],
                 succeeded=~book.failed[numbers],
                 lateness_ns=lateness,
-                dropped=book.dropped - dropped,
-                inside=book.in_flight,
+                not_sent=book.not_sent - not_sent,
+                in_flight=book.in_flight,
                 settled=settled,
             )
         finally:

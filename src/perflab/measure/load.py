@@ -38,7 +38,7 @@ class LoadResult:
 
     `response_ns` from the intended, `service_ns` from the actual sending of each request that succeeded or timed out, which
     counts as the timeout; `numbers` are their places in the schedule. `lateness_ns` of every request that was sent. `failures`,
-    `timeouts` and `dropped` (no connection was free) are counts. `closed` says which loop it was.
+    `timeouts` and `not_sent` (no connection was free) are counts. `closed` says which loop it was.
     """
 
     numbers: NDArray[np.int64]
@@ -48,7 +48,7 @@ class LoadResult:
     seconds: float
     failures: int
     timeouts: int
-    dropped: int
+    not_sent: int
     closed: bool
 
     @property
@@ -88,7 +88,7 @@ class Book:
     """The generator: which request was sent when (ns from the start), and when its reply came.
 
     `position` is the request to be sent next; `ended` are those that have ended, in this order, `failed` which of all did not
-    succeed; `dropped` found no free connection, `in_flight` are not answered yet.
+    succeed; `not_sent` found no free connection, `in_flight` are not answered yet.
     """
 
     def __init__(self, schedule_ns: NDArray[np.int64], clock: Clock) -> None:
@@ -99,7 +99,7 @@ class Book:
         self.done = np.full(schedule_ns.size, NOT_SENT, np.int64)
         self.failed = np.zeros(schedule_ns.size, bool)
         self.ended: list[int] = []
-        self.position = self.dropped = self.in_flight = 0
+        self.position = self.not_sent = self.in_flight = 0
 
     def now(self) -> int:
         """Time since the start, pauses left out."""
@@ -126,7 +126,7 @@ class Book:
             self.sent[number] = now
             self.in_flight += 1
         else:
-            self.dropped += 1
+            self.not_sent += 1
         self.position += 1
 
     def _take(self, ended: Sequence[tuple[int, bool]]) -> None:
@@ -159,6 +159,6 @@ class Book:
             seconds=max(0, last) / 1e9,
             failures=int(self.failed.sum()),
             timeouts=int(hung.sum()),
-            dropped=self.dropped,
+            not_sent=self.not_sent,
             closed=closed,
         )

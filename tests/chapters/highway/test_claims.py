@@ -20,18 +20,18 @@ def drive(through: int, **changes: Any) -> Record:
 def served(per_s: int, **changes: Any) -> Record:
     chosen = {"lanes": 1, "rate": 200, "trip": 10, **changes}
     done = np.arange(1, 3 * per_s + 1) / per_s
-    samples = {"came_s": np.linspace(0, 3, 600), "done_s": done, "latency_ns": np.full(done.size, 1e7)}
+    samples = {"arrived_s": np.linspace(0, 3, 600), "completed_s": done, "latency_ns": np.full(done.size, 1e7)}
     return Record("same_road", chosen, 1, "", Frame(samples, {}, {"elapsed_s": 3.0}))
 
 
 def counted(**changes: Any) -> Record:
     """Requests that stay for one second each."""
     chosen = {"rate": 10, "trip": 50, "workers": 9, "window": 3.0, **changes}
-    dropped = chosen.pop("dropped", 0)
+    not_sent = chosen.pop("not_sent", 0)
     done = np.array([1.0, 2.0, 3.0])
-    samples = {"came_s": done - 1, "done_s": done, "latency_ns": np.full(3, 1e9)}
-    facts = {"elapsed_s": 3.0, "inside": 0}
-    return Record("littles_law", chosen, 1, "", Frame(samples, {"dropped": dropped}, facts))
+    samples = {"arrived_s": done - 1, "completed_s": done, "latency_ns": np.full(3, 1e9)}
+    facts = {"elapsed_s": 3.0, "in_flight": 0}
+    return Record("littles_law", chosen, 1, "", Frame(samples, {"not_sent": not_sent}, facts))
 
 
 CASES = [
@@ -66,7 +66,7 @@ def test_every_claim_is_tested_and_open_until_its_lab_was_used() -> None:
         (1, [drive(80, accident=True), drive(150, accident=True, lanes=2)]),
         (2, [served(50, rate=50)]),
         (3, [counted(window=0.5)]),
-        (3, [counted(dropped=1)]),
+        (3, [counted(not_sent=1)]),
     ],
 )
 def test_runs_that_do_not_decide_a_claim_leave_it_open(number: int, irrelevant: list[Record]) -> None:

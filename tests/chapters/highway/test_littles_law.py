@@ -33,12 +33,12 @@ def simulated(seed: int = 1, inside: int = 0, late_ns: int = 10_000, **changes: 
     run = simulate(came, generator.exponential(chosen["trip"] / 1e3, 200), chosen["workers"])
     order = np.argsort(run.departures)
     samples = {
-        "came_s": came,
-        "done_s": run.departures[order],
+        "arrived_s": came,
+        "completed_s": run.departures[order],
         "latency_ns": (run.departures - came)[order] * 1e9,
         "lateness_ns": np.full(200, late_ns),
     }
-    return Record("littles_law", chosen, 1, "", Frame(samples, {"calls": 200}, {"elapsed_s": 3.0, "inside": inside}))
+    return Record("littles_law", chosen, 1, "", Frame(samples, {"calls": 200}, {"elapsed_s": 3.0, "in_flight": inside}))
 
 
 @pytest.mark.parametrize("workers", [1, 2, 10])
@@ -64,7 +64,7 @@ def test_a_late_generator_gives_no_time_inside() -> None:
 
 
 def test_a_window_that_ends_empty_cuts_nothing() -> None:
-    samples = {"came_s": [0.01, 0.03, 0.2], "done_s": [0.04, 0.06, 0.3], "latency_ns": [3e7, 3e7, 1e8]}
+    samples = {"arrived_s": [0.01, 0.03, 0.2], "completed_s": [0.04, 0.06, 0.3], "latency_ns": [3e7, 3e7, 1e8]}
     chosen = {**START, "window": 0.1}
     record = Record(
         "littles_law", chosen, 1, "", Frame({n: np.array(x) for n, x in samples.items()}, {}, {"elapsed_s": 3.0})
@@ -79,9 +79,13 @@ def flooded(seed: int = 1) -> Record:
     came = np.sort(generator.uniform(0, 2, 400))
     run = simulate(came, generator.exponential(0.2, 400))
     left = run.departures <= 3.0
-    samples = {"came_s": came, "done_s": run.departures[left], "latency_ns": (run.departures - came)[left] * 1e9}
+    samples = {
+        "arrived_s": came,
+        "completed_s": run.departures[left],
+        "latency_ns": (run.departures - came)[left] * 1e9,
+    }
     chosen = {**START, "rate": 200, "trip": 200, "workers": 1}
-    facts = {"elapsed_s": 3.0, "inside": int((~left).sum())}
+    facts = {"elapsed_s": 3.0, "in_flight": int((~left).sum())}
     return Record("littles_law", chosen, 1, "", Frame(samples, {"calls": int(left.sum())}, facts))
 
 
@@ -90,7 +94,7 @@ def test_requests_that_never_leave_are_inside_until_the_end(seed: int) -> None:
     record = flooded(seed)
     found = littles_law.both_sides(record)
     moments = np.linspace(0, 3, 300_001)
-    came, left = (np.searchsorted(record.column(name), moments) for name in ("came_s", "done_s"))
+    came, left = (np.searchsorted(record.column(name), moments) for name in ("arrived_s", "completed_s"))
     assert found.inside == pytest.approx((came - left).mean(), rel=1e-3)
     assert found.inside > 200, "not only requests that got out"
     assert found.rate == pytest.approx(400 / 3)
@@ -98,7 +102,7 @@ def test_requests_that_never_leave_are_inside_until_the_end(seed: int) -> None:
     assert "never left" in verdict.text and verdict.kind != "clear"
 
 
-@pytest.mark.parametrize("count", ["failures", "dropped"])
+@pytest.mark.parametrize("count", ["failures", "not_sent"])
 def test_requests_that_failed_or_were_not_sent_have_not_left_either(count: str) -> None:
     record = simulated()
     record.frame.counts[count] = 2  # type: ignore[index]
@@ -110,13 +114,13 @@ def test_requests_that_failed_or_were_not_sent_have_not_left_either(count: str) 
 def test_on_a_real_server_the_law_holds_to_a_billionth_and_its_queue_is_replayed() -> None:
     frame = measure(littles_law.lab(), 5.0, rate=100)
     record = Record("littles_law", START, 1, "", frame, 3.0, "complete")
-    assert record.fact("inside") == 0
+    assert record.fact("in_flight") == 0
     assert difference(record) < 1e-9
     assert agrees(Load(record).replay(START["workers"]), record)  # type: ignore[arg-type]
     rows = dict(row[:2] for row in littles_law.lab().trust(record, None))
     assert "apart" in rows["queue replayed, mean"]
     due_per_s = float(rows["due; sent per second"].split(";")[0])
-    assert due_per_s == pytest.approx(record.column("came_s").size / littles_law.ASKED_S, abs=0.5)
+    assert due_per_s == pytest.approx(record.column("arrived_s").size / littles_law.ASKED_S, abs=0.5)
 
 
 def test_requests_that_never_left_are_said() -> None:

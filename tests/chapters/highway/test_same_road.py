@@ -27,9 +27,14 @@ def simulated(seed: int = 1, lateness_ns: int = 10_000, **changes: Any) -> Recor
     run = simulate(came, generator.exponential(chosen["trip"] / 1e3, came.size), chosen["lanes"])
     order = np.argsort(run.departures)[: np.searchsorted(np.sort(run.departures), 3.0)]
     ns = {name: getattr(run, column)[order] * 1e9 for name, column in NAMES.items()}
-    samples = {**ns, "came_s": came, "done_s": run.departures[order], "lateness_ns": np.full(came.size, lateness_ns)}
+    samples = {
+        **ns,
+        "arrived_s": came,
+        "completed_s": run.departures[order],
+        "lateness_ns": np.full(came.size, lateness_ns),
+    }
     samples["latency_ns"] = ns["done_ns"] - ns["arrived_ns"]
-    facts = {"elapsed_s": 3.0, "inside": came.size - order.size}
+    facts = {"elapsed_s": 3.0, "in_flight": came.size - order.size}
     return Record("same_road", chosen, 1, "", Frame(samples, {"calls": order.size}, facts), 3.0, "complete")
 
 
@@ -116,7 +121,7 @@ def test_the_hint_nearly_always_leads_to_the_right_answer() -> None:
 
 def test_the_offered_load_is_counted_and_not_taken_from_the_slider() -> None:
     record = simulated()
-    record.frame.samples["came_s"] = record.column("came_s")[:-30]  # type: ignore[index]
+    record.frame.samples["arrived_s"] = record.column("arrived_s")[:-30]  # type: ignore[index]
     assert "of 40 offered" in same_road.lab().verdict(record, None).text
 
 
@@ -127,8 +132,8 @@ def test_the_offered_load_is_counted_and_not_taken_from_the_slider() -> None:
 def test_at_its_capacity_the_queue_is_said_to_grow_only_where_it_did(growing: bool, said: str) -> None:
     came = np.sort(np.random.default_rng(1).uniform(0, 3, 300))
     done = came + 0.05 if not growing else np.linspace(0.05, 3.0, 245)
-    samples = {"came_s": came, "done_s": done, "latency_ns": np.full(done.size, 5e7)}
-    facts = {"elapsed_s": 3.0, "inside": came.size - done.size}
+    samples = {"arrived_s": came, "completed_s": done, "latency_ns": np.full(done.size, 5e7)}
+    facts = {"elapsed_s": 3.0, "in_flight": came.size - done.size}
     record = Record("same_road", {**START, "rate": 100}, 1, "", Frame(samples, {}, facts), 3.0, "complete")
     found = same_road.lab().verdict(record, None).text
     assert said in found and "Saturated" not in found and ("grew" in found) == growing

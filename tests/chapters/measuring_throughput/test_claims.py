@@ -14,7 +14,7 @@ from perflab.measure.frame import Frame
 
 def counted(offered: int, done: int, window: float = 0.5) -> Record:
     chosen = {"rate": offered, "window": window, "warm_up": 0, "pause": 0}
-    samples = {"came_s": np.zeros(3 * offered), "done_s": np.arange(1, 3 * done + 1) / done}
+    samples = {"arrived_s": np.zeros(3 * offered), "completed_s": np.arange(1, 3 * done + 1) / done}
     return Record("counting", chosen, 1, "", Frame(samples, {}, {"elapsed_s": 3.0}), 3.0, "complete")
 
 
@@ -29,7 +29,7 @@ def worked(per_s: int, **changes: Any) -> Record:
         **changes,
     }
     done = np.arange(1, 2 * per_s + 1) / per_s
-    return Record("workers", chosen, 1, "", Frame({"done_s": done}, {}, {"elapsed_s": 2.0}), 2.0, "complete")
+    return Record("workers", chosen, 1, "", Frame({"completed_s": done}, {}, {"elapsed_s": 2.0}), 2.0, "complete")
 
 
 def written(median_ms: float, size: int, backlog: int = 0, rate: int = 1_000) -> Record:

@@ -22,9 +22,9 @@ LAB = counting.lab()
 def record(done: np.ndarray, elapsed_s: float = 3.0, offered: int = 150, **chosen: Any) -> Record:
     parameters = {"rate": 50, "window": 0.5, "warm_up": 0.0, "pause": 0.0, **chosen}
     frame = Frame(
-        {"done_s": done, "came_s": np.zeros(offered), "lateness_ns": np.full(offered, 50_000)},
+        {"completed_s": done, "arrived_s": np.zeros(offered), "lateness_ns": np.full(offered, 50_000)},
         {"calls": done.size},
-        {"elapsed_s": elapsed_s, "inside": offered - done.size},
+        {"elapsed_s": elapsed_s, "in_flight": offered - done.size},
     )
     return Record("counting", parameters, 1, "", frame, elapsed_s, "complete")
 

@@ -25,7 +25,7 @@ def run(number: int, seconds: float = 2.0, service: float = 0.0505, **changes: A
     came = poisson(200, seconds, 1) / 1e9
     done = simulate(came, np.full(came.size, service), number).departures
     in_time = done <= seconds
-    samples = {"done_s": np.sort(done[in_time]), "latency_ns": (done - came)[in_time] * 1e9}
+    samples = {"completed_s": np.sort(done[in_time]), "latency_ns": (done - came)[in_time] * 1e9}
     samples |= {"arrived_ns": came[in_time] * 1e9, "done_ns": done[in_time] * 1e9}
     return Record("workers", chosen, 1, "", Frame(samples, {}, {"elapsed_s": seconds}), seconds, "complete")
 

@@ -31,20 +31,20 @@ START: dict[str, Any] = {
 }
 
 
-def served(per_s: float = 160, rejected: int = 0, dropped: int = 0, late_ns: int = 10_000, **changes: Any) -> Record:
+def served(per_s: float = 160, rejected: int = 0, not_sent: int = 0, late_ns: int = 10_000, **changes: Any) -> Record:
     """A record of a run of two seconds that served so many requests per second, evenly."""
     done = np.arange(1, 2 * per_s + 1) / per_s
     samples = {
-        "done_s": done,
+        "completed_s": done,
         "latency_ns": np.full(done.size, 5e7),
         "lateness_ns": np.full(done.size, late_ns),
-        "came_s": done,
+        "arrived_s": done,
         "arrived_ns": done * 1e9,
         "started_ns": done * 1e9,
         "begun_ns": done * 1e9,
         "done_ns": done * 1e9 + 5e7,
     } | {name: np.arange(5) for name in GAUGES}
-    counts = {"calls": done.size, "rejected": rejected, "dropped": dropped}
+    counts = {"calls": done.size, "rejected": rejected, "not_sent": not_sent}
     return Record("workers", {**START, **changes}, 1, "", Frame(samples, counts, {"elapsed_s": 2.0}), 2.0, "complete")
 
 
@@ -108,7 +108,7 @@ def test_rejected_requests_are_counted_apart() -> None:
 
 
 def test_a_server_that_cannot_even_read_says_why() -> None:
-    said = LAB.verdict(served(12, dropped=700, computing=20, workers=64), None).text
+    said = LAB.verdict(served(12, not_sent=700, computing=20, workers=64), None).text
     assert "700 could not be sent" in said
     assert "fewer workers" in said
 
@@ -163,8 +163,8 @@ def test_how_many_were_offered_is_counted_and_not_taken_from_the_slider() -> Non
 
 def test_offered_is_counted_over_the_same_time_as_served() -> None:
     record = served()
-    came_s = record.column("came_s")
-    none_at_first = {**record.frame.samples, "came_s": came_s[came_s > workers.WARM_UP_S]}
+    arrived_s = record.column("arrived_s")
+    none_at_first = {**record.frame.samples, "arrived_s": arrived_s[arrived_s > workers.WARM_UP_S]}
     said = LAB.verdict(replace(record, frame=replace(record.frame, samples=none_at_first)), None).text
     assert "160 requests/s served of 160 offered" in said, (
         "and not of 140, which is the rate over all of the two seconds"
@@ -178,7 +178,7 @@ def test_a_reply_counts_when_the_client_has_it() -> None:
 
 
 def test_at_its_very_beginning_a_run_has_a_verdict_too() -> None:
-    columns = {"came_s": np.array([0.2]), "done_s": np.array([0.26]), "latency_ns": np.array([6e7])}
+    columns = {"arrived_s": np.array([0.2]), "completed_s": np.array([0.26]), "latency_ns": np.array([6e7])}
     begun = Record("workers", {**START, "rate": 20}, 1, "", Frame(columns, {"calls": 1}, {"elapsed_s": 0.3}))
     assert "of 0 offered" in LAB.verdict(begun, None).text
 
@@ -187,8 +187,8 @@ def test_at_its_very_beginning_a_run_has_a_verdict_too() -> None:
 def test_64_threads_that_compute_let_the_server_hardly_read_and_4_do() -> None:
     # Most of the time they serve fewer than the 4, too; but in one run of five the reader gets the lock often enough.
     many, few = (measure(LAB, 5.0, computing=40, workers=number).counts for number in (64, 4))
-    assert many["dropped"] > 100
-    assert few["dropped"] == 0 and few["rejected"] > 100
+    assert many["not_sent"] > 100
+    assert few["not_sent"] == 0 and few["rejected"] > 100
 
 
 @pytest.mark.clock

@@ -36,12 +36,12 @@ def record(most: float = 400.0, late_ns: float = 1e5, inside: int = 1, facts: An
     samples = {
         "most_per_s": most * noise.normal(1, 0.01, bottleneck.WINDOWS),
         "latency_ns": noise.exponential(5e6, 500),
-        "came_s": np.linspace(0, 1.5, 500 + inside),
-        "done_s": np.linspace(0, 1.5, 500),
+        "arrived_s": np.linspace(0, 1.5, 500 + inside),
+        "completed_s": np.linspace(0, 1.5, 500),
         "lateness_ns": np.full(500, late_ns),
         **{name: np.zeros(500) for name in Stages._fields},
     }
-    told = {"handling_ms": 0.2, "elapsed_s": 1.5, "inside": inside, **(facts or {})}
+    told = {"handling_ms": 0.2, "elapsed_s": 1.5, "in_flight": inside, **(facts or {})}
     return Record("bottleneck", {**START, **changes}, 1, "", Frame(samples, {"calls": 500}, told), 3.0, "complete")
 
 

@@ -31,7 +31,7 @@ def simulated(
     slow_ms: float = 30,
     usual_ms: float = 30,
     lost: int = 0,
-    dropped: int = 0,
+    not_sent: int = 0,
     late_ns: int = 10_000,
     came: int = 190,
     inside: int = 0,
@@ -43,10 +43,10 @@ def simulated(
     times = np.where(by == 0, slow_ms, usual_ms) * 1e6
     done = np.linspace(0.02, 1.99, 190)
     ns = {"arrived_ns": done * 1e9 - times, "started_ns": done * 1e9 - times, "done_ns": done * 1e9}
-    columns = {"server": by, "latency_ns": times, "done_s": done, "lateness_ns": np.full(190, late_ns)}
-    columns |= {**ns, "came_s": np.linspace(0, 1.99, came), "failed_s": np.full(lost, 0.95)}
-    facts = {"elapsed_s": 2.0, "alive": alive, "inside": inside}
-    frame = Frame(columns, {"failures": lost, "dropped": dropped}, facts)
+    columns = {"server": by, "latency_ns": times, "completed_s": done, "lateness_ns": np.full(190, late_ns)}
+    columns |= {**ns, "arrived_s": np.linspace(0, 1.99, came), "failed_s": np.full(lost, 0.95)}
+    facts = {"elapsed_s": 2.0, "alive": alive, "in_flight": inside}
+    frame = Frame(columns, {"failures": lost, "not_sent": not_sent}, facts)
     return Record("more_machines", {**START, **changes}, 1, "", frame, 2.0, "complete")
 
 
@@ -91,7 +91,7 @@ def test_a_death_in_mid_run_is_said() -> None:
     record = measured(dies=True, rate=200)
     assert record.count("failures") >= 1
     assert "servers went on" in LAB.verdict_of(record, None).text
-    moments, served = more_machines.per_s(record, "done_s", zeros=True)
+    moments, served = more_machines.per_s(record, "completed_s", zeros=True)
     failing, _ = more_machines.per_s(record, "failed_s", zeros=False)
     assert np.any((failing > 0.8) & (failing < 1.3))
     assert served[moments > 1.4].min() > 0, "the others go on"
@@ -175,13 +175,13 @@ def test_how_many_requests_arrived_is_counted_and_not_taken_from_the_slider() ->
 
 
 def test_only_a_death_is_called_one() -> None:
-    dropped, failed = simulated(dropped=257), simulated(lost=3)
-    said = LAB.verdict_of(dropped, None).text
+    not_sent, failed = simulated(not_sent=257), simulated(lost=3)
+    said = LAB.verdict_of(not_sent, None).text
     assert "died" not in said
     assert "257 could not be sent: all connections of the generator were in use" in said
     assert "3 failed." in LAB.verdict_of(failed, None).text
     assert "died" not in LAB.verdict_of(failed, None).text
-    alone = LAB.verdict_of(simulated(lost=1, dropped=40, alive=0, dies=True), None).text
+    alone = LAB.verdict_of(simulated(lost=1, not_sent=40, alive=0, dies=True), None).text
     assert "1 failed when a server died; 0 servers went on. 40 could not be sent: no server was left." in alone
 
 

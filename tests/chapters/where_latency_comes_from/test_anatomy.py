@@ -6,9 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawing import check_shows_all_and_can_be_emptied
 from labs import measure
 
-from perflab.chapters.where_latency_comes_from import anatomy
+from perflab.chapters.where_latency_comes_from import anatomy, anatomy_model
+from perflab.chapters.where_latency_comes_from.anatomy_model import THREADS, WAYS, whole
+from perflab.lab import Chart
+from perflab.lab.picture import Picture
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.systems.clients.anatomy import PARTS
@@ -28,7 +32,7 @@ CONSTANTS = {
 
 
 def expected(**changes: Any) -> Any:
-    return anatomy.predict(**{**START, **changes}, constants=CONSTANTS)
+    return anatomy_model.predict(**{**START, **changes}, constants=CONSTANTS)
 
 
 def record(frame: Frame, **changes: Any) -> Record:
@@ -36,14 +40,14 @@ def record(frame: Frame, **changes: Any) -> Record:
 
 
 def test_a_new_connection_to_a_far_server_costs_two_round_trips() -> None:
-    relay_ns = sum(CONSTANTS[f"{part} relay"] for part in anatomy.WAYS)
-    assert expected(round_trip=50).total - expected().total == pytest.approx(2 * 50e6 + relay_ns)
+    relay_ns = sum(CONSTANTS[f"{part} relay"] for part in WAYS)
+    assert whole(expected(round_trip=50)) - whole(expected()) == pytest.approx(2 * 50e6 + relay_ns)
 
 
 def test_calls_side_by_side_spare_a_lone_request_time_and_a_busy_server_none() -> None:
     def both(clients: int) -> list[float]:
         calls = (anatomy.IN_A_ROW, anatomy.SIDE_BY_SIDE)
-        return [expected(concurrency=clients, calls=kind).parts["database"] for kind in calls]
+        return [expected(concurrency=clients, calls=kind)["database"] for kind in calls]
 
     in_a_row, side_by_side = both(1)
     assert in_a_row - side_by_side == pytest.approx(2.5e6)
@@ -53,39 +57,79 @@ def test_calls_side_by_side_spare_a_lone_request_time_and_a_busy_server_none() -
 
 def test_more_clients_than_threads_wait_in_the_queue_and_nowhere_else() -> None:
     two, eight = expected(concurrency=2), expected(concurrency=8)
-    assert eight.parts["queue"] > 5 * two.parts["queue"]
-    assert {part: eight.parts[part] for part in PARTS if part != "queue"} == pytest.approx(
-        {part: two.parts[part] for part in PARTS if part != "queue"}
+    assert eight["queue"] > 5 * two["queue"]
+    assert {part: eight[part] for part in PARTS if part != "queue"} == pytest.approx(
+        {part: two[part] for part in PARTS if part != "queue"}
     )
-    in_thread = sum(eight.parts[part] for part in ("database", "compute", "serialise"))
-    assert eight.total == pytest.approx(8 * in_thread / anatomy.THREADS, rel=0.05)
+    in_thread = sum(eight[part] for part in ("database", "compute", "serialise"))
+    assert whole(eight) == pytest.approx(8 * in_thread / THREADS, rel=0.05)
 
 
+@pytest.mark.clock
 def test_the_parts_of_a_real_request_sum_to_the_whole_and_its_work_is_where_it_was_put() -> None:
     frame = measure(anatomy.lab(), 0.6, round_trip=0, work=10)
     assert sum(frame.samples[f"{part}_ns"] for part in PARTS) == pytest.approx(frame.samples["latency_ns"])
     typical = anatomy.typical(frame)
-    assert typical.parts["database"] + typical.parts["compute"] > 0.5 * typical.total
-    assert len(typical.calls) == anatomy.CALLS
+    assert typical["database"] + typical["compute"] > 0.5 * whole(typical)
+    begins, ends, gaps = np.reshape(anatomy.database_calls(record(frame))[0], (anatomy.CALLS, 3)).T
+    start, end = (edges[list(PARTS).index("database")] for edges in anatomy.times_ms(typical))
+    assert (start <= begins).all() and (begins < ends).all() and (ends <= end).all() and np.isnan(gaps).all()
 
 
+@pytest.mark.clock
 def test_a_far_server_takes_as_long_as_the_ways_at_least() -> None:
     typical = anatomy.typical(measure(anatomy.lab(), 0.8, round_trip=50, work=1))
-    assert typical.parts["connect"] > 50e6
-    assert min(typical.parts["send"], typical.parts["receive"]) > 24e6
-    assert anatomy.what_a_far_server_takes([]) is None
+    assert typical["connect"] > 50e6
+    assert min(typical["send"], typical["receive"]) > 24e6
 
 
-def test_the_prediction_is_settled_by_the_whole_of_a_typical_request() -> None:
-    def of(total_ns: float) -> Record:
-        samples = {"latency_ns": np.full(8, total_ns), "calls_ns": np.zeros(8 * anatomy.CALLS * 2)}
-        parts = {f"{part}_ns": np.full(8, total_ns / len(PARTS)) for part in PARTS}
-        return record(Frame({**samples, **parts}, {"calls": 8}), round_trip=20)
+def run(total_ns: float, **changes: Any) -> Record:
+    """Requests that took so long, each part as long as the others."""
+    samples = {"latency_ns": np.full(8, total_ns), "calls_ns": np.zeros(8 * anatomy.CALLS * 2)}
+    parts = {f"{part}_ns": np.full(8, total_ns / len(PARTS)) for part in PARTS}
+    return record(Frame({**samples, **parts}, {"calls": 8}), **changes)
 
-    assert anatomy.what_a_far_server_takes([of(52e6)]) == "50 ms"
-    assert anatomy.what_a_far_server_takes([of(11e6)]) == "10 ms"
+
+def test_the_prediction_is_settled_by_the_whole_of_a_typical_request_of_the_size_in_question() -> None:
+    assert anatomy.PREDICTION.settle([run(52e6, round_trip=20)]) == "50 ms"
+    assert anatomy.PREDICTION.settle([run(11e6, round_trip=20)]) == "10 ms"
+    assert anatomy.PREDICTION.settle([run(71e6, round_trip=20, payload=1_000_000)]) is None
+    assert anatomy.PREDICTION.settle([record(Frame(), round_trip=20)]) is None
 
 
 def test_a_run_without_a_request_has_no_verdict() -> None:
-    assert anatomy.verdict(record(Frame()), None).kind == "invalid"
-    assert anatomy.table(record(Frame()), None) == []
+    lab = anatomy.lab()
+    assert lab.verdict(record(Frame()), None).kind == "invalid"
+    assert lab.table(record(Frame()), None) == []
+
+
+def test_the_table_gives_each_part_with_its_share_and_the_whole() -> None:
+    rows = anatomy.lab().table(run(8e6), run(16e6))
+    assert rows[1] == ("connect", "1.0 ms, 12%", "2.0 ms, 12%")
+    assert rows[-1] == ("whole request", "8.0 ms", "16 ms")
+
+
+@pytest.mark.parametrize("ended", [0.0, 1e3, 7e5, 4e6, 9e9])
+def test_the_time_line_holds_the_whole_on_an_axis_of_round_numbers(ended: float) -> None:
+    picture = Picture(anatomy.CHARTS[0], 400, 250, lambda png: None)
+    picture.show_model(START, dict.fromkeys(PARTS, ended / len(PARTS)))
+    end_ms = picture._axes.get_xlim()[1]
+    assert end_ms >= min(ended / 1e6, 5_000)
+    assert str(end_ms)[0] in "125"
+
+
+@pytest.mark.parametrize("chart", anatomy.CHARTS, ids=lambda chart: chart.title)
+def test_the_charts_show_request_model_and_pinned_request(chart: Chart) -> None:
+    first, second = (run(whole_ns, round_trip=20) for whole_ns in (8e6, 4e7))
+    for odd in (run(0.001), run(1e12), record(Frame())):
+        Picture(chart, 400, 250, lambda png: None).show_run(odd, (odd,))
+    parts = dict(zip(PARTS, np.arange(1e6, 9e6, 1e6), strict=True))
+    samples = {**first.frame.samples, **{f"{part}_ns": np.full(8, ns) for part, ns in parts.items()}}
+    check_shows_all_and_can_be_emptied(chart, record(Frame(samples, {"calls": 8})), second, START, parts)
+
+
+def test_the_parts_lie_one_after_the_other_and_their_shares_fill_the_whole() -> None:
+    parts = dict(zip(PARTS, np.arange(1e6, 9e6, 1e6), strict=True))
+    begins, ends = anatomy.times_ms(parts)
+    assert list(begins) == [0, *ends[:-1]] and list(ends) == list(np.cumsum(np.arange(1, 9)))
+    assert anatomy.shares(parts)[1][-1] == pytest.approx(1)

@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawing import check_shows_all_and_can_be_emptied
 from labs import measure
 
-from perflab.chapters.load import Load
+from perflab.chapters import load
 from perflab.chapters.where_latency_comes_from import api_cache, api_cache_model
+from perflab.lab import Chart
+from perflab.lab.picture import Picture
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.theory.ttl import hit_ratio_of_window, zipf
@@ -18,6 +21,7 @@ START = {"ttl": 0.5, "keys": 50, "skew": 0.8, "database": 5, "logic": 0.5, "rate
 CONSTANTS = {
     "hit inside": 5e4,
     "hit whole": 5e5,
+    "page inside": 5e4,
     "miss inside": 4.05e6,
     "miss whole": 4.5e6,
     "logic inside": 4.05e6,
@@ -36,9 +40,9 @@ def record(frame: Frame, **changes: Any) -> Record:
 def run(hits: int, misses: int, still_waiting: int = 0, held_ns: float = 1e6) -> Frame:
     size = hits + misses
     samples = {"latency_ns": np.full(size, 1e6), "at_s": np.arange(size) / 100, "hit": np.arange(size) < hits}
-    samples |= {"came_s": np.linspace(0, 2, size + still_waiting), "done_s": np.linspace(0, 2, size)}
+    samples |= {"arrived_s": np.linspace(0, 2, size + still_waiting), "completed_s": np.linspace(0, 2, size)}
     samples |= {"started_ns": np.zeros(size), "done_ns": np.full(size, held_ns)}
-    return Frame(samples, {"calls": size}, {"elapsed_s": 2.0, "inside": still_waiting})
+    return Frame(samples, {"calls": size}, {"elapsed_s": 2.0, "in_flight": still_waiting})
 
 
 def test_without_a_time_to_live_every_read_goes_to_the_database() -> None:
@@ -55,9 +59,8 @@ def test_one_key_follows_the_formula_and_a_run_that_begins_empty_stays_below_it(
 
 def test_more_than_the_thread_can_do_has_the_mean_of_those_answered_in_time() -> None:
     model = expected(ttl=0, rate=400)
-    assert model.utilisation > 1
-    # Constant services of 5.6 ms, one arrival every 2.5 ms: the n-th waits for n times the difference, up to the end.
-    assert model.mean == pytest.approx(2e9 * (1 - 1 / model.utilisation) / 2, rel=0.05)
+    # Constant services of 5.55 ms, one arrival every 2.5 ms: the n-th waits for n times the difference, up to the end.
+    assert model.mean == pytest.approx(2e9 * (1 - 2.5 / 5.55) / 2, rel=0.05)
 
 
 @pytest.mark.parametrize(("ttl", "rate"), [(0, 50), (0, 200), (0.05, 400), (0.5, 100), (5, 400)])
@@ -80,12 +83,25 @@ def test_the_mean_is_that_of_the_same_run_simulated_with_other_requests(ttl: flo
     sums, sizes = np.array(found).T
     again = sums.sum() / sizes.sum()
     band = 4 * np.std(sums - again * sizes) * np.sqrt(sizes.size) / sizes.sum()
-    mean = api_cache_model.mean_of_run(ttl, keys, 0.8, rate, hit, miss)
+    mean = api_cache_model.answered_in_run(ttl, keys, 0.8, rate, hit, miss).mean
     assert mean == pytest.approx(again, abs=band + 0.08 * again)
 
 
+def test_where_only_the_first_are_answered_the_hit_ratio_is_theirs() -> None:
+    busy, saturated = expected(ttl=0.5, database=1, rate=400), expected(ttl=0.05, database=20, rate=400)
+    assert busy.utilisation < 1 < saturated.utilisation
+    assert busy.ratio_so_far[-1] == pytest.approx(hit_ratio_of_window(400, zipf(50, 0.8), 0.5, 2.0))
+    assert saturated.ratio_so_far[-1] < 0.7 * hit_ratio_of_window(400, zipf(50, 0.8), 0.05, 2.0)
+
+
+def test_the_simulated_hit_ratio_is_that_of_the_renewals_where_all_are_answered() -> None:
+    windows = (0.2, 0.5, 2.0)
+    found = api_cache_model.answered_in_run(0.5, 50, 0.8, 100, 1e-6, 2e-6).ratios(windows)
+    assert found == pytest.approx([hit_ratio_of_window(100, zipf(50, 0.8), 0.5, each) for each in windows], abs=0.03)
+
+
 def test_a_run_in_which_nothing_can_be_answered_has_no_mean() -> None:
-    assert np.isnan(api_cache_model.mean_of_run(0, 1, 0, 10, 0.0, 3.0))
+    assert np.isnan(api_cache_model.answered_in_run(0, 1, 0, 10, 0.0, 3.0).mean)
 
 
 @pytest.mark.clock
@@ -99,20 +115,20 @@ def test_a_real_cache_hits_as_often_as_predicted_and_hits_are_quicker() -> None:
 
 @pytest.mark.parametrize(("held_ns", "still_waiting"), [(1.1e7, 30), (1e6, 150)])
 def test_a_saturated_api_is_called_so_and_gets_no_mean(held_ns: float, still_waiting: int) -> None:
-    verdict = api_cache.verdict(record(run(20, 180, still_waiting, held_ns)), None)
+    verdict = api_cache.lab().verdict(record(run(20, 180, still_waiting, held_ns)), None)
     assert verdict.text.startswith("Saturated") and f"{still_waiting} requests are still waiting" in verdict.text
     assert "mean" not in verdict.text
 
 
 def test_a_queue_that_chance_makes_is_not_called_saturated() -> None:
-    assert api_cache.verdict(record(run(20, 180, 3, 9e6)), None).text.startswith("10% of 200 requests hit")
+    assert api_cache.lab().verdict(record(run(20, 180, 3, 9e6)), None).text.startswith("10% of 200 requests hit")
 
 
 @pytest.mark.clock
 def test_the_queue_goes_on_where_it_was_between_slices() -> None:
     """A thread that is hardly ever idle: were the queue drained at each slice, many requests would find none before them."""
     frame = measure(api_cache.lab(), 2.5, ttl=0, database=10, logic=0, rate=100)
-    found = Load(record(frame)).replay(1)
+    found = load.Load(record(frame)).replay(1)
     waited_ns = frame.samples["started_ns"] - frame.samples["arrived_ns"]
     assert found is not None and found.deviation < 0.05
     assert np.count_nonzero(waited_ns > 1e6) > 0.5 * waited_ns.size
@@ -121,16 +137,41 @@ def test_the_queue_goes_on_where_it_was_between_slices() -> None:
 def test_a_generator_that_was_late_makes_the_run_invalid() -> None:
     frame = run(10, 10)
     late = Frame({**frame.samples, "lateness_ns": np.full(20, 5e7)}, frame.counts)
-    assert api_cache.verdict(record(late), None).kind == "invalid"
+    assert api_cache.lab().verdict(record(late), None).kind == "invalid"
 
 
 def test_the_prediction_is_settled_by_two_runs_that_differ_in_the_time_to_live_alone() -> None:
     early, late = record(run(50, 50)), record(run(63, 37), ttl=1)
-    assert api_cache.what_twice_the_time_to_live_brings([early]) is None
-    assert api_cache.what_twice_the_time_to_live_brings([early, late]) == "three quarters"
-    assert api_cache.what_twice_the_time_to_live_brings([early, record(run(63, 37), ttl=1, keys=10)]) is None
+    assert api_cache.PREDICTION.settle([early]) is None
+    assert api_cache.PREDICTION.settle([early, late]) == "three quarters"
+    assert api_cache.PREDICTION.settle([early, record(run(63, 37), ttl=1, keys=10)]) is None
 
 
-def test_the_pinned_run_is_compared_by_hits_and_median() -> None:
-    text = api_cache.verdict(record(run(90, 10)), record(run(10, 90))).text
-    assert "90%" in text and "10% hits" in text and "the pinned run" in text
+def test_the_pinned_run_stands_beside_this_one_with_its_hits_and_is_compared_by_the_p50() -> None:
+    lab, this, pinned = api_cache.lab(), record(run(90, 10)), record(run(10, 90))
+    text, rows = lab.verdict(this, pinned).text, {name: cells for name, *cells in lab.table(this, pinned)}
+    assert text.startswith("90%") and "the pinned run" in text
+    assert [cell.split(":")[0].split(";")[0] for cell in rows["hits; mean, p50, p95"]] == ["90 (90%)", "10 (10%)"]
+
+
+@pytest.mark.parametrize("chart", api_cache.CHARTS, ids=lambda chart: chart.title)
+def test_the_charts_show_reads_model_and_pinned_reads(chart: Chart) -> None:
+    nothing = Frame({name: values[:0] for name, values in run(1, 1).samples.items()}, {"calls": 2})
+    for odd in (record(nothing), record(Frame({**run(3, 0).samples, "latency_ns": np.array([0, 1e12, 5])}))):
+        Picture(chart, 400, 250, lambda png: None).show_run(odd, (odd,))
+    slower = run(30, 70)
+    slow = Frame({**slower.samples, "latency_ns": slower.samples["latency_ns"] * 3}, slower.counts)
+    check_shows_all_and_can_be_emptied(chart, record(run(60, 40)), record(slow), START, expected())
+
+
+def test_hits_and_misses_are_shares_of_all_requests_and_the_ratio_is_that_so_far() -> None:
+    (at_s, times), (missed_at_s, _) = (api_cache.requests_of(record(run(60, 40)), hit) for hit in (True, False))
+    assert at_s.size == times.size == 60 and missed_at_s.size == 40
+    moments, ratios = api_cache.ratio_so_far(record(run(60, 40)))
+    assert moments.size == 100 and ratios[59] == 1 and ratios[-1] == pytest.approx(0.6)
+
+
+def test_what_tells_how_far_a_run_can_be_trusted_stands_in_a_table_of_its_own() -> None:
+    lab, this = api_cache.lab(), record(run(60, 40))
+    assert [name for name, _ in load.TRUST] == [row[0] for row in lab.trust(this, None)[1:]]
+    assert not {row[0] for row in lab.trust(this, None)[1:]} & {row[0] for row in lab.table(this, None)}

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from perflab.chapters.where_latency_comes_from import ladder, make_it_fast, query
+from perflab.chapters.where_latency_comes_from import make_it_fast, query
 from perflab.chapters.where_latency_comes_from.claims import CLAIMS
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
+from perflab.systems.operations.rungs import YOURS
 
 
 def record(lab: str, samples: Mapping[str, Any], **parameters: Any) -> Record:
@@ -51,7 +52,7 @@ def steps(**factors: tuple[float, float]) -> Record:
 
 
 CASES = [
-    (0, rungs(ladder.YOURS, 90.0), rungs(ladder.YOURS, 2e5)),
+    (0, rungs(YOURS, 90.0), rungs(YOURS, 2e5)),
     (1, rungs("round trip, loopback", 5e4), rungs("round trip, loopback", 2e6)),
     (2, rungs("read 4 kB, disk", 2e5), rungs("read 4 kB, disk", 2e4)),
     (3, looked_up(2e6), looked_up(1e4)),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from drawing import check_shows_all_and_can_be_emptied, drawn, points
 from labs import constants_of, measure
 
 from perflab.chapters.where_latency_comes_from import ladder
-from perflab.chapters.where_latency_comes_from.ladder import FLOOR, PARTS, ROWS, YOURS
+from perflab.chapters.where_latency_comes_from.ladder import ROWS
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame, merge
-from perflab.systems.operations.rungs import RUNGS
+from perflab.systems.operations import rungs
+from perflab.systems.operations.rungs import FLOOR, PARTS, RUNGS, YOURS, rungs_of
 
+VERDICT = ladder.lab().verdict
 CONSTANTS = {"cache": 1_000_000, "inside_ns": 10.0, "outside_ns": 110.0}
 
 
@@ -31,15 +34,17 @@ def test_all_parts_together_are_the_whole_ladder_in_one_order() -> None:
     assert set(PARTS["all"]) <= set(RUNGS)
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize("part", PARTS)
 def test_each_rung_of_a_part_has_its_number_after_the_first_slice(part: str) -> None:
     slices = ladder.experiment(part, 16_000)
     first = next(slices)
     slices.close()  # type: ignore[attr-defined]
-    assert set(first.samples) == {f"{name}_ns" for name in ladder.rungs_of(part, 16_000)}
+    assert set(first.samples) == {f"{name}_ns" for name in rungs_of(part, 16_000)}
     assert all((values > 0).all() for values in first.samples.values())
 
 
+@pytest.mark.clock
 def test_a_read_far_beyond_the_cache_takes_longer_than_one_inside() -> None:
     small, large = (
         ladder.measured(record(measure(ladder.lab(), 0.7, part="memory", working_set=size)))[YOURS].value
@@ -49,13 +54,20 @@ def test_a_read_far_beyond_the_cache_takes_longer_than_one_inside() -> None:
 
 
 def test_the_model_climbs_where_the_cache_ends() -> None:
-    model = ladder.predict("all", 10_000_000, CONSTANTS)
-    assert np.interp(500_000, model.sizes, model.reads_ns) == pytest.approx(10)
-    assert np.interp(64_000_000, model.sizes, model.reads_ns) == pytest.approx(110, rel=0.03)
-    assert "SQLite commit" in model.quotes_ns
-    assert "SQLite commit" not in ladder.predict("memory", 16_000, CONSTANTS).quotes_ns
+    sizes, reads_ns = ladder.predict("all", 10_000_000, CONSTANTS)
+    assert np.interp(500_000, sizes, reads_ns) == pytest.approx(10)
+    assert np.interp(64_000_000, sizes, reads_ns) == pytest.approx(110, rel=0.03)
 
 
+def test_what_is_quoted_is_drawn_in_the_rows_of_the_part_and_wide_enough_to_be_seen() -> None:
+    x, y = (np.reshape(each, (-1, 3)) for each in ladder.quoted({"part": "all"}))
+    drawn = {ROWS[int(row)]: (low, high) for (low, high, _), (row, *_) in zip(x, y, strict=True)}
+    assert drawn["SQLite commit"] == pytest.approx((1e6 / 1.08, 10e6 * 1.08))
+    assert all(high > 1.1 * low for low, high in drawn.values())
+    assert ROWS.index("SQLite commit") not in ladder.quoted({"part": "memory"})[1]
+
+
+@pytest.mark.clock
 def test_this_machine_can_be_calibrated() -> None:
     constants = constants_of(ladder.lab())
     assert constants is not None
@@ -63,10 +75,10 @@ def test_this_machine_can_be_calibrated() -> None:
 
 
 def test_the_verdict_spans_the_ladder_in_seconds_that_people_know() -> None:
-    text = ladder.verdict(record(of(floor=10.0, start=8.64e5)), None).text
+    text = VERDICT(record(of(floor=10.0, start=8.64e5)), None).text
     assert "factor of 86,000" in text
     assert "10 seconds and 10 days" in text
-    assert ladder.verdict(record(Frame()), None).kind == "invalid"
+    assert VERDICT(record(Frame()), None).kind == "invalid"
 
 
 def test_a_number_that_is_not_what_it_promises_says_so_in_the_table() -> None:
@@ -76,16 +88,16 @@ def test_a_number_that_is_not_what_it_promises_says_so_in_the_table() -> None:
 
 
 def test_the_verdict_names_what_is_farthest_from_its_quote_and_why() -> None:
-    text = ladder.verdict(record(of(floor=10.0, disk=5_000.0)), None).text
+    text = VERDICT(record(of(floor=10.0, disk=5_000.0)), None).text
     assert "Farthest from its quote (5.0–20 ms): append 4 kB + fsync, 5.0 µs, 1,000 times as quick." in text
     assert text.endswith("fsync is not durable here.")
-    slow = ladder.verdict(record(of(floor=10.0, disk=2e8)), None).text
+    slow = VERDICT(record(of(floor=10.0, disk=2e8)), None).text
     assert "10 times as long." in slow
 
 
 def test_what_lies_within_its_quote_or_below_python_is_not_called_far_off() -> None:
     small = Frame({"memory, 16 kB in use_ns": np.full(50, 30.0)})
-    assert "Farthest" not in ladder.verdict(record(merge([of(floor=10.0, disk=1e7), small])), None).text
+    assert "Farthest" not in VERDICT(record(merge([of(floor=10.0, disk=1e7), small])), None).text
 
 
 def test_a_single_quoted_number_is_not_called_a_range() -> None:
@@ -98,18 +110,40 @@ def test_a_single_quoted_number_is_not_called_a_range() -> None:
 def test_a_cache_that_the_system_does_not_tell_is_said_to_be_typical(
     is_told: bool, says_so: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ladder, "private_cache_bytes", lambda: (1_000_000, is_told))
-    assert ("typical" in str(ladder.working_set_caveat())) == says_so
+    monkeypatch.setattr(rungs, "private_cache_bytes", lambda: (1_000_000, is_told))
+    assert ("typical" in str(rungs.working_set_caveat())) == says_so
 
 
 def test_the_bend_of_the_model_lies_where_the_cache_ends() -> None:
-    model = ladder.predict("all", 10_000_000, CONSTANTS)
-    assert CONSTANTS["cache"] in model.sizes
-    assert model.reads_ns[model.sizes <= CONSTANTS["cache"]] == pytest.approx(10)
+    sizes, reads_ns = ladder.predict("all", 10_000_000, CONSTANTS)
+    assert CONSTANTS["cache"] in sizes
+    assert reads_ns[sizes <= CONSTANTS["cache"]] == pytest.approx(10)
 
 
 @pytest.mark.parametrize(("disk_ns", "settled"), [(2e4, "×100"), (1e6, "×10,000"), (2e7, "×1,000,000")])
 def test_the_prediction_is_settled_by_memory_and_disk_of_one_run(disk_ns: float, settled: str) -> None:
-    assert ladder.how_far_is_the_disk([record(of(yours=100.0, disk=disk_ns))]) == settled
-    assert ladder.how_far_is_the_disk([record(of(yours=100.0, disk=disk_ns), 16_000)]) is None
-    assert ladder.how_far_is_the_disk([record(of(yours=100.0))]) is None
+    assert ladder.PREDICTION.settle([record(of(yours=100.0, disk=disk_ns))]) == settled
+    assert ladder.PREDICTION.settle([record(of(yours=100.0, disk=disk_ns), 16_000)]) is None
+    assert ladder.PREDICTION.settle([record(of(yours=100.0))]) is None
+
+
+def test_the_ladder_shows_rungs_quotes_and_pinned_rungs_in_their_rows() -> None:
+    chart, first, second = (
+        ladder.CHARTS[0],
+        record(of(floor=10.0, disk=5e3, yours=80.0)),
+        record(of(floor=30.0, disk=1e6)),
+    )
+    check_shows_all_and_can_be_emptied(chart, first, second, {"part": "all"}, None)
+    built, artists = drawn(chart)
+    built.show_run(first)
+    built.show_pinned(second)
+    assert points(artists["measured"]) == [(5e3, ROWS.index("append 4 kB + fsync"))]
+    assert points(artists["mean of several"]) == [(10, ROWS.index(FLOOR)), (80, ROWS.index(YOURS))]
+    assert points(artists["pinned"]) == [(30, ROWS.index(FLOOR)), (1e6, ROWS.index("append 4 kB + fsync"))]
+    assert list(artists["Python's cost"].get_xdata()) == [10, 10]
+
+
+def test_the_whiskers_hold_the_middle_90_percent() -> None:
+    frame = Frame({f"{YOURS}_ns": np.arange(1.0, 102.0)})
+    found = ladder.measured(record(frame))[YOURS]
+    assert (found.low, found.value, found.high) == pytest.approx((6, 51, 96))

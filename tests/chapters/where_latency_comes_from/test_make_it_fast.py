@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from drawing import check_shows_all_and_can_be_emptied, drawn
 from labs import measure
 
 from perflab.chapters.where_latency_comes_from import make_it_fast
-from perflab.chapters.where_latency_comes_from.make_it_fast import LABELS, START, STEPS, stages
+from perflab.chapters.where_latency_comes_from.make_it_fast_model import LABELS, START, STEPS, stages
+from perflab.lab import Chart
 from perflab.lab.record import Record
+from perflab.measure import Ratio
 from perflab.measure.frame import Frame
 from perflab.systems.clients.switched_shop import SWITCHES
 
@@ -37,9 +40,9 @@ def of_medians(**medians_ns: float) -> Frame:
 
 
 def test_each_step_has_one_switch_more_than_the_one_before() -> None:
-    assert list(stages(*ALL_ON.values()).values()) == [tuple(STEPS)[:number] for number in range(7)]
-    assert stages(*ALL_OFF.values()) == {START: ()}
-    assert list(stages(False, True, False, False, False, True).values()) == [(), ("index",), ("index", "closer")]
+    assert list(stages(**ALL_ON).values()) == [tuple(STEPS)[:number] for number in range(7)]
+    assert stages(**ALL_OFF) == {START: ()}
+    assert list(stages(**{**ALL_OFF, "index": True, "closer": True}).values()) == [(), ("index",), ("index", "closer")]
     assert set(STEPS) == set(SWITCHES)
 
 
@@ -49,6 +52,7 @@ def test_savings_add_up_and_a_hit_leaves_only_the_way() -> None:
     assert [step.value for step in make_it_fast.predict(**ALL_OFF, constants=CONSTANTS).values()] == [8e6]
 
 
+@pytest.mark.clock
 def test_every_round_asks_every_step_once_and_the_whole_gets_faster() -> None:
     frame = measure(make_it_fast.lab(), 1.0)
     columns = [frame.samples[f"{label}_ns"] for label in LABELS]
@@ -56,6 +60,7 @@ def test_every_round_asks_every_step_once_and_the_whole_gets_faster() -> None:
     assert np.median(columns[0]) > 2 * np.median(columns[-1])
 
 
+@pytest.mark.clock
 def test_the_closer_server_makes_it_faster_on_its_own() -> None:
     frame = measure(make_it_fast.lab(), 1.0, **{**ALL_OFF, "closer": True})
     assert set(frame.samples) == {f"{START}_ns", f"{STEPS['closer']}_ns"}
@@ -78,17 +83,40 @@ def test_a_p99_of_too_few_requests_says_what_it_needs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("best", "settled"), [("cache", "the cache"), ("closer", "the closer server"), ("pooled", make_it_fast.OTHER)]
+    ("best", "settled"), [("cache", "cache"), ("closer", "server closer"), ("pooled", make_it_fast.OTHER)]
 )
 def test_the_prediction_is_settled_by_the_greatest_step_of_all_six(best: str, settled: str) -> None:
     value, medians = 8e6, {}
     for name in STEPS:
         value /= 3 if name == best else 1.1
         medians[name] = value
-    assert make_it_fast.what_does_most([record(of_medians(**medians))]) == settled
-    assert make_it_fast.what_does_most([record(of_medians(index=1e6))]) is None
+    assert make_it_fast.PREDICTION.settle([record(of_medians(**medians))]) == settled
+    assert make_it_fast.PREDICTION.settle([record(of_medians(index=1e6))]) is None
 
 
 def test_nothing_measured_and_nothing_switched_on_are_said() -> None:
     assert make_it_fast.verdict(record(Frame()), None).kind == "invalid"
     assert "everything off" in make_it_fast.verdict(record(of_medians(), **ALL_OFF), None).text
+
+
+def test_the_waterfall_leads_from_step_to_step_and_says_what_got_faster_slower_or_neither() -> None:
+    steps = record(of_medians(start=8e6, index=2e6, join=2e6, cache=6e6), pooled=False, tuning=False, closer=False)
+    built, artists = drawn(make_it_fast.CHARTS[0])
+    built.show_run(steps)
+    medians = {label: found.value for label, found in make_it_fast.steps_of(steps, 0.5).items()}
+    kinds = {"faster": {"+ index": (START, "+ index")}, "slower": {"+ cache": ("+ join, not N+1", "+ cache")}}
+    kinds["close"] = {"+ join, not N+1": ("+ index", "+ join, not N+1")}
+    for kind, leads in kinds.items():
+        begins, ends = make_it_fast.bars(steps, 0.5, kind)
+        shown = {LABELS[row]: (begin, ends[row]) for row, begin in enumerate(begins) if np.isfinite(begin)}
+        assert shown == {label: (medians[before], medians[after]) for label, (before, after) in leads.items()}
+    texts = [artist.get_text() for artist in artists.values() if hasattr(artist, "get_text")]
+    assert texts == ["", "", "4.0× faster", "equal", "3.0× slower", "", ""]
+    assert make_it_fast.gain_text(Ratio(1.2, 0.8, 1.5)) == "too close"
+
+
+@pytest.mark.parametrize("chart", make_it_fast.CHARTS, ids=lambda chart: chart.title)
+def test_the_charts_show_steps_model_and_pinned_steps(chart: Chart) -> None:
+    first, second = record(of_medians(index=2e6)), record(of_medians(index=3e6, cache=1e6))
+    model = make_it_fast.predict(**ALL_ON, constants=CONSTANTS)
+    check_shows_all_and_can_be_emptied(chart, first, second, ALL_ON, model)

@@ -37,6 +37,7 @@ def test_each_further_statement_and_each_new_connection_cost_something() -> None
     assert expected(fetch=query.ONE_BY_ONE) - expected(fetch=query.JOIN) > 20 * 2_000
 
 
+@pytest.mark.clock
 def test_a_real_scan_takes_longer_for_more_rows_and_the_model_is_near() -> None:
     constants = constants_of(query.lab())
     assert constants is not None
@@ -52,18 +53,18 @@ def test_a_real_scan_takes_longer_for_more_rows_and_the_model_is_near() -> None:
 @pytest.mark.parametrize(("factor", "settled"), [(1.1, "×1"), (1.4, "×1.3"), (9, "×10"), (80, "×100")])
 def test_the_prediction_is_settled_by_two_sizes_without_an_index(factor: float, settled: str) -> None:
     few, many = record(1e5, index=False), record(1e5 * factor, rows=100_000, index=False)
-    assert query.growth_without_index([few]) is None
-    assert query.growth_without_index([few, many]) == settled
-    assert query.growth_without_index([few, record(1e6, rows=100_000)]) is None
-    assert query.growth_without_index([few, record(1e6, rows=100_000, index=False, fetch=query.JOIN)]) is None
+    assert query.PREDICTION.settle([few]) is None
+    assert query.PREDICTION.settle([few, many]) == settled
+    assert query.PREDICTION.settle([few, record(1e6, rows=100_000)]) is None
+    assert query.PREDICTION.settle([few, record(1e6, rows=100_000, index=False, fetch=query.JOIN)]) is None
 
 
 def test_settings_that_would_hide_the_scan_settle_nothing() -> None:
     for hiding in ({"fetch": query.ONE_BY_ONE}, {"connection": query.OPENED}):
         runs = [record(rows * 50 + 4e5, rows=rows, index=False, **hiding) for rows in (10_000, 100_000)]
-        assert query.growth_without_index(runs) is None
+        assert query.PREDICTION.settle(runs) is None
     small = [record(rows * 20 + 2e4, rows=rows, index=False) for rows in (100, 1_000)]
-    assert query.growth_without_index(small) is None
+    assert query.PREDICTION.settle(small) is None
 
 
 def test_a_page_begins_with_the_order_that_was_found_even_at_the_end_of_the_table() -> None:

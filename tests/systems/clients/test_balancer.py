@@ -37,7 +37,7 @@ def children() -> list[psutil.Process]:
 def test_each_request_is_answered_by_the_server_that_was_named() -> None:
     before = len(children())
     frame = load()
-    assert frame.counts == {"calls": 50 - frame.facts["inside"], "rejected": 0, "failures": 0, "dropped": 0}
+    assert frame.counts == {"calls": 50 - frame.facts["in_flight"], "rejected": 0, "failures": 0, "not_sent": 0}
     assert frame.counts["calls"] > 25
     assert np.all(frame.samples["server"] == frame.samples["number"] % 2)
     assert len(children()) == before
@@ -73,8 +73,8 @@ def test_when_a_server_is_killed_what_it_had_fails_and_the_others_go_on() -> Non
     frame = load(slowness=(20, 1, 1), dies_at_s=0.4)
     assert 1 <= frame.counts["failures"] <= 17, "its third of them if nobody had noticed"
     assert frame.facts["alive"] == 2
-    assert frame.counts["calls"] + frame.counts["failures"] + frame.facts["inside"] == 50
-    late = frame.samples["done_s"] > frame.samples["failed_s"].max()
+    assert frame.counts["calls"] + frame.counts["failures"] + frame.facts["in_flight"] == 50
+    late = frame.samples["completed_s"] > frame.samples["failed_s"].max()
     assert set(frame.samples["server"][late].tolist()) == {1, 2}
     assert frame.samples["failed_s"].size == frame.counts["failures"]
 
@@ -83,8 +83,8 @@ def test_when_a_server_is_killed_what_it_had_fails_and_the_others_go_on() -> Non
 def test_when_the_only_server_is_killed_the_rest_is_dropped() -> None:
     frame = load(slowness=(1,), dies_at_s=0.4)
     assert frame.facts["alive"] == 0
-    assert frame.counts["dropped"] > 0
-    assert frame.counts["calls"] + frame.counts["failures"] + frame.counts["dropped"] == 50
+    assert frame.counts["not_sent"] > 0
+    assert frame.counts["calls"] + frame.counts["failures"] + frame.counts["not_sent"] == 50
 
 
 @pytest.mark.parametrize("named", [2, -1, 0.5, 2.5, None, True, np.True_, "a", "1", np.int64(2), np.float64(1)])

@@ -36,7 +36,7 @@ def shop() -> Iterator[Strategies]:
 def test_each_request_of_a_burst_is_answered(shop: Strategies, name: str) -> None:
     done = shop.burst(name, AT_ONCE, PATHS)
     assert done.response_ns.size == len(PATHS)
-    assert done.failures == done.timeouts == done.dropped == 0
+    assert done.failures == done.timeouts == done.not_sent == 0
     queued = shop.queued(done)
     assert all(column.size == len(PATHS) for column in queued.values())
     assert np.unique(queued["server"]).tolist() == ([0, 1] if name == SERVERS else [0])

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.clock
 
 def test_every_request_is_there_with_its_stages() -> None:
     frame = merge(watched_load(4, constant(50, 0.6), np.full(30, 20.0), 1.0))
-    assert frame.counts == {"calls": 30 - frame.facts["inside"], "rejected": 0, "failures": 0, "dropped": 0}
-    assert frame.samples["came_s"].size == 30 and frame.samples["done_s"].size == frame.counts["calls"] > 15
+    assert frame.counts == {"calls": 30 - frame.facts["in_flight"], "rejected": 0, "failures": 0, "not_sent": 0}
+    assert frame.samples["arrived_s"].size == 30 and frame.samples["completed_s"].size == frame.counts["calls"] > 15
     stages = [frame.samples[name] for name in Stages._fields]
     assert all(np.all(before <= after) for before, after in itertools.pairwise(stages))
     assert np.all(frame.samples["done_ns"] - frame.samples["begun_ns"] >= 19e6)
@@ -64,7 +64,7 @@ def test_a_worker_that_does_not_come_back_holds_up_nobody_else() -> None:
     waits[0] = 1_000.0
     frame = merge(watched_load(2, constant(50, 0.4), waits, 0.5))
     assert 0 not in frame.samples["number"]
-    assert frame.counts["calls"] + frame.facts["inside"] == 20
+    assert frame.counts["calls"] + frame.facts["in_flight"] == 20
     assert frame.counts["calls"] > 10, "all of them long before the first"
 
 

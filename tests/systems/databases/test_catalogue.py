@@ -104,17 +104,18 @@ def test_crunching_counts_its_rows_even_beyond_the_table(catalogue: Catalogue) -
 
 @pytest.mark.clock
 def test_crunching_takes_time_in_proportion_to_the_rows_and_as_long_as_its_rate_says(catalogue: Catalogue) -> None:
-    def best_ns(rows: int) -> int:
+    def best_ns(rows: int, tries: int = 5) -> int:
         times = []
-        for _ in range(5):
+        for _ in range(tries):
             started = perf_counter_ns()
             catalogue.crunch(rows)
             times.append(perf_counter_ns() - started)
         return min(times)
 
     assert_more(lambda: best_ns(100_000), lambda: best_ns(5_000), 5)
+    # As short as the probes are: in what takes longer, others have the CPU for a part of the time.
     two_of_three(
-        lambda: best_ns(round(10 * per_ms(catalogue.crunch, 20_000))) / 10e6,
+        lambda: best_ns(round(per_ms(catalogue.crunch, 20_000)), 20) / 1e6,
         lambda ms: 0.5 < ms < 2,
         "a millisecond of rows",
     )

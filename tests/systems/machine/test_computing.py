@@ -8,7 +8,7 @@ from perflab.systems.machine.computing import compute, steps_per_ms
 
 def best_ns(steps: int) -> int:
     times = []
-    for _ in range(7):
+    for _ in range(15):
         started = perf_counter_ns()
         compute(steps)
         times.append(perf_counter_ns() - started)

@@ -24,14 +24,14 @@ def test_a_reply_without_stages_is_refused() -> None:
 
 
 @pytest.mark.clock
-def test_whoever_finds_no_place_is_turned_away_and_the_others_are_served() -> None:
+def test_a_request_that_finds_no_place_is_rejected_and_the_others_are_served() -> None:
     with worker_server(workers=1, queue_length=1) as server, ThreadPoolExecutor(6) as crowd:
         served = [crowd.submit(ask, server.port, "wait=600") for _ in range(2)]
 
         def both_are_inside() -> bool:
-            noted = server.pause()["gauges"]
+            noted = server.pause()
             server.resume()
-            return bool(noted) and noted[-1][1:3] == [1, 1]
+            return (noted["busy"][-1:], noted["queued"][-1:]) == ([1], [1])
 
         wait_until(both_are_inside)
         assert [ask(server.port, "wait=1")[0] for _ in range(4)] == [503] * 4

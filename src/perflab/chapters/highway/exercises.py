@@ -11,22 +11,10 @@ import numpy as np
 
 from perflab.chapters.highway import road
 from perflab.chapters.judging import OPEN, Case, attempt, judge_cases
-from perflab.lab import (
-    CLOCK,
-    MODEL_LINE,
-    Axis,
-    Chart,
-    Here,
-    Lab,
-    Line,
-    Record,
-    distribution,
-    duration_ticks,
-    latencies_of,
-    measured,
-    slider,
-    switch,
-)
+from perflab.lab import Axis, Chart, Lab, Record, distribution, latencies_of, slider, switch
+from perflab.lab.axes import duration_ticks
+from perflab.lab.marks import Here, Line, measured
+from perflab.lab.palette import CLOCK, MODEL_LINE
 from perflab.measure import Frame, count, duration, poisson
 from perflab.measure.guards import is_number
 from perflab.theory.queues import mean_wait, mmc, priority_wait

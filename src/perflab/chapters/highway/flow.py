@@ -9,25 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.lab import (
-    CLOCK,
-    INK,
-    MEASURED,
-    MODEL,
-    MODEL_HERE,
-    MODEL_LINE,
-    PINNED,
-    Axis,
-    Chart,
-    Histogram,
-    Line,
-    Record,
-    Rule,
-    before,
-    latencies_of,
-    measured,
-    percent_ticks,
-)
+from perflab.lab import Axis, Chart, Record, latencies_of
+from perflab.lab.axes import percent_ticks
+from perflab.lab.marks import Histogram, Line, Rule, before, measured
+from perflab.lab.palette import CLOCK, INK, MEASURED, MODEL, MODEL_HERE, MODEL_LINE, PINNED
 from perflab.measure import percentile
 
 

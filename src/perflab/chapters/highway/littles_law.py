@@ -8,33 +8,22 @@ import numpy as np
 
 from perflab.chapters import load
 from perflab.lab import (
-    ALARM,
-    CLOCK,
-    INK,
-    MEASURED,
-    MODEL_HERE,
-    MODEL_LINE,
     Axis,
     Chart,
     Lab,
-    Line,
     Prediction,
     Record,
-    Rule,
-    Verdict,
-    before,
     latencies_of,
     log_slider,
-    measured,
     nearest,
     one_run,
-    plain_ticks,
     slider,
-    table_of,
-    trust_of,
     values_slider,
-    verdict_of,
 )
+from perflab.lab.axes import plain_ticks
+from perflab.lab.marks import Line, Rule, before, measured
+from perflab.lab.palette import ALARM, CLOCK, INK, MEASURED, MODEL_HERE, MODEL_LINE
+from perflab.lab.verdict import Verdict, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, number, percent, poisson, services
 from perflab.systems.clients.worker_load import watched_load
 from perflab.theory.littles_law import Flow, inside_over_time, observe, steps_inside
@@ -67,7 +56,7 @@ def both_sides(run: Record) -> Flow:
     elapsed_s, latencies_s = load.Load(run).elapsed_s, latencies_of(run) / 1e9
     whole = run.parameters["window"] >= WHOLE_S
     window_s = elapsed_s if whole else run.parameters["window"]
-    arrived, left = run.column("came_s"), run.column("done_s")
+    arrived, left = run.column("arrived_s"), run.column("completed_s")
     within = left <= window_s
     if not within.any() or elapsed_s < window_s:
         return Flow(np.nan, np.nan, np.nan)
@@ -79,12 +68,12 @@ def both_sides(run: Record) -> Flow:
 
 def never_left(run: Record) -> int:
     """How many requests arrived and were not answered: still inside, failed, or not even sent."""
-    return load.Load(run).in_flight + run.count("failures") + run.count("dropped")
+    return load.Load(run).in_flight + run.count("failures") + run.count("not_sent")
 
 
 def steps(run: Record) -> tuple[np.ndarray, np.ndarray]:
     """Moments (s) at which the number inside changes, and the number from then on."""
-    return steps_inside(run.column("came_s"), run.column("done_s"))
+    return steps_inside(run.column("arrived_s"), run.column("completed_s"))
 
 
 def most_inside(run: Record) -> float:
@@ -93,7 +82,7 @@ def most_inside(run: Record) -> float:
 
 def mean_inside(run: Record) -> tuple[list[float], list[float]]:
     """L, from the start to the end of the window."""
-    return [0, min(run.parameters["window"], run.column("done_s").max(initial=0))], [both_sides(run).inside] * 2
+    return [0, min(run.parameters["window"], run.column("completed_s").max(initial=0))], [both_sides(run).inside] * 2
 
 
 def sides(run: Record) -> tuple[float, float]:

@@ -11,23 +11,8 @@ from numpy.typing import NDArray
 from perflab.chapters.highway.flow import Curve, flow_against_density, trip_times
 from perflab.chapters.highway.road_model import ACCIDENT, CELLS, LIMITS, PER_KM, PER_MIN, empty_road, expected
 from perflab.chapters.highway.road_panel import MOVING_ROAD
-from perflab.lab import (
-    Axis,
-    Lab,
-    Prediction,
-    Record,
-    Verdict,
-    against_pinned,
-    estimate_text,
-    latencies_of,
-    percentile_text,
-    slider,
-    switch,
-    table_of,
-    two_runs,
-    values_slider,
-    verdict_of,
-)
+from perflab.lab import Axis, Lab, Prediction, Record, latencies_of, slider, switch, two_runs, values_slider
+from perflab.lab.verdict import Verdict, against_pinned, estimate_text, percentile_text, table_of, verdict_of
 from perflab.measure import Frame, block_ratio, count, summarise
 from perflab.theory.highway import Highway
 

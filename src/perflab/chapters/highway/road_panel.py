@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from perflab.chapters.highway.road_model import ACCIDENT, CELLS, KM
-from perflab.lab import ALARM, INK, MODEL, PINNED, THIRD, Axis, Chart, Line, Note, Record, Rule
+from perflab.lab import Axis, Chart, Record
+from perflab.lab.marks import Line, Note, Rule
+from perflab.lab.palette import ALARM, INK, MODEL, PINNED, THIRD
 
 Places = tuple[Any, Any]
 MIDDLE, LANE, TOP = 2.2, 0.9, 4.9

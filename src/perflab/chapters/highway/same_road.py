@@ -12,27 +12,11 @@ from perflab.chapters import load
 from perflab.chapters.highway import road_model
 from perflab.chapters.highway.flow import Curve, flow_against_density, trip_times
 from perflab.chapters.load import Load, failures_said, lateness_said, too_late
-from perflab.lab import (
-    MODEL_HERE,
-    MODEL_LINE,
-    Axis,
-    Chart,
-    Lab,
-    Line,
-    Prediction,
-    Record,
-    Verdict,
-    latencies_of,
-    log_slider,
-    p50_of,
-    percentile_text,
-    plain_ticks,
-    slider,
-    table_of,
-    trust_of,
-    two_runs,
-    verdict_of,
-)
+from perflab.lab import Axis, Chart, Lab, Prediction, Record, latencies_of, log_slider, slider, two_runs
+from perflab.lab.axes import plain_ticks
+from perflab.lab.marks import Line
+from perflab.lab.palette import MODEL_HERE, MODEL_LINE
+from perflab.lab.verdict import Verdict, p50_of, percentile_text, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, percentile, poisson, services
 from perflab.systems.clients.worker_load import watched_load
 from perflab.theory.littles_law import inside_over_time
@@ -76,8 +60,8 @@ def predict(lanes: int, rate: int, trip: int) -> Expected:
 def inside_and_flow(run: Record, parts: int = PARTS) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Requests inside (on average over time) and completions per second, in as many equal parts of the run so far."""
     edges = np.linspace(0, Load(run).elapsed_s, parts + 1)
-    done = np.histogram(run.column("done_s"), edges)[0]
-    return inside_over_time(run.column("came_s"), run.column("done_s"), edges), done / np.diff(edges)
+    done = np.histogram(run.column("completed_s"), edges)[0]
+    return inside_over_time(run.column("arrived_s"), run.column("completed_s"), edges), done / np.diff(edges)
 
 
 def point(run: Record) -> tuple[float, float]:

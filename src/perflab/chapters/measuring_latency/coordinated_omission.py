@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.chapters.load import LATENESS, too_late
-from perflab.lab import Axis, Chart, Lab, Line, Prediction, Record, Rule, Verdict, duration_ticks, values_slider
+from perflab.lab import Axis, Chart, Lab, Prediction, Record, Verdict, duration_ticks, values_slider
 from perflab.lab.charts import SHARES, nines, percentile_axis, percentile_curve
+from perflab.lab.marks import Line, Rule
 from perflab.lab.palette import ALARM, MEASURED, MODEL, MODEL_LINE, SECOND
 from perflab.lab.settle import nearest, one_run
 from perflab.lab.verdict import against_pinned, trust_of, verdict_of
@@ -65,7 +66,7 @@ def as_frame(result: LoadResult) -> Frame:
     samples = {f"{name}_ns": result.response_ns, f"{name}_service_ns": result.service_ns}
     if not result.closed:
         samples["lateness_ns"] = result.lateness_ns
-    return Frame(samples, {**counts, "dropped": result.dropped})
+    return Frame(samples, {**counts, "not_sent": result.not_sent})
 
 
 def _connections(rate: int, stall_s: float) -> int:

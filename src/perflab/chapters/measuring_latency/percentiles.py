@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from perflab.lab import Axis, Chart, Lab, Line, Prediction, Record, duration_ticks, log_slider, one_run, values_slider
+from perflab.lab import Axis, Chart, Lab, Prediction, Record, duration_ticks, log_slider, one_run, values_slider
 from perflab.lab.charts import SHARES, intervals, latencies_of, nines, percentile_axis, percentile_curve
+from perflab.lab.marks import Line
 from perflab.lab.palette import MEASURED_LINE, MODEL_LINE, PINNED_LINE
 from perflab.measure import Estimate, Frame, percentile, summarise, time_calls
 from perflab.measure.percentiles import rank_interval

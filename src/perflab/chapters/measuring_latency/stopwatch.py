@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.lab import Axis, Band, Chart, Lab, Line, Prediction, Record, Rule, choice, log_slider, nearest, one_run
+from perflab.lab import Axis, Chart, Lab, Prediction, Record, choice, log_slider, nearest, one_run
 from perflab.lab.axes import count_ticks, duration_ticks
 from perflab.lab.charts import distribution, latencies_of
+from perflab.lab.marks import Band, Line, Rule
 from perflab.lab.palette import ALARM, CLOCK_LINE, MEASURED, MODEL_LINE, PINNED_LINE, SECOND
 from perflab.measure import Frame, call_slices, merge
 from perflab.measure.clock import measure_clock

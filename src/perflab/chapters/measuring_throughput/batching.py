@@ -10,8 +10,9 @@ import numpy as np
 from perflab.chapters import load
 from perflab.chapters.measuring_throughput import batching_model
 from perflab.chapters.measuring_throughput.batching_model import BAD_EVERY, MAX_ROWS
-from perflab.lab import Axis, Chart, Here, Lab, Line, Prediction, Record, Rule, Verdict, log_slider, measured, switch
+from perflab.lab import Axis, Chart, Lab, Prediction, Record, Verdict, log_slider, switch
 from perflab.lab.axes import count_ticks, duration_ticks
+from perflab.lab.marks import Here, Line, Rule, measured
 from perflab.lab.palette import CLOCK, MEASURED, MEASURED_POINTS, MODEL, MODEL_LINE, PINNED_POINTS, SECOND, THIRD
 from perflab.lab.settle import two_runs
 from perflab.lab.verdict import INVALID, LATENCY, p50_of, percentile_text, table_of, trust_of, verdict_of

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.chapters import load
-from perflab.lab import Axis, Chart, Lab, Line, Prediction, Record, Rule, log_slider, measured, slider, values_slider
+from perflab.lab import Axis, Chart, Lab, Prediction, Record, log_slider, slider, values_slider
+from perflab.lab.marks import Line, Rule, measured
 from perflab.lab.palette import CLOCK, MEASURED, MEASURED_LINE, MODEL, MODEL_LINE, THIRD
 from perflab.lab.rows import intervals_in, named_rows, values_in
 from perflab.lab.settle import one_run
@@ -54,14 +55,16 @@ def rate_of(requests: int, seconds: float) -> Rate:
     return Rate(requests / seconds, low, high, requests=requests)
 
 
-def ways(done_s: NDArray[Any], elapsed_s: float, offered: int, window_s: float, warm_up_s: float) -> dict[str, Rate]:
+def ways(
+    completed_s: NDArray[Any], elapsed_s: float, offered: int, window_s: float, warm_up_s: float
+) -> dict[str, Rate]:
     """Each way of counting, from the moments at which requests completed; only the first without any completion."""
     found = {OFFERED: rate_of(offered, elapsed_s)}
-    if done_s.size:
-        end_s, in_window = float(done_s[-1]), int((done_s > elapsed_s - window_s).sum())
-        found[OVERALL] = rate_of(done_s.size, end_s)
+    if completed_s.size:
+        end_s, in_window = float(completed_s[-1]), int((completed_s > elapsed_s - window_s).sum())
+        found[OVERALL] = rate_of(completed_s.size, end_s)
         if end_s > warm_up_s:
-            found[CUT] = rate_of(int((done_s > warm_up_s).sum()), end_s - warm_up_s)
+            found[CUT] = rate_of(int((completed_s > warm_up_s).sum()), end_s - warm_up_s)
         found[WINDOW] = rate_of(in_window, min(window_s, elapsed_s))
         found[NAIVE] = rate_of(in_window, window_s)
     return found
@@ -72,7 +75,7 @@ def counted(record: Record) -> dict[str, Rate]:
     elapsed_s, chosen = float(record.fact("elapsed_s", 0.0)), record.parameters
     if not elapsed_s:
         return {}
-    came, done = record.column("came_s"), record.column("done_s")
+    came, done = record.column("arrived_s"), record.column("completed_s")
     return ways(done, elapsed_s, came.size, chosen["window"], chosen["warm_up"])
 
 
@@ -91,7 +94,7 @@ def over_time(label: str, rate: Callable[..., NDArray[np.float64]], **style: Any
 
     def points(run: Record) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         moments = MOMENTS_S[: np.searchsorted(MOMENTS_S, run.fact("elapsed_s", 0.0), side="right")]
-        return moments, rate(run.column("done_s"), moments, run.parameters["window"])
+        return moments, rate(run.column("completed_s"), moments, run.parameters["window"])
 
     return Line(label, run=points, **style)
 
@@ -131,7 +134,7 @@ def say(record: Record) -> str:
     if window > record.fact("elapsed_s"):
         said += f" The window of {window:g} s is longer than the run: dividing by it gives {count(found[NAIVE].value)}."
     if offered.low > CAPACITY:
-        said += f" Saturated: the capacity is {CAPACITY:.0f} requests/s, and {count(record.fact('inside', 0))} are in flight."
+        said += f" Saturated: the capacity is {CAPACITY:.0f} requests/s, and {count(record.fact('in_flight', 0))} are in flight."
     return said
 
 
@@ -189,7 +192,7 @@ def lab() -> Lab:
         },
         charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict_of(say, load.too_late, compare=compare, needs="done_s", empty="Nothing was completed."),
+        verdict=verdict_of(say, load.too_late, compare=compare, needs="completed_s", empty="Nothing was completed."),
         table=table,
         trust=trust_of(load.replayed(WORKERS), load.sent(), load.LATENESS),
         budget_s=RUN_S + 1,

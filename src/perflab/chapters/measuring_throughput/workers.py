@@ -10,11 +10,12 @@ import numpy as np
 from perflab.chapters import load
 from perflab.chapters.measuring_throughput import workers_model
 from perflab.chapters.measuring_throughput.workers_model import LIMITS, MAX_WORKERS, NUMBERS, RUN_S, smallest_limit
-from perflab.lab import Axis, Chart, Lab, Line, Prediction, Record, choice, log_slider, slider, values_slider
+from perflab.lab import Axis, Chart, Lab, Prediction, Record, choice, log_slider, nearest, slider, two_runs
 from perflab.lab.axes import count_ticks, duration_ticks, from_zero_ticks
+from perflab.lab.controls import values_slider
 from perflab.lab.kinds import HereOfKind, measured_kinds
+from perflab.lab.marks import Line
 from perflab.lab.palette import CLOCK, MEASURED, MODEL_LINE, PINNED, THIRD
-from perflab.lab.settle import nearest, two_runs
 from perflab.lab.verdict import INVALID, LATENCY, Verdict, against_pinned, table_of, trust_of, verdict_of
 from perflab.measure import Frame, block_ratio, count, duration, poisson
 from perflab.systems.clients.worker_load import watch
@@ -33,10 +34,7 @@ def experiment(
 
 
 def throughput(record: Record) -> float:
-    """Requests per second that had their reply after the warm-up; NaN before.
-
-    A reply counts when the client has it: a server whose threads all compute may be done with a request long before it says so.
-    """
+    """Requests per second whose reply reached the client after the warm-up; NaN before. A starved server replies late."""
     return load.Load(record, since_s=WARM_UP_S).throughput_per_s
 
 
@@ -91,7 +89,7 @@ CHARTS = (
     ),
     against_workers(
         "Response time",
-        Axis("mean of those served (log)", 2e7, 5e9, log=True, ticks=duration_ticks),
+        Axis("mean of served requests (log)", 2e7, 5e9, log=True, ticks=duration_ticks),
         lambda model: (NUMBERS, model.response_ns),
         load.mean_response_ns,
     ),

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from perflab.chapters import load
 from perflab.chapters.load import Load
 from perflab.chapters.raising_throughput.more_machines_model import DIES_AT_S, RUN_S, SERVICE_S, at_rate, one_queue
-from perflab.lab import Axis, Chart, Lab, Prediction, Record, choice, duration_ticks, one_run, p50_of, slider, switch
+from perflab.lab import Axis, Chart, Lab, Prediction, Record, choice, duration_ticks, one_run, slider, switch
 from perflab.lab.marks import Bars, Here, Line, Rule, measured
 from perflab.lab.palette import ALARM, CLOCK, MEASURED, MEASURED_LINE, MODEL, MODEL_LINE, PINNED_POINTS
-from perflab.lab.verdict import table_of, trust_of, verdict_of
+from perflab.lab.verdict import p50_of, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, poisson, services
 from perflab.systems.clients.balancer import balanced_load
 from perflab.systems.clients.routing import ROUTES, Route
@@ -108,7 +108,7 @@ CHARTS = (
         Axis("time since the start (s)", 0, RUN_S),
         Axis("requests per second", 0, 1.5 * MAX_PER_S),
         Rule("y", "offered", setting=lambda chosen: chosen["rate"], color=MODEL, linestyle=":", linewidth=2),
-        Line("served", run=lambda run: per_s(run, "done_s", zeros=True), **MEASURED_LINE),
+        Line("served", run=lambda run: per_s(run, "completed_s", zeros=True), **MEASURED_LINE),
         Line("failed", run=lambda run: per_s(run, "failed_s", zeros=False), **CROSSES),
     ),
 )

@@ -50,7 +50,7 @@ def experiment(rate: int, wait: int, writes: int, pages: int, seed: int) -> Iter
                     "lateness_ns": done.lateness_ns,
                 }
                 columns |= {f"{name} {column}": times for column, times in shop.queued(done).items()}
-                failed = done.failures + done.timeouts + done.dropped
+                failed = done.failures + done.timeouts + done.not_sent
                 yield Frame(columns, {"calls": done.response_ns.size, "failures": failed}, facts)
 
 

@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.lab import MEASURED, MODEL, Axis, Band, Chart, Lab, Line, Record, log_slider, verdict_of
+from perflab.lab import Axis, Chart, Lab, Record, log_slider
+from perflab.lab.marks import Band, Line
+from perflab.lab.palette import MEASURED, MODEL
+from perflab.lab.verdict import verdict_of
 from perflab.measure import Frame, count, duration, gc_paused, paired_ratio, percent, percentile, time_calls
 
 WORK = 1_000

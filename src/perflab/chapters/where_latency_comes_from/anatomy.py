@@ -2,173 +2,160 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.lab import Lab, Prediction, Record, Verdict, choice, log_slider, values_slider
-from perflab.lab.panels import Breakdown, Shares, TimeLine
-from perflab.lab.verdict import against_pinned
-from perflab.measure.compare import ratio
-from perflab.measure.frame import Frame
-from perflab.measure.machine import effective_cpus
-from perflab.measure.units import count, duration, percent
+from perflab.chapters.where_latency_comes_from import anatomy_model
+from perflab.chapters.where_latency_comes_from.anatomy_model import CALLS, IN_A_ROW, SIDE_BY_SIDE, Parts, whole
+from perflab.lab import Axis, Chart, Lab, Prediction, Record, choice, log_slider, nearest, one_run, values_slider
+from perflab.lab.axes import percent_ticks
+from perflab.lab.marks import Line
+from perflab.lab.palette import INK, MEASURED, MODEL_OUTLINE, PINNED_OUTLINE, SEGMENTS
+from perflab.lab.rows import Spans, in_turn, named_rows, strokes
+from perflab.lab.verdict import p50_of, table_of, verdict_of
+from perflab.measure import Frame, count, duration, effective_cpus, percent, ratio
 from perflab.systems.clients.anatomy import PARTS, Anatomy, Crowd
 from perflab.systems.databases.catalogue import sku_of
 from perflab.systems.process.child import ChildServer
 from perflab.systems.servers.distance import distance
 from perflab.systems.servers.shop import shop
-from perflab.theory.critical_path import parallel, serial
-from perflab.theory.queues import closed
 
-PRODUCTS = 200
-THREADS = 2
-CALLS = 4
-SLICE_S = 0.15
-PATH = f"/product?sku={sku_of(7)}"
-IN_A_ROW, SIDE_BY_SIDE = "in a row", "side by side"
-PROBE_MS, PROBE_BYTES, PROBE_ROUND_TRIP_S = 4, 400_000, 0.002
+PRODUCTS, PATH, SLICE_S = 200, f"/product?sku={sku_of(7)}", 0.15
+PROBE_MS, PROBE_BYTES, PROBE_RTT_S = 4, 400_000, 0.002
+AXIS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 
 
 def experiment(payload: int, round_trip: int, concurrency: int, work: int, calls: str) -> Iterator[Frame]:
-    with _way_to_shop(round_trip / 1000) as (server, port), Crowd(port, concurrency, round_trip / 1000) as crowd:
-        server.ask("set", payload_bytes=payload, **_work(work, calls == SIDE_BY_SIDE))
+    with way_to_shop(round_trip / 1000) as (server, port), Crowd(port, concurrency, round_trip / 1000) as crowd:
+        server.ask("set", payload_bytes=payload, **working(work, calls == SIDE_BY_SIDE))
         while True:
             yield as_frame(crowd.dissect(PATH, SLICE_S))
 
 
-def calibrate() -> Iterator[Frame]:
-    """What the parts take here for a request without work, and what a millisecond of work, a byte and the relay add."""
-    with _way_to_shop(PROBE_ROUND_TRIP_S) as (server, far), Crowd(server.port, 1) as near_client:
-        base = typical(as_frame(near_client.dissect(PATH, SLICE_S))).parts
-        server.ask("set", **_work(PROBE_MS, False))
-        worked = typical(as_frame(near_client.dissect(PATH, SLICE_S))).parts
-        server.ask("set", payload_bytes=PROBE_BYTES, **_work(0, False))
-        loaded = typical(as_frame(near_client.dissect(PATH, SLICE_S))).parts
-        server.ask("set", payload_bytes=0)
-        with Crowd(far, 1, PROBE_ROUND_TRIP_S) as far_client:
-            distant = typical(as_frame(far_client.dissect(PATH, SLICE_S))).parts
-    facts: dict[str, float] = dict(base)
-    for part in ("database", "compute"):
-        facts[f"{part} per ms"] = (worked[part] - base[part]) / PROBE_MS
-    for part in ("serialise", "receive"):
-        facts[f"{part} per byte"] = max(0.0, loaded[part] - base[part]) / PROBE_BYTES
-    for part, ways in WAYS.items():
-        facts[f"{part} relay"] = max(0.0, distant[part] - base[part] - ways * PROBE_ROUND_TRIP_S * 1e9)
-    yield Frame(facts={**facts, "cpus": effective_cpus()})
-
-
-WAYS = {"connect": 1.0, "send": 0.5, "receive": 0.5}
-"""How many round trips each part holds: shaking hands is one, the request goes one way, the answer the other."""
-
-
 @contextmanager
-def _way_to_shop(round_trip_s: float) -> Iterator[tuple[ChildServer, int]]:
-    """The shop, and the port at which it seems so far away; without a distance its own."""
+def way_to_shop(round_trip_s: float) -> Iterator[tuple[ChildServer, int]]:
+    """The shop, and the port at which it seems to be that far away: its own without a distance."""
     with ExitStack() as stack:
-        server = stack.enter_context(shop(PRODUCTS, THREADS))
+        server = stack.enter_context(shop(PRODUCTS, anatomy_model.THREADS))
         port = stack.enter_context(distance(server.port, round_trip_s)).port if round_trip_s else server.port
         yield server, port
 
 
-def _work(milliseconds: int, parallel_calls: bool) -> dict[str, Any]:
-    return {"database_ms": milliseconds, "logic_ms": milliseconds, "calls": CALLS, "parallel": parallel_calls}
+def working(milliseconds: int, side_by_side: bool = False) -> dict[str, Any]:
+    return {"database_ms": milliseconds, "logic_ms": milliseconds, "calls": CALLS, "parallel": side_by_side}
 
 
 def as_frame(requests: Sequence[Anatomy]) -> Frame:
-    """Columns "latency_ns" and "<part>_ns", shape (n,); "calls_ns" of each request the begin and duration of its calls."""
-    samples: dict[str, NDArray[Any]] = {"latency_ns": np.array([request.total_ns for request in requests], float)}
-    for part in PARTS:
-        samples[f"{part}_ns"] = np.array([request.parts[part] for request in requests], float)
-    spans = np.full((len(requests), CALLS, 2), np.nan)
-    for place, request in zip(spans, requests, strict=True):
-        calls = request.server.calls[-CALLS:]  # the first one looks for the product, and takes next to nothing
-        place[: len(calls)] = calls
-    return Frame({**samples, "calls_ns": spans.ravel()}, {"calls": len(requests)})
+    """Columns "latency_ns" and "<part>_ns"; "calls_ns" holds begin and duration of each request's database calls."""
+    parts = {f"{part}_ns": np.array([request.parts[part] for request in requests], float) for part in PARTS}
+    # The first call looks up the product, and takes next to nothing.
+    calls = [[*[(np.nan, np.nan)] * CALLS, *request.server.calls][-CALLS:] for request in requests]
+    wholes = np.array([request.total_ns for request in requests], float)
+    return Frame({"latency_ns": wholes, **parts, "calls_ns": np.ravel(calls)}, {"calls": len(requests)})
 
 
-def typical(frame: Frame) -> Breakdown:
+def typical(frame: Frame) -> Parts:
     """Means over the middle half of the requests by their whole: means add up, and no interruption is in them."""
+    return {part: float(frame.samples[f"{part}_ns"][middle(frame)].mean()) for part in PARTS}
+
+
+def middle(frame: Frame) -> NDArray[np.intp]:
     order = np.argsort(frame.samples["latency_ns"])
-    middle = order[order.size // 4 : max(order.size // 4 + 1, order.size - order.size // 4)]
-    parts = {part: float(np.asarray(frame.samples[f"{part}_ns"], float)[middle].mean()) for part in PARTS}
-    calls = np.asarray(frame.samples["calls_ns"], float).reshape(-1, CALLS, 2)[middle].mean(axis=0)
-    return Breakdown(parts, [(float(begin), float(took)) for begin, took in calls])
+    return order[order.size // 4 : max(order.size // 4 + 1, order.size - order.size // 4)]
 
 
-def measured(record: Record) -> Breakdown:
-    """The typical request of a run."""
-    return typical(record.frame)
+def calibrate() -> Iterator[Frame]:
+    """What the parts take here for a request without work, and what a millisecond of work, a byte and the relay add."""
+
+    def parts(crowd: Crowd) -> Parts:
+        return typical(as_frame(crowd.dissect(PATH, SLICE_S)))
+
+    with way_to_shop(PROBE_RTT_S) as (server, port), Crowd(server.port, 1) as near, Crowd(port, 1, PROBE_RTT_S) as far:
+        base, distant = parts(near), parts(far)
+        server.ask("set", **working(PROBE_MS))
+        worked = parts(near)
+        server.ask("set", payload_bytes=PROBE_BYTES, **working(0))
+        loaded = parts(near)
+    facts = {**base, "cpus": effective_cpus()}
+    facts |= {f"{part} per ms": (worked[part] - base[part]) / PROBE_MS for part in ("database", "compute")}
+    facts |= {f"{part} per byte": max(0, loaded[part] - base[part]) / PROBE_BYTES for part in ("serialise", "receive")}
+    for part, ways in anatomy_model.WAYS.items():
+        facts[f"{part} relay"] = max(0.0, distant[part] - base[part] - ways * PROBE_RTT_S * 1e9)
+    yield Frame(facts=facts)
 
 
-def predict(
-    payload: int, round_trip: int, concurrency: int, work: int, calls: str, constants: Mapping[str, Any]
-) -> Breakdown:
-    """Parts add up; calls side by side take as long as the longest, or as the CPUs need for all of them.
-
-    `concurrency` clients that ask again at once form a closed system: its threads are one station that is as fast as all of
-    them, with the rest of the time in a thread as a delay (Seidmann, Schweitzer and Shalev-Oren 1987), by mean value analysis.
-    """
-    parts = {part: constants[part] for part in PARTS}
-    if round_trip:
-        for part, ways in WAYS.items():
-            parts[part] += ways * round_trip * 1e6 + constants[f"{part} relay"]
-    for part in ("serialise", "receive"):
-        parts[part] += payload * constants[f"{part} per byte"]
-    running = min(concurrency, THREADS)
-    cpus_each = constants["cpus"] / running
-    spans = [work * constants["database per ms"] / CALLS / min(1.0, cpus_each)] * CALLS
-    side_by_side = calls == SIDE_BY_SIDE
-    took = parallel(spans, max(1.0, cpus_each)) if side_by_side else serial(spans)
-    begins = [0.0] * CALLS if side_by_side else [number * took / CALLS for number in range(CALLS)]
-    drawn = took if side_by_side else took / CALLS
-    parts["database"] += took
-    parts["compute"] += work * constants["compute per ms"] / min(1.0, cpus_each)
-    in_thread = sum(parts[part] for part in ("database", "compute", "serialise"))
-    station = in_thread / THREADS
-    _, response = closed(concurrency, [station], think=sum(parts.values()) - station)
-    parts["queue"] += response - station
-    return Breakdown(parts, [(begin, drawn) for begin in begins])
+def times_ms(parts: Parts) -> Any:
+    return in_turn([parts[part] / 1e6 for part in PARTS])
 
 
-def verdict(record: Record, pinned: Record | None) -> Verdict:
+def shares(parts: Parts) -> Any:
+    return in_turn([parts[part] / whole(parts) for part in PARTS])
+
+
+def database_calls(record: Record) -> Any:
+    """A stroke (ms) for each call of the typical request, one below the other within the database part."""
+    row, calls_ns = PARTS.index("database"), record.column("calls_ns").reshape(-1, CALLS, 2)
+    begins, took = calls_ns[middle(record.frame)].mean(axis=0).T / 1e6
+    begins = begins + times_ms(typical(record.frame))[0][row]
+    return strokes(begins, begins + took, row + 0.13 * (np.arange(CALLS) - (CALLS - 1) / 2))
+
+
+ROWS = range(len(PARTS))
+STACK: dict[str, Any] = {"height": 0.7, "edgecolor": "white"}
+NAMED = [{**style, "label": part} for style, part in zip(SEGMENTS, PARTS, strict=True)]
+
+CHARTS = (
+    Chart(
+        "Time line of a typical request",
+        Axis("ms since its beginning", 0, 1, ends=AXIS_MS, reach=lambda parts: 1.1 * whole(parts) / 1e6),
+        named_rows(PARTS),
+        Spans(ROWS, "measured", run=lambda run: times_ms(typical(run.frame)), color=MEASURED),
+        Spans(ROWS, "model", model=times_ms, height=0.84, **MODEL_OUTLINE),
+        Spans(ROWS, "pinned", pinned=lambda run: times_ms(typical(run.frame)), height=0.36, **PINNED_OUTLINE),
+        Line("one call to the database", run=database_calls, color=INK, linewidth=2),
+        width=1.3,
+        columns=4,
+    ),
+    Chart(
+        "Share of each part",
+        Axis("share of the whole", 0, 1, ticks=percent_ticks),
+        named_rows(("model", "measured", "pinned")),
+        Spans([0] * len(PARTS), model=shares, each=NAMED, **STACK),
+        Spans([1] * len(PARTS), run=lambda run: shares(typical(run.frame)), each=SEGMENTS, **STACK),
+        Spans([2] * len(PARTS), pinned=lambda run: shares(typical(run.frame)), each=SEGMENTS, **STACK),
+        columns=4,
+    ),
+)
+
+
+def say(record: Record) -> str:
     """The whole, and its largest part."""
-    if not record.calls:
-        return Verdict("Nothing was measured.", "invalid")
-    request = measured(record)
-    part = max(PARTS, key=lambda name: request.parts[name])
-    said = (
-        f"A typical request takes {duration(request.total, 3)}; its largest part is {part}: "
-        f"{duration(request.parts[part], 3)}, {percent(request.parts[part] / request.total)} ({count(record.calls)} requests)"
+    parts = typical(record.frame)
+    part = max(parts, key=lambda name: parts[name])
+    return (
+        f"A typical request takes {duration(whole(parts), 3)}; its largest part is {part}: "
+        f"{duration(parts[part], 3)}, {percent(parts[part] / whole(parts))} ({count(record.calls)} requests)."
     )
-    if pinned is None or pinned is record:
-        return Verdict(f"{said}.")
-    compared = ratio(record.column("latency_ns"), pinned.column("latency_ns"))
-    return Verdict(f"{said}. Median {against_pinned(compared)}.", compared.verdict)
 
 
-def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
-    """Part, time, share, and time in the pinned run."""
-    runs = [measured(run) for run in (record, pinned) if run is not None and run.calls]
-    if not runs:
-        return []
-    rows: list[tuple[str, ...]] = [("part", "this run", "share", "pinned run")[: len(runs) + 2]]
-    for part in PARTS:
-        times = [duration(request.parts[part]) for request in runs]
-        rows.append((part, times[0], percent(runs[0].parts[part] / runs[0].total), *times[1:]))
-    return [*rows, ("whole request", duration(runs[0].total), "100%", *(duration(run.total) for run in runs[1:]))]
+def part_row(part: str) -> tuple[str, Callable[[Record], str]]:
+    def cell(run: Record) -> str:
+        parts = typical(run.frame)
+        return f"{duration(parts[part])}, {percent(parts[part] / whole(parts))}"
+
+    return part, cell
 
 
-def what_a_far_server_takes(records: Sequence[Record]) -> str | None:
-    """The whole of a request over 20 ms with 10 ms of work, as a choice."""
-    for record in reversed(records):
-        asked = {"round_trip": 20, "work": 5, "concurrency": 1, "calls": IN_A_ROW}
-        if record.calls and all(record.parameters[name] == value for name, value in asked.items()):
-            return min(CHOICES, key=lambda text: abs(CHOICES[text] - measured(record).total))
-    return None
+WHOLE = "whole request", lambda run: duration(whole(typical(run.frame)))
+TABLE = table_of(*map(part_row, PARTS), WHOLE, heading="this run, share of the whole")
+
+
+def choice_of(run: Record) -> str | None:
+    return nearest(CHOICES, whole(typical(run.frame))) if run.calls else None
 
 
 CHOICES = {"10 ms": 10e6, "30 ms": 30e6, "50 ms": 50e6, "100 ms": 100e6}
@@ -181,8 +168,8 @@ PREDICTION = Prediction(
         "50 ms": "One round trip to connect, one for the request and its answer, and the work.",
         "100 ms": "There are only two round trips in it; encryption, which we leave out, would add one or two.",
     },
-    settle=what_a_far_server_takes,
-    hint="Measure with 20 ms of round trip, 5 ms of work, one client, calls in a row.",
+    settle=one_run(choice_of, payload=10_000, round_trip=20, work=5, concurrency=1, calls=IN_A_ROW),
+    hint="Measure with a payload of 10,000 bytes, 20 ms of round trip, 5 ms of work, one client, calls in a row.",
 )
 
 
@@ -191,16 +178,16 @@ def lab() -> Lab:
         question="Where does the time of one request go?",
         experiment=experiment,
         calibrate=calibrate,
-        predict=predict,
+        predict=anatomy_model.predict,
         controls={
             "payload": log_slider(1_000, 1_000_000, 10_000, unit="bytes"),
-            "round_trip": values_slider((0, 1, 2, 5, 10, 20, 50, 100), 20, unit="ms", label="round trip added"),
-            "concurrency": values_slider((1, 2, 4, 8, 16), 1, unit="at once", label="clients"),
+            "round_trip": values_slider((0, 1, 2, 5, 10, 20, 50, 100), 20, unit="ms", label="added round trip"),
+            "concurrency": values_slider((1, 2, 4, 8, 16), 1, unit="clients"),
             "work": values_slider((1, 2, 5, 10), 5, unit="ms each", label="database, computing"),
             "calls": choice((IN_A_ROW, SIDE_BY_SIDE), label="database calls"),
         },
-        charts=(TimeLine(PARTS, measured, CALLS, "database"), Shares(PARTS, measured)),
+        charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict,
-        table=table,
+        verdict=verdict_of(say, compare=p50_of(what="The median", by=ratio)),
+        table=TABLE,
     )

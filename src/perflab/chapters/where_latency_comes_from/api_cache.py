@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.load import Load, falls_behind, replayed, too_late
-from perflab.chapters.where_latency_comes_from.api_cache_model import RUN_S, mean_of_run
-from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, values_slider
-from perflab.lab.panels import HitRatio, Humps, Reads
-from perflab.lab.verdict import against_pinned
-from perflab.measure.compare import block_ratio
-from perflab.measure.frame import Frame
-from perflab.measure.percentiles import percentile
-from perflab.measure.schedule import poisson
-from perflab.measure.units import count, duration, percent
+from perflab.chapters import load
+from perflab.chapters.where_latency_comes_from.api_cache_model import PROBE_MS, RUN_S, WINDOWS_S, predict
+from perflab.lab import Axis, Chart, Lab, Prediction, Record, Verdict, log_slider, nearest, two_runs, values_slider
+from perflab.lab.axes import duration_ticks, percent_ticks
+from perflab.lab.marks import Histogram, Line, Rule
+from perflab.lab.palette import INK, MEASURED, MEASURED_LINE, MODEL, MODEL_LINE, PINNED_LINE, SECOND
+from perflab.lab.verdict import p50_of, table_of, trust_of, verdict_of
+from perflab.measure import Frame, count, duration, percent, percentile, poisson
 from perflab.systems.clients.anatomy import Dissector
 from perflab.systems.clients.loading import load_on
 from perflab.systems.databases.catalogue import sku_of
 from perflab.systems.http.connection import request_bytes
 from perflab.systems.http.server_timing import note_queue
 from perflab.systems.servers.shop import shop
-from perflab.theory.ttl import hit_ratio_of_window, mean_hit_ratio, zipf
+from perflab.theory.ttl import zipf
 
-MOST_KEYS = 1_000
-WINDOWS_S = (0.05, 0.2, 0.5, 1.0, 1.5, RUN_S)
-LOW_NS, HIGH_NS = 2e5, 1e9
-PROBE_MS = 4
-PROBES = 60
-REPLAYED = replayed(servers=1)
+MAX_KEYS, PROBES, ENDS_NS = 1_000, 60, (2e5, 1e9)
 
 
 def experiment(
@@ -40,20 +32,25 @@ def experiment(
 ) -> Iterator[Frame]:
     schedule = poisson(rate, RUN_S, seed)
     asked = np.random.default_rng((seed, 1)).choice(keys, schedule.size, p=zipf(keys, skew))
-    with shop(MOST_KEYS, threads=1, cached=True, ttl_s=ttl, database_ms=database, logic_ms=logic) as server:
-        for frame in load_on(
-            server, lambda number: request_bytes(f"/product?sku={sku_of(asked[number])}"), schedule, RUN_S, note_queue
-        ):
+    requests = [request_bytes(f"/product?sku={sku_of(key)}") for key in asked]
+    with shop(MAX_KEYS, threads=1, cached=True, ttl_s=ttl, database_ms=database, logic_ms=logic) as server:
+        for frame in load_on(server, requests.__getitem__, schedule, RUN_S, note_queue):
             at_s = schedule[np.asarray(frame.samples["number"])] / 1e9
             yield Frame({**frame.samples, "at_s": at_s}, frame.counts, frame.facts)
 
 
 def calibrate() -> Iterator[Frame]:
-    """What a hit takes here, outside and inside the API's one thread, and what a millisecond of database and logic adds."""
+    """What a hit takes here, outside and inside the API's one thread; what the page of a miss adds, and database and logic."""
+    cases: dict[str, dict[str, Any]] = {
+        "hit": {},
+        "page": {"ttl_s": 0},
+        "miss": {"ttl_s": 0, "database_ms": PROBE_MS},
+        "logic": {"ttl_s": 60.0, "database_ms": 0, "logic_ms": PROBE_MS},
+    }
     facts: dict[str, float] = {}
-    with shop(MOST_KEYS, threads=1, cached=True, ttl_s=60.0) as server:
+    with shop(MAX_KEYS, threads=1, cached=True, ttl_s=60.0) as server:
         client = Dissector(server.port, keep=True)
-        for name, changes in CASES.items():
+        for name, changes in cases.items():
             server.ask("set", **changes)
             requests = [client.dissect(f"/product?sku={sku_of(1)}") for _ in range(PROBES)]
             facts[f"{name} inside"] = float(np.median([request.server.thread[1] for request in requests]))
@@ -62,110 +59,107 @@ def calibrate() -> Iterator[Frame]:
     yield Frame(facts=facts)
 
 
-CASES: dict[str, dict[str, Any]] = {
-    "hit": {},
-    "miss": {"ttl_s": 0, "database_ms": PROBE_MS},
-    "logic": {"ttl_s": 60.0, "database_ms": 0, "logic_ms": PROBE_MS},
-}
-
-
-@dataclass(frozen=True)
-class Expected:
-    """Shares and ns. `ratio_so_far` are the hit ratios up to `at_s`; `steady` is that long after the empty start.
-
-    `mean` is that of the requests answered within the run. `utilisation` is what the API's thread is asked for, as a share of
-    what it can do; above 1 the queue only grows.
-    """
-
-    at_s: Sequence[float]
-    ratio_so_far: NDArray[np.float64]
-    steady: float
-    hit: float
-    miss: float
-    mean: float
-    utilisation: float
-
-
-def predict(
-    ttl: float, keys: int, skew: float, database: int, logic: float, rate: int, constants: Mapping[str, Any]
-) -> Expected:
-    """Hit ratios by renewal theory; the mean from the same run simulated: one thread serves hits and misses in their order."""
-    popularity = zipf(keys, skew)
-    so_far = np.array([hit_ratio_of_window(rate, popularity, ttl, window) for window in WINDOWS_S])
-    ratio = float(so_far[-1])
-    of_logic = logic / PROBE_MS * (constants["logic inside"] - constants["hit inside"])
-    of_database = database / PROBE_MS * (constants["miss inside"] - constants["hit inside"])
-    outside = constants["hit whole"] - constants["hit inside"]
-    hit = constants["hit inside"] + of_logic
-    miss = hit + of_database
-    occupied = ratio * hit + (1 - ratio) * miss
-    mean = outside + 1e9 * mean_of_run(ttl, keys, skew, rate, hit / 1e9, miss / 1e9)
-    steady = mean_hit_ratio(rate, popularity, ttl)
-    return Expected(WINDOWS_S, so_far, steady, outside + hit, outside + miss, mean, rate / 1e9 * occupied)
-
-
 def hit_ratio(record: Record) -> float:
-    """Share of the answered requests that the cache answered."""
     return float(record.column("hit").mean())
 
 
-def verdict(record: Record, pinned: Record | None) -> Verdict:
-    """Hit ratio and mean; or that more was asked than the API can do."""
+def requests_of(record: Record, hit: bool) -> tuple[NDArray[Any], NDArray[Any]]:
+    """When hits or misses were due (s), and their response times (ns)."""
+    chosen = record.column("hit").astype(bool) == hit
+    return record.column("at_s")[chosen], record.column("latency_ns")[chosen]
+
+
+def ratio_so_far(record: Record) -> tuple[NDArray[Any], NDArray[Any]]:
+    hits = record.column("hit")
+    return record.column("at_s"), np.cumsum(hits) / np.arange(1, hits.size + 1)
+
+
+def of_times(statistic: Callable[[NDArray[Any]], Any]) -> Callable[[Record], Any]:
+    return lambda run: statistic(run.column("latency_ns")) if run.column("latency_ns").size else None
+
+
+TIME = Axis("seconds of the run", 0, RUN_S, ticks=(0, 0.5, 1, 1.5, 2))
+RESPONSE = Axis("response time (log)", *ENDS_NS, log=True, ticks=duration_ticks)
+MISSES: dict[str, Any] = {"color": MEASURED, "hatch": "xx", "fill": True, "alpha": 0.85}
+HITS: dict[str, Any] = {"color": SECOND, "fill": True, "alpha": 0.85}
+
+CHARTS = (
+    Chart(
+        "Each request",
+        TIME,
+        RESPONSE,
+        Line("miss", run=lambda run: requests_of(run, False), color=MEASURED, marker="x", ls="none", markersize=5),
+        Line("hit", run=lambda run: requests_of(run, True), color=SECOND, marker="o", ls="none", markersize=3.5),
+        Rule("y", "model, no queue", model=lambda model: model.miss, color=MODEL, linewidth=1.8),
+        Rule("y", model=lambda model: model.hit, linewidth=1.8, color=MODEL, linestyle="--"),
+        Rule("y", "pinned median", pinned=of_times(np.median), **PINNED_LINE),
+        width=1.2,
+    ),
+    Chart(
+        "Hit ratio so far",
+        TIME,
+        Axis("", 0, 1, ticks=percent_ticks),
+        Line("model", model=lambda model: ((0, *WINDOWS_S), (0, *model.ratio_so_far)), **MODEL_LINE),
+        Rule("y", "model, steady state", model=lambda model: model.steady, linewidth=1.5, color=MODEL, linestyle="--"),
+        Line("pinned", pinned=ratio_so_far, **PINNED_LINE),
+        Line("measured", run=ratio_so_far, **MEASURED_LINE),
+        width=0.9,
+    ),
+    Chart(
+        "Two humps",
+        RESPONSE,
+        Axis("share of requests", 0, 0.6, ticks=percent_ticks),
+        Histogram("misses", *ENDS_NS, run=lambda run: (requests_of(run, False)[1], run.column("hit").size), **MISSES),
+        Histogram("hits", *ENDS_NS, run=lambda run: (requests_of(run, True)[1], run.column("hit").size), **HITS),
+        Histogram("pinned", *ENDS_NS, pinned=lambda run: run.column("latency_ns"), **PINNED_LINE),
+        Rule("x", "model's mean", model=lambda model: model.mean, linewidth=2.5, color=MODEL, linestyle="--"),
+        Rule("x", "mean", run=of_times(np.mean), color=INK, linewidth=2, linestyle="-."),
+    ),
+)
+
+
+def say(record: Record) -> str:
     latencies = record.column("latency_ns")
-    if not latencies.size:
-        return Verdict("Nothing was measured.", "invalid")
-    said = f"{percent(hit_ratio(record))} of {count(latencies.size)} requests hit the cache"
-    if late := too_late(record):
-        return late
-    if is_saturated(record):
-        return Verdict(
-            f"Saturated: more is asked than the API's one thread can do. {count(Load(record).in_flight)} requests are still "
-            f"waiting, {count(Load(record).not_sent)} could not even be sent; {said}. There is no steady response time to report."
-        )
-    mean, tail = float(latencies.mean()), percentile(latencies, 0.95)
-    said += f"; mean {duration(mean)}, p50 {duration(percentile(latencies, 0.5))}, p95 {duration(tail)}"
-    if pinned is None or pinned is record or not pinned.column("latency_ns").size:
-        return Verdict(f"{said}.")
-    # Requests wait for each other: neighbours are alike, and count for less than as many independent ones.
-    compared = block_ratio(latencies, pinned.column("latency_ns"))
+    p50, p95 = (duration(percentile(latencies, share)) for share in (0.5, 0.95))
+    return f"{hits_said(record)}; mean {duration(latencies.mean())}, p50 {p50}, p95 {p95}."
+
+
+def hits_said(record: Record) -> str:
+    return f"{percent(hit_ratio(record))} of {count(record.column('hit').size)} requests hit the cache"
+
+
+def saturated(record: Record) -> Verdict | None:
+    """A guard: more is asked than the API's one thread can do, by how long requests held it, or its queue grows."""
+    held_s, rate = (record.column("done_ns") - record.column("started_ns")) / 1e9, record.parameters["rate"]
+    if not load.falls_behind(record, rate, 1 / held_s.mean() if held_s.size else rate, servers=1):
+        return None
     return Verdict(
-        f"{said}. Median {against_pinned(compared)}, which had {percent(hit_ratio(pinned))} hits.", compared.verdict
+        f"Saturated: more is asked than the API's one thread can do. {count(load.Load(record).in_flight)} requests are still "
+        f"waiting, {count(load.Load(record).not_sent)} could not be sent; {hits_said(record)}. There is no steady response time."
     )
 
 
-def is_saturated(record: Record) -> bool:
-    """Whether more is asked than the API's one thread can do, by how long it was held, or its queue grows."""
-    held_s = (record.column("done_ns") - record.column("started_ns")) / 1e9
-    rate = record.parameters["rate"]
-    return falls_behind(record, rate, 1 / held_s.mean() if held_s.size else rate, servers=1)
+def row_of(name: str, hit: bool) -> load.Row:
+    def cell(run: Record) -> str:
+        times = requests_of(run, hit)[1]
+        numbers = (times.mean(), percentile(times, 0.5), percentile(times, 0.95)) if times.size else ()
+        return "; ".join(
+            (f"{count(times.size)} ({percent(times.size / run.column('hit').size)})", *map(duration, numbers))
+        )
+
+    return f"{name}; mean, p50, p95", cell
 
 
-def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
-    """Requests, share, mean and percentiles of hits, misses and all."""
-    latencies, hits = record.column("latency_ns"), record.column("hit").astype(bool)
-    rows: list[tuple[str, ...]] = [("", "requests", "share", "mean", "p50", "p95")]
-    for name, chosen in (("hits", hits), ("misses", ~hits), ("all", np.ones_like(hits))):
-        times = latencies[chosen]
-        if times.size:
-            numbers = (float(times.mean()), percentile(times, 0.5), percentile(times, 0.95))
-            rows.append((name, count(times.size), percent(times.size / hits.size), *map(duration, numbers)))
-    lateness = record.column("lateness_ns")
-    if lateness.size:
-        rows.append(("sent too late by (p99)", count(lateness.size), "", duration(percentile(lateness, 0.99)), "", ""))
-    rows.append((REPLAYED[0], REPLAYED[1](record), "", "", "", ""))
-    left = f"{count(Load(record).in_flight)}; {count(Load(record).not_sent)}"
-    return [*rows, ("in flight at the end; not sent", left, "", "", "", "")]
+TABLE = table_of(
+    row_of("hits", True), row_of("misses", False), load.MEAN, load.P50, load.P95, load.IN_FLIGHT, load.FAILED
+)
 
 
-def what_twice_the_time_to_live_brings(records: Sequence[Record]) -> str | None:
-    """How misses change when entries live twice as long, from two runs that differ in nothing else."""
-    for late in reversed(records):
-        for early in records:
-            same = {**early.parameters, "ttl": 0} == {**late.parameters, "ttl": 0}
-            if same and late.parameters["ttl"] == 2 * early.parameters["ttl"] > 0 and early.calls and late.calls:
-                left = (1 - hit_ratio(late)) / max(1e-9, 1 - hit_ratio(early))
-                return min(CHOICES, key=lambda text: abs(CHOICES[text] - left))
-    return None
+def misses_left(early: Record, late: Record) -> str | None:
+    """How many of the misses are left when entries live twice as long."""
+    if late.parameters["ttl"] != 2 * early.parameters["ttl"] or not early.calls or not late.calls:
+        return None
+    return nearest(CHOICES, (1 - hit_ratio(late)) / max(1e-9, 1 - hit_ratio(early)))
 
 
 CHOICES = {"the same": 1.0, "three quarters": 0.75, "half": 0.5, "a quarter": 0.25}
@@ -178,7 +172,7 @@ PREDICTION = Prediction(
         "half": "True of a key that is read many times in its life: one miss per life. Rare keys do not profit.",
         "a quarter": "No key misses less than once per life, and twice as long a life is half as many lives.",
     },
-    settle=what_twice_the_time_to_live_brings,
+    settle=two_runs("ttl", misses_left),
     hint="Measure with 0.5 s, then with 1 s, and leave the other sliders alone.",
 )
 
@@ -191,15 +185,16 @@ def lab() -> Lab:
         predict=predict,
         controls={
             "ttl": values_slider((0, 0.05, 0.1, 0.2, 0.5, 1, 2, 5), 0.5, unit="s", label="time to live"),
-            "keys": log_slider(1, MOST_KEYS, 50, unit="keys"),
-            "skew": values_slider((0, 0.5, 0.8, 1, 1.2, 1.5), 0.8, unit="(0: all alike)", label="skew"),
+            "keys": log_slider(1, MAX_KEYS, 50, unit="keys"),
+            "skew": values_slider((0, 0.5, 0.8, 1, 1.2, 1.5), 0.8, unit="(0: uniform)", label="skew"),
             "database": values_slider((1, 2, 5, 10, 20), 5, unit="ms", label="database time"),
             "logic": values_slider((0, 0.5, 1, 2, 5), 0.5, unit="ms", label="logic time"),
             "rate": values_slider((10, 20, 50, 100, 200, 400), 100, unit="requests/s", label="arrival rate"),
         },
-        charts=(Reads(RUN_S, LOW_NS, HIGH_NS), HitRatio(RUN_S), Humps(LOW_NS, HIGH_NS)),
+        charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict,
-        table=table,
+        verdict=verdict_of(say, load.too_late, saturated, compare=p50_of()),
+        table=TABLE,
+        trust=trust_of(*load.TRUST),
         budget_s=RUN_S + 1,
     )

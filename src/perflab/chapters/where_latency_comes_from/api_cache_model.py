@@ -1,4 +1,4 @@
-"""The mean response of the API with a cache over the very run that is measured, simulated several times over. Times in seconds.
+"""What theory expects of the API with a cache over the very run that is measured; the mean response by simulating it.
 
 The run begins with an empty queue and an empty cache, and is cut when it ends: where more is asked than the one thread can do,
 the mean is that of the requests answered by then.
@@ -7,28 +7,84 @@ the mean is that of the requests answered by then.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from perflab.theory.ttl import zipf
+from perflab.theory.ttl import hit_ratio_of_window, mean_hit_ratio, zipf
 
 RUN_S = 2.0
+WINDOWS_S = (0.05, 0.2, 0.5, 1.0, 1.5, RUN_S)
+PROBE_MS = 4
+"""Milliseconds of database and of logic that the calibration asks for."""
 MIN_REQUESTS, MIN_RUNS = 8_000, 40
 Run = tuple[Sequence[float], Sequence[int]]
-"""When each request arrives, and the key that it asks for."""
+"""When each request arrives (s), and the key that it asks for."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Hit ratios up to each of `WINDOWS_S`, and long after the empty start; ns of a hit, of a miss, and the mean of a run.
+
+    `mean` is that of the requests answered within the run. `utilisation` is what the API's thread is asked for, as a share of
+    what it can do; above 1 the queue only grows.
+    """
+
+    ratio_so_far: NDArray[np.float64]
+    steady: float
+    hit: float
+    miss: float
+    mean: float
+    utilisation: float
+
+
+def predict(
+    ttl: float, keys: int, skew: float, database: int, logic: float, rate: int, constants: Mapping[str, Any]
+) -> Expected:
+    """Hit ratios by renewal theory; the mean from the same run simulated: one thread serves hits and misses in their order."""
+    popularity = zipf(keys, skew)
+    so_far = np.array([hit_ratio_of_window(rate, popularity, ttl, window) for window in WINDOWS_S])
+    of_logic = logic / PROBE_MS * (constants["logic inside"] - constants["hit inside"])
+    of_page = constants["page inside"] - constants["hit inside"]
+    of_database = database / PROBE_MS * (constants["miss inside"] - constants["page inside"])
+    outside = constants["hit whole"] - constants["hit inside"]
+    hit = constants["hit inside"] + of_logic
+    miss = hit + of_page + of_database
+    utilisation = rate / 1e9 * (so_far[-1] * hit + (1 - so_far[-1]) * miss)
+    run = answered_in_run(ttl, keys, skew, rate, hit / 1e9, miss / 1e9)
+    if utilisation > 1:  # the renewals are those of all requests, but only the first of them are answered in time
+        so_far = run.ratios(WINDOWS_S)
+    steady, mean = mean_hit_ratio(rate, popularity, ttl), outside + 1e9 * run.mean
+    return Expected(so_far, steady, outside + hit, outside + miss, mean, utilisation)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Requests answered within the run: `mean` time in queue and service (NaN without any), when they and the hits arrived."""
+
+    mean: float
+    arrived: Sequence[float]
+    hit: Sequence[float]
+
+    def ratios(self, windows: Sequence[float]) -> NDArray[np.float64]:
+        """Share of hits among those that arrived up to each of these moments."""
+        hits, all_of_them = (np.searchsorted(np.sort(each), windows, "right") for each in (self.hit, self.arrived))
+        return hits / np.maximum(1, all_of_them)
 
 
 @lru_cache(maxsize=256)
-def mean_of_run(ttl: float, keys: int, skew: float, rate: int, hit: float, miss: float) -> float:
-    """Mean time in queue and service; NaN where no request is answered within the run.
+def answered_in_run(ttl: float, keys: int, skew: float, rate: int, hit: float, miss: float) -> Answered:
+    """What becomes of the requests of several such runs.
 
-    `hit` and `miss` are how long each holds the thread. A request looks into the cache when it has the thread, and a miss has
+    `hit` and `miss` are how long (s) each holds the thread. A request looks into the cache when it has the thread, and a miss has
     filled it when what it takes longer than a hit has passed.
     """
-    waited, answered = 0.0, 0
+    waited, answered, hits = 0.0, [], []
     for arrivals, asked in runs(keys, skew, rate):
         free = 0.0
         filled = [-np.inf] * keys
@@ -36,13 +92,17 @@ def mean_of_run(ttl: float, keys: int, skew: float, rate: int, hit: float, miss:
             start = arrived if arrived > free else free
             if start - filled[key] < ttl:
                 free = start + hit
+                if free > RUN_S:
+                    break
+                hits.append(arrived)
             else:
                 free = start + miss
                 filled[key] = free - hit
-            if free > RUN_S:
-                break
-            waited, answered = waited + free - arrived, answered + 1
-    return waited / answered if answered else float("nan")
+                if free > RUN_S:
+                    break
+            answered.append(arrived)
+            waited += free - arrived
+    return Answered(waited / len(answered) if answered else float("nan"), answered, hits)
 
 
 @lru_cache(maxsize=16)

@@ -15,18 +15,15 @@ from numpy.typing import NDArray
 
 from perflab.chapters.judging import OPEN, Case, judge, judge_cases
 from perflab.chapters.where_latency_comes_from import anatomy
-from perflab.lab import Lab, Record, slider
-from perflab.lab.panels import Distribution, Versus
-from perflab.measure.frame import Frame
-from perflab.measure.percentiles import percentile
-from perflab.measure.slices import call_slices
-from perflab.measure.timing import time_calls
-from perflab.measure.units import count, percent, ratio
+from perflab.chapters.where_latency_comes_from.anatomy_model import whole
+from perflab.lab import Lab, Record, distribution, slider, versus
+from perflab.measure import Frame, call_slices, count, percent, percentile, time_calls
+from perflab.measure.units import ratio
 from perflab.systems.databases.catalogue import AUTHOR, REVIEWS_EACH, make_catalogue
 
 PRODUCTS = 500
 PRODUCT = 7
-TELLS = 1.05
+MIN_GAIN = 1.05
 
 Page = Callable[[sqlite3.Connection, int, int], Sequence[Any]]
 Span = tuple[str, float, float]
@@ -44,14 +41,14 @@ def check_side_by_side(in_a_row: Record, side_by_side: Record | None) -> None:
             f"Not yet: {named} differs; it should be `calls` and nothing else, or you cannot tell what made the difference."
         )
         return
-    before, after = (anatomy.measured(record) for record in (in_a_row, side_by_side))
-    database = before.parts["database"] / after.parts["database"]
+    before, after = (anatomy.typical(record.frame) for record in (in_a_row, side_by_side))
+    database, request = before["database"] / after["database"], whole(before) / whole(after)
     print(
-        f"Right. The database part is {ratio(database)} faster, the whole request {ratio(before.total / after.total)}: "
-        f"only {percent(before.parts['database'] / before.total)} of it was the database."
+        f"Right. The database part is {ratio(database)} faster, the whole request {ratio(request)}: "
+        f"only {percent(before['database'] / whole(before))} of it was the database."
     )
-    if database < TELLS:
-        print("Here the calls gain nothing side by side: this machine has no CPU to spare for them.")
+    if database < MIN_GAIN:
+        print("Here the calls gain nothing side by side, because this machine has no CPU to spare for them.")
 
 
 def check_page(page: Page) -> Lab | None:
@@ -70,7 +67,18 @@ def check_page(page: Page) -> Lab | None:
         print(f"{OPEN}The page is right, and takes {count(statements)} statements for {count(len(found))} reviews.")
     else:
         print(f"Right: one statement, {ratio(usual_ns / own_ns)} as fast as one for each review. The lab is yours.")
-    return _lab_of(page)
+    return Lab(
+        question="How long does your page take, compared with one statement for each review?",
+        experiment=time_page,
+        policy={"page": page},
+        controls={"reviews": slider(1, REVIEWS_EACH, REVIEWS_EACH, unit="reviews")},
+        charts=(
+            versus("reviews", (0.9, REVIEWS_EACH * 1.2), (1e3, 1e7), lambda model: model, "reviews on the page"),
+            distribution(1e3, 1e7),
+        ),
+        calibrate=_calibrate_page,
+        predict=_expected_page,
+    )
 
 
 def one_by_one(connection: sqlite3.Connection, product: int, most: int) -> list[tuple[str, int]]:
@@ -81,23 +89,10 @@ def one_by_one(connection: sqlite3.Connection, product: int, most: int) -> list[
     return [(connection.execute(AUTHOR, (author,)).fetchone()[0], stars) for author, stars in asked.fetchall()]
 
 
-def _lab_of(page: Page) -> Lab:
-    def experiment(reviews: int) -> Iterator[Frame]:
-        with _catalogue() as connection:
-            for latencies in call_slices(lambda: page(connection, PRODUCT, reviews)):
-                yield latencies.frame()
-
-    return Lab(
-        question="How long does your page take, beside one statement for each review?",
-        experiment=experiment,
-        controls={"reviews": slider(1, REVIEWS_EACH, REVIEWS_EACH, unit="reviews")},
-        charts=(
-            Versus("reviews", (0.9, REVIEWS_EACH * 1.2), (1e3, 1e7), lambda model: model, "reviews on the page"),
-            Distribution(1e3, 1e7),
-        ),
-        calibrate=_calibrate_page,
-        predict=_expected_page,
-    )
+def time_page(reviews: int, page: Page) -> Iterator[Frame]:
+    with _catalogue() as connection:
+        for latencies in call_slices(lambda: page(connection, PRODUCT, reviews)):
+            yield latencies.frame()
 
 
 def _calibrate_page() -> Iterator[Frame]:

@@ -12,11 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.lab import Lab, Prediction, Record, choice, log_slider, switch
-from perflab.lab.panels import Distribution, Versus
-from perflab.measure.frame import Frame
-from perflab.measure.slices import call_slices
-from perflab.measure.timing import time_calls
+from perflab.lab import Lab, Prediction, Record, choice, log_slider, nearest, switch, two_runs
+from perflab.lab.charts import distribution, latencies_of, versus
+from perflab.measure import Frame, call_slices, time_calls
 from perflab.systems.databases.orders import FEWEST, MOST, PAGE, Orders, file_of_orders
 from perflab.theory.btree import QueryCosts
 from perflab.theory.btree import calibrate as fit_costs
@@ -40,7 +38,7 @@ def experiment(rows: int, index: bool, connection: str, fetch: str, seed: int) -
 def prepared(
     rows: int, index: bool, connection: str, fetch: str, seed: int, stack: ExitStack
 ) -> Callable[[], Sequence[Any]]:
-    """A function that asks for an order of random number, or for a page that begins with it; `stack` closes what it opens."""
+    """A function that looks up an order at random, or reads the page that begins with it; `stack` closes what it opens."""
     path = file_of_orders(rows)
     generator = random.Random(seed)
     numbers = itertools.cycle([generator.randrange(rows) for _ in range(DRAWN)])
@@ -71,7 +69,7 @@ def calibrate() -> Iterator[Frame]:
     times: list[list[float]] = [[] for _ in cases]
     with ExitStack() as stack:
         queries = [prepared(*case, 1, stack) for case in cases]
-        # In turns: a moment in which the machine is slow must not fall on one of them alone.
+        # Interleaved: a moment in which the machine is slow must not fall on one of them alone.
         for _ in range(ROUNDS):
             for query, taken in zip(queries, times, strict=True):
                 latencies_ns = time_calls(query, repeats=WARM_UP + PROBES, generation=0).latencies_ns
@@ -103,22 +101,22 @@ def predict(rows: int, index: bool, connection: str, fetch: str, constants: Mapp
     return x, took + (constants["opening_ns"] if connection == OPENED else 0.0)
 
 
-def growth_without_index(records: Sequence[Record]) -> str | None:
-    """How the median look-up without an index grows for ten times the rows, as one of the choices."""
-    # Opening a connection or N more statements would hide how the scan itself grows.
-    medians = {
-        record.parameters["rows"]: float(np.median(record.column("latency_ns")))
-        for record in records
-        if {**record.parameters, "rows": 0} == {"rows": 0, "index": False, "connection": POOLED, "fetch": ONE_ROW}
-        and record.calls
-    }
-    growths = [medians[10 * rows] / few_ns for rows, few_ns in medians.items() if rows >= FEW and 10 * rows in medians]
-    if not growths:
+CHARTS = (
+    versus("rows", (FEWEST / 1.3, MOST * 1.3), (1e3, 1e9), lambda model: model, "rows of the table"),
+    distribution(1e3, 1e9),
+)
+
+
+def growth_without_index(few: Record, many: Record) -> str | None:
+    """How the median look-up grows for ten times the rows, where neither opening a connection nor more statements hide it."""
+    asked = {**few.parameters, "rows": 0} == {"rows": 0, "index": False, "connection": POOLED, "fetch": ONE_ROW}
+    rows = few.parameters["rows"]
+    if not asked or rows < MIN_ROWS or many.parameters["rows"] != 10 * rows or not few.calls or not many.calls:
         return None
-    return min(CHOICES, key=lambda text: abs(np.log(growths[-1] / CHOICES[text])))
+    return nearest(CHOICES, np.median(latencies_of(many)) / np.median(latencies_of(few)))
 
 
-FEW = 10_000
+MIN_ROWS = 10_000
 CHOICES = {"×1": 1.0, "×1.3": 1.3, "×10": 10.0, "×100": 100.0}
 
 PREDICTION = Prediction(
@@ -129,7 +127,7 @@ PREDICTION = Prediction(
         "×10": "Ten times the rows are ten times the reading: a scan has no shortcut.",
         "×100": "Each row is read once: the work grows with the rows, not with their square.",
     },
-    settle=growth_without_index,
+    settle=two_runs("rows", growth_without_index),
     hint="Switch the index off and leave the rest; measure at 10,000 rows, then at 100,000.",
 )
 
@@ -144,11 +142,8 @@ def lab() -> Lab:
             "rows": log_slider(FEWEST, MOST, 10_000, unit="rows"),
             "index": switch(True),
             "connection": choice((POOLED, OPENED)),
-            "fetch": choice((ONE_ROW, JOIN, ONE_BY_ONE), label="what is asked for"),
+            "fetch": choice((ONE_ROW, JOIN, ONE_BY_ONE), label="query"),
         },
-        charts=(
-            Versus("rows", (FEWEST / 1.3, MOST * 1.3), (1e3, 1e9), lambda model: model, "rows of the table"),
-            Distribution(1e3, 1e9),
-        ),
+        charts=CHARTS,
         prediction=PREDICTION,
     )

@@ -81,10 +81,11 @@ def load_slices(
 ) -> Iterator[Frame]:
     """Frames of `seconds` of load on a target whose replies are noted.
 
-    Columns: "came_s" of all that were due so far; of those that succeeded "number", "done_s" and "latency_ns" as the client saw
-    them, and what was noted; "failed_s", moments of other failures; "lateness_ns" of all that were sent; what `pause` returned.
-    Counts: "calls" that succeeded, "rejected" by the server, other "failures", "dropped" for want of a connection.
-    Facts: "elapsed_s", and how many are "inside".
+    Columns: "arrived_s" of all that were due so far; of those that succeeded "number", "completed_s" and "latency_ns" as
+    the client saw them, and what was noted; "failed_s", moments of other failures; "lateness_ns" of all that were sent;
+    what `pause` returned.
+    Counts: "calls" that succeeded, "rejected" by the server, other "failures", "not_sent" for want of a connection.
+    Facts: "elapsed_s", and how many are "in_flight".
     """
     due = 0
     for piece in open_loop_slices(schedule_ns, target, seconds, SLICE_S, pause, resume):
@@ -94,12 +95,12 @@ def load_slices(
         columns = notes.columns(served.tolist())
         columns |= {name: np.array(values, np.int64) for name, values in piece.settled.items()}
         columns |= {"number": served, "latency_ns": piece.response_ns[piece.succeeded]}
-        columns |= {"came_s": schedule_ns[before:due] / 1e9, "done_s": piece.done_ns[piece.succeeded] / 1e9}
+        columns |= {"arrived_s": schedule_ns[before:due] / 1e9, "completed_s": piece.done_ns[piece.succeeded] / 1e9}
         columns |= {"failed_s": piece.done_ns[failed] / 1e9, "lateness_ns": piece.lateness_ns}
         counts = {
             "calls": served.size,
             "rejected": int((~piece.succeeded).sum() - failed.sum()),
             "failures": int(failed.sum()),
-            "dropped": piece.dropped,
+            "not_sent": piece.not_sent,
         }
-        yield Frame(columns, counts, {"elapsed_s": piece.until_ns / 1e9, "inside": piece.inside})
+        yield Frame(columns, counts, {"elapsed_s": piece.until_ns / 1e9, "in_flight": piece.in_flight})

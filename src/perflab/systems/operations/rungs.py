@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
 
+from perflab.measure.caches import private_cache_bytes
 from perflab.systems.machine.chase import chase, gather
 from perflab.systems.machine.handover import between_processes, between_threads, can_pin
 from perflab.systems.machine.storage import disk_caveat, disk_read, page_cache_read, sqlite_commit
@@ -24,6 +25,9 @@ WISDOM = "common wisdom"
 STEPS = 2_000
 TEXT = (b"It was fast, they said, and measured the mean of ten runs on an idle machine. " * 14)[:1_000]
 PROGRAM = "true"
+FLOOR, CALL = "Python: one pass of an empty loop", "Python: one function call"
+HAND_OVER, LOOPBACK, FSYNC = "lock hand-over between threads", "round trip, loopback", "append 4 kB + fsync"
+YOURS = "memory, your working set"
 
 
 Caveat = Callable[[], str | None]
@@ -127,8 +131,8 @@ def _memory(size: int, calls: int, quoted_ns: tuple[float, float] | None) -> Run
 
 
 RUNGS: dict[str, Rung] = {
-    "Python: one pass of an empty loop": Rung(interpreter_step, 4_000, per_call=STEPS),
-    "Python: one function call": Rung(partial(repeated, nothing, STEPS), 500, per_call=STEPS),
+    FLOOR: Rung(interpreter_step, 4_000, per_call=STEPS),
+    CALL: Rung(partial(repeated, nothing, STEPS), 500, per_call=STEPS),
     "memory, 16 kB in use": _memory(16_000, 1_000, (0.5, 1)),
     "memory, 256 kB in use": _memory(256_000, 1_000, (4, 7)),
     "memory, 8 MB in use": _memory(8_000_000, 400, None),
@@ -138,12 +142,33 @@ RUNGS: dict[str, Rung] = {
     "read 4 kB, page cache": Rung(page_cache_read, 20_000),
     "context switch": Rung(between_processes, 8_000, (4.3e3, 4.3e3), EXTENDED_LIST, 2, switch_caveat),
     "compress 1 kB": Rung(compress, 10_000, (2e3, 10e3), LIST + ", for Zippy"),
-    "lock hand-over between threads": Rung(between_threads, 2_000, per_call=2, caveat=lock_caveat),
-    "round trip, loopback": Rung(
+    HAND_OVER: Rung(between_threads, 2_000, per_call=2, caveat=lock_caveat),
+    LOOPBACK: Rung(
         tcp_round_trip, 1_500, (0.5e6, 1e6), LIST + ", within a data centre; " + WISDOM, caveat=loopback_caveat
     ),
     "read 4 kB, disk": Rung(disk_read, 500, (16e3, 1e6), LIST + "; " + WISDOM, caveat=disk_caveat),
-    "append 4 kB + fsync": Rung(append_and_fsync, 200, (5e6, 20e6), WISDOM + ": disk", caveat=disk_caveat),
+    FSYNC: Rung(append_and_fsync, 200, (5e6, 20e6), WISDOM + ": disk", caveat=disk_caveat),
     "SQLite commit": Rung(sqlite_commit, 50, (1e6, 10e6), WISDOM + ": simple query", caveat=disk_caveat),
     "process start": Rung(process_start, 60, caveat=process_caveat),
 }
+
+PARTS: dict[str, tuple[str, ...]] = {
+    "memory": (FLOOR, "memory, 16 kB in use"),
+    "system": (FLOOR, CALL, "system call", "context switch", "compress 1 kB", HAND_OVER, LOOPBACK, "process start"),
+    "storage": (FLOOR, "read 4 kB, page cache", "read 4 kB, disk", FSYNC, "SQLite commit"),
+}
+PARTS["all"] = tuple(name for name in RUNGS if any(name in part for part in PARTS.values()))
+
+
+def rungs_of(part: str, working_set: int) -> dict[str, Rung]:
+    """The rungs of a part; that of a working set (bytes) last, because a large one takes a moment to lay out."""
+    chosen = {name: RUNGS[name] for name in PARTS[part]}
+    if part in ("all", "memory"):
+        chosen[YOURS] = Rung(partial(chase, working_set, STEPS), 200, per_call=STEPS, caveat=working_set_caveat)
+    return chosen
+
+
+def working_set_caveat() -> str | None:
+    """What a step holds besides the read, and where the size of the cache is not this machine's own."""
+    told = "" if private_cache_bytes()[1] else " The system does not tell its cache: the model's is a typical one."
+    return f"{memory_caveat()}{told}"
