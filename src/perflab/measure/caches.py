@@ -12,10 +12,9 @@ UNITS = {"K": 1_024, "M": 1_024**2, "G": 1_024**3}
 
 
 def private_cache_bytes(folder: Path = LINUX) -> tuple[int, bool]:
-    """Bytes of the largest cache that one core has to itself (the second level), and whether the system told it.
+    """Bytes of the largest private cache of a core (the second level), and whether the system told it or it is a typical size.
 
-    Where it does not, a typical size is given. The last level is left out: it is shared, and a virtual machine's share of it
-    is not known.
+    The last level is left out: it is shared, and a virtual machine's share of it is not known.
     """
     found = _from_linux(folder) or _from_macos()
     return (found, True) if found else (TYPICAL_PRIVATE, False)

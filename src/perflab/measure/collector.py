@@ -11,7 +11,7 @@ from contextlib import contextmanager
 def gc_paused(paused: bool = True, generation: int = 2) -> Iterator[None]:
     """Collect, then keep the collector off inside the block; afterwards it is as it was. `paused=False` changes nothing.
 
-    `generation` 2 collects everything, which takes long where much is alive; 0 only what is new since the last time.
+    `generation` 2 collects everything, which takes long where much is alive; 0 only what is new.
     """
     was_on = gc.isenabled()
     if paused:

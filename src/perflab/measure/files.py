@@ -6,10 +6,7 @@ FILES = 4_096
 
 
 def allow_files() -> int | None:
-    """Let this process open as many files as its system lets it ask for, up to 4,096; returns how many that are, if known.
-
-    macOS allows 256 unless asked for more.
-    """
+    """Let this process open up to 4,096 files, as far as its system permits; returns how many, if known. macOS starts at 256."""
     try:
         import resource
     except ImportError:  # Windows counts them otherwise

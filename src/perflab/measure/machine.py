@@ -24,7 +24,7 @@ EXTRA_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin")
 
 @dataclass(frozen=True)
 class Server:
-    """A server program that later labs can start on their own port; `path` is None where it is not installed."""
+    """A server program that labs can start; `path` is None where it is not installed."""
 
     name: str
     path: str | None

@@ -19,9 +19,9 @@ CGROUP_STATS = ("/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/cpu/cpu.stat")
 class NoiseLedger:
     """What disturbed the measuring process. A figure is None where the system does not tell it.
 
-    `spin_before_ns`, `spin_after_ns`: the same small computation, fastest of a few. `involuntary_switches`: how often the
-    system took the CPU away from the measuring process. `stolen_share`: of the machine's CPU time, what a hypervisor gave to
-    others. `throttled_ms`: how long the container's CPU quota held us back. `resolution_ns`: of the clock.
+    `spin_before_ns`, `spin_after_ns`: a small computation, fastest of a few. `involuntary_switches`: how often the system took
+    the CPU away. `stolen_share` of the machine's CPU time by the hypervisor. `throttled_ms`: by the container's CPU quota.
+    `resolution_ns` of the clock.
     """
 
     spin_before_ns: float
@@ -40,14 +40,13 @@ class NoiseLedger:
         spins = sorted((self.spin_before_ns, self.spin_after_ns))
         if spins[1] > SLOWER_SPIN * spins[0]:
             found.append(f"its speed changed by {spins[1] / spins[0] - 1:.0%}")
-        if self.stolen_share is not None and self.stolen_share > MAX_STOLEN:
+        if (self.stolen_share or 0) > MAX_STOLEN:
             found.append(f"its host took {self.stolen_share:.0%} of the CPU time")
         if self.throttled_ms:
             found.append(f"a CPU quota held it back for {self.throttled_ms:.0f} ms")
-        if self.involuntary_switches is not None and self.involuntary_switches > MAX_SWITCHES_PER_S * max(
-            self.wall_s, 0.05
-        ):
-            found.append(f"others took the CPU {self.involuntary_switches:,} times")
+        switches = self.involuntary_switches or 0
+        if switches > MAX_SWITCHES_PER_S * max(self.wall_s, 0.05):
+            found.append(f"others took the CPU {switches:,} times")
         return found
 
     @property

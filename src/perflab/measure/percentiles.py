@@ -33,9 +33,8 @@ def nearest_rank(count: int, share: float) -> int:
 
 @functools.lru_cache(maxsize=512)
 def rank_interval(count: int, share: float, confidence: float = CONFIDENCE) -> tuple[int | None, int | None]:
-    """1-based ranks of two samples that enclose the true percentile with at least `confidence`; None where none suffices.
-
-    Each end leaves out at most half of what confidence allows.
+    """1-based ranks of two samples that enclose the true percentile with at least `confidence`, half of the rest on either side;
+    None where none suffices.
     """
     tail = (1 - confidence) / 2
     start, cumulative = _binomial_window(count, share)

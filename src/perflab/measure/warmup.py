@@ -21,18 +21,15 @@ def warmup_length(latencies_ns: ArrayLike) -> int:
         return 0
     settled = values[values.size // 2 :]
     usual = np.median(settled)
-    length = 0
-    block = 1
-    start = 0
+    start, block = 0, 1
     # Blocks that double in length: the first that is like the settled half ends the warm-up.
     while start + block <= MAX_SHARE * values.size:
         here = values[start : start + block]
         if np.median(here) <= SLOWER * usual or np.median(here) <= _high_median(settled, block):
             break
         start += block
-        length = start
-        block = max(1, start)
-    return length
+        block = start
+    return start
 
 
 def _high_median(settled: np.ndarray, block: int) -> float:

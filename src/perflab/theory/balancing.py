@@ -19,7 +19,7 @@ NO_SERVER = -1
 
 @dataclass(frozen=True)
 class Routed:
-    """Who served each request, and when it was done; both of shape (requests,).
+    """The server of each request, and when it was done; both of shape (requests,).
 
     A request that died with its server has no departure (NaN); nor has one that found no server alive, which went to
     `NO_SERVER`.

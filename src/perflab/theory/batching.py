@@ -101,7 +101,7 @@ def replay_batches(
 ) -> Replay:
     """Recorded batches once more, by a writer that begins each when it is full or its oldest has waited, and it is free.
 
-    Arrivals of shape (requests,) in rising order, of all whom the batches hold; `rows`, `began` and `took` of shape (batches,).
+    Arrivals of shape (requests,) in rising order, of all that the batches hold; `rows`, `began` and `took` of shape (batches,).
     The last batch is written when it is as large as it will get.
     """
     times, members = np.asarray(arrivals, float), np.asarray(rows, int)

@@ -64,7 +64,7 @@ def mmc(rate: float, service: float, servers: int = 1) -> Steady:
 
 
 def mmck(rate: float, service: float, servers: int, places: int) -> Steady:
-    """M/M/c/K: as M/M/c, but a customer who finds `places` taken (those in service included) is rejected."""
+    """M/M/c/K: as M/M/c, but a customer that finds `places` taken (those in service included) is rejected."""
     offered = rate * service
     _check(servers, offered)
     if places < servers:

@@ -43,7 +43,7 @@ def priority(number: int, service: float, kind: int) -> Any:
 
 @dataclass(frozen=True)
 class Run:
-    """What became of each customer; all of shape (customers,). Customers who found no place have NaN and are `lost`."""
+    """What became of each customer; all of shape (customers,). Customers that found no place have NaN and are `lost`."""
 
     arrivals: NDArray[np.float64]
     starts: NDArray[np.float64]
@@ -51,7 +51,7 @@ class Run:
 
     @property
     def lost(self) -> NDArray[np.bool_]:
-        """Who was turned away."""
+        """Which customers were rejected."""
         return np.isnan(self.starts)
 
     @property
@@ -84,7 +84,7 @@ def simulate(
     discipline: Discipline = fifo,
     kinds: ArrayLike | None = None,
 ) -> Run:
-    """Serve every customer who finds a place; `places` counts customers in the queue, not those in service.
+    """Serve every customer that finds a place; `places` counts customers in the queue, not those in service.
 
     `kinds` are the customers' classes for a discipline that looks at them. Raises ValueError for arrivals that are not in order.
     """

@@ -15,7 +15,7 @@ from perflab.theory.queues import erlang_b
 
 @dataclass(frozen=True)
 class Shop:
-    """What a request needs, and how much of it there is: `cpus` that compute at the same time (1 under an interpreter's lock)
+    """What a request needs, and how much of it there is: `cpus` that compute at the same time (1 under a GIL)
     and `connections`.
     """
 
@@ -52,7 +52,7 @@ def _per(number: float, time: float) -> float:
 
 
 def served_per_s(rate: float, capacity: float, service: float, places: int) -> float:
-    """Throughput in the steady state of users who come by chance at `rate` (M/D/c/K); `places` counts those in service too.
+    """Throughput in the steady state of Poisson arrivals at `rate` (M/D/c/K); `places` counts those in service too.
 
     Exact without places to wait (Erlang's loss formula does not ask how service times are distributed). A queue of
     constant services needs half the places of one of exponential services, so the queue counts twice: within 3%.
@@ -70,7 +70,7 @@ def mean_response(arrivals: ArrayLike, capacity: float, service: float, places: 
     servers, latest = _at_once(capacity, service), seconds - service
     places = max(places, servers)
     busy, waited, served = servers / capacity, 0.0, 0
-    # Constant services end in the order in which they began: of those let in, only two can matter to who comes next, and the
+    # Constant services end in the order in which they began: of those admitted, only two can matter to the next, and the
     # fillers at the beginning are no requests.
     ends = [-np.inf] * places
     for came in np.asarray(arrivals, float).tolist():

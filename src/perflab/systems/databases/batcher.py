@@ -45,19 +45,18 @@ def batches(
     `write` gets the numbers of a batch and returns those that it refused. While the caller holds a yielded batch, the schedule
     stands still. A `when` that never asks to write would gather all: a batch is written in any case when the schedule has ended.
     """
-    watch = clock
-    start_ns, first = watch.now_ns(), 0
+    start_ns, first = clock.now_ns(), 0
     while first < schedule_ns.size:
-        now = watch.now_ns() - start_ns
+        now = clock.now_ns() - start_ns
         came = int(np.searchsorted(schedule_ns, now, side="right"))
         pending = came - first
         oldest_wait_s = (now - int(schedule_ns[first])) / 1e9
         if pending and (when(pending, oldest_wait_s, size, max_wait_s) or came == schedule_ns.size):
             end = min(came, first + size)
             refused = write(range(first, end))
-            ended = watch.now_ns()
+            ended = clock.now_ns()
             yield Batch(first, end, now, ended - start_ns, refused)
-            start_ns += watch.now_ns() - ended
+            start_ns += clock.now_ns() - ended
             first = end
         else:
             due = int(schedule_ns[came]) if came < schedule_ns.size else now
@@ -65,7 +64,7 @@ def batches(
                 due = min(due, int(schedule_ns[first] + max_wait_s * 1e9))
             # A policy of a learner's may want to write at any moment, so it is asked at least every millisecond.
             wait_s = max(0.0, (due - now) / 1e9)
-            watch.sleep(min(wait_s, POLL_S) if pending and when is not when_to_flush else wait_s)
+            clock.sleep(min(wait_s, POLL_S) if pending and when is not when_to_flush else wait_s)
 
 
 def frame_of(done: Sequence[Batch], schedule_ns: NDArray[np.int64]) -> Frame:

@@ -84,10 +84,12 @@ class Catalogue:
 
         In statements of at most `SCANNED_ROWS`; `before_each` of them is called, and may wait.
         """
-        total = 0
-        for first, last in _scans(rows, self.reviews):
+        total, first, available = 0, 0, self.reviews
+        while rows > 0:
+            last = min(first + min(rows, SCANNED_ROWS), available)
             before_each()
             total += self._connection.execute(SCAN, (first, last)).fetchone()[0]
+            rows, first = rows - (last - first), last % available  # again and again through the table
         return total
 
     def count_views(self, products: Sequence[int]) -> None:
@@ -164,13 +166,3 @@ def make_catalogue(folder: Path, products: int) -> Files:
 def sku_of(number: int) -> str:
     """The stock-keeping unit with this number; a catalogue of n products has those of 0 to n − 1."""
     return f"sku{number:06d}"
-
-
-def _scans(rows: int, available: int) -> Iterator[tuple[int, int]]:
-    """So many rows in ranges, again and again through the table."""
-    first = 0
-    while rows > 0:
-        last = min(first + SCANNED_ROWS, first + rows, available)
-        yield first, last
-        rows -= last - first
-        first = last % available

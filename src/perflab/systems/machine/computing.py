@@ -35,7 +35,7 @@ def pieces(milliseconds: float, piece_ms: float, each_ms: float) -> Iterator[int
 
 
 def compute(steps: int) -> int:
-    """So many steps in pure Python: threads take turns at it, because each holds the interpreter's lock."""
+    """So many steps in pure Python: threads take turns at it, because each holds the GIL."""
     state = 1
     for _ in range(steps):
         state = (state * 69_069 + 1) & 0xFFFF_FFFF

@@ -9,7 +9,7 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from perflab.measure.machine import MEMORY_FILE_SYSTEMS, file_system_of, sync_file
@@ -46,13 +46,12 @@ def disk_read() -> Iterator[Callable[[], object]]:
 @contextmanager
 def sqlite_commit() -> Iterator[Callable[[], object]]:
     """Yields a function that inserts one row and commits, with SQLite's own settings: the row survives a power cut."""
-    with tempfile.TemporaryDirectory(prefix="perflab-commit-") as folder:
-        connection = sqlite3.connect(Path(folder) / "orders.db", isolation_level=None)
+    with (
+        tempfile.TemporaryDirectory(prefix="perflab-commit-") as folder,
+        closing(sqlite3.connect(Path(folder) / "orders.db", isolation_level=None)) as connection,
+    ):
         connection.execute("create table orders (id integer primary key, amount integer)")
-        try:
-            yield lambda: connection.execute("insert into orders (amount) values (1)")
-        finally:
-            connection.close()
+        yield lambda: connection.execute("insert into orders (amount) values (1)")
 
 
 def durability_caveat() -> str | None:
