@@ -75,7 +75,7 @@ class HttpTarget:
             return False
         self._in_flight[connection] = number
         try:
-            connection.send(self._bytes_of(number, connection))
+            connection.send(self._request_of(number))
         except OSError:
             pass  # found by the next poll, as the end of the connection
         return True
@@ -131,9 +131,6 @@ class HttpTarget:
 
     def _give_back(self, connection: socket.socket) -> None:
         self._free.append(connection)
-
-    def _bytes_of(self, number: int, connection: socket.socket) -> bytes:
-        return self._request_of(number)
 
     def _connect_all(self, connections: int) -> None:
         for _ in range(connections):

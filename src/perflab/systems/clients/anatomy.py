@@ -19,7 +19,8 @@ PARTS = ("connect", "send", *SERVER_PARTS, "receive")
 class Anatomy:
     """A request's time in ns. The values of `parts` follow one another and sum to `total_ns` to the nanosecond.
 
-    "send" ends when the server has read the request; "receive" begins when its answer is ready. Both ends read the same clock.
+    "send" holds the way there, until the server has read the request; "receive" the way back, since its answer is ready. Both
+    ends read the same clock.
     """
 
     total_ns: int

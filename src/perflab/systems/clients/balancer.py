@@ -48,12 +48,15 @@ class BalancedTarget(HttpTarget):
     ) -> None:
         self.servers: dict[int, int] = {}
         self.alive = list(range(len(ports)))
-        self._ports, self._request_to = ports, request
-        self._route, self._random = route, Random(seed)
+        self._ports, self._route, self._random = ports, route, Random(seed)
         self._idle: list[deque[socket.socket]] = [deque() for _ in ports]
         self._server_of: dict[socket.socket, int] = {}
         self._outstanding = [0] * len(ports)
-        super().__init__(ports[0], b"", connections_each * len(ports), on_reply, spin=False)
+
+        def request_of(number: int) -> bytes:
+            return request(number, self.servers[number])
+
+        super().__init__(ports[0], request_of, connections_each * len(ports), on_reply, spin=False)
 
     def _connect_all(self, connections: int) -> None:
         for server, port in enumerate(self._ports):
@@ -80,9 +83,6 @@ class BalancedTarget(HttpTarget):
         server = self._server_of[connection]
         self._outstanding[server] -= 1
         self._idle[server].append(connection)
-
-    def _bytes_of(self, number: int, connection: socket.socket) -> bytes:
-        return self._request_to(number, self._server_of[connection])
 
     def _replace(self, connection: socket.socket) -> None:
         server = self._server_of.pop(connection)
@@ -124,7 +124,7 @@ def balanced_load(
     """Frames of `seconds` of load on new servers with one worker each, which waits `slowness` times a request's service.
 
     Schedule and services have shape (requests,). Server 0 is killed at the first slice that ends after `dies_at_s`.
-    Columns as in `load_slices`, the server's `STAGES`, and "server" of each that succeeded; the fact "alive" counts servers.
+    Columns as in `load_slices`, the server's `Stages`, and "server" of each that succeeded; the fact "alive" counts servers.
     """
     machine_limits().check(processes=len(slowness))
     notes = Notes(note_stages)

@@ -62,7 +62,7 @@ class Strategies:
         def request(number: int, server: int) -> bytes:
             return request_bytes(paths[number])
 
-        # New connections each time: an answer that comes too late is not taken for one of the next burst.
+        # New connections each time, so that a late answer is not taken for one of the next burst.
         each = MAX_BURST // len(ports)
         with BalancedTarget(ports, request, each, round_robin, on_reply=notes.on_reply) as target:
             for port in ports:

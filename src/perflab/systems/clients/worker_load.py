@@ -36,7 +36,7 @@ def watch(
 ) -> Iterator[Frame]:
     """Frames of `seconds` of load on a server with workers; `work` says what each request, by its number, wants done.
 
-    As `load_on`, with the server's `STAGES` of each request on its own clock, and its `GAUGES`.
+    As `load_on`, with the server's `Stages` of each request on its own clock, and its `GAUGES`.
     """
     return load_on(server, lambda number: work_request(work(number)), schedule_ns, seconds, note_stages)
 
