@@ -15,7 +15,7 @@ VALUES = st.lists(st.integers(0, 10**12), min_size=1, max_size=100)
 
 @given(VALUES, st.sampled_from([0.5, 0.9, 0.99, 1.0]))
 def test_a_percentile_is_within_a_thousandth_of_the_exact_one(values: list[int], share: float) -> None:
-    histogram = Histogram(3)
+    histogram = Histogram()
     histogram.record(values)
     assert histogram.percentile(share) == pytest.approx(percentile(values, share), rel=1e-3)
 

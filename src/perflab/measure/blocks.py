@@ -1,14 +1,12 @@
-"""Intervals for samples that hang together, such as response times of a queue, each in the order it was taken.
+"""Intervals for correlated samples, such as response times of a queue, each in the order it was taken.
 
-Neighbours in a queue wait for the same requests, so a thousand of them say less than a thousand samples would, and an interval
-from their ranks is far too narrow: at 80% utilisation it covers the true p50 in a third of the runs instead of 95%. A run is
-cut into a few long blocks instead; how far their percentiles lie apart says how sure that of the whole is (batch means, Law and
-Kelton 2000, section 9.5).
+Neighbours in a queue wait for the same requests, so an interval from their ranks is far too narrow: at 80% utilisation it covers
+the true p50 in a third of the runs instead of 95%. So a run is cut into a few long blocks; how far their percentiles lie apart
+says how sure that of the whole is (batch means, Law and Kelton 2000, section 9.5).
 
-Close to saturation even the blocks hang together, and their spread says too little: of M/M/1 at 95%, 400 requests, a p50 with
-such an interval missed the truth in half of the runs, and two runs of the same queue were "clearly" different in 45%. So a run
-is also asked how many independent samples it is worth. Below `MIN_FOR_INTERVAL` it gets no interval, and below
-`MIN_FOR_RATIO` a comparison is known to an order of magnitude at best.
+Close to saturation even the blocks are correlated: of M/M/1 at 95%, 400 requests, a p50 with such an interval missed the truth
+in half of the runs, and two runs of the same queue were "clearly" different in 45%. So below `MIN_FOR_INTERVAL` independent
+samples a run gets no interval, and below `MIN_FOR_RATIO` a comparison is known to an order of magnitude at best.
 """
 
 from __future__ import annotations
@@ -24,15 +22,14 @@ STUDENT_95 = student(BLOCKS - 1)
 """Quantile .975 of Student's t: a spread of five numbers is itself uncertain."""
 
 MIN_FOR_INTERVAL = 50
-"""Independent samples below which the autocorrelation time itself is not known (Foreman-Mackey and others 2013, emcee). It is a
-rule of thumb: of M/M/1 up to 95%, 400 to 6,000 requests, a wrong interval of the p50 is still shown in up to 11% of the runs, of
-the mean and the p95 in up to 18%.
+"""Independent samples below which the autocorrelation time is not known (rule of thumb, Foreman-Mackey and others 2013, emcee).
+M/M/1 up to 95%, 400 to 6,000 requests: the interval of the p50 is wrong in up to 11% of the runs, of mean and p95 in up to 18%.
 """
 
 MIN_FOR_RATIO = 15
 ORDER_OF_MAGNITUDE = 10.0
-"""Chosen by simulation. Two runs of one M/M/1 that are worth less than 15, 150 to 2,000 requests: at 90 and 95% their p50 lie
-within this in about 19 of 20 pairs, at 98% and 150 requests in 9 of 10.
+"""Chosen by simulation: in two runs of one M/M/1 that are worth less than 15, 150 to 2,000 requests, the p50 lie within this in
+19 of 20 pairs at 90 and 95%, in 9 of 10 at 98% and 150 requests.
 """
 
 WINDOW = 5

@@ -28,11 +28,11 @@ class Ratio(Estimate):
 
 
 def ratio(first: ArrayLike, second: ArrayLike, share: float = 0.5, seed: int = 0) -> Ratio:
-    """Ratio of one percentile (the median unless said otherwise) of two independent sets of samples.
+    """Ratio of one percentile of two independent sets of samples.
 
     The bootstrap of a nearest-rank percentile needs no resampling: its rank in the sorted samples is that of the rank-th
-    smallest of n uniform draws, which follows a beta distribution (Efron and Tibshirani 1993, section 6.3). Where either side
-    has too few samples for the percentile to have an interval of its own, the ratio has none either: 0 to infinity.
+    smallest of n uniform draws, which follows a beta distribution (Efron and Tibshirani 1993, section 6.3). With too few
+    samples on either side for an interval of the percentile, that of the ratio is 0 to infinity.
     """
     generator = np.random.default_rng(seed)
     a, b = _checked(first), _checked(second)
@@ -58,9 +58,8 @@ def paired_ratio(first: ArrayLike, second: ArrayLike, seed: int = 0) -> Ratio:
 def block_ratio(first: ArrayLike, second: ArrayLike, share: float = 0.5, fewest: float = MIN_FOR_RATIO) -> Ratio:
     """Ratio of one percentile of two sets of correlated samples, each in the order it was taken; too few: as in `ratio`.
 
-    Its interval comes from the spread between blocks of each run, but reaches at least an order of magnitude up and down where a
-    run is worth fewer than `fewest` independent samples (`perflab.measure.blocks`); 0 for what hangs together and is alike in
-    each run, as trips on a road that is not full are.
+    Its interval comes from the spread between blocks of each run, but is at least an order of magnitude up and down where a run
+    is worth fewer than `fewest` independent samples (`perflab.measure.blocks`); 0 for samples that are alike in each run.
     """
     a, b = np.asarray(first, float), np.asarray(second, float)
     value = _nearest(_checked(a), share) / _nearest(_checked(b), share)

@@ -13,18 +13,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from perflab.measure.percentiles import nearest_rank
 
+DIGITS, HIGHEST = 3, 3_600_000_000_000
+
 
 class Histogram:
-    """Counts whole, non-negative values up to `highest`, each kept to `digits` significant decimal digits."""
+    """Counts whole, non-negative values up to `HIGHEST`, each kept to `DIGITS` significant decimal digits."""
 
-    def __init__(self, digits: int = 3, highest: int = 3_600_000_000_000) -> None:
-        if not 1 <= digits <= 5:
-            raise ValueError(f"digits must be from 1 to 5; got {digits}")
-        self.digits = digits
-        self.highest = highest
-        self._sub_bits = math.ceil(math.log2(2 * 10**digits))
+    def __init__(self) -> None:
+        self._sub_bits = math.ceil(math.log2(2 * 10**DIGITS))
         self._half = 1 << (self._sub_bits - 1)
-        self._counts = np.zeros(int(self._index(np.array([highest]))[0]) + 1, np.int64)
+        self._counts = np.zeros(int(self._index(np.array([HIGHEST]))[0]) + 1, np.int64)
 
     @property
     def count(self) -> int:
@@ -38,8 +36,8 @@ class Histogram:
         (HdrHistogram's recordValueWithExpectedInterval).
         """
         recorded = np.atleast_1d(np.asarray(values, np.int64))
-        if recorded.size and (recorded.min() < 0 or recorded.max() > self.highest):
-            raise ValueError(f"values must be from 0 to {self.highest:,}; got {recorded.min():,} to {recorded.max():,}")
+        if recorded.size and (recorded.min() < 0 or recorded.max() > HIGHEST):
+            raise ValueError(f"values must be from 0 to {HIGHEST:,}; got {recorded.min():,} to {recorded.max():,}")
         np.add.at(self._counts, self._index(recorded), 1)
         if expected_interval > 0:
             for value in recorded[recorded > expected_interval]:

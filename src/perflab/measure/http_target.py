@@ -152,7 +152,7 @@ class HttpTarget:
         try:
             self._free.append(self._connect(self._port))
         except OSError:
-            # The server is gone; what is still to be sent is counted as not_sent when no connection is left.
+            # The server is gone; what is still to be sent is counted as not sent when no connection is left.
             self._hang_up(self._free)
 
     def _hang_up(self, idle: deque[socket.socket]) -> None:

@@ -1,12 +1,10 @@
-"""An open loop watched while it runs: between two slices the schedule, the clock and the server stand still.
-
-A lab draws between slices. A queue that went on meanwhile would be shorter afterwards, and requests would seem late.
-"""
+"""An open loop in slices, between which a lab draws: meanwhile the schedule, the clock and the server are paused."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +18,8 @@ class LoadSlice:
     """What happened in one slice; times in ns from the start of the load, pauses left out.
 
     `numbers`, `done_ns`, `response_ns` (from the intended sending) and `succeeded` have shape (ended,), in the order of ending;
-    `lateness_ns` has shape (sent,). `not_sent` found no free connection; `in_flight` are under way at `until_ns`.
+    `lateness_ns` has shape (sent,). `not_sent` found no free connection; `in_flight` are under way at `until_ns`; `settled`
+    is what `hold` returned.
     """
 
     until_ns: int
@@ -31,6 +30,7 @@ class LoadSlice:
     lateness_ns: NDArray[np.int64]
     not_sent: int
     in_flight: int
+    settled: Any
 
 
 def open_loop_slices(
@@ -38,18 +38,18 @@ def open_loop_slices(
     target: Target,
     seconds: float,
     slice_s: float,
-    hold: Callable[[], object],
+    hold: Callable[[], Any],
     go_on: Callable[[], object],
     clock: Clock = SYSTEM_CLOCK,
 ) -> Iterator[LoadSlice]:
-    """Send each request at its time for so many `seconds`, in slices. `hold` and `go_on` stop the server and let it run."""
+    """Send each request at its time for so many `seconds`, in slices. `hold` and `go_on` pause and resume the server."""
     book = Book(schedule_ns, clock)
     end_ns = int(seconds * 1e9)
     for until_ns in [*range(int(slice_s * 1e9), end_ns, int(slice_s * 1e9)), end_ns]:
         position, ended, not_sent = book.position, len(book.ended), book.not_sent
         book.send_until(target, until_ns)
         held_ns = book.now()  # before the server is told: what it does meanwhile makes no request late
-        hold()
+        settled = hold()
         numbers = np.array(book.ended[ended:], np.int64)
         tried = slice(position, book.position)
         lateness = (book.sent[tried] - schedule_ns[tried])[book.sent[tried] != NOT_SENT]
@@ -63,6 +63,7 @@ def open_loop_slices(
                 lateness_ns=lateness,
                 not_sent=book.not_sent - not_sent,
                 in_flight=book.in_flight,
+                settled=settled,
             )
         finally:
             go_on()

@@ -36,10 +36,9 @@ class Target(Protocol):
 class LoadResult:
     """One load, all arrays of shape (n,) in the order of the schedule, in ns.
 
-    `response_ns` from the intended, `service_ns` from the actual sending of each request that succeeded or timed out; a
-    timed-out one counts as the timeout, which is the least it took. `numbers` are the places of these in the schedule.
-    `lateness_ns` of every request that was sent.
-    `failures`, `timeouts` and `not_sent` (no connection was free) are counts. `closed` says which loop it was.
+    `response_ns` from the intended, `service_ns` from the actual sending of each request that succeeded or timed out, which
+    counts as the timeout; `numbers` are their places in the schedule. `lateness_ns` of every request that was sent. `failures`,
+    `timeouts` and `not_sent` (no connection was free) are counts. `closed` says which loop it was.
     """
 
     numbers: NDArray[np.int64]
@@ -71,7 +70,7 @@ def open_loop(
 def closed_loop(
     schedule_ns: NDArray[np.int64], target: Target, *, timeout_s: float = TIMEOUT_S, clock: Clock = SYSTEM_CLOCK
 ) -> LoadResult:
-    """One client that sends at the times of the schedule, unless it still waits for an answer: those it leaves out."""
+    """One client that sends at the times of the schedule, except while it waits for an answer."""
     book = Book(schedule_ns, clock)
     while book.position < schedule_ns.size:
         wait_ns = int(schedule_ns[book.position]) - book.now()

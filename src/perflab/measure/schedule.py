@@ -1,7 +1,4 @@
-"""When requests are meant to be sent: absolute, seeded, made before the run. Arrays of int64 ns from the start, shape (n,).
-
-And how long each of them takes, where that is left to chance.
-"""
+"""When requests are meant to be sent: int64 ns from the start, shape (n,), made before the run; and random service times."""
 
 from __future__ import annotations
 

@@ -48,8 +48,7 @@ def call_slices(
 
 
 def _warm_again(operation: Callable[..., Any], clock: Clock) -> None:
-    # The pause between two slices is ours, not the operation's: what it made cold is warmed before the clock runs. The very
-    # first slice is left as it is, because its warm-up is the operation's own.
+    # What the pause between two slices made cold is warmed; the first slice's warm-up is the operation's own and stays.
     until_ns = clock.now_ns() + int(WARM_AGAIN_S * 1e9)
     for _ in range(WARM_AGAIN_CALLS):
         if clock.now_ns() >= until_ns:

@@ -36,8 +36,8 @@ def summarise(
 ) -> Summary:
     """Summarise at least one latency. Percentiles by nearest rank, intervals from order statistics.
 
-    `queued`: the latencies are those of a queue, in the order they were taken. They hang together, and the intervals come
-    from the spread between blocks of the run, if it is worth enough independent samples (`perflab.measure.blocks`).
+    `queued`: the latencies are those of a queue, in the order they were taken. They are correlated, so the intervals come from
+    the spread between blocks of the run, if it is worth enough independent samples (`perflab.measure.blocks`).
     """
     taken = np.asarray(latencies_ns, float)
     ordered = np.sort(taken)
@@ -77,7 +77,7 @@ def _percentile(ordered: NDArray[np.float64], share: float) -> Estimate:
 
 
 def _queued(estimate: Estimate, taken: NDArray[np.float64], share: float, worth: float) -> Estimate:
-    """The same number with the interval of samples that hang together, if there are enough for any."""
+    """The same number with the interval of correlated samples, if there are enough for one."""
     if not estimate.stands:
         return estimate
     needed = max(MIN_FOR_INTERVAL, samples_needed(max(share, 1 - share)))

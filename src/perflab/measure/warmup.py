@@ -13,9 +13,8 @@ SLOWER = 1.25
 def warmup_length(latencies_ns: ArrayLike) -> int:
     """How many first samples are warm-up: the longest head whose median stays a quarter above the second half's.
 
-    The second half is taken as settled. Heads of 1, 2, 4, … samples up to half of the run are looked at, and a head counts
-    only when it also ranks high in the settled half: its median above the 95th percentile of medians of such size that
-    chance gives. Returns 0 where nothing stands out.
+    The second half is taken as settled. Heads of 1, 2, 4, … samples up to half of the run are looked at; a head counts only when
+    its median also lies above what `_high_median` allows by chance. Returns 0 where nothing stands out.
     """
     values = np.asarray(latencies_ns, float)
     if values.size < 2 * FEWEST:

@@ -123,20 +123,21 @@ def test_crunching_takes_time_in_proportion_to_the_rows_and_as_long_as_its_rate_
 
 def test_a_pool_lends_the_same_connection_again_and_without_it_each_is_new_and_closed(files: Files) -> None:
     connections = Connections(files)
-    first = connections.take(pooled=True, tuned=False)
-    second = connections.take(pooled=True, tuned=False)
-    assert first is not second
-    connections.give_back(first, pooled=True, tuned=False)
-    assert connections.take(pooled=True, tuned=True) is not first
-    assert connections.take(pooled=True, tuned=False) is first
-    fresh = connections.take(pooled=False, tuned=False)
-    connections.give_back(fresh, pooled=False, tuned=False)
+    with connections.lend(pooled=True, tuned=False) as first:
+        with connections.lend(pooled=True, tuned=False) as second:
+            assert first is not second
+        with connections.lend(pooled=True, tuned=True) as tuned:
+            assert tuned is not first
+        with connections.lend(pooled=True, tuned=False) as again:
+            assert again is second
+    with connections.lend(pooled=False, tuned=False) as fresh:
+        assert fresh not in (first, second)
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         fresh.crunch(1)
-    connections.give_back(second, pooled=True, tuned=False)
     connections.close()
-    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
-        second.crunch(1)
+    for closed in (first, second, tuned):
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            closed.crunch(1)
 
 
 @pytest.mark.parametrize("products", [9, 1.5, 10**7, float("nan"), "many"])

@@ -13,11 +13,8 @@ MAX_ENTRIES = 100_000
 MAX_TTL_S = 3_600.0
 
 
-class Missing:
-    """What `get` returns for a key that is not there, so that None can be cached."""
-
-
-MISSING = Missing()
+MISSING = object()
+"""What `get` returns for a key that is not there, so that None can be cached."""
 
 
 class TtlCache:

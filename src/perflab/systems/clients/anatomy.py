@@ -43,31 +43,28 @@ class Dissector:
 
     def dissect(self, path: str) -> Anatomy:
         """GET `path`, which must be answered with 200 and a Server-Timing header; raises OSError or ValueError if not."""
+        request = request_bytes(path)
+        handshake_ns = 0 if self._connection else self._handshake_ns
+        began_ns = perf_counter_ns()
         try:
-            return self._dissect(path)
+            if self._connection is None:
+                self._connection = Connection(self._port)
+            connected_ns = perf_counter_ns()
+            reply = self._connection.ask(request)
+            complete_ns = perf_counter_ns()
+            server = timing_of(reply.checked(path))
         except BaseException:
             self.close()  # a reply may still be on its way
             raise
+        if not self._keep:
+            self.close()
+        return _cut((began_ns, connected_ns, complete_ns), handshake_ns, server, reply.body)
 
     def close(self) -> None:
         """Hang up."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-    def _dissect(self, path: str) -> Anatomy:
-        request = request_bytes(path)
-        handshake_ns = 0 if self._connection else self._handshake_ns
-        began_ns = perf_counter_ns()
-        if self._connection is None:
-            self._connection = Connection(self._port)
-        connected_ns = perf_counter_ns()
-        reply = self._connection.ask(request)
-        complete_ns = perf_counter_ns()
-        if not self._keep:
-            self.close()
-        server = timing_of(reply.checked(path))
-        return _cut((began_ns, connected_ns, complete_ns), handshake_ns, server, reply.body)
 
 
 class Crowd:

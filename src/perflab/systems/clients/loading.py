@@ -88,18 +88,12 @@ def load_slices(
     Facts: "elapsed_s", and how many are "in_flight".
     """
     due = 0
-    settled: Settled = {}
-
-    def hold() -> None:
-        nonlocal settled
-        settled = pause()
-
-    for piece in open_loop_slices(schedule_ns, target, seconds, SLICE_S, hold, resume):
+    for piece in open_loop_slices(schedule_ns, target, seconds, SLICE_S, pause, resume):
         before, due = due, int(np.searchsorted(schedule_ns, piece.until_ns))
         served = piece.numbers[piece.succeeded]
         failed = ~piece.succeeded & ~np.isin(piece.numbers, list(notes.rejected))
         columns = notes.columns(served.tolist())
-        columns |= {name: np.array(values, np.int64) for name, values in settled.items()}
+        columns |= {name: np.array(values, np.int64) for name, values in piece.settled.items()}
         columns |= {"number": served, "latency_ns": piece.response_ns[piece.succeeded]}
         columns |= {"arrived_s": schedule_ns[before:due] / 1e9, "completed_s": piece.done_ns[piece.succeeded] / 1e9}
         columns |= {"failed_s": piece.done_ns[failed] / 1e9, "lateness_ns": piece.lateness_ns}

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,34 +113,33 @@ class Catalogue:
 
 
 class Connections:
-    """Connections to a catalogue: taken from a pool and given back, or opened for each use. Safe for threads."""
+    """Connections to a catalogue. Safe for threads."""
 
     def __init__(self, files: Files) -> None:
         self._files = files
         self._idle: dict[bool, list[Catalogue]] = {True: [], False: []}
         self._lock = threading.Lock()
 
-    def take(self, pooled: bool, tuned: bool) -> Catalogue:
-        """A connection that is not in use; a pool without an idle one opens another."""
+    @contextmanager
+    def lend(self, pooled: bool, tuned: bool) -> Iterator[Catalogue]:
+        """A connection that is not in use: from the pool, which opens another when none is idle, or opened for this use."""
+        idle = self._idle[tuned]
         with self._lock:
-            if pooled and self._idle[tuned]:
-                return self._idle[tuned].pop()
-        return Catalogue(self._files, tuned)
-
-    def give_back(self, connection: Catalogue, pooled: bool, tuned: bool) -> None:
-        """Keep it for the next one, or close it."""
-        if not pooled:
-            connection.close()
-            return
-        with self._lock:
-            self._idle[tuned].append(connection)
+            found = idle.pop() if pooled and idle else None
+        connection = found or Catalogue(self._files, tuned)
+        try:
+            yield connection
+        finally:
+            if pooled:
+                idle.append(connection)
+            else:
+                connection.close()
 
     def close(self) -> None:
         """Close all that are idle."""
-        with self._lock:
-            for connections in self._idle.values():
-                while connections:
-                    connections.pop().close()
+        for connections in self._idle.values():
+            while connections:
+                connections.pop().close()
 
 
 def make_catalogue(folder: Path, products: int) -> Files:

@@ -11,9 +11,9 @@ from perflab.systems.databases.temporary import temporary
 
 
 class Ledger:
-    """A table on disk, one row a request, at most once each; every commit waits for the drive. Amounts are above 0.
+    """A table of one row per request, at most once each; every commit waits for the drive. Amounts are above 0.
 
-    `commits` counts those that came about: what is rolled back is none.
+    `commits` counts successful commits.
     """
 
     def __init__(self, path: Path) -> None:
@@ -26,8 +26,8 @@ class Ledger:
     def write(self, rows: Sequence[tuple[int, int]]) -> list[int]:
         """Write (number, amount) rows by one commit; returns the numbers of those that are refused.
 
-        When one is refused, the whole batch is rolled back and its rows are written one by one: nothing is lost, and nothing is
-        written twice. Any other error (a full disk) is raised; of a batch that was being written one by one, rows before it stay.
+        When one is refused, the batch is rolled back and its rows are written one by one: nothing is lost or written twice. Any
+        other error (a full disk) is raised; rows of the batch that were written one by one stay.
         """
         try:
             self._commit(rows)

@@ -1,7 +1,4 @@
-"""Orders and their customers in a real SQLite file: look-ups down an index or through the rows, pages by a join or by N + 1.
-
-Files are made when they are first asked for and kept for the life of the process, because a million rows take a second.
-"""
+"""Orders and their customers in a real SQLite file, kept for the life of the process: a million rows take a second to write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Look-ups in a real SQLite file of which some take a slow path: they read many rows where the others read one."""
+"""Look-ups in a real SQLite file, some of which take a slow path: they read many rows instead of one."""
 
 from __future__ import annotations
 

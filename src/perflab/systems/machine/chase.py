@@ -14,7 +14,7 @@ from perflab.measure.collector import gc_paused
 from perflab.measure.guards import check_number, machine_limits
 
 STOP_BYTES = 48
-"""What one stop of the ring takes in memory: two words for the collector, two for the object, one for where to go next."""
+"""A stop's memory: two words for the collector, two for the object, one for where to go next."""
 
 
 class Stop:
@@ -28,11 +28,11 @@ class Stop:
 def chase(working_set_bytes: int, steps: int) -> Iterator[Callable[[], object]]:
     """Yields a function that goes `steps` steps around a ring of objects which fills so many bytes, in random order.
 
-    No read can begin before the one before has ended, as in a linked list. The loop runs in C (`reduce` over `getattr`);
-    what the interpreter itself takes per step is what a ring that fits into the first-level cache shows.
+    No read can begin before the one before has ended, as in a linked list. The loop runs in C (`reduce` over `getattr`); what
+    the interpreter takes per step is seen in a ring that fits into the first-level cache.
     """
     stops = _ring(_checked(working_set_bytes) // STOP_BYTES)
-    # Out of the collector's sight: it would look through a million stops before whatever is measured next.
+    # Hidden from the collector, which would look through a million stops before the next measurement.
     gc.freeze()
     here = stops[0]
 
@@ -53,10 +53,7 @@ def chase(working_set_bytes: int, steps: int) -> Iterator[Callable[[], object]]:
 
 @contextmanager
 def gather(working_set_bytes: int, reads: int) -> Iterator[Callable[[], object]]:
-    """Yields a function that reads `reads` random lines of an array of so many bytes.
-
-    The addresses are known beforehand, so that the processor has many reads under way at once.
-    """
+    """Yields a function that reads `reads` random lines of an array of so many bytes, with many reads under way at once."""
     words = _checked(working_set_bytes) // 8
     array = np.arange(words, dtype=np.int64)
     lines = np.random.default_rng(1).integers(0, words // 8, (LISTS, reads)) * 8

@@ -22,17 +22,13 @@ def between_threads() -> Iterator[Callable[[], object]]:
     over = False
 
     def answer() -> None:
-        while True:
-            to_other.acquire()
-            if over:
-                return
+        while to_other.acquire() and not over:
             back.release()
 
-    def there_and_back() -> object:
+    def there_and_back() -> None:
         to_other.release()
         if not back.acquire(timeout=TIMEOUT_S):
             raise TimeoutError("the other thread did not answer")
-        return None
 
     thread = threading.Thread(target=answer, daemon=True, name="perflab-handover")
     thread.start()
@@ -48,8 +44,8 @@ def between_threads() -> Iterator[Callable[[], object]]:
 def between_processes() -> Iterator[Callable[[], object]]:
     """Yields a function that sends a byte to another process and gets it back: two switches from process to process.
 
-    Where the system lets us (Linux), both are kept on one CPU meanwhile, so that one can only run when the other waits.
-    The other process ends when its pipe closes, which happens however this one ends.
+    Where the system lets us (Linux), both are kept on one CPU, so that one can only run when the other waits. The other process
+    ends when its pipe closes, however this one ends.
     """
     with _on_one_cpu():
         process = subprocess.Popen(

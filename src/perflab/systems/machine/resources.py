@@ -1,7 +1,4 @@
-"""What a request can need of a machine beside its CPU: memory, disk and network.
-
-Workers use memory and disk here, and a probe finds how much of each there is; what a network carries is found by sending.
-"""
+"""What a request can need of a machine beside its CPU: memory and disk, and how much of each there is."""
 
 from __future__ import annotations
 
@@ -19,14 +16,14 @@ from perflab.measure.machine import sync_file
 MAX_COPIED, MAX_WRITTEN, MAX_SENT = 64_000_000, 4_000_000, 1_000_000
 PART_BYTES = 1_000_000
 ROOM_BYTES = 96_000_000
-"""Copies go round in a room of this size, which all threads share, so that most of what they touch is in no cache any more: more
-than the last level of most processors, little enough for a machine with little memory."""
+"""Copies go round in a room of this size: more than the last-level cache of most processors, little enough for small machines."""
 PROBE_S, PROBES = 0.1, 3
 
 
 class Room:
-    """Memory whose first half is copied into the second, part by part, by any number of threads, each of which goes on where
-    the last one was: no copy finds in a cache what another one has just left there.
+    """Memory whose first half is copied into the second, part by part and round and round, so that no part is in a cache.
+
+    Any number of threads share it, each goes on where the last one was.
     """
 
     def __init__(self) -> None:
@@ -69,7 +66,7 @@ class _Own(threading.local):
 
 
 class _Nameless:
-    """A file without a name, closed as soon as no thread holds it any more: threads end without telling."""
+    """A file without a name, closed with the thread that holds it."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
@@ -101,7 +98,7 @@ def disk_s(size: int, threads: int) -> float:
 
 
 def _rate(work: Callable[[], object], threads: int) -> float:
-    """How often a second all threads together do the work, in the best of some windows: others on this machine only slow it."""
+    """How often per second all threads do the work, in the best of some windows."""
 
     def go(_: int) -> float:
         work()

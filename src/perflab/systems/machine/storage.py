@@ -21,7 +21,7 @@ READER_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
 @contextmanager
 def page_cache_read() -> Iterator[Callable[[], object]]:
-    """Yields a function that reads 4 kB somewhere in a file of 16 MB that has just been written: memory, through the system."""
+    """Yields a function that reads 4 kB somewhere in a file of 16 MB that has just been written."""
     with _file() as path:
         descriptor = os.open(path, READER_FLAGS)
         places = _places()
@@ -33,10 +33,7 @@ def page_cache_read() -> Iterator[Callable[[], object]]:
 
 @contextmanager
 def disk_read() -> Iterator[Callable[[], object]]:
-    """Yields a function that reads 4 kB somewhere in a file of 16 MB, past the system's page cache.
-
-    `disk_caveat` says how far that is possible here.
-    """
+    """As `page_cache_read`, but past the system's page cache; `disk_caveat` says how far that is possible here."""
     with _file() as path:
         descriptor, read = _direct_reader(path) or _forgetting_reader(path)
         places = _places()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,9 +37,8 @@ class Database:
         self._threads = ThreadPoolExecutor(MAX_CALLS)
         self._writing = threading.Lock()
         self._gathered: deque[Views] = deque()
-        connection = self._connections.take(pooled=True, tuned=False)
-        self._rows_per_ms = per_ms(connection.crunch, PROBED_ROWS)
-        self._connections.give_back(connection, pooled=True, tuned=False)
+        with self._connections.lend(pooled=True, tuned=False) as connection:
+            self._rows_per_ms = per_ms(connection.crunch, PROBED_ROWS)
 
     def ask(self, sku: str, settings: Settings, began_ns: int) -> tuple[Page, Spans]:
         """The page, None if there is no such product, and each call's beginning (since `began_ns`) and duration, ns of running.
@@ -57,7 +55,7 @@ class Database:
             return result
 
         def aside(query: Query) -> None:
-            with self._connection(settings) as own:
+            with self._connections.lend(settings.pooled, settings.tuned) as own:
                 timed(query, own)
 
         rows = int(settings.database_ms * self._rows_per_ms / settings.calls)
@@ -68,7 +66,7 @@ class Database:
         def find(catalogue: Catalogue) -> Page:
             return catalogue.page(sku, settings.indexed, settings.joined)
 
-        with self._connection(settings) as connection:
+        with self._connections.lend(settings.pooled, settings.tuned) as connection:
             crunches = settings.calls if rows else 0
             others = [self._threads.submit(aside, crunch) for _ in range(crunches) if settings.parallel]
             page: Page = timed(find, connection)
@@ -79,14 +77,6 @@ class Database:
             if settings.counted and page is not None:
                 self._count(page["id"], settings, lambda ids: timed(lambda found: found.count_views(ids), connection))
         return page, tuple(sorted(spans))
-
-    @contextmanager
-    def _connection(self, settings: Settings) -> Iterator[Catalogue]:
-        taken = self._connections.take(settings.pooled, settings.tuned)
-        try:
-            yield taken
-        finally:
-            self._connections.give_back(taken, settings.pooled, settings.tuned)
 
     def _count(self, product: int, settings: Settings, write: Callable[[list[int]], object]) -> None:
         # SQLite has one writer at a time; a lock is a fair queue, waiting inside SQLite is a poll with growing pauses.

@@ -1,7 +1,6 @@
 """Three kinds of workers: threads, processes, and tasks on one event loop. Each does the same work in its own way.
 
-A request waits, computes, uses memory and disk, and then holds a database connection, in this order. Computing is done in
-pieces, between which it stands still while the server is paused.
+A request waits, computes (in pieces, between which it may be paused), uses memory and disk, and then holds a database connection.
 """
 
 from __future__ import annotations
@@ -42,14 +41,11 @@ class Work:
 
 
 Times = tuple[int, int, int, int]
-"""When a request had a worker, when that began, had a connection, and was done: ns of the server's running.
-
-Between the first two a thread waits for the interpreter's lock, and a task for the event loop.
-"""
+"""When a request had a worker, when that began (after a wait for the GIL or the event loop), had a connection, and was done."""
 
 
 class ThreadWorkers:
-    """Threads: while one waits, others run; only one at a time computes, the one that holds the interpreter's lock."""
+    """Threads: while one waits, others run; only one at a time computes, the one that holds the GIL."""
 
     def __init__(self, workers: int, connections: int, running: PausableSleep) -> None:
         self._running = running
@@ -119,13 +115,13 @@ class ProcessWorkers(ThreadWorkers):
                 process.stdin.flush()
                 if not process.stdout.readline():
                     raise RuntimeError(GONE)
-        except OSError:  # it would be taken for the client's connection
+        except OSError:  # not to be taken for an error of the client's connection
             raise RuntimeError(GONE) from None
         finally:
             self._give_back(process)
 
     def _give_back(self, process: subprocess.Popen[str]) -> None:
-        # A dead one would be free at once, again and again, and fail more requests than it could have served.
+        # A dead process would be free at once, again and again, and fail many requests.
         if process.poll() is None:
             self._idle.put(process)
         elif all(each.poll() is not None for each in self._processes):
@@ -133,7 +129,7 @@ class ProcessWorkers(ThreadWorkers):
 
 
 class LoopWorkers:
-    """Tasks on the event loop that also reads and answers the requests: while one computes, nothing else gets on."""
+    """Tasks on the event loop that also reads and answers the requests: while one computes, nothing else runs."""
 
     def __init__(self, workers: int, connections: int, running: PausableSleep) -> None:
         self._running = running
