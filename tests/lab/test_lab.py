@@ -162,7 +162,7 @@ def test_a_chart_that_fails_says_so_above_the_charts_and_the_lab_stays_usable(co
     empty = view._images[0].value, view._images[1].value
     assert session.run({}).result(PATIENCE_S).status == "complete"
     assert view._images[0].value != empty[0] and view._images[1].value == empty[1]
-    assert "The chart &#x27;Broken&#x27; failed. NoColumn: no such column Details are below" in view._fault.value
+    assert "The chart &#x27;Broken&#x27; failed. NoColumn: no such column. Details are below" in view._fault.value
     (details,) = view._details.outputs
     assert "Traceback" in details["text"] and "in broken" in details["text"]
     assert "p50 1.0 µs" in view._verdict.value

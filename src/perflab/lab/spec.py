@@ -32,7 +32,7 @@ from perflab.lab.verdict import (
 )
 from perflab.measure.frame import Frame
 
-ALONE = "It is compared with nothing: this run or the pinned one is noisy, or cannot be trusted."
+ALONE = "Not compared: this run or the pinned run is noisy, or cannot be trusted."
 
 Experiment = Callable[..., Iterator[Frame]]
 

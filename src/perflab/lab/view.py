@@ -102,7 +102,9 @@ class View:
                 show(picture)
             except Exception as error:
                 faults.append(error)
-        self._faults[what] = f"{faults[0]} Details are below; the measurement goes on." if faults else ""
+        self._faults[what] = (
+            f"{str(faults[0]).rstrip('. ')}. Details are below; the measurement goes on." if faults else ""
+        )
         self._fault.value = html.escape(next(filter(None, self._faults.values()), ""))
         if faults:
             self.show_details("".join(format_exception(faults[0])))
