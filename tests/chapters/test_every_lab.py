@@ -122,7 +122,8 @@ def test_a_control_of_how_a_run_is_read_changes_the_picture_of_one_and_the_same_
 
 
 def changes(pair: corpus.Pair) -> dict[str, float]:
-    """How many times larger each count, number of samples, quarter, median and 90th percentile is in one of two runs.
+    """How many times larger each count is in one of two runs, and of each column: how many samples it has, how many of them are
+    not 0, its quarter, median and 90th percentile.
 
     Without the lateness, which is not the lab's doing, and what is nothing in one of them; a column that only one has is twice.
     """
@@ -131,6 +132,7 @@ def changes(pair: corpus.Pair) -> dict[str, float]:
     for name in {*low.samples, *high.samples} - {"lateness_ns"}:
         columns = [np.asarray(frame.samples.get(name, ()), float) for frame in (low, high)]
         found[f"number of {name}"] = several(columns[0].size, columns[1].size)
+        found[f"hits or numbers above 0 of {name}"] = several(*(np.count_nonzero(column) for column in columns))
         if (name in low.samples) != (name in high.samples):
             found[name] = 2.0 if name in high.samples else 0.5
         if columns[0].size and columns[1].size:
@@ -175,6 +177,9 @@ def test_what_is_compared() -> None:
         "latency_ns at 0.5": 0.5,
         "latency_ns at 0.9": 0.5,
         "number of busy": 1 / 3,
+        "hits or numbers above 0 of latency_ns": 3,
+        "hits or numbers above 0 of busy": 1.0,
+        "hits or numbers above 0 of x2": 7,
         "busy": 0.5,
         "number of x2": 7,
         "x2": 2,
