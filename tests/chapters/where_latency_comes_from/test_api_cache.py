@@ -20,12 +20,10 @@ from perflab.theory.ttl import hit_ratio_of_window, zipf
 START = {"ttl": 0.5, "keys": 50, "skew": 0.8, "database": 5, "logic": 0.5, "rate": 100}
 CONSTANTS = {
     "hit inside": 5e4,
-    "hit whole": 5e5,
+    "hit outside": 4.5e5,
     "page inside": 5e4,
     "miss inside": 4.05e6,
-    "miss whole": 4.5e6,
     "logic inside": 4.05e6,
-    "logic whole": 4.5e6,
 }
 
 

@@ -15,8 +15,7 @@ from perflab.lab.axes import duration_ticks, percent_ticks
 from perflab.lab.marks import Histogram, Line, Rule
 from perflab.lab.palette import INK, MEASURED, MEASURED_LINE, MODEL, MODEL_LINE, PINNED_LINE, SECOND
 from perflab.lab.verdict import p50_of, table_of, trust_of, verdict_of
-from perflab.measure import Frame, count, duration, percent, percentile, poisson
-from perflab.systems.clients.anatomy import Dissector
+from perflab.measure import Frame, count, duration, merge, percent, percentile, poisson
 from perflab.systems.clients.loading import load_on
 from perflab.systems.databases.catalogue import sku_of
 from perflab.systems.http.connection import request_bytes
@@ -24,7 +23,7 @@ from perflab.systems.http.server_timing import note_queue
 from perflab.systems.servers.shop import shop
 from perflab.theory.ttl import zipf
 
-MAX_KEYS, PROBES, ENDS_NS = 1_000, 60, (2e5, 1e9)
+MAX_KEYS, PROBES_PER_S, PROBED_S, ENDS_NS = 1_000, 100, 0.5, (2e5, 1e9)
 
 
 def experiment(
@@ -40,7 +39,7 @@ def experiment(
 
 
 def calibrate() -> Iterator[Frame]:
-    """What a hit takes here, outside and inside the API's one thread; what the page of a miss adds, and database and logic."""
+    """What a hit takes here, inside the API's one thread and outside; what the page of a miss adds, and database and logic."""
     cases: dict[str, dict[str, Any]] = {
         "hit": {},
         "page": {"ttl_s": 0},
@@ -49,13 +48,15 @@ def calibrate() -> Iterator[Frame]:
     }
     facts: dict[str, float] = {}
     with shop(MAX_KEYS, threads=1, cached=True, ttl_s=60.0) as server:
-        client = Dissector(server.port, keep=True)
+        # By the same generator, with pauses: in an endless row of requests nothing would have to wake up.
+        request, probes = request_bytes(f"/product?sku={sku_of(1)}"), poisson(PROBES_PER_S, PROBED_S, 1)
         for name, changes in cases.items():
             server.ask("set", **changes)
-            requests = [client.dissect(f"/product?sku={sku_of(1)}") for _ in range(PROBES)]
-            facts[f"{name} inside"] = float(np.median([request.server.thread[1] for request in requests]))
-            facts[f"{name} whole"] = float(np.median([request.total_ns for request in requests]))
-        client.close()
+            found = merge(load_on(server, request, probes, PROBED_S, note_queue)).samples
+            columns = (*load.QUEUE, "latency_ns")
+            arrived, started, done, latency = (np.asarray(found[each], float) for each in columns)
+            times = {"inside": done - started, "outside": latency - (done - arrived)}
+            facts |= {f"{name} {part}": float(np.median(each)) for part, each in times.items()}
     yield Frame(facts=facts)
 
 

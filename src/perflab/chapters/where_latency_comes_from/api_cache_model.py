@@ -52,7 +52,7 @@ def predict(
     of_logic = logic / PROBE_MS * (constants["logic inside"] - constants["hit inside"])
     of_page = constants["page inside"] - constants["hit inside"]
     of_database = database / PROBE_MS * (constants["miss inside"] - constants["page inside"])
-    outside = constants["hit whole"] - constants["hit inside"]
+    outside = constants["hit outside"]
     hit = constants["hit inside"] + of_logic
     miss = hit + of_page + of_database
     utilisation = rate / 1e9 * (so_far[-1] * hit + (1 - so_far[-1]) * miss)
