@@ -53,8 +53,7 @@ def calibrate() -> Iterator[Frame]:
         for name, changes in cases.items():
             server.ask("set", **changes)
             found = merge(load_on(server, request, probes, PROBED_S, note_queue)).samples
-            columns = (*load.QUEUE, "latency_ns")
-            arrived, started, done, latency = (np.asarray(found[each], float) for each in columns)
+            arrived, started, done, latency = (np.asarray(found[each], float) for each in (*load.QUEUE, "latency_ns"))
             times = {"inside": done - started, "outside": latency - (done - arrived)}
             facts |= {f"{name} {part}": float(np.median(each)) for part, each in times.items()}
     yield Frame(facts=facts)
