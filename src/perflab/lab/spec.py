@@ -1,4 +1,4 @@
-"""A lab: a question, controls, an experiment, what theory predicts, and the panels that show both."""
+"""A lab: a question, controls, an experiment, what theory predicts, and the charts that show both."""
 
 from __future__ import annotations
 

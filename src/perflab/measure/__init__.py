@@ -8,7 +8,7 @@ from perflab.measure.machine import effective_cpus
 from perflab.measure.percentiles import percentile
 from perflab.measure.schedule import poisson, services
 from perflab.measure.slices import call_slices
-from perflab.measure.summary import Summary, summarise
+from perflab.measure.summary import summarise
 from perflab.measure.timing import time_calls
 from perflab.measure.units import byte_size, count, duration, duration_range, number, percent
 
@@ -16,7 +16,6 @@ __all__ = [
     "Estimate",
     "Frame",
     "Ratio",
-    "Summary",
     "block_ratio",
     "byte_size",
     "call_slices",
