@@ -226,9 +226,9 @@ def test_verdict_table_and_prediction_speak_about_a_real_run(name: str) -> None:
     record = record_of(lab, {}, corpus.run(name))
     assert len(lab.verdict_of(record, None).text) > 20
     assert lab.verdict_of(record, record).text
-    rows = lab.table_of(record, None)
+    rows = lab.table(record, None)
     assert len(rows) >= 2
-    assert all(isinstance(cell, str) for row in (*rows, *lab.trust_of(record, None)) for cell in row)
+    assert all(isinstance(cell, str) for row in (*rows, *lab.trust(record, None)) for cell in row)
     if lab.prediction is not None:
         for answer in lab.prediction.choices:
             assert answer in lab.prediction.comment(answer, [record], [record])

@@ -98,7 +98,16 @@ def test_meanings_differ_in_more_than_colour() -> None:
     lines = [palette.MODEL_LINE, palette.PINNED_LINE, palette.CLOCK_LINE]
     assert len({style["linestyle"] for style in lines}) == len(lines)
     assert palette.MEASURED_POINTS["marker"] != palette.PINNED_POINTS["marker"]
-    assert len(set(palette.SERIES)) == len(palette.SERIES)
+    colors = [
+        palette.MEASURED,
+        palette.SECOND,
+        palette.CLOCK,
+        palette.THIRD,
+        palette.ALARM,
+        palette.MODEL,
+        palette.PINNED,
+    ]
+    assert len(set(colors)) == len(colors)
 
 
 def test_parts_of_a_whole_are_told_apart_without_colour_by_brightness_or_hatching() -> None:

@@ -13,7 +13,7 @@ from perflab.lab import save
 from perflab.lab.prediction import Prediction
 from perflab.lab.record import Record
 from perflab.lab.save import save_record
-from perflab.lab.verdict import NOISY, Verdict, latency_table, latency_verdict, with_noise
+from perflab.lab.verdict import NOISY, Verdict, judged, latency_table, latency_verdict
 from perflab.measure.compare import CLEAR
 from perflab.measure.frame import Frame
 from perflab.measure.noise import NoiseLedger
@@ -75,8 +75,8 @@ def test_nothing_measured_is_invalid() -> None:
 
 
 def test_noise_takes_the_place_of_clear() -> None:
-    assert with_noise(Verdict("Twice as fast.", CLEAR), record(noise=LOUD)).kind == NOISY
-    assert str(with_noise(Verdict("Twice as fast.", CLEAR), record())) == "Twice as fast. Clear."
+    assert judged(Verdict("Twice as fast.", CLEAR), record(noise=LOUD)).kind == NOISY
+    assert str(judged(Verdict("Twice as fast.", CLEAR), record())) == "Twice as fast. Clear."
 
 
 def test_the_table_has_a_heading_and_the_failures() -> None:

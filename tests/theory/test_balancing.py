@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from perflab.systems.clients.routing import at_random, least_outstanding, round_robin, two_choices
-from perflab.theory.balancing import NO_SERVER, Routed, mean_response_split, simulate_routed
+from perflab.theory.balancing import NO_SERVER, Routed, simulate_routed
 from perflab.theory.queues import mmc
 from perflab.theory.simulate import simulate
 
@@ -38,11 +38,8 @@ def test_chance_makes_as_many_queues_as_servers(slowness: list[float]) -> None:
     rate = 1.2
     arrivals, services = load(rate)
     found = mean(simulate_routed(arrivals, services, slowness, at_random), arrivals)
-    assert found == pytest.approx(mean_response_split(rate, 1.0, slowness), rel=0.1)
-
-
-def test_chance_with_a_server_that_cannot_keep_up_has_no_mean() -> None:
-    assert mean_response_split(1.2, 1.0, [4, 1, 1, 1]) == np.inf
+    alone = [mmc(rate / len(slowness), factor).response for factor in slowness]
+    assert found == pytest.approx(np.mean(alone), rel=0.1)
 
 
 def test_who_looks_is_quicker_and_nobody_beats_one_queue() -> None:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from perflab.theory.scaling import ScalabilityLaw, fit, fit_rounds, speedup, through
+from perflab.theory.scaling import ScalabilityLaw, fit, fit_rounds, through
 
 # The data set specsdm91 of the R package usl (smoeding/usl), and its published fit.
 LOADS = [1, 18, 36, 72, 108, 144, 216]
@@ -23,9 +23,7 @@ def test_the_published_fit() -> None:
 
 
 def test_amdahls_law() -> None:
-    np.testing.assert_allclose(speedup([8, 64], 0.95), [5.92593, 15.42169], rtol=1e-6)
-    n = np.array([1.0, 2.0, 8.0, 64.0])
-    np.testing.assert_allclose(ScalabilityLaw(0.05, 0.0, 1.0).throughput(n), speedup(n, 0.95))
+    np.testing.assert_allclose(ScalabilityLaw(0.05, 0.0, 1.0).throughput([8, 64]), [5.92593, 15.42169], rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -84,8 +82,6 @@ def test_points_that_decide_nothing_are_refused(workers: list[int], rates: list[
         fit(workers, rates)
 
 
-def test_a_share_is_a_share() -> None:
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        speedup(4, 1.5)
+def test_rounds_have_two_dimensions() -> None:
     with pytest.raises(ValueError, match="shape"):
         fit_rounds([1, 2, 3], [1, 2, 3])

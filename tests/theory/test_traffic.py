@@ -6,16 +6,22 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike, NDArray
 
 from perflab.theory.traffic import (
     Road,
     expected_flow,
     flow_of_slow_cars,
     flow_of_triangle,
-    flow_without_hesitation,
     free_density,
     is_exact,
 )
+
+
+def flow_without_hesitation(density: ArrayLike, fastest: int) -> NDArray[np.float64]:
+    """Exact flow of a ring with p = 0: min(v·ρ, 1 − ρ) (Nagel and Schreckenberg 1992); highest at ρ = 1/(v + 1)."""
+    rho = np.asarray(density, float)
+    return np.minimum(fastest * rho, 1 - rho)
 
 
 def measured_flow(road: Road, density: float, steps: int = 600, warm_up: int = 300) -> float:

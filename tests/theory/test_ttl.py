@@ -56,8 +56,6 @@ def test_a_long_window_comes_to_the_steady_ratio() -> None:
 def test_known_points() -> None:
     assert ttl.hit_ratio([0.0, 1.0, 9.0], 1.0) == pytest.approx([0.0, 0.5, 0.9])
     assert ttl.zipf(3, 1.0) == pytest.approx(np.array([6, 3, 2]) / 11)
-    assert ttl.mean_read(0.9, 1, 100) == pytest.approx(11)
-    assert ttl.mean_read(0.0, 1, 100, fill=2) == 103
 
 
 @given(st.integers(1, 500), st.floats(0, 3), st.floats(0.1, 1_000), st.floats(0, 100))

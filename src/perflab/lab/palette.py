@@ -17,7 +17,6 @@ SECOND = "#56B4E9"
 THIRD = "#E69F00"
 INK = "#222222"
 GRID = "#DDDDDD"
-SERIES = (MEASURED, SECOND, CLOCK, THIRD, ALARM, MODEL, PINNED)
 
 SEGMENTS: tuple[dict[str, Any], ...] = (
     {"color": SECOND},

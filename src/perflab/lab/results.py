@@ -41,7 +41,7 @@ class Results:
         verdict, running = lab.verdict_of(record, pinned), record.status == "running"
         comment = "" if running or lab.prediction is None else lab.prediction.comment(self.answer, *self._settling())
         said = verdict.text if running else str(verdict)
-        return Words(said, lab.table_of(record, pinned), lab.trust_of(record, pinned), comment)
+        return Words(said, lab.table(record, pinned), lab.trust(record, pinned), comment)
 
     def _settling(self) -> tuple[list[Record], list[Record]]:
         finished = self.finished

@@ -19,16 +19,13 @@ from perflab.lab.record import Record
 from perflab.lab.verdict import (
     INVALID,
     NOISY,
-    Row,
     TableOf,
     Verdict,
     VerdictOf,
+    judged,
     latency_table,
     latency_verdict,
     no_rows,
-    with_caveat,
-    with_failure,
-    with_noise,
 )
 from perflab.measure.frame import Frame
 
@@ -99,7 +96,7 @@ class LabSpec:
         compared = pinned
         if pinned is not None and not (self.can_be_trusted(record) and self.can_be_trusted(pinned)):
             compared = None
-        verdict = with_failure(with_noise(with_caveat(self.verdict(record, compared), record), record), record)
+        verdict = judged(self.verdict(record, compared), record)
         return verdict if pinned is compared or pinned is record else replace(verdict, text=f"{verdict.text} {ALONE}")
 
     def can_be_trusted(self, record: Record) -> bool:
@@ -107,11 +104,3 @@ class LabSpec:
         if record not in self._trusted:
             self._trusted[record] = self.verdict_of(record, None).kind not in (INVALID, NOISY)
         return self._trusted[record]
-
-    def table_of(self, record: Record, pinned: Record | None) -> list[Row]:
-        """The result as rows of text, the first of them the heading."""
-        return self.table(record, pinned)
-
-    def trust_of(self, record: Record, pinned: Record | None) -> list[Row]:
-        """How far the run can be trusted, as rows of text like those of the result; empty where there is nothing to say."""
-        return self.trust(record, pinned)

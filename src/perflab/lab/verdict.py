@@ -113,24 +113,16 @@ def against_pinned(compared: Ratio) -> str:
     return f"{ratio_text(Ratio(1 / compared.value, 1 / compared.high, low))} below the pinned run"
 
 
-def with_caveat(verdict: Verdict, record: Record) -> Verdict:
-    """The verdict with what the experiment says about its own numbers (the fact "caveat"), if it says anything."""
-    caveat = record.fact("caveat")
-    return replace(verdict, text=f"{verdict.text} {caveat}") if caveat else verdict
-
-
-def with_noise(verdict: Verdict, record: Record) -> Verdict:
-    """The verdict, or "noisy" in its place where the machine was too busy for it to hold."""
-    if record.noise is None or not record.noise.noisy or verdict.kind == INVALID:
-        return verdict
-    return replace(verdict, kind=NOISY)
-
-
-def with_failure(verdict: Verdict, record: Record) -> Verdict:
-    """The verdict on the part that a failed run had measured; nothing is decided by it."""
-    if record.status != "failed":
-        return verdict
-    return Verdict(f"Failed after {duration(record.measured_s * 1e9)}: {verdict.text}", INVALID)
+def judged(verdict: Verdict, record: Record) -> Verdict:
+    """The verdict with what the experiment says about its own numbers (the fact "caveat"); "noisy" where the machine was too
+    busy for it to hold. The part that a failed run had measured decides nothing.
+    """
+    if caveat := record.fact("caveat"):
+        verdict = replace(verdict, text=f"{verdict.text} {caveat}")
+    if record.status == "failed":
+        return Verdict(f"Failed after {duration(record.measured_s * 1e9)}: {verdict.text}", INVALID)
+    too_busy = record.noise is not None and record.noise.noisy and verdict.kind != INVALID
+    return replace(verdict, kind=NOISY) if too_busy else verdict
 
 
 Say = Callable[[Record], str | Verdict]

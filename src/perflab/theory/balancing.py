@@ -62,13 +62,3 @@ def simulate_routed(
     by, went = np.array(servers, np.int64), np.array(departures)
     went[(by == 0) & (went > dies_at)] = math.nan
     return Routed(by, went)
-
-
-def mean_response_split(rate: float, service: float, slowness: Sequence[float]) -> float:
-    """Mean response when chance deals Poisson arrivals evenly to servers with exponential services: as many M/M/1 queues.
-
-    Infinite when one of them cannot keep up.
-    """
-    each = rate / len(slowness)
-    means = [1 / (1 / (service * factor) - each) if each * service * factor < 1 else np.inf for factor in slowness]
-    return float(np.mean(means))

@@ -25,18 +25,3 @@ def parallel(spans: ArrayLike, workers: float = math.inf) -> float:
     if workers <= 0:
         raise ValueError("there must be workers")
     return max(float(given.max(initial=0.0)), float(given.sum()) / workers)
-
-
-def any_slow(share: float, parts: int) -> float:
-    """Probability that at least one of `parts` independent calls is slow when each is with probability `share`."""
-    return 1 - (1 - share) ** parts
-
-
-def share_for_all(share: float, parts: int) -> float:
-    """Which quantile of one call decides over the quantile `share` of the slowest of `parts` calls: share^(1/parts)."""
-    return float(share ** (1 / parts))
-
-
-def mean_slowest_exponential(mean: float, parts: int) -> float:
-    """Mean of the slowest of `parts` independent exponential times: `mean` times the harmonic number H_parts (Rényi 1953)."""
-    return mean * float(np.sum(1 / np.arange(1, parts + 1)))

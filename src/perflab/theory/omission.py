@@ -1,4 +1,4 @@
-"""What a stall does to response times, and what three ways of measuring make of it.
+"""What a stall does to response times when every request that is due is counted.
 
 A server of fixed service time S gets λ requests per second and stalls for D once every P seconds. A request that arrives
 u after the beginning of a stall waits D − u(1 − ρ), ρ = λS, as long as that is positive: what is left of the stall, and the
@@ -20,17 +20,6 @@ def open_loop(
     if utilisation >= 1:
         raise ValueError("the server is saturated: there is no steady response time")
     return base + np.maximum(0.0, stall - left_out * (1 - utilisation) * every)
-
-
-def closed_loop(shares: ArrayLike, rate: float, stall: float, every: float, base: float) -> NDArray[np.float64]:
-    """The same seen by one client that waits: of the λ(P − D) + 1 requests of a period only one meets the stall."""
-    met_share = 1 / (rate * max(0.0, every - stall) + 1) if stall > 0 else 0.0
-    return np.where(1 - np.asarray(shares, float) < met_share, base + stall, base)
-
-
-def corrected(shares: ArrayLike, stall: float, every: float, base: float) -> NDArray[np.float64]:
-    """The closed loop with the requests filled in that it did not send: P(W > x) = (D − x) / P."""
-    return base + np.maximum(0.0, stall - (1 - np.asarray(shares, float)) * every)
 
 
 def recursion(arrivals: NDArray[np.float64], service: float, stall_start: float, stall: float) -> NDArray[np.float64]:

@@ -20,13 +20,11 @@ FULL = 1 - 1e-9
 class Steady:
     """Averages of a queue in its steady state.
 
-    `throughput` counts admitted customers, `loss` the share of the others. `wait` is in the queue, `response` in queue
-    and service, `inside` how many there are on average, `utilisation` the share of the servers that is busy. Where the queue
-    grows without end, times and `inside` are infinite.
+    `wait` is in the queue, `response` in queue and service, `inside` how many there are on average, `utilisation` the share
+    of the servers that is busy. Where the queue grows without end, times and `inside` are infinite.
     """
 
     throughput: float
-    loss: float
     wait: float
     response: float
     inside: float
@@ -58,26 +56,9 @@ def mmc(rate: float, service: float, servers: int = 1) -> Steady:
     offered = rate * service
     _check(servers, offered)
     if offered >= servers * FULL:
-        return Steady(servers / service, 0.0, math.inf, math.inf, math.inf, 1.0)
+        return Steady(servers / service, math.inf, math.inf, math.inf, 1.0)
     wait = erlang_c(servers, offered) * service / (servers - offered)
-    return Steady(rate, 0.0, wait, wait + service, rate * (wait + service), offered / servers)
-
-
-def mmck(rate: float, service: float, servers: int, places: int) -> Steady:
-    """M/M/c/K: as M/M/c, but a customer that finds `places` taken (those in service included) is rejected."""
-    offered = rate * service
-    _check(servers, offered)
-    if places < servers:
-        raise ValueError("there must be at least as many places as servers")
-    weights = [1.0]
-    for number in range(1, places + 1):
-        weights.append(weights[-1] * offered / min(number, servers))
-    total = sum(weights)
-    shares = [weight / total for weight in weights]
-    inside = sum(number * share for number, share in enumerate(shares))
-    served = rate * (1 - shares[-1])
-    response = inside / served if served > 0 else service
-    return Steady(served, shares[-1], response - service, response, inside, served * service / servers)
+    return Steady(rate, wait, wait + service, rate * (wait + service), offered / servers)
 
 
 def mean_wait(rate: float, mean: float, second_moment: float) -> float:
@@ -106,14 +87,6 @@ def priority_wait(rate: float, services: ArrayLike) -> float:
     return float(np.mean(rate * np.mean(times**2) / 2 / ((1 - busy[:-1]) * (1 - busy[1:]))))
 
 
-def mgc_wait(rate: float, mean: float, variation: float, servers: int) -> float:
-    """Mean wait in M/G/c, approximately: that of M/M/c times (1 + C²)/2, C² the squared coefficient of variation of service.
-
-    Exact for one server and for exponential service (Lee and Longton 1959).
-    """
-    return mmc(rate, mean, servers).wait * (1 + variation) / 2
-
-
 def closed(clients: int, demands: Sequence[float], think: float = 0.0) -> tuple[float, float]:
     """Throughput and response time of `clients` that ask again `think` after each answer, at stations with these demands.
 
@@ -129,12 +102,6 @@ def closed(clients: int, demands: Sequence[float], think: float = 0.0) -> tuple[
         throughput = number / (think + response) if think + response > 0 else math.inf
         queues = [throughput * time for time in responses]
     return throughput, response
-
-
-def asymptotes(clients: float, demands: Sequence[float], think: float = 0.0) -> tuple[float, float]:
-    """Upper bound of the throughput and lower bound of the response time of a closed system (Denning and Buzen 1978)."""
-    longest, total = max(demands), sum(demands)
-    return min(1 / longest, clients / (total + think)), max(total, clients * longest - think)
 
 
 def _check(servers: int, offered: float) -> None:

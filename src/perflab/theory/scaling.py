@@ -39,13 +39,6 @@ class ScalabilityLaw:
         return max(1.0, math.sqrt((1 - self.alpha) / self.beta)) if self.beta > 0 else math.inf
 
 
-def speedup(workers: ArrayLike, parallel: float) -> NDArray[np.float64]:
-    """Amdahl's law: how many times faster with so many workers, when this share of the work can be split."""
-    if not 0 <= parallel <= 1:
-        raise ValueError("a share lies between 0 and 1")
-    return 1 / (1 - parallel + parallel / np.asarray(workers, float))
-
-
 def fit(workers: ArrayLike, throughputs: ArrayLike) -> ScalabilityLaw:
     """Least squares in the throughputs, with α, β ≥ 0, by Gauss and Newton. Both of shape (points,), at least three different N.
 

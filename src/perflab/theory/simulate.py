@@ -26,21 +26,6 @@ def fifo(number: int, service: float, kind: int) -> Any:
     return number
 
 
-def lifo(number: int, service: float, kind: int) -> Any:
-    """Last in, first out."""
-    return -number
-
-
-def shortest_first(number: int, service: float, kind: int) -> Any:
-    """The shortest service next; among equals the first in."""
-    return service, number
-
-
-def priority(number: int, service: float, kind: int) -> Any:
-    """The lowest class next; within a class first in, first out."""
-    return kind, number
-
-
 @dataclass(frozen=True)
 class Run:
     """What became of each customer; all of shape (customers,). Customers that found no place have NaN and are `lost`."""

@@ -153,12 +153,6 @@ class Road:
             setattr(self, name, getattr(self, name)[chosen])
 
 
-def flow_without_hesitation(density: ArrayLike, fastest: int) -> NDArray[np.float64]:
-    """Exact flow of a ring with p = 0: min(v·ρ, 1 − ρ) (Nagel and Schreckenberg 1992); highest at ρ = 1/(v + 1)."""
-    rho = np.asarray(density, float)
-    return np.minimum(fastest * rho, 1 - rho)
-
-
 def flow_of_slow_cars(density: ArrayLike, hesitation: float) -> NDArray[np.float64]:
     """Exact flow of a ring with v = 1: (1 − √(1 − 4(1 − p)ρ(1 − ρ))) / 2 (Schreckenberg and others 1995)."""
     rho = np.asarray(density, float)

@@ -69,11 +69,6 @@ MAX_FILLS = 60
 """Beyond so many periods the empty start no longer matters, and the steady formula serves."""
 
 
-def mean_read(hit: float, cache: float, database: float, fill: float = 0.0) -> float:
-    """Mean time of a read: h·T_c + (1 − h)·(T_c + T_d + T_fill); a miss has asked the cache first. One unit of time."""
-    return cache + (1 - hit) * (database + fill)
-
-
 def _poisson_at_least(means: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
     """P(Poisson(means[:, k]) ≥ counts[k]), for columns with counts 1, 2, …."""
     at_most = np.zeros_like(means)

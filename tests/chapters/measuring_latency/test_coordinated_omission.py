@@ -79,10 +79,10 @@ def test_the_verdict_says_what_each_loop_reports_and_compares_the_open_one() -> 
 
 def test_the_generators_lateness_stands_apart_from_the_results() -> None:
     lab, run = lab_file.lab(), both_loops()
-    assert [row[0] for row in lab.table_of(run, None)] == ["", "open loop", "closed loop", "corrected"]
-    assert lab.table_of(run, None)[1] == ("open loop", "400", *["100 ms"] * 4)
-    assert [row[:2] for row in lab.trust_of(run, None)][1:] == [("generator's lateness, p99", "10 µs")]
-    assert lab.trust_of(record(Frame()), None) == []
+    assert [row[0] for row in lab.table(run, None)] == ["", "open loop", "closed loop", "corrected"]
+    assert lab.table(run, None)[1] == ("open loop", "400", *["100 ms"] * 4)
+    assert [row[:2] for row in lab.trust(run, None)][1:] == [("generator's lateness, p99", "10 µs")]
+    assert lab.trust(record(Frame()), None) == []
 
 
 def test_each_chart_shows_a_run_and_the_model_and_can_be_emptied() -> None:

@@ -54,7 +54,7 @@ def test_a_batch_is_never_shown_as_a_percentile_of_single_calls() -> None:
     batched = record(300, batch=50)
     assert "p99" not in lab.verdict_of(batched, None).text
     assert "no percentile of single calls" in lab.verdict_of(batched, None).text
-    assert not any(row[0] == "p99" for row in lab.table_of(batched, None))
+    assert not any(row[0] == "p99" for row in lab.table(batched, None))
 
 
 def test_warm_up_calls_are_marked_and_no_call_is_drawn_twice() -> None:

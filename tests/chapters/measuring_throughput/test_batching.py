@@ -95,7 +95,7 @@ def test_real_batches_are_replayed_by_their_own_times(chosen: dict[str, int]) ->
     assert again is not None and again.deviation < 0.05 + batching_model.late_ns(found) / again.measured
     assert 0 < batching_model.late_ns(found) < 20e6
     assert again.measured == pytest.approx(found.column("latency_ns").mean())
-    assert "apart" in dict(LAB.trust_of(found, None))["batches replayed, mean"]
+    assert "apart" in dict(LAB.trust(found, None))["batches replayed, mean"]
 
 
 def test_a_row_that_is_missing_makes_the_verdict_invalid() -> None:

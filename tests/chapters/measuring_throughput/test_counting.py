@@ -65,7 +65,7 @@ def test_a_real_server_gives_what_the_model_says_and_no_more_than_its_capacity()
         run = Record("counting", chosen, 1, "", frame, 3.0, "complete")
         assert expected / 1.4 < counting.counted(run)[counting.CUT].value < expected * 1.3
         assert agrees(Load(run).replay(counting.WORKERS), run)
-        assert "apart" in dict(LAB.trust_of(run, None))["queue replayed, mean"]
+        assert "apart" in dict(LAB.trust(run, None))["queue replayed, mean"]
 
 
 def test_the_verdict_names_a_window_that_is_longer_than_the_run() -> None:

@@ -104,7 +104,7 @@ def test_rejected_requests_are_counted_apart() -> None:
     assert "600 requests found the queue full" in said
     rows = {row[0]: row[1] for row in LAB.table(served(rejected=600), None)}
     assert rows["rejected, queue full"] == "600"
-    assert dict(LAB.trust_of(served(rejected=600), None))[load.PARTS[0]] == "0 ns; 0 ns; 0 ns; 50 ms"
+    assert dict(LAB.trust(served(rejected=600), None))[load.PARTS[0]] == "0 ns; 0 ns; 0 ns; 50 ms"
 
 
 def test_a_server_that_cannot_even_read_says_why() -> None:

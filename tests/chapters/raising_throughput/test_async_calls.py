@@ -68,7 +68,7 @@ def test_the_memory_of_few_clients_is_not_told() -> None:
     assert set(async_calls.sizes(record())) == {THREADS, LOOP}
     assert async_calls.sizes(record(clients=20)) == {}
     assert "A client takes" not in LAB.verdict_of(record(clients=20), None).text
-    assert LAB.table_of(record(clients=20), None)[-1][1] == "–"
+    assert LAB.table(record(clients=20), None)[-1][1] == "–"
 
 
 def test_the_verdict_compares_with_the_pinned_run() -> None:
@@ -79,11 +79,11 @@ def test_the_verdict_compares_with_the_pinned_run() -> None:
 def test_nothing_measured_is_no_verdict() -> None:
     empty = Record("async_calls", START, 1, "")
     assert LAB.verdict_of(empty, None).kind == "invalid"
-    assert LAB.table_of(empty, None) == []
+    assert LAB.table(empty, None) == []
 
 
 def test_the_table_has_both_runs() -> None:
-    rows = LAB.table_of(record(), record(2.0))
+    rows = LAB.table(record(), record(2.0))
     assert {len(row) for row in rows} == {3}
     assert len(rows) == 1 + 3 + 2 * 3
 

@@ -63,7 +63,7 @@ def test_a_load_that_the_generator_limits_is_called_what_it_was() -> None:
     assert bottleneck.load_share(run) == 0.2
     said = LAB.verdict_of(run, None).text
     assert "limited to 4,000 requests/s" in said and "At 20% of that" in said and "50%" not in said
-    assert ("load chosen; offered", "50%; 20%") in LAB.table_of(run, None)
+    assert ("load chosen; offered", "50%; 20%") in LAB.table(run, None)
     assert bottleneck.load_share(record()) == offered_share(0.5, 400) == 0.5
 
 
@@ -88,7 +88,7 @@ def test_a_late_generator_gives_no_latency() -> None:
 def test_nothing_measured_is_no_verdict() -> None:
     empty = Record("bottleneck", START, 1, "")
     assert LAB.verdict_of(empty, None).kind == "invalid"
-    assert LAB.table_of(empty, None) == []
+    assert LAB.table(empty, None) == []
 
 
 def test_where_files_lie_in_memory_the_verdict_says_so() -> None:
@@ -128,7 +128,7 @@ def test_the_real_server_stays_below_its_roof_and_near_it(changes: dict[str, Any
 def test_the_queue_of_a_real_run_is_replayed(changes: dict[str, Any]) -> None:
     run = real(**changes)
     assert agrees(Load(run).replay(bottleneck.WORKERS), run)
-    rows = dict(row[:2] for row in LAB.trust_of(run, None))
+    rows = dict(row[:2] for row in LAB.trust(run, None))
     assert "apart" in rows["queue replayed, mean"] and rows[PARTS[0]].count(";") == 3
 
 

@@ -214,16 +214,16 @@ def test_only_the_setting_that_was_asked_about_settles_the_prediction() -> None:
 def test_before_anything_was_done_there_is_nothing_to_say() -> None:
     empty = Record("more_machines", START, 1, "")
     assert LAB.verdict_of(empty, None).kind == "invalid"
-    assert LAB.table_of(empty, None) == []
+    assert LAB.table(empty, None) == []
     assert Load(empty).replay() is None
 
 
 def test_the_table_of_trust_has_the_replay_and_the_generator() -> None:
     run = simulated(late_ns=2_000_000)
-    rows = dict(LAB.trust_of(run, None)[1:])
+    rows = dict(LAB.trust(run, None)[1:])
     assert rows["generator's lateness, p99"] == "2.0 ms" and rows["due; sent per second"] == "95; 95"
     assert rows["queue replayed, mean"].endswith("apart")
-    assert dict(LAB.table_of(run, None)[1:])["by each server"] == "24; 24; 24; 24"
+    assert dict(LAB.table(run, None)[1:])["by each server"] == "24; 24; 24; 24"
 
 
 def test_the_model_follows_the_rate_and_runs_leave_dots() -> None:

@@ -56,7 +56,7 @@ def test_the_number_left_out_is_not_used(workers: int) -> None:
 def test_too_few_rounds_are_no_fit() -> None:
     assert fitted(on_the_law(rounds=2)) is None
     assert LAB.verdict_of(on_the_law(rounds=2), None).kind == "invalid"
-    assert LAB.table_of(Record("scaling_law", START, 1, ""), None) == []
+    assert LAB.table(Record("scaling_law", START, 1, ""), None) == []
 
 
 def test_the_distance_to_the_prediction_is_said() -> None:

@@ -119,7 +119,7 @@ def test_a_late_generator_gives_no_numbers() -> None:
     said = LAB.verdict_of(record(late_ns=1.2e8), None)
     assert said.kind == "invalid" and "too slow" in said.text
     assert which_strategy.shortened(record(late_ns=1.2e8)) == {}
-    rows = LAB.table_of(record(late_ns=1.2e8), None)[1:]
+    rows = LAB.table(record(late_ns=1.2e8), None)[1:]
     assert {row[3] for row in rows} == {NOT_SHOWN} and {row[4] for row in rows} == {"–"}
     assert which_strategy.shortened(record(late_ns=9e7)).keys() == GAINS.keys()
     assert LAB.verdict_of(record(late_ns=9e7), None).kind == "clear"
@@ -144,7 +144,7 @@ def test_nothing_measured_is_no_verdict() -> None:
 
 
 def test_the_table_says_what_each_costs_and_risks() -> None:
-    rows = LAB.table_of(record(), None)
+    rows = LAB.table(record(), None)
     assert [row[0] for row in rows[1:]] == [NOTHING, *GAINS]
     assert all(len(row) == len(rows[0]) for row in rows)
     assert rows[2][-2:] == which_strategy.COSTS[CACHING]
@@ -157,7 +157,7 @@ def test_the_table_says_how_well_the_queues_are_replayed() -> None:
         samples |= {f"{name} server": np.zeros(2), f"{name} arrived_ns": np.array([0, 1e6])}
         samples |= {f"{name} started_ns": np.array([late, 1e6]), f"{name} done_ns": np.array([100 + late, 1e6 + 100])}
     told = Record("which_strategy", START, 1, "", Frame(samples, run.frame.counts), 20.0, "complete")
-    rows = dict(LAB.trust_of(told, None)[1:])
+    rows = dict(LAB.trust(told, None)[1:])
     said = "100 ns, measured 100 ns: 0% apart; with a strategy at most 9.1% apart"
     assert rows["queue replayed, mean"] == said
     assert rows["generator's lateness, p99"] == "100 µs" and rows["failed"] == "0"
