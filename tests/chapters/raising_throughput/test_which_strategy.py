@@ -172,7 +172,7 @@ def test_the_prediction_is_settled_where_requests_wait() -> None:
 @pytest.mark.clock
 def test_real_servers_that_wait_are_helped_by_async_and_by_more_of_them() -> None:
     lab = which_strategy.lab()
-    frame = measure_slices(lab, 5.0, fewest=5 * len([NOTHING, *GAINS]), wait=which_strategy.WAIT_MS, rate=600).frame
+    frame = measure_slices(lab, 3.0, fewest=3 * len([NOTHING, *GAINS]), wait=which_strategy.WAIT_MS, rate=600).frame
     run = Record("which_strategy", lab.check({}), 1, "", frame)
     found = which_strategy.gains(run)
     assert found[ASYNC].value > 1.05 and found[SERVERS].value > 1.05
