@@ -13,6 +13,7 @@ from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 
 
+@pytest.mark.clock
 def test_the_card_names_the_machine_and_what_is_missing() -> None:
     text = start_here.machine_card().data
     for part in ("Processor", "One reading of the clock", "fsync", "Redis", "PostgreSQL"):
