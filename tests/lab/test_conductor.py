@@ -12,8 +12,12 @@ from scripted import HeldElsewhere, Stage
 from perflab.lab import Lab, log_slider
 from perflab.lab.budget import MAX_CALIBRATION_S
 from perflab.lab.conductor import PREPARE_S, SETTLE_S, SLICE_S, STOP_S
+from perflab.lab.prediction import Answer, Outcome, Prediction
 from perflab.lab.protocol import Died, Ended, Failed, Finish, Finished, Next, Sliced, Start
+from perflab.lab.record import measured_in_turns
 from perflab.lab.session import REST_S, WAITING, Session
+from perflab.lab.spec import APART
+from perflab.lab.turns import TURN
 from perflab.lab.waiters import ExperimentFailed
 from perflab.measure.frame import Frame
 
@@ -423,7 +427,7 @@ def test_a_calibration_that_does_not_end_is_given_up_with_a_message(stage: Stage
     stage.answer(Sliced(run, Frame(facts={"step_ns": 3}), 0.01))
     stage.answer(Sliced(run, Frame(facts={"step_ns": 3}), MAX_CALIBRATION_S))
     stage.answer(Finished(run, None))
-    assert "too long to get to know" in session.display.status
+    assert "Calibration took too long" in session.display.status
     assert [dict(start.parameters) for start in stage.starts()] == [{}]
 
 
@@ -447,3 +451,121 @@ def test_an_interrupt_between_cells_stops_the_run_in_one_line(stage: Stage) -> N
     stage.slice()
     stage.finish()
     assert session.results.records[0].status == "stopped"
+
+
+def slice_of(stage: Stage, turn: int, rows: int) -> None:
+    frame = Frame({"latency_ns": np.full(5, 100.0 * rows)}, {"calls": 5}, {TURN: turn})
+    stage.slice(frame=frame)
+
+
+def pinned_at_10(stage: Stage) -> Session:
+    session = stage.session()
+    started(stage, session)
+    stage.slice()
+    stage.answer(Ended(stage.starts()[-1].run))
+    stage.finish()
+    session.pin()
+    stage.settle()
+    return session
+
+
+def test_while_a_run_is_pinned_both_settings_are_measured_in_turns(stage: Stage) -> None:
+    session = pinned_at_10(stage)
+    started(stage, session, rows=20)
+    assert stage.starts()[-1].parameters == {"settings": [{"rows": 20}, {"rows": 10}]}
+    slice_of(stage, 1, 10)
+    slice_of(stage, 0, 20)
+    slice_of(stage, 0, 20)
+    slice_of(stage, 1, 10)
+    stage.answer(Ended(stage.starts()[-1].run))
+    stage.finish()
+    *_, pinned, record = session.results.records
+    assert (pinned.parameters, record.parameters) == ({"rows": 10}, {"rows": 20})
+    assert (
+        pinned.column("latency_ns").tolist() == [1000.0] * 10 and record.column("latency_ns").tolist() == [2000.0] * 10
+    )
+    assert measured_in_turns(record, pinned) and session.results.pinned is pinned
+    assert record.sizes == pinned.sizes == {"latency_ns": (5, 5)}
+    assert (record.status, pinned.status) == ("complete", "complete")
+    assert session.display.all("show_pinned")[-1] == (pinned,)
+    assert (
+        "2.00× (too few samples for an interval) above the pinned run"
+        in session.display.all("show_words")[-1][0].verdict
+    )
+
+
+def test_each_setting_has_the_time_of_a_run_and_time_to_prepare(stage: Stage) -> None:
+    session = pinned_at_10(stage)
+    started(stage, session, rows=20)
+    slice_of(stage, 1, 10)
+    stage.time += PREPARE_S * 0.9
+    stage.settle()
+    assert not stage.worker.killed, "the first slice of the other setting has its preparations"
+    slice_of(stage, 0, 20)
+    for turn in (0, 1):
+        number = stage.starts()[-1].run
+        stage.answer(Sliced(number, Frame({"latency_ns": np.ones(5)}, facts={TURN: turn}), session.lab.budget_s - 0.1))
+        assert (Finish(number) in stage.worker.commands) is (turn == 1), "both have had their seconds"
+        stage.wait(SETTLE_S)
+
+
+def test_a_run_that_is_stopped_before_the_pinned_setting_had_a_slice_keeps_the_earlier_pinned_run(stage: Stage) -> None:
+    session = pinned_at_10(stage)
+    pinned = session.results.pinned
+    started(stage, session, rows=20)
+    slice_of(stage, 0, 20)
+    session.stop()
+    stage.settle()
+    stage.finish()
+    assert session.results.pinned is pinned
+    assert APART in session.display.all("show_words")[-1][0].verdict
+
+
+def asking_lab(*runs: dict[str, Any]) -> Lab:
+    choices = {"more": Answer("Not more.", "More."), "less": Answer("Not less.")}
+    find: Any = lambda *records: Outcome("more", " and ".join(str(run.parameters["rows"]) for run in records))  # noqa: E731
+    return fast_lab(prediction=Prediction("?", choices, runs, find))
+
+
+def test_a_choice_sets_the_controls_and_measures_what_settles_it(stage: Stage) -> None:
+    session = stage.session(asking_lab({"rows": 20}))
+    session.predict("less")
+    stage.settle()
+    assert session.display.all("set_controls") == [({"rows": 20},)]
+    assert stage.starts()[-1].parameters == {"rows": 20}
+    stage.slice()
+    assert session.display.all("show_words")[-1][0].comment == "", "not before the run is over"
+    stage.answer(Ended(stage.starts()[-1].run))
+    stage.finish()
+    comment = session.display.all("show_words")[-1][0].comment
+    assert comment == "You predicted less. Not less. The measurement: 20, so the answer is more. More."
+
+
+def test_two_settings_in_question_are_measured_in_turns_and_the_next_run_alone(stage: Stage) -> None:
+    session = stage.session(asking_lab({"rows": 10}, {"rows": 20}))
+    future = session.predict(None)
+    stage.settle()
+    assert stage.starts()[-1].parameters == {"settings": [{"rows": 20}, {"rows": 10}]}
+    slice_of(stage, 0, 20)
+    slice_of(stage, 1, 10)
+    stage.answer(Ended(stage.starts()[-1].run))
+    stage.finish()
+    assert future.result(0).parameters == {"rows": 20}
+    assert (
+        session.display.all("show_words")[-1][0].comment == "The measurement: 10 and 20, so the answer is more. More."
+    )
+    started(stage, session, rows=50)
+    assert stage.starts()[-1].parameters == {"rows": 50}
+    assert session.display.all("show_pinned")[-1] == (None,)
+
+
+def test_measured_again_the_question_is_settled_again(stage: Stage) -> None:
+    session = stage.session(asking_lab({"rows": 20}))
+    for _ in range(2):
+        session.predict("more")
+        stage.settle()
+        stage.slice()
+        stage.answer(Ended(stage.starts()[-1].run))
+        stage.finish()
+    assert [run.parameters["rows"] for run in session.results.records] == [20, 20]
+    assert "agrees: 20. More." in session.display.all("show_words")[-1][0].comment

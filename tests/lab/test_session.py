@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from perflab.lab import save
-from perflab.lab.prediction import Prediction
 from perflab.lab.record import Record
 from perflab.lab.save import save_record
 from perflab.lab.verdict import NOISY, Verdict, judged, latency_table, latency_verdict
@@ -40,11 +39,12 @@ def test_the_verdict_carries_percentiles_interval_and_sample_size() -> None:
     assert text.endswith("of 2,000 calls.")
 
 
-def test_the_verdict_compares_with_the_pinned_run() -> None:
-    slower = latency_verdict(record(5_000.0), record(1_000.0))
+def test_the_verdict_compares_with_the_pinned_run_slice_by_slice() -> None:
+    quick, slow = (record(median, sizes={"latency_ns": (100,) * 20}) for median in (1_000.0, 5_000.0))
+    slower = latency_verdict(slow, quick)
     assert "5.00× (" in slower.text and "above the pinned run" in slower.text
     assert slower.kind == CLEAR
-    assert "below the pinned run" in latency_verdict(record(1_000.0), record(5_000.0)).text
+    assert "below the pinned run" in latency_verdict(quick, slow).text
 
 
 @pytest.mark.parametrize(
@@ -83,35 +83,6 @@ def test_the_table_has_a_heading_and_the_failures() -> None:
     rows = latency_table(record(), record(2_000.0))
     assert rows[0] == ("", "this run, 95% interval", "pinned run")
     assert ("failures", "2", "2") in rows
-
-
-PREDICTION = Prediction(
-    "How much?",
-    {"×1": "Nothing is free.", "×2": "Work doubles."},
-    lambda records: "×2" if records else None,
-    "Measure.",
-)
-
-
-@pytest.mark.parametrize(
-    ("answer", "records", "comment"),
-    [
-        (None, [record()], ""),
-        ("×1", [], "You predicted ×1. Measure."),
-        ("×1", [record()], "You predicted ×1; this machine measured ×2. Nothing is free."),
-        ("×2", [record()], "You predicted ×2, and that is what this machine measured. Work doubles."),
-    ],
-)
-def test_the_prediction_is_kept_beside_the_result(answer: str | None, records: list[Record], comment: str) -> None:
-    assert PREDICTION.comment(answer, records) == comment
-
-
-def test_a_prediction_is_settled_only_by_runs_that_can_be_trusted() -> None:
-    newest = Prediction("?", {"low": "", "high": ""}, lambda records: records[-1].lab if records else None, "Measure.")
-    quiet, noisy = record(lab="low"), record(lab="high", noise=LOUD)
-    assert "measured low" in newest.comment("high", [quiet], [quiet, noisy])
-    assert newest.comment("low", [], [noisy]).endswith("is noisy, or cannot be trusted: measure again.")
-    assert newest.comment("low", [], []) == "You predicted low. Measure."
 
 
 def test_a_saved_record_holds_everything_but_its_samples_which_are_beside_it(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +12,12 @@ import pytest
 
 from perflab.lab.controls import log_slider
 from perflab.lab.display import Words
-from perflab.lab.prediction import Prediction
+from perflab.lab.prediction import DOUBTFUL as NOT_SETTLED
+from perflab.lab.prediction import UNDECIDED, UNMEASURED, Answer, Outcome, Prediction
 from perflab.lab.record import Record
 from perflab.lab.results import Results
-from perflab.lab.spec import ALONE, LabSpec
-from perflab.lab.verdict import INVALID, NOISY, Verdict, p50_of, table_of, verdict_of
+from perflab.lab.spec import ALONE, APART, LabSpec
+from perflab.lab.verdict import INVALID, NOISY, Verdict, percentile_of, table_of, verdict_of
 from perflab.measure.frame import Frame
 from perflab.measure.noise import NoiseLedger
 
@@ -37,7 +38,7 @@ def make_lab(**changes: Any) -> LabSpec:
         "experiment": experiment,
         "controls": {"rows": log_slider(1, 1_000, 10)},
         "charts": (),
-        "verdict": verdict_of(lambda record: "Measured.", refused, compare=p50_of()),
+        "verdict": verdict_of(lambda record: "Measured.", refused, compare=percentile_of()),
     }
     return LabSpec(**{**parts, **changes})
 
@@ -45,7 +46,8 @@ def make_lab(**changes: Any) -> LabSpec:
 def record(rows: int = 10, late: bool = False, **changes: Any) -> Record:
     latencies = np.random.default_rng(rows).lognormal(np.log(100 * rows), 0.1, 2_000)
     frame = Frame({"latency_ns": latencies}, facts={"late": late})
-    return replace(Record("any", {"rows": rows}, 1, "", frame, 2.0, "complete"), **changes)
+    sizes = {"latency_ns": (100,) * 20}
+    return replace(Record("any", {"rows": rows}, 1, "", frame, 2.0, "complete", turns="a", sizes=sizes), **changes)
 
 
 SOUND = record()
@@ -72,6 +74,13 @@ def test_it_is_compared_with_nothing_and_nothing_with_it(doubtful: Record) -> No
     assert lab.verdict_of(SOUND, doubtful).kind == ""
 
 
+def test_runs_that_were_not_measured_in_turns_are_not_compared_whatever_their_numbers() -> None:
+    lab = make_lab()
+    for turns in ("", "b"):
+        verdict = lab.verdict_of(record(20, turns=turns), SOUND)
+        assert verdict.text == f"Measured. {APART}" and verdict.kind == ""
+
+
 @DOUBTFUL
 def test_a_run_that_is_pinned_itself_or_stands_alone_is_not_said_to_be_compared_with_nothing(doubtful: Record) -> None:
     lab = make_lab()
@@ -82,22 +91,70 @@ def test_a_run_that_is_pinned_itself_or_stands_alone_is_not_said_to_be_compared_
     assert lab.verdict_of(FAILED, None).kind == INVALID
 
 
-def highest(records: Sequence[Record]) -> str | None:
-    return max((f"{run.parameters['rows']} rows" for run in records), default=None)
+def rows_of(run: Record) -> Outcome | None:
+    return None if run.fact("undecided") else Outcome(f"{run.parameters['rows']} rows", f"{run.seed} rows counted")
+
+
+ASKED = Prediction(
+    "?", {"10 rows": Answer("Not few.", "Few."), "20 rows": Answer("Not many.", "Many.")}, ({"rows": 20},), rows_of
+)
+
+
+def answered(answer: str | None, *records: Record) -> str:
+    results = Results(make_lab(prediction=ASKED))
+    results.ask(answer)
+    for each in records:
+        results.add(each)
+    return results.words(results.records[-1]).comment
 
 
 @DOUBTFUL
 def test_it_settles_no_prediction(doubtful: Record) -> None:
-    asked = Prediction("?", {"10 rows": "Few.", "20 rows": "Many."}, highest, "Measure.")
-    results = Results(make_lab(prediction=asked))
-    results.answer = "10 rows"
-    results.add(doubtful)
-    hint = "Measure." if doubtful is FAILED else "is noisy, or cannot be trusted: measure again."
-    assert results.words(doubtful).comment.endswith(hint)
-    results.add(SOUND)
-    assert results.words(SOUND).comment.startswith("You predicted 10 rows, and that is what")
+    assert (
+        answered("10 rows", doubtful) == f"You predicted 10 rows. {UNMEASURED if doubtful is FAILED else NOT_SETTLED}"
+    )
+    assert answered(None, doubtful) == (UNMEASURED if doubtful is FAILED else NOT_SETTLED)
+    settled = answered("10 rows", record(20), doubtful)
+    assert settled.startswith("You predicted 10 rows. Not few."), "what is settled stays so"
+
+
+def test_a_run_that_cannot_tell_says_so_and_one_of_other_settings_nothing() -> None:
+    undecided = replace(record(20), frame=Frame({"latency_ns": np.arange(9.0)}, facts={"undecided": True}))
+    assert answered("10 rows", undecided) == f"You predicted 10 rows. {UNDECIDED}"
+    assert answered("10 rows", record(10)) == f"You predicted 10 rows. {UNMEASURED}"
+
+
+def test_a_prediction_that_is_settled_stays_so_when_its_run_is_long_past_and_until_another_run_says_otherwise() -> None:
+    results = Results(make_lab(prediction=ASKED))
+    assert results.ask("20 rows") == {"rows": 20}
     results.add(record(20))
-    assert "this machine measured 20 rows" in results.words(SOUND).comment
+    assert "agrees: 1 rows counted. Many." in results.words(results.records[-1]).comment
+    for _ in range(30):
+        results.add(record(10))
+    assert "agrees: 1 rows counted. Many." in results.words(results.records[-1]).comment
+    results.add(record(20, seed=7))
+    assert "agrees: 7 rows counted. Many." in results.words(results.records[-1]).comment
+    results.clear()
+    results.add(record(10))
+    assert results.words(results.records[-1]).comment == f"You predicted 20 rows. {UNMEASURED}"
+
+
+def test_before_the_question_is_answered_nothing_is_said_of_it() -> None:
+    results = Results(make_lab(prediction=ASKED))
+    results.add(record(20))
+    assert results.words(results.records[-1]).comment == ""
+
+
+def test_of_two_settings_in_question_the_first_is_pinned_until_the_learner_goes_on() -> None:
+    results = Results(make_lab(prediction=replace(ASKED, runs=({"rows": 10}, {"rows": 20}))))
+    assert results.ask(None) == {"rows": 20}
+    assert results.pinned is not None and results.pinned.parameters == {"rows": 10}
+    assert results.unpin_question() and results.pinned is None
+    assert not results.unpin_question()
+    results.ask(None)
+    results.add(SOUND)
+    results.pin()
+    assert not results.unpin_question() and results.pinned is SOUND, "what the learner pinned stays"
 
 
 def test_whether_a_run_can_be_trusted_is_found_out_once() -> None:
@@ -141,9 +198,21 @@ def test_a_policy_travels_with_its_experiment_and_not_with_the_calibration() -> 
         yield Frame(facts={"base": 1})
 
     lab = replace(make_lab(experiment=routed, calibrate=calibrate), policy={"route": lambda rows: 3 * rows})
-    measured, calibrated = (cloudpickle.loads(lab.pickled(calibration)) for calibration in (False, True))
+    (measured, settings), (calibrated, nothing) = (
+        lab.sent([{"rows": 7}], calibration) for calibration in (False, True)
+    )
+    measured, calibrated = cloudpickle.loads(measured), cloudpickle.loads(calibrated)
+    assert settings == {"rows": 7} and nothing == {}
     assert next(measured(rows=7)).samples["latency_ns"].tolist() == [21]
     assert next(calibrated()).facts == {"base": 1}
+
+
+def test_several_settings_travel_to_be_measured_in_turns() -> None:
+    lab = make_lab(experiment=routed, policy={"route": lambda rows: 3 * rows})
+    measured, settings = lab.sent([{"rows": 7}, {"rows": 8}])
+    assert settings == {"settings": [{"rows": 7}, {"rows": 8}]}
+    frames = cloudpickle.loads(measured)(**settings, seed=1)
+    assert sorted(frame.samples["latency_ns"][0] for frame in frames) == [21, 24]
 
 
 def test_a_lab_with_another_policy_keeps_name_and_code_and_shares_nothing_that_changes() -> None:

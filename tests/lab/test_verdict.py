@@ -13,12 +13,13 @@ from perflab.lab.verdict import (
     Verdict,
     against_pinned,
     estimate_text,
-    p50_of,
+    percentile_of,
     percentile_text,
+    ratio_in_turns,
     table_of,
     verdict_of,
 )
-from perflab.measure.compare import Ratio, ratio
+from perflab.measure.compare import Ratio
 from perflab.measure.estimate import Estimate
 from perflab.measure.frame import Frame
 from perflab.measure.summary import summarise
@@ -102,10 +103,30 @@ def test_without_samples_of_what_it_needs_no_guard_is_asked_and_the_run_is_inval
 
 
 def test_the_p50_of_a_column_is_compared_as_a_ratio() -> None:
-    assert p50_of()(run(2_000.0), run(1_000.0)) == ("The p50 is 2.00× (2.00–2.00) above the pinned run.", "clear")
-    waits = run(wait_ns=np.full(500, 1.0)), run(wait_ns=np.full(500, 4.0))
-    text, kind = p50_of("wait_ns", "The median wait")(*waits)
+    text, kind = percentile_of("wait_ns", "The median wait")(of(wait_ns=1), of(wait_ns=4)) or ("", "")
     assert (text, kind) == ("The median wait is 4.00× (4.00–4.00) below the pinned run.", "clear")
+
+
+def sliced(slices: list[list[float]]) -> Record:
+    sizes = {"latency_ns": tuple(map(len, slices))}
+    return Record(
+        "any", {}, 1, "", Frame({"latency_ns": np.concatenate([np.array(each) for each in slices])}), sizes=sizes
+    )
+
+
+def test_runs_are_compared_by_pairs_of_slices_that_were_measured_in_turns() -> None:
+    machine = [1.0, 5.0, 1.0, 3.0, 1.0, 9.0, 1.0, 2.0]  # it is slower now and then, for both
+    found = ratio_in_turns(sliced([[200 * slow] for slow in machine]), sliced([[100 * slow] * 3 for slow in machine]))
+    assert found == Ratio(2.0, 2.0, 2.0)
+    assert found.verdict == "clear"
+
+
+def test_slices_without_samples_on_one_side_are_left_out_and_few_pairs_have_no_interval() -> None:
+    found = ratio_in_turns(sliced([[200], [], [200], [0]]), sliced([[100], [100], [], [100]]))
+    assert found is not None and found.value == 2.0 and not found.has_interval
+    assert ratio_in_turns(sliced([[200], []]), sliced([[], [100]])) is None
+    found = ratio_in_turns(sliced([[1, 2, 30]] * 8), sliced([[1, 2, 10]] * 8), share=0.99)
+    assert found is not None and found.value == 3.0
 
 
 ROWS = ("requests", lambda record: str(record.calls)), ("p50", lambda record: f"{record.column('latency_ns')[0]:g} ns")
@@ -127,11 +148,13 @@ def test_a_run_without_samples_has_no_column_and_no_table() -> None:
 
 
 def of(**columns: float) -> Record:
-    return Record("any", {}, 1, "", Frame({name: np.full(100, value) for name, value in columns.items()}))
+    """A run of ten slices."""
+    frame = Frame({name: np.full(100, value) for name, value in columns.items()})
+    return Record("any", {}, 1, "", frame, sizes=dict.fromkeys(columns, (10,) * 10))
 
 
 def test_a_sentence_is_followed_by_the_comparison_where_both_runs_have_what_is_compared() -> None:
-    verdict = verdict_of(lambda _: "Said.", compare=p50_of("read_ns", "A read", by=ratio), needs="all_ns")
+    verdict = verdict_of(lambda _: "Said.", compare=percentile_of("read_ns", "A read"), needs="all_ns")
     first, second, without = of(all_ns=1, read_ns=30), of(all_ns=1, read_ns=10), of(all_ns=1)
     assert verdict(first, second).text == "Said. A read is 3.00× (3.00–3.00) above the pinned run."
     assert verdict(first, second).kind == "clear"

@@ -196,7 +196,7 @@ class Conductor:
         elif run.stopped:
             self._finish(run)
         else:
-            self._ask(SLICE_S, Next(run.number))
+            self._ask(PREPARE_S if run.prepares else SLICE_S, Next(run.number))
 
     def _finish(self, run: Run) -> None:
         # A stopped run is waited for no longer than a slice takes, however much it has to clean up.

@@ -30,10 +30,19 @@ class Record:
     noise: NoiseLedger | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
     code: str = ""
+    turns: str = ""
+    """Runs with the same name here were measured in turns, slice by slice."""
+    sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Of each column, how many samples each slice brought."""
 
     def column(self, name: str) -> NDArray[Any]:
         """The samples called `name`, in the order they were taken; empty when there are none."""
         return np.asarray(self.frame.samples.get(name, np.empty(0)))
+
+    def slices(self, name: str) -> list[NDArray[Any]]:
+        """The samples called `name`, slice by slice."""
+        ends = np.cumsum(self.sizes.get(name, ()), dtype=int)
+        return np.split(self.column(name), ends[:-1])
 
     def count(self, name: str) -> int:
         """The sum of the counts called `name` over all slices; 0 when never counted."""
@@ -55,3 +64,8 @@ class Record:
         """How many calls were measured: the count "calls", or the length of the longest column where there is no such count."""
         longest = max((len(column) for column in self.frame.samples.values()), default=0)
         return self.frame.counts.get("calls", longest)
+
+
+def measured_in_turns(first: Record, second: Record) -> bool:
+    """Whether two runs were measured slice by slice in turns, so that what disturbed one disturbed the other too."""
+    return first is not second and first.turns == second.turns != ""

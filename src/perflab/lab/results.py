@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from perflab.lab.display import Words
+from perflab.lab.prediction import DOUBTFUL, UNDECIDED, UNMEASURED, Outcome
 from perflab.lab.record import Record
 from perflab.lab.spec import LabSpec
 
@@ -17,18 +21,37 @@ class Results:
         self.records: list[Record] = []
         self.pinned: Record | None = None
         self.answer: str | None = None
+        self.is_answered = False
+        self._outcome: Outcome | None = None
+        self._pinned_by_question = False
 
-    def add(self, record: Record) -> None:
-        """One run more; the oldest go when there are too many."""
-        self.records = [*self.records, record][-MAX_RECORDS:]
+    def add(self, *records: Record) -> None:
+        """More runs; the oldest go when there are too many."""
+        self.records = [*self.records, *records][-MAX_RECORDS:]
 
     def pin(self) -> None:
         """Keep the last run to compare with."""
-        self.pinned = self.records[-1] if self.records else None
+        self.pinned, self._pinned_by_question = self.records[-1] if self.records else None, False
+
+    def ask(self, answer: str | None) -> Mapping[str, Any]:
+        """The learner answered, or skipped (None): the settings to measure, in turns with those of the pinned run."""
+        assert self._lab.prediction is not None
+        self.answer, self.is_answered = answer, True
+        *first, last = map(self._lab.check, self._lab.prediction.runs or [{}])
+        self.pinned = Record(self._lab.name, first[0], 0, "") if first else None
+        self._pinned_by_question = bool(first)
+        return last
+
+    def unpin_question(self) -> bool:
+        """The learner goes on: what the lab's question had pinned is so no more. False where it had pinned nothing."""
+        if not self._pinned_by_question:
+            return False
+        self.pinned, self._pinned_by_question = None, False
+        return True
 
     def clear(self) -> None:
-        """Nothing measured, nothing pinned; the prediction stays."""
-        self.records, self.pinned = [], None
+        """Nothing measured, nothing pinned; the answer stays."""
+        self.records, self.pinned, self._pinned_by_question, self._outcome = [], None, False, None
 
     @property
     def finished(self) -> list[Record]:
@@ -39,10 +62,19 @@ class Results:
         """What is said of a run; of one in progress neither how clear it is nor what becomes of the prediction."""
         lab, pinned = self._lab, self.pinned
         verdict, running = lab.verdict_of(record, pinned), record.status == "running"
-        comment = "" if running or lab.prediction is None else lab.prediction.comment(self.answer, *self._settling())
         said = verdict.text if running else str(verdict)
-        return Words(said, lab.table(record, pinned), lab.trust(record, pinned), comment)
+        return Words(said, lab.table(record, pinned), lab.trust(record, pinned), "" if running else self._comment())
 
-    def _settling(self) -> tuple[list[Record], list[Record]]:
-        finished = self.finished
-        return [record for record in finished if self._lab.can_be_trusted(record)], finished
+    def _comment(self) -> str:
+        """What becomes of the prediction. Once it is settled, it stays so until another run settles it otherwise."""
+        lab, prediction = self._lab, self._lab.prediction
+        if prediction is None or not self.is_answered:
+            return ""
+        trusted = [record for record in self.finished if lab.can_be_trusted(record)]
+        self._outcome = prediction.outcome(trusted, lab.check) or self._outcome
+        if self._outcome is not None:
+            return prediction.comment(self.answer, self._outcome)
+        why = UNDECIDED if prediction.asked(trusted, lab.check) else UNMEASURED
+        if why == UNMEASURED and prediction.asked(self.finished, lab.check):
+            why = DOUBTFUL
+        return why if self.answer is None else f"You predicted {self.answer}. {why}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from perflab.lab.record import Record, Status
+from perflab.lab.turns import TURN
 from perflab.measure.frame import Frame, merge
 from perflab.measure.noise import NoiseLedger
 
@@ -29,9 +30,32 @@ class RunOwner(Protocol):
     def on_worker_lost(self, how: str, log: str, run: Run | None = None) -> None: ...
 
 
+@dataclass
+class Part:
+    """What the slices of one setting have brought."""
+
+    blank: Record
+    seconds: float = 0.0
+    frames: list[Frame] = field(default_factory=list)
+    sizes: list[dict[str, int]] = field(default_factory=list)
+
+    def add(self, frame: Frame, seconds: float) -> None:
+        """One slice more. The first holds the experiment's preparations, which do not count against its budget."""
+        self.seconds += seconds if self.sizes else min(seconds, MAX_FIRST_SLICE_S)
+        self.frames.append(frame)
+        self.sizes.append({name: column.size for name, column in frame.samples.items()})
+
+    def record(self) -> Record:
+        """All of them as one record."""
+        merged = merge(self.frames)
+        self.frames = [merged] if self.frames else []
+        sizes = {name: tuple(slice_.get(name, 0) for slice_ in self.sizes) for name in merged.samples}
+        return replace(self.blank, frame=merged, measured_s=self.seconds, sizes=sizes)
+
+
 @dataclass(eq=False)
 class Run:
-    """Mutable, and owned by the conductor's thread."""
+    """Mutable, and owned by the conductor's thread. Where it measures the pinned setting in turns, that is `parts[1]`."""
 
     number: int
     owner: RunOwner
@@ -39,24 +63,25 @@ class Run:
     parameters: Mapping[str, Any]
     seed: int
     budget_s: float
-    blank: Record
+    parts: Sequence[Part]
     calibrates: bool = False
     superseded: bool = False
     has_ended: bool = False
     """The experiment came to its own end; otherwise it was cut off."""
-    measured_s: float = 0.0
     stop_by: float | None = None
     """By when a stopped run has to be over, on the conductor's clock."""
-    _frames: list[Frame] = field(default_factory=list)
-    _first_at: float | None = None
+    _prepared_at: float | None = None
 
     def add(self, frame: Frame, seconds: float, now: float) -> None:
-        """Take in one slice. The first holds the experiment's preparations, which do not count against its budget."""
-        if self._first_at is None:
-            self._first_at = now
-            seconds = min(seconds, MAX_FIRST_SLICE_S)
-        self._frames.append(frame)
-        self.measured_s += seconds
+        """Take in one slice."""
+        self.parts[int(frame.facts.get(TURN, 0))].add(frame, seconds)
+        if self._prepared_at is None and not self.prepares:
+            self._prepared_at = now
+
+    @property
+    def measured_s(self) -> float:
+        """How long it has measured, all settings together."""
+        return sum(part.seconds for part in self.parts)
 
     def stop(self, by: float) -> None:
         """Keep what there is, and be over by then."""
@@ -74,7 +99,12 @@ class Run:
     @property
     def is_begun(self) -> bool:
         """Whether anything was measured."""
-        return self._first_at is not None
+        return any(part.sizes for part in self.parts)
+
+    @property
+    def prepares(self) -> bool:
+        """Whether the first slice of a setting is still to come."""
+        return not all(part.sizes for part in self.parts)
 
     @property
     def left_s(self) -> float:
@@ -83,15 +113,13 @@ class Run:
 
     def is_over(self, now: float) -> bool:
         """Measured for as long as its budget, or twice as long by the wall clock, or as much as memory allows."""
-        waited_s = 0.0 if self._first_at is None else now - self._first_at
-        samples = sum(column.size for frame in self._frames for column in frame.samples.values())
+        waited_s = 0.0 if self._prepared_at is None else now - self._prepared_at
+        samples = sum(column.size for part in self.parts for frame in part.frames for column in frame.samples.values())
         return self.measured_s >= self.budget_s or waited_s >= 2 * self.budget_s or samples >= MAX_SAMPLES
 
-    def record(
+    def records(
         self, status: Status = "running", noise: NoiseLedger | None = None, environment: Mapping[str, Any] | None = None
-    ) -> Record:
-        """What has been measured so far, frozen."""
-        merged = merge(self._frames)
-        self._frames = [merged] if self._frames else []
-        whole = replace(self.blank, frame=merged, measured_s=self.measured_s, status=status)
-        return replace(whole, noise=noise, environment=environment or {})
+    ) -> list[Record]:
+        """What has been measured so far, frozen: of the setting that was asked for, then of the pinned one if it is measured."""
+        ended: dict[str, Any] = {"status": status, "noise": noise, "environment": environment or {}}
+        return [replace(part.record(), **ended) for part in self.parts]

@@ -5,16 +5,14 @@ Methods named in the first section may be called from any thread; all others bel
 
 from __future__ import annotations
 
-import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from datetime import UTC, datetime
 from traceback import format_exc
 from typing import TYPE_CHECKING, Any
 
-from perflab.lab.budget import budget_of
 from perflab.lab.display import Display, Words
+from perflab.lab.new_run import new_run
 from perflab.lab.record import Record
 from perflab.lab.results import Results
 from perflab.lab.run import Run
@@ -63,9 +61,11 @@ class Session:
         self._conductor.post(lambda: self._run(checked, future))
         return future
 
-    def predict(self, answer: str | None) -> None:
-        """The learner answered the lab's question, or skipped it (None): now the lab may show what it measures."""
-        self._conductor.post(lambda: self._begin_with(answer))
+    def predict(self, answer: str | None) -> Future[Record]:
+        """The learner answered the lab's question, or skipped it (None): measure what settles it."""
+        future: Future[Record] = Future()
+        self._conductor.post(lambda: self._predict(answer, future))
+        return future
 
     def stop(self) -> None:
         """End the run in progress and keep what it has."""
@@ -95,20 +95,29 @@ class Session:
         if parameters is None or self._closed:
             return
         self.parameters = self.lab.check(parameters)
+        self._unpin_question()
         self._conductor.rest(self, REST_S)
         self.redraw_model()
 
-    def _run(self, parameters: dict[str, Any], future: Future[Record]) -> None:
-        self.parameters = parameters
+    def _run(self, parameters: Mapping[str, Any], future: Future[Record]) -> None:
+        self._unpin_question()
+        self._measure(parameters, future)
+
+    def _predict(self, answer: str | None, future: Future[Record]) -> None:
+        parameters = self.results.ask(answer)
+        self.display.show_pinned(None)
+        self._measure(parameters, future)
+
+    def _measure(self, parameters: Mapping[str, Any], future: Future[Record]) -> None:
+        self.parameters = dict(parameters)
         self.display.set_controls(parameters)
         self._waiters.add(future)
         if self.redraw_model():
             self._conductor.request(self)
 
-    def _begin_with(self, answer: str | None) -> None:
-        self.results.answer = answer
-        if self.redraw_model():
-            self._conductor.request(self)
+    def _unpin_question(self) -> None:
+        if self.results.unpin_question():
+            self.display.show_pinned(None)
 
     def _pin(self) -> None:
         self.results.pin()
@@ -144,12 +153,8 @@ class Session:
     def begin(self, number: int) -> Run:
         """The next run of this session: its own, or a calibration first where the model needs one."""
         calibrates = self.lab.calibrate is not None and self._constants is None
-        parameters = {} if calibrates else self.parameters
-        seed = secrets.randbits(32)
-        blank = Record(self.lab.name, parameters, seed, datetime.now(UTC).isoformat(), code=self.lab.code)
-        self.display.show_progress(0.0, "Getting to know this machine …" if calibrates else "Preparing …")
-        budget_s = budget_of(self.lab, calibrates)
-        return Run(number, self, self.lab.pickled(calibrates), parameters, seed, budget_s, blank, calibrates)
+        self.display.show_progress(0.0, "Calibrating …" if calibrates else "Preparing …")
+        return new_run(self.lab, number, self, None if calibrates else self.parameters, self.results.pinned)
 
     def wait_for_others(self) -> None:
         """Another run holds the machine."""
@@ -168,10 +173,12 @@ class Session:
         """A slice has come in."""
         if run.calibrates or self._closed:
             return
-        record = run.record()
+        record, *pinned = run.records()
+        self._show_pinned(pinned)
         self.display.show_run(record, (*self.results.records, record))
-        said = f"{run.left_s:.1f} s left · {count(record.calls)} calls"
-        self.display.show_progress(1 - run.left_s / run.budget_s, said)
+        self.display.show_progress(
+            1 - run.left_s / run.budget_s, f"{run.left_s:.1f} s left · {count(record.calls)} calls"
+        )
         self.display.show_words(self.results.words(record))
 
     def complete(self, run: Run, noise: NoiseLedger | None, environment: Mapping[str, Any]) -> None:
@@ -179,18 +186,23 @@ class Session:
         if run.calibrates:
             self._learn(run)
             return
-        self._keep(run.record("stopped" if run.stopped else "complete", noise, environment))
+        record, *pinned = run.records("stopped" if run.stopped else "complete", noise, environment)
+        self._show_pinned(pinned)
+        self.results.add(*pinned)
+        self._show_record(record)
+        self.display.show_progress(1.0, record.ending)
+        self._waiters.succeed(record)
 
     def _learn(self, run: Run) -> None:
         """Constants of a calibration that came to its end; half of them would be no use to a model."""
         if run.has_ended:
-            self._constants = run.record().frame.facts
+            self._constants = run.records()[0].frame.facts
             self.redraw_model()
             self._conductor.request(self)
         elif run.stopped:
             self.on_cancelled()
         else:
-            self.fail("This machine took too long to get to know. Move a slider to try again.", "", "machine")
+            self.fail("Calibration took too long. Move a slider to try again.", "", "machine")
 
     def fail(self, message: str, traceback: str, blame: str, run: Run | None = None) -> None:
         """The experiment raised: say so, keep the lab usable, and show what had been measured until then."""
@@ -208,7 +220,7 @@ class Session:
         self.display.show_progress(0.0, message)
         self._waiters.fail(f"{message}\n\n{log}")
         if run is not None and run.is_begun and not run.calibrates and not self._closed:
-            self._show_record(run.record("failed"))
+            self._show_record(run.records("failed")[0])
 
     # --- words and pictures -------------------------------------------------------------------------------------------
 
@@ -224,15 +236,16 @@ class Session:
             return False
         return True
 
+    def _show_pinned(self, pinned: Sequence[Record]) -> None:
+        """The pinned setting was measured again, in turns with the new one: that is what is compared."""
+        if pinned and pinned[0].sizes:
+            self.results.pinned = pinned[0]
+            self.display.show_pinned(pinned[0])
+
     def _show_record(self, record: Record) -> None:
         self.results.add(record)
         self.display.show_run(record, self.results.records)
         self._show_words()
-
-    def _keep(self, record: Record) -> None:
-        self._show_record(record)
-        self.display.show_progress(1.0, record.ending)
-        self._waiters.succeed(record)
 
     def _show_words(self) -> None:
         if self.results.records:

@@ -15,7 +15,8 @@ import cloudpickle
 from perflab.lab.controls import Control, check_parameters
 from perflab.lab.panel import Panel
 from perflab.lab.prediction import Prediction
-from perflab.lab.record import Record
+from perflab.lab.record import Record, measured_in_turns
+from perflab.lab.turns import in_turns
 from perflab.lab.verdict import (
     INVALID,
     NOISY,
@@ -30,6 +31,7 @@ from perflab.lab.verdict import (
 from perflab.measure.frame import Frame
 
 ALONE = "Not compared: this run or the pinned run is noisy, or cannot be trusted."
+APART = "Not compared: this run and the pinned run were not measured side by side."
 
 Experiment = Callable[..., Iterator[Frame]]
 
@@ -83,21 +85,33 @@ class LabSpec:
         taken = {name: beside[name] for name in inspect.signature(self.predict).parameters if name in beside}
         return self.predict(**parameters, **taken)
 
-    def pickled(self, calibration: bool = False) -> bytes:
-        """The experiment as it travels to the worker: by name from a module, by value from a notebook's cell."""
-        measured = partial(self.experiment, **self.policy) if self.policy else self.experiment
-        return bytes(cloudpickle.dumps(self.calibrate if calibration else measured))
+    def sent(self, settings: Sequence[Mapping[str, Any]], calibration: bool = False) -> tuple[bytes, Mapping[str, Any]]:
+        """What travels to the worker: the experiment (by name from a module, by value from a notebook's cell) and its parameters.
+
+        Several settings are measured in turns.
+        """
+        if calibration:
+            return bytes(cloudpickle.dumps(self.calibrate)), {}
+        measured: Any = partial(self.experiment, **self.policy) if self.policy else self.experiment
+        if len(settings) == 1:
+            return bytes(cloudpickle.dumps(measured)), settings[0]
+        return bytes(cloudpickle.dumps(partial(in_turns, measured))), {"settings": settings}
 
     def verdict_of(self, record: Record, pinned: Record | None) -> Verdict:
         """The verdict on a record, with its caveat; "noisy" where the machine was too busy for it to hold; or how far it came.
 
-        It is compared with the pinned run only where both can be trusted.
+        It is compared with the pinned run only where both can be trusted, and were measured in turns.
         """
-        compared = pinned
-        if pinned is not None and not (self.can_be_trusted(record) and self.can_be_trusted(pinned)):
-            compared = None
-        verdict = judged(self.verdict(record, compared), record)
-        return verdict if pinned is compared or pinned is record else replace(verdict, text=f"{verdict.text} {ALONE}")
+        if pinned is None or pinned is record:
+            return judged(self.verdict(record, None), record)
+        if not measured_in_turns(record, pinned):
+            why = APART
+        elif not (self.can_be_trusted(record) and self.can_be_trusted(pinned)):
+            why = ALONE
+        else:
+            return judged(self.verdict(record, pinned), record)
+        alone = judged(self.verdict(record, None), record)
+        return replace(alone, text=f"{alone.text} {why}")
 
     def can_be_trusted(self, record: Record) -> bool:
         """Whether the run may settle a prediction and be compared: it is neither invalid, nor noisy, nor failed."""

@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from numpy.typing import ArrayLike
+import numpy as np
 
 from perflab.lab.record import Record
-from perflab.measure.compare import Ratio, block_ratio
-from perflab.measure.compare import ratio as ratio_of
+from perflab.measure.compare import Ratio, paired_ratio
 from perflab.measure.estimate import Estimate
+from perflab.measure.percentiles import percentile
 from perflab.measure.summary import Summary, percentile_name, summarise
 from perflab.measure.units import NOTHING, count, duration, duration_range, number
 
@@ -49,9 +49,8 @@ def latency_verdict(record: Record, pinned: Record | None) -> Verdict:
     said = (
         f"p50 {duration(summary.median)}, {percentile_text(summary.percentiles[0.99])} of {count(summary.count)} calls"
     )
-    if pinned is None or pinned is record or not pinned.column(LATENCY).size:
+    if pinned is None or pinned is record or (compared := ratio_in_turns(record, pinned)) is None:
         return Verdict(f"{said}.")
-    compared = ratio_of(latencies, pinned.column(LATENCY))
     return Verdict(f"{said}: {against_pinned(compared)}.", compared.verdict)
 
 
@@ -156,16 +155,22 @@ def verdict_of(
     return verdict
 
 
-def p50_of(
-    column: str = LATENCY, what: str = "The p50", by: Callable[[ArrayLike, ArrayLike], Ratio] = block_ratio
-) -> Compare:
-    """The p50 of a queue against that of the pinned run; of independent samples `by` their `ratio`."""
+def ratio_in_turns(record: Record, pinned: Record, column: str = LATENCY, share: float = 0.5) -> Ratio | None:
+    """How many times that of the pinned run one percentile of a column is: the median of the ratios of single slices, which were
+    measured in turns. None where no slice has samples of both.
+    """
+    slices = zip(record.slices(column), pinned.slices(column), strict=False)
+    pairs = [(percentile(new, share), percentile(old, share)) for new, old in slices if new.size and old.size]
+    ratios = np.array([new / old for new, old in pairs if new > 0 and old > 0])
+    return paired_ratio(ratios, np.ones(ratios.size)) if ratios.size else None
+
+
+def percentile_of(column: str = LATENCY, what: str = "The p50", share: float = 0.5) -> Compare:
+    """A percentile against that of the pinned run."""
 
     def compare(record: Record, pinned: Record) -> tuple[str, str] | None:
-        if not (record.column(column).size and pinned.column(column).size):
-            return None
-        compared = by(record.column(column), pinned.column(column))
-        return f"{what} is {against_pinned(compared)}.", compared.verdict
+        compared = ratio_in_turns(record, pinned, column, share)
+        return None if compared is None else (f"{what} is {against_pinned(compared)}.", compared.verdict)
 
     return compare
 

@@ -50,7 +50,11 @@ class View:
         self._faults: dict[str, str] = {}
         self._details = widgets.Output(layout=widgets.Layout(max_height="300px", overflow="auto"))
         self._code_shown = False
+        self._answer: str | None = None
         self._choices = self._make_choices()
+        self._again = button("Measure it again", "Set the controls as the question has them, and measure")
+        self._again.on_click(lambda _: self._session and self._session.predict(self._answer))
+        self._again.layout.display = "none"
         self._buttons = self._make_buttons()
         self.widget = self._arrange()
 
@@ -71,13 +75,14 @@ class View:
 
     def _on_choice(self, pressed: widgets.Button) -> None:
         assert self._session is not None
-        answer = None if pressed.description == SKIP else pressed.description
+        self._answer = None if pressed.description == SKIP else pressed.description
         for choice in self._choices:
             choice.disabled = True
         pressed.button_style = "info"
         pressed.icon = "check"
         self._enable(True)
-        self._session.predict(answer)
+        self._again.layout.display = ""
+        self._session.predict(self._answer)
 
     def _toggle_code(self) -> None:
         self._code_shown = not self._code_shown
@@ -198,7 +203,10 @@ class View:
         ]
         if self._lab.prediction is not None:
             question = widgets.HTML(html.escape(self._lab.prediction.question), layout=full_width())
-            rows[:0] = [question, widgets.HBox(self._choices, layout=widgets.Layout(flex_flow="row wrap"))]
+            rows[:0] = [
+                question,
+                widgets.HBox([*self._choices, self._again], layout=widgets.Layout(flex_flow="row wrap")),
+            ]
         return widgets.VBox(rows, layout=full_width())
 
     def _enable(self, enabled: bool) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from turns import side_by_side
 
 from perflab.chapters.highway import road
 from perflab.chapters.highway.road_model import CELLS, KMH_PER_CELL, LIMITS, PER_KM, PER_MIN
@@ -99,7 +100,7 @@ def test_a_blocked_road_is_said() -> None:
 
 
 def test_runs_are_compared() -> None:
-    found = road.lab().verdict(driven(cars=10, limit=27), driven(cars=10))
+    found = road.lab().verdict(*side_by_side(driven(cars=10, limit=27), driven(cars=10)))
     assert "above the pinned run" in found.text
     assert found.kind == "clear"
 

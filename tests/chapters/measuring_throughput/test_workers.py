@@ -11,6 +11,7 @@ import pytest
 from labs import measure
 from matplotlib.figure import Figure
 from replays import agrees
+from turns import side_by_side
 
 from perflab.chapters import load
 from perflab.chapters.measuring_throughput import workers
@@ -119,7 +120,7 @@ def test_a_late_generator_shows_no_times() -> None:
 
 
 def test_a_pinned_run_is_compared() -> None:
-    found = LAB.verdict(served(), served(80, workers=4))
+    found = LAB.verdict(*side_by_side(served(), served(80, workers=4)))
     assert found.kind == "practically equal" and "Pinned run: 80/s" in found.text
 
 

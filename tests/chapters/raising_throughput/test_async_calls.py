@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from drawing import drawn, points
 from labs import constants_of, measure_slices
+from turns import side_by_side
 
 from perflab.chapters.raising_throughput import async_calls, async_calls_model
 from perflab.chapters.raising_throughput.async_calls_model import DATABASE, HTTP
@@ -72,8 +73,8 @@ def test_the_memory_of_few_clients_is_not_told() -> None:
 
 
 def test_the_verdict_compares_with_the_pinned_run() -> None:
-    assert "pinned run" in LAB.verdict_of(record(2.0), record()).text
-    assert LAB.verdict_of(record(), record()).kind == "practically equal"
+    assert "pinned run" in LAB.verdict_of(*side_by_side(record(2.0), record())).text
+    assert LAB.verdict_of(*side_by_side(record(), record())).kind == "practically equal"
 
 
 def test_nothing_measured_is_no_verdict() -> None:

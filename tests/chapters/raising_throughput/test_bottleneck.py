@@ -10,6 +10,7 @@ import pytest
 from drawing import drawn, points
 from labs import constants_of, measure, measure_slices
 from replays import agrees
+from turns import side_by_side
 
 from perflab.chapters.load import PARTS, Load, mean_response_ns
 from perflab.chapters.raising_throughput import bottleneck
@@ -52,10 +53,10 @@ def test_the_verdict_names_the_most_and_the_response_under_load() -> None:
 
 
 def test_a_second_run_is_compared_with_the_pinned_one() -> None:
-    said = LAB.verdict_of(record(800.0, cpu=1.0), record())
+    said = LAB.verdict_of(*side_by_side(record(800.0, cpu=1.0), record()))
     assert "The maximum is 2.00× (" in said.text and said.text.endswith("that of the pinned run.")
     assert said.kind == "clear"
-    assert LAB.verdict_of(record(), record()).kind == "practically equal"
+    assert LAB.verdict_of(*side_by_side(record(), record())).kind == "practically equal"
 
 
 def test_a_load_that_the_generator_limits_is_called_what_it_was() -> None:

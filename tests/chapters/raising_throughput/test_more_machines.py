@@ -10,6 +10,7 @@ import pytest
 from drawing import drawn, points
 from labs import measure
 from replays import agrees
+from turns import side_by_side
 
 from perflab.chapters.load import Load, mean_response_ns
 from perflab.chapters.raising_throughput import more_machines
@@ -165,7 +166,7 @@ def test_a_late_generator_shows_no_times() -> None:
 
 
 def test_what_was_lost_is_said_and_a_pinned_run_compared() -> None:
-    said = LAB.verdict_of(simulated(lost=7, dies=True), simulated(usual_ms=90, slow_ms=90))
+    said = LAB.verdict_of(*side_by_side(simulated(lost=7, dies=True), simulated(usual_ms=90, slow_ms=90)))
     assert "7 failed when a server died; 3 servers went on" in said.text
     assert said.kind == "clear"
 

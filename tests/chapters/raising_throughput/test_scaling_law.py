@@ -10,6 +10,7 @@ import pytest
 from drawing import drawn, points
 from labs import measure
 from relations import two_of_three
+from turns import side_by_side
 
 from perflab.chapters.raising_throughput import scaling_law
 from perflab.chapters.raising_throughput.scaling_law_model import STEPS, WORKERS, fitted, means
@@ -127,8 +128,8 @@ def test_the_model_has_a_limit_for_each_kind_of_work_but_waiting() -> None:
 
 
 def test_runs_are_compared_by_their_best() -> None:
-    assert LAB.verdict_of(on_the_law(times=2), on_the_law()).kind == "clear"
-    assert LAB.verdict_of(on_the_law(), on_the_law()).kind == "too close to call"
+    assert LAB.verdict_of(*side_by_side(on_the_law(times=2), on_the_law())).kind == "clear"
+    assert LAB.verdict_of(*side_by_side(on_the_law(), on_the_law())).kind == "too close to call"
 
 
 @pytest.mark.clock

@@ -9,6 +9,7 @@ import pytest
 from drawing import drawn, points
 from labs import measure_slices
 from replays import agrees
+from turns import side_by_side
 
 from perflab.chapters.load import NOT_SHOWN
 from perflab.chapters.raising_throughput import which_strategy, which_strategy_model
@@ -106,7 +107,7 @@ def test_the_most_that_a_short_burst_allows_is_less_than_the_rate() -> None:
 
 
 def test_a_second_run_is_compared_without_a_strategy() -> None:
-    said = LAB.verdict_of(record(400.0), record(100.0))
+    said = LAB.verdict_of(*side_by_side(record(400.0), record(100.0)))
     assert "Without a strategy, throughput is" in said.text and said.kind == "clear"
 
 

@@ -16,7 +16,7 @@ from perflab.lab import Axis, Chart, Lab, Prediction, Record, latencies_of, log_
 from perflab.lab.axes import plain_ticks
 from perflab.lab.marks import Line
 from perflab.lab.palette import MODEL_HERE, MODEL_LINE
-from perflab.lab.verdict import Verdict, p50_of, percentile_text, table_of, trust_of, verdict_of
+from perflab.lab.verdict import Verdict, percentile_of, percentile_text, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, percentile, poisson, services
 from perflab.systems.clients.worker_load import watched_load
 from perflab.theory.littles_law import inside_over_time
@@ -176,7 +176,7 @@ def lab() -> Lab:
         },
         charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict_of(say, too_late, compare=p50_of(), empty="No request was answered."),
+        verdict=verdict_of(say, too_late, compare=percentile_of(), empty="No request was answered."),
         table=TABLE,
         trust=trust_of(*load.trust(lambda run: run.parameters["lanes"])),
         budget_s=RUN_S + 1,

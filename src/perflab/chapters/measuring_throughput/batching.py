@@ -15,7 +15,7 @@ from perflab.lab.axes import count_ticks, duration_ticks
 from perflab.lab.marks import Here, Line, Rule, measured
 from perflab.lab.palette import CLOCK, MEASURED, MEASURED_POINTS, MODEL, MODEL_LINE, PINNED_POINTS, SECOND, THIRD
 from perflab.lab.settle import two_runs
-from perflab.lab.verdict import INVALID, LATENCY, p50_of, percentile_text, table_of, trust_of, verdict_of
+from perflab.lab.verdict import INVALID, LATENCY, percentile_of, percentile_text, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, merge, poisson
 from perflab.systems.databases.batcher import Batch, WhenToFlush, batches, frame_of, when_to_flush
 from perflab.systems.databases.ledger import ledger
@@ -193,7 +193,7 @@ def lab() -> Lab:
         },
         charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict_of(say, all_stored, compare=p50_of(), empty="Nothing was written."),
+        verdict=verdict_of(say, all_stored, compare=percentile_of(), empty="Nothing was written."),
         table=TABLE,
         trust=TRUST,
         budget_s=RUN_S + 1,

@@ -16,8 +16,8 @@ from perflab.lab.controls import values_slider
 from perflab.lab.kinds import HereOfKind, measured_kinds
 from perflab.lab.marks import Line
 from perflab.lab.palette import CLOCK, MEASURED, MODEL_LINE, PINNED, THIRD
-from perflab.lab.verdict import INVALID, LATENCY, Verdict, against_pinned, table_of, trust_of, verdict_of
-from perflab.measure import Frame, block_ratio, count, duration, poisson
+from perflab.lab.verdict import INVALID, Verdict, against_pinned, ratio_in_turns, table_of, trust_of, verdict_of
+from perflab.measure import Frame, count, duration, poisson
 from perflab.systems.clients.worker_load import watch
 from perflab.systems.servers.worker_kinds import KINDS, LOOP, PROCESSES, THREADS
 from perflab.systems.servers.worker_server import GAUGES, worker_server
@@ -133,8 +133,9 @@ def say(record: Record) -> str:
 
 def compare(record: Record, pinned: Record) -> tuple[str, str]:
     """The throughput of the pinned run, and the p50 of both."""
-    p50 = block_ratio(record.column(LATENCY), pinned.column(LATENCY))
-    return f"Pinned run: {count(throughput(pinned))}/s; the p50 is {against_pinned(p50)}.", p50.verdict
+    p50 = ratio_in_turns(record, pinned)
+    said = f"Pinned run: {count(throughput(pinned))}/s"
+    return (f"{said}; the p50 is {against_pinned(p50)}.", p50.verdict) if p50 else (f"{said}.", "")
 
 
 TABLE = table_of(

@@ -23,8 +23,8 @@ from perflab.lab.axes import byte_ticks, count_ticks, duration_ticks
 from perflab.lab.marks import Here, Line, Mark, before
 from perflab.lab.palette import CLOCK, MEASURED, MODEL, PINNED_POINTS
 from perflab.lab.settle import nearest, one_run
-from perflab.lab.verdict import INVALID, against_pinned, estimate_text, ratio_text, table_of
-from perflab.measure import Estimate, Frame, byte_size, count, duration, paired_ratio, ratio, summarise
+from perflab.lab.verdict import INVALID, against_pinned, estimate_text, ratio_in_turns, ratio_text, table_of
+from perflab.measure import Estimate, Frame, byte_size, count, duration, paired_ratio, summarise
 from perflab.measure.guards import machine_limits
 from perflab.systems.clients.calls import IN_A_ROW, ON_A_LOOP, WAYS, callers
 from perflab.systems.clients.crowd import crowd
@@ -118,9 +118,9 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
         f"{calls} of {record.parameters['wait']} ms: {duration(np.median(row))} in a row, {duration(np.median(loop))} "
         f"gathered, {ratio_text(gain)} as fast.{clients_said(record)}"
     )
-    if pinned is None or pinned is record or not pinned.column(ON_A_LOOP).size:
+    compared = ratio_in_turns(record, pinned, ON_A_LOOP) if pinned is not None else None
+    if compared is None:
         return Verdict(said, gain.verdict)
-    compared = ratio(loop, pinned.column(ON_A_LOOP))
     return Verdict(f"{said} The p50 of gathered calls is {against_pinned(compared)}.", compared.verdict)
 
 

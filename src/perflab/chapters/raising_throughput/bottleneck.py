@@ -24,8 +24,8 @@ from perflab.lab import Axis, Chart, Lab, Prediction, Record, count_ticks, durat
 from perflab.lab.marks import Line, Note, Rule, measured
 from perflab.lab.palette import ALARM, INK, MODEL, MODEL_HERE, MODEL_LINE, PINNED
 from perflab.lab.settle import nearest, two_runs
-from perflab.lab.verdict import percentile_text, ratio_text, table_of, trust_of, verdict_of
-from perflab.measure import Frame, count, duration, percent, poisson, ratio
+from perflab.lab.verdict import percentile_text, ratio_in_turns, ratio_text, table_of, trust_of, verdict_of
+from perflab.measure import Frame, count, duration, percent, poisson
 from perflab.systems.clients.worker_load import saturated, watch
 from perflab.systems.machine.resources import disk_s, memory_per_s
 from perflab.systems.machine.storage import durability_caveat
@@ -139,9 +139,9 @@ def say(record: Record) -> str:
     return said + load.failures_said(record) + load.lateness_said(record)
 
 
-def compare(record: Record, pinned: Record) -> tuple[str, str]:
-    compared = ratio(record.column(MOST), pinned.column(MOST))
-    return f"The maximum is {ratio_text(compared)} that of the pinned run.", compared.verdict
+def compare(record: Record, pinned: Record) -> tuple[str, str] | None:
+    compared = ratio_in_turns(record, pinned, MOST)
+    return (f"The maximum is {ratio_text(compared)} that of the pinned run.", compared.verdict) if compared else None
 
 
 def windows(record: Record) -> str:

@@ -16,7 +16,7 @@ from perflab.chapters.raising_throughput.more_machines_model import DIES_AT_S, R
 from perflab.lab import Axis, Chart, Lab, Prediction, Record, choice, duration_ticks, one_run, slider, switch
 from perflab.lab.marks import Bars, Here, Line, Rule, measured
 from perflab.lab.palette import ALARM, CLOCK, MEASURED, MEASURED_LINE, MODEL, MODEL_LINE, PINNED_POINTS
-from perflab.lab.verdict import p50_of, table_of, trust_of, verdict_of
+from perflab.lab.verdict import percentile_of, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, poisson, services
 from perflab.systems.clients.balancer import balanced_load
 from perflab.systems.clients.routing import ROUTES, Route
@@ -189,7 +189,7 @@ def lab() -> Lab:
         },
         charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict_of(say, load.too_late, compare=p50_of(), empty="No request was answered."),
+        verdict=verdict_of(say, load.too_late, compare=percentile_of(), empty="No request was answered."),
         table=table_of(
             ("requests/s served", lambda run: count(Load(run).throughput_per_s)),
             ("by each server", lambda run: "; ".join(map(count, by_server(run)))),

@@ -12,8 +12,8 @@ from perflab.chapters.load import Load
 from perflab.chapters.raising_throughput.which_strategy_model import NAMES, burst_size, calibrate, predict
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, one_run, slider, times_ticks, values_slider
 from perflab.lab.charts import intervals
-from perflab.lab.verdict import INVALID, against_pinned, ratio_text, trust_of
-from perflab.measure import Frame, Ratio, count, duration, paired_ratio, percent, percentile, ratio
+from perflab.lab.verdict import INVALID, against_pinned, ratio_in_turns, ratio_text, trust_of
+from perflab.measure import Frame, Ratio, count, duration, paired_ratio, percent, percentile
 from perflab.systems.clients.strategies import NOTHING, THREADS, path_of, strategies
 from perflab.systems.machine.storage import durability_caveat
 from perflab.theory.replay import Replay
@@ -120,9 +120,9 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     said += f" Shortest p99 with {shortest}: {tails[shortest].value:.1f}× shorter."
     if np.median(record.column(f"{name} per_s") / record.column(f"{name} most_per_s")) > 0.9:
         said += " That is nearly all that is offered: a higher rate would show more."
-    if pinned is None or pinned is record or not pinned.column(f"{NOTHING} per_s").size:
+    compared = ratio_in_turns(record, pinned, f"{NOTHING} per_s") if pinned is not None else None
+    if compared is None:
         return Verdict(said, gain.verdict)
-    compared = ratio(without, pinned.column(f"{NOTHING} per_s"))
     return Verdict(f"{said} Without a strategy, throughput is {against_pinned(compared)}.", compared.verdict)
 
 

@@ -16,8 +16,8 @@ from perflab.lab.axes import percent_ticks
 from perflab.lab.marks import Line
 from perflab.lab.palette import INK, MEASURED, MODEL_OUTLINE, PINNED_OUTLINE, SEGMENTS
 from perflab.lab.rows import Spans, in_turn, named_rows, strokes
-from perflab.lab.verdict import p50_of, table_of, verdict_of
-from perflab.measure import Frame, count, duration, effective_cpus, percent, ratio
+from perflab.lab.verdict import percentile_of, table_of, verdict_of
+from perflab.measure import Frame, count, duration, effective_cpus, percent
 from perflab.systems.clients.anatomy import PARTS, Anatomy, Crowd
 from perflab.systems.databases.catalogue import sku_of
 from perflab.systems.process.child import ChildServer
@@ -188,6 +188,6 @@ def lab() -> Lab:
         },
         charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict_of(say, compare=p50_of(what="The median", by=ratio)),
+        verdict=verdict_of(say, compare=percentile_of(what="The median")),
         table=TABLE,
     )

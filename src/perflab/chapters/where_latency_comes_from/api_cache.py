@@ -14,7 +14,7 @@ from perflab.lab import Axis, Chart, Lab, Prediction, Record, Verdict, log_slide
 from perflab.lab.axes import duration_ticks, percent_ticks
 from perflab.lab.marks import Histogram, Line, Rule
 from perflab.lab.palette import INK, MEASURED, MEASURED_LINE, MODEL, MODEL_LINE, PINNED_LINE, SECOND
-from perflab.lab.verdict import p50_of, table_of, trust_of, verdict_of
+from perflab.lab.verdict import percentile_of, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, merge, percent, percentile, poisson
 from perflab.systems.clients.loading import load_on
 from perflab.systems.databases.catalogue import sku_of
@@ -193,7 +193,7 @@ def lab() -> Lab:
         },
         charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict_of(say, load.too_late, saturated, compare=p50_of()),
+        verdict=verdict_of(say, load.too_late, saturated, compare=percentile_of()),
         table=TABLE,
         trust=trust_of(*load.TRUST),
         budget_s=RUN_S + 1,

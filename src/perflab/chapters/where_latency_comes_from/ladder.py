@@ -15,8 +15,8 @@ from perflab.lab.axes import byte_ticks, duration_ticks
 from perflab.lab.marks import Line, Rule
 from perflab.lab.palette import INK, MEASURED, MEASURED_POINTS, PINNED_POINTS, SECOND
 from perflab.lab.rows import intervals_in, named_rows, values_in
-from perflab.lab.verdict import p50_of, verdict_of
-from perflab.measure import Estimate, Frame, call_slices, count, duration, duration_range, percentile, ratio, time_calls
+from perflab.lab.verdict import percentile_of, verdict_of
+from perflab.measure import Estimate, Frame, call_slices, count, duration, duration_range, percentile, time_calls
 from perflab.measure.caches import private_cache_bytes
 from perflab.measure.units import NOTHING, number, seconds_as_people_say
 from perflab.systems.machine.chase import chase
@@ -195,6 +195,6 @@ def lab() -> Lab:
         },
         charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict_of(say, compare=p50_of(YOURS_NS, "A read of your working set", by=ratio), needs=FLOOR_NS),
+        verdict=verdict_of(say, compare=percentile_of(YOURS_NS, "A read of your working set"), needs=FLOOR_NS),
         table=table,
     )

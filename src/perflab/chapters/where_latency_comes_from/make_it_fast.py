@@ -128,8 +128,7 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
         return Verdict("Nothing was measured.", INVALID)
     if len(columns) == 1:
         return Verdict(f"With everything off a request takes {duration(percentile(columns[0], 0.5))} (p50).")
-    best = max(gains(record), key=lambda label: gains(record)[label].value)
-    most = gains(record)[best]
+    best, most = max(gains(record).items(), key=lambda step: step[1].value)
     medians, tails = ([percentile(columns[end], share) for end in (0, -1)] for share in (0.5, 0.99))
     said = (
         f"p50 from {duration(medians[0])} to {duration(medians[1])}, {ratio(medians[0] / medians[1])} faster; "
@@ -138,7 +137,8 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     )
     if pinned is None or pinned is record or not taken(pinned):
         return Verdict(said, most.verdict)
-    compared = compare.ratio(columns[-1], list(taken(pinned).values())[-1])
+    new, old = columns[-1], list(taken(pinned).values())[-1]
+    compared = compare.paired_ratio(new[: old.size], old[: new.size])
     return Verdict(f"{said} The last step's median is {against_pinned(compared)}.", compared.verdict)
 
 
