@@ -10,15 +10,17 @@ from perflab.lab.charts import distribution, intervals, latencies_of, versus
 from perflab.lab.controls import choice, log_slider, slider, switch, values_slider
 from perflab.lab.lab import Lab
 from perflab.lab.panel import Panel
-from perflab.lab.prediction import Prediction
+from perflab.lab.prediction import Answer, Outcome, Prediction
 from perflab.lab.record import Record
 from perflab.lab.settle import nearest, one_run, pairs, two_runs
 from perflab.lab.verdict import Verdict
 
 __all__ = [
+    "Answer",
     "Axis",
     "Chart",
     "Lab",
+    "Outcome",
     "Panel",
     "Prediction",
     "Record",

@@ -95,29 +95,25 @@ class Session:
         if parameters is None or self._closed:
             return
         self.parameters = self.lab.check(parameters)
-        self._unpin_question()
+        if self.results.unpin_question():
+            self.display.show_pinned(None)
         self._conductor.rest(self, REST_S)
         self.redraw_model()
 
     def _run(self, parameters: Mapping[str, Any], future: Future[Record]) -> None:
-        self._unpin_question()
+        self.results.unpin_question()
         self._measure(parameters, future)
 
     def _predict(self, answer: str | None, future: Future[Record]) -> None:
-        parameters = self.results.ask(answer)
-        self.display.show_pinned(None)
-        self._measure(parameters, future)
+        self._measure(self.results.ask(answer), future)
 
     def _measure(self, parameters: Mapping[str, Any], future: Future[Record]) -> None:
         self.parameters = dict(parameters)
         self.display.set_controls(parameters)
+        self.display.show_pinned(self.results.pinned)
         self._waiters.add(future)
         if self.redraw_model():
             self._conductor.request(self)
-
-    def _unpin_question(self) -> None:
-        if self.results.unpin_question():
-            self.display.show_pinned(None)
 
     def _pin(self) -> None:
         self.results.pin()
