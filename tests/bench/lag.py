@@ -30,7 +30,8 @@ FIRST_RUNS_ARE_OVER = """
   lab => /Preparing|Getting to know|Waiting:|\\d s left/.test(lab.innerText))
 """
 DRAG_S = 2.0
-SWINGS = 4
+DRAG_STEPS = 96
+"""Steps of a slider in one drag, far more than pictures can be drawn: a slider with few steps goes to and fro more often."""
 SETTLE_MS = 1_000
 REST_MS = 1_000 * REST_S
 """Only after a rest is anything measured: a picture that comes sooner is that of the model."""
@@ -208,6 +209,8 @@ def _watch(handle: Any) -> None:
 def _drag_rate(page: Any, handle: Any) -> float:
     _watch(handle)
     handle.scroll_into_view_if_needed()
+    ends = [float(handle.get_attribute(f"aria-value{end}")) for end in ("min", "max")]
+    swings = DRAG_STEPS / (2 * (ends[1] - ends[0]))
     box = handle.bounding_box()
     track = handle.locator("xpath=ancestor::*[contains(@class,'noUi-target')]").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
@@ -215,8 +218,7 @@ def _drag_rate(page: Any, handle: Any) -> float:
     page.evaluate("() => { window.pictures = 0; window.dragging = performance.now() }")
     moves = int(DRAG_S / 0.016)
     for move in range(moves):
-        # To and fro often enough that each move of the mouse is a step of the slider, however few steps it has.
-        swing = abs((2 * SWINGS * move / moves) % 2 - 1)
+        swing = abs((2 * swings * move / moves) % 2 - 1)
         page.mouse.move(track["x"] + track["width"] * swing, box["y"] + box["height"] / 2)
         page.wait_for_timeout(12)
     rate = page.evaluate("() => window.pictures / ((performance.now() - window.dragging) / 1000)")

@@ -6,20 +6,27 @@ import pytest
 
 from perflab.measure.clock import VirtualClock
 from perflab.measure.guards import BadInput
-from perflab.measure.slices import GROWTH, MAX_SAMPLE_S, call_slices
+from perflab.measure.slices import GROWTH, MAX_SAMPLE_S, MIN_SLICES, call_slices
 
 
 def test_slices_grow_to_a_fifth_of_a_second_and_add_up_to_what_was_asked() -> None:
     clock = VirtualClock()
-    sizes = [s.latencies_ns.size for s in call_slices(lambda: clock.advance(1_000_000), 1_000, clock=clock)]
+    sizes = [s.latencies_ns.size for s in call_slices(lambda: clock.advance(1_000_000), 5_000, clock=clock)]
     assert sizes[:5] == [1, GROWTH, 200, 200, 200]
+    assert sum(sizes) == 5_000
+
+
+def test_a_short_run_has_slices_enough_to_be_compared_with_another_one() -> None:
+    clock = VirtualClock()
+    sizes = [s.latencies_ns.size for s in call_slices(lambda: clock.advance(100), 1_000, clock=clock)]
+    assert len(sizes) >= MIN_SLICES and max(sizes) == 84
     assert sum(sizes) == 1_000
 
 
 def test_the_time_between_two_slices_is_nobodys_latency_and_does_not_change_their_size() -> None:
     clock = VirtualClock()
     sizes = []
-    for latencies in call_slices(lambda: clock.advance(1_000_000), 500, clock=clock):
+    for latencies in call_slices(lambda: clock.advance(1_000_000), 5_000, clock=clock):
         clock.sleep(5)
         sizes.append(latencies.latencies_ns.size)
         assert latencies.latencies_ns.max() == 1_000_000

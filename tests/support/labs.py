@@ -10,10 +10,13 @@ import pkgutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import perflab.chapters
-from perflab.lab import Lab
+from perflab.lab import Lab, Record
+from perflab.lab.run import Part
+from perflab.lab.turns import TURN, in_turns
 from perflab.measure.frame import Frame, merge
 
 
@@ -65,6 +68,26 @@ def measure_slices(lab: Lab, seconds: float, fewest: int = 1, **parameters: Any)
     finally:
         slices.close()  # type: ignore[attr-defined]
     return Measured(merge(frames), tuple(end - start for start, end in itertools.pairwise(moments)))
+
+
+def measured_together(
+    lab: Lab, *settings: Mapping[str, Any], seed: int = 1, budget_s: float | None = None
+) -> tuple[Record, ...]:
+    """Records of settings measured in turns, as the worker and the session measure them: each has the lab's budget."""
+    checked = [lab.check(each) for each in settings]
+    parts = [Part(Record(lab.name, each, seed, "", turns="together", status="complete")) for each in checked]
+    seconds = len(parts) * (lab.budget_s if budget_s is None else budget_s)
+    slices = in_turns(partial(lab.experiment, **lab.policy), checked, seed)
+    try:
+        while sum(part.seconds for part in parts) < seconds or not all(part.sizes for part in parts):
+            started = time.perf_counter()
+            frame = next(slices, None)
+            if frame is None:
+                break
+            parts[frame.facts[TURN]].add(frame, time.perf_counter() - started)
+    finally:
+        slices.close()  # type: ignore[attr-defined]
+    return tuple(part.record() for part in parts)
 
 
 def constants_of(lab: Lab) -> Mapping[str, Any] | None:

@@ -16,6 +16,8 @@ WARM_AGAIN_CALLS = 50
 MAX_SAMPLE_S = 0.5
 GROWTH = 20
 MAX_SLICE = 200_000
+MIN_SLICES = 12
+"""So many slices a run has at least where its length is known: runs that are measured in turns are compared slice by slice."""
 
 
 def call_slices(
@@ -29,9 +31,10 @@ def call_slices(
     """Time `operation` again and again, one `Latencies` per slice, `repeats` samples in all (None: without end).
 
     The first slice is a single sample; each next one is sized by the pace of the one before to last about `slice_s`
-    seconds. Raises `BadInput` when one batch alone would take too long to be stopped.
+    seconds, but is no more than a `MIN_SLICES`th of `repeats`. Raises `BadInput` when one batch alone would take too long to be stopped.
     """
     left = repeats
+    most = MAX_SLICE if repeats is None else -(-repeats // MIN_SLICES)
     calls = 1
     generation = 2  # everything once, and then only what has become garbage between two slices
     if batch > 1:
@@ -44,7 +47,7 @@ def call_slices(
         yield latencies
         generation = 0
         left = None if left is None else left - calls
-        calls = _next_size(calls, float(latencies.latencies_ns.sum()) * batch / 1e9, slice_s)
+        calls = min(most, _next_size(calls, float(latencies.latencies_ns.sum()) * batch / 1e9, slice_s))
 
 
 def _warm_again(operation: Callable[..., Any], clock: Clock) -> None:
