@@ -31,7 +31,8 @@ def call_slices(
     """Time `operation` again and again, one `Latencies` per slice, `repeats` samples in all (None: without end).
 
     The first slice is a single sample; each next one is sized by the pace of the one before to last about `slice_s`
-    seconds, but is no more than a `MIN_SLICES`th of `repeats`. Raises `BadInput` when one batch alone would take too long to be stopped.
+    seconds, but is no more than a `MIN_SLICES`th of `repeats`. Raises `BadInput` when one batch alone would take too long to
+    be stopped.
     """
     left = repeats
     most = MAX_SLICE if repeats is None else -(-repeats // MIN_SLICES)
