@@ -521,6 +521,47 @@ def test_a_run_that_is_stopped_before_the_pinned_setting_had_a_slice_keeps_the_e
     assert APART in session.display.all("show_words")[-1][0].verdict
 
 
+def test_a_pinned_run_that_is_let_go_of_in_mid_run_stays_gone(stage: Stage) -> None:
+    session = pinned_at_10(stage)
+    started(stage, session, rows=20)
+    slice_of(stage, 1, 10)
+    session.pin()
+    stage.settle()
+    assert session.results.pinned is None and session.display.all("show_pinned")[-1] == (None,)
+    slice_of(stage, 0, 20)
+    stage.answer(Ended(stage.starts()[-1].run))
+    stage.finish()
+    assert session.results.pinned is None
+    started(stage, session, rows=50)
+    assert stage.starts()[-1].parameters == {"rows": 50}
+
+
+def test_the_button_says_what_it_does_next(stage: Stage) -> None:
+    session, view = stage.shown(fast_lab())
+    pin = next(each for each in view._buttons.children if each.description == "Pin")
+    for expected in ("Pin", "Unpin", "Pin"):
+        assert pin.description == expected
+        started(stage, session)
+        stage.answer(Ended(stage.starts()[-1].run))
+        stage.finish()
+        pin.click()
+        stage.settle()
+
+
+def test_the_question_can_be_measured_again_by_a_button_that_comes_with_the_answer(stage: Stage) -> None:
+    _, view = stage.shown(asking_lab({"rows": 20}))
+    assert view._again.layout.display == "none"
+    view._choices[0].click()
+    stage.settle()
+    assert view._again.layout.display == ""
+    view._again.click()
+    stage.settle()
+    stage.answer(Ended(stage.starts()[-1].run))
+    stage.finish()
+    assert [start.parameters for start in stage.starts()][-1] == {"rows": 20}
+    assert view._controls["rows"].value == 20
+
+
 def asking_lab(*runs: dict[str, Any]) -> Lab:
     choices = {"more": Answer("Not more.", "More."), "less": Answer("Not less.")}
     find: Any = lambda *records: Outcome("more", " and ".join(str(run.parameters["rows"]) for run in records))  # noqa: E731

@@ -151,7 +151,6 @@ def test_of_two_settings_in_question_the_first_is_pinned_until_the_learner_goes_
     assert results.pinned is not None and results.pinned.parameters == {"rows": 10}
     assert results.unpin_question() and results.pinned is None
     assert not results.unpin_question()
-    results.ask(None)
     results.add(SOUND)
     results.pin()
     assert not results.unpin_question() and results.pinned is SOUND, "what the learner pinned stays"

@@ -30,8 +30,9 @@ class Results:
         self.records = [*self.records, *records][-MAX_RECORDS:]
 
     def pin(self) -> None:
-        """Keep the last run to compare with."""
-        self.pinned, self._pinned_by_question = self.records[-1] if self.records else None, False
+        """Keep the last run to compare with; or, where one is pinned, keep it no longer."""
+        last = self.records[-1] if self.records else None
+        self.pinned, self._pinned_by_question = last if self.pinned is None else None, False
 
     def ask(self, answer: str | None) -> Mapping[str, Any]:
         """The learner answered, or skipped (None): the settings to measure, in turns with those of the pinned run."""

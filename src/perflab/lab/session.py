@@ -72,7 +72,7 @@ class Session:
         self._conductor.post(lambda: self._conductor.stop(self))
 
     def pin(self) -> None:
-        """Keep the last run as a ghost to compare with."""
+        """Keep the last run as a ghost to compare with, or let go of the one that is kept."""
         self._conductor.post(self._pin)
 
     def reset(self) -> None:
@@ -234,7 +234,7 @@ class Session:
 
     def _show_pinned(self, pinned: Sequence[Record]) -> None:
         """The pinned setting was measured again, in turns with the new one: that is what is compared."""
-        if pinned and pinned[0].sizes:
+        if pinned and pinned[0].sizes and self.results.pinned is not None:  # not let go of meanwhile
             self.results.pinned = pinned[0]
             self.display.show_pinned(pinned[0])
 

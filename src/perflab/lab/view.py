@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 WIDTH = 1100
 HEIGHT = 350
 SKIP = "skip"
+PIN, UNPIN = "Pin", "Unpin"
 TRUST = "How far this run can be trusted"
 
 
@@ -98,6 +99,7 @@ class View:
 
     def show_pinned(self, record: Record | None) -> None:
         self._draw("pinned", lambda picture: picture.show_pinned(record))
+        self._buttons.children[0].description = PIN if record is None else UNPIN
 
     def _draw(self, what: str, show: Callable[[Picture], None]) -> None:
         """On all pictures. What a chart raises is said above it; the run goes on, and the other charts show it."""
@@ -169,7 +171,10 @@ class View:
 
     def _make_buttons(self) -> widgets.HBox:
         actions: dict[str, tuple[str, Callable[[Session], None]]] = {
-            "Pin": ("Keep this run on the chart to compare the next one with it", lambda session: session.pin()),
+            PIN: (
+                "Measure this setting in turns with the next ones, and compare; or no longer",
+                lambda session: session.pin(),
+            ),
             "Stop": ("End this run and keep what it has measured", lambda session: session.stop()),
             "Code": ("Show or hide the code that is measured", lambda _: self._toggle_code()),
             "Save": ("Write this run to files: its story as JSON, its samples as CSV", lambda session: session.save()),
