@@ -129,6 +129,15 @@ def test_slices_without_samples_on_one_side_are_left_out_and_few_pairs_have_no_i
     assert found is not None and found.value == 3.0
 
 
+def test_a_pinned_run_that_cannot_be_compared_is_said_instead_of_a_ratio() -> None:
+    def saturated(record: Record) -> Verdict | None:
+        return Verdict("Saturated.") if record.column("read_ns")[0] > 20 else None
+
+    verdict = verdict_of(lambda _: "Said.", saturated, compare=percentile_of("read_ns", "A read"), needs="read_ns")
+    assert verdict(of(read_ns=10), of(read_ns=30)) == Verdict("Said. The pinned run: Saturated.")
+    assert verdict(of(read_ns=30), of(read_ns=10)) == Verdict("Saturated.")
+
+
 ROWS = ("requests", lambda record: str(record.calls)), ("p50", lambda record: f"{record.column('latency_ns')[0]:g} ns")
 
 

@@ -135,20 +135,22 @@ def verdict_of(
     """A verdict from what is to say of one run, where the column `needs` has samples and no guard says that nothing can be said.
 
     `say` returns a sentence, to which `compare(record, pinned)` adds its own and a kind, or None; or a whole `Verdict`, which
-    stands alone.
+    stands alone: a saturated server, for example, has no response time that could be compared.
     """
 
-    def verdict(record: Record, pinned: Record | None) -> Verdict:
+    def of_one(record: Record) -> str | Verdict:
         if not record.column(needs).size:
             return Verdict(empty, INVALID)
-        for guard in guards:
-            if refused := guard(record):
-                return refused
-        said = say(record)
+        return next((refused for guard in guards if (refused := guard(record))), None) or say(record)
+
+    def verdict(record: Record, pinned: Record | None) -> Verdict:
+        said = of_one(record)
         if isinstance(said, Verdict):
             return said
         if compare is None or pinned is None or pinned is record or not pinned.column(needs).size:
             return Verdict(said)
+        if isinstance(other := of_one(pinned), Verdict):
+            return Verdict(f"{said} The pinned run: {other.text}")
         compared = compare(record, pinned)
         return Verdict(said) if compared is None else Verdict(f"{said} {compared[0]}", compared[1])
 
