@@ -307,7 +307,7 @@ def test_two_labs_of_one_kernel_take_turns_and_the_second_says_that_it_waits(sta
     first, second = stage.session(), stage.session()
     started(stage, first)
     started(stage, second)
-    assert second.display.status == WAITING
+    assert second.display.status == f"{WAITING}; this run is next."
     stage.slice()
     stage.answer(Ended(stage.starts()[-1].run))
     stage.finish()
@@ -319,12 +319,32 @@ def test_a_run_waits_while_another_kernel_measures() -> None:
     lock = HeldElsewhere()
     stage = Stage(fast_lab, lock)
     session = stage.session()
+    lock.ahead = 3
     started(stage, session)
-    assert session.display.status == WAITING
+    assert session.display.status == f"{WAITING}; at least 3 come before this one."
     assert stage.starts() == []
     lock.free = True
     stage.wait(0.2)
     assert len(stage.starts()) == 1
+
+
+def test_each_run_of_a_kernel_asks_for_the_lock_anew_so_that_other_kernels_get_their_turn() -> None:
+    lock = HeldElsewhere()
+    lock.free = True
+    stage = Stage(fast_lab, lock)
+    first, second = stage.session(), stage.session()
+    started(stage, first)
+    started(stage, second)
+    lock.free = False  # another kernel has come in the meantime
+    stage.slice()
+    stage.answer(Ended(stage.starts()[-1].run))
+    stage.finish()
+    assert lock.released
+    assert len(stage.starts()) == 1
+    assert second.display.status.startswith(WAITING)
+    lock.free = True
+    stage.wait(0.2)
+    assert len(stage.starts()) == 2
 
 
 def test_stop_takes_a_waiting_lab_out_of_the_queue() -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from perflab.lab.spec import LabSpec
 
 REST_S = 0.15
-WAITING = "Waiting: another measurement is running on this machine."
+WAITING = "Waiting: another measurement is running on this machine"
 
 
 class Session:
@@ -152,9 +152,10 @@ class Session:
         self.display.show_progress(0.0, "Calibrating …" if calibrates else "Preparing …")
         return new_run(self.lab, number, self, None if calibrates else self.parameters, self.results.pinned)
 
-    def wait_for_others(self) -> None:
-        """Another run holds the machine."""
-        self.display.show_progress(0.0, WAITING)
+    def wait_for_others(self, ahead: int) -> None:
+        """Another run holds the machine, and at least so many come first, that one included."""
+        place = "this run is next" if ahead <= 1 else f"at least {count(ahead)} come before this one"
+        self.display.show_progress(0.0, f"{WAITING}; {place}.")
 
     def on_cancelled(self) -> None:
         """Stopped while it was waiting."""
