@@ -15,11 +15,13 @@ from perflab.lab.conductor import PREPARE_S, SETTLE_S, SLICE_S, STOP_S
 from perflab.lab.prediction import Answer, Outcome, Prediction
 from perflab.lab.protocol import Died, Ended, Failed, Finish, Finished, Next, Sliced, Start
 from perflab.lab.record import measured_in_turns
-from perflab.lab.session import REST_S, WAITING, Session
+from perflab.lab.run_lock import WAITING
+from perflab.lab.session import REST_S, Session
 from perflab.lab.spec import APART
 from perflab.lab.turns import TURN
 from perflab.lab.waiters import ExperimentFailed
 from perflab.measure.frame import Frame
+from perflab.measure.shortage import THREADS
 
 
 def experiment(rows: int) -> Iterator[Frame]:
@@ -301,6 +303,33 @@ def test_a_model_that_raises_fails_the_run_that_was_asked_for(stage: Stage) -> N
     assert "The model failed. ZeroDivisionError" in session.display.status
     with pytest.raises(ExperimentFailed, match="ZeroDivisionError"):
         future.result(0)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), BlockingIOError(11, "fork failed")])
+def test_a_worker_that_this_system_cannot_start_is_said_with_the_remedy_and_the_lab_stays_usable(
+    error: Exception, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise error
+
+    session = stage.session()
+    with monkeypatch.context() as refused:
+        refused.setattr(stage.conductor, "_start_worker", refuse)
+        future = session.run({"rows": 10})
+        stage.settle()
+    assert session.display.status == THREADS
+    assert stage.conductor._lock.released  # type: ignore[attr-defined]
+    with pytest.raises(ExperimentFailed, match="ulimit -u"):
+        future.result(0)
+    started(stage, session)
+    assert len(stage.starts()) == 1
+
+
+def test_a_worker_that_ended_for_want_of_something_says_of_what(stage: Stage) -> None:
+    session = stage.session()
+    started(stage, session)
+    stage.answer(Died(stage.worker.pid, "OpenBLAS: pthread_create failed for thread 1 of 2"))
+    assert session.display.status == f"The measuring process ended unexpectedly and was replaced. {THREADS}"
 
 
 def test_two_labs_of_one_kernel_take_turns_and_the_second_says_that_it_waits(stage: Stage) -> None:

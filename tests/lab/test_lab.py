@@ -22,8 +22,8 @@ from perflab.lab import Axis, Chart, Lab, Prediction, distribution, log_slider, 
 from perflab.lab.budget import BUDGET, REHEARSAL, budget_of, rehearsal_s
 from perflab.lab.conductor import Conductor
 from perflab.lab.marks import Line
-from perflab.lab.run_lock import RunLock
-from perflab.lab.session import WAITING, Session
+from perflab.lab.run_lock import WAITING, RunLock
+from perflab.lab.session import Session
 from perflab.lab.verdict import table_of
 from perflab.lab.view import View
 from perflab.lab.waiters import ExperimentFailed

@@ -25,6 +25,7 @@ from perflab.lab.worker_process import WorkerProcess, remove_stale_folders
 from perflab.measure.frame import Frame
 from perflab.measure.guards import BadInput
 from perflab.measure.log_tail import KEPT_BYTES
+from perflab.measure.shortage import THREADS
 
 pytestmark = pytest.mark.clock
 
@@ -158,6 +159,17 @@ def test_bad_input_is_told_without_an_error_name(talk: Conversation) -> None:
     talk.start(refusing)
     failed = talk.next()
     assert (failed.message, failed.blame) == ("rows must be a whole number from 1 to 10", "input")
+
+
+def test_what_the_system_has_no_more_of_is_told_with_the_remedy(talk: Conversation) -> None:
+    def starting_too_much() -> Iterator[Frame]:
+        raise RuntimeError("can't start new thread")
+        yield Frame()
+
+    talk.start(starting_too_much)
+    failed = talk.next()
+    assert (failed.message, failed.blame) == (THREADS, "machine")
+    assert "starting_too_much" in failed.traceback
 
 
 def test_what_is_not_a_frame_is_refused_with_the_remedy(talk: Conversation) -> None:

@@ -31,6 +31,7 @@ from perflab.lab.protocol import (
 from perflab.lab.run import Run, RunOwner
 from perflab.lab.run_lock import RunLock
 from perflab.lab.worker_process import WorkerProcess, remove_stale_folders
+from perflab.measure.shortage import shortage_of
 
 PREPARE_S = 30.0
 SLICE_S = 5.0
@@ -240,9 +241,9 @@ class Conductor:
 
     def _on_fault(self, error: Exception) -> None:
         # A fault in our own drawing or words: it must be seen, fail a notebook's test, and not end the thread.
-        trace = "".join(traceback.format_exception(error))
-        run = self._run
-        if run is None:
-            sys.stderr.write(trace)
+        trace, words = "".join(traceback.format_exception(error)), shortage_of(error)
+        message, blame = (words, "machine") if words else (f"{type(error).__name__}: {error}", "experiment")
+        if (run := self._run) is None:
+            sys.stderr.write(f"{words}\n" if words else trace)
         else:
-            self._end(lambda: run.owner.fail(f"{type(error).__name__}: {error}", trace, "experiment"))
+            self._end(lambda: run.owner.fail(message, trace, blame))

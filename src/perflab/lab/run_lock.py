@@ -12,8 +12,10 @@ from pathlib import Path
 
 from perflab.lab.file_lock import open_shared, try_lock
 from perflab.lab.run_queue import RunQueue
+from perflab.measure.units import count
 
 VARIABLE = "PERFLAB_LOCK"
+WAITING = "Waiting: another measurement is running on this machine"
 POLL_S, MAX_POLL_S = 0.1, 1.0
 
 
@@ -23,6 +25,12 @@ def lock_paths() -> list[Path]:
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
     paths = [Path(named)] if named else []
     return [*paths, (shared if shared.is_dir() else own) / "perflab.lock", own / f"perflab-{user}.lock"]
+
+
+def told_of_waiting(ahead: int) -> str:
+    """Another measurement is running, and at least so many come first, that one included."""
+    place = "this run is next" if ahead <= 1 else f"at least {count(ahead)} come before this one"
+    return f"{WAITING}; {place}."
 
 
 class RunLock:

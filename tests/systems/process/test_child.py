@@ -15,6 +15,7 @@ import pytest
 from patience import PATIENCE_S, wait_until_gone
 
 from perflab.measure.log_tail import KEPT_BYTES
+from perflab.measure.shortage import shortage_of
 from perflab.systems.process import child
 from perflab.systems.process.child import ServerFailed, serve
 
@@ -31,6 +32,20 @@ for _ in range(100_000):
     print("and again " + 100 * "x", file=sys.stderr)
 print("the last line", file=sys.stderr, flush=True)
 os._exit(1)
+""",
+    "short": """
+import asyncio, errno
+from perflab.systems.process.child import keep_serving, run_server
+async def main():
+    server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+    def accept():
+        raise OSError(errno.EMFILE, "Too many open files")
+    def fail():
+        raise ValueError("a fault of another kind")
+    loop = asyncio.get_running_loop()
+    loop.call_soon(fail)
+    await keep_serving(server, {"get": lambda: {"level": 1}, "fill": lambda: loop.call_soon_threadsafe(accept) and None})
+run_server(main)
 """,
     "taken": "import socket, sys, json; port = json.loads(sys.argv[1])['port']; socket.create_server(('127.0.0.1', port))",
     "asked": """
@@ -90,6 +105,16 @@ def test_of_a_server_that_prints_in_a_loop_only_the_end_is_kept() -> None:
         server.check(PATIENCE_S)
         server.ask("anything")
     assert len(server._log._kept) <= KEPT_BYTES
+
+
+def test_a_server_that_gets_no_more_files_ends_and_its_log_says_so_once() -> None:
+    with serve("short_server") as server:
+        assert server.ask("get") == {"level": 1}, "other faults are reported, and it goes on"
+        server.ask("fill")
+        with pytest.raises(ServerFailed, match="OSError: .* Too many open files") as failed:
+            server.check(PATIENCE_S)
+    assert str(failed.value).count("Too many open files") == 1
+    assert "ulimit -n" in (shortage_of(failed.value) or "")
 
 
 def test_a_taken_port_is_told_from_the_servers_own_words() -> None:

@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from perflab.measure.files import allow_files
 from perflab.measure.log_tail import LogTail
+from perflab.measure.shortage import shortage_of
 
 START_S = 60.0
 ANSWER_S = 30.0
@@ -211,7 +212,17 @@ async def keep_serving(
     await asyncio.gather(server.serve_forever(), *others)
 
 
+def _end_of_means(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    # asyncio would report it at each new connection, and the server would answer none of them: it ends instead.
+    error = context.get("exception")
+    if error is not None and shortage_of(error):
+        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        os._exit(1)
+    loop.default_exception_handler(context)
+
+
 def run_server(main: Callable[..., Running], loop_factory: Any = None) -> None:
     """In the child: run its main function with what the parent configured."""
     with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.get_loop().set_exception_handler(_end_of_means)
         runner.run(main(**read_config()))
