@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import cloudpickle
 import psutil
@@ -11,14 +14,16 @@ from labs import small_heap
 from tiers import GUARD
 
 from perflab.lab import stage
+from perflab.lab.run_lock import VARIABLE
 
 SLOW_ROOMS = ("notebooks", "browser")
 GONE_S = 5.0
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The guard of the tiers stands for as long as the suite runs."""
+    """The guard of the tiers stands for as long as the suite runs. A suite waits for no notebook that measures elsewhere."""
     config.add_cleanup(GUARD.install())
+    os.environ.setdefault(VARIABLE, str(Path(tempfile.gettempdir()) / f"perflab-tests-{os.getpid()}.lock"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -15,11 +15,13 @@ from perflab.lab.conductor import PREPARE_S, SETTLE_S, SLICE_S, STOP_S
 from perflab.lab.prediction import Answer, Outcome, Prediction
 from perflab.lab.protocol import Died, Ended, Failed, Finish, Finished, Next, Sliced, Start
 from perflab.lab.record import measured_in_turns
-from perflab.lab.session import REST_S, WAITING, Session
+from perflab.lab.run_lock import WAITING
+from perflab.lab.session import REST_S, Session
 from perflab.lab.spec import APART
 from perflab.lab.turns import TURN
 from perflab.lab.waiters import ExperimentFailed
 from perflab.measure.frame import Frame
+from perflab.measure.shortage import THREADS
 
 
 def experiment(rows: int) -> Iterator[Frame]:
@@ -303,11 +305,38 @@ def test_a_model_that_raises_fails_the_run_that_was_asked_for(stage: Stage) -> N
         future.result(0)
 
 
+@pytest.mark.parametrize("error", [RuntimeError("can't start new thread"), BlockingIOError(11, "fork failed")])
+def test_a_worker_that_this_system_cannot_start_is_said_with_the_remedy_and_the_lab_stays_usable(
+    error: Exception, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise error
+
+    session = stage.session()
+    with monkeypatch.context() as refused:
+        refused.setattr(stage.conductor, "_start_worker", refuse)
+        future = session.run({"rows": 10})
+        stage.settle()
+    assert session.display.status == THREADS
+    assert stage.conductor._lock.released  # type: ignore[attr-defined]
+    with pytest.raises(ExperimentFailed, match="ulimit -u"):
+        future.result(0)
+    started(stage, session)
+    assert len(stage.starts()) == 1
+
+
+def test_a_worker_that_ended_for_want_of_something_says_of_what(stage: Stage) -> None:
+    session = stage.session()
+    started(stage, session)
+    stage.answer(Died(stage.worker.pid, "OpenBLAS: pthread_create failed for thread 1 of 2"))
+    assert session.display.status == f"The measuring process ended unexpectedly and was replaced. {THREADS}"
+
+
 def test_two_labs_of_one_kernel_take_turns_and_the_second_says_that_it_waits(stage: Stage) -> None:
     first, second = stage.session(), stage.session()
     started(stage, first)
     started(stage, second)
-    assert second.display.status == WAITING
+    assert second.display.status == f"{WAITING}; this run is next."
     stage.slice()
     stage.answer(Ended(stage.starts()[-1].run))
     stage.finish()
@@ -319,12 +348,32 @@ def test_a_run_waits_while_another_kernel_measures() -> None:
     lock = HeldElsewhere()
     stage = Stage(fast_lab, lock)
     session = stage.session()
+    lock.ahead = 3
     started(stage, session)
-    assert session.display.status == WAITING
+    assert session.display.status == f"{WAITING}; at least 3 come before this one."
     assert stage.starts() == []
     lock.free = True
     stage.wait(0.2)
     assert len(stage.starts()) == 1
+
+
+def test_each_run_of_a_kernel_asks_for_the_lock_anew_so_that_other_kernels_get_their_turn() -> None:
+    lock = HeldElsewhere()
+    lock.free = True
+    stage = Stage(fast_lab, lock)
+    first, second = stage.session(), stage.session()
+    started(stage, first)
+    started(stage, second)
+    lock.free = False  # another kernel has come in the meantime
+    stage.slice()
+    stage.answer(Ended(stage.starts()[-1].run))
+    stage.finish()
+    assert lock.released
+    assert len(stage.starts()) == 1
+    assert second.display.status.startswith(WAITING)
+    lock.free = True
+    stage.wait(0.2)
+    assert len(stage.starts()) == 2
 
 
 def test_stop_takes_a_waiting_lab_out_of_the_queue() -> None:

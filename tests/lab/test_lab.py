@@ -22,8 +22,8 @@ from perflab.lab import Axis, Chart, Lab, Prediction, distribution, log_slider, 
 from perflab.lab.budget import BUDGET, REHEARSAL, budget_of, rehearsal_s
 from perflab.lab.conductor import Conductor
 from perflab.lab.marks import Line
-from perflab.lab.run_lock import RunLock
-from perflab.lab.session import WAITING, Session
+from perflab.lab.run_lock import WAITING, RunLock
+from perflab.lab.session import Session
 from perflab.lab.verdict import table_of
 from perflab.lab.view import View
 from perflab.lab.waiters import ExperimentFailed
@@ -308,7 +308,7 @@ def test_two_kernels_take_turns(conductor: Conductor, tmp_path: Path) -> None:
     assert other.try_acquire()
     session = opened(make_lab(), conductor)
     future = session.run({})
-    wait_for(lambda: status(session) == WAITING)
+    wait_for(lambda: status(session).startswith(WAITING))
     assert not future.done()
     other.release()
     assert future.result(PATIENCE_S).status == "complete"

@@ -24,6 +24,8 @@ from perflab.lab.worker import GRACE_S
 from perflab.lab.worker_process import WorkerProcess, remove_stale_folders
 from perflab.measure.frame import Frame
 from perflab.measure.guards import BadInput
+from perflab.measure.log_tail import KEPT_BYTES
+from perflab.measure.shortage import THREADS
 
 pytestmark = pytest.mark.clock
 
@@ -159,6 +161,17 @@ def test_bad_input_is_told_without_an_error_name(talk: Conversation) -> None:
     assert (failed.message, failed.blame) == ("rows must be a whole number from 1 to 10", "input")
 
 
+def test_what_the_system_has_no_more_of_is_told_with_the_remedy(talk: Conversation) -> None:
+    def starting_too_much() -> Iterator[Frame]:
+        raise RuntimeError("can't start new thread")
+        yield Frame()
+
+    talk.start(starting_too_much)
+    failed = talk.next()
+    assert (failed.message, failed.blame) == (THREADS, "machine")
+    assert "starting_too_much" in failed.traceback
+
+
 def test_what_is_not_a_frame_is_refused_with_the_remedy(talk: Conversation) -> None:
     talk.start(yielding_text)
     assert "yields Frames, not str" in talk.next().message
@@ -167,7 +180,31 @@ def test_what_is_not_a_frame_is_refused_with_the_remedy(talk: Conversation) -> N
 def test_prints_and_reads_of_an_experiment_do_not_disturb_the_conversation(talk: Conversation) -> None:
     talk.start(chatty)
     assert talk.next().frame.facts == {"read": ""}
-    assert "hello from the experiment" in talk.worker.log_tail()
+    wait_until(lambda: "hello from the experiment" in talk.worker.log_tail(), "the end of what it printed")
+
+
+def printing_for_ever() -> Iterator[Frame]:
+    yield Frame()
+    until, lines = time.monotonic() + 1.0, 0
+    while time.monotonic() < until:
+        print("and again", "x" * 1_000)
+        lines += 1
+    yield Frame(facts={"lines": lines})
+    print("the last line")
+    os._exit(3)
+
+
+def test_an_experiment_that_prints_in_a_loop_fills_neither_disk_nor_memory(talk: Conversation) -> None:
+    talk.start(printing_for_ever)
+    talk.next()
+    talk.worker.send(Next(1))
+    assert talk.next().frame.facts["lines"] > 1_000
+    on_disk = [path.stat().st_size for path in talk.worker.folder.rglob("*")]
+    assert sum(on_disk) < KEPT_BYTES
+    talk.worker.send(Next(1))
+    died = talk.next()
+    assert died.log.endswith("the last line")
+    assert len(talk.worker._log._kept) <= KEPT_BYTES
 
 
 def test_a_dying_worker_reports_itself_with_the_end_of_its_log(talk: Conversation) -> None:

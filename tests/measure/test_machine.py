@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from perflab.measure import machine
@@ -53,6 +54,21 @@ def test_a_containers_memory_limit_counts(tmp_path: Path, monkeypatch: pytest.Mo
     assert memory_limit() == min(physical, 1_000_000_000)
     (tmp_path / "memory.max").write_text("max\n")
     assert memory_limit() == physical
+
+
+def test_a_system_that_tells_nothing_of_itself_still_gets_limits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(**_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(machine, "CGROUP", tmp_path)
+    monkeypatch.setattr(psutil, "virtual_memory", unreadable)
+    monkeypatch.setattr(psutil, "disk_partitions", unreadable)
+    assert memory_limit() == machine.UNKNOWN_MEMORY
+    assert file_system_of(tmp_path) == "unknown"
+    (tmp_path / "cpu.max").write_bytes(b"\xff\xfe")
+    assert effective_cpus() >= 1
 
 
 @pytest.mark.clock

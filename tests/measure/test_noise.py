@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
-from perflab.measure.noise import NoiseLedger, NoiseWatch
+from perflab.measure import noise
+from perflab.measure.noise import FIGURES, NoiseLedger, NoiseWatch
+from perflab.measure.others import read_cpu_use
+from perflab.measure.told import told
 
 QUIET = NoiseLedger(1e6, 1.05e6, 2.0, 1.9, 10, 0.001, 0.0, 1.0)
 
@@ -23,6 +29,8 @@ def test_a_quiet_run_says_so() -> None:
         ({"stolen_share": 0.1}, "host took 10% of the CPU time"),
         ({"throttled_ms": 80.0}, "held it back for 80 ms"),
         ({"involuntary_switches": 5_000}, "others took the CPU 5,000 times"),
+        ({"others_measuring": 1}, "another notebook measured at the same time"),
+        ({"others_share": 0.5, "busy_share": 0.97}, "other programs used 50% of all CPUs"),
     ],
 )
 def test_each_disturbance_trips_the_verdict_and_is_named(change: dict[str, float], phrase: str) -> None:
@@ -31,8 +39,70 @@ def test_each_disturbance_trips_the_verdict_and_is_named(change: dict[str, float
     assert phrase in noisy.sentence
 
 
-def test_figures_that_a_system_does_not_tell_raise_no_alarm() -> None:
-    assert not replace(QUIET, involuntary_switches=None, stolen_share=None, throttled_ms=None).noisy
+@pytest.mark.parametrize("figure", FIGURES)
+def test_a_figure_that_a_system_does_not_tell_raises_no_alarm_and_is_not_called_quiet(
+    figure: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    untold = replace(QUIET, **{figure: None})
+    monkeypatch.setattr(noise, "EXPECTED", tuple(FIGURES))
+    assert not untold.noisy
+    assert untold.sentence == f"no noise seen, but unknown here: {FIGURES[figure]}"
+    monkeypatch.setattr(noise, "EXPECTED", ())
+    assert untold.sentence == "quiet machine", "this kind of system has no such figure"
+
+
+def unreadable(*_: object, **__: object) -> Any:
+    raise PermissionError("/proc/stat")
+
+
+SOURCES = {
+    "the machine's CPU times": (
+        psutil,
+        "cpu_times",
+        ["stolen_share", "others_share", "busy_share", "others_measuring"],
+    ),
+    "the list of processes": (
+        psutil,
+        "process_iter",
+        ["stolen_share", "others_share", "busy_share", "others_measuring"],
+    ),
+    "what it started": (noise, "our_processes", ["stolen_share", "others_share", "busy_share", "others_measuring"]),
+    "switches": (noise, "_involuntary_switches", ["involuntary_switches"]),
+    "the quota": (noise, "_throttled_ms", ["throttled_ms"]),
+}
+
+
+@pytest.mark.clock
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_source_that_cannot_be_read_leaves_its_figures_unknown_and_all_others_known(
+    source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, name, figures = SOURCES[source]
+    monkeypatch.setattr(module, name, unreadable)
+    ledger = NoiseWatch().stop()
+    known = asdict(ledger)
+    assert [figure for figure in known if known[figure] is None and figure in figures] == figures
+    assert ledger.spin_after_ns > 0
+    assert ledger.sentence != "quiet machine"
+
+
+@pytest.mark.skipif(not Path("/proc/stat").exists(), reason="this system has no /proc")
+@pytest.mark.parametrize("made_up", ["missing", "empty", "garbage", "folder"])
+def test_a_proc_stat_of_any_kind_ends_no_measurement(
+    made_up: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stat = tmp_path / "stat"
+    if made_up == "folder":
+        stat.mkdir()
+    elif made_up != "missing":
+        stat.write_bytes(b"" if made_up == "empty" else b"cpu x y\xff\n")
+    monkeypatch.setattr(psutil, "PROCFS_PATH", str(tmp_path))
+    assert told(read_cpu_use, None) is None
+
+
+@pytest.mark.parametrize("change", [{"others_share": 0.5, "busy_share": 0.6}, {"others_share": 0.2, "busy_share": 1.0}])
+def test_others_that_leave_cpus_free_or_use_little_disturb_nothing(change: dict[str, float]) -> None:
+    assert not replace(QUIET, **change).noisy  # type: ignore[arg-type]
 
 
 @pytest.mark.clock

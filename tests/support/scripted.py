@@ -40,13 +40,13 @@ class ScriptedWorker:
 class HeldElsewhere:
     """A run lock that another kernel holds until the test gives it free."""
 
-    free = False
+    free, ahead, poll_s, released = False, 1, 0.1, False
 
     def try_acquire(self) -> bool:
         return self.free
 
     def release(self) -> None:
-        pass
+        self.released = True
 
 
 @dataclass

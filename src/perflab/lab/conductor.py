@@ -31,11 +31,11 @@ from perflab.lab.protocol import (
 from perflab.lab.run import Run, RunOwner
 from perflab.lab.run_lock import RunLock
 from perflab.lab.worker_process import WorkerProcess, remove_stale_folders
+from perflab.measure.shortage import shortage_of
 
 PREPARE_S = 30.0
 SLICE_S = 5.0
 STOP_S = 0.8
-LOCK_RETRY_S = 0.1
 SETTLE_S = 0.03
 """Between a picture and the next slice: the browser draws what it was sent, on the CPUs that are about to measure."""
 
@@ -86,7 +86,7 @@ class Conductor:
         if owner not in self._waiting:
             self._waiting.append(owner)
         if self._run is not None and self._run.owner is not owner:
-            owner.wait_for_others()
+            owner.wait_for_others(1 + self._waiting.index(owner))
         self._advance()
 
     def stop(self, owner: RunOwner) -> None:
@@ -128,9 +128,9 @@ class Conductor:
             self._lock.release()
             return
         if not self._lock.try_acquire():
-            for owner in self._waiting:
-                owner.wait_for_others()
-            self.loop.set_timer(RETRY, LOCK_RETRY_S, self._advance)
+            for place, owner in enumerate(self._waiting, self._lock.ahead):
+                owner.wait_for_others(place)
+            self.loop.set_timer(RETRY, self._lock.poll_s, self._advance)
             return
         self._runs += 1
         run = self._run = self._waiting.popleft().begin(self._runs)
@@ -211,6 +211,7 @@ class Conductor:
 
     def _end(self, tell: Action | None = None) -> None:
         self._run = None
+        self._lock.release()  # other kernels get their turn, also where more runs of this one wait
         self.loop.clear_timer(ANSWER, NEXT)
         try:
             if tell is not None:
@@ -240,9 +241,9 @@ class Conductor:
 
     def _on_fault(self, error: Exception) -> None:
         # A fault in our own drawing or words: it must be seen, fail a notebook's test, and not end the thread.
-        trace = "".join(traceback.format_exception(error))
-        run = self._run
-        if run is None:
-            sys.stderr.write(trace)
+        trace, words = "".join(traceback.format_exception(error)), shortage_of(error)
+        message, blame = (words, "machine") if words else (f"{type(error).__name__}: {error}", "experiment")
+        if (run := self._run) is None:
+            sys.stderr.write(f"{words}\n" if words else trace)
         else:
-            self._end(lambda: run.owner.fail(f"{type(error).__name__}: {error}", trace, "experiment"))
+            self._end(lambda: run.owner.fail(message, trace, blame))

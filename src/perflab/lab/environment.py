@@ -8,12 +8,13 @@ from importlib.metadata import version
 from typing import Any
 
 from perflab.measure.machine import effective_cpus
+from perflab.measure.told import told
 
 
 def describe_environment() -> dict[str, Any]:
     """Versions and machine, small enough to travel with every record."""
     return {
-        "perflab": version("perflab"),
+        "perflab": told(lambda: version("perflab"), "unknown"),
         "python": platform.python_version(),
         "numpy": version("numpy"),
         "system": platform.platform(terse=True),

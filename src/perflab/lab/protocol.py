@@ -63,7 +63,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Failed:
-    """Worker to kernel: the experiment of `run` raised. `blame` is "input" when the message is for the person at the slider."""
+    """Worker to kernel: the experiment of `run` raised; the message of blame "input" or "machine" says what to do."""
 
     run: int
     message: str

@@ -16,9 +16,11 @@ from perflab.lab.new_run import new_run
 from perflab.lab.record import Record
 from perflab.lab.results import Results
 from perflab.lab.run import Run
+from perflab.lab.run_lock import told_of_waiting
 from perflab.lab.save import told_of_saving
 from perflab.lab.waiters import Waiters
 from perflab.measure.noise import NoiseLedger
+from perflab.measure.shortage import shortage_in
 from perflab.measure.units import count
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from perflab.lab.spec import LabSpec
 
 REST_S = 0.15
-WAITING = "Waiting: another measurement is running on this machine."
+AGAIN = "Move a slider to measure again."
 
 
 class Session:
@@ -152,9 +154,9 @@ class Session:
         self.display.show_progress(0.0, "Calibrating …" if calibrates else "Preparing …")
         return new_run(self.lab, number, self, None if calibrates else self.parameters, self.results.pinned)
 
-    def wait_for_others(self) -> None:
-        """Another run holds the machine."""
-        self.display.show_progress(0.0, WAITING)
+    def wait_for_others(self, ahead: int) -> None:
+        """Another run holds the machine, and at least so many come first, that one included."""
+        self.display.show_progress(0.0, told_of_waiting(ahead))
 
     def on_cancelled(self) -> None:
         """Stopped while it was waiting."""
@@ -210,7 +212,7 @@ class Session:
     def on_worker_lost(self, how: str, log: str, run: Run | None = None) -> None:
         """The worker died or hung; the conductor has put a new one in its place."""
         self.display.show_details(log)
-        self._break_off(f"The measuring process {how} and was replaced. Move a slider to measure again.", log, run)
+        self._break_off(f"The measuring process {how} and was replaced. {shortage_in(log) or AGAIN}", log, run)
 
     def _break_off(self, message: str, log: str, run: Run | None) -> None:
         self.display.show_progress(0.0, message)

@@ -26,6 +26,7 @@ from perflab.measure.files import allow_files
 from perflab.measure.frame import Frame
 from perflab.measure.guards import BadInput
 from perflab.measure.noise import NoiseWatch
+from perflab.measure.shortage import shortage_of
 
 GRACE_S = 1.5
 
@@ -50,9 +51,10 @@ class Worker:
                 case Finish(run):
                     self._finish(run)
         except Exception as error:
+            message, blame = _message_of(error)  # while what it holds is still open
+            trace = traceback.format_exc()
             self.close()
-            blame = "input" if isinstance(error, BadInput) else "experiment"
-            send(self._replies, Failed(command.run, _message_of(error), traceback.format_exc(), blame))
+            send(self._replies, Failed(command.run, message, trace, blame))
 
     def close(self) -> None:
         """Close the open run, so that the experiment's `finally` blocks do their work."""
@@ -145,9 +147,14 @@ def _remove_folder() -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _message_of(error: Exception) -> str:
+def _message_of(error: Exception) -> tuple[str, str]:
+    """What to say, and what is to blame: the "input", the "machine" that has no more of something, or the "experiment"."""
+    if isinstance(error, BadInput):
+        return str(error), "input"
+    if words := shortage_of(error):
+        return words, "machine"
     # What else the error holds, such as the end of a server's log, stands in the traceback.
-    return str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}".partition("\n")[0]
+    return f"{type(error).__name__}: {error}".partition("\n")[0], "experiment"
 
 
 if __name__ == "__main__":

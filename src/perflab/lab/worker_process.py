@@ -13,9 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from perflab.lab.protocol import Command, Died, Reply, receive, send
+from perflab.measure.log_tail import LogTail
 
-LOG_NAME = "worker.log"
-LOG_TAIL_LINES = 15
+LOG_LINES = 15
+LOG_S = 0.5
 
 
 class WorkerProcess:
@@ -34,7 +35,16 @@ class WorkerProcess:
             raise
         self.pid = self._process.pid
         self._reader = threading.Thread(target=self._read_replies, name=f"perflab-worker-{self.pid}", daemon=True)
-        self._reader.start()
+        assert self._process.stderr is not None
+        try:
+            self._log = LogTail(self._process.stderr, f"perflab-log-{self.pid}")
+            self._reader.start()
+        except RuntimeError:  # no more threads here
+            self._process.kill()
+            self._process.wait()
+            self._close_pipes()
+            self._remove_folder()
+            raise
 
     def send(self, command: Command) -> None:
         """Send a command; a worker that is gone reports itself by `Died`, not here."""
@@ -69,26 +79,22 @@ class WorkerProcess:
         if threading.current_thread() is not self._reader:
             self._reader.join(1.0)
         self._close_pipes()
+        self._log.close(LOG_S)
         self._remove_folder()
 
     def log_tail(self) -> str:
         """The end of what the worker and its experiment printed."""
-        try:
-            lines = (self.folder / LOG_NAME).read_text(errors="replace").splitlines()
-        except OSError:
-            return ""
-        return "\n".join(lines[-LOG_TAIL_LINES:])
+        return self._log.text(LOG_LINES, LOG_S if self._process.poll() is not None else 0.0)
 
     def _started(self) -> subprocess.Popen[bytes]:
-        with (self.folder / LOG_NAME).open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "perflab.lab.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-                env=self._environment(),
-            )
+        return subprocess.Popen(
+            [sys.executable, "-m", "perflab.lab.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            env=self._environment(),
+        )
 
     def _remove_folder(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -106,7 +112,7 @@ class WorkerProcess:
             while True:
                 self._deliver(receive(self._process.stdout))  # type: ignore[arg-type]
         except (EOFError, OSError, ValueError):
-            self._deliver(Died(self.pid, self.log_tail()))
+            self._deliver(Died(self.pid, self._log.text(LOG_LINES, LOG_S)))
 
     def _close_pipes(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout):

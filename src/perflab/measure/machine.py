@@ -10,13 +10,16 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from perflab.measure.clock import ClockCost, measure_clock
 from perflab.measure.timing import time_calls
+from perflab.measure.told import told
 from perflab.measure.units import byte_size, duration, number
 
 CGROUP = Path("/sys/fs/cgroup")
 MEMORY_FILE_SYSTEMS = ("tmpfs", "ramfs")
+UNKNOWN_MEMORY = 1_000_000_000
 FSYNC_PROBES = 5
 REAL_FSYNC_NS = 20_000
 EXTRA_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin")
@@ -94,10 +97,8 @@ def effective_cpus() -> float:
 
 
 def memory_limit() -> int:
-    """Bytes that we may use: the container's limit, or the machine's memory."""
-    import psutil
-
-    physical = int(psutil.virtual_memory().total)
+    """Bytes that we may use: the container's limit, or the machine's memory; 1 GB where the system tells of neither."""
+    physical = told(_physical_memory, UNKNOWN_MEMORY)
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
         text = _read(CGROUP / name)
         if text.isdigit():
@@ -107,11 +108,7 @@ def memory_limit() -> int:
 
 def file_system_of(folder: Path) -> str:
     """The type of the file system that holds `folder`, such as ext4 or tmpfs; "unknown" where the system does not tell."""
-    import psutil
-
-    real = folder.resolve()
-    mounts = [mount for mount in psutil.disk_partitions(all=True) if real.is_relative_to(mount.mountpoint)]
-    return max(mounts, key=lambda mount: len(mount.mountpoint)).fstype if mounts else "unknown"
+    return told(lambda: _mount_of(folder).fstype, "") or "unknown"
 
 
 def sync_file(descriptor: int) -> None:
@@ -163,6 +160,20 @@ def describe_limits(card: MachineCard) -> list[str]:
     return found
 
 
+def _physical_memory() -> int:
+    import psutil
+
+    return int(psutil.virtual_memory().total)
+
+
+def _mount_of(folder: Path) -> Any:
+    import psutil
+
+    real = folder.resolve()
+    mounts = [mount for mount in psutil.disk_partitions(all=True) if real.is_relative_to(mount.mountpoint)]
+    return max(mounts, key=lambda mount: len(mount.mountpoint))
+
+
 def _cpu_quota() -> float | None:
     quota, _, period = _read(CGROUP / "cpu.max").partition(" ")
     if not quota:
@@ -183,7 +194,4 @@ def _which(*names: str) -> str | None:
 
 
 def _read(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return ""
+    return told(lambda: path.read_text(errors="replace").strip(), "")

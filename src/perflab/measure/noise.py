@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from perflab.measure.others import UNKNOWN_USE, compare_use, our_processes, read_cpu_use
+from perflab.measure.told import told
 
 SPIN_STEPS = 20_000
 SPINS = 5
 SLOWER_SPIN = 1.25
 MAX_STOLEN = 0.02
 MAX_SWITCHES_PER_S = 200.0
+MAX_OTHERS, MAX_BUSY = 0.4, 0.9
+"""Other programs that use more of a machine than this disturb where hardly any of it is left."""
+FIGURES = {
+    "stolen_share": "how much CPU time the host took",
+    "throttled_ms": "whether a CPU quota held it back",
+    "involuntary_switches": "how often others took the CPU",
+    "others_share": "how much of the CPUs others used",
+}
+"""What a system should tell, and what is not known where it does not. Only Linux knows hosts and quotas."""
+EXPECTED = tuple(FIGURES) if sys.platform == "linux" else ("others_share",)
 CGROUP_STATS = ("/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/cpu/cpu.stat")
 
 
 @dataclass(frozen=True)
 class NoiseLedger:
-    """What disturbed the measuring process. A figure is None where the system does not tell it.
+    """What disturbed the measuring process. A figure is None where the system does not tell it: then nothing is called quiet.
 
     `spin_before_ns`, `spin_after_ns`: a small computation, fastest of a few. `involuntary_switches`: how often the system took
     the CPU away. `stolen_share` of the machine's CPU time by the hypervisor. `throttled_ms`: by the container's CPU quota.
-    `resolution_ns` of the clock.
+    `resolution_ns` of the clock. `others_share` of the machine's CPU time went to programs that are not ours, `busy_share` to
+    all; `others_measuring`: how many other measurements were seen at work.
     """
 
     spin_before_ns: float
@@ -32,11 +47,16 @@ class NoiseLedger:
     stolen_share: float | None
     throttled_ms: float | None
     resolution_ns: float
+    others_share: float | None = 0.0
+    busy_share: float | None = 0.0
+    others_measuring: int | None = 0
 
     @property
     def reasons(self) -> list[str]:
         """What was wrong, one short phrase each; empty on a quiet machine."""
         found = []
+        if self.others_measuring:
+            found.append("another notebook measured at the same time")
         spins = sorted((self.spin_before_ns, self.spin_after_ns))
         if spins[1] > SLOWER_SPIN * spins[0]:
             found.append(f"its speed changed by {spins[1] / spins[0] - 1:.0%}")
@@ -47,7 +67,14 @@ class NoiseLedger:
         switches = self.involuntary_switches or 0
         if switches > MAX_SWITCHES_PER_S * max(self.wall_s, 0.05):
             found.append(f"others took the CPU {switches:,} times")
+        if (self.others_share or 0) > MAX_OTHERS and (self.busy_share or 0) > MAX_BUSY:
+            found.append(f"other programs used {self.others_share:.0%} of all CPUs")
         return found
+
+    @property
+    def unknown(self) -> list[str]:
+        """What this system should tell, and did not."""
+        return [FIGURES[name] for name in EXPECTED if getattr(self, name) is None]
 
     @property
     def noisy(self) -> bool:
@@ -57,7 +84,9 @@ class NoiseLedger:
     @property
     def sentence(self) -> str:
         """For the line under the chart: the first reason stands for all."""
-        return f"noisy machine: {self.reasons[0]}" if self.noisy else "quiet machine"
+        if self.noisy:
+            return f"noisy machine: {self.reasons[0]}"
+        return f"no noise seen, but unknown here: {self.unknown[0]}" if self.unknown else "quiet machine"
 
 
 class NoiseWatch:
@@ -69,19 +98,22 @@ class NoiseWatch:
 
     def stop(self) -> NoiseLedger:
         """Close the ledger."""
-        after = _readings()
-        cpus_s = _difference(self._before, after, "cpu_total_s")
-        stolen_s = _difference(self._before, after, "stolen_s")
-        switches = _difference(self._before, after, "switches")
+        before, after = self._before, _readings()
+        wall_s = after["wall_s"] - before["wall_s"]
+        use = told(lambda: compare_use(before["cpu_use"], after["cpu_use"], our_processes(), wall_s), UNKNOWN_USE)
+        switches = _difference(before, after, "switches")
         return NoiseLedger(
             spin_before_ns=self._spin_ns,
             spin_after_ns=spin_ns(),
-            wall_s=after["wall_s"] - self._before["wall_s"],
-            cpu_s=after["cpu_s"] - self._before["cpu_s"],
+            wall_s=wall_s,
+            cpu_s=after["cpu_s"] - before["cpu_s"],
             involuntary_switches=None if switches is None else int(switches),
-            stolen_share=stolen_s / cpus_s if stolen_s is not None and cpus_s else None,
-            throttled_ms=_difference(self._before, after, "throttled_ms"),
+            stolen_share=use.stolen_share,
+            throttled_ms=_difference(before, after, "throttled_ms"),
             resolution_ns=time.get_clock_info("perf_counter").resolution * 1e9,
+            others_share=use.others_share,
+            busy_share=use.busy_share,
+            others_measuring=use.others_measuring,
         )
 
 
@@ -98,36 +130,29 @@ def spin_ns() -> float:
 
 
 def _readings() -> dict[str, Any]:
-    import psutil
-
-    times = psutil.cpu_times()
     return {
         "wall_s": time.perf_counter(),
         "cpu_s": time.process_time(),
-        "switches": _involuntary_switches(),
-        "stolen_s": getattr(times, "steal", None),
-        "cpu_total_s": sum(times),
-        "throttled_ms": _throttled_ms(),
+        "switches": told(_involuntary_switches, None),
+        "cpu_use": told(read_cpu_use, None),
+        "throttled_ms": told(_throttled_ms, None),
     }
 
 
-def _involuntary_switches() -> int | None:
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
+def _involuntary_switches() -> int:
+    import resource  # not on Windows
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
 
 
 def _throttled_ms() -> float | None:
+    """By the quota of our control group; 0 where it has none, None where it cannot be read."""
     for path, unit in zip(CGROUP_STATS, (1e-3, 1e-6), strict=True):
         try:
             stats = dict(line.split() for line in Path(path).read_text().splitlines())
         except (OSError, ValueError):
             continue
-        value = stats.get("throttled_usec", stats.get("throttled_time"))
-        if value is not None:
-            return float(value) * unit
+        return float(stats.get("throttled_usec", stats.get("throttled_time", 0))) * unit
     return None
 
 

@@ -14,6 +14,8 @@ import psutil
 import pytest
 from patience import PATIENCE_S, wait_until_gone
 
+from perflab.measure.log_tail import KEPT_BYTES
+from perflab.measure.shortage import shortage_of
 from perflab.systems.process import child
 from perflab.systems.process.child import ServerFailed, serve
 
@@ -22,6 +24,29 @@ pytestmark = pytest.mark.clock
 SERVERS = {
     "silent": "import time; time.sleep(30)",
     "dying": "import sys; print('no such table: people', file=sys.stderr); sys.exit(3)",
+    "talking": """
+import os, sys
+from perflab.systems.process.child import announce
+announce(1234)
+for _ in range(100_000):
+    print("and again " + 100 * "x", file=sys.stderr)
+print("the last line", file=sys.stderr, flush=True)
+os._exit(1)
+""",
+    "short": """
+import asyncio, errno
+from perflab.systems.process.child import keep_serving, run_server
+async def main():
+    server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+    def accept():
+        raise OSError(errno.EMFILE, "Too many open files")
+    def fail():
+        raise ValueError("a fault of another kind")
+    loop = asyncio.get_running_loop()
+    loop.call_soon(fail)
+    await keep_serving(server, {"get": lambda: {"level": 1}, "fill": lambda: loop.call_soon_threadsafe(accept) and None})
+run_server(main)
+""",
     "taken": "import socket, sys, json; port = json.loads(sys.argv[1])['port']; socket.create_server(('127.0.0.1', port))",
     "asked": """
 from perflab.systems.process.child import announce, exit_with_parent, read_config
@@ -73,6 +98,23 @@ def test_a_server_that_does_not_come_up_is_given_up_and_removed(monkeypatch: pyt
 def test_a_server_that_dies_at_start_shows_the_end_of_its_log() -> None:
     with pytest.raises(ServerFailed, match="died(.|\n)*no such table: people"), serve("dying_server"):
         pass
+
+
+def test_of_a_server_that_prints_in_a_loop_only_the_end_is_kept() -> None:
+    with serve("talking_server") as server, pytest.raises(ServerFailed, match=r"died(.|\n)*the last line\Z"):
+        server.check(PATIENCE_S)
+        server.ask("anything")
+    assert len(server._log._kept) <= KEPT_BYTES
+
+
+def test_a_server_that_gets_no_more_files_ends_and_its_log_says_so_once() -> None:
+    with serve("short_server") as server:
+        assert server.ask("get") == {"level": 1}, "other faults are reported, and it goes on"
+        server.ask("fill")
+        with pytest.raises(ServerFailed, match="OSError: .* Too many open files") as failed:
+            server.check(PATIENCE_S)
+    assert str(failed.value).count("Too many open files") == 1
+    assert "ulimit -n" in (shortage_of(failed.value) or "")
 
 
 def test_a_taken_port_is_told_from_the_servers_own_words() -> None:

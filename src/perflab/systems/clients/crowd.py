@@ -1,8 +1,8 @@
 """Many clients at once in a process of their own, on threads or on one event loop: how much memory each takes, and how long.
 
-`ask("connect")` connects them, and answers with the bytes of memory that this took and how many are connected; `ask("call")`
-lets each ask once, and answers with the ns until each had its reply. One client before them is not counted: it pays for what
-the process needs only once.
+`ask("connect")` connects them, and answers with the bytes of memory that this took (0: unknown) and how many are connected;
+`ask("call")` lets each ask once, and answers with the ns until each had its reply. One client before them is not counted: it
+pays for what the process needs only once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 
 from perflab.measure.guards import BadInput, check_number, machine_limits
+from perflab.measure.told import told
 from perflab.systems.clients.calls import LoopClients, Stream, get
 from perflab.systems.http.connection import Connection
 from perflab.systems.process.child import ChildServer, announce, answer_requests, read_config, serve
@@ -111,18 +112,22 @@ def crowd(kind: str, port: int, clients: int, wait_ms: float) -> ChildServer:
     )
 
 
+def _resident_bytes() -> int:
+    return int(psutil.Process().memory_info().rss)
+
+
 def _main(kind: str, **config: Any) -> None:
     made = KINDS[kind](**config)
-    process = psutil.Process()
     first = KINDS[kind](config["port"], 1, "/work", 1)
     first.connect()
     first.call()
     first.close()
 
     def connect() -> dict[str, int]:
-        before = process.memory_info().rss
+        before = told(_resident_bytes, None)
         connected = made.connect()
-        return {"connected": connected, "bytes": process.memory_info().rss - before}
+        after = told(_resident_bytes, None)
+        return {"connected": connected, "bytes": 0 if before is None or after is None else after - before}
 
     announce(config["port"])
     answer_requests({"connect": connect, "call": lambda: {"reply_ns": made.call()}})

@@ -13,12 +13,13 @@ import queue
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Self
 
 from perflab.measure.files import allow_files
+from perflab.measure.log_tail import LogTail
+from perflab.measure.shortage import shortage_of
 
 START_S = 60.0
 ANSWER_S = 30.0
@@ -27,7 +28,6 @@ END_S = 1.0
 DEATH_S = 0.5
 """A connection breaks a moment before its process can be seen to be dead."""
 LOG_LINES = 10
-LOG_BYTES = 4_000
 
 
 class ServerFailed(RuntimeError):
@@ -42,17 +42,22 @@ class ChildServer:
 
     def __init__(self, module: str, config: dict[str, Any]) -> None:
         self.name = module.rpartition(".")[2].removesuffix("_server")
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the server; it has no name to be left behind)
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, json.dumps(config)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._log,
+            stderr=subprocess.PIPE,
             text=True,
         )
+        assert self._process.stderr is not None
         self._answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read_answers, daemon=True, name=f"perflab-{self.name}")
-        self._reader.start()
+        try:
+            self._log = LogTail(self._process.stderr, f"perflab-{self.name}-log")
+            self._reader.start()
+        except RuntimeError:  # no more threads here
+            end_process(self._process, END_S)
+            raise
         try:
             self.port = int(self._answer(START_S, "did not start")["port"])
         except BaseException:
@@ -106,7 +111,7 @@ class ChildServer:
         self._reader.join(END_S)
         if self._process.stdout is not None:
             self._process.stdout.close()
-        self._log.close()
+        self._log.close(END_S)
 
     def _answer(self, timeout_s: float, complaint: str) -> dict[str, Any]:
         try:
@@ -119,11 +124,7 @@ class ChildServer:
         return answer
 
     def _failure(self, what: str) -> ServerFailed:
-        # The file's position is shared with the child that still writes: it is left where it is.
-        at = self._log.tell()
-        self._log.seek(max(0, os.fstat(self._log.fileno()).st_size - LOG_BYTES))
-        end = "\n".join(self._log.read().decode(errors="replace").splitlines()[-LOG_LINES:])
-        self._log.seek(at)
+        end = self._log.text(LOG_LINES, DEATH_S if self._process.poll() is not None else 0.0)
         return ServerFailed(f"The {self.name} server {what}." + (f"\nThe end of its log:\n{end}" if end else ""))
 
     def _read_answers(self) -> None:
@@ -211,7 +212,17 @@ async def keep_serving(
     await asyncio.gather(server.serve_forever(), *others)
 
 
+def _end_of_means(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    # asyncio would report it at each new connection, and the server would answer none of them: it ends instead.
+    error = context.get("exception")
+    if error is not None and shortage_of(error):
+        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        os._exit(1)
+    loop.default_exception_handler(context)
+
+
 def run_server(main: Callable[..., Running], loop_factory: Any = None) -> None:
     """In the child: run its main function with what the parent configured."""
     with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.get_loop().set_exception_handler(_end_of_means)
         runner.run(main(**read_config()))
