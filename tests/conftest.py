@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ GONE_S = 5.0
 def pytest_configure(config: pytest.Config) -> None:
     """The guard of the tiers stands for as long as the suite runs. A suite waits for no notebook that measures elsewhere."""
     config.add_cleanup(GUARD.install())
+    platform.platform()  # asks another process once, and remembers the answer
     os.environ.setdefault(VARIABLE, str(Path(tempfile.gettempdir()) / f"perflab-tests-{os.getpid()}.lock"))
 
 
