@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from perflab.measure.blocks import MIN_FOR_RATIO, ORDER_OF_MAGNITUDE, STUDENT_95, independent, percentile_error
 from perflab.measure.estimate import Estimate
-from perflab.measure.percentiles import nearest_rank, samples_needed
+from perflab.measure.percentiles import nearest_rank, rank_interval, samples_needed
 
 RESAMPLES = 1_000
 EQUAL_WITHIN = 0.05
@@ -43,16 +43,19 @@ def ratio(first: ArrayLike, second: ArrayLike, share: float = 0.5, seed: int = 0
     return Ratio(value, *np.percentile(drawn, ENDS).tolist())
 
 
-def paired_ratio(first: ArrayLike, second: ArrayLike, seed: int = 0) -> Ratio:
-    """Median of the ratios of interleaved pairs; what disturbs both members of a pair cancels. Too few pairs: as in `ratio`."""
+def paired_ratio(first: ArrayLike, second: ArrayLike) -> Ratio:
+    """Median of the ratios of interleaved pairs; what disturbs both members of a pair cancels. Too few pairs: as in `ratio`.
+
+    Its interval are two of the ratios themselves (`rank_interval`). A bootstrap of few pairs is too sure: of two equal settings
+    and eight pairs it leaves out 1 in 18 of 100 runs, the ranks in at most 5, from six pairs on.
+    """
     a, b = np.asarray(first, float), np.asarray(second, float)
     if a.shape != b.shape or not a.size:
         raise ValueError(f"pairs need two equally long, non-empty columns; got {a.size} and {b.size}")
     ratios = np.sort(a / b)
-    if _too_few(ratios.size, 0.5):
-        return Ratio(float(np.median(ratios)), *UNKNOWN)
-    drawn = _bootstrap_percentiles(ratios, 0.5, np.random.default_rng(seed))
-    return Ratio(float(np.median(ratios)), *np.percentile(drawn, ENDS).tolist())
+    low, high = rank_interval(ratios.size, 0.5)
+    ends = UNKNOWN if low is None or high is None else (float(ratios[low - 1]), float(ratios[high - 1]))
+    return Ratio(float(np.median(ratios)), *ends)
 
 
 def block_ratio(first: ArrayLike, second: ArrayLike, share: float = 0.5, fewest: float = MIN_FOR_RATIO) -> Ratio:
