@@ -20,6 +20,7 @@ RUN_S = 120
 PICTURES = "e => [...e.closest('.jp-OutputArea-output').querySelectorAll('img')].map(image => image.src).join()"
 STATUS = "e => e.closest('.jp-OutputArea-output').innerText"
 WORDS = "e => [...e.closest('.jp-OutputArea-output').querySelectorAll('.widget-html')].map(e => e.innerText).join()"
+BROKEN = re.compile(r"This run failed.*|The measuring process .* was replaced.*|The model failed.*|took too long.*")
 FINISHED = re.compile(r"(Done|Stopped) after")
 IGNORED = ("favicon", "net::ERR_", "Failed to load resource")
 
@@ -46,6 +47,8 @@ def wait_for(condition: Any, seconds: float, what: str) -> None:
 def finished_runs(element: Any) -> str:
     """The status and words of the lab around an element, once its run is over; empty while it measures."""
     text = str(element.evaluate(STATUS))
+    if broken := BROKEN.search(text):
+        pytest.fail(f"{broken[0]}\n{text[-2_000:]}")
     return text if FINISHED.search(text) else ""
 
 

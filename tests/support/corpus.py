@@ -14,6 +14,7 @@ from labs import Measured, constants_of, find_labs, measure_slices
 
 from perflab.lab import Lab, Record
 from perflab.lab.controls import Control
+from perflab.lab.verdict import INVALID
 
 LABS = find_labs()
 CONTROLS = [(name, control) for name, lab in LABS.items() for control in lab().controls]
@@ -47,7 +48,7 @@ FAR = {
     ("highway.same_road", "lanes"): 1,
 }
 """Which value says most, where it is not the farther end of the control."""
-RUN_S, SLICES = 0.3, 2
+RUN_S, SLICES, LONGER = 0.3, 2, 4
 LENGTH = {
     ("measuring_throughput.counting", "pause"): (1.7, 2),
     ("raising_throughput.bottleneck", "load"): (1.6, 2),
@@ -117,4 +118,10 @@ def record_of(lab: Lab, parameters: Mapping[str, Any], measured: Measured, statu
 
 @cache
 def _run(name: str, parameters: tuple[tuple[str, Any], ...], seconds: float, fewest: int) -> Measured:
-    return measure_slices(LABS[name](), seconds, fewest=fewest, **dict(parameters))
+    """Where a run is too short for this machine to bring anything that the lab can speak of, a longer one is measured."""
+    lab = LABS[name]()
+    for longer in (1, LONGER, LONGER**2):
+        measured = measure_slices(lab, longer * seconds, fewest=longer * fewest, **dict(parameters))
+        if lab.verdict(record_of(lab, dict(parameters), measured), None).kind != INVALID:
+            break
+    return measured

@@ -34,7 +34,7 @@ from perflab.lab.worker_process import WorkerProcess, remove_stale_folders
 from perflab.measure.shortage import shortage_of
 
 PREPARE_S = 30.0
-SLICE_S = 5.0
+SLICE_S = 10.0
 STOP_S = 0.8
 SETTLE_S = 0.03
 """Between a picture and the next slice: the browser draws what it was sent, on the CPUs that are about to measure."""
