@@ -54,7 +54,10 @@ MODEL_OUTLINE: dict[str, Any] = {"facecolor": "none", "edgecolor": MODEL, "linew
 PINNED_OUTLINE: dict[str, Any] = {"facecolor": "none", "edgecolor": PINNED, "linewidth": 2, "linestyle": ":"}
 CLOCK_LINE: dict[str, Any] = {"color": CLOCK, "linestyle": "-.", "linewidth": 1.8}
 
-TEXT: dict[str, Any] = {
+STYLE: dict[str, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "lines.color": MODEL,
+    "patch.facecolor": MODEL,
     "font.size": 12,
     "axes.labelsize": 12,
     "axes.titlesize": 13,
@@ -70,3 +73,4 @@ TEXT: dict[str, Any] = {
     "axes.labelcolor": INK,
     "axes.titlelocation": "left",
 }
+"""Over matplotlib's defaults. Fonts and colours by their own names: "sans-serif" and "C0" would be looked up at each draw."""

@@ -15,7 +15,7 @@ from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from perflab.lab.palette import TEXT
+from perflab.lab.palette import STYLE
 from perflab.lab.panel import Panel
 from perflab.lab.png import encode
 from perflab.lab.record import Record
@@ -31,23 +31,44 @@ MAX_BACKGROUNDS = 4
 """Limits that were used last are kept ready, so that a slider which goes to and fro between two of them does not wait."""
 
 
+def our_style() -> dict[str, Any]:
+    """Matplotlib's defaults with our texts, whatever the learner has set: what concerns drawing, not where windows open."""
+    others = (
+        "backend",
+        "interactive",
+        "toolbar",
+        "webagg",
+        "tk.",
+        "keymap",
+        "animation",
+        "savefig",
+        "date.",
+        "docstring",
+    )
+    drawing = {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith(others)}
+    return {**drawing, **STYLE}
+
+
 class Picture:
     """Draws a panel of `width` × `height` CSS pixels. Not thread-safe: the conductor's thread owns it."""
 
     def __init__(self, panel: Panel, width: int, height: int, deliver: Callable[[bytes], None]) -> None:
         self._panel = copy.deepcopy(panel)  # one description may be shown in several labs at once
         self._deliver = deliver
-        self._figure = Figure(figsize=(width / CSS_DPI, height / CSS_DPI), dpi=CSS_DPI * CRISP)
-        self._canvas = FigureCanvasAgg(self._figure)
         self._backgrounds: dict[tuple[Any, ...], Any] = {}
         self._scale = CRISP
-        with matplotlib.rc_context(TEXT):
+        with matplotlib.rc_context(our_style()):
+            self._figure = Figure(figsize=(width / CSS_DPI, height / CSS_DPI), dpi=CSS_DPI * CRISP)
+            self._canvas = FigureCanvasAgg(self._figure)
             self._axes = self._figure.add_subplot()
+            self._axes.tick_params(
+                which="both", labelsize=STYLE["xtick.labelsize"]
+            )  # else it is looked up at each draw
             self._moving: list[Artist] = list(self._panel.build(self._axes))
-        for artist in self._moving:
-            artist.set_animated(True)
-        self._figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.04)
-        self.draw()
+            for artist in self._moving:
+                artist.set_animated(True)
+            self._figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.04)
+            self.draw()
 
     def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
         """Redraw with a new model, if the panel shows one; as a draft, because the next one may follow at once."""
