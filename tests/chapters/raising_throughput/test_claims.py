@@ -24,7 +24,7 @@ def routed(slow_ms: float, usual_ms: float, **changes: Any) -> Record:
 
 def scaled(gain: float, work: str = "locking", locked: int = 20) -> Record:
     chosen = {"work": work, "workers": 24, "locked": locked}
-    samples = {"x4": np.full(5, 100.0), "x64": np.full(5, 100.0 * gain)}
+    samples = {"x4": np.full(8, 100.0), "x64": np.full(8, 100.0 * gain)}
     return Record("scaling_law", chosen, 1, "", Frame(samples), 6.0, "complete")
 
 

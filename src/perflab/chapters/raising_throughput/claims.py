@@ -56,7 +56,7 @@ def _more_is_more(records: Sequence[Record]) -> Found:
         work, locked = record.parameters["work"], record.parameters["locked"]
         shares = work != WAITING and (work != LOCKING or locked > 0)
         if shares and (found := gain(record, 4, 64)) is not None:
-            return found > 8, f"{work}: 64 workers did {found:.1f} times what 4 did."
+            return found.low > 8, f"{work}: 64 workers did {found.value:.1f} times what 4 did."
     return None
 
 
