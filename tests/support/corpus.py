@@ -51,7 +51,6 @@ FAR = {
 RUN_S, SLICES, LONGER = 0.3, 2, 4
 LENGTH = {
     ("measuring_throughput.counting", "pause"): (1.7, 2),
-    ("raising_throughput.bottleneck", "load"): (1.6, 2),
     ("raising_throughput.more_machines", "routing"): (1.0, 2),
     ("raising_throughput.more_machines", "skew"): (1.0, 2),
     ("raising_throughput.more_machines", "dies"): (1.6, 2),

@@ -34,11 +34,10 @@ def called(row_ms: float, loop_ms: float) -> Record:
     return Record("async_calls", chosen, 1, "", Frame(samples), 4.0, "complete")
 
 
-def loaded(mean_ms: float, load: int, **facts: float) -> Record:
-    chosen = {"cpu": 2.0, "memory": 0, "network": 10, "disk": 0, "load": load}
-    return Record(
-        "bottleneck", chosen, 1, "", Frame({"latency_ns": np.full(200, mean_ms * 1e6)}, {}, facts), 3.0, "complete"
-    )
+def loaded(calm_ms: float, busy_ms: float, requests: int = 200, load_share: float = 0.9) -> Record:
+    samples = {"calm_ns": np.full(requests, calm_ms * 1e6), "latency_ns": np.full(200, busy_ms * 1e6)}
+    frame = Frame(samples, {}, {"calm_share": 0.5, "load_share": load_share})
+    return Record("bottleneck", {"cpu": 2.0, "memory": 0, "network": 10, "disk": 0}, 1, "", frame, 3.0, "complete")
 
 
 def helped(index: float, by_async: float, rounds: int = 8) -> Record:
@@ -55,7 +54,7 @@ CASES = [
     (1, [routed(30, 30), routed(30, 30, scale=UP)], [routed(30, 30), routed(8, 8, scale=UP, skew=3)]),
     (2, [scaled(15)], [scaled(2)]),
     (3, [called(11, 5)], [called(11, 11.5)]),
-    (4, [loaded(5, 30), loaded(5.2, 90)], [loaded(5, 30), loaded(40, 90)]),
+    (4, [loaded(5, 5.2)], [loaded(5, 40)]),
     (5, [helped(1.9, 1.2)], [helped(1.05, 2.0)]),
 ]
 
@@ -75,10 +74,8 @@ def test_a_claim_holds_or_does_not_by_what_was_measured(
         (1, [routed(30, 30), routed(8, 8, scale=UP, rate=40)]),
         (2, [scaled(15, "waiting")]),
         (2, [scaled(15, locked=0)]),
-        (4, [loaded(5, 30)]),
-        (4, [loaded(5, 30), loaded(400, 100)]),
-        (4, [loaded(5, 30), loaded(400, 90, load_share=0.6)]),
-        (4, [loaded(5, 30), loaded(400, 110)]),
+        (4, [loaded(5, 40, requests=20)]),
+        (4, [loaded(5, 400, load_share=0.6)]),
         (5, [helped(1.05, 2.0, rounds=3)]),
     ],
 )
