@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from perflab.chapters.raising_throughput.claims import CLAIMS
-from perflab.chapters.raising_throughput.more_machines import OUT, UP
+from perflab.chapters.raising_throughput.more_machines_model import ALIKE, FAST, SLOW
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.systems.clients.calls import IN_A_ROW, ON_A_LOOP
@@ -16,7 +16,7 @@ from perflab.systems.clients.strategies import ASYNC, INDEX, NOTHING
 
 
 def routed(slow_ms: float, usual_ms: float, **changes: Any) -> Record:
-    chosen = {"servers": 4, "scale": OUT, "routing": "round robin", "skew": 1, "rate": 100, "dies": False, **changes}
+    chosen = {"servers": 4, "kind": ALIKE, "routing": "round robin", "rate": 100, **changes}
     by = np.arange(200) % 4
     samples = {"server": by, "latency_ns": np.where(by == 0, slow_ms, usual_ms) * 1e6}
     return Record("more_machines", chosen, 1, "", Frame(samples, {}, {"elapsed_s": 2.0}), 2.0, "complete")
@@ -50,8 +50,8 @@ def helped(index: float, by_async: float, rounds: int = 8) -> Record:
 
 
 CASES = [
-    (0, [routed(40, 30, skew=4)], [routed(400, 30, skew=4)]),
-    (1, [routed(30, 30), routed(30, 30, scale=UP)], [routed(30, 30), routed(8, 8, scale=UP, skew=3)]),
+    (0, [routed(40, 30, kind=SLOW)], [routed(400, 30, kind=SLOW)]),
+    (1, [routed(30, 30), routed(30, 30, kind=FAST)], [routed(30, 30), routed(8, 8, kind=FAST)]),
     (2, [scaled(15)], [scaled(2)]),
     (3, [called(11, 5)], [called(11, 11.5)]),
     (4, [loaded(5, 5.2)], [loaded(5, 40)]),
@@ -71,7 +71,10 @@ def test_a_claim_holds_or_does_not_by_what_was_measured(
 @pytest.mark.parametrize(
     ("number", "records"),
     [
-        (1, [routed(30, 30), routed(8, 8, scale=UP, rate=40)]),
+        (0, [routed(400, 30)]),
+        (0, [routed(400, 30, kind=SLOW, routing="random")]),
+        (1, [routed(30, 30), routed(8, 8, kind=FAST, rate=40)]),
+        (1, [routed(30, 30, kind=SLOW), routed(8, 8, kind=FAST)]),
         (2, [scaled(15, "waiting")]),
         (2, [scaled(15, locked=0)]),
         (4, [loaded(5, 40, requests=20)]),

@@ -68,7 +68,7 @@ def test_the_lab_sends_where_the_learner_says(capsys: pytest.CaptureFixture[str]
     assert lab is not None
     assert lab.name == "more_machines" and lab.prediction is None
     assert lab.model(lab.check({})).rates.size, "the model is that of the chosen routing"
-    record = lab.run(servers=4, skew=4, rate=100)
+    record = lab.run(servers=4, kind="one 4 times as slow", rate=100)
     assert set(np.unique(record.column("server"))) == {1, 2, 3}
 
 
