@@ -7,10 +7,11 @@ from itertools import product
 
 import numpy as np
 
-from perflab.chapters.raising_throughput import async_calls, which_strategy
+from perflab.chapters.raising_throughput import async_calls
 from perflab.chapters.raising_throughput.bottleneck_model import CALM, responses
 from perflab.chapters.raising_throughput.more_machines_model import ALIKE, FAST, SLOW, SLOWNESS
 from perflab.chapters.raising_throughput.scaling_law_model import gain
+from perflab.chapters.raising_throughput.which_strategy_model import WAIT_MS, best, gains
 from perflab.lab import Record
 from perflab.lab.claims import Claim, report_claims
 from perflab.measure.units import duration
@@ -96,10 +97,11 @@ def _busy_is_good(records: Sequence[Record]) -> Found:
 def _index_always(records: Sequence[Record]) -> Found:
     """Does an index gain most where requests wait for another service?"""
     for record in reversed(records):
-        gains, best = which_strategy.gains(record), which_strategy.best(record)
+        found, winner = gains(record), best(record)
         wait = record.parameters["wait"]
-        if wait >= which_strategy.WAIT_MS / 2 and best is not None and gains[INDEX].has_interval:
-            return best == INDEX, f"with {wait} ms of waiting it gained {gains[INDEX].value:.2f}×; {best} gained most."
+        if wait >= WAIT_MS / 2 and winner is not None and found[INDEX].has_interval:
+            told = f"with {wait} ms of waiting it gained {found[INDEX].value:.2f}×; {winner[0]} gained most."
+            return winner[0] == INDEX, told
     return None
 
 
