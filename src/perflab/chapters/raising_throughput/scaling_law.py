@@ -79,8 +79,8 @@ STYLES: dict[str, dict[str, Any]] = {
 def charts(through: Through | None) -> tuple[Chart, Chart]:
     def curve(name: str) -> Mark:
         def of(record: Record) -> tuple[Any, Any] | None:
-            found = laws(record, through)
-            return (WORKERS, found[name].throughput(WORKERS)) if found else None
+            law = laws(record, through).get(name)
+            return (WORKERS, law.throughput(WORKERS)) if law else None
 
         return Line(name, run=of, **STYLES[name])
 
@@ -138,7 +138,7 @@ def table(record: Record, pinned: Record | None, through: Through | None = None)
     for workers, mean, half in zip(*(seen := means(record)), strict=True):
         interval = f"{count(mean)} ± {count(half)}" if np.isfinite(half) else count(mean)
         said = (float(law.throughput(workers)) for law in found.values())
-        off = (f"{count(rate)} ({rate / mean - 1:+.0%})" for rate in said)
+        off = (f"{count(rate)} ({round(100 * rate / mean - 100):+d}%)" for rate in said)
         name = f"{count(workers)} (left out)" if workers == out else count(workers)
         rows.append((name, interval, f"{mean / seen[1][0]:.2f}×", *off))
     return rows and [("workers", "operations/s, 95% interval", "times one worker", *found), *rows]

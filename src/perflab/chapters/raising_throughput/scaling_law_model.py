@@ -14,7 +14,7 @@ from perflab.lab import Record
 from perflab.lab.verdict import ratio_text
 from perflab.measure import Frame, Ratio, paired_ratio
 from perflab.measure.student import half_interval
-from perflab.measure.units import count, number, percent
+from perflab.measure.units import count, number
 from perflab.systems.machine.work import (
     COMPUTING,
     KINDS,
@@ -55,8 +55,8 @@ class Law(Protocol):
     def throughput(self, workers: Any) -> Floats: ...
 
 
-Through = Callable[[Mapping[int, float]], Sequence[float]]
-"""A function of the learner's: three points (workers: throughput) to γ, α and β."""
+Through = Callable[[Mapping[int, float]], Law | None]
+"""A law of the learner's through three points (workers: throughput)."""
 
 
 def calibrate() -> Iterator[Frame]:
@@ -131,9 +131,8 @@ def laws(record: Record, through: Through | None = None) -> dict[str, Law]:
         return {}
     seen = dict(zip(STEPS, rounds(record, STEPS).mean(axis=0).tolist(), strict=True))
     found: dict[str, Law] = {SATURATION: fit_saturation(list(seen), list(seen.values())), UNIVERSAL: universal.law}
-    if through is not None:
-        gamma, alpha, beta = through({number: seen[number] for number in SEEN})
-        found[YOURS] = ScalabilityLaw(float(alpha), float(beta), float(gamma))
+    if through is not None and (yours := through({number: seen[number] for number in SEEN})) is not None:
+        found[YOURS] = yours
     return found
 
 
@@ -197,7 +196,7 @@ def off_said(law: Law, workers: int, measured: float) -> str:
     """What a law predicts, and how far that is off."""
     predicted = float(law.throughput(workers))
     off = abs(predicted / measured - 1)
-    return f"{count(predicted)}/s, {percent(off)} off, {'predicted' if off <= NEAR else 'missed'}"
+    return f"{count(predicted)}/s, {off:.1%} off, {'predicted' if off <= NEAR else 'missed'}"
 
 
 def universal_said(best: Top, fit: Fitted) -> str:
