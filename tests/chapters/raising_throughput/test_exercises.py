@@ -13,7 +13,7 @@ from perflab.chapters.raising_throughput import exercises
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.systems.clients.routing import at_random, least_outstanding, round_robin, two_choices
-from perflab.theory.scaling import fit, through
+from perflab.theory.scaling import fit
 
 
 def line_alone(line_mbit: float, window: float, rtt_ms: float, reply: float) -> float:
@@ -88,7 +88,6 @@ def by_hand(points: Mapping[int, float]) -> list[float]:
         solved,
         by_hand,
         lambda points: np.array(solved(points)),
-        lambda points: through(list(points), list(points.values())),
         lambda points: (each for each in solved(points)),
         lambda points: tuple(map(np.float64, solved(points))),
         lambda points: fit(list(points), list(points.values())),
