@@ -16,6 +16,7 @@ from perflab.lab.prediction import Answer, Outcome, Prediction
 from perflab.lab.protocol import Died, Ended, Failed, Finish, Finished, Next, Sliced, Start
 from perflab.lab.record import measured_in_turns
 from perflab.lab.run_lock import WAITING
+from perflab.lab.save import story_of
 from perflab.lab.session import REST_S, Session
 from perflab.lab.spec import APART
 from perflab.lab.turns import TURN
@@ -416,6 +417,17 @@ def calibration_ends(stage: Stage) -> None:
     stage.answer(Sliced(run, Frame(facts={"step_ns": 3}), 0.01))
     stage.answer(Ended(run))
     stage.answer(Finished(run, None))
+
+
+def test_a_record_has_what_the_calibration_found_so_that_words_can_speak_of_it(stage: Stage) -> None:
+    session = stage.session(calibrated_lab())
+    started(stage, session)
+    calibration_ends(stage)
+    stage.finish()
+    stage.settle()
+    (record,) = session.results.records
+    assert record.constants == {"step_ns": 3}
+    assert story_of(record)["constants"] == {"step_ns": 3}
 
 
 def test_a_slider_that_moves_meanwhile_does_not_start_the_calibration_again(stage: Stage) -> None:

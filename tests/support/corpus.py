@@ -33,8 +33,7 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
     ("raising_throughput.bottleneck", "memory"): {"cpu": 0, "network": 0},
     ("raising_throughput.bottleneck", "network"): {"cpu": 0},
     ("raising_throughput.bottleneck", "disk"): {"cpu": 0, "network": 0},
-    ("raising_throughput.more_machines", "routing"): {"skew": 8},
-    ("raising_throughput.more_machines", "dies"): {"servers": 2, "rate": 80},
+    ("raising_throughput.more_machines", "routing"): {"kind": "one 4 times as slow"},
     ("raising_throughput.which_strategy", "writes"): {"wait": 0},
     ("where_latency_comes_from.anatomy", "calls"): {"round_trip": 0},
     ("where_latency_comes_from.query", "rows"): {"index": False},
@@ -50,10 +49,8 @@ FAR = {
 RUN_S, SLICES, LONGER = 0.3, 2, 4
 LENGTH = {
     ("measuring_throughput.counting", "pause"): (1.7, 2),
-    ("raising_throughput.bottleneck", "load"): (1.6, 2),
     ("raising_throughput.more_machines", "routing"): (1.0, 2),
-    ("raising_throughput.more_machines", "skew"): (1.0, 2),
-    ("raising_throughput.more_machines", "dies"): (1.6, 2),
+    ("raising_throughput.more_machines", "kind"): (1.0, 2),
     ("raising_throughput.which_strategy", "rate"): (0.0, 2),
     ("raising_throughput.which_strategy", "wait"): (0.0, 2),
     ("raising_throughput.which_strategy", "writes"): (0.0, 2),

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from perflab.theory.scaling import ScalabilityLaw, fit, fit_rounds, through
+from perflab.theory.scaling import ScalabilityLaw, fit, fit_rounds
 
 # The data set specsdm91 of the R package usl (smoeding/usl), and its published fit.
 LOADS = [1, 18, 36, 72, 108, 144, 216]
@@ -38,10 +38,7 @@ def test_points_on_a_law_give_it_back(law: ScalabilityLaw) -> None:
 
 def test_three_points_decide_the_peak() -> None:
     law = ScalabilityLaw(0.05, 0.002, 100.0)
-    found = through([1, 4, 16], law.throughput([1, 4, 16]))
-    assert found.peak == pytest.approx(law.peak)
-    with pytest.raises(ValueError, match="three points"):
-        through(LOADS, RATES)
+    assert fit([1, 4, 16], law.throughput([1, 4, 16])).peak == pytest.approx(law.peak)
 
 
 def test_better_than_linear_is_fitted_by_a_line_and_not_by_negative_contention() -> None:

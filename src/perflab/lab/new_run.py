@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +15,12 @@ from perflab.lab.spec import LabSpec
 
 
 def new_run(
-    lab: LabSpec, number: int, owner: RunOwner, parameters: Mapping[str, Any] | None, pinned: Record | None
+    lab: LabSpec,
+    number: int,
+    owner: RunOwner,
+    parameters: Mapping[str, Any] | None,
+    pinned: Record | None,
+    constants: Mapping[str, Any],
 ) -> Run:
     """A run with these parameters, in turns with those of the pinned run if there is one; without parameters a calibration."""
     calibrates = parameters is None
@@ -23,6 +29,7 @@ def new_run(
         settings.append(pinned.parameters)
     seed, started = secrets.randbits(32), datetime.now(UTC).isoformat()
     turns = f"{started} {seed}" if len(settings) > 1 else ""
-    parts = [Part(Record(lab.name, each, seed, started, code=lab.code, turns=turns)) for each in settings]
+    blank = Record(lab.name, {}, seed, started, code=lab.code, constants=constants, turns=turns)
+    parts = [Part(replace(blank, parameters=each)) for each in settings]
     experiment, sent = lab.sent(settings, calibrates)
     return Run(number, owner, experiment, sent, seed, len(settings) * budget_of(lab, calibrates), parts, calibrates)

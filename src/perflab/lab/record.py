@@ -30,6 +30,8 @@ class Record:
     noise: NoiseLedger | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
     code: str = ""
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    """What the lab's calibration had measured on this machine."""
     turns: str = ""
     """Runs with the same name here were measured in turns, slice by slice."""
     sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)

@@ -61,6 +61,7 @@ def story_of(record: Record) -> dict[str, Any]:
         "counts": dict(record.frame.counts),
         "facts": {name: _plain(value) for name, value in record.frame.facts.items()},
         "samples": {name: int(column.size) for name, column in record.frame.samples.items()},
+        "constants": {name: _plain(value) for name, value in record.constants.items()},
         "environment": dict(record.environment),
         "noise": asdict(record.noise) if record.noise is not None else None,
     }

@@ -152,7 +152,8 @@ class Session:
         """The next run of this session: its own, or a calibration first where the model needs one."""
         calibrates = self.lab.calibrate is not None and self._constants is None
         self.display.show_progress(0.0, "Calibrating …" if calibrates else "Preparing …")
-        return new_run(self.lab, number, self, None if calibrates else self.parameters, self.results.pinned)
+        parameters = None if calibrates else self.parameters
+        return new_run(self.lab, number, self, parameters, self.results.pinned, self._constants or {})
 
     def wait_for_others(self, ahead: int) -> None:
         """Another run holds the machine, and at least so many come first, that one included."""

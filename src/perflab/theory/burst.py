@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 def burst_responses(
     size: int, per_s: float, threads: int, wait_s: float, demand_s: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Arrivals and responses (s), each of shape (size,), of requests that come evenly, `per_s` a second.
+    """Arrivals and responses (s), each of shape (size,), of requests that arrive evenly, `per_s` per second.
 
     Each takes the first thread that is free, waits `wait_s` in it, and then needs the machine for `demand_s`, first come first
     served. Exact for these: a recursion over the requests, as Lindley's. A closed system in balance (`queues.closed`) knows
@@ -25,8 +25,8 @@ def burst_responses(
     departures = np.empty(size)
     machine_free = 0.0
     # No request overtakes another: arrivals and the earliest free thread only grow, and all wait for equally long.
-    for number, came in enumerate(arrivals):
-        ready = max(float(came), heapq.heappop(free)) + wait_s
+    for number, arrived in enumerate(arrivals):
+        ready = max(float(arrived), heapq.heappop(free)) + wait_s
         machine_free = max(ready, machine_free) + demand_s
         departures[number] = machine_free
         heapq.heappush(free, machine_free)

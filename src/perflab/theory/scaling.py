@@ -56,15 +56,6 @@ def fit(workers: ArrayLike, throughputs: ArrayLike) -> ScalabilityLaw:
     return best
 
 
-def through(workers: ArrayLike, throughputs: ArrayLike) -> ScalabilityLaw:
-    """The law through exactly three points: N/X = (1 + α(N − 1) + βN(N − 1))/γ is linear in 1/γ, α/γ and β/γ."""
-    n, x = _checked(workers, throughputs)
-    if n.size != 3:
-        raise ValueError(f"three points decide the law; got {n.size}")
-    inverse, a, b = np.linalg.solve(_terms(n), n / x)
-    return ScalabilityLaw(float(a / inverse), float(b / inverse), float(1 / inverse))
-
-
 @dataclass(frozen=True)
 class Fitted:
     """A fit with the laws of its bootstrap, from which every interval comes."""

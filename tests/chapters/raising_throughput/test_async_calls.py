@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from perflab.systems.clients.calls import IN_A_ROW, ON_A_LOOP, ON_THREADS
 from perflab.systems.servers.worker_kinds import LOOP, THREADS
 
 LAB = async_calls.lab()
-settle = async_calls.PREDICTION.settle
+PREDICTION = async_calls.PREDICTION
 EACH_ONCE = 6
 """Slices of a round: the calls twice, and of each kind of clients what they cost and how long they took."""
 START = {"what": HTTP, "calls": 3, "clients": 100, "wait": 20}
@@ -66,8 +67,8 @@ def test_one_call_and_one_client_are_named_in_the_singular() -> None:
 
 
 def test_the_memory_of_few_clients_is_not_told() -> None:
-    assert set(async_calls.sizes(record())) == {THREADS, LOOP}
-    assert async_calls.sizes(record(clients=20)) == {}
+    assert set(async_calls_model.sizes(record())) == {THREADS, LOOP}
+    assert async_calls_model.sizes(record(clients=20)) == {}
     assert "A client takes" not in LAB.verdict_of(record(clients=20), None).text
     assert LAB.table(record(clients=20), None)[-1][1] == "–"
 
@@ -89,14 +90,29 @@ def test_the_table_has_both_runs() -> None:
     assert len(rows) == 1 + 3 + 2 * 3
 
 
-@pytest.mark.parametrize(("times", "answer"), [(1.0, "20 ms"), (3.0, "60 ms"), (0.4, "7 ms")])
-def test_the_prediction_is_settled_by_what_was_measured(times: float, answer: str) -> None:
-    assert settle([record(times)]) == answer
+@pytest.mark.parametrize(("times", "choice"), [(1.0, "20 ms"), (1.4, "20 ms"), (3.0, "60 ms"), (9.0, "60 ms")])
+def test_the_prediction_has_a_text_for_each_outcome(times: float, choice: str) -> None:
+    outcome = PREDICTION.outcome([record(times)], LAB.check)
+    assert outcome is not None and outcome.choice == choice
+    assert f"{20.5 * times:.0f}"[:1] in outcome.measured and outcome.measured.endswith("for all three")
+    for answer in (None, *PREDICTION.choices):
+        comment = PREDICTION.comment(answer, outcome)
+        assert PREDICTION.choices[choice].reason in comment
+        if answer not in (None, choice):
+            assert PREDICTION.choices[answer].misconception in comment
+    assert not PREDICTION.choices["7 ms"].reason, "it cannot be"
 
 
-@pytest.mark.parametrize("change", [{"calls": 4}, {"wait": 10}, {"what": DATABASE}])
+@pytest.mark.parametrize("change", [{"calls": 4}, {"wait": 10}, {"what": DATABASE}, {"clients": 10}])
 def test_other_settings_settle_nothing(change: dict[str, Any]) -> None:
-    assert settle([record(**change)]) is None
+    assert PREDICTION.outcome([record(**change)], LAB.check) is None
+
+
+def test_calls_that_are_too_few_or_too_scattered_settle_nothing() -> None:
+    run = record()
+    for times_ms in ([20.0, 21.0, 22.0], [20.0, 60.0] * 10):
+        frame = Frame({**run.frame.samples, ON_A_LOOP: np.array(times_ms) * 1e6}, {})
+        assert PREDICTION.outcome([replace(run, frame=frame)], LAB.check) is None
 
 
 @pytest.mark.clock

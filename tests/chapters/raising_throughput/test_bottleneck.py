@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -22,34 +23,72 @@ from perflab.chapters.raising_throughput.bottleneck_model import (
     offered_share,
     work_of,
 )
+from perflab.lab.prediction import Outcome
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.systems.servers.worker_server import Stages
 
 LAB = bottleneck.lab()
-settle = bottleneck.PREDICTION.settle
-START = {"cpu": 2.0, "memory": 0, "network": 10, "disk": 0, "load": 50}
+PREDICTION = bottleneck.PREDICTION
+START = {"cpu": 2.0, "memory": 0, "network": 10, "disk": 0}
+CONSTANTS = {
+    "handling_ms": 0.2,
+    "network_per_s": 5e8,
+    "memory_per_s": 1e10,
+    "small_write_s": 0.001,
+    "large_write_s": 0.011,
+}
 
 
-def record(most: float = 400.0, late_ns: float = 1e5, inside: int = 1, facts: Any = None, **changes: Any) -> Record:
-    """Windows of about `most` requests per second, and a second of load."""
-    noise = np.random.default_rng(1)
+def record(most: Any = 400.0, late_ns: float = 1e5, inside: int = 1, facts: Any = None, **changes: Any) -> Record:
+    """Windows of about `most` requests per second, half of that for a while, and a second and a half of nearly all of it."""
+    random = np.random.default_rng(1)
     samples = {
-        "most_per_s": most * noise.normal(1, 0.01, bottleneck.WINDOWS),
-        "latency_ns": noise.exponential(5e6, 500),
+        "most_per_s": most * random.normal(1, 0.01, bottleneck.WINDOWS),
+        "calm_ns": random.exponential(3e6, 200),
+        "latency_ns": random.exponential(5e6, 500),
         "arrived_s": np.linspace(0, 1.5, 500 + inside),
         "completed_s": np.linspace(0, 1.5, 500),
         "lateness_ns": np.full(500, late_ns),
         **{name: np.zeros(500) for name in Stages._fields},
     }
-    told = {"handling_ms": 0.2, "elapsed_s": 1.5, "in_flight": inside, **(facts or {})}
-    return Record("bottleneck", {**START, **changes}, 1, "", Frame(samples, {"calls": 500}, told), 3.0, "complete")
+    told = {
+        "handling_ms": 0.2,
+        "elapsed_s": 1.5,
+        "in_flight": inside,
+        "calm_share": 0.5,
+        "load_share": 0.9,
+        **(facts or {}),
+    }
+    frame = Frame(samples, {"calls": 700}, told)
+    return Record("bottleneck", {**START, **changes}, 1, "", frame, 3.0, "complete", constants=CONSTANTS)
 
 
-def test_the_verdict_names_the_most_and_the_response_under_load() -> None:
-    said = LAB.verdict_of(record(), None)
-    assert "requests/s. At 50% of that the mean response is" in said.text
+def test_the_verdict_names_the_bottleneck_all_limits_the_maximum_and_the_response_under_load() -> None:
+    said = LAB.verdict_of(record(disk=4), None)
+    assert said.text.startswith(
+        "Smallest limit: CPU 455/s, disk 1,000/s, network 50,000/s, memory none. The server's maximum is 40"
+    )
+    assert re.search(
+        r"requests/s, 8[789]% of that\. The mean response is [\d.]+ ms at 50% of it, [\d.]+ ms at 90% of it\.",
+        said.text,
+    )
     assert said.kind == "", "nothing is compared"
+    assert LAB.verdict_of(record(disk=4_000), None).text.startswith("Smallest limit: disk ")
+
+
+def test_the_table_has_the_four_limits_and_says_which_is_the_smallest() -> None:
+    rows = dict(LAB.table(record(disk=4), None)[1:])
+    names = ("CPU", "memory", "network", "disk")
+    limits = [rows[f"limit of {name}, requests/s"] for name in names]
+    assert limits == ["455 (smallest)", "–", "50,000", "1,000"]
+
+
+def test_without_a_calibration_and_before_the_load_there_is_less_to_say() -> None:
+    run = record()
+    begun = replace(run, constants={}, frame=Frame({"most_per_s": run.column("most_per_s")}))
+    assert LAB.verdict_of(begun, None).text == "The server's maximum is 402 requests/s."
+    assert dict(LAB.table(begun, None)[1:])["limit of CPU, requests/s"] == "–"
 
 
 def test_a_second_run_is_compared_with_the_pinned_one() -> None:
@@ -60,18 +99,15 @@ def test_a_second_run_is_compared_with_the_pinned_one() -> None:
 
 
 def test_a_load_that_the_generator_limits_is_called_what_it_was() -> None:
-    run = record(20_000.0, facts={"load_share": offered_share(0.5, 20_000.0)}, cpu=0.0)
-    assert bottleneck.load_share(run) == 0.2
-    said = LAB.verdict_of(run, None).text
-    assert "limited to 4,000 requests/s" in said and "At 20% of that" in said and "50%" not in said
-    assert ("load chosen; offered", "50%; 20%") in LAB.table(run, None)
-    assert bottleneck.load_share(record()) == offered_share(0.5, 400) == 0.5
+    shares = {"calm_share": offered_share(0.5, 20_000.0), "load_share": offered_share(0.9, 20_000.0)}
+    said = LAB.verdict_of(record(20_000.0, facts=shares, cpu=0.0), None).text
+    assert "limited to 4,000 requests/s" in said and "ms at 20% of it" in said and "50% of it" not in said
+    assert "limited" not in LAB.verdict_of(record(), None).text
 
 
 def test_only_a_server_that_falls_behind_is_called_saturated() -> None:
-    assert "Saturated: 100 requests are still in flight" in LAB.verdict_of(record(inside=100, load=120), None).text
-    assert "Saturated" not in LAB.verdict_of(record(inside=41, load=90), None).text, "chance"
-    assert "Saturated" in LAB.verdict_of(record(inside=400, load=90), None).text, "no chance"
+    assert "Saturated: 400 requests are still in flight" in LAB.verdict_of(record(inside=400), None).text
+    assert "Saturated" not in LAB.verdict_of(record(inside=41), None).text, "chance"
 
 
 def test_a_run_that_did_more_than_one_thread_can_compute_is_not_trusted() -> None:
@@ -96,12 +132,31 @@ def test_where_files_lie_in_memory_the_verdict_says_so() -> None:
     assert LAB.verdict_of(record(facts={"caveat": "not durable"}), None).text.endswith("not durable")
 
 
-@pytest.mark.parametrize(("share", "answer"), [(0.1, "a tenth"), (0.5, "half"), (0.95, "nearly the same")])
-def test_the_prediction_is_settled_by_two_runs(share: float, answer: str) -> None:
-    small, large = record(100, cpu=10.0), record(100 * share, cpu=10.0, network=100)
-    assert settle([small, large]) == answer
-    assert settle([small]) is None
-    assert settle([record(100, cpu=5.0), record(100 * share, cpu=5.0, network=100)]) is None, "other settings"
+def larger_replies(share: Any) -> Outcome | None:
+    small, large = record(95, cpu=10.0), record(95 * share, cpu=10.0, network=100)
+    return PREDICTION.outcome(side_by_side(small, large), LAB.check)
+
+
+@pytest.mark.parametrize(("share", "choice"), [(0.5, "half"), (0.95, "nearly the same"), (1.1, "nearly the same")])
+def test_the_prediction_is_settled_by_two_runs_in_turns(share: float, choice: str) -> None:
+    outcome = larger_replies(share)
+    assert outcome is not None and outcome.choice == choice
+    assert f"the maximum is {share:.1f}" in outcome.measured
+    reason = PREDICTION.choices[choice].reason
+    for answer in (None, *PREDICTION.choices):
+        comment = PREDICTION.comment(answer, outcome)
+        assert reason and reason in comment
+        if answer not in (None, choice):
+            assert PREDICTION.choices[answer].misconception in comment
+
+
+def test_what_settles_nothing() -> None:
+    assert larger_replies(np.array([0.45, 0.95] * 4)) is None, "half or the same: it cannot be told"
+    small, large = record(95, cpu=10.0), record(95, cpu=10.0, network=100)
+    assert PREDICTION.outcome([small, large], LAB.check) is None, "not in turns"
+    others = side_by_side(record(100, cpu=5.0), record(100, cpu=5.0, network=100))
+    assert PREDICTION.outcome(others, LAB.check) is None, "other settings"
+    assert not PREDICTION.choices["a tenth"].reason, "it cannot be"
 
 
 @pytest.mark.clock
@@ -123,9 +178,7 @@ def test_the_real_server_stays_below_its_roof_and_near_it(changes: dict[str, Any
 
 
 @pytest.mark.clock
-@pytest.mark.parametrize(
-    "changes", [{"cpu": 0.0, "memory": 16}, {"cpu": 0.0, "disk": 1_000}, {}, {"load": 80}, {"cpu": 20.0, "load": 120}]
-)
+@pytest.mark.parametrize("changes", [{"cpu": 0.0, "memory": 16}, {"cpu": 0.0, "disk": 1_000}, {}, {"cpu": 20.0}])
 def test_the_queue_of_a_real_run_is_replayed(changes: dict[str, Any]) -> None:
     run = real(**changes)
     assert agrees(Load(run).replay(bottleneck.WORKERS), run)
@@ -147,9 +200,8 @@ MODEL = Expected(
         "disk": np.full(NEEDS.size, 300.0),
     },
     here=1.0,
-    smallest="disk",
+    most={"CPU": 1_000.0, "memory": np.inf, "network": np.inf, "disk": 300.0},
     response_ns=1e6 + 1e4 * LOADS,
-    load=25.0,
 )
 
 
@@ -165,7 +217,7 @@ def test_the_roof_is_drawn_and_the_smallest_limit_is_named() -> None:
 
 def test_a_run_lies_where_all_of_its_cpu_time_is_and_other_cpu_times_keep_their_dots() -> None:
     chart, found = drawn(bottleneck.CHARTS[0])
-    runs = [record(400), record(800, cpu=1.0, load=80)]
+    runs = [record(400), record(800, cpu=1.0)]
     chart.show_run(runs[-1], runs)
     chart.show_pinned(runs[0])
     assert points(found["measured"]) == [(1.2, bottleneck.most_per_s(runs[1]))]
@@ -178,26 +230,19 @@ def test_a_run_lies_where_all_of_its_cpu_time_is_and_other_cpu_times_keep_their_
     assert points(found["measured"]) == points(found["6"]) == []
 
 
-def test_response_times_lie_over_the_load_that_was_offered() -> None:
+def test_response_times_lie_over_the_loads_that_were_offered() -> None:
     chart, found = drawn(bottleneck.CHARTS[1])
     chart.show_model(START, MODEL)
-    assert points(found["2"]) == [(25, pytest.approx(1.25e6))], "the ring"
-    runs = [record(load=50, facts={"load_share": 0.25}), record(load=100, facts={"load_share": 0.5})]
-    chart.show_run(runs[-1], runs)
-    assert points(found["measured"]) == [(50, mean_response_ns(runs[1]))]
-    assert [load for load, _ in points(found["3"])] == [25, 50], "each load keeps its dot"
-    other = record(load=100, memory=4)
-    chart.show_run(other, [*runs, other])
-    assert [load for load, _ in points(found["3"])] == [100], "another mix, another curve"
-    chart.show_pinned(record(load=80, facts={"load_share": 0.4}))
-    assert [load for load, _ in points(found["pinned run"])] == [40]
+    assert points(found["model"])[-1] == (99, pytest.approx(1.99e6))
+    run = record(facts={"calm_share": 0.25, "load_share": 0.5})
+    chart.show_run(run, [run])
+    assert points(found["measured"]) == [(25, run.column("calm_ns").mean()), (50, mean_response_ns(run))]
+    chart.show_pinned(record())
+    assert [load for load, _ in points(found["pinned run"])] == [50, 90]
 
 
-def test_without_a_response_time_there_is_no_point_and_above_all_loads_the_ring_leaves_the_chart() -> None:
+def test_without_a_response_time_there_is_no_point() -> None:
     chart, found = drawn(bottleneck.CHARTS[1])
-    chart.show_model({**START, "load": 120}, replace(MODEL, load=120.0))
-    assert points(found["2"]) == [(120, bottleneck.MAX_NS)]
     late = record(late_ns=50e6)
     chart.show_run(late, [late])
-    chart.show_pinned(late)
-    assert np.isnan([*found["measured"].get_ydata(), *found["pinned run"].get_ydata()]).all()
+    assert np.isnan(found["measured"].get_ydata()).tolist() == [False, True]

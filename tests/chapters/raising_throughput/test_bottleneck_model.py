@@ -7,9 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from perflab.chapters.raising_throughput.bottleneck_model import MAX_PER_S, demands_s, offered_share, predict, work_of
+from perflab.chapters.raising_throughput.bottleneck_model import (
+    MAX_PER_S,
+    demands_s,
+    limits_said,
+    offered_share,
+    predict,
+    work_of,
+)
 
-START = {"cpu": 2.0, "memory": 0, "network": 10, "disk": 0, "load": 50}
+START = {"cpu": 2.0, "memory": 0, "network": 10, "disk": 0}
 CONSTANTS = {
     "handling_ms": 0.2,
     "network_per_s": 5e8,
@@ -34,8 +41,8 @@ def test_the_smallest_limit_is_that_of_the_scarcest_resource(
 ) -> None:
     model = predict(**{**START, **changes}, constants=CONSTANTS)
     assert model.smallest == smallest
-    demands = demands_s(work_of(*list({**START, **changes}.values())[:4]), CONSTANTS)
-    assert 1 / max(demands.values()) == pytest.approx(most)
+    demands = demands_s(work_of(*list({**START, **changes}.values())), CONSTANTS)
+    assert 1 / max(demands.values()) == pytest.approx(most) == model.most[smallest]
 
 
 def test_what_is_not_needed_is_no_limit() -> None:
@@ -54,9 +61,11 @@ def test_the_load_that_is_offered_is_what_was_chosen_or_what_the_generator_can_s
     assert offered_share(0.5, 400.0) == 0.5
     assert offered_share(1.2, 400.0) == 1.2
     assert offered_share(0.5, 20_000.0) * 20_000 == pytest.approx(MAX_PER_S)
-    assert predict(**{**START, "cpu": 0.0}, constants=CONSTANTS).load == pytest.approx(50)
-    quick = {**CONSTANTS, "handling_ms": 0.02}
-    assert predict(**{**START, "cpu": 0.0, "network": 0}, constants=quick).load == pytest.approx(8)
+
+
+def test_limits_are_said_from_the_smallest_on() -> None:
+    model = predict(**{**START, "disk": 4}, constants=CONSTANTS)
+    assert limits_said(model) == "CPU 455/s, disk 1,000/s, network 50,000/s, memory none"
 
 
 def test_the_roof_is_the_smallest_limit_at_each_need() -> None:

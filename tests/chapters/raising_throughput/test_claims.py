@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from perflab.chapters.raising_throughput.claims import CLAIMS
-from perflab.chapters.raising_throughput.more_machines import OUT, UP
+from perflab.chapters.raising_throughput.more_machines_model import ALIKE, FAST, SLOW
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.systems.clients.calls import IN_A_ROW, ON_A_LOOP
@@ -16,7 +16,7 @@ from perflab.systems.clients.strategies import ASYNC, INDEX, NOTHING
 
 
 def routed(slow_ms: float, usual_ms: float, **changes: Any) -> Record:
-    chosen = {"servers": 4, "scale": OUT, "routing": "round robin", "skew": 1, "rate": 100, "dies": False, **changes}
+    chosen = {"servers": 4, "kind": ALIKE, "routing": "round robin", "rate": 100, **changes}
     by = np.arange(200) % 4
     samples = {"server": by, "latency_ns": np.where(by == 0, slow_ms, usual_ms) * 1e6}
     return Record("more_machines", chosen, 1, "", Frame(samples, {}, {"elapsed_s": 2.0}), 2.0, "complete")
@@ -24,7 +24,7 @@ def routed(slow_ms: float, usual_ms: float, **changes: Any) -> Record:
 
 def scaled(gain: float, work: str = "locking", locked: int = 20) -> Record:
     chosen = {"work": work, "workers": 24, "locked": locked}
-    samples = {"x4": np.full(5, 100.0), "x64": np.full(5, 100.0 * gain)}
+    samples = {"x4": np.full(8, 100.0), "x64": np.full(8, 100.0 * gain)}
     return Record("scaling_law", chosen, 1, "", Frame(samples), 6.0, "complete")
 
 
@@ -34,11 +34,10 @@ def called(row_ms: float, loop_ms: float) -> Record:
     return Record("async_calls", chosen, 1, "", Frame(samples), 4.0, "complete")
 
 
-def loaded(mean_ms: float, load: int, **facts: float) -> Record:
-    chosen = {"cpu": 2.0, "memory": 0, "network": 10, "disk": 0, "load": load}
-    return Record(
-        "bottleneck", chosen, 1, "", Frame({"latency_ns": np.full(200, mean_ms * 1e6)}, {}, facts), 3.0, "complete"
-    )
+def loaded(calm_ms: float, busy_ms: float, requests: int = 200, load_share: float = 0.9) -> Record:
+    samples = {"calm_ns": np.full(requests, calm_ms * 1e6), "latency_ns": np.full(200, busy_ms * 1e6)}
+    frame = Frame(samples, {}, {"calm_share": 0.5, "load_share": load_share})
+    return Record("bottleneck", {"cpu": 2.0, "memory": 0, "network": 10, "disk": 0}, 1, "", frame, 3.0, "complete")
 
 
 def helped(index: float, by_async: float, rounds: int = 8) -> Record:
@@ -51,11 +50,11 @@ def helped(index: float, by_async: float, rounds: int = 8) -> Record:
 
 
 CASES = [
-    (0, [routed(40, 30, skew=4)], [routed(400, 30, skew=4)]),
-    (1, [routed(30, 30), routed(30, 30, scale=UP)], [routed(30, 30), routed(8, 8, scale=UP, skew=3)]),
+    (0, [routed(40, 30, kind=SLOW)], [routed(400, 30, kind=SLOW)]),
+    (1, [routed(30, 30), routed(30, 30, kind=FAST)], [routed(30, 30), routed(8, 8, kind=FAST)]),
     (2, [scaled(15)], [scaled(2)]),
     (3, [called(11, 5)], [called(11, 11.5)]),
-    (4, [loaded(5, 30), loaded(5.2, 90)], [loaded(5, 30), loaded(40, 90)]),
+    (4, [loaded(5, 5.2)], [loaded(5, 40)]),
     (5, [helped(1.9, 1.2)], [helped(1.05, 2.0)]),
 ]
 
@@ -72,13 +71,14 @@ def test_a_claim_holds_or_does_not_by_what_was_measured(
 @pytest.mark.parametrize(
     ("number", "records"),
     [
-        (1, [routed(30, 30), routed(8, 8, scale=UP, rate=40)]),
+        (0, [routed(400, 30)]),
+        (0, [routed(400, 30, kind=SLOW, routing="random")]),
+        (1, [routed(30, 30), routed(8, 8, kind=FAST, rate=40)]),
+        (1, [routed(30, 30, kind=SLOW), routed(8, 8, kind=FAST)]),
         (2, [scaled(15, "waiting")]),
         (2, [scaled(15, locked=0)]),
-        (4, [loaded(5, 30)]),
-        (4, [loaded(5, 30), loaded(400, 100)]),
-        (4, [loaded(5, 30), loaded(400, 90, load_share=0.6)]),
-        (4, [loaded(5, 30), loaded(400, 110)]),
+        (4, [loaded(5, 40, requests=20)]),
+        (4, [loaded(5, 400, load_share=0.6)]),
         (5, [helped(1.05, 2.0, rounds=3)]),
     ],
 )

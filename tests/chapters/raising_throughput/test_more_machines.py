@@ -14,18 +14,15 @@ from turns import side_by_side
 
 from perflab.chapters.load import Load, mean_response_ns
 from perflab.chapters.raising_throughput import more_machines
-from perflab.chapters.raising_throughput.more_machines import OUT, UP
-from perflab.chapters.raising_throughput.more_machines_model import at_rate
+from perflab.chapters.raising_throughput.more_machines import QUARTER
+from perflab.chapters.raising_throughput.more_machines_model import ALIKE, DIES, FAST, SLOW, Expected, at_rate
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.systems.clients.routing import ROUTES, round_robin
 
 LAB = more_machines.lab()
-START: dict[str, Any] = {"servers": 4, "scale": OUT, "routing": "round robin", "skew": 1, "rate": 100, "dies": False}
-
-
-SLOW = "a quarter of the requests gets slow"
-settle = more_machines.PREDICTION.settle
+START: dict[str, Any] = {"servers": 4, "kind": ALIKE, "routing": "round robin", "rate": 100}
+PREDICTION = more_machines.PREDICTION
 
 
 def simulated(
@@ -61,8 +58,8 @@ def measured(**changes: Any) -> Record:
     "changes",
     [
         {"servers": 1, "rate": 40},
-        {"scale": UP, "rate": 100},
-        {"scale": UP, "servers": 8, "rate": 240},
+        {"kind": FAST, "rate": 100},
+        {"kind": FAST, "servers": 8, "rate": 240},
         {"routing": "two choices"},
     ],
 )
@@ -73,8 +70,9 @@ def test_the_queues_of_a_real_run_are_replayed(changes: dict[str, Any]) -> None:
 
 @pytest.mark.clock
 def test_round_robin_makes_a_quarter_slow_and_counting_outstanding_requests_does_not() -> None:
-    dealt, counted = measured(skew=4), measured(skew=4, routing="least outstanding")
-    assert settle([dealt]) == SLOW
+    dealt, counted = measured(kind=SLOW), measured(kind=SLOW, routing="least outstanding")
+    assert PREDICTION.find(dealt).choice == QUARTER  # type: ignore[union-attr]
+    assert PREDICTION.find(counted) is None
     assert "The median at the slow server" in LAB.verdict_of(dealt, None).text
     assert mean_response_ns(dealt) > 1.5 * mean_response_ns(counted)
     for record in (dealt, counted):
@@ -83,13 +81,13 @@ def test_round_robin_makes_a_quarter_slow_and_counting_outstanding_requests_does
 
 @pytest.mark.clock
 def test_one_fast_server_is_quicker_than_as_much_in_pieces() -> None:
-    many, one = measured(routing="random"), measured(scale=UP)
+    many, one = measured(routing="random"), measured(kind=FAST)
     assert np.median(one.column("latency_ns")) < 0.6 * np.median(many.column("latency_ns"))
 
 
 @pytest.mark.clock
 def test_a_death_in_mid_run_is_said() -> None:
-    record = measured(dies=True, rate=200)
+    record = measured(kind=DIES, rate=200)
     assert record.count("failures") >= 1
     assert "servers went on" in LAB.verdict_of(record, None).text
     moments, served = more_machines.per_s(record, "completed_s", zeros=True)
@@ -99,12 +97,12 @@ def test_a_death_in_mid_run_is_said() -> None:
 
 
 def test_in_the_model_counting_outstanding_requests_helps_and_one_fast_server_is_quicker() -> None:
-    slow = {**START, "skew": 4}
+    slow = {**START, "kind": SLOW}
     dealt, counted = (
         more_machines.predict(**{**slow, "routing": name}) for name in ("round robin", "least outstanding")
     )
     assert response(dealt, 100) > 2.5 * response(counted, 100)
-    out, up = more_machines.predict(**START), more_machines.predict(**{**START, "scale": UP})
+    out, up = more_machines.predict(**START), more_machines.predict(**{**START, "kind": FAST})
     calm = out.rates < 200
     assert np.all(up.response_ns[calm] < 0.7 * out.response_ns[calm])
     assert np.all(up.response_ns <= 1.05 * out.response_ns), "above, only requests that were served count"
@@ -112,7 +110,7 @@ def test_in_the_model_counting_outstanding_requests_helps_and_one_fast_server_is
     assert out.shares.sum() == pytest.approx(100, rel=0.05)
 
 
-def response(model: more_machines.Expected, rate: int) -> float:
+def response(model: Expected, rate: int) -> float:
     return float(model.response_ns[np.flatnonzero(model.rates == rate)[0]])
 
 
@@ -132,18 +130,19 @@ def test_one_queue_for_all_is_the_best_there_is_at_every_rate(servers: int, rout
         assert np.all(model.best_ns <= 1.05 * model.response_ns), (rate, model.best_ns / model.response_ns)
 
 
-def test_one_fast_server_is_one_queue_however_slow_another_would_be() -> None:
-    for skew in (1, 8):
-        model = more_machines.predict(**{**START, "scale": UP, "skew": skew})
+def test_one_fast_server_is_one_queue() -> None:
+    for servers in (1, 8):
+        model = more_machines.predict(**{**START, "kind": FAST, "servers": servers})
         assert model.best_ns == pytest.approx(model.response_ns)
-    for changes in ({"skew": 2}, {"dies": True}):
+    for changes in ({"kind": SLOW}, {"kind": DIES}):
         assert np.all(np.isnan(more_machines.predict(**{**START, **changes}).best_ns))
 
 
 @pytest.mark.parametrize(("servers", "rate"), [(4, 100), (4, 180), (2, 60), (8, 380), (1, 40)])
 def test_when_one_dies_no_server_does_more_in_the_model_than_it_can(servers: int, rate: int) -> None:
     alive, dead = (
-        more_machines.predict(**{**START, "servers": servers, "rate": rate, "dies": dies}) for dies in (False, True)
+        more_machines.predict(**{**START, "servers": servers, "rate": rate, "kind": DIES if dies else ALIKE})
+        for dies in (False, True)
     )
     assert dead.shares[0] < 0.6 * alive.shares[0]
     assert np.all(dead.shares[1:] <= 1.1 * 50), "each can do 50/s, and chance gives it a few short ones"
@@ -166,7 +165,7 @@ def test_a_late_generator_shows_no_times() -> None:
 
 
 def test_what_was_lost_is_said_and_a_pinned_run_compared() -> None:
-    said = LAB.verdict_of(*side_by_side(simulated(lost=7, dies=True), simulated(usual_ms=90, slow_ms=90)))
+    said = LAB.verdict_of(*side_by_side(simulated(lost=7, kind=DIES), simulated(usual_ms=90, slow_ms=90)))
     assert "7 failed when a server died; 3 servers went on" in said.text
     assert said.kind == "clear"
 
@@ -182,7 +181,7 @@ def test_only_a_death_is_called_one() -> None:
     assert "257 could not be sent: all connections of the generator were in use" in said
     assert "3 failed." in LAB.verdict_of(failed, None).text
     assert "died" not in LAB.verdict_of(failed, None).text
-    alone = LAB.verdict_of(simulated(lost=1, not_sent=40, alive=0, dies=True), None).text
+    alone = LAB.verdict_of(simulated(lost=1, not_sent=40, alive=0, kind=DIES), None).text
     assert "1 failed when a server died; 0 servers went on. 40 could not be sent: no server was left." in alone
 
 
@@ -191,25 +190,34 @@ def test_servers_are_saturated_when_more_is_offered_than_they_can_do() -> None:
     assert "Saturated" not in LAB.verdict_of(calm, None).text
     full = simulated(came=400, inside=210, rate=400)
     assert "Saturated: 210 requests are still in flight" in LAB.verdict_of(full, None).text
-    dead = simulated(came=400, inside=210, rate=160, dies=True)
+    dead = simulated(came=400, inside=210, rate=160, kind=DIES)
     assert "Saturated" in LAB.verdict_of(dead, None).text, "three can do 150"
 
 
 def test_the_capacity_counts_slow_and_dead_servers() -> None:
     for changes, capacity_per_s in (
         ({}, 200),
-        ({"skew": 4}, 162.5),
-        ({"scale": UP, "skew": 4}, 200),
-        ({"skew": 4, "dies": True}, 150),
+        ({"kind": SLOW}, 162.5),
+        ({"kind": FAST}, 200),
+        ({"kind": DIES}, 150),
     ):
         assert more_machines.capacity_per_s(**{**START, **changes}) == pytest.approx(capacity_per_s)
 
 
-def test_only_the_setting_that_was_asked_about_settles_the_prediction() -> None:
-    assert settle([simulated(900, skew=4)]) == SLOW
-    assert settle([simulated(40, skew=4)]) == "all requests are served in time"
-    assert settle([simulated(900, skew=4, routing="random")]) is None
-    assert settle([simulated(900)]) is None
+def test_the_click_settles_the_prediction_and_other_settings_do_not() -> None:
+    outcome = PREDICTION.outcome([simulated(900, kind=SLOW)], LAB.check)
+    assert outcome is not None and outcome.choice == QUARTER
+    assert outcome.measured == "median 900 ms, 900–900 ms at the slow server; 30 ms, 30–30 ms at the others"
+    for answer in (None, *PREDICTION.choices):
+        comment = PREDICTION.comment(answer, outcome)
+        assert PREDICTION.choices[QUARTER].reason in comment and outcome.measured in comment
+    others = [simulated(900, kind=SLOW, routing="random"), simulated(900), simulated(900, kind=SLOW, servers=8)]
+    assert PREDICTION.outcome(others, LAB.check) is None
+
+
+def test_a_run_in_which_the_slow_server_is_not_slow_settles_nothing() -> None:
+    assert PREDICTION.outcome([simulated(40, kind=SLOW)], LAB.check) is None
+    assert [text for text, answer in PREDICTION.choices.items() if answer.reason] == [QUARTER]
 
 
 def test_before_anything_was_done_there_is_nothing_to_say() -> None:
@@ -247,8 +255,8 @@ def test_the_model_follows_the_rate_and_runs_leave_dots() -> None:
 
 def test_one_queue_for_all_is_drawn_where_servers_are_alike() -> None:
     chart, found = drawn(more_machines.CHARTS[0])
-    for skew, drawn_at in ((1, True), (2, False)):
-        chart.show_model(START, more_machines.predict(**{**START, "skew": skew}))
+    for kind, drawn_at in ((ALIKE, True), (SLOW, False)):
+        chart.show_model(START, more_machines.predict(**{**START, "kind": kind}))
         assert np.isfinite(found["one queue for all"].get_ydata()).any() == drawn_at
 
 
@@ -263,7 +271,7 @@ def test_each_server_has_its_bar_and_the_axis_holds_them() -> None:
     assert points(found["pinned run"]) == [(1, 24), (2, 24), (3, 23.5), (4, 23.5)]
     assert points(found["model"]) == list(enumerate(model.shares, 1))
     assert bars[0].axes.get_ylim() == (0, 60)
-    chart.show_model(START, more_machines.predict(**{**START, "servers": 2, "scale": UP, "rate": 80}))
+    chart.show_model(START, more_machines.predict(**{**START, "servers": 2, "kind": FAST, "rate": 80}))
     assert bars[0].axes.get_ylim() == (0, 500)
     chart.show_run(None, [])
     assert {bar.get_height() for bar in bars} == {0}
@@ -271,7 +279,7 @@ def test_each_server_has_its_bar_and_the_axis_holds_them() -> None:
 
 def test_failures_are_crosses_where_there_were_any() -> None:
     chart, found = drawn(more_machines.CHARTS[2])
-    run = simulated(lost=7, dies=True)
+    run = simulated(lost=7, kind=DIES)
     chart.show_model({**START, "rate": 50}, None)
     chart.show_run(run, [run])
     assert points(found["failed"]) == [(pytest.approx(0.95), 70)]

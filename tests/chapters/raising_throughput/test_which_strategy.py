@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from perflab.measure.frame import Frame
 from perflab.systems.clients.strategies import ASYNC, BATCHING, CACHING, INDEX, NOTHING, POOLING, SERVERS
 
 LAB = which_strategy.lab()
-settle = which_strategy.PREDICTION.settle
+PREDICTION = which_strategy.PREDICTION
 START = {"rate": 600, "wait": 50, "writes": 1, "pages": 50}
 CONSTANTS = {
     NOTHING: 3.0,
@@ -82,14 +84,14 @@ def test_no_strategy_serves_more_than_arrives() -> None:
 
 
 def test_pairs_cancel_what_disturbs_both() -> None:
-    found = which_strategy.gains(record())
+    found = which_strategy_model.gains(record())
     assert found[ASYNC].value == pytest.approx(2.0) and found[ASYNC].verdict == "clear"
     assert found[BATCHING].verdict == "practically equal"
     assert which_strategy.shortened(record())[ASYNC].value == pytest.approx(2.0)
 
 
 def test_too_few_rounds_have_no_interval_and_no_verdict() -> None:
-    found = which_strategy.gains(record(rounds=3))
+    found = which_strategy_model.gains(record(rounds=3))
     assert found[ASYNC].value == pytest.approx(2.0) and found[ASYNC].verdict != "clear"
 
 
@@ -141,14 +143,14 @@ def test_lateness_that_could_be_seen_is_told() -> None:
 def test_nothing_measured_is_no_verdict() -> None:
     empty = Record("which_strategy", START, 1, "")
     assert LAB.verdict_of(empty, None).kind == "invalid"
-    assert which_strategy.best(empty) is None
+    assert which_strategy_model.best(empty) is None
 
 
 def test_the_table_says_what_each_costs_and_risks() -> None:
     rows = LAB.table(record(), None)
     assert [row[0] for row in rows[1:]] == [NOTHING, *GAINS]
     assert all(len(row) == len(rows[0]) for row in rows)
-    assert rows[2][-2:] == which_strategy.COSTS[CACHING]
+    assert rows[2][-2:] == which_strategy_model.COSTS[CACHING]
 
 
 def test_the_table_says_how_well_the_queues_are_replayed() -> None:
@@ -164,18 +166,53 @@ def test_the_table_says_how_well_the_queues_are_replayed() -> None:
     assert rows["generator's lateness, p99"] == "100 µs" and rows["failed"] == "0"
 
 
-def test_the_prediction_is_settled_where_requests_wait() -> None:
-    assert settle([record()]) == ASYNC
-    assert settle([record(wait=10)]) is None
-    assert settle([record(rate=100)]) is None
+def helped(**gained: float) -> Record:
+    """As `record`, with these gains (`more_servers` for "more servers")."""
+    disturbed = np.random.default_rng(1).lognormal(0, 0.2, 8)
+    run = record()
+    samples = dict(run.frame.samples)
+    for name, gain in gained.items():
+        samples[f"{name} per_s"] = run.column(f"{NOTHING} per_s") * gain * (1 + 0.01 * np.log(disturbed))
+    return replace(run, frame=Frame(samples, run.frame.counts))
+
+
+@pytest.mark.parametrize("choice", [POOLING, BATCHING, ASYNC, INDEX])
+def test_the_prediction_has_a_text_for_each_machine(choice: str) -> None:
+    outcome = PREDICTION.outcome([helped(**{choice: 3.0})], LAB.check)
+    assert outcome is not None and outcome.choice == choice
+    assert outcome.measured.startswith(f"{choice} 3.0") and " and " in outcome.measured
+    reason = PREDICTION.choices[choice].reason
+    for answer in (None, *PREDICTION.choices):
+        comment = PREDICTION.comment(answer, outcome)
+        assert reason and reason in comment
+        if answer not in (None, choice):
+            assert PREDICTION.choices[answer].misconception in comment
+
+
+def test_two_that_help_about_as_much_settle_nothing() -> None:
+    assert PREDICTION.outcome([helped(**{ASYNC: 2.0, BATCHING: 2.0})], LAB.check) is None
+
+
+@pytest.mark.parametrize("changes", [{"wait": 10}, {"rate": 400}, {"writes": 2}, {"pages": 20}])
+def test_other_settings_settle_nothing(changes: dict[str, Any]) -> None:
+    assert PREDICTION.outcome([record(**changes)], LAB.check) is None
+    assert PREDICTION.outcome([record(rounds=5)], LAB.check) is None
+
+
+def test_a_winner_that_is_hardly_ahead_is_not_called_one() -> None:
+    said = LAB.verdict_of(helped(**{ASYNC: 2.0, SERVERS: 2.0}), None).text
+    assert re.search(r"\), too close to (async|more servers) to call\.", said)
+    assert "too close to" not in LAB.verdict_of(record(), None).text
 
 
 @pytest.mark.clock
 def test_real_servers_that_wait_are_helped_by_async_and_by_more_of_them() -> None:
     lab = which_strategy.lab()
-    frame = measure_slices(lab, 3.0, fewest=3 * len([NOTHING, *GAINS]), wait=which_strategy.WAIT_MS, rate=600).frame
+    frame = measure_slices(
+        lab, 3.0, fewest=3 * len([NOTHING, *GAINS]), wait=which_strategy_model.WAIT_MS, rate=600
+    ).frame
     run = Record("which_strategy", lab.check({}), 1, "", frame)
-    found = which_strategy.gains(run)
+    found = which_strategy_model.gains(run)
     assert found[ASYNC].value > 1.05 and found[SERVERS].value > 1.05
     assert found[ASYNC].value > found[INDEX].value
     assert frame.counts.get("failures", 0) == 0

@@ -13,16 +13,19 @@ from perflab.chapters.raising_throughput.async_calls_model import (
     KINDS,
     NUMBERS,
     calibrate,
+    medians,
     path_of,
     predict,
     rounds,
     server,
+    sizes,
 )
 from perflab.lab import Axis, Chart, Lab, Prediction, Record, Verdict, choice, intervals, log_slider, slider
 from perflab.lab.axes import byte_ticks, count_ticks, duration_ticks
 from perflab.lab.marks import Here, Line, Mark, before
 from perflab.lab.palette import CLOCK, MEASURED, MODEL, PINNED_POINTS
-from perflab.lab.settle import nearest, one_run
+from perflab.lab.prediction import Answer, Outcome
+from perflab.lab.settle import nearest
 from perflab.lab.verdict import INVALID, against_pinned, estimate_text, ratio_in_turns, ratio_text, table_of
 from perflab.measure import Estimate, Frame, byte_size, count, duration, paired_ratio, summarise
 from perflab.measure.guards import machine_limits
@@ -32,7 +35,6 @@ from perflab.systems.servers.worker_kinds import LOOP, THREADS
 
 MAX_CALLS, MAX_CLIENTS, MAX_WAIT_MS = 10, 1_000, 30
 MIN_PAIRS = 6  # fewer have no interval
-MIN_CLIENTS = 30  # memory is allocated in pages: that of fewer clients says little
 
 
 def experiment(what: str, calls: int, clients: int, wait: int, seed: int) -> Iterator[Frame]:
@@ -59,18 +61,6 @@ def experiment(what: str, calls: int, clients: int, wait: int, seed: int) -> Ite
 def of_ways(record: Record) -> dict[str, Estimate]:
     """Median time of all calls of a page (ns), for each way of making them."""
     return {way: summarise(record.column(way)).percentiles[0.5] for way in WAYS if record.column(way).size}
-
-
-def medians(record: Record, what: str) -> dict[str, float]:
-    """Of each kind of clients: time until half of them have their reply ("ns"), or "bytes" of a client."""
-    columns = {kind: record.column(f"{kind} {what}") for kind in KINDS}
-    return {kind: float(np.median(column)) for kind, column in columns.items() if column.size}
-
-
-def sizes(record: Record) -> dict[str, float]:
-    """Bytes that a connected client takes, where there are enough clients to tell."""
-    enough = record.parameters["clients"] >= MIN_CLIENTS
-    return {kind: size for kind, size in medians(record, "bytes").items() if enough and size > 0}
 
 
 def against_clients(title: str, y: Axis, of: Callable[[Record], Mapping[str, float]], modelled: bool) -> Chart:
@@ -154,23 +144,32 @@ def rows_of(kind: str, name: str) -> Iterator[tuple[str, Callable[[Record], str]
     yield f"memory for a client on {name}", lambda run: byte_size(sizes(run)[kind]) if kind in sizes(run) else "–"
 
 
-def what_gathering_does(record: Record) -> str | None:
-    """How long all gathered calls took, as one of the choices."""
-    gathered = record.column(ON_A_LOOP)
-    return nearest(TIMES_MS, np.median(gathered) / 1e6) if gathered.size else None
+def what_gathering_does(record: Record) -> Outcome | None:
+    """How long all gathered calls took."""
+    if ON_A_LOOP not in (found := of_ways(record)) or not (taken := found[ON_A_LOOP]).has_interval:
+        return None
+    if nearest(TIMES_NS, taken.low) != nearest(TIMES_NS, taken.high):
+        return None
+    return Outcome(nearest(TIMES_NS, taken.value), f"{estimate_text(taken)} for all three")
 
 
-TIMES_MS = {"7 ms": 7.0, "20 ms": 20.0, "60 ms": 60.0}
+TIMES_NS = {"7 ms": 7e6, "20 ms": 20e6, "60 ms": 60e6}
 
 PREDICTION = Prediction(
     question="A page needs three independent calls of 20 ms. One thread gathers them with asyncio. How long does it take?",
     choices={
-        "7 ms": "The calls wait in parallel, but none of them waits for less than its 20 ms.",
-        "20 ms": "Waiting needs no CPU: one thread sends all three, and the replies come 20 ms later.",
-        "60 ms": "One thread does one thing at a time; but while it waits it does nothing, and it can wait for all three.",
+        "7 ms": Answer("That cannot be: the calls wait in parallel, but none of them waits for less than its 20 ms."),
+        "20 ms": Answer(
+            "The waits do overlap; but here the CPU time of the calls, which adds up, was longer than the waits.",
+            "Waiting needs no CPU: one thread sends all three, and the replies come 20 ms later.",
+        ),
+        "60 ms": Answer(
+            "One thread does one thing at a time; but while it waits it does nothing, and it can wait for all three.",
+            "The waits overlap, but the CPU time of the calls adds up. On this machine that was longer than the waits.",
+        ),
     },
-    settle=one_run(what_gathering_does, what=HTTP, calls=3, wait=20),
-    hint="Measure 3 HTTP calls, each waiting for 20 ms.",
+    runs=({"calls": 3, "wait": 20},),
+    find=what_gathering_does,
 )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.lab import Record
 from perflab.measure.estimate import Estimate
 from perflab.measure.frame import Frame
 from perflab.measure.guards import machine_limits
@@ -25,6 +26,7 @@ STAGES = {HTTP: "wait", DATABASE: "query"}
 """What a call makes the server do: wait, or hold one of its `POOL` database connections meanwhile."""
 POOL = 4
 KINDS = (THREADS, LOOP)
+MIN_CLIENTS = 30  # memory is allocated in pages: that of fewer clients says little
 NUMBERS = np.unique(np.round(np.logspace(0, 3, 31))).astype(int)
 SLICE_S = 0.2
 TRIED_CLIENTS, TRIED_MS = 200, 5
@@ -95,3 +97,15 @@ def predict(what: str, calls: int, clients: int, wait: int, constants: Mapping[s
     rows |= {way: Estimate(np.nan, overlapped_ns, overlapped_ns + calls * call_ns) for way in (ON_THREADS, ON_A_LOOP)}
     clients_ns = {kind: turns(kind, NUMBERS / 2) * wait_ns + constants[f"{kind}_ns"] * NUMBERS / 2 for kind in KINDS}
     return Expected(rows, clients_ns)
+
+
+def medians(record: Record, what: str) -> dict[str, float]:
+    """Of each kind of clients: time until half of them have their reply ("ns"), or "bytes" of a client."""
+    columns = {kind: record.column(f"{kind} {what}") for kind in KINDS}
+    return {kind: float(np.median(column)) for kind, column in columns.items() if column.size}
+
+
+def sizes(record: Record) -> dict[str, float]:
+    """Bytes that a connected client takes, where there are enough clients to tell."""
+    enough = record.parameters["clients"] >= MIN_CLIENTS
+    return {kind: size for kind, size in medians(record, "bytes").items() if enough and size > 0}

@@ -2,60 +2,111 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.chapters.load import mean_response_ns
+from perflab.lab import Record
+from perflab.measure.frame import Frame
+from perflab.measure.units import count
+from perflab.systems.clients.worker_load import saturated
+from perflab.systems.machine.resources import disk_s, memory_per_s
 from perflab.systems.servers.worker_kinds import Work
+from perflab.systems.servers.worker_server import worker_server
 
 NEEDS = np.logspace(-1, np.log10(30), 60)
 """Milliseconds of CPU at which limits are drawn."""
 LOADS = np.linspace(0, 99, 100)
 """Loads (% of the smallest limit) at which response times are drawn."""
+WORKERS, CLIENTS, WINDOW_S = 4, 8, 0.15
+MOST, CALM = "most_per_s", "calm_ns"
 MAX_PER_S = 4_000.0
 """Requests per second that the generator can send in time."""
 SMALL, LARGE = 4_000, 1_000_000
 """Bytes of the two writes from which those of other sizes are estimated."""
 
 
+HALF, NEARLY = 0.5, 0.9
+"""Shares of its maximum at which the server is loaded."""
+
+
 @dataclass(frozen=True)
 class Expected:
-    """`limits` of each resource (requests per s) over `NEEDS`; CPU that the request needs (ms), and its smallest limit.
+    """`limits` of each resource (requests per s) over `NEEDS`; CPU that the request needs (ms), and its limits there.
 
-    Mean response (ns) over `LOADS`; the load that is offered (%).
+    Mean response (ns) over `LOADS`.
     """
 
     limits: Mapping[str, NDArray[np.float64]]
     here: float
-    smallest: str
+    most: Mapping[str, float]
     response_ns: NDArray[np.float64]
-    load: float
 
     @property
     def roof(self) -> NDArray[np.float64]:
         """The smallest limit at each of the `NEEDS`."""
         return np.min(list(self.limits.values()), axis=0)
 
+    @property
+    def smallest(self) -> str:
+        """The resource that runs out first."""
+        return min(self.most, key=self.most.__getitem__)
 
-def predict(cpu: float, memory: int, network: int, disk: int, load: int, constants: Mapping[str, Any]) -> Expected:
+
+def calibrate() -> Iterator[Frame]:
+    """Four probes: CPU by empty requests, the network by large replies, copies of memory, writes to the disk."""
+    with worker_server(WORKERS) as server:
+        empty = max(saturated(server.port, Work(), CLIENTS, WINDOW_S) for _ in range(3))
+        yield Frame(facts={"handling_ms": 1e3 / empty})
+        sent = [size * saturated(server.port, Work(reply_bytes=size), CLIENTS, WINDOW_S) for size in (100_000, 300_000)]
+        yield Frame(facts={"network_per_s": max(sent)})
+    yield Frame(facts={"memory_per_s": memory_per_s(WORKERS)})
+    yield Frame(facts={"small_write_s": disk_s(SMALL, WORKERS), "large_write_s": disk_s(LARGE, WORKERS)})
+
+
+def predict(cpu: float, memory: int, network: int, disk: int, constants: Mapping[str, Any]) -> Expected:
     """X ≤ 1/D of each resource (Denning and Buzen 1978); the smallest is the bottleneck. One thread computes at a time, because
     of the GIL. Requests queue only at the bottleneck, as in M/D/1: R = ΣD + D·ρ/(2(1 − ρ)).
     """
     demands = demands_s(work_of(cpu, memory, network, disk), constants)
-    limits = {name: np.full(NEEDS.size, 1 / need if need else np.inf) for name, need in demands.items()}
-    smallest = max(demands, key=demands.__getitem__)
-    longest, utilisation = demands[smallest], LOADS / 100
+    most = {name: 1 / need if need else np.inf for name, need in demands.items()}
+    longest, utilisation = max(demands.values()), LOADS / 100
     response_s = sum(demands.values()) + longest * utilisation / (2 * (1 - utilisation))
-    return Expected(
-        limits={**limits, "CPU": 1e3 / NEEDS},
-        here=cpu + constants["handling_ms"],
-        smallest=smallest,
-        response_ns=1e9 * response_s,
-        load=100 * offered_share(load / 100, 1 / longest),
-    )
+    limits = {name: np.full(NEEDS.size, each) for name, each in most.items()}
+    return Expected({**limits, "CPU": 1e3 / NEEDS}, cpu + constants["handling_ms"], most, 1e9 * response_s)
+
+
+def expected_of(record: Record) -> Expected | None:
+    """The limits of a run's request on this machine; None without a calibration."""
+    return predict(**record.parameters, constants=record.constants) if record.constants else None
+
+
+def responses(record: Record) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The loads that were offered (% of the maximum), and the mean response at each (ns); NaN where there is none."""
+    shares, calm = (record.fact(f"{name}_share", np.nan) for name in ("calm", "load")), record.column(CALM)
+    return 100 * np.array([*shares]), np.array([calm.mean() if calm.size else np.nan, mean_response_ns(record)])
+
+
+def limits_said(expected: Expected) -> str:
+    """All four limits, the smallest first."""
+    ordered = sorted(expected.most, key=expected.most.__getitem__)
+    said = [f"{name} {count(expected.most[name])}/s" for name in ordered if np.isfinite(expected.most[name])]
+    return ", ".join([*said, *(f"{name} none" for name in ordered if np.isinf(expected.most[name]))])
+
+
+def limit_row(name: str) -> tuple[str, Callable[[Record], str]]:
+    """A row of the table: what a resource allows, and whether it is the bottleneck."""
+
+    def text(record: Record) -> str:
+        model = expected_of(record)
+        most = np.inf if model is None else model.most[name]
+        return count(most) + (" (smallest)" if model and name == model.smallest else "") if np.isfinite(most) else "–"
+
+    return f"limit of {name}, requests/s", text
 
 
 def demands_s(work: Work, constants: Mapping[str, Any]) -> dict[str, float]:

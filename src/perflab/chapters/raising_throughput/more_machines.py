@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
@@ -12,55 +11,37 @@ from numpy.typing import NDArray
 
 from perflab.chapters import load
 from perflab.chapters.load import Load
-from perflab.chapters.raising_throughput.more_machines_model import DIES_AT_S, RUN_S, SERVICE_S, at_rate, one_queue
-from perflab.lab import Axis, Chart, Lab, Prediction, Record, choice, duration_ticks, one_run, slider, switch
+from perflab.chapters.raising_throughput.more_machines_model import (
+    DIES,
+    DIES_AT_S,
+    KINDS,
+    RUN_S,
+    SERVICE_S,
+    SLOW,
+    predict,
+    slowness,
+)
+from perflab.lab import Axis, Chart, Lab, Prediction, Record, choice, duration_ticks, slider
 from perflab.lab.marks import Bars, Here, Line, Rule, measured
 from perflab.lab.palette import ALARM, CLOCK, MEASURED, MEASURED_LINE, MODEL, MODEL_LINE, PINNED_POINTS
-from perflab.lab.verdict import percentile_of, table_of, trust_of, verdict_of
-from perflab.measure import Frame, count, duration, poisson, services
+from perflab.lab.prediction import Answer, Outcome
+from perflab.lab.verdict import estimate_text, percentile_of, table_of, trust_of, verdict_of
+from perflab.measure import Frame, count, duration, poisson, services, summarise
 from perflab.systems.clients.balancer import balanced_load
 from perflab.systems.clients.routing import ROUTES, Route
 
 MAX_SERVERS, MAX_PER_S = 8, 400
-OUT, UP = "more servers", "one faster server"
-RATES = (20, 60, 100, 140, 180, 220, 260, 320, 400)
 EDGES_S = np.linspace(0, RUN_S, 21)
 
 
 def experiment(
-    servers: int, scale: str, routing: str, skew: int, rate: int, dies: bool, seed: int, route: Route | None = None
+    servers: int, kind: str, routing: str, rate: int, seed: int, route: Route | None = None
 ) -> Iterator[Frame]:
     schedule = poisson(rate, RUN_S, seed)
     services_ms = services(1e3 * SERVICE_S, schedule.size, seed)
-    factors = slowness(servers, scale, skew)
-    dies_at_s = DIES_AT_S if dies else np.inf
-    yield from balanced_load(schedule, services_ms, factors, route or ROUTES[routing], RUN_S, seed, dies_at_s)
-
-
-def slowness(servers: int, scale: str, skew: int, **_: Any) -> list[float]:
-    """Service time of each server in times of the usual one: the first is `skew` times as slow, or one is as fast as all."""
-    return [1 / servers] if scale == UP else [float(skew), *[1.0] * (servers - 1)]
-
-
-@dataclass(frozen=True)
-class Expected:
-    """Mean response (ns) over `rates` (per s), and with one queue for servers that are alike (else NaN); requests/s of each."""
-
-    rates: NDArray[np.float64]
-    response_ns: NDArray[np.float64]
-    best_ns: NDArray[np.float64]
-    shares: NDArray[np.float64]
-
-
-def predict(servers: int, scale: str, routing: str, skew: int, rate: int, dies: bool) -> Expected:
-    """The routing function itself, simulated; the slider's rate is always simulated, never read between others."""
-    factors = tuple(slowness(servers, scale, skew))
-    rates = sorted({*RATES, rate})
-    found = {each: at_rate(factors, ROUTES[routing], each, dies) for each in rates}
-    alike = len(set(factors)) == 1 and not dies
-    best_s = np.array([one_queue(len(factors), factors[0], each) if alike else np.nan for each in rates])
-    response_s = np.array([found[each].response_s for each in rates])
-    return Expected(np.array(rates, float), 1e9 * response_s, 1e9 * best_s, found[rate].throughput_per_s)
+    dies_at_s = DIES_AT_S if kind == DIES else np.inf
+    chosen = route or ROUTES[routing]
+    yield from balanced_load(schedule, services_ms, slowness(servers, kind), chosen, RUN_S, seed, dies_at_s)
 
 
 def by_server(record: Record) -> NDArray[np.float64]:
@@ -132,7 +113,7 @@ def slow_server_said(record: Record) -> str:
 
 def losses_said(found: Load) -> str:
     alive, said = found.record.fact("alive"), load.failures_said(found.record)
-    if found.failures and found.record.parameters["dies"]:
+    if found.failures and found.record.parameters["kind"] == DIES:
         said = f" {count(found.failures)} failed when a server died; {count(alive)} servers went on."
     if found.not_sent:
         why = "no server was left" if alive == 0 else "all connections of the generator were in use"
@@ -148,29 +129,39 @@ def saturation_said(found: Load) -> str:
     return f" Saturated: {count(found.in_flight)} requests are still in flight, and the response time only grows."
 
 
-def capacity_per_s(dies: bool, **servers: Any) -> float:
+def capacity_per_s(kind: str, **servers: Any) -> float:
     """Requests per second that all servers can do which are alive at the end."""
-    return sum(1 / (SERVICE_S * factor) for factor in slowness(**servers)[dies:])
+    return sum(1 / (SERVICE_S * factor) for factor in slowness(kind=kind, **servers)[kind == DIES :])
 
 
-def what_round_robin_does(record: Record) -> str | None:
-    """How much longer requests to the slow server take than the others, as one of the choices."""
+def what_round_robin_does(record: Record) -> Outcome | None:
+    """Whether requests to the slow server take several times as long as the others."""
     at_slow, times = record.column("server") == 0, record.column("latency_ns")
-    if record.fact("elapsed_s", 0.0) < 0.9 * RUN_S or at_slow.all() or not at_slow.any():
+    if record.fact("elapsed_s", 0.0) < 0.9 * RUN_S or min(at_slow.sum(), (~at_slow).sum()) < MIN_SAMPLES:
         return None
-    far_slower = times[at_slow].mean() > 3 * times[~at_slow].mean()
-    return "a quarter of the requests gets slow" if far_slower else "all requests are served in time"
+    slow, usual = (summarise(times[chosen]).percentiles[0.5] for chosen in (at_slow, ~at_slow))
+    if slow.low < MUCH * usual.high:
+        return None
+    return Outcome(QUARTER, f"median {estimate_text(slow)} at the slow server; {estimate_text(usual)} at the others")
 
+
+QUARTER, MUCH, MIN_SAMPLES = "a quarter of the requests gets slow", 2.0, 6
 
 PREDICTION = Prediction(
     question="Four servers can serve 162 requests/s; one is 4 times as slow. 100/s are sent round robin. What happens?",
     choices={
-        "all requests are served in time": "On average servers are 62% busy; but the slow one gets 25/s and can serve 12.5/s.",
-        "all requests get slower": "The other three servers are not affected: they get 25/s each, half of what they can serve.",
-        "a quarter of the requests gets slow": "The slow server gets 25/s and can serve 12.5/s: only its queue grows.",
+        "all requests are served in time": Answer(
+            "That cannot be: servers are 62% busy on average, but the slow one gets 25/s, and can serve 12.5/s."
+        ),
+        "all requests get slower": Answer(
+            "That cannot be: the other three are not affected. They get 25/s each, half of what they can serve."
+        ),
+        QUARTER: Answer(
+            "", "The slow server gets 25/s and can serve 12.5/s: its queue grows, and only its requests wait."
+        ),
     },
-    settle=one_run(what_round_robin_does, servers=4, scale=OUT, routing="round robin", skew=4, rate=100, dies=False),
-    hint="Measure round robin with 4 servers, one of them 4 times as slow, at 100 requests/s.",
+    runs=({"kind": SLOW},),
+    find=what_round_robin_does,
 )
 
 
@@ -181,11 +172,9 @@ def lab() -> Lab:
         predict=predict,
         controls={
             "servers": slider(1, MAX_SERVERS, 4, unit="servers"),
-            "scale": choice((OUT, UP), OUT, label="capacity as"),
+            "kind": choice(KINDS, label="kind of servers", menu=True),
             "routing": choice(tuple(ROUTES), "round robin", menu=True),
-            "skew": slider(1, 8, 1, unit="times as slow", label="slow server"),
             "rate": slider(20, MAX_PER_S, 100, 20, unit="requests/s", label="arrival rate"),
-            "dies": switch(False, label="one server dies"),
         },
         charts=CHARTS,
         prediction=PREDICTION,

@@ -9,17 +9,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.systems.clients.routing import Route
+from perflab.systems.clients.routing import ROUTES, Route
 from perflab.theory.balancing import simulate_routed
 from perflab.theory.simulate import simulate
 
 SERVICE_S = 0.02
 RUN_S = 2.0
 DIES_AT_S = 0.9
+ALIKE, SLOW, DIES, FAST = "alike", "one 4 times as slow", "one dies", "one as fast as all"
+KINDS = (ALIKE, SLOW, DIES, FAST)
+SLOWNESS = 4.0
+RATES = (20, 60, 100, 140, 180, 220, 260, 320, 400)
 MIN_REQUESTS = 400
 BEST_SEEDS = (37, 31, 21, 5, 2, 17, 9, 42, 6, 36, 39, 38, 15, 6, 21, 18, 9, 23, 1, 21)
 SEEDS = dict(zip(range(20, 401, 20), BEST_SEEDS, strict=True))
@@ -28,6 +33,34 @@ SEEDS = dict(zip(range(20, 401, 20), BEST_SEEDS, strict=True))
 Floats = NDArray[np.float64]
 Run = tuple[Floats, Floats]
 """Arrivals and services of some requests."""
+
+
+def slowness(servers: int, kind: str, **_: Any) -> list[float]:
+    """Service time of each server in times of the usual one."""
+    if kind == FAST:
+        return [1 / servers]
+    return [SLOWNESS if kind == SLOW else 1.0, *[1.0] * (servers - 1)]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Mean response (ns) over `rates` (per s), and with one queue for servers that are alike (else NaN); requests/s of each."""
+
+    rates: NDArray[np.float64]
+    response_ns: NDArray[np.float64]
+    best_ns: NDArray[np.float64]
+    shares: NDArray[np.float64]
+
+
+def predict(servers: int, kind: str, routing: str, rate: int) -> Expected:
+    """The routing function itself, simulated; the slider's rate is always simulated, never read between others."""
+    factors, dies = tuple(slowness(servers, kind)), kind == DIES
+    rates = sorted({*RATES, rate})
+    found = {each: at_rate(factors, ROUTES[routing], each, dies) for each in rates}
+    alike = len(set(factors)) == 1 and not dies
+    best_s = np.array([one_queue(len(factors), factors[0], each) if alike else np.nan for each in rates])
+    response_s = np.array([found[each].response_s for each in rates])
+    return Expected(np.array(rates, float), 1e9 * response_s, 1e9 * best_s, found[rate].throughput_per_s)
 
 
 @dataclass(frozen=True)

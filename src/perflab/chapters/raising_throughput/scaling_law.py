@@ -1,34 +1,55 @@
-"""How far does adding workers carry? Throughput against workers on this machine, and a law fitted to it."""
+"""How far does adding workers carry? Throughput against workers on this machine, and two laws fitted to it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import partial
 from time import monotonic
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.raising_throughput.scaling_law_model import STEPS, TOO_FEW, WORKERS, fitted, gain, means, predict
-from perflab.lab import Axis, Chart, Lab, Prediction, Record, Verdict, choice, count_ticks, duration_ticks
-from perflab.lab.controls import slider, values_slider
-from perflab.lab.marks import Line, Rule, Whiskers
-from perflab.lab.palette import ALARM, CLOCK, MEASURED, MEASURED_POINTS, MODEL, MODEL_LINE, PINNED, PINNED_POINTS
-from perflab.lab.settle import nearest, one_run
-from perflab.lab.verdict import INVALID, verdict_of
-from perflab.measure import Frame, count, duration, percent
-from perflab.measure.compare import CLEAR, TOO_CLOSE
-from perflab.systems.machine.work import KINDS, LOCKING, MEMORY, Operation, operations, throughput
-from perflab.theory.scaling import Fitted
+from perflab.chapters.raising_throughput.scaling_law_model import (
+    NEAR,
+    PUBLISHED,
+    SATURATION,
+    STEPS,
+    TOO_FEW,
+    UNIVERSAL,
+    WINDOW_S,
+    WORKERS,
+    YOURS,
+    Through,
+    calibrate,
+    fitted,
+    gain,
+    laws,
+    means,
+    off_said,
+    points,
+    predict,
+    published_curve,
+    rounds,
+    top,
+    universal_said,
+    whiskers,
+)
+from perflab.lab import Axis, Chart, Lab, Prediction, Record, Verdict, choice, count_ticks, slider, values_slider
+from perflab.lab.marks import Line, Mark, Whiskers
+from perflab.lab.palette import ALARM, CLOCK, MEASURED, MEASURED_POINTS, MODEL_LINE, PINNED, PINNED_POINTS
+from perflab.lab.prediction import Answer, Outcome
+from perflab.lab.verdict import INVALID, against_pinned, ratio_text, verdict_of
+from perflab.measure import Frame, count, paired_ratio, percent
+from perflab.systems.machine.work import KINDS, REPLICATING, Work, throughput, work_of
 
 HELD_OUT = (3, 6, 12, 24, 48)
-WINDOW_S, SLICE_S = 0.05, 0.3
-MAX_PEAK = 2 * STEPS[-1]  # a peak beyond would be a guess, which is not worth a number
+SLICE_S = 0.3
 
 
 def experiment(work: str, workers: int, locked: int, seed: int) -> Iterator[Frame]:
     order = np.random.default_rng(seed)
-    todo = operations(work, STEPS[-1], locked / 100)
+    todo = work_of(work, STEPS[-1], locked / 100)
     while True:
         # A new order in each round, so that a disturbance does not always hit the same number of workers.
         left = order.permutation((workers, *STEPS)).tolist()
@@ -36,165 +57,141 @@ def experiment(work: str, workers: int, locked: int, seed: int) -> Iterator[Fram
             yield _some_of(left, todo)
 
 
-def _some_of(left: list[int], todo: Sequence[Operation]) -> Frame:
+def _some_of(left: list[int], todo: Work) -> Frame:
     """Throughputs of the next numbers of workers, which are removed from `left`, until a slice is over."""
     found: dict[str, NDArray[np.float64]] = {}
     ends = monotonic() + SLICE_S
     while left and (not found or monotonic() < ends):
-        number = left.pop(0)
-        found[f"x{number}"] = np.array([throughput(todo[:number], WINDOW_S)])
+        workers = left.pop(0)
+        found[f"x{workers}"] = np.array([throughput(todo, workers, WINDOW_S)])
     return Frame(found, {"calls": len(found)})
 
 
-def calibrate() -> Iterator[Frame]:
-    """Throughput of one worker on this machine, for each kind of work, and of four workers that copy memory."""
-    todo = {kind: operations(kind, 4) for kind in KINDS}
-    facts = {kind: throughput(todo[kind][:1], 2 * WINDOW_S) for kind in KINDS}
-    facts["memory, 4 at once"] = throughput(todo[MEMORY], 2 * WINDOW_S)
-    yield Frame(facts=facts)
-
-
-def points(record: Record, left_out: bool) -> tuple[Any, Any]:
-    """Workers and throughput: of the number left out of the fit, or of the others."""
-    numbers, middles, _ = means(record)
-    chosen = (numbers == record.parameters["workers"]) == left_out
-    return numbers[chosen], middles[chosen]
-
-
-def whiskers(record: Record) -> tuple[Any, Any, Any]:
-    numbers, middles, halves = means(record)
-    return numbers, np.maximum(middles - halves, LOWEST), middles + halves
-
-
-def law(record: Record) -> tuple[Any, Any] | None:
-    fit = fitted(record)
-    return (WORKERS, fit.law.throughput(WORKERS)) if fit else None
-
-
-def predicted(record: Record) -> tuple[Any, Any] | None:
-    """What the law predicts for the number of workers left out of the fit."""
-    here, fit = record.parameters["workers"], fitted(record)
-    return ((here, here), fit.prediction(here)) if fit else None
-
-
-def times(record: Record) -> tuple[Any, Any]:
-    """Workers, and the time of one operation (ns), of which each worker has one under way (Little's law)."""
-    numbers, middles, _ = means(record)
-    return numbers, 1e9 * numbers / middles
-
-
 LOWEST, HIGHEST = 50.0, 50_000.0
-NUMBERS = Axis("workers (log)", 0.9, 1.2 * STEPS[-1], log=True, ticks={number: str(number) for number in STEPS})
 STAR: dict[str, Any] = {"color": MEASURED, "marker": "*", "linestyle": "none", "markersize": 16}
-DOTS: dict[str, Any] = {"linestyle": ":", "linewidth": 2}
-CHARTS = (
-    Chart(
-        "Throughput against workers",
-        NUMBERS,
+STYLES: dict[str, dict[str, Any]] = {
+    SATURATION: {"color": PINNED, "linestyle": ":", "linewidth": 2.5},
+    UNIVERSAL: {"color": CLOCK, "linestyle": "--", "linewidth": 2.5},
+    YOURS: {"color": ALARM, "linestyle": "-.", "linewidth": 2.5},
+}
+
+
+def charts(through: Through | None) -> tuple[Chart, Chart]:
+    def curve(name: str) -> Mark:
+        def of(record: Record) -> tuple[Any, Any] | None:
+            law = laws(record, through).get(name)
+            return (WORKERS, law.throughput(WORKERS)) if law else None
+
+        return Line(name, run=of, **STYLES[name])
+
+    here = Chart(
+        "Measured here: throughput against workers",
+        Axis("workers (log)", 0.9, 1.2 * STEPS[-1], log=True, ticks={number: str(number) for number in STEPS}),
         Axis("operations per second (log)", LOWEST, HIGHEST, log=True, ticks=count_ticks),
-        Line("no limit", model=lambda model: (WORKERS, model[0]), color=MODEL, **DOTS),
         Line("model", model=lambda model: (WORKERS, model[1]), **MODEL_LINE),
-        Line("fitted law", run=law, color=CLOCK, linestyle="--", linewidth=2.5),
-        Line("predicted, 95%", run=predicted, color=ALARM, linewidth=9, alpha=0.6),
-        Whiskers(run=whiskers, color=MEASURED, linewidth=2),
+        *map(curve, (SATURATION, UNIVERSAL, *((YOURS,) if through else ()))),
+        Whiskers(run=lambda run: whiskers(run, LOWEST), color=MEASURED, linewidth=2),
         Line("pinned run", pinned=lambda run: means(run)[:2], **PINNED_POINTS),
         Line("measured", run=lambda run: points(run, left_out=False), **MEASURED_POINTS),
-        Line("left out of the fit", run=lambda run: points(run, left_out=True), **STAR),
+        Line("left out", run=lambda run: points(run, left_out=True), **STAR),
         width=1.3,
-        columns=4,
-    ),
-    Chart(
-        "Time of one operation: N / X",
-        NUMBERS,
-        Axis("time (log)", 1e5, 2e9, log=True, ticks=duration_ticks),
-        Line("model", model=lambda model: (WORKERS, 1e9 * WORKERS / model[1]), **MODEL_LINE),
-        Rule("x", "left out of the fit", setting=lambda chosen: chosen["workers"], color=PINNED, **DOTS),
-        Line("pinned run", pinned=times, **PINNED_POINTS),
-        Line("measured", run=times, **MEASURED_POINTS),
-        columns=2,
-    ),
-)
-
-
-def say(record: Record) -> str | Verdict:
-    """The law's constants, its peak, and whether it predicted the number of workers that it had not seen."""
-    here, fit = record.parameters["workers"], fitted(record)
-    if fit is None:
-        return Verdict(TOO_FEW, INVALID)
-    (a, b), (c, d), (low, high) = fit.interval("alpha"), fit.interval("beta"), fit.prediction(here)
-    numbers, middles, halves = means(record)
-    mean, half = (float(column[numbers == here][0]) for column in (middles, halves))
-    # Wide intervals overlap easily, so it is said how far apart the middles are.
-    apart, agrees = abs(mean / float(fit.law.throughput(here)) - 1), low <= mean + half and mean - half <= high
-    return (
-        f"α = {fit.law.alpha:.3f} [{a:.3f}–{b:.3f}], β = {fit.law.beta:.5f} [{c:.5f}–{d:.5f}]: {peak_said(fit)}. "
-        f"For {count(here)} workers, left out of the fit, the law predicts {count(low)}–{count(high)}/s; measured "
-        f"{count(mean)} (±{count(half)}), {percent(apart)} apart: {'predicted' if agrees else 'missed'}."
+        columns=3,
     )
+    elsewhere = Chart(
+        "Published: SPEC SDM91, a server of 1994",
+        Axis("simulated users", 0, 1.05 * max(PUBLISHED)),
+        Axis("scripts per hour", 0, 2_500, ticks=count_ticks),
+        *(Line(name, model=published_curve(name), **STYLES[name]) for name in (SATURATION, UNIVERSAL)),
+        Line("published", model=lambda _: (list(PUBLISHED), list(PUBLISHED.values())), **MEASURED_POINTS),
+        columns=2,
+    )
+    return here, elsewhere
 
 
-def peak_said(fit: Fitted) -> str:
-    """Where the throughput is highest, as far as the measured numbers of workers can tell."""
-    low, high = fit.interval("peak")
-    if fit.law.peak > MAX_PEAK:
-        return "no peak within twice the measured range"
-    if high > MAX_PEAK:
-        return f"peak at {count(fit.law.peak)} workers or more, or none"
-    if high <= 1:
-        return "throughput is highest with one worker"
-    return f"peak at {count(fit.law.peak)} workers [{low:.0f}–{high:.0f}]"
+def say(record: Record, through: Through | None = None) -> str | Verdict:
+    """How far each law is off at the number of workers that it was not shown, the universal law's constants, and the peak."""
+    here, found, best, fit = record.parameters["workers"], laws(record, through), top(record), fitted(record)
+    numbers, middles, halves = means(record)
+    if best is None or fit is None or here not in numbers:
+        return Verdict(TOO_FEW, INVALID)
+    mean, half = (float(column[numbers == here][0]) for column in (middles, halves))
+    said = f"{count(here)} workers, left out of the fits, did {count(mean)}/s (±{percent(half / mean)}). "
+    if half > NEAR * mean:
+        said += "That is too uncertain to judge a law by. "
+    else:
+        said += f"{'; '.join(f'{name}: {off_said(law, here, mean)}' for name, law in found.items())}. "
+    return f"{said}{universal_said(best, fit)}"
 
 
-def compare(record: Record, pinned: Record) -> tuple[str, str]:
-    (best, half), (other, other_half) = ((float(each.max()) for each in means(run)[1:]) for run in (record, pinned))
-    said = f"Its highest throughput is {count(best)}/s; that of the pinned run is {count(other)}/s."
-    return said, CLEAR if abs(best - other) > np.hypot(half, other_half) else TOO_CLOSE
+def compare(record: Record, pinned: Record) -> tuple[str, str] | None:
+    most = [rounds(run, STEPS)[:, -1] for run in (record, pinned)]
+    if not (both := min(map(len, most))):
+        return None
+    compared = paired_ratio(most[0][:both], most[1][:both])
+    return f"With {STEPS[-1]} workers, throughput is {against_pinned(compared)}.", compared.verdict
 
 
-def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
-    """Each number of workers: throughput with its interval, in times of one worker's, and the time of an operation."""
+def table(record: Record, pinned: Record | None, through: Through | None = None) -> list[tuple[str, ...]]:
+    """Each number of workers: throughput with its interval, in times of one worker's, and what each law says."""
     rows: list[tuple[str, ...]] = []
-    for number, mean, half in zip(*(found := means(record)), strict=True):
+    found, out = laws(record, through), record.parameters["workers"]
+    for workers, mean, half in zip(*(seen := means(record)), strict=True):
         interval = f"{count(mean)} ± {count(half)}" if np.isfinite(half) else count(mean)
-        rows.append((count(number), interval, f"{mean / found[1][0]:.2f}×", duration(1e9 * number / mean)))
-    return rows and [("workers", "operations/s, 95% interval", "times one worker", "time of an operation"), *rows]
+        said = (float(law.throughput(workers)) for law in found.values())
+        off = (f"{count(rate)} ({round(100 * rate / mean - 100):+d}%)" for rate in said)
+        name = f"{count(workers)} (left out)" if workers == out else count(workers)
+        rows.append((name, interval, f"{mean / seen[1][0]:.2f}×", *off))
+    return rows and [("workers", "operations/s, 95% interval", "times one worker", *found), *rows]
 
 
-def gain_of_eight(record: Record) -> str | None:
-    """Throughput of eight workers in times of one worker's, as one of the choices."""
-    found = gain(record, 1, 8)
-    return nearest(GAINS, found) if found else None
+def what_64_do(record: Record) -> Outcome | None:
+    """What 64 workers do that write into each other's copies, in times of what 16 do."""
+    found = gain(record, 16, 64)
+    if found is None or not found.has_interval or any(found.low < edge < found.high for edge in (1 - NEAR, 1 + NEAR)):
+        return None
+    chosen = "less" if found.value < 1 - NEAR else "a little more" if found.value > 1 + NEAR else "about the same"
+    return Outcome(chosen, f"64 workers did {ratio_text(found)} what 16 did")
 
-
-GAINS = {"8 times": 8.0, "4 times": 4.0, "twice": 2.0, "the same": 1.0}
 
 PREDICTION = Prediction(
-    question="During half of each operation a worker holds a lock that all share. How much more do 8 workers do than one?",
+    question="16 workers each write their changes into the copies of all others. How much do 64 workers do?",
     choices={
-        "8 times": "That is what work without a lock does.",
-        "4 times": "Half of the work runs in parallel; but the other half is not halved: workers queue for the lock.",
-        "twice": "One worker at a time holds the lock, for half of an operation: twice is the limit for any number of workers.",
-        "the same": "While one worker holds the lock, the others can at least do the part that does not need it.",
+        "4 times as much": Answer(
+            "Four times needs workers that share nothing. These share a lock, and write 63 copies each."
+        ),
+        "a little more": Answer(
+            "A lock makes each further worker bring less. But here each further worker also costs all others time.",
+            "Contention makes each further worker bring less. Writing a copy takes so little here that more workers still pay.",
+        ),
+        "about the same": Answer(
+            "So it is with a lock that is always busy. But here it is also held for longer, the more copies there are.",
+            "What further workers bring is used up by the copies that have to be written for them.",
+        ),
+        "less": Answer(
+            "Fewer needs a cost that grows with each pair of workers. Writing a copy costs so little here that it does not show.",
+            "16 workers write 16 · 15 copies in a round, 64 workers 64 · 63: sixteen times as many for four times the work.",
+        ),
     },
-    settle=one_run(gain_of_eight, work=LOCKING, locked=50),
-    hint="Measure the work called locking, with a locked share of 50%.",
+    runs=({"work": REPLICATING},),
+    find=what_64_do,
 )
 
 
-def lab() -> Lab:
+def lab(through: Through | None = None) -> Lab:
+    """The lab; `through` is a law of the learner's, which is drawn and judged beside the others."""
     return Lab(
         question="How far does adding workers carry?",
         experiment=experiment,
         calibrate=calibrate,
         predict=predict,
         controls={
-            "work": choice(KINDS, LOCKING),
-            "workers": values_slider(HELD_OUT, 24, unit="threads", label="left out of the fit"),
-            "locked": slider(0, 100, 20, 10, unit="%", label="locked share"),
+            "work": choice(KINDS, REPLICATING),
+            "workers": values_slider(HELD_OUT, 24, unit="threads", label="left out of the fits"),
+            "locked": slider(0, 100, 10, 10, unit="%", label="locked share"),
         },
-        charts=CHARTS,
+        charts=charts(through),
         prediction=PREDICTION,
-        verdict=verdict_of(say, compare=compare, needs="x1"),
-        table=table,
-        budget_s=6.0,
+        verdict=verdict_of(partial(say, through=through), compare=compare, needs="x1"),
+        table=partial(table, through=through),
+        budget_s=5.0,
     )

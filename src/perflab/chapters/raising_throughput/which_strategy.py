@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from perflab.chapters import load
 from perflab.chapters.load import Load
-from perflab.chapters.raising_throughput.which_strategy_model import NAMES, burst_size, calibrate, predict
-from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, one_run, slider, times_ticks, values_slider
+from perflab.chapters.raising_throughput.which_strategy_model import (
+    COSTS,
+    NAMES,
+    WAIT_MS,
+    best,
+    burst_size,
+    calibrate,
+    gains,
+    measured,
+    paired,
+    predict,
+)
+from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, slider, times_ticks, values_slider
 from perflab.lab.charts import intervals
+from perflab.lab.prediction import Answer, Outcome
 from perflab.lab.verdict import INVALID, against_pinned, ratio_in_turns, ratio_text, trust_of
-from perflab.measure import Frame, Ratio, count, duration, paired_ratio, percent, percentile
+from perflab.measure import Frame, Ratio, count, duration, percent, percentile
 from perflab.systems.clients.strategies import NOTHING, THREADS, path_of, strategies
 from perflab.systems.machine.storage import durability_caveat
 from perflab.theory.replay import Replay
 
-WAIT_MS = 50  # so long that the threads are the bottleneck on slow machines too, where a request computes for 8 ms
 ROUNDS, TRIED = 8, 12  # so few tried requests that a slow disk is done with ten commits of each in time
 
 
@@ -54,31 +65,9 @@ def experiment(rate: int, wait: int, writes: int, pages: int, seed: int) -> Iter
                 yield Frame(columns, {"calls": done.response_ns.size, "failures": failed}, facts)
 
 
-def gains(record: Record) -> dict[str, Ratio]:
-    """How many times the throughput without a strategy each one reaches; bursts of a round are pairs."""
-    return {name: paired(record, "per_s", name, NOTHING) for name in measured(record)}
-
-
 def shortened(record: Record) -> dict[str, Ratio]:
     """How many times shorter the p99 of a burst is with each strategy; none where requests were sent too late to tell."""
     return {} if too_late(record) else {name: paired(record, "p99_ns", NOTHING, name) for name in measured(record)}
-
-
-def measured(record: Record) -> list[str]:
-    sizes = {name: record.column(f"{name} per_s").size for name in (NOTHING, *NAMES)}
-    return [name for name in NAMES if sizes[name] and sizes[NOTHING]]
-
-
-def paired(record: Record, what: str, first: str, second: str) -> Ratio:
-    over, under = (record.column(f"{name} {what}") for name in (first, second))
-    pairs = min(over.size, under.size)
-    return paired_ratio(over[:pairs], under[:pairs])
-
-
-def best(record: Record, among: Sequence[str] = NAMES) -> str | None:
-    """The strategy with the greatest gain in throughput; None before all were measured."""
-    found = gains(record)
-    return max(among, key=lambda name: found[name].value) if found.keys() >= set(among) else None
 
 
 def replays(record: Record) -> dict[str, Replay]:
@@ -112,11 +101,13 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     tail = duration(np.median(record.column(f"{NOTHING} p99_ns")))
     said = f"{count(record.parameters['rate'])} requests/s arrive; the server as it is serves {count(np.median(without))}, "
     said += f"p99 {tail}.{load.failures_said(record)}{load.lateness_said(record)}"
-    if (name := best(record)) is None:
+    if (winner := best(record)) is None:
         return Verdict(said)
+    name, second, ahead = winner
     gain, tails = gains(record)[name], shortened(record)
     shortest = max(tails, key=lambda each: tails[each].value)
-    said += f" Most throughput with {name}: {ratio_text(gain)}."
+    close = "" if ahead.low > 1 else f", too close to {second} to call"
+    said += f" Most throughput with {name}: {ratio_text(gain)}{close}."
     said += f" Shortest p99 with {shortest}: {tails[shortest].value:.1f}× shorter."
     if np.median(record.column(f"{name} per_s") / record.column(f"{name} most_per_s")) > 0.9:
         said += " That is nearly all that is offered: a higher rate would show more."
@@ -124,16 +115,6 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     if compared is None:
         return Verdict(said, gain.verdict)
     return Verdict(f"{said} Without a strategy, throughput is {against_pinned(compared)}.", compared.verdict)
-
-
-COSTS = {
-    "caching": ("memory", "pages that are out of date; views not counted"),
-    "pooling": ("open connections", "a connection that is never given back"),
-    "batching": ("nearly nothing", "one failed commit fails for many"),
-    "async": ("different code", "one computation blocks all requests"),
-    "more servers": ("machines, and a balancer", "copies of the data that differ"),
-    "index": ("disk, and longer writes", "the planner may not use it"),
-}
 
 
 def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
@@ -155,21 +136,37 @@ def replays_said(record: Record) -> str:
     return f"{load.replay_text(without)}; with a strategy at most {percent(apart)} apart" if without else ""
 
 
-def what_helps_most(record: Record) -> str | None:
-    """The one of the four in question that gains most, where more requests arrive than the threads can serve."""
-    return best(record, tuple(PREDICTION.choices)) if record.parameters["rate"] >= 400 else None
+def what_helps_most(record: Record) -> Outcome | None:
+    """The one of the four in question that gains most."""
+    if (winner := best(record, tuple(PREDICTION.choices))) is None or winner[2].low <= 1:
+        return None
+    told = (f"{name} {ratio_text(gains(record)[name])}" for name in winner[:2])
+    return Outcome(winner[0], " and ".join(told))
 
 
 PREDICTION = Prediction(
-    question="4 threads; each request waits 50 ms for another service. 600 requests/s arrive. What raises throughput most?",
+    question="4 threads. A request waits 50 ms for another service, and commits once to this machine's disk. 600/s arrive. "
+    "What raises throughput most?",
     choices={
-        "pooling": "It saves the opening of a connection, a fraction of a millisecond; the thread still waits for 50 ms.",
-        "batching": "It saves commits; but most of the time the threads do not commit, they wait.",
-        "async": "4 threads that wait 50 ms each serve 80 requests/s at most. With await, a waiting request holds no thread.",
-        "index": "It saves the scan of a table, some milliseconds; the thread still waits for 50 ms.",
+        "pooling": Answer(
+            "A pool spares the opening of a connection; something else keeps the threads for longer.",
+            "Opening a connection takes so long here that a pool spares more than anything else does.",
+        ),
+        "batching": Answer(
+            "Batching spares commits; something else keeps the threads for longer than a commit does on this disk.",
+            "A commit takes long on this disk, which takes one at a time. A batch makes one commit of many.",
+        ),
+        "async": Answer(
+            "With await, a waiting request holds no thread; but then requests queue for something else: the disk, or the CPU.",
+            "4 threads that wait 50 ms each serve 80 requests/s at most. With await, a waiting request holds no thread.",
+        ),
+        "index": Answer(
+            "An index spares the scan of a table; something else keeps the threads for longer.",
+            "The scan takes so long on this machine that the CPU is the bottleneck, before the threads are.",
+        ),
     },
-    settle=one_run(what_helps_most, wait=WAIT_MS, writes=1),
-    hint="Measure with a wait of 50 ms, 1 write, at 600 requests/s.",
+    runs=({},),
+    find=what_helps_most,
 )
 
 

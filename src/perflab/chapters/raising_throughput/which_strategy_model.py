@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from perflab.lab import Record
+from perflab.measure import Ratio, paired_ratio
 from perflab.measure.estimate import Estimate
 from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
@@ -27,10 +29,21 @@ from perflab.theory.burst import burst_responses
 from perflab.theory.queues import closed
 
 NAMES = tuple(SWITCHES)
+WAIT_MS = 50  # so long that the threads are the bottleneck on slow machines too, where a request computes for 8 ms
 MANY_WRITES = 6
 ROUNDS, TRIED = 3, 40
 BURST_S = 0.32  # so short that seven rounds of seven bursts fit into the 20 s of a run; an interval needs six
 MIN_BURST = 10
+
+
+COSTS = {
+    "caching": ("memory", "pages that are out of date; views not counted"),
+    "pooling": ("open connections", "a connection that is never given back"),
+    "batching": ("nearly nothing", "one failed commit fails for many"),
+    "async": ("different code", "one computation blocks all requests"),
+    "more servers": ("machines, and a balancer", "copies of the data that differ"),
+    "index": ("disk, and longer writes", "the planner may not use it"),
+}
 
 
 def calibrate() -> Iterator[Frame]:
@@ -100,3 +113,28 @@ def predict(rate: int, wait: int, writes: int, pages: int, constants: Mapping[st
         throughput[name] = size / float((arrived_s + took_s).max())
         tail[name] = 1e9 * percentile(took_s, 0.99)
     return Expected(throughput, tail)
+
+
+def gains(record: Record) -> dict[str, Ratio]:
+    """How many times the throughput without a strategy each one reaches; bursts of a round are pairs."""
+    return {name: paired(record, "per_s", name, NOTHING) for name in measured(record)}
+
+
+def measured(record: Record) -> list[str]:
+    sizes = {name: record.column(f"{name} per_s").size for name in (NOTHING, *NAMES)}
+    return [name for name in NAMES if sizes[name] and sizes[NOTHING]]
+
+
+def paired(record: Record, what: str, first: str, second: str) -> Ratio:
+    over, under = (record.column(f"{name} {what}") for name in (first, second))
+    pairs = min(over.size, under.size)
+    return paired_ratio(over[:pairs], under[:pairs])
+
+
+def best(record: Record, among: Sequence[str] = NAMES) -> tuple[str, str, Ratio] | None:
+    """The strategy with the greatest gain, the one after it, and how many times its throughput; None before all were measured."""
+    found = gains(record)
+    if not found.keys() >= set(among):
+        return None
+    first, second = sorted(among, key=lambda name: -found[name].value)[:2]
+    return first, second, paired(record, "per_s", first, second)

@@ -1,71 +1,90 @@
-"""Four kinds of work, done by as many threads as you like: waiting, computing, locking, and moving memory."""
+"""Five kinds of work for as many threads as you like: waiting, computing, locking, moving memory, keeping replicas alike."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 
 from perflab.measure.guards import check_number, machine_limits
 from perflab.systems.machine.computing import compute
 from perflab.systems.machine.resources import Room
 
-WAITING, COMPUTING, LOCKING, MEMORY = "waiting", "computing", "locking", "memory"
-KINDS = (WAITING, COMPUTING, LOCKING, MEMORY)
+WAITING, COMPUTING, LOCKING, MEMORY, REPLICATING = "waiting", "computing", "locking", "memory", "replicating"
+KINDS = (WAITING, COMPUTING, LOCKING, MEMORY, REPLICATING)
 WAIT_S = 0.004
 COMPUTED_STEPS = 10_000
 COPIED_BYTES = 2_000_000
+CHANGED_ROWS = 2_000
 MAX_WINDOW_S = 1.0
 TIMEOUT_S = 30.0
 HEAD_START_S = 0.003
 
-Operation = Callable[[], object]
+
+@dataclass(frozen=True)
+class Work:
+    """What each worker repeats: `operation` gets the number of workers. `in_rounds`: all finish before any begins the next."""
+
+    operation: Callable[[int], object]
+    in_rounds: bool = False
 
 
-def operations(kind: str, workers: int, locked: float = 0.0) -> list[Operation]:
-    """One operation for each worker; the first n of them are those of n workers.
+def work_of(kind: str, most: int, locked: float = 0.0) -> Work:
+    """Work of a kind for at most so many workers; `locked` is the share of "locking" and "replicating" that holds a common lock.
 
-    `locked` is the share of "locking" that holds the common lock. Raises `BadInput` for more workers than threads allowed.
+    Raises `BadInput` for more workers than threads allowed.
     """
-    machine_limits().check(threads=workers)
+    machine_limits().check(threads=most)
     check_number("locked", locked, 0, 1)
     if kind == WAITING:
-        return [lambda: time.sleep(WAIT_S)] * workers
+        return Work(lambda workers: time.sleep(WAIT_S))
     if kind == COMPUTING:
-        return [lambda: compute(COMPUTED_STEPS)] * workers
+        return Work(lambda workers: compute(COMPUTED_STEPS))
     if kind == LOCKING:
-        lock = threading.Lock()
-        return [lambda: _with_lock(lock, locked)] * workers
+        return Work(partial(_with_lock, threading.Lock(), locked))
     if kind == MEMORY:
         room = Room()
-        return [lambda: room.copy(COPIED_BYTES)] * workers
+        return Work(lambda workers: room.copy(COPIED_BYTES))
+    if kind == REPLICATING:
+        return Work(partial(_replicate, threading.Lock(), locked, replicas(most)), in_rounds=True)
     raise ValueError(f"work is one of {', '.join(KINDS)}; got {kind!r}")
 
 
-def throughput(todo: Sequence[Operation], window_s: float) -> float:
+def throughput(work: Work, workers: int, window_s: float) -> float:
     """Operations per second of threads that each repeat theirs for `window_s`, up to the end of the last one.
 
-    An operation under way at the end of the window counts whole, and so does its time. All threads are counted together: one
-    that holds the GIL finishes several operations in a row, and then none for a while.
+    An operation (or a round) under way at the end of the window counts whole, and so does its time. All threads are counted
+    together: one that holds the GIL finishes several operations in a row, and then none for a while.
     """
     check_number("window_s", window_s, 0.001, MAX_WINDOW_S)
-    completed, ended = [0] * len(todo), [0.0] * len(todo)
+    completed, ended = [0] * workers, [0.0] * workers
     begins: list[float] = []
+    over: list[bool] = []
 
     # All start at one moment, which lies a little ahead: to wake many takes a while.
-    gate = threading.Barrier(len(todo), action=lambda: begins.append(perf_counter() + HEAD_START_S))
+    gate = threading.Barrier(workers, action=lambda: begins.append(perf_counter() + HEAD_START_S))
+    meeting = threading.Barrier(workers, action=lambda: over.append(perf_counter() >= begins[0] + window_s))
 
-    def work(place: int, operation: Operation) -> None:
+    def is_over(now: float) -> bool:
+        if work.in_rounds:
+            return over[-1:] == [True]
+        # Something is measured also by a machine that has stood still.
+        return now >= begins[0] + window_s and any(completed)
+
+    def repeat(place: int) -> None:
         gate.wait(TIMEOUT_S)
         time.sleep(max(0.0, begins[0] - perf_counter()))
-        until, now = begins[0] + window_s, perf_counter()
-        while now < until or not any(completed):  # something is measured also by a machine that has stood still
-            operation()
+        while not is_over(perf_counter()):
+            work.operation(workers)
             completed[place] += 1
-            ended[place] = now = perf_counter()
+            ended[place] = perf_counter()
+            if work.in_rounds:
+                meeting.wait(TIMEOUT_S)
 
-    threads = [threading.Thread(target=work, args=each, name="perflab-work") for each in enumerate(todo)]
+    threads = [threading.Thread(target=repeat, args=(place,), name="perflab-work") for place in range(workers)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -73,7 +92,26 @@ def throughput(todo: Sequence[Operation], window_s: float) -> float:
     return sum(completed) / (max(ended) - begins[0])
 
 
-def _with_lock(lock: threading.Lock, locked: float) -> None:
+def replicas(number: int) -> list[dict[int, int]]:
+    """So many copies of one table."""
+    table = {row: row for row in range(CHANGED_ROWS)}
+    return [dict(table) for _ in range(number)]
+
+
+def _with_lock(lock: threading.Lock, locked: float, workers: int) -> None:
     with lock:
-        time.sleep(WAIT_S * locked)
-    time.sleep(WAIT_S * (1 - locked))
+        _wait(WAIT_S * locked)
+    _wait(WAIT_S * (1 - locked))
+
+
+def _replicate(lock: threading.Lock, locked: float, copies: list[dict[int, int]], workers: int) -> None:
+    _wait(WAIT_S * (1 - locked))
+    with lock:
+        _wait(WAIT_S * locked)
+        for copy in copies[:workers]:
+            copy.update(copies[0])
+
+
+def _wait(seconds: float) -> None:
+    if seconds:
+        time.sleep(seconds)
