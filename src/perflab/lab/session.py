@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from perflab.lab.conductor import Conductor
     from perflab.lab.spec import LabSpec
 
-REST_S = 0.15
-AGAIN = "Move a slider to measure again."
+REST_S, AGAIN = 0.15, "Move a slider to measure again."
 
 
 class Session:
