@@ -69,7 +69,7 @@ def test_each_lab_answers_a_click_and_a_key_and_fits_a_projector(page: Any, brie
     notebook = opened(page, brief, name)
     answer_all(page)
     check_that_each_lab_fits_a_projector(page)
-    labs = page.locator(".jp-OutputArea-output", has=page.get_by_role("button", name="Pin", exact=True))
+    labs = page.locator(".jp-OutputArea-output", has=page.get_by_role("button", name="Stop", exact=True))
     sliders = [lab.locator(".noUi-handle").first for lab in labs.all() if lab.locator(".noUi-handle").count()]
     assert sliders
     for slider in sliders:
@@ -213,7 +213,7 @@ def test_a_restart_of_the_kernel_leaves_nothing_behind_and_the_notebook_works_ag
 
 def check_that_each_lab_fits_a_projector(page: Any) -> None:
     """Controls, chart, buttons and verdict are visible at once, on 1280 × 720."""
-    buttons = page.get_by_role("button", name="Pin", exact=True).element_handles()
+    buttons = page.get_by_role("button", name="Stop", exact=True).element_handles()
     assert buttons
     for button in buttons:
         button.evaluate("e => e.closest('.jp-OutputArea-output').scrollIntoView({block: 'start'})")
