@@ -42,9 +42,9 @@ START = {"work": "replicating", "workers": 24, "locked": 10}
 CONSTANTS = {
     "waiting": 240.0,
     "computing": 2_000.0,
-    "locking": 240.0,
+    "computing, together": 1_900.0,
     "memory": 5_000.0,
-    "memory, 4 at once": 8_000.0,
+    "memory, together": 8_000.0,
     "copy_s": 20e-6,
     "turn_s": 50e-6,
 }
@@ -196,14 +196,16 @@ def test_two_rounds_have_wide_intervals() -> None:
 
 
 def test_the_model_knows_what_limits_each_kind_of_work() -> None:
-    most = {work: predict(work, 24, 20, CONSTANTS)[1] for work in KINDS}
+    most = {work: predict(work, 24, 20, CONSTANTS) for work in KINDS}
     late_s = 1 / 240 - WAIT_S
     assert most["waiting"][-1] == pytest.approx(64 * 240)
     assert most["computing"][-1] == 2_000
     assert most["locking"][-1] == pytest.approx(1 / (0.2 * WAIT_S + late_s))
     assert most["memory"][-1] == 8_000
-    assert predict("locking", 24, 0, CONSTANTS)[1][-1] == pytest.approx(64 * 240)
-    assert predict("locking", 24, 100, CONSTANTS)[1][-1] == pytest.approx(240)
+    assert predict("locking", 24, 0, CONSTANTS)[-1] == pytest.approx(64 * 240)
+    assert predict("locking", 24, 100, CONSTANTS)[-1] == pytest.approx(240)
+    without_gil = predict("computing", 24, 20, {**CONSTANTS, "computing, together": 7_900.0})
+    assert without_gil[0] == 2_000 and without_gil[-1] == 7_900
 
 
 @pytest.mark.parametrize("workers", [1, 2, 8, 32, 64])
@@ -214,7 +216,7 @@ def test_the_model_of_rounds_is_one_turn_after_the_other(workers: int) -> None:
     for _ in range(workers):
         now += 0.1 * WAIT_S + late_s + (workers - 1) * CONSTANTS["copy_s"]
     now += (workers - 1) * CONSTANTS["turn_s"]
-    found = np.interp(workers, WORKERS, predict("replicating", 24, 10, CONSTANTS)[1])
+    found = np.interp(workers, WORKERS, predict("replicating", 24, 10, CONSTANTS))
     assert found == pytest.approx(workers / now, rel=0.02)
 
 
@@ -298,6 +300,9 @@ def test_the_model_is_drawn_with_its_limit() -> None:
     chart, found = drawn(LAB.charts[0])
     chart.show_model(START, predict("computing", 24, 20, CONSTANTS))
     assert points(found["model"])[-1] == (64, 2_000)
+    assert found["model"].axes.get_ylim() == (0, 3_000)
+    chart.show_model(START, predict("waiting", 24, 20, CONSTANTS))
+    assert found["model"].axes.get_ylim() == (0, 20_000)
 
 
 def test_the_published_points_stand_beside_it() -> None:
