@@ -61,7 +61,7 @@ Through = Callable[[Mapping[int, float]], Law | None]
 def calibrate() -> Iterator[Frame]:
     """Throughput of one worker on this machine, and of one for each CPU; what it takes to write one copy, and a turn."""
     facts = {kind: throughput(work_of(kind, 1), 1, 2 * WINDOW_S) for kind in (WAITING, COMPUTING, MEMORY)}
-    each_cpu = min(STEPS[-1], max(4, effective_cpus()))
+    each_cpu = int(min(STEPS[-1], max(4, effective_cpus())))
     for kind in (COMPUTING, MEMORY):
         facts[f"{kind}, together"] = throughput(work_of(kind, each_cpu), each_cpu, 2 * WINDOW_S)
     facts["copy_s"], many = min(_copy_s() for _ in range(5)), 16
