@@ -15,6 +15,7 @@ from turns import side_by_side
 
 from perflab.chapters.raising_throughput import scaling_law
 from perflab.chapters.raising_throughput.scaling_law_model import (
+    MIN_ROUNDS,
     PUBLISHED,
     SATURATION,
     STEPS,
@@ -31,7 +32,7 @@ from perflab.chapters.raising_throughput.scaling_law_model import (
     top,
 )
 from perflab.lab.record import Record
-from perflab.measure.frame import Frame
+from perflab.measure.frame import Frame, merge
 from perflab.systems.machine.work import KINDS, WAIT_S
 from perflab.theory.saturation import SaturationLaw
 from perflab.theory.scaling import ScalabilityLaw
@@ -175,6 +176,14 @@ def test_the_number_left_out_takes_its_turn_with_the_others() -> None:
         firsts.add(next(iter(next(slices).samples)))
         slices.close()  # type: ignore[attr-defined]
     assert len(firsts) > 1
+
+
+@pytest.mark.clock
+def test_a_run_ends_when_there_are_rounds_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scaling_law, "ROUNDS", 2)
+    columns = merge(scaling_law.experiment("waiting", 24, 0, 1)).samples
+    assert {column.size for column in columns.values()} == {2} and len(columns) == len(STEPS) + 1
+    assert scaling_law.ROUNDS >= MIN_ROUNDS
 
 
 @pytest.mark.clock
