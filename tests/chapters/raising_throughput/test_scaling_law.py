@@ -180,10 +180,10 @@ def test_the_number_left_out_takes_its_turn_with_the_others() -> None:
 
 @pytest.mark.clock
 def test_a_run_ends_when_there_are_rounds_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert scaling_law.ROUNDS >= MIN_ROUNDS
     monkeypatch.setattr(scaling_law, "ROUNDS", 2)
     columns = merge(scaling_law.experiment("waiting", 24, 0, 1)).samples
     assert {column.size for column in columns.values()} == {2} and len(columns) == len(STEPS) + 1
-    assert scaling_law.ROUNDS >= MIN_ROUNDS
 
 
 @pytest.mark.clock
