@@ -158,7 +158,7 @@ PREDICTION = Prediction(
     question="16 workers each write their changes into the copies of all others. How much do 64 workers do?",
     choices={
         "4 times as much": Answer(
-            "Four times needs workers that share nothing. These share a lock, and write 63 copies each."
+            "That cannot be: it needs workers that share nothing. These share a lock, and write 63 copies each."
         ),
         "a little more": Answer(
             "A lock makes each further worker bring less. But here each further worker also costs all others time.",
