@@ -63,6 +63,13 @@ def test_what_is_wrong_with_a_connection_is_said(function: Any, capsys: pytest.C
     assert "Still wrong for" in said and "of 5 connections" in said and len(said) < 400
 
 
+def test_known_answers_of_a_window_and_a_round_trip(capsys: pytest.CaptureFixture[str]) -> None:
+    exercises.check_connection(line_alone)
+    assert "yours says 125.0/s; it is 6.5535/s" in capsys.readouterr().out, "5.2428 Mb/s in replies of 100 kB"
+    exercises.check_connection(one_connection)
+    assert "1.0 MB must be under way" in capsys.readouterr().out
+
+
 def solved(points: Mapping[int, float]) -> tuple[float, float, float]:
     n = np.array(list(points), float)
     inverse, a, b = np.linalg.solve(

@@ -216,7 +216,9 @@ def test_the_click_settles_the_prediction_and_other_settings_do_not() -> None:
 
 
 def test_a_run_in_which_the_slow_server_is_not_slow_settles_nothing() -> None:
-    assert PREDICTION.outcome([simulated(40, kind=SLOW)], LAB.check) is None
+    for slow_ms in (40, 110):
+        assert PREDICTION.outcome([simulated(slow_ms, kind=SLOW)], LAB.check) is None
+    assert PREDICTION.outcome([simulated(130, kind=SLOW)], LAB.check) is not None
     assert [text for text, answer in PREDICTION.choices.items() if answer.reason] == [QUARTER]
 
 

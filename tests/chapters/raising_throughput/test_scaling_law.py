@@ -15,6 +15,7 @@ from turns import side_by_side
 
 from perflab.chapters.raising_throughput import scaling_law
 from perflab.chapters.raising_throughput.scaling_law_model import (
+    MIN_ROUNDS,
     PUBLISHED,
     SATURATION,
     STEPS,
@@ -31,7 +32,7 @@ from perflab.chapters.raising_throughput.scaling_law_model import (
     top,
 )
 from perflab.lab.record import Record
-from perflab.measure.frame import Frame
+from perflab.measure.frame import Frame, merge
 from perflab.systems.machine.work import KINDS, WAIT_S
 from perflab.theory.saturation import SaturationLaw
 from perflab.theory.scaling import ScalabilityLaw
@@ -42,9 +43,9 @@ START = {"work": "replicating", "workers": 24, "locked": 10}
 CONSTANTS = {
     "waiting": 240.0,
     "computing": 2_000.0,
-    "locking": 240.0,
+    "computing, together": 1_900.0,
     "memory": 5_000.0,
-    "memory, 4 at once": 8_000.0,
+    "memory, together": 8_000.0,
     "copy_s": 20e-6,
     "turn_s": 50e-6,
 }
@@ -178,6 +179,14 @@ def test_the_number_left_out_takes_its_turn_with_the_others() -> None:
 
 
 @pytest.mark.clock
+def test_a_run_ends_when_there_are_rounds_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert scaling_law.ROUNDS >= MIN_ROUNDS
+    monkeypatch.setattr(scaling_law, "ROUNDS", 2)
+    columns = merge(scaling_law.experiment("waiting", 24, 0, 1)).samples
+    assert {column.size for column in columns.values()} == {2} and len(columns) == len(STEPS) + 1
+
+
+@pytest.mark.clock
 def test_a_round_comes_in_few_slices_and_measures_each_number_once() -> None:
     """After each slice the law is fitted and drawn: a slice for each number would leave little time to measure."""
     slices = scaling_law.experiment("waiting", 24, 0, 1)
@@ -196,14 +205,16 @@ def test_two_rounds_have_wide_intervals() -> None:
 
 
 def test_the_model_knows_what_limits_each_kind_of_work() -> None:
-    most = {work: predict(work, 24, 20, CONSTANTS)[1] for work in KINDS}
+    most = {work: predict(work, 24, 20, CONSTANTS) for work in KINDS}
     late_s = 1 / 240 - WAIT_S
     assert most["waiting"][-1] == pytest.approx(64 * 240)
     assert most["computing"][-1] == 2_000
     assert most["locking"][-1] == pytest.approx(1 / (0.2 * WAIT_S + late_s))
     assert most["memory"][-1] == 8_000
-    assert predict("locking", 24, 0, CONSTANTS)[1][-1] == pytest.approx(64 * 240)
-    assert predict("locking", 24, 100, CONSTANTS)[1][-1] == pytest.approx(240)
+    assert predict("locking", 24, 0, CONSTANTS)[-1] == pytest.approx(64 * 240)
+    assert predict("locking", 24, 100, CONSTANTS)[-1] == pytest.approx(240)
+    without_gil = predict("computing", 24, 20, {**CONSTANTS, "computing, together": 7_900.0})
+    assert without_gil[0] == 2_000 and without_gil[-1] == 7_900
 
 
 @pytest.mark.parametrize("workers", [1, 2, 8, 32, 64])
@@ -214,7 +225,7 @@ def test_the_model_of_rounds_is_one_turn_after_the_other(workers: int) -> None:
     for _ in range(workers):
         now += 0.1 * WAIT_S + late_s + (workers - 1) * CONSTANTS["copy_s"]
     now += (workers - 1) * CONSTANTS["turn_s"]
-    found = np.interp(workers, WORKERS, predict("replicating", 24, 10, CONSTANTS)[1])
+    found = np.interp(workers, WORKERS, predict("replicating", 24, 10, CONSTANTS))
     assert found == pytest.approx(workers / now, rel=0.02)
 
 
@@ -228,7 +239,7 @@ def test_runs_are_compared_round_by_round_with_the_most_workers() -> None:
 @pytest.mark.clock
 def test_real_threads_behind_a_lock_gain_twice_at_most() -> None:
     def found() -> float:
-        frame = measure(scaling_law.lab(), 4.0, work="locking", locked=50)
+        frame = measure(scaling_law.lab(), 30.0, work="locking", locked=50)
         times = gain(Record("scaling_law", START, 1, "", frame, 4.0, "complete"), 1, 8)
         assert times is not None
         return times.value
@@ -298,6 +309,9 @@ def test_the_model_is_drawn_with_its_limit() -> None:
     chart, found = drawn(LAB.charts[0])
     chart.show_model(START, predict("computing", 24, 20, CONSTANTS))
     assert points(found["model"])[-1] == (64, 2_000)
+    assert found["model"].axes.get_ylim() == (0, 3_000)
+    chart.show_model(START, predict("waiting", 24, 20, CONSTANTS))
+    assert found["model"].axes.get_ylim() == (0, 20_000)
 
 
 def test_the_published_points_stand_beside_it() -> None:

@@ -154,7 +154,7 @@ PREDICTION = Prediction(
     question="A request computes for 10 ms and sends 10 kB. You let it send 100 kB. How much of its throughput is left?",
     choices={
         "a tenth": Answer(
-            "Only the network has ten times the work, and it was nearly idle: 1 MB/s is little for any network."
+            "That cannot be: only the network has ten times the work, and it was nearly idle, at 1 MB/s."
         ),
         "half": Answer(
             "Computing and sending both take time; but while one request is sent, the next one computes.",

@@ -18,6 +18,7 @@ from perflab.chapters.raising_throughput.more_machines_model import (
     RUN_S,
     SERVICE_S,
     SLOW,
+    SLOWNESS,
     predict,
     slowness,
 )
@@ -135,17 +136,17 @@ def capacity_per_s(kind: str, **servers: Any) -> float:
 
 
 def what_round_robin_does(record: Record) -> Outcome | None:
-    """Whether requests to the slow server take several times as long as the others."""
+    """Whether requests to the slow server take longer than its slowness explains: they wait in a queue that grows."""
     at_slow, times = record.column("server") == 0, record.column("latency_ns")
     if record.fact("elapsed_s", 0.0) < 0.9 * RUN_S or min(at_slow.sum(), (~at_slow).sum()) < MIN_SAMPLES:
         return None
     slow, usual = (summarise(times[chosen]).percentiles[0.5] for chosen in (at_slow, ~at_slow))
-    if slow.low < MUCH * usual.high:
+    if slow.low < SLOWNESS * usual.high:
         return None
     return Outcome(QUARTER, f"median {estimate_text(slow)} at the slow server; {estimate_text(usual)} at the others")
 
 
-QUARTER, MUCH, MIN_SAMPLES = "a quarter of the requests gets slow", 2.0, 6
+QUARTER, MIN_SAMPLES = "a quarter of the requests gets slow", 6
 
 PREDICTION = Prediction(
     question="Four servers can serve 162 requests/s; one is 4 times as slow. 100/s are sent round robin. What happens?",

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 
 from perflab.lab import Record
 from perflab.lab.verdict import ratio_text
-from perflab.measure import Frame, Ratio, paired_ratio
+from perflab.measure import Frame, Ratio, effective_cpus, paired_ratio
 from perflab.measure.student import half_interval
 from perflab.measure.units import count, number
 from perflab.systems.machine.work import (
     COMPUTING,
-    KINDS,
     LOCKING,
     MEMORY,
     REPLICATING,
@@ -33,7 +32,7 @@ from perflab.theory.scaling import Fitted, ScalabilityLaw, fit, fit_rounds
 Floats = NDArray[np.float64]
 STEPS = (1, 2, 4, 8, 16, 32, 64)
 WORKERS = np.unique(np.round(np.logspace(0, np.log10(STEPS[-1]), 40), 3))
-WINDOW_S = 0.04
+WINDOW_S = 0.025
 MIN_ROUNDS = 8
 TOO_FEW = f"At least {MIN_ROUNDS} rounds are needed for a fit."
 SATURATION, UNIVERSAL, YOURS = "saturation", "universal scalability law", "yours"
@@ -60,9 +59,11 @@ Through = Callable[[Mapping[int, float]], Law | None]
 
 
 def calibrate() -> Iterator[Frame]:
-    """Throughput of one worker on this machine, and of four that copy memory; what it takes to write one copy, and a turn."""
-    facts = {kind: throughput(work_of(kind, 1), 1, 2 * WINDOW_S) for kind in KINDS if kind != REPLICATING}
-    facts["memory, 4 at once"] = throughput(work_of(MEMORY, 4), 4, 2 * WINDOW_S)
+    """Throughput of one worker on this machine, and of one for each CPU; what it takes to write one copy, and a turn."""
+    facts = {kind: throughput(work_of(kind, 1), 1, 2 * WINDOW_S) for kind in (WAITING, COMPUTING, MEMORY)}
+    each_cpu = int(min(STEPS[-1], max(4, effective_cpus())))
+    for kind in (COMPUTING, MEMORY):
+        facts[f"{kind}, together"] = throughput(work_of(kind, each_cpu), each_cpu, 2 * WINDOW_S)
     facts["copy_s"], many = min(_copy_s() for _ in range(5)), 16
     round_s = many / max(throughput(work_of(REPLICATING, many), many, 2 * WINDOW_S) for _ in range(3))
     others_s = max(WAIT_S, 1 / facts[WAITING]) + many * (many - 1) * facts["copy_s"]
@@ -79,28 +80,23 @@ def _copy_s() -> float:
     return (perf_counter() - began) / len(others)
 
 
-def predict(work: str, workers: int, locked: int, constants: Mapping[str, Any]) -> tuple[Floats, Floats]:
-    """Operations per second at `WORKERS` without a limit, N/S, and with the one that this work has.
+def predict(work: str, workers: int, locked: int, constants: Mapping[str, Any]) -> Floats:
+    """Operations per second at `WORKERS`: N/S, up to the limit that this work has.
 
-    Waiting has none. Computing has that of one worker (the GIL), memory that of four. Where a lock is held for a time L it is
-    1/L. Workers in rounds wait for each other, each for its turn and for all copies to be written: the universal scalability law.
+    Waiting has none; computing and memory have what all CPUs do together (for computing that of one, where there is a GIL). Where
+    a lock is held for a time L it is 1/L. Workers in rounds wait for each other, each for its turn and for all copies to be
+    written: the universal scalability law.
     """
     late_s, share = max(0.0, 1 / constants[WAITING] - WAIT_S), locked / 100
     held_s = share * WAIT_S + late_s if locked else 0.0  # every wait ends a little late
     alone_s = WAIT_S + late_s * (1 + (0 < share < 1))
-    alone = {WAITING: constants[WAITING], COMPUTING: constants[COMPUTING], MEMORY: constants[MEMORY]}.get(
-        work, 1 / alone_s
-    )
-    linear = alone * WORKERS
     if work == REPLICATING:
         turn_s, copy_s = held_s + constants["turn_s"], constants["copy_s"]
-        return linear, ScalabilityLaw(turn_s / alone_s, copy_s / alone_s, alone).throughput(WORKERS)
-    limits = {
-        COMPUTING: constants[COMPUTING],
-        MEMORY: max(constants[MEMORY], constants["memory, 4 at once"]),
-        LOCKING: 1 / held_s if held_s else np.inf,
-    }
-    return linear, np.minimum(linear, limits.get(work, np.inf))
+        return ScalabilityLaw(turn_s / alone_s, copy_s / alone_s, 1 / alone_s).throughput(WORKERS)
+    if work == LOCKING:
+        return np.minimum(WORKERS / alone_s, 1 / held_s if held_s else np.inf)
+    limit = max(constants[work], constants[f"{work}, together"]) if work in (COMPUTING, MEMORY) else np.inf
+    return np.minimum(constants[work] * WORKERS, limit)
 
 
 def rounds(record: Record, numbers: Sequence[int]) -> Floats:
@@ -186,10 +182,10 @@ def points(record: Record, left_out: bool) -> tuple[Any, Any]:
     return numbers[chosen], middles[chosen]
 
 
-def whiskers(record: Record, lowest: float) -> tuple[Any, Any, Any]:
-    """Numbers of workers, and the ends of their 95% intervals, none below `lowest`."""
+def whiskers(record: Record) -> tuple[Any, Any, Any]:
+    """Numbers of workers, and the ends of their 95% intervals."""
     numbers, middles, halves = means(record)
-    return numbers, np.maximum(middles - halves, lowest), middles + halves
+    return numbers, middles - halves, middles + halves
 
 
 def off_said(law: Law, workers: int, measured: float) -> str:
