@@ -135,7 +135,8 @@ class Session:
 
     def _save(self) -> None:
         records = self.results.records
-        told = told_of_saving(records[-1]) if records else "Nothing to save yet: run the lab first."
+        told, paths = told_of_saving(records[-1]) if records else ("Nothing to save yet: run the lab first.", "")
+        self.display.show_details(paths)
         self.display.show_progress(float(bool(records)), told)
 
     def _close(self) -> None:
