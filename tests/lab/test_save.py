@@ -102,10 +102,8 @@ def test_the_story_is_json_that_everybody_reads(tmp_path: Path) -> None:
 
 def test_histograms_of_two_learners_are_merged_by_adding(tmp_path: Path) -> None:
     halves = COLUMNS["latency_ns"][:200], COLUMNS["latency_ns"][200:]
-    paths = [
-        save_record(record(seed=i, lab=f"l{i}", frame=Frame({"latency_ns": half})), tmp_path)[0]
-        for i, half in enumerate(halves)
-    ]
+    frames = [Frame({"latency_ns": half}) for half in halves]
+    paths = [save_record(record(lab=f"of-{i}", frame=frame), tmp_path)[0] for i, frame in enumerate(frames)]
     merged: dict[int, int] = {}
     for path in paths:
         for middle, count in json.loads(path.read_text())["histograms"]["latency_ns"].items():
@@ -199,7 +197,7 @@ def test_without_a_home_it_goes_to_the_temporary_folder_and_where_is_said(
 ) -> None:
     (homes / "here" / "results").write_text("a file in the way")
     monkeypatch.setattr(Path, "home", home)
-    told, paths = told_of_saving(record())
+    told, paths = told_of_saving([record()])
     assert told.startswith("Saved in perflab-results-")
     assert [Path(path).parent.parent for path in paths.splitlines()] == [homes / "temporary"] * 2
     assert load_record(paths.splitlines()[0]).seed == 7
@@ -211,6 +209,10 @@ def test_a_working_folder_that_is_gone_is_no_reason_not_to_save(homes: Path) -> 
     assert save_record(record())[0].parent == homes / "home" / "perflab-results"
 
 
+def test_without_a_run_there_is_nothing_to_save() -> None:
+    assert told_of_saving([]) == ("Nothing to save yet: run the lab first.", "")
+
+
 def test_a_full_disk_leaves_nothing_behind_and_is_told(homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
@@ -219,7 +221,7 @@ def test_a_full_disk_leaves_nothing_behind_and_is_told(homes: Path, monkeypatch:
     with pytest.raises(OSError, match="No space left"):
         save_record(record())
     assert [path for path in homes.rglob("*") if path.is_file()] == []
-    assert told_of_saving(record())[0].startswith("Not saved: No space left on device.")
+    assert told_of_saving([record()])[0].startswith("Not saved: No space left on device.")
 
 
 @pytest.mark.parametrize("spoil", ["no json", "another json", "cut csv", "no csv", "torn csv", "other columns"])

@@ -19,7 +19,7 @@ import os
 import re
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import IO, Any
@@ -84,10 +84,12 @@ def load_record(path: str | Path) -> Record:
         raise ValueError(f"{story_path} and {samples_path.name} are not a whole record of a lab: {error}") from None
 
 
-def told_of_saving(record: Record) -> tuple[str, str]:
-    """Write `record`; the sentence that says so, or why not, and the paths in full."""
+def told_of_saving(records: Sequence[Record]) -> tuple[str, str]:
+    """Write the last of these runs; the sentence that says so, or why not, and the paths in full."""
+    if not records:
+        return "Nothing to save yet: run the lab first.", ""
     try:
-        paths = save_record(record)
+        paths = save_record(records[-1])
     except OSError as error:
         return f"Not saved: {error.strerror or error}. Free some space or change the folder.", ""
     return f"Saved in {paths[0].parent.name}; both paths are below.", "\n".join(map(str, paths))
