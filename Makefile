@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: lab test unit check fix bench pictures lock clean
 
 lab: $(READY)
-	$(BIN)/jupyter lab --LabApp.default_url=/doc/tree/00-start-here.ipynb --ServerApp.root_dir=notebooks
+	@sh ./lab.sh $(VENV)
 
 # Facts in parallel, then the tests on the real clock one at a time: they would disturb one another.
 test: unit

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from perflab.lab import save
 from perflab.lab.record import Record
-from perflab.lab.save import save_record
 from perflab.lab.verdict import NOISY, Verdict, judged, latency_table, latency_verdict
 from perflab.measure.compare import CLEAR
 from perflab.measure.frame import Frame
@@ -83,40 +79,3 @@ def test_the_table_has_a_heading_and_the_failures() -> None:
     rows = latency_table(record(), record(2_000.0))
     assert rows[0] == ("", "this run, 95% interval", "pinned run")
     assert ("failures", "2", "2") in rows
-
-
-def test_a_saved_record_holds_everything_but_its_samples_which_are_beside_it(tmp_path: Path) -> None:
-    saved = record(noise=LOUD)
-    story_path, samples_path = save_record(saved, tmp_path)
-    story = json.loads(story_path.read_text())
-    assert (story["lab"], story["seed"], story["status"]) == ("query", 7, "complete")
-    assert story["parameters"] == {"rows": 10, "indexed": True}
-    assert story["noise"]["spin_after_ns"] == 3e6
-    lines = samples_path.read_text().splitlines()
-    assert lines[0] == "latency_ns"
-    assert [float(line) for line in lines[1:]] == saved.column("latency_ns").tolist()
-
-
-def test_columns_of_different_length_are_saved_too(tmp_path: Path) -> None:
-    uneven = record(frame=Frame({"a_ns": np.array([1, 2]), "b_ns": np.array([3])}))
-    assert save_record(uneven, tmp_path)[1].read_text().splitlines() == ["a_ns,b_ns", "1,3", "2,"]
-
-
-def test_a_folder_that_cannot_be_written_is_replaced_by_the_home_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "results").write_text("a file in the way")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
-    assert save_record(record())[0].parent == tmp_path / "home" / "perflab-results"
-
-
-def test_a_full_disk_leaves_nothing_behind_and_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(save, "_write_samples", full)
-    with pytest.raises(OSError, match="No space left"):
-        save_record(record(), tmp_path)
-    assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -12,7 +13,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -53,18 +56,27 @@ def test_a_python_without_venv_is_refused_in_one_sentence(tmp_path: Path) -> Non
     assert "lacks the venv module" in done.stderr
 
 
+def test_a_folder_that_cannot_be_written_is_refused_in_one_sentence_with_the_remedy(tmp_path: Path) -> None:
+    fake_python(tmp_path, "python3", "exit 0")
+    (tmp_path / ".venv").write_text("as good as a read-only folder")
+    done = set_up(tmp_path, PATH=f"{tmp_path}:/usr/bin:/bin")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "make lab VENV=$HOME/perflab-venv" in done.stderr
+
+
 # A stand-in for Python whose environment has a pip that fails as long as the file `broken` is there, and whose
 # `venv` breaks off before it has brought pip as long as the file `cut_off` is there.
 FAKE = """case "$*" in
 "-m venv "*) mkdir -p .venv/bin && cp "$0" .venv/bin/python && [ ! -e cut_off ] && touch .venv/pip ;;
 "-m pip --version") [ -e .venv/pip ] ;;
 "-m pip "*uninstall*) [ -e .venv/pip ] ;;
-"-m pip "*) [ -e .venv/pip ] && echo "$*" >> installed && [ ! -e broken ] ;;
+"-m pip "*) [ -e .venv/pip ] && echo "$*" >> installed && env > environment && /bin/sleep 0.1 && [ ! -e broken ] ;;
 esac"""
 
 
-def made(folder: Path, stamp: str, *options: str) -> subprocess.CompletedProcess[str]:
-    env = {"PATH": f"{folder}:/usr/bin:/bin"}
+def made(folder: Path, stamp: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    env = {"PATH": f"{folder}:/usr/bin:/bin", **environment}
     command = ["make", *options, f".venv/{stamp}"]
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
 
@@ -143,6 +155,31 @@ def test_a_change_is_followed_by_the_set_up_that_reads_it(fresh_clone: Path, cha
     assert outdated == again
 
 
+@uses_the_fake
+def test_what_a_user_has_set_for_pip_and_python_elsewhere_does_not_count_here(fresh_clone: Path) -> None:
+    theirs = {"PIP_USER": "1", "PIP_TARGET": "/elsewhere", "PIP_PREFIX": "/elsewhere", "PIP_NO_DEPS": "1"}
+    theirs |= {
+        "PIP_NO_BINARY": ":all:",
+        "PYTHONPATH": "/elsewhere",
+        "PYTHONHOME": "/elsewhere",
+        "PIP_INDEX_URL": "a mirror",
+    }
+    assert made(fresh_clone, ".ready", **theirs).returncode == 0
+    seen = dict(line.partition("=")[::2] for line in (fresh_clone / "environment").read_text().splitlines())
+    kept = {name: seen[name] for name in theirs if name in seen}
+    assert kept == {"PIP_USER": "0", "PIP_INDEX_URL": "a mirror"}, "a mirror may be the only way out"
+
+
+@uses_the_fake
+def test_the_set_up_says_what_it_does_and_is_never_silent_for_long(fresh_clone: Path) -> None:
+    fake_python(fresh_clone, "sleep", "exec /bin/sleep 0.03")  # ten seconds pass quickly here, and pip takes 30
+    said = made(fresh_clone, ".ready").stdout
+    steps = ["Setting up .venv", "1. The environment", "2. the packages of requirements.lock", "3. perflab", "Done."]
+    assert [said.find(step) for step in steps] == sorted(said.find(step) for step in steps)
+    assert -1 not in [said.find(step) for step in steps]
+    assert "at work for 10 s" in said
+
+
 def recipe(target: str) -> str:
     """What make would do, also when these tests were themselves started by make."""
     env = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
@@ -151,10 +188,67 @@ def recipe(target: str) -> str:
 
 
 def test_the_lab_keeps_jupyters_token_and_stays_on_this_machine() -> None:
-    lab = recipe("lab")
+    lab = (REPOSITORY / "lab.sh").read_text()
     assert "00-start-here.ipynb" in lab
-    for weak in ("token", "password", "--ip", "0.0.0.0", "disable_check_xsrf", "allow_origin", "allow-root"):
+    for weak in ("token", "password", "--ip", "0.0.0.0", "disable_check_xsrf", "allow_origin"):
         assert weak not in lab
+
+
+@pytest.fixture
+def opening(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs `lab.sh` for a user with this number, with a JupyterLab that says how it was called."""
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    fake_python(tmp_path / ".venv" / "bin", "jupyter", 'echo "started $*"; echo "looks in $JUPYTER_PATH"')
+    script = (REPOSITORY / "lab.sh").read_text()
+    assert script.count("[ -e /.dockerenv ] || [ -e /run/.containerenv ]") == 1
+    # These tests may run in a container themselves.
+    (tmp_path / "lab.sh").write_text(
+        script.replace("-e /.dockerenv", "-e no").replace("-e /run/.containerenv", "-e no")
+    )
+
+    def run(user: int, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        fake_python(tmp_path, "id", f"echo {user}")
+        env = {"PATH": f"{tmp_path}:/usr/bin:/bin", **environment}
+        command = [SHELL, "lab.sh", ".venv", *options]
+        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+
+    return run
+
+
+def test_an_ordinary_user_gets_the_lab_without_a_word_on_root(opening: Callable[..., Any]) -> None:
+    done = opening(1000, "--no-browser", container="docker")
+    assert done.returncode == 0
+    started, _ = done.stdout.splitlines()
+    assert started.endswith("--no-browser")
+    assert "--allow-root" not in started
+
+
+def test_root_is_told_what_to_do(opening: Callable[..., Any]) -> None:
+    done = opening(0)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "su - NAME" in done.stderr
+    assert "make lab ROOT=yes" in done.stderr
+
+
+@pytest.mark.parametrize("mark", [{"container": "podman"}, {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, {"ROOT": "yes"}])
+def test_root_in_a_container_or_by_its_own_word_gets_the_lab_and_one_sentence(
+    mark: dict[str, str], opening: Callable[..., Any]
+) -> None:
+    done = opening(0, **mark)
+    assert done.returncode == 0
+    said, started, _ = done.stdout.splitlines()
+    assert "You are root" in said
+    assert "--allow-root" in started
+
+
+def test_our_kernels_come_before_those_of_a_user_or_a_module_system(
+    opening: Callable[..., Any], tmp_path: Path
+) -> None:
+    ours = f"{tmp_path / '.venv' / 'share' / 'jupyter'}"
+    assert opening(1000).stdout.splitlines()[-1] == f"looks in {ours}"
+    assert opening(1000, JUPYTER_PATH="/opt/theirs").stdout.splitlines()[-1] == f"looks in {ours}:/opt/theirs"
 
 
 def test_dependencies_are_installed_by_hash() -> None:
@@ -163,7 +257,7 @@ def test_dependencies_are_installed_by_hash() -> None:
 
 
 VERBS = {
-    "lab": ["jupyter lab"],
+    "lab": ["lab.sh .venv"],
     "test": ["pytest -n auto", '-m "not clock"', "pytest -rs", "-m clock"],
     "unit": ["pytest -n auto", '-m "not clock"', "tests"],
     "check": ["ruff check .", "ruff format --check .", "mypy src", "lint-imports"],
@@ -209,13 +303,19 @@ def test_tests_on_the_real_clock_never_run_side_by_side() -> None:
     assert "-n" not in shlex.split(recipe("test").splitlines()[-1])
 
 
-def test_the_running_lab_listens_on_loopback_alone_and_asks_for_its_token(tmp_path: Path) -> None:
-    command = [*shlex.split(recipe("lab").splitlines()[-1]), "--no-browser", "--allow-root", "--ServerApp.port=0"]
-    command[0] = str(Path(sys.executable).parent / "jupyter")
+def test_the_running_lab_listens_on_loopback_alone_asks_for_its_token_and_has_our_kernel(tmp_path: Path) -> None:
+    command = [SHELL, "lab.sh", sys.prefix, "--no-browser", "--ServerApp.port=0"]
     home = {name: str(tmp_path / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")}
+    # As in a checkout that belongs to somebody else, with kernels of the user's and of a module system.
+    foreign = {"JUPYTER_PREFER_ENV_PATH": "0", "JUPYTER_PATH": str(tmp_path / "modules"), "ROOT": "yes"}
+    for folder in ("JUPYTER_DATA_DIR", "modules"):
+        spec = tmp_path / folder / "kernels" / "python3" / "kernel.json"
+        spec.parent.mkdir(parents=True)
+        spec.write_text(json.dumps({"argv": ["/another/python"], "display_name": "Python 3", "language": "python"}))
     log = tmp_path / "log"
     with log.open("w") as stream:
-        server = subprocess.Popen(command, cwd=REPOSITORY, env={**os.environ, **home}, stdout=stream, stderr=stream)
+        env = {**os.environ, **home, **foreign}
+        server = subprocess.Popen(command, cwd=REPOSITORY, env=env, stdout=stream, stderr=stream)
     try:
         address, token = announced(log)
         wait_until_it_listens(address)
@@ -225,6 +325,9 @@ def test_the_running_lab_listens_on_loopback_alone_and_asks_for_its_token(tmp_pa
         assert {c.laddr.ip for c in listening} <= {"127.0.0.1", "::1"}
         assert answer(f"{address}/api/contents") == 403
         assert answer(f"{address}/api/contents?token={token}") == 200
+        with urllib.request.urlopen(f"{address}/api/kernelspecs?token={token}", timeout=10) as response:
+            kernels = json.load(response)["kernelspecs"]
+        assert kernels["python3"]["spec"]["argv"][0] != "/another/python"
     finally:
         server.terminate()
         server.wait(20)

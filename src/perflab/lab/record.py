@@ -36,6 +36,7 @@ class Record:
     """Runs with the same name here were measured in turns, slice by slice."""
     sizes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Of each column, how many samples each slice brought."""
+    chapter: str = ""
 
     def column(self, name: str) -> NDArray[Any]:
         """The samples called `name`, in the order they were taken; empty when there are none."""

@@ -134,9 +134,9 @@ class Session:
         self.display.show_words(Words())
 
     def _save(self) -> None:
-        records = self.results.records
-        told = told_of_saving(records[-1]) if records else "Nothing to save yet: run the lab first."
-        self.display.show_progress(float(bool(records)), told)
+        told, paths = told_of_saving(self.results.records)
+        self.display.show_details(paths)
+        self.display.show_progress(float(bool(paths)), told)
 
     def _close(self) -> None:
         self._closed = True

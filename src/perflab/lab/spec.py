@@ -33,6 +33,8 @@ from perflab.measure.frame import Frame
 ALONE = "Not compared: this run or the pinned run is noisy, or cannot be trusted."
 APART = "Not compared: this run and the pinned run were not measured side by side."
 
+SHARED = ("__main__", "exercises")
+
 Experiment = Callable[..., Iterator[Frame]]
 
 
@@ -63,8 +65,18 @@ class LabSpec:
 
     @property
     def name(self) -> str:
-        """The file a reader would look for: the name of the module with the experiment."""
-        return str(getattr(self.experiment, "__module__", "lab")).rpartition(".")[2].strip("_") or "lab"
+        """The file a reader would look for: the module of the experiment; its own name where many stand in one place."""
+        module = self._module[-1]
+        return str(getattr(self.experiment, "__name__", "lab")) if module in SHARED else module
+
+    @property
+    def chapter(self) -> str:
+        """The chapter that the lab belongs to; "notebook" for one that was written in a cell."""
+        return "notebook" if self._module == ["__main__"] else "".join(self._module[-2:-1])
+
+    @property
+    def _module(self) -> list[str]:
+        return str(getattr(self.experiment, "__module__", None) or "__main__").split(".")
 
     @cached_property
     def code(self) -> str:

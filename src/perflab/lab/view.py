@@ -145,7 +145,7 @@ class View:
         for picture in self._pictures:
             picture.close()
         self._pictures = []
-        for widget in tree(self.widget):
+        for widget in (*tree(self.widget), *tree(self._again)):
             widget.close()
 
     # --- making the widgets -------------------------------------------------------------------------------------------
