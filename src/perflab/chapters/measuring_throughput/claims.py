@@ -6,7 +6,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from perflab.chapters.measuring_throughput import batching, counting, workers
+from perflab.chapters.measuring_throughput import batching, workers
+from perflab.chapters.measuring_throughput.counting_model import (
+    CAPACITY,
+    HANG,
+    LAST,
+    NAIVE,
+    OFFERED,
+    OVERALL,
+    RUN_S,
+    counted,
+)
 from perflab.lab import Record, one_run, pairs, two_runs
 from perflab.lab.claims import Claim, report_claims
 from perflab.lab.verdict import LATENCY
@@ -22,19 +32,32 @@ def takeaways() -> None:
 
 
 def _offered_is_throughput(record: Record) -> Found:
-    found = counting.counted(record)
-    if counting.OVERALL not in found or found[counting.OFFERED].value <= 1.2 * counting.CAPACITY:
+    found = counted(record)
+    if OVERALL not in found or found[OFFERED].value <= 1.2 * CAPACITY:
         return None
-    offered, completed = found[counting.OFFERED].value, found[counting.OVERALL].value
+    offered, completed = found[OFFERED].value, found[OVERALL].value
     return (
         completed > 0.9 * offered,
         f"{count(offered)} requests/s were offered, and {count(completed)} were completed.",
     )
 
 
+def _last_completion(record: Record) -> Found:
+    found = counted(record)
+    if record.parameters["incident"] != HANG or OVERALL not in found or record.fact("elapsed_s") < 0.9 * RUN_S:
+        return None
+    told, whole = found[LAST].value, found[OVERALL].value
+    said = f"{count(told)} requests/s up to the last completion, {count(whole)} until nothing was outstanding."
+    return told < 1.2 * whole, said
+
+
 def _long_window(record: Record) -> Found:
-    outcome = counting.what_a_long_window_showed(record)
-    return None if outcome is None else (outcome == "the same", f"a window longer than the run showed {outcome}.")
+    found = counted(record)
+    if OVERALL not in found or record.parameters["window"] <= RUN_S or record.fact("elapsed_s") < 0.9 * RUN_S:
+        return None
+    told, whole = found[NAIVE].value, found[OVERALL].value
+    said = f"a window longer than the run showed {count(told)} requests/s, and {count(whole)} were completed."
+    return 0.9 < told / whole < 1.1, said
 
 
 def _double(records: Sequence[Record]) -> Found:
@@ -74,6 +97,11 @@ def _batching(single: Record, batched: Record) -> Found:
 
 CLAIMS = (
     Claim("The offered load is the throughput.", "counting", one_run(_offered_is_throughput)),
+    Claim(
+        "Completed requests divided by the time of the last completion are the throughput (of a server that hangs, too).",
+        "counting",
+        one_run(_last_completion),
+    ),
     Claim("The length of a dashboard's window does not matter.", "counting", one_run(_long_window)),
     Claim("Twice the workers, twice the throughput.", "workers", _double),
     Claim("An event loop serves more than as many threads, if all only wait.", "workers", two_runs("kind", _loop)),
