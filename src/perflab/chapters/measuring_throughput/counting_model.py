@@ -1,7 +1,8 @@
-"""What six ways of counting should say: requests that arrive evenly, simulated, with and without an incident."""
+"""What a count says of a rate, in six ways; and what they should say of requests that arrive evenly, by simulation."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from perflab.lab import Record
 from perflab.measure import Estimate
+from perflab.measure.compare import UNKNOWN, Ratio
 from perflab.theory.counting import overall, windowed
 from perflab.theory.simulate import simulate
 
@@ -19,6 +21,8 @@ MAX_PER_S, RUN_S = 200, 3.0
 INCIDENT_S, PAUSE_S = 1.2, 1.0
 NONE, PAUSE, HANG = INCIDENTS = ("none", "clients pause for 1 s", "server hangs")
 WARM_UP_S = 0.2
+MIN_COUNT = 10
+"""Of fewer, the logarithm of a count is too skewed for an interval of a ratio."""
 MOMENTS_S = np.linspace(0.0, RUN_S, 121)
 WAYS = ("offered load", "÷ time", "÷ time, after warm-up", "÷ last completion", "last window", "window, naive")
 OFFERED, OVERALL, CUT, LAST, WINDOW, NAIVE = WAYS
@@ -65,6 +69,17 @@ def ways(
         found[WINDOW] = rate_of(in_window, min(window_s, elapsed_s), random)
         found[NAIVE] = rate_of(in_window, window_s, random)
     return found
+
+
+def count_ratio(first: int, second: int) -> Ratio:
+    """How many times `second` the first is: two counts of the same length of time, each as uncertain as a Poisson count (on the
+    log scale by √(1/n + 1/m)); counts that are more even than that lie well inside. From 0 to infinity below `MIN_COUNT`.
+    """
+    value = max(first, 0.5) / max(second, 0.5)
+    if min(first, second) < MIN_COUNT:
+        return Ratio(value, *UNKNOWN)
+    factor = math.exp(1.96 * math.sqrt(1 / first + 1 / second))
+    return Ratio(value, value / factor, value * factor)
 
 
 def counted(record: Record) -> dict[str, Rate]:
