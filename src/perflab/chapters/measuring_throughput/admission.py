@@ -22,7 +22,7 @@ from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, l
 from perflab.lab.axes import count_ticks, duration_ticks, from_zero_ticks
 from perflab.lab.marks import Here, Line, measured
 from perflab.lab.palette import CLOCK, MODEL_LINE, PINNED
-from perflab.lab.verdict import against_pinned, ratio_text, table_of, trust_of, verdict_of
+from perflab.lab.verdict import against_pinned, ratio_in_turns, ratio_text, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, poisson
 from perflab.measure.compare import Ratio
 from perflab.measure.guards import MAX_CONNECTIONS
@@ -105,9 +105,9 @@ def goodput_ratio(record: Record, other: Record) -> Ratio:
 
 
 def compare(record: Record, pinned: Record) -> tuple[str, str]:
-    """The goodput beside that of the pinned run."""
-    compared = goodput_ratio(record, pinned)
-    return f"The goodput is {against_pinned(compared)}.", compared.verdict
+    """The goodput beside that of the pinned run, and the p50 of both."""
+    p50, said = ratio_in_turns(record, pinned), f"Pinned run: {count(goodput(pinned))}/s in time"
+    return (f"{said}; the p50 is {against_pinned(p50)}.", p50.verdict) if p50 else (f"{said}.", "")
 
 
 TABLE = table_of(
@@ -161,7 +161,7 @@ def lab() -> Lab:
         controls={
             "queue": values_slider(QUEUES, 100, unit="places", label="queue length"),
             "rate": log_slider(20, 1_000, 500, unit="requests/s", label="arrival rate"),
-            "workers": slider(1, MAX_WORKERS, 8, unit="threads", label="workers"),
+            "workers": slider(1, MAX_WORKERS, 8, unit="workers"),
             "processing": values_slider((10, 20, 50, 100, 200), 50, unit="ms", label="processing time"),
         },
         charts=CHARTS,
