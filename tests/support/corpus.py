@@ -27,7 +27,7 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
     ("highway.road", "hesitation"): {"cars": 100},
     ("measuring_latency.percentiles", "factor"): {"slow": 50},
     ("measuring_throughput.batching", "max_wait"): {"size": 200},
-    ("measuring_throughput.batching", "bad"): {"size": 50, "rate": 1000},
+    ("measuring_throughput.batching", "writer"): {"size": 50, "rate": 1000},
     ("measuring_throughput.workers", "kind"): {"computing": 100},
     ("raising_throughput.bottleneck", "memory"): {"cpu": 0, "network": 0},
     ("raising_throughput.bottleneck", "network"): {"cpu": 0},

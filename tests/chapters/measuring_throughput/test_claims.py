@@ -34,7 +34,7 @@ def worked(per_s: int, **changes: Any) -> Record:
 
 
 def written(median_ms: float, size: int, backlog: int = 0, rate: int = 1_000) -> Record:
-    chosen = {"size": size, "max_wait": 50, "rate": rate, "bad": False}
+    chosen = {"size": size, "max_wait": 50, "rate": rate, "writer": "with a timer"}
     facts = {"backlog": backlog, "elapsed_s": 2.0}
     return Record("batching", chosen, 1, "", Frame({"latency_ns": np.full(50, median_ms * 1e6)}, {}, facts))
 

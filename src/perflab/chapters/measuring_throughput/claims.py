@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from perflab.chapters.measuring_throughput import batching, workers
+from perflab.chapters.measuring_throughput.batching_model import is_saturated
 from perflab.chapters.measuring_throughput.counting_model import (
     CAPACITY,
     HANG,
@@ -87,7 +88,7 @@ def _batching(single: Record, batched: Record) -> Found:
     times = [run.column(LATENCY) for run in (single, batched)]
     sizes = [run.parameters["size"] for run in (single, batched)]
     enough = min(each.size for each in times) >= batching.MIN_REQUESTS
-    if sizes[0] != 1 or sizes[1] < 20 or not enough or not batching.is_saturated(single):
+    if sizes[0] != 1 or sizes[1] < 20 or not enough or not is_saturated(single):
         return None
     alone, together = (float(np.median(each)) for each in times)
     rate = count(single.parameters["rate"])
