@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from perflab.chapters.measuring_throughput import batching, workers
+from perflab.chapters import load
+from perflab.chapters.measuring_throughput import admission, batching, workers
 from perflab.chapters.measuring_throughput.batching_model import is_saturated
 from perflab.chapters.measuring_throughput.counting_model import (
     CAPACITY,
@@ -18,6 +19,7 @@ from perflab.chapters.measuring_throughput.counting_model import (
     RUN_S,
     counted,
 )
+from perflab.chapters.measuring_throughput.workers_model import RATE_PER_S
 from perflab.lab import Record, one_run, pairs, two_runs
 from perflab.lab.claims import Claim, report_claims
 from perflab.lab.verdict import LATENCY
@@ -67,7 +69,7 @@ def _double(records: Sequence[Record]) -> Found:
         (more, less, workers.throughput(many), workers.throughput(few))
         for few, many in pairs(records, "workers")
         if (more := many.parameters["workers"]) >= 2 * (less := few.parameters["workers"])
-        and workers.throughput(many) < 0.95 * many.parameters["rate"]  # else the offered load is the limit
+        and workers.throughput(many) < 0.95 * RATE_PER_S  # else the offered load is the limit
     ]
     if not found:
         return None
@@ -82,6 +84,16 @@ def _loop(loop: Record, threads: Record) -> Found:
     x, y = workers.throughput(loop), workers.throughput(threads)
     told = f"event loop {count(x)} requests/s, threads {count(y)}, with {chosen['workers']} of each that only wait."
     return x > 1.05 * y, told
+
+
+def _longer_queue(short: Record, long: Record) -> Found:
+    if not short.count("rejected"):
+        return None
+    x, y = (load.Load(run).throughput_per_s for run in (long, short))
+    places = [count(run.parameters["queue"]) for run in (short, long)]
+    told = f"with {places[0]} and {places[1]} places {count(y)} and {count(x)} requests/s were served"
+    in_time = [count(admission.goodput(run)) for run in (short, long)]
+    return x > 1.1 * y, f"{told}, {in_time[0]} and {in_time[1]} of them in time."
 
 
 def _batching(single: Record, batched: Record) -> Found:
@@ -106,6 +118,7 @@ CLAIMS = (
     Claim("The length of a dashboard's window does not matter.", "counting", one_run(_long_window)),
     Claim("Twice the workers, twice the throughput.", "workers", _double),
     Claim("An event loop serves more than as many threads, if all only wait.", "workers", two_runs("kind", _loop)),
+    Claim("A longer queue lets an overloaded server do more.", "admission", two_runs("queue", _longer_queue)),
     Claim(
         "Batching raises throughput, and latency with it (on a writer that is too slow for single rows).",
         "batching",
