@@ -128,12 +128,12 @@ def what_a_long_queue_did(short: Record, long: Record) -> Outcome | None:
     short_s, long_s = (run.fact("elapsed_s", 0.0) for run in (short, long))
     if not ratio.has_interval or min(short_s, long_s) < 0.95 * RUN_S:
         return None
-    told = f"{count(goodput(short))} requests/s in time with 30 places, {count(goodput(long))} with 1,000: {ratio_text(ratio)}"
+    told = f"{count(goodput(short))} requests/s in time with 30 places, {count(goodput(long))} with 300: {ratio_text(ratio)}"
     return Outcome("it falls", told) if ratio.high < 1 else None
 
 
 PREDICTION = Prediction(
-    question=f"500 requests per second arrive at a server that can do 160. Clients wait for {LIMIT_S:g} s. Its queue gets 1,000 "
+    question=f"500 requests per second arrive at a server that can do 160. Clients wait for {LIMIT_S:g} s. Its queue gets 300 "
     "places instead of 30, so that fewer requests are rejected. What does the goodput (requests answered in time) do?",
     choices={
         "it grows": Answer(
@@ -144,11 +144,11 @@ PREDICTION = Prediction(
         ),
         "it falls": Answer(
             "",
-            "1,000 places at 160 requests/s are 6 s of waiting. Soon each request is answered too late, though the workers are "
+            "300 places at 160 requests/s are 2 s of waiting. Soon each request is answered too late, though the workers are "
             "never idle. A short queue rejects early, and what it lets in is answered in time.",
         ),
     },
-    runs=({"queue": 30}, {"queue": 1_000}),
+    runs=({"queue": 30}, {"queue": 300}),
     find=what_a_long_queue_did,
 )
 

@@ -13,6 +13,8 @@ from perflab.theory.workers import admitted
 
 RUN_S, LIMIT_S = 2.0, 0.5
 QUEUES = (0, 1, 3, 10, 30, 100, 300, 1_000)
+BETWEEN = (50, 65, 75)
+"""Where the model's goodput bends most."""
 Admit = Callable[[int, int, int, float], bool]
 """Gets queued, places, workers and service_s of a request that finds all workers busy: whether it may queue."""
 
@@ -35,7 +37,7 @@ class Expected:
 def predict(workers: int, queue: int, rate: int, processing: int, admit: Admit = if_there_is_a_place) -> Expected:
     """Random arrivals at an empty server, simulated one by one for as long as the run takes."""
     arrivals, service_s = poisson(rate, RUN_S, 1) / 1e9, processing / 1e3
-    queues = np.unique([*QUEUES, queue])
+    queues = np.unique([*QUEUES, *BETWEEN, queue])
     found = np.array([of_a_run(arrivals, service_s, workers, places, admit) for places in queues.tolist()])
     return Expected(queues, *found.T)
 
