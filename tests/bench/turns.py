@@ -16,7 +16,7 @@ KINDS: dict[str, tuple[str, Mapping[str, Any], Mapping[str, Any]]] = {
     "a TCP round trip": ("measuring_latency.stopwatch", {"operation": "TCP round trip"}, {"operation": "HTTP request"}),
     "a query with an index": ("where_latency_comes_from.query", {"index": True}, {"index": False}),
     "a scan": ("where_latency_comes_from.query", {"index": False}, {"rows": 20_000}),
-    "a queue at 60%": ("measuring_throughput.workers", {"rate": 100}, {"rate": 300}),
+    "a queue at 60%": ("measuring_throughput.admission", {"rate": 100}, {"rate": 300}),
     "batches": ("measuring_throughput.batching", {"rate": 200}, {"size": 100}),
 }
 """Lab, settings, and what is changed for the other one, which takes at least twice as long."""

@@ -71,7 +71,7 @@ def small_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, t
 
 @pytest.mark.parametrize("kind", ["threads", "event loop"])
 def test_64_workers_that_compute_on_one_cpu_serve_somebody(kind: str, tmp_path: Path) -> None:
-    done = run("measuring_throughput.workers", small(), tmp_path, kind=kind, workers=64, computing=20, rate=100)
+    done = run("measuring_throughput.workers", small(), tmp_path, kind=kind, workers=64, computing=10)
     assert done.returncode == 0, done.stderr[-2_000:]
     assert int(done.stdout) > 0
 

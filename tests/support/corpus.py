@@ -21,14 +21,13 @@ CONTROLS = [(name, control) for name, lab in LABS.items() for control in lab().c
 READ = {
     ("highway.littles_law", "window"),
     ("measuring_throughput.counting", "window"),
-    ("measuring_throughput.counting", "warm_up"),
 }
 """Controls that change how a run is read, not what is measured."""
 TELLING: dict[tuple[str, str], dict[str, Any]] = {
     ("highway.road", "hesitation"): {"cars": 100},
     ("measuring_latency.percentiles", "factor"): {"slow": 50},
     ("measuring_throughput.batching", "max_wait"): {"size": 200},
-    ("measuring_throughput.batching", "bad"): {"size": 50, "rate": 1000},
+    ("measuring_throughput.batching", "writer"): {"size": 50, "rate": 1000},
     ("measuring_throughput.workers", "kind"): {"computing": 100},
     ("raising_throughput.bottleneck", "memory"): {"cpu": 0, "network": 0},
     ("raising_throughput.bottleneck", "network"): {"cpu": 0},
@@ -48,7 +47,7 @@ FAR = {
 """Which value says most, where it is not the farther end of the control."""
 RUN_S, SLICES, LONGER = 0.3, 2, 4
 LENGTH = {
-    ("measuring_throughput.counting", "pause"): (1.7, 2),
+    ("measuring_throughput.counting", "incident"): (1.7, 2),
     ("raising_throughput.more_machines", "routing"): (1.0, 2),
     ("raising_throughput.more_machines", "kind"): (1.0, 2),
     ("raising_throughput.which_strategy", "rate"): (0.0, 2),

@@ -105,3 +105,21 @@ def test_batches_that_follow_each_other_cost_no_rest_and_lone_ones_do() -> None:
     cost = Cost(1.0, 0.0, ((5.0, 2.0),))
     assert simulate_batches(np.arange(0.0, 1_000.0, 10.0), 1, 0.0, cost).writing == pytest.approx(3.0)
     assert simulate_batches(np.arange(0.0, 1_000.0, 0.5), 1, 0.0, cost).writing == pytest.approx(1.0, abs=0.01)
+
+
+def test_without_a_timer_the_writer_looks_at_each_arrival_and_after_each_batch() -> None:
+    # Waited for 5 at 5, noticed at 8; the batch of 8 has waited for 5 at 13, and the writer is free then only at 18.
+    arrivals = [0.0, 8.0, 9.0, 30.0, 31.0]
+    found = simulate_batches(arrivals, 10, 5.0, Cost(10.0, 0.0), timer=False)
+    # Written at 8: those of 0 and 8. That of 9 has waited for 9 when the writer is free at 18: written then. 30 is never noticed.
+    assert (found.waiting, found.rows) == (pytest.approx((8 + 0 + 9) / 3), 1.5)
+    with pytest.raises(ValueError, match="too few arrivals"):
+        simulate_batches([0.0, 1.0], 10, 5.0, Cost(0.0, 0.0), timer=False)
+
+
+def test_a_batch_of_a_writer_without_a_timer_is_replayed_by_the_same_rule() -> None:
+    columns = ([0, 8, 9], [2, 1], [8.5, 18.5], [10, 10], 10, 5.0)
+    assert lateness(*columns, timer=False).tolist() == [0.5, 0.0]
+    again = replay_batches(*columns, timer=False)
+    assert again.replayed == pytest.approx((18 + 10 + (28 - 9)) / 3)
+    assert again.measured == pytest.approx((18.5 + 10.5 + (28.5 - 9)) / 3)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perflab.theory.counting import overall, smoothed, windowed
+from perflab.theory.counting import overall, until_last, windowed
 
 MOMENTS = np.linspace(0, 10, 41)
 done_times = st.lists(st.integers(1, 9_999), max_size=60).map(lambda times: np.sort(np.array(times, float)) / 1_000)
@@ -24,31 +24,32 @@ def test_a_window_counts_what_was_done_in_it_and_divides_by_what_has_passed_of_i
     assert found[0] == 0
 
 
-@given(done_times)
-def test_overall_stops_at_the_last_completion(done: np.ndarray) -> None:
-    for moment, rate in zip(MOMENTS, overall(done, MOMENTS), strict=True):
+@given(done_times, st.integers(0, 3))
+def test_overall_divides_by_the_time_until_nothing_is_outstanding(done: np.ndarray, left: int) -> None:
+    arrived = np.append(done - 0.001, [5.0] * left)
+    for moment, rate in zip(MOMENTS, overall(done, arrived, MOMENTS), strict=True):
         so_far = [end for end in done if end <= moment]
-        assert rate == pytest.approx(len(so_far) / so_far[-1] if so_far else 0)
+        waits = sum(come <= moment for come in arrived) > len(so_far)
+        until = moment if waits else max(so_far, default=1)
+        assert rate == pytest.approx(len(so_far) / until if so_far else 0)
 
 
-@pytest.mark.parametrize("constant", [0.1, 1.0, 5.0])
-def test_smoothing_an_even_flow_gives_its_rate_from_the_beginning(constant: float) -> None:
-    done = np.arange(0.005, 10, 0.01)
-    found = smoothed(done, MOMENTS[2:], constant)
-    np.testing.assert_allclose(found, 100, rtol=0.06)
+def test_a_server_that_hangs_is_seen_unless_time_ends_with_the_last_completion() -> None:
+    arrived = np.arange(0.1, 10, 0.1)
+    done = arrived[arrived < 2] + 0.05
+    assert overall(done, arrived, [2.0, 4.0, 8.0]) == pytest.approx(done.size / np.array([2.0, 4.0, 8.0]), rel=0.06)
+    assert until_last(done, [4.0, 8.0]) == pytest.approx([done.size / done[-1]] * 2)
 
 
-def test_smoothing_forgets() -> None:
-    done = np.arange(0.005, 5, 0.01)
-    assert smoothed(done, [5.0], 0.5)[0] > 50 * smoothed(done, [8.0], 0.5)[0]
+def test_what_failed_is_not_outstanding() -> None:
+    assert overall([1.0], [0.5, 1.5], [4.0], failed=[2.0]).tolist() == [0.5]
 
 
 def test_nothing_done_is_no_throughput() -> None:
-    for rates in (windowed([], MOMENTS, 1.0), overall([], MOMENTS), smoothed([], MOMENTS, 1.0)):
+    for rates in (windowed([], MOMENTS, 1.0), overall([], [], MOMENTS), until_last([], MOMENTS)):
         assert rates.tolist() == [0.0] * MOMENTS.size
 
 
-@pytest.mark.parametrize("count", [windowed, smoothed])
-def test_a_window_without_length_is_refused(count: object) -> None:
-    with pytest.raises(ValueError):
-        count([1.0], MOMENTS, 0.0)  # type: ignore[operator]
+def test_a_window_without_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="a window has a length"):
+        windowed([1.0], MOMENTS, 0.0)

@@ -9,7 +9,7 @@ import pytest
 
 from perflab.measure.schedule import poisson
 from perflab.theory.simulate import simulate
-from perflab.theory.workers import Shop, mean_response, served_per_s
+from perflab.theory.workers import Shop, admitted, mean_response, served_per_s
 
 
 def busy_workers(shop: Shop, workers: int, seconds: float = 200.0, seed: int = 1) -> float:
@@ -114,6 +114,27 @@ def test_the_throughput_is_that_of_a_long_simulated_queue(rate: int, servers: in
     found = served_per_s(rate, servers / SERVICE, SERVICE, servers + queue)
     assert found == pytest.approx(expected, rel=0.03 if queue else 0.015)
     assert found <= min(rate, servers / SERVICE) * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(("rate", "exact"), [(10, 9.037), (16, 12.81)])
+def test_one_place_behind_one_server_is_the_worst_case(rate: float, exact: float) -> None:
+    assert served_per_s(rate, 20.0, SERVICE, 2) == pytest.approx(exact, rel=0.035)
+
+
+@pytest.mark.parametrize("queue", [0, 1, 10, 10_000])
+@pytest.mark.parametrize(("rate", "servers"), [(200, 8), (30, 2), (1_000, 1)])
+def test_a_queue_of_so_many_places_is_one_of_the_rules_of_admission(rate: int, servers: int, queue: int) -> None:
+    came = poisson(rate, SECONDS, 3) / 1e9
+    expected = simulate(came, np.full(came.size, SERVICE), servers, queue).departures
+    np.testing.assert_allclose(admitted(came, SERVICE, servers, lambda queued: queued < queue), expected)
+
+
+def test_a_rule_is_asked_only_when_all_workers_are_busy_and_told_how_many_wait() -> None:
+    asked: list[int] = []
+    done = admitted([0.0, 0.1, 0.2, 0.3, 2.0], 1.0, 2, lambda queued: asked.append(queued) is None)
+    assert asked == [0, 1]
+    assert done == pytest.approx([1.0, 1.1, 2.0, 2.1, 3.0])
+    assert np.isnan(admitted([0.0, 0.1, 0.2], 1.0, 1, lambda queued: False)).tolist() == [False, True, True]
 
 
 def test_without_places_to_wait_it_is_erlangs_loss_formula() -> None:

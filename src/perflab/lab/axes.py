@@ -56,9 +56,11 @@ TIMES = (0.1, 0.3, 1, 3, 10, 30, 100)
 
 
 def from_zero_ticks(axis: Axis) -> None:
-    """Make an upright axis of counts logarithmic above 1, with room for 0 below: 0, 1, 3, 10, …"""
-    axis.axes.set_yscale("symlog", linthresh=1, linscale=0.5)
-    axis.set_ticks(ticks := [0, 1, 3, 10, 30, 100, 300], labels=map(str, ticks))
+    """Make an axis of counts logarithmic above 1, with room for 0 before: 0, 1, 3, 10, …"""
+    scale = axis.axes.set_xscale if axis is axis.axes.xaxis else axis.axes.set_yscale
+    scale("symlog", linthresh=1, linscale=0.5)
+    ticks = [tick for tick in (0, 1, 3, 10, 30, 100, 300, 1_000) if tick <= axis.get_view_interval()[1]]
+    axis.set_ticks(ticks, labels=map(count, ticks))
 
 
 def byte_ticks(axis: Axis) -> None:

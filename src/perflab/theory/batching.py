@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,9 +72,10 @@ class Waits:
     rows: float
 
 
-def simulate_batches(arrivals: ArrayLike, size: int, max_wait: float, cost: Cost) -> Waits:
+def simulate_batches(arrivals: ArrayLike, size: int, max_wait: float, cost: Cost, timer: bool = True) -> Waits:
     """One writer: it takes up to `size` when so many wait, or when the oldest has waited `max_wait`, and is free. In any order
-    of events the same as in the real loop, simulated. Arrivals of shape (requests,) in rising order.
+    of events the same as in the real loop, simulated. Arrivals of shape (requests,) in rising order. Without a `timer` it looks
+    only when a request arrives, and after each batch.
 
     A batch that might have become larger, had the arrivals gone on, is left out, and all after it. Raises ValueError where that
     leaves none.
@@ -83,7 +84,11 @@ def simulate_batches(arrivals: ArrayLike, size: int, max_wait: float, cost: Cost
     first, free, waiting, writing, count = 0, -math.inf, 0.0, 0.0, 0
     while first < len(times):
         full = times[first + size - 1] if first + size <= len(times) else math.inf
-        start = max(free, min(full, times[first] + max_wait))
+        due = times[first] + max_wait
+        if not timer and due > free:
+            following = bisect_left(times, due)
+            due = times[following] if following < len(times) else math.inf
+        start = max(free, min(full, due))
         end = min(first + size, max(first + 1, bisect_right(times, start)))
         if end - first < size and start > times[-1]:
             break
@@ -97,7 +102,13 @@ def simulate_batches(arrivals: ArrayLike, size: int, max_wait: float, cost: Cost
 
 
 def replay_batches(
-    arrivals: ArrayLike, rows: ArrayLike, began: ArrayLike, took: ArrayLike, size: int, max_wait: float
+    arrivals: ArrayLike,
+    rows: ArrayLike,
+    began: ArrayLike,
+    took: ArrayLike,
+    size: int,
+    max_wait: float,
+    timer: bool = True,
 ) -> Replay:
     """Recorded batches once more, by a writer that begins each when it is full or its oldest has waited, and it is free.
 
@@ -106,33 +117,57 @@ def replay_batches(
     """
     times, members = np.asarray(arrivals, float), np.asarray(rows, int)
     starts, lasting = np.asarray(began, float), np.asarray(took, float)
-    ready = ready_at(times, members, size, max_wait)
+    ready = Ready.of(times, members, size, max_wait, timer)
     if not members.shape == starts.shape == lasting.shape:
         raise ValueError("there must be batches, each with its rows, its start and its time")
     # One writer: each batch waits like a customer of Lindley's recursion, whose turn comes in the order of the batches.
-    again, free = np.empty_like(ready), -math.inf
-    for number, (due, time) in enumerate(zip(ready.tolist(), lasting.tolist(), strict=True)):
-        again[number] = max(due, free)
+    again, free = np.empty(members.shape), -math.inf
+    moments = (each.tolist() for each in (ready.full, ready.waited, ready.noticed, lasting))
+    for number, (full, waited, noticed, time) in enumerate(zip(*moments, strict=True)):
+        again[number] = max(free, min(full, waited if free >= waited else noticed))
         free = again[number] + time
     measured, replayed = (float(np.average(at + lasting, weights=members)) for at in (starts, again))
     mean = float(times.mean())
     return Replay(measured - mean, replayed - mean)
 
 
-def ready_at(arrivals: ArrayLike, rows: ArrayLike, size: int, max_wait: float) -> NDArray[np.float64]:
-    """When each batch is full, or its oldest has waited. Arrivals of shape (requests,) in rising order; `rows` of (batches,)."""
-    times, members = np.asarray(arrivals, float), np.asarray(rows, int)
-    if not times.size or members.sum() != times.size:
-        raise ValueError("there must be batches, each with its rows, and an arrival for each row")
-    lasts = np.cumsum(members) - 1
-    filled = (members == size) | (lasts == times.size - 1)
-    return np.minimum(np.where(filled, times[lasts], np.inf), times[lasts - members + 1] + max_wait)
+@dataclass(frozen=True)
+class Ready:
+    """When batches can be written, each of shape (batches,): when one is `full`, and when its oldest has waited, if the writer
+    is free by then (`waited`) and if it is idle (`noticed`: without a timer at the next arrival).
+    """
+
+    full: NDArray[np.float64]
+    waited: NDArray[np.float64]
+    noticed: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, arrivals: ArrayLike, rows: ArrayLike, size: int, max_wait: float, timer: bool = True) -> Ready:
+        """Arrivals of shape (requests,) in rising order; `rows` of (batches,)."""
+        times, members = np.asarray(arrivals, float), np.asarray(rows, int)
+        if not times.size or members.sum() != times.size:
+            raise ValueError("there must be batches, each with its rows, and an arrival for each row")
+        lasts = np.cumsum(members) - 1
+        filled = (members == size) | (timer & (lasts == times.size - 1))
+        waited = times[lasts - members + 1] + max_wait
+        following = np.append(times, math.inf)[np.searchsorted(times, waited)]
+        return cls(np.where(filled, times[lasts], math.inf), waited, waited if timer else following)
+
+    def at(self, free: ArrayLike) -> NDArray[np.float64]:
+        """When each could be written, had the writer been free since then."""
+        return np.minimum(self.full, np.where(np.asarray(free) >= self.waited, self.waited, self.noticed))
 
 
 def lateness(
-    arrivals: ArrayLike, rows: ArrayLike, began: ArrayLike, took: ArrayLike, size: int, max_wait: float
+    arrivals: ArrayLike,
+    rows: ArrayLike,
+    began: ArrayLike,
+    took: ArrayLike,
+    size: int,
+    max_wait: float,
+    timer: bool = True,
 ) -> NDArray[np.float64]:
     """How long after it could have begun each batch began: it was ready, and the one before had ended. Shapes as above."""
     starts = np.asarray(began, float)
-    ends = starts + np.asarray(took, float)
-    return starts - np.maximum(ready_at(arrivals, rows, size, max_wait), np.concatenate([[-math.inf], ends[:-1]]))
+    free = np.concatenate([[-math.inf], (starts + np.asarray(took, float))[:-1]])
+    return starts - np.maximum(Ready.of(arrivals, rows, size, max_wait, timer).at(free), free)

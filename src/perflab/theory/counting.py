@@ -5,16 +5,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
-def overall(done: ArrayLike, moments: ArrayLike) -> NDArray[np.float64]:
-    """Requests done so far, divided by the time up to the last of them; 0 before the first."""
+def overall(done: ArrayLike, arrived: ArrayLike, moments: ArrayLike, failed: ArrayLike = ()) -> NDArray[np.float64]:
+    """Requests done so far, divided by the time up to when nothing was outstanding: up to the moment itself while a request
+    that has `arrived` is neither done nor `failed`, else up to the last that was. 0 before the first is done.
+    """
     ends, at = np.asarray(done, float), np.asarray(moments, float)
-    seen = np.searchsorted(ends, at, side="right")
-    until = np.where(seen > 0, ends[np.maximum(seen, 1) - 1] if ends.size else 1.0, 1.0)
-    return np.where(seen > 0, seen / np.maximum(until, 1e-9), 0.0)
+    gone = np.sort(np.concatenate([ends, np.asarray(failed, float)]))
+    seen, left = (np.searchsorted(each, at, side="right") for each in (ends, gone))
+    outstanding = np.searchsorted(np.sort(np.asarray(arrived, float)), at, side="right") > left
+    return _per_s(seen, np.where(outstanding, at, _last(gone, left)))
+
+
+def until_last(done: ArrayLike, moments: ArrayLike) -> NDArray[np.float64]:
+    """Requests done so far, divided by the time of the last: a server that hangs keeps its rate. 0 before the first."""
+    ends = np.asarray(done, float)
+    seen = np.searchsorted(ends, np.asarray(moments, float), side="right")
+    return _per_s(seen, _last(ends, seen))
 
 
 def windowed(done: ArrayLike, moments: ArrayLike, window: float) -> NDArray[np.float64]:
@@ -26,14 +38,9 @@ def windowed(done: ArrayLike, moments: ArrayLike, window: float) -> NDArray[np.f
     return seen / np.maximum(np.minimum(window, at), 1e-9) * (at > 0)
 
 
-def smoothed(done: ArrayLike, moments: ArrayLike, time_constant: float) -> NDArray[np.float64]:
-    """Exponentially weighted: a request counts 1/τ when it is done and fades with e^(−t/τ).
+def _last(ends: NDArray[np.float64], seen: NDArray[Any]) -> NDArray[np.float64]:
+    return ends[np.maximum(seen, 1) - 1] if ends.size else np.ones(seen.shape)
 
-    Divided by 1 − e^(−t/τ), the weight that has passed since the beginning, which would pull it towards 0.
-    """
-    if time_constant <= 0:
-        raise ValueError("a time constant is above 0")
-    ends, at = np.asarray(done, float), np.asarray(moments, float)
-    ages = at[:, None] - ends[None, :]
-    weights = np.where(ages >= 0, np.exp(-np.maximum(ages, 0) / time_constant), 0.0).sum(axis=1)
-    return weights / np.maximum(time_constant * -np.expm1(-at / time_constant), 1e-9) * (at > 0)
+
+def _per_s(number: NDArray[Any], seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(number > 0, number / np.maximum(seconds, 1e-9), 0.0)

@@ -7,16 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from labs import constants_of, measure
+from labs import constants_of, measure, measure_slices, measured_together
 from matplotlib.figure import Figure
 from relations import two_of_three
+from turns import side_by_side
 
 from perflab.chapters.measuring_throughput import batching, batching_model
+from perflab.chapters.measuring_throughput.batching_model import BAD, ON_ARRIVAL, TIMER
+from perflab.lab.prediction import Outcome
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 
 LAB = batching.lab()
-START = {"size": 1, "max_wait": 50, "rate": 50, "bad": False}
+START = {"size": 1, "max_wait": 50, "rate": 50, "writer": "with a timer"}
 
 
 def measured(**changes: Any) -> Record:
@@ -34,15 +37,31 @@ def record(latency_ms: float = 1.0, requests: int = 100, **changes: Any) -> Reco
     return Record("batching", chosen, 1, "", Frame(samples, counts, facts), 2.0, "complete")
 
 
-def settle(*records: Record) -> str | None:
-    return batching.PREDICTION.settle(records)
+def outcome(single: Record, batched: Record) -> Outcome | None:
+    return LAB.prediction.outcome(side_by_side(single, batched), LAB.check)  # type: ignore[union-attr]
 
 
 @pytest.mark.clock
 def test_real_batches_make_requests_wait_at_a_low_rate() -> None:
-    single, batched = measured(), measured(size=100)
+    single, batched = measured_together(LAB, *batching.PREDICTION.runs)
     assert np.median(batched.column("latency_ns")) > 2 * np.median(single.column("latency_ns"))
-    assert settle(single, batched) == "longer"
+    found = LAB.prediction.outcome([single, batched], LAB.check)  # type: ignore[union-attr]
+    assert found is not None and found.choice == "longer"
+
+
+@pytest.mark.clock
+def test_without_a_timer_real_requests_wait_for_the_next_arrival() -> None:
+    timer, none = (measured(size=100, rate=20, max_wait=5, writer=writer) for writer in (TIMER, ON_ARRIVAL))
+    assert np.median(none.column("waiting_ns")) > 2 * np.median(timer.column("waiting_ns"))
+    again = batching_model.replayed(none)
+    assert again is not None and again.deviation < 0.05 + batching_model.late_ns(none) / again.measured
+    assert none.fact("elapsed_s") > 1.5
+
+
+@pytest.mark.clock
+def test_a_slice_ends_though_no_batch_is_written() -> None:
+    lengths = measure_slices(LAB, 3.0, size=200, max_wait=1_000, rate=50).slices_s
+    assert len(lengths) > 5 and sorted(lengths)[len(lengths) // 2] < 0.5
 
 
 @pytest.mark.clock
@@ -67,7 +86,7 @@ def test_a_real_commit_takes_about_what_is_expected_whether_the_drive_has_rested
 
 @pytest.mark.clock
 def test_bad_rows_are_refused_and_all_others_are_stored_once() -> None:
-    found = measured(size=20, rate=500, bad=True)
+    found = measured(size=20, rate=500, writer=BAD)
     assert found.count("refused") >= 5
     assert found.fact("stored") == found.count("acknowledged") == found.count("calls") - found.count("refused")
     assert "bad rows were refused" in LAB.verdict(found, None).text
@@ -76,7 +95,7 @@ def test_bad_rows_are_refused_and_all_others_are_stored_once() -> None:
 
 @pytest.mark.clock
 def test_a_bad_row_costs_a_commit_for_each_of_the_others_in_its_batch() -> None:
-    clean, spoilt = (measured(size=100, rate=1_000, max_wait=200, bad=bad) for bad in (False, True))
+    clean, spoilt = (measured(size=100, rate=1_000, max_wait=200, writer=writer) for writer in (TIMER, BAD))
     assert batching.rows_each(clean) > 50
     assert batching.rows_each(spoilt) == pytest.approx(1, abs=0.2)
     assert spoilt.count("commits") >= 0.9 * spoilt.count("acknowledged")
@@ -119,12 +138,38 @@ def test_runs_are_compared_and_shown_beside_each_other() -> None:
     assert LAB.verdict(Record("batching", START, 1, ""), None).kind == "invalid"
 
 
-def test_the_prediction_needs_two_runs_that_differ_in_the_batch_size_only() -> None:
-    single = record(1.0)
-    assert settle(single) is None
-    assert settle(single, record(30.0, size=100, max_wait=10)) is None
-    assert settle(single, record(30.0, size=100)) == "longer"
-    assert settle(single, record(1.0, size=100)) == "the same"
+@pytest.mark.parametrize(
+    ("single_ms", "batched_ms", "choice", "because"),
+    [
+        (1.0, 30.0, "longer", "never fills at this rate"),
+        (30.0, 31.0, "the same", "as long as the wait for other commits"),
+        (90.0, 30.0, "shorter", "nearly fill the drive"),
+    ],
+)
+def test_what_a_batch_did_is_told_whatever_was_predicted(
+    single_ms: float, batched_ms: float, choice: str, because: str
+) -> None:
+    found = outcome(record(single_ms), record(batched_ms, size=100))
+    assert found is not None and found.choice == choice
+    for answer in (None, *batching.PREDICTION.choices):
+        said = batching.PREDICTION.comment(answer, found)
+        assert because in said and "with single rows" in said
+    assert len({batching.PREDICTION.comment(answer, found) for answer in batching.PREDICTION.choices}) == 3
+
+
+def test_runs_that_do_not_tell_settle_nothing() -> None:
+    assert outcome(record(1.0), record(30.0, size=100, max_wait=10)) is None
+    assert outcome(record(1.0), record(30.0, size=50)) is None
+    assert outcome(record(1.0, requests=15), record(30.0, size=100)) is None
+    uneven = [record(10.0), record(10.0, size=100)]
+    uneven[1].column("latency_ns")[:] = np.repeat([1e6, 1e8], 50)
+    assert outcome(*uneven) is None, "three times as long or a third, slice by slice"
+
+
+def test_what_is_left_without_a_timer_is_said() -> None:
+    left = record(writer=ON_ARRIVAL)
+    left.frame.facts["backlog"] = 3  # type: ignore[index]
+    assert "3 still wait for the next arrival" in LAB.verdict(left, None).text
 
 
 @pytest.mark.parametrize("sizes", [(5,), (5, 20)])

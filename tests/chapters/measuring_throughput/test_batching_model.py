@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from perflab.chapters.measuring_throughput.batching_model import RESTS_MS, after_rest, predict
+from perflab.chapters.measuring_throughput.batching_model import BAD, ON_ARRIVAL, RESTS_MS, TIMER, after_rest, predict
 
-START: dict[str, Any] = {"size": 1, "max_wait": 50, "rate": 50, "bad": False}
+START: dict[str, Any] = {"size": 1, "max_wait": 50, "rate": 50, "writer": TIMER}
 NO_REST = dict.fromkeys(map(after_rest, RESTS_MS), 0.0)
 CONSTANTS = {"each_batch_ns": 1e6, "each_row_ns": 5e3, **NO_REST}
 
@@ -23,7 +23,7 @@ def test_the_model_loses_at_a_low_rate_and_wins_where_single_commits_cannot_keep
 
 
 def test_full_batches_wait_for_as_long_as_they_fill_though_the_timer_is_far_away() -> None:
-    found = predict(200, 200, 5_000, False, constants=CONSTANTS).here
+    found = predict(200, 200, 5_000, TIMER, constants=CONSTANTS).here
     assert found.waiting == pytest.approx(199 / 2 / 5_000 * 1e9, rel=0.05)
     assert found.rows == 200
 
@@ -33,12 +33,23 @@ def test_the_share_of_spoilt_batches_is_that_of_batches_of_neighbours(rows: int)
     numbers = np.arange(20_000)
     spoilt = [np.any(batch % 100 == 99) for batch in numbers.reshape(-1, rows)]
     # A rate at which no request waits for the writer, and a timer that never fires: all batches are full.
-    found = predict(rows, 200, 1_000, True, constants={"each_batch_ns": 1e3, "each_row_ns": 1.0, **NO_REST}).here
+    found = predict(rows, 200, 1_000, BAD, constants={"each_batch_ns": 1e3, "each_row_ns": 1.0, **NO_REST}).here
     one_by_one, whole = rows * 1_001, 1_000 + rows
     assert found.writing == pytest.approx(whole + np.mean(spoilt) * one_by_one, rel=0.02)
 
 
 def test_bad_rows_cost_the_batches_they_spoil() -> None:
     chosen = {**START, "size": 100, "rate": 1_000}
-    clean, spoilt = (predict(**{**chosen, "bad": bad}, constants=CONSTANTS).here.writing for bad in (False, True))
+    clean, spoilt = (
+        predict(**{**chosen, "writer": writer}, constants=CONSTANTS).here.writing for writer in (TIMER, BAD)
+    )
     assert np.isnan(spoilt) or spoilt > 2 * clean
+
+
+def test_without_a_timer_the_oldest_waits_for_the_next_arrival_too() -> None:
+    timer, none = (predict(100, 5, 20, writer, constants=CONSTANTS).here for writer in (TIMER, ON_ARRIVAL))
+    # A request alone waits 5 ms with the timer. Without it, it waits until the first arrival after these 5 ms, which takes
+    # the mean time between arrivals from then on, and is written with it.
+    assert timer.waiting == pytest.approx(5e6, rel=0.1)
+    assert 20e6 < none.waiting < 55e6
+    assert none.rows > 1.8

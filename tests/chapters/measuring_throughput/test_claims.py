@@ -12,38 +12,42 @@ from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 
 
-def counted(offered: int, done: int, window: float = 0.5) -> Record:
-    chosen = {"rate": offered, "window": window, "warm_up": 0, "pause": 0}
-    samples = {"arrived_s": np.zeros(3 * offered), "completed_s": np.arange(1, 3 * done + 1) / done}
+def counted(offered: int, done: int, window: float = 0.5, incident: str = "none", until_s: float = 3.0) -> Record:
+    chosen = {"rate": offered, "window": window, "incident": incident}
+    done_s = np.arange(1, 3 * done + 1) / done
+    samples = {"arrived_s": np.zeros(3 * offered), "completed_s": done_s[done_s <= until_s]}
     return Record("counting", chosen, 1, "", Frame(samples, {}, {"elapsed_s": 3.0}), 3.0, "complete")
 
 
 def worked(per_s: int, **changes: Any) -> Record:
-    chosen = {
-        "kind": "threads",
-        "workers": 8,
-        "connections": 20,
-        "computing": 0,
-        "queue": 100,
-        "rate": 1_000,
-        **changes,
-    }
+    chosen = {"kind": "threads", "workers": 8, "connections": 20, "computing": 0, **changes}
     done = np.arange(1, 2 * per_s + 1) / per_s
     return Record("workers", chosen, 1, "", Frame({"completed_s": done}, {}, {"elapsed_s": 2.0}), 2.0, "complete")
 
 
+def queued(per_s: int, queue: int, rejected: int = 100) -> Record:
+    done = np.arange(1, 2 * per_s + 1) / per_s
+    samples = {"completed_s": done, "latency_ns": np.full(done.size, 1e8)}
+    chosen = {"queue": queue, "rate": 500, "workers": 8, "processing": 50}
+    return Record(
+        "admission", chosen, 1, "", Frame(samples, {"rejected": rejected}, {"elapsed_s": 2.0}), 2.0, "complete"
+    )
+
+
 def written(median_ms: float, size: int, backlog: int = 0, rate: int = 1_000) -> Record:
-    chosen = {"size": size, "max_wait": 50, "rate": rate, "bad": False}
+    chosen = {"size": size, "max_wait": 50, "rate": rate, "writer": "with a timer"}
     facts = {"backlog": backlog, "elapsed_s": 2.0}
     return Record("batching", chosen, 1, "", Frame({"latency_ns": np.full(50, median_ms * 1e6)}, {}, facts))
 
 
 CASES = [
     (0, [counted(200, 195)], [counted(200, 100)]),
-    (1, [counted(50, 50, window=3.2)], [counted(50, 50, window=60)]),
-    (2, [worked(160), worked(320, workers=16)], [worked(160), worked(400, workers=64)]),
-    (3, [worked(160, kind="event loop"), worked(80)], [worked(160, kind="event loop"), worked(159)]),
-    (4, [written(40, 1, backlog=900), written(80, 50)], [written(800, 1, backlog=900), written(20, 50)]),
+    (1, [counted(50, 50, incident="server hangs")], [counted(50, 50, incident="server hangs", until_s=1.2)]),
+    (2, [counted(50, 50, window=3.2)], [counted(50, 50, window=60)]),
+    (3, [worked(160), worked(320, workers=16)], [worked(160), worked(400, workers=64)]),
+    (4, [worked(160, kind="event loop"), worked(80)], [worked(160, kind="event loop"), worked(159)]),
+    (5, [queued(100, 1), queued(160, 100)], [queued(155, 30), queued(156, 1_000, 0)]),
+    (6, [written(40, 1, backlog=900), written(80, 50)], [written(800, 1, backlog=900), written(20, 50)]),
 ]
 
 
@@ -66,10 +70,12 @@ def test_every_claim_is_tested_and_open_until_its_lab_was_used() -> None:
     [
         (0, [counted(50, 50)]),
         (1, [counted(50, 50)]),
-        (2, [worked(160), worked(200, workers=10)]),
-        (2, [worked(100, rate=100), worked(100, rate=100, workers=64)]),
-        (3, [worked(160), worked(160, kind="event loop", computing=20)]),
-        (4, [written(5, 1), written(60, 50)]),
+        (2, [counted(50, 50)]),
+        (3, [worked(160), worked(200, workers=10)]),
+        (3, [worked(490, workers=32), worked(490, workers=64)]),
+        (4, [worked(160), worked(160, kind="event loop", computing=20)]),
+        (5, [queued(100, 30, 0), queued(100, 300, 0)]),
+        (6, [written(5, 1), written(60, 50)]),
     ],
 )
 def test_runs_that_do_not_decide_a_claim_leave_it_open(number: int, irrelevant: list[Record]) -> None:

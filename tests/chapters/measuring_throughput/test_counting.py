@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from replays import agrees
 
 from perflab.chapters.load import Load
-from perflab.chapters.measuring_throughput import counting
+from perflab.chapters.measuring_throughput import counting, counting_model
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 
@@ -20,9 +20,9 @@ LAB = counting.lab()
 
 
 def record(done: np.ndarray, elapsed_s: float = 3.0, offered: int = 150, **chosen: Any) -> Record:
-    parameters = {"rate": 50, "window": 0.5, "warm_up": 0.0, "pause": 0.0, **chosen}
+    parameters = {"rate": 50, "window": 0.5, "incident": "none", **chosen}
     frame = Frame(
-        {"completed_s": done, "arrived_s": np.zeros(offered), "lateness_ns": np.full(offered, 50_000)},
+        {"completed_s": done, "arrived_s": np.linspace(0, elapsed_s, offered), "lateness_ns": np.full(offered, 50_000)},
         {"calls": done.size},
         {"elapsed_s": elapsed_s, "in_flight": offered - done.size},
     )
@@ -36,36 +36,73 @@ def test_an_even_flow_is_counted_by_every_way_except_the_naive_one() -> None:
     found = counting.counted(record(EVEN, window=60))
     assert list(found) == list(counting.WAYS)
     assert found[counting.OFFERED].value == pytest.approx(50)
-    assert found[counting.OVERALL].value == pytest.approx(EVEN.size / EVEN[-1])
-    assert found[counting.CUT].value == pytest.approx(found[counting.OVERALL].value)
-    assert found[counting.NAIVE].value == pytest.approx(found[counting.WINDOW].value * 3 / 60)
+    assert found[counting.OVERALL].value == pytest.approx(EVEN.size / 3)
+    assert found[counting.LAST].value == pytest.approx(EVEN.size / EVEN[-1])
+    assert found[counting_model.CUT].value == pytest.approx(50, rel=0.02), (
+        "without the time in which none could be done"
+    )
+    assert found[counting.NAIVE].value == pytest.approx(found[counting_model.WINDOW].value * 3 / 60)
 
 
-def test_cutting_the_warm_up_mends_the_rate() -> None:
-    cut = counting.counted(record(EVEN, warm_up=0.2))[counting.CUT]
-    assert cut.value == pytest.approx(50, rel=0.02)
-    assert counting.counted(record(EVEN))[counting.CUT].value < 48
+def test_time_ends_with_the_last_completion_only_where_nothing_is_outstanding() -> None:
+    all_done = counting.counted(record(EVEN[:50], offered=50))
+    assert all_done[counting.OVERALL].value == all_done[counting.LAST].value == pytest.approx(50 / EVEN[49])
+    one_left = counting.counted(record(EVEN[:50], offered=51))
+    assert one_left[counting.OVERALL].value == pytest.approx(50 / 3)
 
 
-def test_the_model_knows_pause_capacity_and_window() -> None:
-    _, plain = counting.predict(rate=50, pause=0, window=0.5, warm_up=0)
-    over_time, paused = counting.predict(rate=50, pause=1.0, window=0.5, warm_up=0)
-    _, flooded = counting.predict(rate=200, pause=0, window=0.5, warm_up=0.2)
+def test_a_request_that_failed_is_not_outstanding() -> None:
+    found = record(EVEN[:50], offered=51)
+    found.frame.samples["failed_s"] = np.array([2.0])  # type: ignore[index]
+    assert counting.counted(found)[counting.OVERALL].value == pytest.approx(50 / 2.0)
+
+
+def test_the_model_knows_incidents_and_capacity() -> None:
+    _, plain = counting.predict(rate=50, window=0.5, incident="none")
+    over_time, paused = counting.predict(rate=50, window=0.5, incident=counting_model.PAUSE)
+    _, hung = counting.predict(rate=50, window=0.5, incident=counting.HANG)
+    _, flooded = counting.predict(rate=200, window=0.5, incident="none")
     assert paused[counting.OVERALL].value < 0.8 * plain[counting.OVERALL].value
     assert over_time.min() == 0
-    assert flooded[counting.CUT].value == pytest.approx(counting.CAPACITY, rel=0.1)
+    assert flooded[counting_model.CUT].value == pytest.approx(counting.CAPACITY, rel=0.1)
     assert flooded[counting.OFFERED].value == pytest.approx(200, rel=0.02)
+    assert hung[counting.OVERALL].value == pytest.approx(50 / 3, rel=0.05)
+    assert hung[counting.LAST].value == pytest.approx(50 / 1.2, rel=0.05)
+
+
+@pytest.mark.parametrize("mean", [2, 5, 10, 100])
+def test_the_interval_of_a_count_at_random_covers_its_mean(mean: int) -> None:
+    drawn = np.random.default_rng(1).poisson(mean, 4_000)
+    ends = {int(number): counting_model.rate_of(int(number), 1.0) for number in np.unique(drawn)}
+    share = np.mean([ends[number].low <= mean <= ends[number].high for number in drawn.tolist()])
+    assert 0.93 <= share <= 0.985
+
+
+def test_a_saturated_server_has_no_such_interval_and_the_table_says_why() -> None:
+    flooded = record(np.arange(0.2, 3.0, 0.01), offered=600, rate=200)
+    assert not counting.counted(flooded)[counting.OVERALL].has_interval
+    rows = {row[0]: row[2] for row in LAB.table(flooded, None)}
+    assert "not random" in rows[counting.OVERALL] and "–" in rows[counting.OFFERED]
 
 
 @pytest.mark.clock
 def test_a_real_server_gives_what_the_model_says_and_no_more_than_its_capacity() -> None:
     for rate, expected in ((50, 50), (200, counting.CAPACITY)):
         frame = measure(counting.lab(), 5.0, rate=rate)
-        chosen = {"rate": rate, "window": 0.5, "warm_up": 0.3, "pause": 0.0}
-        run = Record("counting", chosen, 1, "", frame, 3.0, "complete")
-        assert expected / 1.4 < counting.counted(run)[counting.CUT].value < expected * 1.3
+        run = Record("counting", LAB.check({"rate": rate}), 1, "", frame, 3.0, "complete")
+        assert expected / 1.4 < counting.counted(run)[counting_model.CUT].value < expected * 1.3
         assert agrees(Load(run).replay(counting.WORKERS), run)
         assert "apart" in dict(LAB.trust(run, None))["queue replayed, mean"]
+
+
+@pytest.mark.clock
+def test_a_real_server_that_hangs_answers_nothing_more_and_the_prediction_is_settled() -> None:
+    frame = measure(counting.lab(), 5.0, **counting.HANGS)
+    run = Record("counting", LAB.check(counting.HANGS), 1, "", frame, 3.0, "complete")
+    assert 1.0 < run.column("completed_s")[-1] < counting.INCIDENT_S + 0.1
+    assert run.fact("in_flight") > 50
+    found = counting.what_the_report_says(run)
+    assert found is not None and found.choice == "it stays as it was"
 
 
 def test_the_verdict_names_a_window_that_is_longer_than_the_run() -> None:
@@ -93,9 +130,39 @@ def test_two_runs_are_compared_by_their_bands() -> None:
     assert LAB.verdict(record(EVEN), record(EVEN[::3])).kind == "clear"
 
 
-@pytest.mark.parametrize(("window", "answer"), [(60, "too little"), (0.5, None)])
-def test_the_prediction_is_settled_by_a_window_of_a_minute(window: float, answer: str | None) -> None:
-    assert counting.what_a_long_window_showed(record(EVEN, window=window)) == answer
+def hung() -> Record:
+    return record(EVEN[EVEN < 1.2], **counting.HANGS)
+
+
+def test_the_verdict_tells_of_a_server_that_hangs() -> None:
+    said = LAB.verdict(hung(), None).text
+    assert "Nothing has been completed since 1.2 s, and 99 requests are outstanding" in said
+    assert "still 43" in said
+    assert "Nothing has been completed since" not in LAB.verdict(record(EVEN), None).text
+
+
+def test_the_prediction_is_settled_by_a_server_that_hangs() -> None:
+    prediction = counting.PREDICTION
+    found = prediction.outcome([hung()], LAB.check)
+    assert found is not None and found.choice == "it stays as it was"
+    for answer in (None, *prediction.choices):
+        said = prediction.comment(answer, found)
+        assert "43 requests/s in the report, 17 over the 3 s" in said
+        assert "Divide by the time until nothing is outstanding" in said
+    assert "cannot fall" in prediction.comment("it falls slowly", found)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        record(EVEN),
+        record(EVEN[EVEN < 1.2], elapsed_s=2.0, **counting.HANGS),
+        record(EVEN[:10], **counting.HANGS),
+        record(EVEN[EVEN < 1.2], rate=20, **counting.HANGS),
+    ],
+)
+def test_another_setting_too_short_a_run_and_too_few_requests_settle_nothing(run: Record) -> None:
+    assert counting.PREDICTION.outcome([run], LAB.check) is None
 
 
 def test_without_any_completion_there_is_no_rate() -> None:
@@ -113,21 +180,27 @@ def drawn(place: int, run: Record) -> dict[str, Any]:
     return {line.get_label(): line for line in axes.lines}
 
 
-def test_each_way_has_a_row_for_run_band_model_and_pinned_run() -> None:
+def test_each_way_has_a_row_for_run_interval_model_and_pinned_run() -> None:
     run = record(EVEN)
     lines = drawn(1, run)
-    for label in ("model", "measured, 95% band", "pinned run"):
-        assert lines[label].get_ydata().tolist() == [0, 1, 2, 3, 4]
+    for label in ("model", "measured, 95% interval", "pinned run"):
+        assert lines[label].get_ydata().tolist() == list(range(len(counting.WAYS)))
     assert lines["pinned run"].get_xdata().tolist() == [rate.value for rate in counting.counted(run).values()]
-    (band,) = (line for label, line in lines.items() if label.startswith("_"))
+    (ends,) = (line for label, line in lines.items() if label.startswith("_"))
     rate = counting.counted(run)[counting.OFFERED]
-    assert band.get_xdata()[:2].tolist() == [rate.low, rate.high]
-    assert rate.high - rate.value == pytest.approx(1.96 * np.sqrt(150) / 3)
+    assert ends.get_xdata()[:2].tolist() == [rate.low, rate.high]
+    assert rate.high - rate.low == pytest.approx(2 * 1.96 * np.sqrt(150) / 3, rel=0.01)
 
 
 def test_throughput_is_drawn_up_to_now() -> None:
     lines = drawn(0, record(EVEN[EVEN < 1.5], elapsed_s=1.5))
-    for label in ("overall so far", "smoothed", "windowed"):
+    for label in (counting.OVERALL, counting.LAST, "windowed"):
         assert lines[label].get_xdata()[-1] == 1.5
         assert lines[label].get_ydata()[-1] == pytest.approx(50, rel=0.2)
     assert lines["model, windowed"].get_xdata()[-1] == counting.RUN_S
+
+
+def test_over_time_the_report_stays_where_the_true_rate_falls() -> None:
+    lines = drawn(0, hung())
+    assert lines[counting.LAST].get_ydata()[-1] == pytest.approx(42, abs=1)
+    assert lines[counting.OVERALL].get_ydata()[-1] == pytest.approx(17, abs=1)

@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from labs import measure
+from labs import measure, measured_together
 from matplotlib.figure import Figure
 from replays import agrees
 from turns import side_by_side
 
 from perflab.chapters import load
-from perflab.chapters.measuring_throughput import workers
-from perflab.chapters.measuring_throughput.workers_model import NUMBERS, SERVICE_MS, predict
+from perflab.chapters.measuring_throughput import workers, workers_model
+from perflab.chapters.measuring_throughput.workers_model import NUMBERS, predict
+from perflab.lab.prediction import Outcome
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
-from perflab.systems.servers.worker_kinds import KINDS, PROCESSES, THREADS
+from perflab.systems.servers.worker_kinds import KINDS, LOOP, PROCESSES, THREADS
 from perflab.systems.servers.worker_server import GAUGES
 
 LAB = workers.lab()
@@ -27,8 +28,6 @@ START: dict[str, Any] = {
     "workers": 8,
     "connections": 20,
     "computing": 0,
-    "queue": 100,
-    "rate": 500,
 }
 
 
@@ -72,11 +71,11 @@ def test_a_run_is_a_dot_of_its_kind_at_its_number_of_workers() -> None:
         assert not np.isfinite(lines[THREADS].get_ydata()).any()
 
 
-def test_gauges_are_drawn_over_time_with_all_there_is() -> None:
+def test_gauges_are_drawn_over_time() -> None:
     lines = drawn(2, served())
     assert lines["busy workers"].get_ydata().tolist() == [0, 1, 2, 3, 4]
     assert lines["queued"].get_xdata().tolist() == [0, 1e-9, 2e-9, 3e-9, 4e-9]
-    assert {float(lines[place].get_ydata()[0]) for place in (1, 3, 5)} == {8, 100, 20}
+    assert lines["connections"].get_ydata().tolist() == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +83,7 @@ def test_gauges_are_drawn_over_time_with_all_there_is() -> None:
     [
         ({}, "160/s", "all workers busy"),
         ({"workers": 64}, "400/s", "all connections in use"),
-        ({"workers": 64, "computing": 20}, "100/s", "one computes at a time"),
+        ({"workers": 64, "computing": 20}, "100/s", "the GIL lets one thread compute at a time"),
     ],
 )
 def test_the_smallest_limit_is_named(changes: dict[str, Any], limit: str, why: str) -> None:
@@ -93,11 +92,23 @@ def test_the_smallest_limit_is_named(changes: dict[str, Any], limit: str, why: s
 
 
 def test_processes_are_limited_by_cpus() -> None:
-    assert "no CPU free" in LAB.verdict(served(20, kind=PROCESSES, computing=100, workers=8), None).text
+    assert "all CPUs busy" in LAB.verdict(served(20, kind=PROCESSES, computing=100, workers=8), None).text
+
+
+def test_a_loop_computes_one_request_at_a_time_and_so_do_threads_unless_python_has_no_gil(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    limited = [served(20, kind=kind, computing=100, workers=8) for kind in (LOOP, THREADS)]
+    assert "event loop computes one request at a time" in LAB.verdict(limited[0], None).text
+    with_gil = workers_model.smallest_limit(limited[1])
+    monkeypatch.setattr(workers_model, "HAS_GIL", False)
+    monkeypatch.setattr(workers_model, "effective_cpus", lambda: 4.0)
+    assert workers_model.smallest_limit(limited[1]) == ("all CPUs busy", 80.0)
+    assert with_gil == ("the GIL lets one thread compute at a time", 20.0)
 
 
 def test_below_its_limit_a_server_is_not_said_to_be_limited() -> None:
-    assert "the limit is" not in LAB.verdict(served(95, rate=100), None).text
+    assert "the limit is" not in LAB.verdict(served(480, workers=64, connections=64), None).text
 
 
 def test_rejected_requests_are_counted_apart() -> None:
@@ -134,22 +145,14 @@ def test_the_model_is_the_smallest_limit_and_never_more_than_arrives() -> None:
     expected = predict(**START)
     assert expected.throughput[-1] == pytest.approx(400)
     assert np.interp(8, NUMBERS, expected.throughput) == pytest.approx(160, rel=0.02)
-    assert predict(**{**START, "rate": 50}).throughput.max() <= 50
+    assert predict(**{**START, "connections": 64}).throughput.max() <= workers_model.RATE_PER_S
     assert np.nanmin(expected.response_ns) >= 5e7
 
 
-@pytest.mark.parametrize(("number", "per_s"), [(8, 134), (12, 178)])
-def test_without_a_queue_chance_costs_throughput_before_the_workers_are_all_busy(number: int, per_s: int) -> None:
-    expected = predict(**{**START, "queue": 0, "rate": 200, "connections": 64})
-    assert np.interp(number, NUMBERS, expected.throughput) == pytest.approx(per_s, rel=0.02)
-    longer = predict(**{**START, "queue": 100, "rate": 200, "connections": 64})
-    assert np.all(longer.throughput >= expected.throughput - 1e-9)
-    assert longer.throughput.max() <= 200
-
-
 def test_workers_that_wait_for_a_connection_lengthen_the_response() -> None:
-    expected = predict(**{**START, "queue": 0, "connections": 5})
-    assert expected.response_ns[-1] == pytest.approx(518e6, rel=0.01)
+    many = np.interp(64, NUMBERS, predict(**START).response_ns)
+    few = predict(**{**START, "connections": 5})
+    assert np.interp(64, NUMBERS, few.response_ns) > 2 * many
 
 
 def test_a_run_that_did_more_than_its_limit_is_not_to_be_trusted() -> None:
@@ -180,7 +183,7 @@ def test_a_reply_counts_when_the_client_has_it() -> None:
 
 def test_at_its_very_beginning_a_run_has_a_verdict_too() -> None:
     columns = {"arrived_s": np.array([0.2]), "completed_s": np.array([0.26]), "latency_ns": np.array([6e7])}
-    begun = Record("workers", {**START, "rate": 20}, 1, "", Frame(columns, {"calls": 1}, {"elapsed_s": 0.3}))
+    begun = Record("workers", START, 1, "", Frame(columns, {"calls": 1}, {"elapsed_s": 0.3}))
     assert "of 0 offered" in LAB.verdict(begun, None).text
 
 
@@ -219,19 +222,33 @@ def test_the_queue_of_workers_that_compute_is_replayed_too(kind: str) -> None:
     assert agrees(load.Load(record).replay(8), record)
 
 
+def outcome(few: Record, many: Record) -> Outcome | None:
+    return LAB.prediction.outcome(side_by_side(few, many), LAB.check)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("per_s", "choice", "because"),
+    [(400, "2.5 times", "however many threads wait"), (162, "the same", "limits this machine")],
+)
+def test_what_64_threads_did_is_told_whatever_was_predicted(per_s: int, choice: str, because: str) -> None:
+    found = outcome(served(), served(per_s, workers=64))
+    assert found is not None and found.choice == choice
+    for answer in (None, *workers.PREDICTION.choices):
+        said = workers.PREDICTION.comment(answer, found)
+        assert because in said and f"160 to {per_s}/s" in said
+        assert (f"You predicted {answer}" in said) == (answer is not None)
+
+
+def test_two_runs_that_do_not_tell_two_choices_apart_settle_nothing() -> None:
+    assert outcome(served(), served(250, workers=64)) is None, "as near to once as to 2.5 times"
+    assert outcome(served(), served(400, workers=64, connections=64)) is None
+    short = replace(served(), frame=replace(served().frame, facts={"elapsed_s": 1.0}))
+    assert outcome(short, served(400, workers=64)) is None
+    assert outcome(served(4), served(10, workers=64)) is None, "too few"
+
+
 @pytest.mark.clock
-def test_a_queue_without_places_rejects_and_leaves_no_wait() -> None:
-    frame = measure(LAB, 5.0, queue=0)
-    assert frame.counts["rejected"] > 100
-    assert np.median(frame.samples["latency_ns"]) < 1.5 * SERVICE_MS * 1e6
-
-
-def settle(*records: Record) -> str | None:
-    return workers.PREDICTION.settle(records)
-
-
-def test_more_threads_than_connections_gain_what_the_connections_allow() -> None:
-    few, many = served(), served(400, workers=64)
-    assert settle(few, many) == "2.5 times"
-    assert settle(few) is None
-    assert settle(few, served(400, workers=64, rate=1_000)) is None
+def test_the_click_alone_settles_the_prediction() -> None:
+    few, many = measured_together(LAB, *workers.PREDICTION.runs)
+    found = LAB.prediction.outcome([few, many], LAB.check)  # type: ignore[union-attr]
+    assert found is not None and found.choice == "2.5 times"

@@ -85,3 +85,15 @@ def test_a_server_that_is_killed_in_mid_run_ends_the_load_with_words() -> None:
         server.kill()
         with pytest.raises(ServerFailed, match="is gone"):
             list(frames)
+
+
+def test_a_server_that_hangs_answers_nothing_more_while_requests_go_on_arriving() -> None:
+    with worker_server(4) as server:
+        frames = []
+        for frame in watch(server, lambda number: Work(wait_ms=5.0), constant(50, 0.9), 0.9):
+            frames.append(frame)
+            if len(frames) == 2:
+                server.hang()
+    assert all(frame.counts["calls"] > 0 for frame in frames[:2])
+    assert all(frame.counts["calls"] == 0 and frame.samples["arrived_s"].size > 0 for frame in frames[2:])
+    assert frames[-1].facts["in_flight"] > 20

@@ -109,3 +109,35 @@ def test_a_frame_splits_each_response_into_waiting_and_writing() -> None:
     assert frame.samples["members"].tolist() == [2, 2]
     assert frame.counts == {"calls": 4, "batches": 2, "refused": 1, "acknowledged": 3}
     assert frame.facts == {"backlog": 1, "elapsed_s": 0.009}
+
+
+def test_without_a_timer_a_batch_waits_for_the_next_request_and_the_last_is_never_written() -> None:
+    (first, last) = written(np.array([0, 400 * MS, 401 * MS]), 10, 0.02, timer=False)
+    assert (first.end, first.began_ns) == (2, 400 * MS)
+    assert (last.first, last.end) == (2, 2), "an empty batch tells how far the run has come"
+
+
+@pytest.mark.parametrize(("size", "max_wait_s"), [(1, 0.05), (5, 0.02), (30, 0.1), (50, 0.01)])
+def test_without_a_timer_it_does_what_the_theory_simulates(size: int, max_wait_s: float) -> None:
+    schedule = np.sort(np.random.default_rng(3).integers(0, 500 * MS, 100))
+    found = [batch for batch in written(schedule, size, max_wait_s, timer=False) if batch.end > batch.first]
+    waiting = np.mean([batch.began_ns - schedule[n] for batch in found for n in range(batch.first, batch.end)])
+    simulated = simulate_batches(schedule, size, max_wait_s * 1e9, Cost(2 * MS, 0), timer=False)
+    assert simulated.waiting == pytest.approx(waiting, rel=1e-6)
+
+
+def test_an_empty_batch_is_yielded_where_none_was_written_for_long() -> None:
+    found = written(np.array([0, 400 * MS]), 10, 0.3, tick_s=0.1, hold_ns=50 * MS)
+    assert [(batch.first, batch.end, batch.ended_ns // MS) for batch in found] == [
+        (0, 0, 100),
+        (0, 0, 200),
+        (0, 1, 302),
+        (1, 2, 402),
+    ]
+
+
+def test_a_frame_of_empty_batches_tells_who_waits() -> None:
+    frame = frame_of([Batch(0, 0, 5 * MS, 5 * MS)], np.array([0, 1, 9]) * MS)
+    assert frame.facts == {"backlog": 2, "elapsed_s": 0.005}
+    assert frame.counts == {"calls": 0, "batches": 0, "refused": 0, "acknowledged": 0}
+    assert all(column.size == 0 for column in frame.samples.values())

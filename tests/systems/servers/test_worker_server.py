@@ -74,3 +74,14 @@ def test_bad_work_is_an_error_of_that_request_only(server: PausableServer, query
 def test_too_much_is_refused_before_it_starts(config: dict[str, int]) -> None:
     with pytest.raises(BadInput), worker_server(**config):
         pass
+
+
+@pytest.mark.clock
+def test_a_rule_decides_which_requests_may_queue_and_is_not_asked_while_a_worker_is_free() -> None:
+    limit = 2
+    with worker_server(1, may_queue=lambda queued: queued < limit) as server, ThreadPoolExecutor(8) as crowd:
+        asked = [crowd.submit(ask, server.port, "wait=300") for _ in range(8)]
+        assert sorted(each.result()[0] for each in asked) == [200] * 3 + [503] * 5
+        assert ask(server.port, "wait=1")[0] == 200
+    with worker_server(1, may_queue=lambda queued: False) as server:
+        assert ask(server.port, "wait=1")[0] == 200

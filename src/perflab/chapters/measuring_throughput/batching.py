@@ -9,37 +9,47 @@ import numpy as np
 
 from perflab.chapters import load
 from perflab.chapters.measuring_throughput import batching_model
-from perflab.chapters.measuring_throughput.batching_model import BAD_EVERY, MAX_ROWS
-from perflab.lab import Axis, Chart, Lab, Prediction, Record, Verdict, log_slider, switch
+from perflab.chapters.measuring_throughput.batching_model import BAD, MAX_ROWS, is_saturated, rows_each, throughput
+from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, Verdict, choice, log_slider
 from perflab.lab.axes import count_ticks, duration_ticks
 from perflab.lab.marks import Here, Line, Rule, measured
 from perflab.lab.palette import CLOCK, MEASURED, MEASURED_POINTS, MODEL, MODEL_LINE, PINNED_POINTS, SECOND, THIRD
-from perflab.lab.settle import two_runs
-from perflab.lab.verdict import INVALID, LATENCY, percentile_of, percentile_text, table_of, trust_of, verdict_of
-from perflab.measure import Frame, count, duration, merge, poisson
+from perflab.lab.verdict import (
+    INVALID,
+    LATENCY,
+    percentile_of,
+    percentile_text,
+    ratio_in_turns,
+    ratio_text,
+    table_of,
+    trust_of,
+    verdict_of,
+)
+from perflab.measure import Frame, count, duration, merge, percentile, poisson
 from perflab.systems.databases.batcher import Batch, WhenToFlush, batches, frame_of, when_to_flush
 from perflab.systems.databases.ledger import ledger
 from perflab.systems.machine.storage import durability_caveat
 
-RUN_S, SLICE_NS = 2.0, 150_000_000
-MIN_REQUESTS = 20
+RUN_S, SLICE_S = 2.0, 0.15
+MIN_REQUESTS, ALIKE = 20, (0.8, 1.25)
 
 
 def experiment(
-    size: int, max_wait: int, rate: int, bad: bool, seed: int, when: WhenToFlush = when_to_flush
+    size: int, max_wait: int, rate: int, writer: str, seed: int, when: WhenToFlush = when_to_flush
 ) -> Iterator[Frame]:
-    schedule = poisson(rate, RUN_S, seed)
-    caveat = durability_caveat() or ""
+    schedule, caveat = poisson(rate, RUN_S, seed), durability_caveat() or ""
+    has_timer = writer != batching_model.ON_ARRIVAL
     with ledger() as table:
 
         def write(numbers: Sequence[int]) -> Sequence[int]:
-            return table.write([(number, 0 if bad and (number + 1) % BAD_EVERY == 0 else 1) for number in numbers])
+            is_bad = [writer == BAD and (number + 1) % batching_model.BAD_EVERY == 0 for number in numbers]
+            return table.write([(number, 0 if bad else 1) for number, bad in zip(numbers, is_bad, strict=True)])
 
         done: list[Batch] = []
         began_ns = commits = 0
-        for batch in batches(schedule, write, size, max_wait / 1e3, when):
+        for batch in batches(schedule, write, size, max_wait / 1e3, when, timer=has_timer, tick_s=SLICE_S):
             done.append(batch)
-            if batch.ended_ns - began_ns > SLICE_NS or batch.end == schedule.size:
+            if batch.ended_ns - began_ns >= SLICE_S * 1e9 or batch.ended_ns >= schedule[-1]:
                 facts: dict[str, Any] = {"stored": table.count(), "caveat": caveat}
                 yield merge([frame_of(done, schedule), Frame({}, {"commits": table.commits - commits}, facts)])
                 done, began_ns, commits = [], batch.ended_ns, table.commits
@@ -47,26 +57,9 @@ def experiment(
                 break
 
 
-def throughput(record: Record) -> float:
-    """Requests written per second."""
-    elapsed_s = record.fact("elapsed_s", 0.0)
-    return record.count("acknowledged") / elapsed_s if elapsed_s else 0.0
-
-
-def rows_each(record: Record) -> float:
-    """Rows in a commit, on average over commits; rows of a batch with a bad row are committed one by one."""
-    return record.count("acknowledged") / max(1, record.count("commits"))
-
-
 def mean_of(column: str) -> Callable[[Record], tuple[float, float]]:
     """The mean of a column, as a point at the batch size."""
     return lambda run: (run.parameters["size"], float(run.column(column).mean()) if run.column(column).size else np.nan)
-
-
-def fitted_line(run: Record) -> Any:
-    """Throughput by the cost line of the run; None where its sizes are too alike to tell what a row adds."""
-    cost, sizes = batching_model.fitted(run), np.geomspace(1, MAX_ROWS, 30)
-    return (sizes, 1e9 * cost.throughput(sizes)) if cost and cost.each_row else None
 
 
 ENDS = (0.9, 1.15 * MAX_ROWS)
@@ -92,7 +85,7 @@ CHARTS = (
         Axis("rows in a batch (log)", *ENDS, log=True, ticks=count_ticks),
         Axis("requests per second (log)", 5, 2e6, log=True, ticks=count_ticks),
         Line("model: capacity", model=lambda m: (m.sizes, m.capacity), **MODEL_LINE),
-        Line("fitted to this run", run=fitted_line, color=CLOCK, linestyle="--", linewidth=2),
+        Line("fitted to this run", run=batching_model.fitted_line, color=CLOCK, linestyle="--", linewidth=2),
         Rule("y", "offered", setting=lambda chosen: chosen["rate"], color=MODEL, linestyle=":", linewidth=2),
         Line("each batch", run=lambda r: (r.column("rows"), 1e9 * r.column("rows") / r.column("batch_ns")), **DOTS),
         *measured(lambda run: (run.count("calls") / max(1, run.count("batches")), throughput(run)), label="written"),
@@ -109,32 +102,19 @@ def all_stored(record: Record) -> Verdict | None:
     return Verdict(f"Rows were lost or written twice: {numbers}.", INVALID)
 
 
-def is_saturated(record: Record) -> bool:
-    """Whether the backlog at the end is more than a tenth of the requests, and more than a few batches."""
-    chosen = record.parameters
-    return record.fact("backlog", 0) > max(3 * chosen["size"], 0.1 * chosen["rate"] * record.fact("elapsed_s", 0.0))
-
-
 def say(record: Record) -> str | Verdict:
     """The throughput, and the two parts of the response time."""
     said = f"{count(throughput(record))} requests/s written, {rows_each(record):.3g} in a commit."
     if refused := record.count("refused"):
         said += f" {count(refused)} bad rows were refused; the other rows of their batches were written one by one."
+    backlog = record.fact("backlog", 0)
+    if backlog and record.parameters["writer"] == batching_model.ON_ARRIVAL:
+        said += f" {count(backlog)} still wait for the next arrival."
     if is_saturated(record):
-        backlog = count(record.fact("backlog"))
-        return Verdict(f"{said} Saturated: {backlog} requests wait, and the response time only grows.")
+        return Verdict(f"{said} Saturated: {count(backlog)} requests wait, and the response time only grows.")
     waiting, writing = (duration(record.column(name).mean()) for name in ("waiting_ns", "writing_ns"))
     p99 = percentile_text(load.Load(record).summary.percentiles[0.99])
     return f"{said} A request waits {waiting} for its batch and {writing} for the commit (means); {p99}."
-
-
-def cost_text(record: Record) -> str:
-    """The cost line of the run."""
-    cost = batching_model.fitted(record)
-    if cost is None:
-        return ""
-    more = f" + b · {duration(cost.each_row)}" if cost.each_row else "; too alike in size to tell what a row adds"
-    return duration(cost.each_batch) + more
 
 
 TABLE = table_of(
@@ -145,7 +125,7 @@ TABLE = table_of(
     ("the commit, mean", lambda run: duration(run.column("writing_ns").mean())),
     load.P50,
     load.P99,
-    ("a batch of b rows costs", cost_text),
+    ("a batch of b rows costs", batching_model.cost_text),
     ("acknowledged; stored", lambda run: f"{count(run.count('acknowledged'))}; {count(run.fact('stored'))}"),
     ("refused, bad rows", lambda run: count(run.count("refused"))),
     ("still waiting at the end", lambda run: count(run.fact("backlog"))),
@@ -157,25 +137,38 @@ TRUST = trust_of(
 )
 
 
-def what_batching_did(single: Record, batched: Record) -> str | None:
-    """Median response with batches of 50 or more against single rows, at 50 requests/s or fewer."""
-    a, b = single.column(LATENCY), batched.column(LATENCY)
-    sizes, rate = (single.parameters["size"], batched.parameters["size"]), single.parameters["rate"]
-    if sizes[0] > 1 or sizes[1] < 50 or rate > 50 or min(a.size, b.size) < MIN_REQUESTS:
+def what_batching_did(single: Record, batched: Record) -> Outcome | None:
+    """The p50 with batches against single rows; None where its interval fits no choice, or there are few requests."""
+    ratio, times = ratio_in_turns(batched, single), [run.column(LATENCY) for run in (single, batched)]
+    if ratio is None or not ratio.has_interval or min(map(len, times)) < MIN_REQUESTS:
         return None
-    ratio = float(np.median(b) / np.median(a))
-    return "longer" if ratio > 1.2 else "shorter" if ratio < 0.8 else "the same"
+    alone, together = (duration(percentile(each, 0.5)) for each in times)
+    told = f"p50 {alone} with single rows, {together} with batches, {ratio_text(ratio)}"
+    if ratio.low > ALIKE[0] and ratio.high < ALIKE[1]:
+        return Outcome("the same", told)
+    return Outcome("longer" if ratio.low > 1 else "shorter", told) if ratio.low > 1 or ratio.high < 1 else None
 
 
 PREDICTION = Prediction(
-    question="50 requests arrive per second. You write batches of 100 instead of one commit each. How long does a request take?",
+    question="50 requests arrive per second. You write batches of up to 100 instead of one commit for each request; the oldest "
+    "waits 50 ms at most. How long does a request take?",
     choices={
-        "shorter": "A batch saves commits, but this writer has time enough for a commit each.",
-        "the same": "The commit takes about as long as before; but first the batch has to fill.",
-        "longer": "At this rate a batch never fills: every request waits for the timer. Batching pays where the writer is busy.",
+        "shorter": Answer(
+            "A batch spares commits. That shortens a response only where requests wait for a busy writer.",
+            "Here a commit takes so long that 50 per second nearly fill the drive: single rows wait for the commits before "
+            "them, and a batch spares most of these.",
+        ),
+        "the same": Answer(
+            "Each request still takes one commit; but it waits for its batch, and no longer waits for other commits.",
+            "On this drive the wait for the batch is as long as the wait for other commits was.",
+        ),
+        "longer": Answer(
+            "The wait for a batch makes a response longer unless the writer is busy. Commits are so slow here that it is.",
+            "A batch of 100 never fills at this rate, so each one waits for the timer, while the writer had time for each row.",
+        ),
     },
-    settle=two_runs("size", what_batching_did),
-    hint="Measure at 50 requests/s with a batch size of 1, and then of 100.",
+    runs=({"size": 1}, {"size": 100}),
+    find=what_batching_did,
 )
 
 
@@ -187,9 +180,9 @@ def lab() -> Lab:
         predict=batching_model.predict,
         controls={
             "size": log_slider(1, MAX_ROWS, 1, unit="rows", label="batch size"),
-            "max_wait": log_slider(1, 200, 50, unit="ms", label="longest wait"),
+            "max_wait": log_slider(1, 1_000, 50, unit="ms", label="longest wait"),
             "rate": log_slider(10, 5_000, 50, unit="requests/s", label="arrival rate"),
-            "bad": switch(False, label="1% bad rows"),
+            "writer": choice(batching_model.WRITERS, label="writer"),
         },
         charts=CHARTS,
         prediction=PREDICTION,

@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.lab import Record
-from perflab.measure import Frame, percentile, poisson
+from perflab.measure import Frame, duration, percentile, poisson
 from perflab.systems.databases.ledger import ledger
 from perflab.theory.batching import Cost, Waits, fit_cost, lateness, replay_batches, simulate_batches
 from perflab.theory.replay import Replay
 
 MAX_ROWS = 200
 BAD_EVERY = 100
+TIMER, ON_ARRIVAL, BAD = WRITERS = ("with a timer", "without a timer", "timer, 1% bad rows")
+"""What makes a writer look whether the oldest request has waited for long enough; and rows that the database refuses."""
 SIZES = np.unique(np.round(np.logspace(0, np.log10(MAX_ROWS), 9))).astype(int)
 # The means are over so many arrivals, and over those of so many batches: steady to a few percent, and computed in a few ms.
 REQUESTS, BATCHES = 300, 10
@@ -70,11 +72,12 @@ class Expected:
     here: Waits
 
 
-def predict(size: int, max_wait: int, rate: int, bad: bool, constants: Mapping[str, Any]) -> Expected:
+def predict(size: int, max_wait: int, rate: int, writer: str, constants: Mapping[str, Any]) -> Expected:
     """Random arrivals, one writer, and the cost line of this machine; a batch with a bad row is written row by row."""
+    bad, timer = writer == BAD, writer != ON_ARRIVAL
     rests = tuple((1e6 * rest_ms, constants[after_rest(rest_ms)]) for rest_ms in RESTS_MS)
     cost = Cost(constants["each_batch_ns"], constants["each_row_ns"], rests)
-    longest_s = max_wait / 1e3 + float(cost.of(MAX_ROWS)) / 1e9
+    longest_s = max_wait / 1e3 + float(cost.of(MAX_ROWS)) / 1e9 + (0 if timer else 1 / rate)
     arrivals = poisson(rate, (REQUESTS + BATCHES * min(MAX_ROWS, 1 + rate * longest_s)) / rate, 1)
 
     def waits(rows: int) -> Waits:
@@ -85,12 +88,29 @@ def predict(size: int, max_wait: int, rate: int, bad: bool, constants: Mapping[s
         if rate >= NEARLY_FULL * 1e9 * float(each.throughput(rows)):
             return Waits(np.nan, np.nan, rows)
         enough = REQUESTS + int(BATCHES * min(rows, 1 + rate * longest_s))
-        return simulate_batches(arrivals[:enough], rows, max_wait * 1e6, each)
+        return simulate_batches(arrivals[:enough], rows, max_wait * 1e6, each, timer)
 
     sizes = np.unique(np.append(SIZES, size))
     found = {int(rows): waits(int(rows)) for rows in sizes}
     waiting, writing = np.array([(each.waiting, each.writing) for each in found.values()]).T
     return Expected(sizes, 1e9 * cost.throughput(sizes), waiting, writing, found[size])
+
+
+def throughput(record: Record) -> float:
+    """Requests written per second."""
+    elapsed_s = record.fact("elapsed_s", 0.0)
+    return record.count("acknowledged") / elapsed_s if elapsed_s else 0.0
+
+
+def rows_each(record: Record) -> float:
+    """Rows in a commit, on average over commits; rows of a batch with a bad row are committed one by one."""
+    return record.count("acknowledged") / max(1, record.count("commits"))
+
+
+def is_saturated(record: Record) -> bool:
+    """Whether the backlog at the end is more than a tenth of the requests, and more than a few batches."""
+    chosen = record.parameters
+    return record.fact("backlog", 0) > max(3 * chosen["size"], 0.1 * chosen["rate"] * record.fact("elapsed_s", 0.0))
 
 
 def fitted(record: Record) -> Cost | None:
@@ -99,10 +119,26 @@ def fitted(record: Record) -> Cost | None:
     return fit_cost(rows, record.column("batch_ns")) if rows.size else None
 
 
+def fitted_line(run: Record) -> Any:
+    """Throughput by the cost line of the run; None where its sizes are too alike to tell what a row adds."""
+    cost, sizes = fitted(run), np.geomspace(1, MAX_ROWS, 30)
+    return (sizes, 1e9 * cost.throughput(sizes)) if cost and cost.each_row else None
+
+
+def cost_text(record: Record) -> str:
+    """The cost line of the run."""
+    cost = fitted(record)
+    if cost is None:
+        return ""
+    more = f" + b · {duration(cost.each_row)}" if cost.each_row else "; too alike in size to tell what a row adds"
+    return duration(cost.each_batch) + more
+
+
 def _as_written(record: Record) -> tuple[Any, ...]:
     """The batches of a run, with the rule by which they were written."""
     columns = (record.column(name) for name in ("arrived_ns", "members", "began_ns", "took_ns"))
-    return (*columns, record.parameters["size"], record.parameters["max_wait"] * 1e6)
+    chosen = record.parameters
+    return (*columns, chosen["size"], chosen["max_wait"] * 1e6, chosen["writer"] != ON_ARRIVAL)
 
 
 def replayed(record: Record) -> Replay | None:

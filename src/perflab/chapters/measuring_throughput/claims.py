@@ -6,7 +6,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from perflab.chapters.measuring_throughput import batching, counting, workers
+from perflab.chapters import load
+from perflab.chapters.measuring_throughput import admission, batching, workers
+from perflab.chapters.measuring_throughput.batching_model import is_saturated
+from perflab.chapters.measuring_throughput.counting_model import (
+    CAPACITY,
+    HANG,
+    LAST,
+    NAIVE,
+    OFFERED,
+    OVERALL,
+    RUN_S,
+    counted,
+)
+from perflab.chapters.measuring_throughput.workers_model import RATE_PER_S
 from perflab.lab import Record, one_run, pairs, two_runs
 from perflab.lab.claims import Claim, report_claims
 from perflab.lab.verdict import LATENCY
@@ -22,19 +35,32 @@ def takeaways() -> None:
 
 
 def _offered_is_throughput(record: Record) -> Found:
-    found = counting.counted(record)
-    if counting.OVERALL not in found or found[counting.OFFERED].value <= 1.2 * counting.CAPACITY:
+    found = counted(record)
+    if OVERALL not in found or found[OFFERED].value <= 1.2 * CAPACITY:
         return None
-    offered, completed = found[counting.OFFERED].value, found[counting.OVERALL].value
+    offered, completed = found[OFFERED].value, found[OVERALL].value
     return (
         completed > 0.9 * offered,
         f"{count(offered)} requests/s were offered, and {count(completed)} were completed.",
     )
 
 
+def _last_completion(record: Record) -> Found:
+    found = counted(record)
+    if record.parameters["incident"] != HANG or OVERALL not in found or record.fact("elapsed_s") < 0.9 * RUN_S:
+        return None
+    told, whole = found[LAST].value, found[OVERALL].value
+    said = f"{count(told)} requests/s up to the last completion, {count(whole)} until nothing was outstanding."
+    return told < 1.2 * whole, said
+
+
 def _long_window(record: Record) -> Found:
-    outcome = counting.what_a_long_window_showed(record)
-    return None if outcome is None else (outcome == "the same", f"a window longer than the run showed {outcome}.")
+    found = counted(record)
+    if OVERALL not in found or record.parameters["window"] <= RUN_S or record.fact("elapsed_s") < 0.9 * RUN_S:
+        return None
+    told, whole = found[NAIVE].value, found[OVERALL].value
+    said = f"a window longer than the run showed {count(told)} requests/s, and {count(whole)} were completed."
+    return 0.9 < told / whole < 1.1, said
 
 
 def _double(records: Sequence[Record]) -> Found:
@@ -43,7 +69,7 @@ def _double(records: Sequence[Record]) -> Found:
         (more, less, workers.throughput(many), workers.throughput(few))
         for few, many in pairs(records, "workers")
         if (more := many.parameters["workers"]) >= 2 * (less := few.parameters["workers"])
-        and workers.throughput(many) < 0.95 * many.parameters["rate"]  # else the offered load is the limit
+        and workers.throughput(many) < 0.95 * RATE_PER_S  # else the offered load is the limit
     ]
     if not found:
         return None
@@ -60,11 +86,21 @@ def _loop(loop: Record, threads: Record) -> Found:
     return x > 1.05 * y, told
 
 
+def _longer_queue(short: Record, long: Record) -> Found:
+    if not short.count("rejected"):
+        return None
+    x, y = (load.Load(run).throughput_per_s for run in (long, short))
+    places = [count(run.parameters["queue"]) for run in (short, long)]
+    told = f"with {places[0]} and {places[1]} places {count(y)} and {count(x)} requests/s were served"
+    in_time = [count(admission.goodput(run)) for run in (short, long)]
+    return x > 1.1 * y, f"{told}, {in_time[0]} and {in_time[1]} of them in time."
+
+
 def _batching(single: Record, batched: Record) -> Found:
     times = [run.column(LATENCY) for run in (single, batched)]
     sizes = [run.parameters["size"] for run in (single, batched)]
     enough = min(each.size for each in times) >= batching.MIN_REQUESTS
-    if sizes[0] != 1 or sizes[1] < 20 or not enough or not batching.is_saturated(single):
+    if sizes[0] != 1 or sizes[1] < 20 or not enough or not is_saturated(single):
         return None
     alone, together = (float(np.median(each)) for each in times)
     rate = count(single.parameters["rate"])
@@ -74,9 +110,15 @@ def _batching(single: Record, batched: Record) -> Found:
 
 CLAIMS = (
     Claim("The offered load is the throughput.", "counting", one_run(_offered_is_throughput)),
+    Claim(
+        "Completed requests divided by the time of the last completion are the throughput (of a server that hangs, too).",
+        "counting",
+        one_run(_last_completion),
+    ),
     Claim("The length of a dashboard's window does not matter.", "counting", one_run(_long_window)),
     Claim("Twice the workers, twice the throughput.", "workers", _double),
     Claim("An event loop serves more than as many threads, if all only wait.", "workers", two_runs("kind", _loop)),
+    Claim("A longer queue lets an overloaded server do more.", "admission", two_runs("queue", _longer_queue)),
     Claim(
         "Batching raises throughput, and latency with it (on a writer that is too slow for single rows).",
         "batching",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,14 +11,21 @@ from numpy.typing import NDArray
 
 from perflab.lab import Record
 from perflab.measure import effective_cpus, poisson
-from perflab.systems.servers.worker_kinds import PROCESSES, Work
+from perflab.systems.servers.worker_kinds import LOOP, PROCESSES, THREADS, Work
 from perflab.theory.workers import Shop, mean_response, served_per_s
 
 RUN_S = 2.0
 SERVICE_MS = 50.0
-MAX_WORKERS = 64
+RATE_PER_S, QUEUE = 500, 100
+MAX_WORKERS = 128
 NUMBERS = np.unique(np.round(np.geomspace(1, MAX_WORKERS, 25))).astype(int)
-LIMITS = {"workers": "all workers busy", "computing": "one computes at a time", "connections": "all connections in use"}
+LIMITS = {"workers": "all workers busy", "computing": "all CPUs busy", "connections": "all connections in use"}
+ONE_AT_A_TIME = {
+    THREADS: "the GIL lets one thread compute at a time",
+    LOOP: "an event loop computes one request at a time",
+}
+HAS_GIL = getattr(sys, "_is_gil_enabled", lambda: True)()
+"""False in a free-threaded build of Python (3.13t and later)."""
 AMDAHL = "Amdahl's law"
 
 
@@ -28,9 +36,9 @@ def work_of(computing: float) -> Work:
 
 
 def shop_of(kind: str, connections: int, computing: float) -> Shop:
-    """What a request needs, and what there is of it, in seconds; only processes compute on several CPUs."""
+    """What a request needs, and what there is of it, in seconds; processes compute on several CPUs, threads without a GIL too."""
     work = work_of(computing)
-    cpus = effective_cpus() if kind == PROCESSES else 1.0
+    cpus = effective_cpus() if kind == PROCESSES or (kind == THREADS and not HAS_GIL) else 1.0
     return Shop(work.compute_ms / 1e3, work.query_ms / 1e3, cpus, connections)
 
 
@@ -43,19 +51,24 @@ class Expected:
     response_ns: NDArray[np.float64]
 
 
-def predict(kind: str, workers: int, connections: int, computing: int, queue: int, rate: int) -> Expected:
+def predict(kind: str, workers: int, connections: int, computing: int) -> Expected:
     """Random arrivals, a queue that rejects what it has no place for, and a server as fast as its smallest limit."""
-    shop, service_s, arrivals = shop_of(kind, connections, computing), SERVICE_MS / 1e3, poisson(rate, RUN_S, 1) / 1e9
-    each = [(float(most), int(number) + queue) for most, number in zip(shop.most(NUMBERS), NUMBERS, strict=True)]
-    through = [served_per_s(rate, most, service_s, places) for most, places in each]
+    shop, service_s, arrivals = (
+        shop_of(kind, connections, computing),
+        SERVICE_MS / 1e3,
+        poisson(RATE_PER_S, RUN_S, 1) / 1e9,
+    )
+    each = [(float(most), int(number) + QUEUE) for most, number in zip(shop.most(NUMBERS), NUMBERS, strict=True)]
+    through = [served_per_s(RATE_PER_S, most, service_s, places) for most, places in each]
     responses = [mean_response(arrivals, most, service_s, places, RUN_S) for most, places in each]
     limits = {**shop.limits(NUMBERS), AMDAHL: shop.least(NUMBERS)}
     return Expected(np.array(through), limits, 1e9 * np.array(responses))
 
 
 def smallest_limit(record: Record) -> tuple[str, float]:
-    """The limit that holds for a run, and how many requests per second it allows."""
+    """What limits a run, and how many requests per second that allows."""
     chosen = record.parameters
     limits = shop_of(chosen["kind"], chosen["connections"], chosen["computing"]).limits(chosen["workers"])
     name = min(limits, key=lambda each: float(limits[each]))
-    return name, float(limits[name])
+    one = name == "computing" and (chosen["kind"] == LOOP or (chosen["kind"] == THREADS and HAS_GIL))
+    return ONE_AT_A_TIME[chosen["kind"]] if one else LIMITS[name], float(limits[name])

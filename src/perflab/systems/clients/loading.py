@@ -33,13 +33,15 @@ def load_on(
     schedule_ns: NDArray[np.int64],
     seconds: float,
     note: Note = lambda reply: {},
+    in_flight: int = MAX_IN_FLIGHT,
 ) -> Iterator[Frame]:
     """Frames of `seconds` of load, as `load_slices` has them; `request` is always the same, or a function of its number.
+    At most so many are `in_flight`.
 
     Between two slices the server stands still, and the generator with it: the queue goes on where it was.
     """
     notes = Notes(note)
-    with HttpTarget(server.port, request, MAX_IN_FLIGHT, notes.on_reply, spin=False) as target:
+    with HttpTarget(server.port, request, in_flight, notes.on_reply, spin=False) as target:
         wait_until_open(server.port)
         yield from load_slices(target, notes, schedule_ns, seconds, server.pause, server.resume)
 

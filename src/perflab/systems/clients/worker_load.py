@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from perflab.measure.frame import Frame
 from perflab.measure.http_reply import Reply
-from perflab.systems.clients.loading import load_on
+from perflab.systems.clients.loading import MAX_IN_FLIGHT, load_on
 from perflab.systems.http.connection import Connection, request_bytes
 from perflab.systems.process.pausable import PausableServer
 from perflab.systems.servers.worker_kinds import Work
@@ -32,13 +32,17 @@ def watched_load(
 
 
 def watch(
-    server: PausableServer, work: Callable[[int], Work], schedule_ns: NDArray[np.int64], seconds: float
+    server: PausableServer,
+    work: Callable[[int], Work],
+    schedule_ns: NDArray[np.int64],
+    seconds: float,
+    in_flight: int = MAX_IN_FLIGHT,
 ) -> Iterator[Frame]:
     """Frames of `seconds` of load on a server with workers; `work` says what each request, by its number, wants done.
 
     As `load_on`, with the server's `Stages` of each request on its own clock, and its `GAUGES`.
     """
-    return load_on(server, lambda number: work_request(work(number)), schedule_ns, seconds, note_stages)
+    return load_on(server, lambda number: work_request(work(number)), schedule_ns, seconds, note_stages, in_flight)
 
 
 def note_stages(reply: Reply) -> dict[str, int]:

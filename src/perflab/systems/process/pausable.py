@@ -120,6 +120,7 @@ class PausableServer(ChildServer):
             path.write_bytes(bytes(WORD_BYTES))
             self._clock = RunningClock(path)
             self._clock.start()
+            self._hangs = False
             super().__init__(module, {**config, "clock": str(path)})
 
     def pause(self) -> dict[str, Any]:
@@ -129,8 +130,15 @@ class PausableServer(ChildServer):
 
     def resume(self) -> None:
         """Go on, everything at once: threads that have to wake up are awake by then."""
+        if self._hangs:
+            return
         self.ask("get_ready")
         self._clock.resume()
+
+    def hang(self) -> None:
+        """Stop for good: a later `resume` changes nothing. The server still accepts connections, and answers no request."""
+        self._hangs = True
+        self._clock.pause()
 
     def close(self) -> None:
         """End the server, and let go of its clock."""

@@ -1,13 +1,16 @@
 """A server with workers behind a bounded queue, and a pool of database connections behind the workers.
 
 `GET /work?wait=2.5&compute=0.5&query=1.0` asks for so many milliseconds of waiting, of computing and of holding a database
-connection; `copy`, `write` and `reply` for bytes of memory, disk and network. A request that finds all workers busy and the
-queue full is rejected with status 503. The last line of the reply tells the request's `Stages`. While its clock is paused
-(`PausableServer`), so are waiting and computing; the pause returns the `GAUGES`.
+connection; `copy`, `write` and `reply` for bytes of memory, disk and network. A request that finds all workers busy is rejected
+with status 503 (load shedding) unless it may queue. The last line of the reply tells the request's `Stages`. While its clock is
+paused (`PausableServer`), so are waiting and computing; the pause returns the `GAUGES`.
 """
 
 from __future__ import annotations
 
+import base64
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +28,8 @@ GAUGE_S = 0.01
 MAX_GAUGES = 2_000
 GAUGES = ("noted_ns", "busy", "queued", "in_use")
 """Moments, and how many workers were busy, requests queued, and connections in use."""
+MayQueue = Callable[[int], bool]
+"""Asked of a request that finds all workers busy, with the number of requests in the queue."""
 MAX_BYTES = {"copy": MAX_COPIED, "write": MAX_WRITTEN, "reply": MAX_SENT}
 
 
@@ -64,10 +69,11 @@ def stages_of(body: bytes) -> Stages:
 
 
 class WorkerServer:
-    """`workers` of a kind; `queue_length` requests may wait for one of them; `connections` to the database."""
+    """`workers` of a kind; a request waits for one of them where it `may_queue` (pickled); `connections` to the database."""
 
-    def __init__(self, kind: str, workers: int, queue_length: int, connections: int, clock: str) -> None:
-        self._most_inside, self._number, self._connections = workers + queue_length, workers, connections
+    def __init__(self, kind: str, workers: int, connections: int, may_queue: str, clock: str) -> None:
+        self._number, self._connections = workers, connections
+        self._may_queue: MayQueue = pickle.loads(base64.b64decode(may_queue))
         self._running = PausableSleep(RunningClock(Path(clock)))
         self._workers = WORKERS[kind](workers, connections, self._running)
         self._inside = 0
@@ -78,7 +84,7 @@ class WorkerServer:
         """One request; 503 where there is no place left."""
         # The thread that reads and answers pauses too: else it would hold the GIL in a pause more than at other times.
         self._running.stand_still()
-        if self._inside >= self._most_inside:
+        if self._inside >= self._number and not self._may_queue(self._inside - self._number):
             return Reply(b"no place left", 503)
         try:
             work = work_of(request)
@@ -114,12 +120,19 @@ class WorkerServer:
 
 
 def worker_server(
-    workers: int, queue_length: int = MAX_QUEUE, connections: int = 1, kind: str = THREADS
+    workers: int,
+    queue_length: int = MAX_QUEUE,
+    connections: int = 1,
+    kind: str = THREADS,
+    may_queue: MayQueue | None = None,
 ) -> PausableServer:
-    """The server in a process of its own, for as long as its block lasts.
+    """The server in a process of its own, for as long as its block lasts. Up to `queue_length` requests wait for a worker, or
+    as many as `may_queue` lets in.
 
     Raises `BadInput` for more workers, places or connections than are allowed.
     """
+    import cloudpickle  # the server itself needs it only for a rule that is no function of a module
+
     limits = machine_limits()
     if kind not in KINDS:
         raise BadInput(f"kind must be one of {', '.join(KINDS)}; got {kind!r}.")
@@ -127,7 +140,13 @@ def worker_server(
     check_number("workers", workers, 1, most, whole=True)
     check_number("queue_length", queue_length, 0, MAX_QUEUE, whole=True)
     check_number("connections", connections, 1, MAX_CONNECTIONS, whole=True)
-    config = {"kind": kind, "workers": workers, "queue_length": queue_length, "connections": connections}
+    rule = cloudpickle.dumps(may_queue or queue_length.__gt__)
+    config = {
+        "kind": kind,
+        "workers": workers,
+        "connections": connections,
+        "may_queue": base64.b64encode(rule).decode(),
+    }
     return PausableServer("perflab.systems.servers.worker_server", config)
 
 

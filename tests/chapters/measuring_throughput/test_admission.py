@@ -1,0 +1,139 @@
+"""The lab on admission: a long queue keeps the throughput and loses the goodput; a rule decides in the real server, too."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from labs import measure, measured_together
+from matplotlib.figure import Figure
+from replays import agrees
+from turns import side_by_side
+
+from perflab.chapters import load
+from perflab.chapters.measuring_throughput import admission
+from perflab.chapters.measuring_throughput.admission_model import predict
+from perflab.lab.record import Record
+from perflab.measure.frame import Frame
+
+LAB = admission.lab()
+START = LAB.check({})
+
+
+def served(per_s: int = 150, in_time: float = 1.0, elapsed_s: float = 2.0, rejected: int = 0, **changes: Any) -> Record:
+    """A record of a run that served so many requests per second, a share of them in time."""
+    number = int(per_s * elapsed_s)
+    done = np.arange(1, number + 1) / per_s
+    samples = {
+        "completed_s": done,
+        "latency_ns": np.where(np.arange(number) < in_time * number, 1e8, 9e8),
+        "lateness_ns": np.full(number, 10_000),
+        "arrived_s": np.linspace(0, elapsed_s, int(500 * elapsed_s)),
+    }
+    counts, facts = {"calls": number, "rejected": rejected}, {"elapsed_s": elapsed_s, "in_flight": 0}
+    return Record("admission", {**START, **changes}, 1, "", Frame(samples, counts, facts), elapsed_s, "complete")
+
+
+def test_goodput_counts_what_was_answered_in_time() -> None:
+    assert admission.goodput(served(150)) == 150
+    assert admission.goodput(served(150, in_time=0.2)) == 30
+    assert np.isnan(admission.goodput(Record("admission", START, 1, "")))
+
+
+def test_in_the_model_a_longer_queue_serves_no_more_and_soon_none_in_time() -> None:
+    found = predict(**START)
+    at = dict(zip(found.queues.tolist(), zip(found.throughput, found.goodput, strict=True), strict=True))
+    assert at[30][0] == at[1_000][0] == pytest.approx(160, rel=0.05)
+    assert at[30][1] == at[30][0]
+    assert at[1_000][1] < 0.5 * at[30][1]
+    assert np.all(np.diff(found.response_ns) >= 0)
+
+
+def test_the_model_asks_the_rule_of_ones_own() -> None:
+    none = predict(**START, admit=lambda queued, places, workers, service_s: False)
+    assert len(set(none.throughput.tolist())) == 1 and none.response_ns[0] == pytest.approx(50e6)
+
+
+def test_the_verdict_tells_throughput_goodput_rejections_and_overload() -> None:
+    said = LAB.verdict(served(150, in_time=0.2, rejected=400), None).text
+    assert "150 requests/s served of 500 offered, 30 of them within 0.5 s (goodput)" in said
+    assert "400 requests were rejected" in said and "Overloaded: the capacity is 160/s" in said
+    assert "Overloaded" not in LAB.verdict(served(500, workers=64), None).text
+
+
+def test_the_pinned_run_is_compared() -> None:
+    found = LAB.verdict(*side_by_side(served(150), served(150, in_time=0)))
+    assert found.kind == "clear" and "Pinned run: 0/s in time; the p50 is 9.00×" in found.text
+    assert LAB.verdict(*side_by_side(served(150), served(150))).kind == "practically equal"
+
+
+def outcome(short: Record, long: Record) -> Any:
+    return LAB.prediction.outcome(side_by_side(short, long), LAB.check)  # type: ignore[union-attr]
+
+
+def test_what_the_long_queue_did_is_told_whatever_was_predicted() -> None:
+    found = outcome(served(queue=30), served(in_time=0.3, queue=300))
+    assert found.choice == "it falls"
+    for answer in (None, *admission.PREDICTION.choices):
+        said = admission.PREDICTION.comment(answer, found)
+        assert "150 requests/s in time with 30 places, 45 with 300" in said and "answered too late" in said
+    assert "a queue serves none" in admission.PREDICTION.comment("it grows", found)
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        (served(queue=30), served(queue=300)),
+        (served(queue=30), served(in_time=0.3, queue=1_000)),
+        (served(queue=30, rate=200), served(in_time=0.3, queue=300, rate=200)),
+        (served(queue=30, elapsed_s=1.0), served(in_time=0.3, queue=300, elapsed_s=1.0)),
+        (served(4, queue=30), served(4, in_time=0.3, queue=300)),
+    ],
+)
+def test_other_settings_and_runs_that_tell_nothing_settle_nothing(short: Record, long: Record) -> None:
+    assert outcome(short, long) is None
+
+
+def test_both_rates_are_points_at_the_queue_length() -> None:
+    chart, axes = deepcopy(LAB.charts[0]), Figure().subplots()
+    chart.build(axes)  # type: ignore[attr-defined]
+    run = served(150, in_time=0.2, queue=0)
+    chart.show_model(run.parameters, predict(**run.parameters))
+    chart.show_run(run, (run,))
+    lines = {line.get_label(): line.get_xydata().tolist() for line in axes.lines}
+    assert lines["throughput"] == [[0, 150]] and lines["goodput"] == [[0, 30]]
+
+
+@pytest.mark.clock
+def test_a_real_long_queue_loses_the_goodput_and_the_click_settles_the_prediction() -> None:
+    short, long = measured_together(LAB, *admission.PREDICTION.runs)
+    found = LAB.prediction.outcome([short, long], LAB.check)  # type: ignore[union-attr]
+    assert found is not None and found.choice == "it falls"
+    assert long.count("not_sent") == 0 and long.count("rejected") < short.count("rejected")
+    assert all(agrees(load.Load(run).replay(8), run) for run in (short, long))
+
+
+@pytest.mark.clock
+def test_a_rule_of_ones_own_decides_in_the_real_server() -> None:
+    most = 4
+    lab = replace(LAB, policy={"admit": lambda queued, places, workers, service_s: queued < most})
+    (found,) = measured_together(lab, {"rate": 500})
+    assert found.count("rejected") > 300
+    assert found.column("latency_ns").max() > 100e6 or found.column("latency_ns").max() < 300e6
+    assert found.column("queued").max() <= most
+
+
+@pytest.mark.clock
+def test_a_request_takes_its_processing_time() -> None:
+    frame = measure(LAB, 3.0, processing=10, rate=100)
+    assert 10e6 < np.median(frame.samples["latency_ns"]) < 40e6
+
+
+@pytest.mark.clock
+def test_a_queue_of_a_thousand_places_is_never_full_for_want_of_connections() -> None:
+    frame = measure(LAB, 3.0, queue=1_000)
+    assert frame.counts["rejected"] == frame.counts["not_sent"] == 0
+    assert frame.facts["in_flight"] > 450
