@@ -40,7 +40,7 @@ def experiment(samples: int, slow: int, seed: int) -> Iterator[Frame]:
 
 def p99s(latencies_ns: ArrayLike) -> dict[str, Estimate]:
     """The p99 (ns) of the same calls by each method."""
-    found = ((name, np.quantile(latencies_ns, SHARE, method=method)) for name, method in METHODS.items())
+    found = ((name, np.quantile(np.asarray(latencies_ns), SHARE, method=method)) for name, method in METHODS.items())
     return {name: Estimate(float(value)) for name, value in found}
 
 
