@@ -1,4 +1,4 @@
-"""A learner's function sees a virtual clock, whichever way it comes to its clock; nobody else does."""
+"""A learner's function sees a virtual clock, whichever way it comes to its clock; no other thread does."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def _in_this_thread(real: Callable[..., Any], virtual: Callable[..., Any]) -> Ca
 
 
 def _functions(values: Iterable[Any]) -> list[FunctionType]:
-    """The functions of Python behind these callables: those of a class, of an object, of a method, of a `partial`, closed over."""
+    """The functions of Python behind these: those of classes, objects, methods and `partial`s, and those that are closed over."""
     left, found = list(values), {}
     while left:
         value = left.pop()
