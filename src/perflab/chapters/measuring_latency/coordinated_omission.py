@@ -130,7 +130,7 @@ PREDICTION = Prediction(
     choices={
         "none of them": Answer("One request waits through each stall, so it cannot be none."),
         "about 1 in 100": Answer(
-            "",
+            "This client meets each stall with one request.",
             "The closed loop waits through each stall with one request, and never sends the forty that were due meanwhile.",
         ),
         "about 1 in 4": Answer(

@@ -110,7 +110,7 @@ PREDICTION = Prediction(
             "That is the maximum, and it cannot be the p99: 99 of 100 calls are at most 1 ms. To take it is off by one rank."
         ),
         "five numbers, far apart": Answer(
-            "",
+            "The methods differ only where the sorted calls jump.",
             "The p99 lies exactly where the calls jump from 1 ms to 100 ms, and each method goes another part of the way: "
             "none, 1%, 50%, 66% or 99%. With waits that take exactly as long as was asked for: 1.0, 1.99, 50.5, 66.7, 99.0 ms.",
         ),

@@ -141,7 +141,10 @@ PREDICTION = Prediction(
         "the p95": Answer(
             "98 of 100 calls are quick here, so the p95 is a quick call: it cannot rise before 5% of the calls are slow."
         ),
-        "the p99": Answer("", "More than one call in a hundred is slow, therefore the p99 is one of the slow calls."),
+        "the p99": Answer(
+            "It rises only where more than one call in a hundred is slow.",
+            "More than one call in a hundred is slow, therefore the p99 is one of the slow calls.",
+        ),
         "none of them": Answer(
             "2% sounds like nothing, but it cannot hide from the p99; and 87% of pages that make 100 look-ups meet a slow one."
         ),
