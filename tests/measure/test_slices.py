@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from perflab.measure.clock import VirtualClock
@@ -53,3 +55,10 @@ def test_a_lucky_or_a_slow_slice_changes_the_next_within_reason(took_ns: int, li
     slices = call_slices(lambda: clock.advance(took_ns), clock=clock)
     next(slices)
     assert next(slices).latencies_ns.size == limit
+
+
+@pytest.mark.parametrize("gc_off", [True, False])
+def test_the_garbage_collector_is_on_in_a_slice_only_where_that_is_asked_for(gc_off: bool) -> None:
+    seen = set()
+    assert next(call_slices(lambda: seen.add(gc.isenabled()), 20, gc_off=gc_off, clock=VirtualClock())).failures == 0
+    assert seen == {not gc_off} and gc.isenabled()

@@ -83,7 +83,7 @@ class Case:
         """What is wrong with the answer; empty where it is right."""
         try:
             found = self.answer()
-            shown = f"{in_short(float(found))}{unit}" if is_number(found) else in_short(found)
+            shown = f"{float(found):.6g}{unit}" if is_number(found) else in_short(found)
         except Exception as error:  # as above
             return f"{self.asked} yours fails ({_in_words(error)}); it is {self.expected:g}{unit}."
         if is_number(found) and abs(found - self.expected) <= self.near:
@@ -91,12 +91,13 @@ class Case:
         return f"{self.asked} yours says {shown}; it is {self.expected:g}{unit}."
 
 
-def judge_cases(cases: Sequence[Case], right: str, what: str = "logs", unit: str = "") -> None:
-    """Print how many answers are wrong, and the first of them; `right` where none is."""
+def judge_cases(cases: Sequence[Case], right: str, what: str = "logs", unit: str = "") -> bool:
+    """Print how many answers are wrong, and the first of them; `right` where none is, which is returned."""
     if wrong := [fault for case in cases if (fault := case.fault(unit))]:
         print(f"{OPEN}Still wrong for {count(len(wrong))} of {count(len(cases))} {what}. The first, {wrong[0]}")
     else:
         print(f"{RIGHT}: {right}")
+    return not wrong
 
 
 def _in_words(error: Exception) -> str:

@@ -26,13 +26,14 @@ def call_slices(
     batch: int = 1,
     *,
     slice_s: float = SLICE_S,
+    gc_off: bool = True,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Iterator[Latencies]:
     """Time `operation` again and again, one `Latencies` per slice, `repeats` samples in all (None: without end).
 
     The first slice is a single sample; each next one is sized by the pace of the one before to last about `slice_s`
-    seconds, but is no more than a `MIN_SLICES`th of `repeats`. Raises `BadInput` when one batch alone would take too long to
-    be stopped.
+    seconds, but is no more than a `MIN_SLICES`th of `repeats`. With `gc_off` Python's garbage collector works between slices
+    only. Raises `BadInput` when one batch alone would take too long to be stopped.
     """
     left = repeats
     most = MAX_SLICE if repeats is None else -(-repeats // MIN_SLICES)
@@ -44,7 +45,7 @@ def call_slices(
         calls = calls if left is None else min(calls, left)
         if generation == 0:
             _warm_again(operation, clock)
-        latencies = time_calls(operation, repeats=calls, batch=batch, generation=generation, clock=clock)
+        latencies = time_calls(operation, repeats=calls, batch=batch, gc_off=gc_off, generation=generation, clock=clock)
         yield latencies
         generation = 0
         left = None if left is None else left - calls

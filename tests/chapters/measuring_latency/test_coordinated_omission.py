@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from labs import constants_of, measure
@@ -42,12 +44,28 @@ def test_the_measured_tail_follows_the_model(measured: Record) -> None:
         assert percentile(measured.column("open_ns"), share) == pytest.approx(expected, rel=0.5)
 
 
-def test_the_prediction_is_settled_by_the_closed_loops_p99() -> None:
-    quiet = record(Frame({"closed_ns": np.full(300, 1e6)}))
-    loud = record(Frame({"closed_ns": np.full(300, 1e8)}))
-    assert lab_file.PREDICTION.settle([quiet]) == "about 1 ms"
-    assert lab_file.PREDICTION.settle([loud]) == "about 100 ms"
-    assert lab_file.PREDICTION.settle([record(Frame())]) is None
+LAB = lab_file.lab()
+
+
+def loops(slow: int, closed: int = 240, **parameters: Any) -> Record:
+    columns = {"closed_ns": np.r_[np.full(slow, 9e7), np.full(closed - slow, 1e6)], "open_ns": np.full(300, 1e6)}
+    return Record("coordinated_omission", {**START, **parameters}, 1, "", Frame(columns))
+
+
+def test_the_prediction_is_settled_by_the_slow_requests_of_the_closed_loop_and_each_comment_fits() -> None:
+    prediction = lab_file.PREDICTION
+    outcome = prediction.outcome([loops(2)], LAB.check)
+    assert outcome is not None and outcome.choice == "about 1 in 100"
+    assert outcome.measured == "2 of 240 (0.83%) in the closed loop, 0 of 300 (0%) in the open loop"
+    assert {text for text, answer in prediction.choices.items() if answer.reason} == {outcome.choice}
+    for answer in (None, *prediction.choices):
+        comment = prediction.comment(answer, outcome)
+        assert outcome.measured in comment and "never sends the forty that were due meanwhile" in comment
+
+
+@pytest.mark.parametrize("run", [loops(0), loops(30), loops(1, closed=60), loops(2, stall=50), loops(2, rate=800)])
+def test_no_stall_seen_too_many_slow_ones_few_requests_and_other_settings_settle_nothing(run: Record) -> None:
+    assert lab_file.PREDICTION.outcome([run], LAB.check) is None
 
 
 def both_loops(open_ns: float = 1e8, closed_ns: float = 1e6, late_ns: float = 1e4) -> Record:
@@ -71,19 +89,22 @@ def test_a_run_without_the_closed_loops_turn_is_no_result() -> None:
 def test_the_verdict_says_what_each_loop_reports_and_reported_in_the_pinned_run() -> None:
     verdict = lab_file.lab().verdict(both_loops(), both_loops(open_ns=5e7))
     assert verdict.text.startswith(
-        "p99: open loop 100 ms, closed loop 1.0 ms, corrected 1.0 ms. Slower than 10 ms: 400 "
+        "Slower than 10 ms: open loop 400 of 400 (100%); closed loop 0 of 400 (0%). p95: open loop 100 ms; closed loop 1.0 ms; "
     )
-    assert (
-        "400 requests of the open loop, 0 of the closed loop. In the pinned run: open loop 50 ms, closed loop 1.0 ms, "
-        in verdict.text
-    )
+    assert "In the pinned run: open loop 50 ms; closed loop 1.0 ms; " in verdict.text
     assert verdict.kind == ""
+
+
+def test_no_percentile_of_too_few_requests_is_shown() -> None:
+    few = record(Frame({name: np.full(60, 1e6) for name in ("open_ns", "closed_ns", "lateness_ns")}))
+    assert "closed loop needs 72 samples, have 60" in lab_file.lab().verdict(few, None).text
+    assert lab_file.lab().table(few, None)[1][-2:] == ("needs 368 samples, have 60", "1.0 ms")
 
 
 def test_the_generators_lateness_stands_apart_from_the_results() -> None:
     lab, run = lab_file.lab(), both_loops()
     assert [row[0] for row in lab.table(run, None)] == ["", "open loop", "closed loop", "corrected"]
-    assert lab.table(run, None)[1] == ("open loop", "400", *["100 ms"] * 4)
+    assert lab.table(run, None)[1] == ("open loop", "400", *["100 ms"] * 5)
     assert [row[:2] for row in lab.trust(run, None)][1:] == [("generator's lateness, p99", "10 µs")]
     assert lab.trust(record(Frame()), None) == []
 
@@ -91,7 +112,7 @@ def test_the_generators_lateness_stands_apart_from_the_results() -> None:
 def test_each_chart_shows_a_run_and_the_model_and_can_be_emptied() -> None:
     run = both_loops()
     model = lab_file.predict(**START, constants={"base_ns": 3e5, "occupied_ns": 3e5})
-    for chart in lab_file.CHARTS:
+    for chart in LAB.charts:
         drawn: list[bytes] = []
         picture = Picture(chart, 500, 320, drawn.append)
         empty = drawn[-1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from labs import constants_of, measure
@@ -31,15 +33,34 @@ def test_the_expected_intervals_hold_for_simulated_runs() -> None:
     model = percentiles.predict(5, 20, 1_000, CONSTANTS)
     expected = percentiles.expected_intervals(model)
     generator = np.random.default_rng(3)
-    inside = dict.fromkeys(expected, 0)
+    inside = dict.fromkeys(set(expected) - {percentiles.SPREAD}, 0)
     for _ in range(300):
         slow = generator.random(1_000) < 0.05
         latencies = np.where(slow, 2e5 * generator.lognormal(0, 0.1, 1_000), 1e4 * generator.lognormal(0, 0.05, 1_000))
         record = Record("percentiles", {}, 1, "", Frame({"latency_ns": latencies}))
         measured = percentiles.measured_intervals(record)
         for name, interval in expected.items():
+            if not interval.has_interval:
+                continue
             inside[name] += interval.low <= measured[name].value <= interval.high
     assert all(0.9 <= count / 300 <= 1.0 for count in inside.values()), inside
+
+
+def test_the_standard_deviation_of_a_long_tail_describes_no_call() -> None:
+    model = percentiles.predict(2, 50, 2_000, CONSTANTS)
+    expected = percentiles.expected_intervals(model)[percentiles.SPREAD].value
+    generator = np.random.default_rng(3)
+    slow = generator.random(200_000) < 0.02
+    latencies = np.where(
+        slow, 5e5 * generator.lognormal(0, 0.1, slow.size), 1e4 * generator.lognormal(0, 0.05, slow.size)
+    )
+    run = Record("percentiles", {}, 1, "", Frame({"latency_ns": latencies}))
+    assert percentiles.measured_intervals(run)[percentiles.SPREAD].value == pytest.approx(expected, rel=0.02)
+    assert expected == pytest.approx(latencies.mean() + 2 * latencies.std(), rel=0.02)
+    assert np.mean(np.abs(latencies - expected) < 0.5 * expected) == 0, "no call took about as long"
+    rows = dict(percentiles.table(run, None)[-2:])  # type: ignore[arg-type]
+    assert rows["standard deviation"] == "69 µs" and rows["calls within one of the mean"] == "98%"
+    assert percentiles.within_one_deviation(generator.normal(0, 1, 100_000)) == pytest.approx(0.683, abs=0.01)
 
 
 @pytest.mark.clock
@@ -52,18 +73,34 @@ def test_slow_calls_really_are_slower_by_about_the_factor() -> None:
     assert 100 / 4 < slow / np.quantile(latencies, 0.25) < 100 * 4
 
 
-def test_the_prediction_is_settled_by_the_number_that_is_farthest_out() -> None:
-    latencies = np.r_[np.full(980, 1e4), np.full(20, 5e5)]
-    record = Record("percentiles", {"slow": 2, "factor": 50}, 1, "", Frame({"latency_ns": latencies}))
-    assert percentiles.PREDICTION.settle([record]) == "the p99"
-    assert percentiles.PREDICTION.settle([]) is None
+LAB = percentiles.lab()
+ASKED = LAB.check(percentiles.PREDICTION.runs[0])
 
 
-def test_few_calls_and_other_mixtures_settle_nothing() -> None:
-    few, other = Frame({"latency_ns": np.full(300, 1e4)}), Frame({"latency_ns": np.full(900, 1e4)})
-    asked = {"slow": 2, "factor": 50}
-    records = [Record("percentiles", asked, 1, "", few), Record("percentiles", {**asked, "slow": 1}, 1, "", other)]
-    assert percentiles.PREDICTION.settle(records) is None
+def mixed(calls: int, slow_ones: int, **parameters: Any) -> Record:
+    latencies = np.r_[np.full(calls - slow_ones, 1e4), np.full(slow_ones, 5e5)]
+    return Record("percentiles", {**ASKED, **parameters}, 1, "", Frame({"latency_ns": latencies}))
+
+
+def test_the_prediction_is_settled_by_the_number_that_is_farthest_out_and_each_comment_fits() -> None:
+    prediction = percentiles.PREDICTION
+    outcome = prediction.outcome([mixed(5_000, 100)], LAB.check)
+    assert outcome is not None and outcome.choice == "the p99"
+    assert outcome.measured == "the p99 is 50 times the median (50–50), the mean 2.0 times, the p95 1.0 times"
+    assert {text for text, answer in prediction.choices.items() if answer.reason} == {"the p99"}
+    for answer in (None, *prediction.choices):
+        comment = prediction.comment(answer, outcome)
+        assert outcome.measured in comment and "therefore the p99 is one of the slow calls" in comment
+
+
+@pytest.mark.parametrize(
+    "run",
+    [mixed(300, 6), mixed(5_000, 55), mixed(5_000, 400), mixed(5_000, 100, slow=1), mixed(5_000, 100, samples=2_000)],
+    ids=["few calls", "hardly enough slow ones", "p95 slow too", "another mixture", "another length"],
+)
+def test_what_does_not_tell_settles_nothing(run: Record) -> None:
+    assert percentiles.PREDICTION.outcome([run], LAB.check) is None
+    assert percentiles.PREDICTION.outcome([Record("percentiles", ASKED, 1, "")], LAB.check) is None
 
 
 def test_the_mean_of_the_windows_p99_needs_two_windows() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from labs import measure
@@ -10,35 +12,77 @@ from relations import assert_more
 from perflab.chapters.measuring_latency import stopwatch
 from perflab.lab.picture import Picture
 from perflab.lab.record import Record
-from perflab.measure.frame import Frame
+from perflab.measure.frame import Frame, merge
+from perflab.measure.percentiles import percentile
+
+LAB = stopwatch.lab()
+ASKED = LAB.check(stopwatch.PREDICTION.runs[0])
 
 
-def record(slowest: float, batch: int = 1, calls: int = 10_000) -> Record:
+def record(slowest: float, calls: int = 10_000, **parameters: Any) -> Record:
     latencies = np.full(calls, 100.0)
     latencies[-1] = slowest
-    return Record("stopwatch", {"batch": batch}, 1, "", Frame({"latency_ns": latencies}, {}, {"batch": batch}))
+    given = {**ASKED, **parameters}
+    return Record("stopwatch", given, 1, "", Frame({"latency_ns": latencies}, {}, {"batch": given["batch"]}))
+
+
+OUTCOMES = [(120, "less than ×2"), (300, "×2 to ×10"), (3_000, "×10 to ×100"), (90_000, "more than ×100")]
+
+
+@pytest.mark.parametrize(("slowest", "expected"), OUTCOMES)
+def test_the_prediction_is_settled_by_the_slowest_call_and_each_comment_fits(slowest: float, expected: str) -> None:
+    prediction = stopwatch.PREDICTION
+    outcome = prediction.outcome([record(slowest)], LAB.check)
+    assert outcome is not None and outcome.choice == expected
+    assert "against a median of 100 ns" in outcome.measured
+    for answer in (None, *prediction.choices):
+        comment = prediction.comment(answer, outcome)
+        assert outcome.measured in comment and prediction.choices[expected].reason in comment
+        if answer not in (None, expected):
+            assert prediction.choices[answer].misconception in comment
+
+
+def test_all_outcomes_are_tried() -> None:
+    assert [choice for _, choice in OUTCOMES] == list(stopwatch.PREDICTION.choices)
 
 
 @pytest.mark.parametrize(
-    ("slowest", "outcome"),
-    [(120, "about the same"), (300, "×2"), (1_000, "×10"), (3_000, "×10"), (90_000, "×100 or more")],
+    "other",
+    [{"calls": 500}, {"batch": 10}, {"operation": "SQLite lookup by key"}, {"collector": True}, {"repeats": 20_000}],
 )
-def test_the_prediction_is_settled_by_the_slowest_call(slowest: float, outcome: str) -> None:
-    assert stopwatch.PREDICTION.settle([record(slowest)]) == outcome
-
-
-def test_few_calls_or_batches_settle_nothing() -> None:
-    assert stopwatch.PREDICTION.settle([record(300, calls=500), record(300, batch=10)]) is None
+def test_few_calls_batches_and_other_operations_settle_nothing(other: Any) -> None:
+    assert stopwatch.PREDICTION.outcome([record(300, **other)], LAB.check) is None
 
 
 def test_a_batch_divides_the_clocks_share() -> None:
-    alone = stopwatch.predict("dict lookup", 1_000, 1, {"clock_ns": 70.0})
-    batched = stopwatch.predict("dict lookup", 1_000, 100, {"clock_ns": 70.0})
+    alone = stopwatch.predict("dict lookup", 1_000, 1, False, {"clock_ns": 70.0})
+    batched = stopwatch.predict("dict lookup", 1_000, 100, False, {"clock_ns": 70.0})
     assert (alone.clock_ns, batched.clock_ns, batched.calls) == (70.0, 0.7, 1_000)
 
 
-def test_every_operation_has_what_is_commonly_quoted_of_it() -> None:
-    assert set(stopwatch.QUOTED_NS) == set(stopwatch.OPERATIONS)
+def test_the_table_tells_collections_and_what_is_commonly_quoted() -> None:
+    frame = Frame({"latency_ns": np.full(100, 5e6)}, {"collections": 30}, {"batch": 1})
+    run = Record("stopwatch", {**ASKED, "operation": "SQLite lookup by key"}, 1, "", frame)
+    rows = {row[0]: row[1:] for row in stopwatch.table(run, record(300))}
+    assert rows["garbage collections"] == ("30", "0")
+    assert rows["commonly quoted"][0] == "1.0–10 ms for a simple query; no network is between it and SQLite"
+    assert stopwatch.table(Record("stopwatch", ASKED, 1, ""), None) == []
+
+
+@pytest.mark.parametrize("collector", [True, False])
+def test_the_collector_runs_where_it_is_on_and_is_counted(collector: bool) -> None:
+    frame = merge(stopwatch.experiment("tree of 11 objects", 2_000, 1, collector))
+    assert frame.samples["latency_ns"].size == 2_000
+    assert (frame.counts["collections"] > 0) == collector
+
+
+@pytest.mark.clock
+def test_the_collector_makes_the_slowest_calls_slower_and_not_the_median() -> None:
+    def times(collector: bool, share: float) -> float:
+        run = measure(LAB, 0.5, operation="tree of 11 objects", collector=collector)
+        return percentile(run.samples["latency_ns"], share)
+
+    assert_more(lambda: times(True, 0.995), lambda: times(False, 0.995), 2.0, "the collector's share of the tail")
 
 
 @pytest.mark.clock
@@ -88,7 +132,7 @@ def test_the_chart_of_calls_shows_model_run_and_pinned_run_and_can_be_emptied() 
         picture.show_run(empty)
         assert drawn[-1] == seen[0]
     for operation in ("dict lookup", "function call"):
-        picture.show_model({}, stopwatch.predict(operation, 1_000, 1, {"clock_ns": 70.0}))
+        picture.show_model({}, stopwatch.predict(operation, 1_000, 1, False, {"clock_ns": 70.0}))
         picture.draw()
         seen.append(drawn[-1])
     assert len(set(seen)) == 5

@@ -1,25 +1,28 @@
-"""Checks of the exercises of notebook 02, and its claims. A check says what is wrong; an open exercise says what to do."""
+"""Checks of the exercises of notebook 02. A check says what is wrong; an open exercise says what to do."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from types import SimpleNamespace
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.judging import OPEN, judge
-from perflab.chapters.measuring_latency.percentiles import MEAN_OF_P99S, measured_intervals
-from perflab.lab import Lab, Record, distribution, latencies_of, log_slider, one_run, versus
-from perflab.lab.claims import Claim, report_claims
-from perflab.measure import Frame, count, duration, percentile, time_calls
+from perflab.chapters.judging import OPEN, RIGHT, Case, attempt, is_function, is_run_of, judge, judge_cases
+from perflab.chapters.measuring_latency import percentiles
+from perflab.chapters.measuring_latency.clients import SLOW_NS, slow_of
+from perflab.chapters.measuring_latency.own_client import CLIENTS, lab_with
+from perflab.chapters.virtual_time import VirtualTime
+from perflab.lab import Lab, Record, latencies_of
+from perflab.lab.verdict import Row
+from perflab.measure import count, duration, percent, poisson
 from perflab.measure.clock import measure_clock
-from perflab.measure.percentiles import samples_needed
-from perflab.measure.units import ratio
-
-SHORTEST, SHORT, LONG = 10, 100, 10_000
+from perflab.measure.guards import BadInput, is_number
+from perflab.measure.percentiles import nearest_rank
+from perflab.systems.clients.ticket_server import Client, TicketServer, VirtualTarget
 
 
 def check_batched(alone: Record, batched: Record | None) -> None:
@@ -27,149 +30,176 @@ def check_batched(alone: Record, batched: Record | None) -> None:
     if batched is None:
         print(f"{OPEN}Run the lab again with a batch size, and keep the record in `batched`.")
         return
-    other = {name for name in alone.parameters if alone.parameters[name] != batched.parameters[name]} - {"batch"}
+    if not is_run_of(alone, "stopwatch") or not is_run_of(batched, "stopwatch"):
+        return
+    other = {name for name in alone.parameters if alone.parameters[name] != batched.parameters.get(name)} - {"batch"}
     before, after = (float(np.median(latencies_of(record))) for record in (alone, batched))
     clock_ns = measure_clock().reading_ns / batched.parameters["batch"]
     if other:
         print(f"Not yet: {', '.join(sorted(other))} differs too, so you cannot tell what made the difference.")
+    elif alone.parameters["batch"] != 1:
+        print("Not yet: `alone` should have a batch size of 1, so that each look-up is timed alone.")
     elif clock_ns > 0.1 * after:
         print(
             f"Not yet: the clock is still {duration(clock_ns)} of {duration(after)}. A larger batch shares it among more."
         )
     else:
-        print(f"Right. One look-up: {duration(before)} with the clock, {duration(after)} nearly without it.")
+        print(f"{RIGHT}. One look-up: {duration(before)} with the clock, {duration(after)} nearly without it.")
 
 
-def check_sorting(experiment: Callable[[int], Iterator[Any]]) -> Lab:
-    """Make: the learner's experiment in a lab; sorting more numbers must take longer."""
-    lab = Lab(
-        question="How long does it take to sort a list?",
-        experiment=experiment,
-        controls={"length": log_slider(SHORTEST, LONG, SHORT, unit="numbers")},
-        charts=(
-            versus("length", (SHORTEST / 1.3, LONG * 1.3), (50, 2e6), lambda model: model, "numbers to sort"),
-            distribution(50, 1e7),
-        ),
-        calibrate=_calibrate_sorting,
-        predict=_expected_sorting,
-    )
-    short, long = (float(np.median(latencies_of(lab.run(length=length)))) for length in (SHORT, LONG))
-    if long < 3 * short:
-        print(f"{OPEN}{count(LONG)} numbers take {duration(long)}, {count(SHORT)} take {duration(short)}: no longer.")
-        print("Is it sorted(numbers) that is measured?")
-    else:
-        print(f"Right: {count(LONG)} numbers take {ratio(long / short)} as long as {count(SHORT)}. The lab is yours.")
+Percentile = Callable[[Sequence[float], float], float]
+PERCENTILE_CALL = "percentile is called with latencies, a list of numbers, and share, such as 0.99."
+
+
+def check_percentile(percentile: Percentile) -> Lab | None:
+    """Make: the learner's percentile by nearest rank, on lists of many lengths; the lab then uses it."""
+    if not is_function(percentile, PERCENTILE_CALL):
+        return None
+    probe: list[Any] | None = attempt(lambda: [percentile([3.0, 1.0, 2.0], 0.5)], PERCENTILE_CALL)
+    if probe is None:
+        return None
+    if probe[0] is None:
+        print(f"{OPEN}Return the latency that at least `share` of the latencies do not exceed.")
+        return None
+    right = "your percentile agrees for each list. The table of the lab below has a row of yours."
+    if not judge_cases(_percentile_cases(percentile), right, what="lists", unit=" ms"):
+        return None
+
+    def table(record: Record, pinned: Record | None) -> list[Row]:
+        runs = [latencies_of(run).tolist() for run in (record, pinned) if run is not None and latencies_of(run).size]
+        return [*percentiles.table(record, pinned), ("p99, your function", *(_yours(percentile, run) for run in runs))]
+
+    question = "Does your percentile agree with the lab's?"
+    return replace(percentiles.lab(), question=question, table=table, prediction=None)
+
+
+def _yours(percentile: Percentile, latencies: list[float]) -> str:
+    try:
+        return duration(float(percentile(latencies, 0.99)))
+    except Exception as error:  # of the learner's function: said in the table
+        return f"fails: {type(error).__name__}"
+
+
+def _percentile_cases(percentile: Percentile) -> list[Case]:
+    generator, cases = np.random.default_rng(2), []
+    jump = [1.0] * 99 + [100.0]
+    lists = {
+        "99 latencies of 1 ms and one of 100 ms": jump,
+        "one latency of 7 ms": [7.0],
+        "5, 1, 3 ms": [5.0, 1.0, 3.0],
+    }
+    for size in (2, 10, 72, 100, 368, 1_000):
+        lists[f"{count(size)} latencies in no order"] = generator.permutation(np.arange(1.0, size + 1)).tolist()
+    lists["1,000 latencies, many of them equal"] = generator.integers(1, 4, 1_000).astype(float).tolist()
+    for named, latencies in lists.items():
+        for share in (0.5, 0.95, 0.99, 1.0):
+            rank = nearest_rank(len(latencies), share)
+            # Where floating point makes the product a little more than a whole number, a right function may say either.
+            if rank == math.ceil(share * len(latencies)):
+                asked, expected = f"the p{100 * share:g} of {named}:", sorted(latencies)[rank - 1]
+                cases.append(Case(asked, partial(_untouched, percentile, latencies, share), expected, 1e-9))
+    return cases
+
+
+def _untouched(percentile: Percentile, latencies: list[float], share: float) -> float:
+    given = list(latencies)
+    found = percentile(given, share)
+    if given != latencies:
+        raise BadInput("it changes the list that it is given: `sorted(latencies)` makes a new one")
+    return found
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A server on paper that a client is tried on: when its requests are due (s), the stall, and how late the client wakes up."""
+
+    due_s: list[float]
+    stall: tuple[float, float]
+    late_s: float = 0.0
+
+
+TRIALS = (
+    Trial([number / 100 for number in range(100)], (0.3, 0.6)),
+    Trial((poisson(200, 0.5, 1) / 1e9).tolist(), (0.1, 0.15)),
+    Trial([number / 50 for number in range(40)], (0.2, 0.5), late_s=0.004),
+    Trial([0.01], (0.0, 0.2)),
+)
+SERVICE_S, READING_NS, NEAR_S = 0.001, 1_000, 0.0005
+CLIENT_CALL = (
+    "client is called with due_s, a list of seconds, and server, which has now, wait_until, send and answered_at."
+)
+
+
+def check_client(client: Client) -> Lab | None:
+    """Make: the learner's open loop, on servers on paper that stall, and then on a real one; the lab then uses it."""
+    if not is_function(client, CLIENT_CALL):
+        return None
+    for trial in TRIALS:
+        fault = attempt(partial(_client_fault, client, trial), CLIENT_CALL)
+        if fault is None:
+            return None
+        if fault:
+            print(f"{OPEN}{fault}")
+            return None
+    lab = lab_with(client)
+    record = attempt(lab.run, "on a real server:")
+    if record is None:
+        return None
+    if not record.column("yours_ns").size:
+        print(
+            f"{RIGHT} on paper. The run on the real server was too short to tell: measure once more in the lab below."
+        )
+        return lab
+    found = {name: slow_of(times(record)) for name, times in CLIENTS.items()}
+    print(f"{RIGHT}: on a real server that stalls, your client finds {found['your client']} requests slower than")
+    print(f"{duration(SLOW_NS)}; the lab's open loop finds {found['open loop']}.")
     return lab
 
 
-def _calibrate_sorting() -> Iterator[Frame]:
-    numbers = list(range(LONG, 0, -1))
-    yield Frame(
-        facts={"per_number_ns": percentile(time_calls(lambda: sorted(numbers), repeats=50).latencies_ns, 0.5) / LONG}
-    )
+def _client_fault(client: Client, trial: Trial) -> str:
+    virtual = VirtualTime(READING_NS)
+    server = TicketServer(VirtualTarget(virtual.clock, SERVICE_S, trial.stall, trial.late_s), virtual.clock)
+    with virtual.seen_by(client):
+        answered = client(list(trial.due_s), server)
+        answered = list(answered) if isinstance(answered, Iterable) else answered
+    due, sent = np.array(trial.due_s), np.array(server.sent_s)
+    if sent.size != due.size:
+        return f"{count(due.size)} requests are due, and {count(sent.size)} were sent."
+    if (early := np.flatnonzero(sent < due - NEAR_S)).size:
+        return f"Request {early[0]} is due at {due[early[0]]:g} s, and was sent at {sent[early[0]]:.3f} s: wait until it is due."
+    if (late := np.flatnonzero(sent > due + trial.late_s + NEAR_S)).size:
+        told = f"Request {late[0]} is due at {due[late[0]]:g} s, and was sent at {sent[late[0]]:.3f} s."
+        return f"{told} Send each request when it is due, and ask for the answers when all are sent."
+    return _latency_fault(answered, due, sent, server)
 
 
-def _expected_sorting(length: int, constants: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A reversed list is one descending run for Python's sort (Tim Peters, listsort.txt): its time grows with n, not n log n."""
-    lengths = np.geomspace(SHORTEST, LONG, 50)
-    return lengths, constants["per_number_ns"] * lengths
+def _latency_fault(answered: Any, due: NDArray[Any], sent: NDArray[Any], server: TicketServer) -> str:
+    if not isinstance(answered, list) or not all(is_number(each) and math.isfinite(each) for each in answered):
+        return "Return a list of latencies: one number of seconds for each request."
+    if len(answered) != due.size:
+        return f"{count(due.size)} requests were due, and {count(len(answered))} latencies are returned."
+    for number in range(due.size):
+        server.answered_at(number)
+    done = np.array([server.answered_s[number] for number in range(due.size)])
+    found, right = np.asarray(answered, float), done - due
+    off = np.abs(found - right) > NEAR_S
+    if not off.any():
+        return ""
+    if np.abs(found - (done - sent)).max() < NEAR_S:
+        return "The client woke up late, and its latencies leave that out: count from when a request was due, not sent."
+    if any(np.abs(found / times - right).max() < NEAR_S for times in (1e3, 1e6, 1e9)):
+        return "The latencies are right, but not in seconds."
+    first = int(np.flatnonzero(off)[0])
+    told = f"Request {first} was due at {due[first]:g} s and answered at {done[first]:.3f} s"
+    return f"{told}: its latency is {right[first]:.3f} s, not {found[first]:.3f} s. {percent(off.mean())} are wrong."
 
 
 def check_average_of_percentiles(answer: str | None) -> None:
     """Judge: what an average of percentiles says about the whole."""
     told = {
-        "higher": "Right: the slow hour has most of the requests, and only 60 of the 1,440 minutes that were averaged.",
-        "lower": "the quiet minutes pull the average down, and have few requests. Count requests, not minutes.",
-        "cannot tell": "you can: most requests came in the slow hour, and each minute weighs the same in the average.",
+        "higher": "it may be: it follows if more than 1% of the day's requests took longer than 40 ms. The report does not say.",
+        "lower": "it may be: in quiet minutes one slow request is the p99, and 1,380 of them can raise the average. "
+        "The report does not say.",
+        "cannot tell": "Right: the average counts minutes, a percentile counts requests. Ask for the merged histogram.",
     }
     judge(answer, told)
-
-
-def check_the_lie(function: Callable[[], float]) -> None:
-    """Spot the lie: which clock the function reads, and how many samples it takes."""
-    with _counted_clocks(function) as readings:
-        function()
-    samples = sum(readings.values()) // 2
-    needed = samples_needed(0.99)
-    faults = []
-    if readings["time"]:
-        faults.append("it reads the wall clock, which can be set while you measure")
-    if samples < needed:
-        faults.append(f"a p99 of {count(samples)} samples has no upper end: it needs {count(needed)}")
-    print(
-        f"{OPEN}Still wrong: {'; '.join(faults)}." if faults else "Right: a steady clock, and enough samples for a p99."
-    )
-
-
-@contextmanager
-def _counted_clocks(function: Callable[[], float]) -> Iterator[dict[str, int]]:
-    """Replace the module `time` that the function sees by one that counts its readings."""
-    import time
-
-    readings = dict.fromkeys(("time", "time_ns", "perf_counter", "perf_counter_ns", "monotonic", "monotonic_ns"), 0)
-
-    def counting(name: str) -> Callable[[], Any]:
-        def read() -> Any:
-            readings["time" if name == "time_ns" else name] += 1
-            return getattr(time, name)()
-
-        return read
-
-    seen = function.__globals__
-    kept = seen.get("time")
-    seen["time"] = SimpleNamespace(**{name: counting(name) for name in readings})
-    try:
-        yield readings
-    finally:
-        seen["time"] = kept
-
-
-def takeaways() -> None:
-    """Print the claims of this notebook with the verdicts of this machine."""
-    report_claims(CLAIMS)
-
-
-Judged = tuple[bool, str] | None
-
-
-def _memory_is_below_100_us(record: Record) -> Judged:
-    median = percentile(latencies_of(record), 0.5)
-    return median < 100_000, f"median {duration(median)} of {count(record.calls)} calls."
-
-
-def _sleep_is_never_short(record: Record) -> Judged:
-    fastest = float(latencies_of(record).min())
-    return fastest >= 1e6, f"the fastest of {count(record.calls)} sleeps took {duration(fastest, 3)}."
-
-
-def _averages_lie(record: Record) -> Judged:
-    numbers = measured_intervals(record)
-    if MEAN_OF_P99S not in numbers or not np.isfinite(numbers["p99"].high):
-        return None
-    averaged, true = numbers[MEAN_OF_P99S].value, numbers["p99"]
-    lies = not true.low <= averaged <= true.high
-    return lies, f"p99 {duration(true.value)}, mean of the windows' p99 {duration(averaged)}."
-
-
-def _closed_loop_hides(record: Record) -> Judged:
-    open_ns, closed_ns = record.column("open_ns"), record.column("closed_ns")
-    if record.parameters["stall"] < 50 or not open_ns.size or not closed_ns.size:
-        return None
-    truth, seen = percentile(open_ns, 0.95), percentile(closed_ns, 0.95)
-    return truth > 2 * seen, f"p95 {duration(truth)} in the open loop, {duration(seen)} in the closed one."
-
-
-CLAIMS = (
-    Claim(
-        "A look-up in memory takes less than 0.1 ms.",
-        "stopwatch",
-        one_run(_memory_is_below_100_us, operation="dict lookup"),
-    ),
-    Claim(
-        "A sleep never takes less than was asked for.",
-        "stopwatch",
-        one_run(_sleep_is_never_short, operation="sleep 1 ms"),
-    ),
-    Claim("The mean of percentiles is not the percentile of all.", "percentiles", one_run(_averages_lie)),
-    Claim("A closed loop hides a stall that users meet.", "coordinated_omission", one_run(_closed_loop_hides)),
-)

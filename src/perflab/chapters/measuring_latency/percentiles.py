@@ -8,12 +8,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from perflab.lab import Axis, Chart, Lab, Prediction, Record, duration_ticks, log_slider, one_run, values_slider
+from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, duration_ticks, log_slider, values_slider
 from perflab.lab.charts import SHARES, intervals, latencies_of, nines, percentile_axis, percentile_curve
 from perflab.lab.marks import Line
 from perflab.lab.palette import MEASURED_LINE, MODEL_LINE, PINNED_LINE
-from perflab.measure import Estimate, Frame, percentile, summarise, time_calls
+from perflab.lab.verdict import Row, latency_table
+from perflab.measure import Estimate, Frame, duration, number, percent, percentile, summarise, time_calls
 from perflab.measure.percentiles import rank_interval
 from perflab.systems.databases.slow_path import Pace, mixed_rows, readings
 from perflab.theory.mixture import Kind, mean, quantile
@@ -22,7 +24,8 @@ LOW_NS, HIGH_NS = 2e3, 5e7
 SLICE_NS = 150e6
 WINDOW = 100
 MEAN_OF_P99S = "mean of p99s"
-NAMES = ("mean", "p50", "p95", "p99", MEAN_OF_P99S)
+SPREAD = "mean + 2 std. dev."
+NAMES = ("mean", SPREAD, "p50", "p95", "p99", MEAN_OF_P99S)
 
 
 def experiment(slow: float, factor: int, samples: int, seed: int) -> Iterator[Frame]:
@@ -60,8 +63,10 @@ def expected_intervals(model: Mixture) -> dict[str, Estimate]:
     """Where 95% of runs of so many samples fall: order statistics for percentiles, the normal limit for the mean."""
     middle = mean(model.kinds)
     square = sum(kind.share * kind.mean**2 * np.exp(kind.sigma**2) for kind in model.kinds)
-    half = 1.96 * np.sqrt(max(0.0, square - middle**2) / model.samples)
+    deviation = np.sqrt(max(0.0, square - middle**2))
+    half = 1.96 * deviation / np.sqrt(model.samples)
     found = {"mean": Estimate(middle, max(1.0, middle - half), middle + half)}
+    found[SPREAD] = Estimate(middle + 2 * deviation)
     for name, share in {"p50": 0.5, "p95": 0.95, "p99": 0.99}.items():
         low, high = rank_interval(model.samples, share)
         ends = [0.0001 if low is None else low / model.samples, 0.9999 if high is None else high / model.samples]
@@ -74,6 +79,7 @@ def measured_intervals(record: Record) -> dict[str, Estimate]:
     latencies = latencies_of(record)
     summary = summarise(latencies)
     found = {estimate.name: estimate for estimate in (summary.mean, *summary.percentiles.values())}
+    found[SPREAD] = Estimate(summary.mean.value + 2 * summary.stdev)
     windows = latencies[: latencies.size // WINDOW * WINDOW].reshape(-1, WINDOW)
     if len(windows) >= 2:
         found[MEAN_OF_P99S] = Estimate(float(np.mean([percentile(window, 0.99) for window in windows])))
@@ -91,28 +97,60 @@ CHARTS = (
         Line("model", model=lambda model: (nines(SHARES), quantile(SHARES, model.kinds)), **MODEL_LINE),
         Line("measured (nearest rank)", run=lambda run: percentile_curve(latencies_of(run)), **STEPS, **MEASURED_LINE),
     ),
-    intervals(NAMES, LOW_NS, HIGH_NS, measured_intervals, expected_intervals, "Five numbers for the same calls"),
+    intervals(NAMES, LOW_NS, HIGH_NS, measured_intervals, expected_intervals, "Six numbers for the same calls"),
 )
 
 
-def farthest_from_median(record: Record) -> str | None:
-    """Which number is farthest above the median of at least 400 calls, as one of the choices."""
-    if record.calls < 400:
+def table(record: Record, pinned: Record | None) -> list[Row]:
+    """The statistics of both runs, and what their standard deviation says of single calls."""
+    runs = [latencies_of(run) for run in (record, pinned) if run is not None and latencies_of(run).size > 1]
+    return [
+        *latency_table(record, pinned),
+        ("standard deviation", *(duration(float(run.std(ddof=1))) for run in runs)),
+        ("calls within one of the mean", *(percent(within_one_deviation(run)) for run in runs)),
+    ]
+
+
+def within_one_deviation(latencies: NDArray[Any]) -> float:
+    """The share of calls no farther from the mean than one standard deviation; 68% of a bell curve."""
+    return float(np.mean(np.abs(latencies - latencies.mean()) <= latencies.std(ddof=1)))
+
+
+def farthest_from_median(record: Record) -> Outcome | None:
+    """How far the p99 is above the median, where its interval lies above the p95's and the mean's."""
+    if not latencies_of(record).size:
         return None
     numbers = measured_intervals(record)
-    return f"the {max(('mean', 'p95', 'p99'), key=lambda name: numbers[name].value)}"
+    others, middle = [numbers["mean"], numbers["p95"]], numbers["p50"].value
+    p99 = numbers["p99"]
+    if not all(each.has_interval for each in (*others, p99)) or p99.low <= max(each.high for each in others):
+        return None
+    times = {name: f"{number(numbers[name].value / middle)} times" for name in ("mean", "p95", "p99")}
+    ends = f"{number(p99.low / middle)}–{number(p99.high / middle)}"
+    told = f"the p99 is {times['p99']} the median ({ends}), the mean {times['mean']}, the p95 {times['p95']}"
+    return Outcome("the p99", told)
 
 
 PREDICTION = Prediction(
     question="Two of a hundred look-ups take 50 times as long as the others. Which number rises most above the median?",
     choices={
-        "the mean": "The mean spreads the time of the slow calls over all calls: no call takes as long as the mean.",
-        "the p95": "95 of 100 calls are not slow here, so the p95 has not met a slow call yet.",
-        "the p99": "The p99 is a slow call, because more than one in a hundred is slow.",
-        "none of them": "2% sounds like nothing, but 87% of pages that make 100 look-ups contain a slow one.",
+        "the mean": Answer(
+            "The mean spreads the slow calls' time over all calls, so it cannot rise most: it is (98 · 1 + 2 · 50) / 100, "
+            "about twice the median, and no call took that long."
+        ),
+        "the p95": Answer(
+            "98 of 100 calls are quick here, so the p95 is a quick call: it cannot rise before 5% of the calls are slow."
+        ),
+        "the p99": Answer(
+            "It rises only where more than one call in a hundred is slow.",
+            "More than one call in a hundred is slow, therefore the p99 is one of the slow calls.",
+        ),
+        "none of them": Answer(
+            "2% sounds like nothing, but it cannot hide from the p99; and 87% of pages that make 100 look-ups meet a slow one."
+        ),
     },
-    settle=one_run(farthest_from_median, slow=2, factor=50),
-    hint="Measure with 2% slow calls that are 50 times as slow.",
+    runs=({"slow": 2, "factor": 50, "samples": 5_000},),
+    find=farthest_from_median,
 )
 
 
@@ -129,4 +167,5 @@ def lab() -> Lab:
         },
         charts=CHARTS,
         prediction=PREDICTION,
+        table=table,
     )

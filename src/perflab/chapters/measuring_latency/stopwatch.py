@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,23 +10,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.lab import Axis, Chart, Lab, Prediction, Record, choice, log_slider, nearest, one_run
+from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, log_slider, switch
 from perflab.lab.axes import count_ticks, duration_ticks
 from perflab.lab.charts import distribution, latencies_of
 from perflab.lab.marks import Band, Line, Rule
 from perflab.lab.palette import ALARM, CLOCK_LINE, MEASURED, MODEL_LINE, PINNED_LINE, SECOND
-from perflab.measure import Frame, call_slices, merge
+from perflab.lab.verdict import Row, latency_table
+from perflab.measure import Frame, call_slices, count, duration, merge, number
 from perflab.measure.clock import measure_clock
 from perflab.measure.warmup import warmup_length
 from perflab.systems.machine.storage import durability_caveat
 from perflab.systems.operations.operations import OPERATIONS
+from perflab.systems.operations.quotes import QUOTES, Quote
 
 
-def experiment(operation: str, repeats: int, batch: int) -> Iterator[Frame]:
+def experiment(operation: str, repeats: int, batch: int, collector: bool) -> Iterator[Frame]:
     caveat = {"caveat": durability_caveat() or ""} if "fsync" in operation else {}
     with OPERATIONS[operation]() as call:
-        for latencies in call_slices(call, repeats, batch):
-            yield merge([latencies.frame(), Frame(facts=caveat)])
+        before = collections()
+        for latencies in call_slices(call, repeats, batch, gc_off=not collector):
+            frame = Frame(counts={"collections": collections() - before if collector else 0}, facts=caveat)
+            yield merge([latencies.frame(), frame])
+            before = collections()
+
+
+def collections() -> int:
+    """How often Python's garbage collector has run in this process."""
+    return sum(generation["collections"] for generation in gc.get_stats())
 
 
 def calibrate() -> Iterator[Frame]:
@@ -34,31 +45,17 @@ def calibrate() -> Iterator[Frame]:
     yield Frame(facts={"clock_ns": clock.reading_ns, "resolution_ns": clock.resolution_ns})
 
 
-QUOTED_NS: dict[str, tuple[float, float] | None] = {
-    "dict lookup": (50, 100e3),
-    "function call": None,
-    "file read, 4 kB": (100e3, 1e6),
-    "append + fsync, 4 kB": (5e6, 20e6),
-    "SQLite lookup by key": (1e6, 10e6),
-    "TCP round trip, loopback": (50e3, 1e6),
-    "HTTP request, loopback": (1e6, 100e6),
-    "sleep 1 ms": (1e6, 1.05e6),  # a band as wide as can be seen
-}
-"""Common wisdom put to the test: memory below 0.1 ms, an SSD 0.1-1 ms, a disk 5-20 ms, a simple query 1-10 ms, a local
-network below 1 ms, an API 1-100 ms. Much of it was true of other machines."""
-
-
 @dataclass(frozen=True)
 class Expected:
-    """How many samples a run will hold, what the clock itself adds to each, and what is commonly quoted (ns)."""
+    """How many samples a run will hold, what the clock itself adds to each (ns), and what is commonly quoted."""
 
     calls: int
     clock_ns: float
-    quoted_ns: tuple[float, float] | None
+    quote: Quote | None
 
 
-def predict(operation: str, repeats: int, batch: int, constants: Mapping[str, Any]) -> Expected:
-    return Expected(repeats, constants["clock_ns"] / batch, QUOTED_NS[operation])
+def predict(operation: str, repeats: int, batch: int, collector: bool, constants: Mapping[str, Any]) -> Expected:
+    return Expected(repeats, constants["clock_ns"] / batch, QUOTES[operation])
 
 
 MAX_DOTS, SLOWEST = 4_000, 200
@@ -86,40 +83,76 @@ def median_ns(record: Record) -> float:
     return float(np.median(latencies_of(record))) if latencies_of(record).size else np.nan
 
 
+def quoted(model: Expected) -> tuple[float, float] | None:
+    return None if model.quote is None else (model.quote.low_ns, model.quote.high_ns)
+
+
 CHARTS = (
     Chart(
         "Each call, in order",
         Axis("call number (log)", 0.8, 150_000, log=True, ticks=count_ticks),
-        Axis("time of the call (log)", 20, 1e8, log=True, ticks=duration_ticks),
-        Band("y", "commonly quoted", model=lambda model: model.quoted_ns, color=SECOND, alpha=0.3),
+        Axis("time of the call (log)", 20, 1e10, log=True, ticks=duration_ticks),
+        Band("y", "commonly quoted", model=quoted, color=SECOND, alpha=0.3),
         Line("one call", run=settled, color=MEASURED, marker=".", markersize=3, linestyle="none"),
         Line("warm-up", run=warm_up, color=ALARM, marker="x", markersize=5, linestyle="none"),
         Rule("y", "pinned median", pinned=median_ns, **PINNED_LINE),
         Rule("y", "clock's own cost", model=lambda model: model.clock_ns, **CLOCK_LINE),
         Rule("x", "planned end", model=lambda model: model.calls, **MODEL_LINE),
     ),
-    distribution(),
+    distribution(20, 1e10),
 )
 
 
-def slowest_over_median(record: Record) -> str | None:
-    """How many times the median the slowest of at least 10,000 calls took, as one of the choices."""
+def table(record: Record, pinned: Record | None) -> list[Row]:
+    """The statistics of both runs, how often the garbage collector ran, and what is commonly quoted of the operation."""
+    rows = latency_table(record, pinned)
+    if not rows:
+        return []
+    runs = [run for run in (record, pinned) if run is not None and latencies_of(run).size]
+    quotes = [QUOTES[run.parameters["operation"]] for run in runs]
+    rows.append(("garbage collections", *(count(run.count("collections")) for run in runs)))
+    rows.append(("commonly quoted", *("nothing" if quote is None else quote.text for quote in quotes)))
+    return rows
+
+
+CALLS = 10_000
+CHOICES = {"less than ×2": 2.0, "×2 to ×10": 10.0, "×10 to ×100": 100.0, "more than ×100": np.inf}
+
+
+def slowest_over_median(record: Record) -> Outcome | None:
+    """How many times the median the slowest of at least `CALLS` calls took."""
     latencies = latencies_of(record)
-    return nearest(CHOICES, latencies.max() / np.median(latencies)) if latencies.size >= 10_000 else None
+    if latencies.size < CALLS:
+        return None
+    slowest, middle = float(latencies.max()), median_ns(record)
+    times = slowest / max(middle, 1.0)
+    found = next(text for text, below in CHOICES.items() if times < below)
+    told = f"{duration(slowest)} against a median of {duration(middle)}, {count(latencies.size)} look-ups"
+    return Outcome(found, f"×{number(times)} ({told})")
 
-
-CHOICES = {"about the same": 1.0, "×2": 2.0, "×10": 10.0, "×100 or more": 100.0}
 
 PREDICTION = Prediction(
     question="You look up one key in a dict 10,000 times. How much slower is the slowest look-up than the median one?",
     choices={
-        "about the same": "The idea behind it: the same code takes the same time. But it shares the machine with other work.",
-        "×2": "The idea behind it: times spread a little around the mean. Latencies are not a bell: they have a long tail.",
-        "×10": "The idea behind it: a few calls are unlucky. Interrupts and task switches are longer than the work itself.",
-        "×100 or more": "A short operation is dwarfed by whatever interrupts it.",
+        "less than ×2": Answer(
+            "The same code takes the same time only where it has the machine to itself.",
+            "Nothing interrupted these 10,000 look-ups: a short run on a quiet machine can be that even. Try 100,000.",
+        ),
+        "×2 to ×10": Answer(
+            "Times would spread a little around the mean, if they were a bell curve. Latencies are not: they have a tail.",
+            "No interruption was long; a look-up that waits for memory takes several times as long as one that does not.",
+        ),
+        "×10 to ×100": Answer(
+            "How long the slowest call takes is decided by what interrupts it, not by the look-up.",
+            "An interrupt takes microseconds, the look-up a tenth of one: a single interrupt makes a call that slow.",
+        ),
+        "more than ×100": Answer(
+            "The system can take the CPU away for that long; it did not in this run.",
+            "The system took the CPU away, or an interrupt took long: either dwarfs an operation as short as a look-up.",
+        ),
     },
-    settle=one_run(slowest_over_median, batch=1),
-    hint="Measure at least 10,000 repeats with a batch size of 1 to find out.",
+    runs=({"operation": "dict lookup", "repeats": CALLS, "batch": 1, "collector": False},),
+    find=slowest_over_median,
 )
 
 
@@ -133,7 +166,9 @@ def lab() -> Lab:
             "operation": choice(tuple(OPERATIONS), menu=True),
             "repeats": log_slider(100, 100_000, 10_000, unit="calls"),
             "batch": log_slider(1, 1_000, 1, unit="per reading", label="batch size"),
+            "collector": switch(False, label="garbage collector"),
         },
         charts=CHARTS,
         prediction=PREDICTION,
+        table=table,
     )

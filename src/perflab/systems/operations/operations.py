@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from perflab.measure.machine import sync_file
 from perflab.systems.databases.temporary import fill, quick_connection, temporary
 from perflab.systems.http.connection import Connection
+from perflab.systems.operations.computing import blur_image, grow_tree, infer, solve_equations
 from perflab.systems.process.child import serve
 
 Operation = Callable[[], object]
@@ -93,4 +94,8 @@ OPERATIONS: dict[str, Callable[[], AbstractContextManager[Operation]]] = {
     "TCP round trip, loopback": tcp_round_trip,
     "HTTP request, loopback": http_request,
     "sleep 1 ms": sleep_1_ms,
+    "tree of 11 objects": grow_tree,
+    "500 linear equations": solve_equations,
+    "ML inference, 3 layers": infer,
+    "image blur, 1 megapixel": blur_image,
 }

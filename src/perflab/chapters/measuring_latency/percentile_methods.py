@@ -1,0 +1,140 @@
+"""Which p99 does your tool report? The same calls, 1 ms or 100 ms each, and five methods to find their p99."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, duration_ticks, values_slider
+from perflab.lab.charts import intervals, latencies_of, percentile_axis, percentile_curve
+from perflab.lab.marks import Line
+from perflab.lab.palette import MEASURED_LINE, PINNED_LINE
+from perflab.lab.verdict import table_of, verdict_of
+from perflab.measure import Estimate, Frame, count, duration, time_calls
+
+QUICK_S, SLOW_S = 0.001, 0.1
+LOW_NS, HIGH_NS = 5e5, 2e8
+SLICE = 50
+SHARE = 0.99
+METHODS: dict[str, Any] = {
+    "nearest rank (type 1)": "inverted_cdf",
+    "linear (type 7: NumPy, Excel)": "linear",
+    "Hazen (type 5)": "hazen",
+    "median unbiased (type 8)": "median_unbiased",
+    "Weibull (type 6: statistics)": "weibull",
+}
+"""What NumPy calls the methods (Hyndman and Fan 1996), and tools that use them unless told otherwise."""
+
+
+def experiment(samples: int, slow: int, seed: int) -> Iterator[Frame]:
+    waits = [SLOW_S] * slow + [QUICK_S] * (samples - slow)
+    random.Random(seed).shuffle(waits)
+    for first in range(0, samples, SLICE):
+        yield time_calls(time.sleep, waits[first : first + SLICE]).frame()
+
+
+def p99s(latencies_ns: ArrayLike) -> dict[str, Estimate]:
+    """The p99 (ns) of the same calls by each method."""
+    found = ((name, np.quantile(np.asarray(latencies_ns), SHARE, method=method)) for name, method in METHODS.items())
+    return {name: Estimate(float(value)) for name, value in found}
+
+
+def predict(samples: int, slow: int) -> dict[str, Estimate]:
+    """What the methods make of waits that take exactly as long as was asked for."""
+    exact = p99s(np.repeat([QUICK_S * 1e9, SLOW_S * 1e9], [samples - slow, slow]))
+    return {name: Estimate(each.value, each.value, each.value) for name, each in exact.items()}
+
+
+def measured(record: Record) -> dict[str, Estimate]:
+    return p99s(latencies_of(record)) if latencies_of(record).size else {}
+
+
+CHARTS = (
+    intervals(
+        tuple(METHODS),
+        LOW_NS,
+        HIGH_NS,
+        measured,
+        lambda model: model,
+        "Five p99s of the same calls",
+        "exact waits",
+        "p99 (log)",
+    ),
+    Chart(
+        "All calls, sorted by latency",
+        percentile_axis("calls", 3),
+        Axis("latency (log)", LOW_NS, HIGH_NS, log=True, ticks=duration_ticks),
+        Line("pinned run", pinned=lambda run: percentile_curve(latencies_of(run)), marker=".", **PINNED_LINE),
+        Line("one call", run=lambda run: percentile_curve(latencies_of(run)), marker=".", **MEASURED_LINE),
+    ),
+)
+
+
+def say(record: Record) -> str:
+    return f"The p99 of these {count(latencies_of(record).size)} calls: {spread(record)}."
+
+
+def spread(record: Record) -> str:
+    """All p99s, from the least to the greatest."""
+    return ", ".join(duration(value) for value in sorted(each.value for each in measured(record).values()))
+
+
+def how_far_apart(record: Record) -> Outcome | None:
+    """From which to which duration the p99s of the calls in question reach."""
+    found = [each.value for each in measured(record).values()]
+    if latencies_of(record).size < record.parameters["samples"] or max(found) < FAR_APART * min(found):
+        return None
+    return Outcome("five numbers, far apart", spread(record))
+
+
+FAR_APART = 3
+"""Waits of 1 ms can take several times as long on a busy machine."""
+
+PREDICTION = Prediction(
+    question="99 calls take 1 ms and one takes 100 ms. Five tools compute the p99 of these 100 calls. What do they report?",
+    choices={
+        "1 ms, all of them": Answer(
+            "By nearest rank it is 1 ms, the 99th of the sorted calls. All five cannot say so: most tools interpolate "
+            "between the 99th and the 100th."
+        ),
+        "2 ms, all of them": Answer(
+            "NumPy's default gives 1.99 ms, a hundredth of the way from 1 ms to 100 ms. Five tools cannot agree on it: their "
+            "formulas go different parts of the way."
+        ),
+        "100 ms, all of them": Answer(
+            "That is the maximum, and it cannot be the p99: 99 of 100 calls are at most 1 ms. To take it is off by one rank."
+        ),
+        "five numbers, far apart": Answer(
+            "The methods differ only where the sorted calls jump.",
+            "The p99 lies exactly where the calls jump from 1 ms to 100 ms, and each method goes another part of the way: "
+            "none, 1%, 50%, 66% or 99%. With waits that take exactly as long as was asked for: 1.0, 1.99, 50.5, 66.7, 99.0 ms.",
+        ),
+    },
+    runs=({"samples": 100, "slow": 1},),
+    find=how_far_apart,
+)
+
+
+def lab() -> Lab:
+    return Lab(
+        question="Which p99 does your tool report?",
+        experiment=experiment,
+        predict=predict,
+        controls={
+            "samples": values_slider((100, 101, 120, 150, 200, 300, 500), 100, unit="calls"),
+            "slow": values_slider((0, 1, 2, 5), 1, unit="calls", label="slow calls"),
+        },
+        charts=CHARTS,
+        prediction=PREDICTION,
+        verdict=verdict_of(say),
+        table=table_of(
+            *((name, lambda record, name=name: duration(measured(record)[name].value)) for name in METHODS),
+            ("slowest call", lambda record: duration(float(latencies_of(record).max()))),
+            heading="p99, this run",
+        ),
+    )
