@@ -1,7 +1,7 @@
 """The worker process: it measures one slice whenever it is asked, and sleeps in between.
 
-Started by `worker_process.WorkerProcess` as `python -m perflab.lab.worker`. It ends when its standard input closes, which
-happens however the kernel ends, and takes its children and its temporary files along.
+Started by `worker_process.WorkerProcess`. Commands come over its standard input, replies go over a channel of their own. It
+ends when its standard input closes, which happens however the kernel ends, and takes its children and temporary files along.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import pickle
 import queue
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
@@ -20,6 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from perflab.interpreter import open_channel
 from perflab.lab.environment import describe_environment
 from perflab.lab.protocol import Ended, Failed, Finish, Finished, Next, Ready, Sliced, Start, receive, send
 from perflab.measure.files import allow_files
@@ -98,7 +100,7 @@ def main() -> None:
     """Serve commands until the kernel is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     allow_files()
-    requests, replies = _take_over_pipes()
+    requests, replies = _take_over_input(), open_channel(sys.argv[-1])
     commands: queue.SimpleQueue[Start | Next | Finish | None] = queue.SimpleQueue()
     threading.Thread(target=_read_commands, args=(requests, commands), name="commands", daemon=True).start()
     worker = Worker(replies)
@@ -112,21 +114,22 @@ def main() -> None:
     _remove_folder()
 
 
-def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """The pipes to the kernel, out of reach of the experiment: its prints go to the log, its reads find nothing."""
-    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+def _take_over_input() -> BinaryIO:
+    """The kernel's commands, out of reach of the experiment: its reads find nothing."""
+    requests = os.fdopen(os.dup(0), "rb")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    return requests, replies
+    return requests
 
 
 def _read_commands(requests: BinaryIO, commands: queue.SimpleQueue[Any]) -> None:
     try:
         while True:
             commands.put(receive(requests))
-    except (EOFError, OSError):
+    except Exception as error:
+        if not isinstance(error, EOFError | OSError):
+            traceback.print_exc()  # a command that cannot be read, for the log
         commands.put(None)
         # The main thread now closes the run and leaves. An experiment that does not let it is cut short.
         time.sleep(GRACE_S)
