@@ -10,12 +10,11 @@ from functools import cached_property, partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import cloudpickle
-
 from perflab.lab.controls import Control, check_parameters
 from perflab.lab.panel import Panel
 from perflab.lab.prediction import Prediction
 from perflab.lab.record import Record, measured_in_turns
+from perflab.lab.travel import packed
 from perflab.lab.turns import in_turns
 from perflab.lab.verdict import (
     INVALID,
@@ -91,11 +90,11 @@ class LabSpec:
         Several settings are measured in turns.
         """
         if calibration:
-            return bytes(cloudpickle.dumps(self.calibrate)), {}
+            return packed(self.calibrate), {}
         measured: Any = partial(self.experiment, **self.policy) if self.policy else self.experiment
         if len(settings) == 1:
-            return bytes(cloudpickle.dumps(measured)), settings[0]
-        return bytes(cloudpickle.dumps(partial(in_turns, measured))), {"settings": settings}
+            return packed(measured), settings[0]
+        return packed(partial(in_turns, measured)), {"settings": settings}
 
     def verdict_of(self, record: Record, pinned: Record | None) -> Verdict:
         """The verdict on a record, with its caveat; "noisy" where the machine was too busy for it to hold; or how far it came.

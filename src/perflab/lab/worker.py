@@ -23,12 +23,11 @@ from typing import Any, BinaryIO
 
 from perflab.interpreter import open_channel
 from perflab.lab.environment import describe_environment
+from perflab.lab.fault import told_of
 from perflab.lab.protocol import Ended, Failed, Finish, Finished, Next, Ready, Sliced, Start, receive, send
 from perflab.measure.files import allow_files
 from perflab.measure.frame import Frame
-from perflab.measure.guards import BadInput
 from perflab.measure.noise import NoiseWatch
-from perflab.measure.shortage import shortage_of
 
 GRACE_S = 1.5
 
@@ -53,10 +52,9 @@ class Worker:
                 case Finish(run):
                     self._finish(run)
         except Exception as error:
-            message, blame = _message_of(error)  # while what it holds is still open
-            trace = traceback.format_exc()
+            told = told_of(error)  # while what it holds is still open
             self.close()
-            send(self._replies, Failed(command.run, message, trace, blame))
+            send(self._replies, Failed(command.run, *told))
 
     def close(self) -> None:
         """Close the open run, so that the experiment's `finally` blocks do their work."""
@@ -148,16 +146,6 @@ def _remove_folder() -> None:
     folder = Path(tempfile.gettempdir())
     if folder.name.startswith("perflab-worker-"):
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _message_of(error: Exception) -> tuple[str, str]:
-    """What to say, and what is to blame: the "input", the "machine" that has no more of something, or the "experiment"."""
-    if isinstance(error, BadInput):
-        return str(error), "input"
-    if words := shortage_of(error):
-        return words, "machine"
-    # What else the error holds, such as the end of a server's log, stands in the traceback.
-    return f"{type(error).__name__}: {error}".partition("\n")[0], "experiment"
 
 
 if __name__ == "__main__":
