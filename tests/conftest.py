@@ -64,7 +64,7 @@ def no_process_left_behind() -> Iterator[None]:
     if stage.this_kernels_conductor.cache_info().currsize:
         stage.this_kernels_conductor().close()
         stage.this_kernels_conductor.cache_clear()
-        stage._sessions_by_cell.cache_clear()
+        stage.opened.cache_clear()
     _, alive = psutil.wait_procs(ours(), GONE_S)
     assert not alive, [process.cmdline() for process in alive]
 
