@@ -11,6 +11,7 @@ from pathlib import Path
 import cloudpickle
 import psutil
 import pytest
+from edited import Edited
 from labs import small_heap
 from tiers import GUARD
 
@@ -67,6 +68,15 @@ def no_process_left_behind() -> Iterator[None]:
         stage.opened.cache_clear()
     _, alive = psutil.wait_procs(ours(), GONE_S)
     assert not alive, [process.cmdline() for process in alive]
+
+
+@pytest.fixture
+def edited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edited]:
+    """A learner's module in a folder that is on the search path."""
+    monkeypatch.syspath_prepend(tmp_path)
+    module = Edited(tmp_path)
+    yield module
+    module.forget()
 
 
 def ours() -> list[psutil.Process]:

@@ -7,9 +7,23 @@ from collections.abc import Callable
 
 from perflab.lab.fault import told_of
 from perflab.lab.loop import Action, Loop
-from perflab.lab.protocol import Command, Died, Ended, Failed, Finish, Finished, Next, Ready, Reply, Sliced, Start
+from perflab.lab.protocol import (
+    Command,
+    Died,
+    Ended,
+    Failed,
+    Finish,
+    Finished,
+    Next,
+    Outdated,
+    Ready,
+    Reply,
+    Sliced,
+    Start,
+)
 from perflab.lab.run import Run, RunOwner
 from perflab.lab.standby import Standby, StartWorker
+from perflab.lab.surroundings import surroundings
 
 PREPARE_S = 30.0
 SLICE_S = 10.0
@@ -37,7 +51,8 @@ class Measuring:
         """Measure `run`; the worker closes the one before."""
         self.run = run
         self.standby.warm_up()
-        self._ask(PREPARE_S, Start(run.number, run.experiment, run.parameters, run.seed), Next(run.number))
+        start = Start(run.number, run.experiment, run.parameters, run.seed, surroundings())
+        self._ask(PREPARE_S, start, Next(run.number))
 
     def stop(self, run: Run) -> None:
         """End it within a second, and keep what it has."""
@@ -77,9 +92,11 @@ class Measuring:
         if run is None or reply.run != run.number:
             return
         if run.superseded:
-            self._drop(run, is_closed=isinstance(reply, Finished | Failed))
+            self._drop(run, is_closed=isinstance(reply, Finished | Failed | Outdated))
             return
         match reply:
+            case Outdated():
+                self._begin_again(run)
             case Sliced():
                 self._on_slice(run, reply)
             case Ended():
@@ -142,11 +159,20 @@ class Measuring:
         if run is not None and cannot_start:
             self.standby.discard()
             self._end(None if run.superseded else lambda: run.owner.on_no_worker(log, run))
-        elif run is not None and not self.standby.is_ready and not run.stopped:
-            self.standby.discard()
-            self.begin(run)  # which had not begun
+        elif run is not None and not self.standby.is_ready:
+            self._begin_again(run)
         else:
             self._replace_worker("ended unexpectedly", log)
+
+    def _begin_again(self, run: Run) -> None:
+        """With another worker, because this one has not begun."""
+        self.standby.discard()
+        if run.superseded:
+            self._end()
+        elif run.stopped:
+            self._end(lambda: run.owner.complete(run, None, self.standby.environment))
+        else:
+            self.begin(run)
 
     def _replace_worker(self, how: str, log: str) -> None:
         self.standby.discard()

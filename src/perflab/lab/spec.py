@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -14,6 +13,7 @@ from perflab.lab.controls import Control, check_parameters
 from perflab.lab.panel import Panel
 from perflab.lab.prediction import Prediction
 from perflab.lab.record import Record, measured_in_turns
+from perflab.lab.source_text import text_of
 from perflab.lab.travel import packed
 from perflab.lab.turns import in_turns
 from perflab.lab.verdict import (
@@ -65,13 +65,10 @@ class LabSpec:
         """The file a reader would look for: the name of the module with the experiment."""
         return str(getattr(self.experiment, "__module__", "lab")).rpartition(".")[2].strip("_") or "lab"
 
-    @cached_property
+    @property
     def code(self) -> str:
         """The source of the experiment that really runs."""
-        try:
-            return textwrap.dedent(inspect.getsource(inspect.unwrap(self.experiment)))
-        except (OSError, TypeError):
-            return "The source of this experiment cannot be read."
+        return text_of(self.experiment)
 
     def check(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Parameters with starts filled in; raises `BadInput` naming the field and what is allowed."""

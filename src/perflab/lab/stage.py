@@ -11,6 +11,8 @@ from perflab.lab.conductor import Conductor
 from perflab.lab.interrupt import stop_runs_on_interrupt
 from perflab.lab.record import Record
 from perflab.lab.session import Session
+from perflab.lab.source_text import text_of
+from perflab.lab.sources import sources_of_this_process
 
 if TYPE_CHECKING:
     from perflab.lab.spec import LabSpec
@@ -41,6 +43,8 @@ def _open_session(lab: LabSpec) -> Session:
     view = View(lab)
     session = Session(lab, conductor, view)
     view.connect(session)
+    sources_of_this_process().look()
+    text_of(lab.experiment)  # in case its file is edited
     stop_runs_on_interrupt(conductor)
     place = running_cell()
     _close_replaced(lab.name, place)

@@ -17,14 +17,15 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from perflab.interpreter import open_channel
 from perflab.lab.environment import describe_environment
 from perflab.lab.fault import told_of
-from perflab.lab.protocol import Ended, Failed, Finish, Finished, Next, Ready, Sliced, Start, receive, send
+from perflab.lab.protocol import Ended, Failed, Finish, Finished, Next, Outdated, Ready, Sliced, Start, receive, send
+from perflab.lab.sources import Source, sources_of_this_process
 from perflab.measure.files import allow_files
 from perflab.measure.frame import Frame
 from perflab.measure.noise import NoiseWatch
@@ -40,6 +41,9 @@ class Worker:
         self._run = -1
         self._slices: Iterator[Frame] | None = None
         self._noise: Any = None
+        self._notebook: Mapping[str, Source] = {}
+        self._sources = sources_of_this_process()
+        self._sources.look()
 
     def answer(self, command: Start | Next | Finish) -> None:
         """Carry out one command; an exception of the experiment becomes a `Failed` reply."""
@@ -64,10 +68,15 @@ class Worker:
 
     def _start(self, command: Start) -> None:
         self.close()
-        self._run = command.run
+        if self._sources.have_changed():
+            send(self._replies, Outdated(command.run))
+            return
+        self._run, self._notebook = command.run, command.surroundings.sources
+        command.surroundings.enter()
         experiment = pickle.loads(command.experiment)
         extra = {"seed": command.seed} if "seed" in inspect.signature(experiment).parameters else {}
         self._slices = iter(experiment(**command.parameters, **extra))
+        self._sources.check(self._notebook)
         self._noise = None
 
     def _measure_slice(self) -> None:
@@ -84,6 +93,7 @@ class Worker:
         if not isinstance(frame, Frame):
             raise TypeError(f"an experiment yields Frames, not {type(frame).__name__}; see perflab.measure.frame")
         if self._noise is None:
+            self._sources.check(self._notebook)  # of what the experiment has imported by then
             self._noise = NoiseWatch()
         send(self._replies, Sliced(self._run, frame, seconds))
 
@@ -91,6 +101,7 @@ class Worker:
         noise, self._noise = self._noise, None
         ledger = noise.stop() if noise is not None else None
         self.close()
+        self._sources.check(self._notebook)
         send(self._replies, Finished(run, ledger))
 
 
