@@ -50,11 +50,10 @@ class Sources:
                 self._seen[name] = (spec, None if name == "__main__" or spec is None else self._source_of(module))
         return {name: source for name, (_, source) in self._seen.items() if source is not None}
 
-    def have_changed(self) -> bool:
-        """Whether a file that a module was loaded from, when that was last looked at, has another text by now."""
-        return any(
-            source is not None and self._digest(source.file) != source.digest for _, source in self._seen.values()
-        )
+    def changed(self) -> list[str]:
+        """The modules, of those that were looked at, whose file has another text by now than they were loaded from."""
+        seen = [(name, source) for name, (_, source) in self._seen.items() if source is not None]
+        return [name for name, source in seen if self._digest(source.file) != source.digest]
 
     def check(self, others: Mapping[str, Source]) -> None:
         """Raise `BadInput` where this process has loaded another version of a module than the notebook, whose account this is."""

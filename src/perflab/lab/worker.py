@@ -68,7 +68,7 @@ class Worker:
 
     def _start(self, command: Start) -> None:
         self.close()
-        if self._sources.have_changed():
+        if self._sources.changed():
             send(self._replies, Outdated(command.run))
             return
         self._run, self._notebook = command.run, command.surroundings.sources
