@@ -44,6 +44,7 @@ class Worker:
         self._notebook: Mapping[str, Source] = {}
         self._sources = sources_of_this_process()
         self._sources.look()
+        self._disagrees = False
 
     def answer(self, command: Start | Next | Finish) -> None:
         """Carry out one command; an exception of the experiment becomes a `Failed` reply."""
@@ -68,7 +69,7 @@ class Worker:
 
     def _start(self, command: Start) -> None:
         self.close()
-        if self._sources.changed():
+        if self._disagrees or self._sources.changed():
             send(self._replies, Outdated(command.run))
             return
         self._run, self._notebook = command.run, command.surroundings.sources
@@ -76,8 +77,14 @@ class Worker:
         experiment = pickle.loads(command.experiment)
         extra = {"seed": command.seed} if "seed" in inspect.signature(experiment).parameters else {}
         self._slices = iter(experiment(**command.parameters, **extra))
-        self._sources.check(self._notebook)
+        self._agree()
         self._noise = None
+
+    def _agree(self) -> None:
+        """Raise where the notebook has another version of a module; the next run needs a worker without that module."""
+        self._disagrees = True
+        self._sources.check(self._notebook)
+        self._disagrees = False
 
     def _measure_slice(self) -> None:
         if self._slices is None:
@@ -93,7 +100,7 @@ class Worker:
         if not isinstance(frame, Frame):
             raise TypeError(f"an experiment yields Frames, not {type(frame).__name__}; see perflab.measure.frame")
         if self._noise is None:
-            self._sources.check(self._notebook)  # of what the experiment has imported by then
+            self._agree()  # of what the experiment has imported by then
             self._noise = NoiseWatch()
         send(self._replies, Sliced(self._run, frame, seconds))
 
@@ -101,7 +108,7 @@ class Worker:
         noise, self._noise = self._noise, None
         ledger = noise.stop() if noise is not None else None
         self.close()
-        self._sources.check(self._notebook)
+        self._agree()
         send(self._replies, Finished(run, ledger))
 
 
