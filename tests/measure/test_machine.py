@@ -58,7 +58,9 @@ def test_a_system_that_tells_nothing_of_itself_still_gets_limits(
     monkeypatch.setattr(psutil, "disk_partitions", unreadable)
     assert memory_limit() == machine.UNKNOWN_MEMORY
     assert file_system_of(tmp_path) == "unknown"
-    (tmp_path / "cpu.max").write_bytes(b"\xff\xfe")
+    usual = tmp_path / control_groups.USUAL
+    usual.mkdir(parents=True)
+    (usual / "cpu.max").write_bytes(b"\xff\xfe")
     assert effective_cpus() >= 1
 
 
