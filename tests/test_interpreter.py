@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from perflab.interpreter import import_folders, start_python
+from perflab.interpreter import import_folders, start_python, working_folder
 
 HELLO = """
 import queue, sys
@@ -99,7 +99,17 @@ def test_a_process_that_cannot_be_started_leaves_no_descriptor(monkeypatch: pyte
     assert after == before
 
 
-def test_the_working_folder_is_named_as_it_is_now(folder: Path) -> None:
+def test_the_working_folder_is_named_as_it_is_now(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", ["", None, "library", "", *sys.path])
     folders = import_folders()
-    assert folders[0] == str(folder)
+    assert folders[:2] == [str(folder), str(folder / "library")]
     assert len(set(folders)) == len(folders) and all(map(os.path.isabs, folders))
+
+
+def test_a_working_folder_that_was_removed_is_left_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone() -> Path:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "cwd", gone)
+    assert working_folder() == ""
+    assert "" not in import_folders() and str(folder) not in import_folders()

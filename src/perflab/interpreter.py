@@ -65,15 +65,26 @@ def open_channel(number: str) -> BinaryIO:
     return os.fdopen(descriptor, "wb")
 
 
+def working_folder() -> str:
+    """Its name as it is now; empty where it was removed."""
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return ""
+
+
 def import_folders() -> list[str]:
-    """Where this process finds modules. The working folder is named as it is now."""
-    return list(dict.fromkeys(str(Path(entry).absolute()) for entry in sys.path))
+    """Where this process finds modules."""
+    here = working_folder()
+    named = [str(Path(here, entry)) for entry in sys.path if isinstance(entry, str) and (entry or here)]
+    return list(dict.fromkeys(named))
 
 
 def _python_path() -> str:
     # What stands there comes before Python's own modules, where the working folder must not be.
-    entries = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    return os.pathsep.join(entry for entry in entries if entry and Path(entry).absolute() != Path.cwd())
+    entries = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    here = working_folder()
+    return os.pathsep.join(entry for entry in entries if os.path.realpath(Path(here, entry)) != os.path.realpath(here))
 
 
 def _let_inherit(descriptor: int) -> tuple[int, dict[str, Any]]:

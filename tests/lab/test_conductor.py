@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -679,6 +680,21 @@ IN_THE_LAB, IN_THE_DISPLAY = (
     ("sent", "table", "verdict", "trust"),
     ("set_controls", "show_pinned", "show_run", "show_words"),
 )
+
+
+def leaving(*_: Any, **__: Any) -> Any:
+    sys.exit("as a learner's function may")
+
+
+def test_a_function_that_wants_to_end_the_program_ends_only_its_run(stage: Stage) -> None:
+    session, other = stage.session(fast_lab(predict=leaving)), stage.session()
+    future = session.run({"rows": 10})
+    stage.settle()
+    with pytest.raises(ExperimentFailed, match="SystemExit: as a learner's function may"):
+        future.result(0)
+    started(stage, other)
+    stage.slice()
+    assert "s left" in other.display.status
 
 
 @pytest.mark.parametrize("where", [*IN_THE_LAB, *IN_THE_DISPLAY, "show_progress", "code"])

@@ -122,7 +122,9 @@ def test_an_edited_module_that_was_not_loaded_again_is_not_measured_but_told(edi
     assert measure(module.experiment).fact("value") == 1
     edited.write(EXPERIMENT.format(value=2))
     for _ in range(2):
-        with pytest.raises(ExperimentFailed, match=rf"was edited after .*Reload it \(importlib.reload\({edited.name}\)\)"):
+        with pytest.raises(
+            ExperimentFailed, match=rf"was edited after .*Reload it \(importlib.reload\({edited.name}\)\)"
+        ):
             measure(module.experiment)
     assert measure(in_a_cell("yield Frame(facts={'value': 5})")).fact("value") == 5, "what does not use it is measured"
     importlib.reload(module)

@@ -126,7 +126,7 @@ class Conductor:
         if self._measuring.run is not None and self._measuring.run.owner is owner:
             self._measuring.run.superseded = True
 
-    def _on_fault(self, error: Exception) -> None:
+    def _on_fault(self, error: BaseException) -> None:
         # In the loop itself: the run in progress or the next one is told, or else the terminal, and the thread goes on.
         if self._measuring.run is not None:
             self._measuring.blame(self._measuring.run.owner, error)

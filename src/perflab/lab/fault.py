@@ -8,7 +8,7 @@ from perflab.measure.guards import BadInput
 from perflab.measure.shortage import shortage_in, shortage_of
 
 
-def told_of(error: Exception) -> tuple[str, str, str]:
+def told_of(error: BaseException) -> tuple[str, str, str]:
     """The message, the traceback, and what is to blame: the "input", the "machine" that has no more of something, or the
     "experiment".
     """

@@ -63,10 +63,10 @@ class Measuring:
         """What the action raises is told to the owner, whose run is then over."""
         try:
             action()
-        except Exception as error:
+        except BaseException as error:
             self.blame(owner, error)
 
-    def blame(self, owner: RunOwner, error: Exception) -> None:
+    def blame(self, owner: RunOwner, error: BaseException) -> None:
         """Something raised on behalf of this owner: that must be seen, and fail a notebook's test."""
         if self.run is not None and self.run.owner is owner:
             self.standby.send(Finish(self.run.number))
@@ -74,7 +74,7 @@ class Measuring:
             self._loop.clear_timer(ANSWER, NEXT)
         try:
             owner.fail(*told_of(error))
-        except Exception as fault:
+        except BaseException as fault:
             traceback.print_exception(fault)
         self._on_over()
 

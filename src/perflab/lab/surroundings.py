@@ -8,10 +8,9 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from perflab.interpreter import import_folders
+from perflab.interpreter import import_folders, working_folder
 from perflab.lab.sources import Source, is_installed, sources_of_this_process
 
 
@@ -26,7 +25,7 @@ class Surroundings:
     def enter(self) -> None:
         """Be there: a module that the kernel has loaded is found in the same file; of the others, installed ones come first."""
         try:
-            os.chdir(self.folder or os.curdir)
+            os.chdir(self.folder)
         except OSError:
             pass  # it is gone, in the kernel too
         sys.path[:] = sorted(self.path or sys.path, key=lambda folder: not is_installed(folder))
@@ -36,7 +35,7 @@ class Surroundings:
 
 def surroundings() -> Surroundings:
     """Those of this process, as they are now."""
-    return Surroundings(str(Path.cwd()), import_folders(), sources_of_this_process().look())
+    return Surroundings(working_folder(), import_folders(), sources_of_this_process().look())
 
 
 class _Files:
