@@ -11,6 +11,7 @@ from pathlib import Path
 import cloudpickle
 import psutil
 import pytest
+from edited import Edited
 from labs import small_heap
 from tiers import GUARD
 
@@ -64,9 +65,18 @@ def no_process_left_behind() -> Iterator[None]:
     if stage.this_kernels_conductor.cache_info().currsize:
         stage.this_kernels_conductor().close()
         stage.this_kernels_conductor.cache_clear()
-        stage._sessions_by_cell.cache_clear()
+        stage.opened.cache_clear()
     _, alive = psutil.wait_procs(ours(), GONE_S)
     assert not alive, [process.cmdline() for process in alive]
+
+
+@pytest.fixture
+def edited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edited]:
+    """A learner's module in a folder that is on the search path."""
+    monkeypatch.syspath_prepend(tmp_path)
+    module = Edited(tmp_path)
+    yield module
+    module.forget()
 
 
 def ours() -> list[psutil.Process]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,9 +13,9 @@ from scripted import HeldElsewhere, Stage
 
 from perflab.lab import Lab, log_slider
 from perflab.lab.budget import MAX_CALIBRATION_S
-from perflab.lab.conductor import PREPARE_S, SETTLE_S, SLICE_S, STOP_S
+from perflab.lab.measuring import PREPARE_S, SETTLE_S, SLICE_S, STOP_S
 from perflab.lab.prediction import Answer, Outcome, Prediction
-from perflab.lab.protocol import Died, Ended, Failed, Finish, Finished, Next, Sliced, Start
+from perflab.lab.protocol import Died, Ended, Failed, Finish, Finished, Next, Ready, Sliced, Start
 from perflab.lab.record import measured_in_turns
 from perflab.lab.run_lock import WAITING
 from perflab.lab.save import story_of
@@ -29,7 +31,7 @@ def experiment(rows: int) -> Iterator[Frame]:
     yield Frame({"latency_ns": np.array([rows])})
 
 
-def fast_lab(**changes: Any) -> Lab:
+def fast_lab(kind: type[Lab] = Lab, **changes: Any) -> Lab:
     parts: dict[str, Any] = {
         "question": "?",
         "experiment": experiment,
@@ -37,7 +39,7 @@ def fast_lab(**changes: Any) -> Lab:
         "charts": (),
         "predict": lambda rows: rows * 2,
     }
-    return Lab(**{**parts, **changes})
+    return kind(**{**parts, **changes})
 
 
 @pytest.fixture
@@ -315,7 +317,7 @@ def test_a_worker_that_this_system_cannot_start_is_said_with_the_remedy_and_the_
 
     session = stage.session()
     with monkeypatch.context() as refused:
-        refused.setattr(stage.conductor, "_start_worker", refuse)
+        refused.setattr(stage.conductor._measuring.standby, "_start_worker", refuse)
         future = session.run({"rows": 10})
         stage.settle()
     assert session.display.status == THREADS
@@ -671,3 +673,124 @@ def test_measured_again_the_question_is_settled_again(stage: Stage) -> None:
         stage.finish()
     assert [run.parameters["rows"] for run in session.results.records] == [20, 20]
     assert "agrees: 20. More." in session.display.all("show_words")[-1][0].comment
+
+
+# --- nobody waits in vain ---------------------------------------------------------------------------------------------
+
+
+def broken(*_: Any) -> Any:
+    raise ZeroDivisionError("ours")
+
+
+class WithoutCode(Lab):
+    @property
+    def code(self) -> str:
+        raise ZeroDivisionError("ours")
+
+
+IN_THE_LAB, IN_THE_DISPLAY = (
+    ("sent", "table", "verdict", "trust"),
+    ("set_controls", "show_pinned", "show_run", "show_words"),
+)
+
+
+def leaving(*_: Any, **__: Any) -> Any:
+    sys.exit("as a learner's function may")
+
+
+def test_a_function_that_wants_to_end_the_program_ends_only_its_run(stage: Stage) -> None:
+    session, other = stage.session(fast_lab(predict=leaving)), stage.session()
+    future = session.run({"rows": 10})
+    stage.settle()
+    with pytest.raises(ExperimentFailed, match="SystemExit: as a learner's function may"):
+        future.result(0)
+    started(stage, other)
+    stage.slice()
+    assert "s left" in other.display.status
+
+
+@pytest.mark.parametrize("where", [*IN_THE_LAB, *IN_THE_DISPLAY, "show_progress", "code"])
+def test_wherever_an_exception_comes_from_the_caller_gets_it_and_the_lab_goes_on(where: str) -> None:
+    lock = Lock()
+    stage = Stage(fast_lab, lock)
+    lab = fast_lab(kind=WithoutCode if where == "code" else Lab)
+    session, other = stage.session(lab), stage.session()
+    if where != "code":
+        vars(lab if where in IN_THE_LAB else session.display)[where] = broken
+    future, second = session.run({"rows": 10}), other.run({"rows": 20})
+    stage.settle()
+    while not (future.done() and second.done()):
+        stage.slice()
+        stage.answer(Ended(stage.starts()[-1].run))
+        stage.finish()
+    with pytest.raises(ExperimentFailed, match="ZeroDivisionError"):
+        future.result(0)
+    assert second.result(0).status == "complete"
+    assert not lock.held, "other notebooks can measure"
+
+
+def test_an_experiment_that_cannot_travel_is_told_in_one_sentence_and_holds_up_nobody() -> None:
+    connection = sqlite3.connect(":memory:")
+
+    def asking(rows: int) -> Iterator[Frame]:
+        yield Frame(facts={"found": connection.execute("select 1").fetchone()})
+
+    lock = Lock()
+    stage = Stage(fast_lab, lock)
+    session = stage.session(fast_lab(experiment=asking))
+    future = session.run({"rows": 10})
+    stage.settle()
+    said = (
+        "The experiment uses `connection` (a sqlite3.Connection), which cannot be sent to the measuring process: "
+        "open it inside the experiment."
+    )
+    assert session.display.status == said
+    with pytest.raises(ExperimentFailed, match="open it inside the experiment"):
+        future.result(0)
+    assert not lock.held
+    started(stage, stage.session())
+    assert len(stage.starts()) == 1, "the next lab measures"
+
+
+def test_a_worker_that_dies_before_it_is_ready_is_tried_once_more_and_then_its_log_is_told() -> None:
+    stage = Stage(fast_lab, can_start=False)
+    session = stage.session()
+    future = session.run({"rows": 10})
+    stage.settle()
+    stage.answer(Died(stage.worker.pid, ""))
+    assert len(stage.workers) == 2
+    assert session.display.status == "Preparing …", "the first death may have been chance"
+    stage.answer(Died(stage.worker.pid, "Traceback …\nImportError: no module named numpy"))
+    said = "The measuring process cannot start: ImportError: no module named numpy. Details are below; move a slider to"
+    assert session.display.status == f"{said} try again."
+    assert session.display.all("show_details")[-1] == ("Traceback …\nImportError: no module named numpy",)
+    with pytest.raises(ExperimentFailed, match="no module named numpy"):
+        future.result(0)
+    stage.wait(60)
+    assert len(stage.workers) == 2, "nothing is started again by itself"
+    started(stage, session)
+    stage.answer(Died(stage.worker.pid, "again"))
+    assert len(stage.workers) == 3
+    assert "cannot start: again" in session.display.status
+
+
+def test_a_worker_that_starts_at_last_measures_as_usual() -> None:
+    stage = Stage(fast_lab, can_start=False)
+    session = stage.session()
+    started(stage, session)
+    for _ in range(2):
+        stage.answer(Died(stage.worker.pid, "no memory"))
+    started(stage, session, rows=20)
+    stage.answer(Ready({}))
+    stage.slice()
+    stage.answer(Died(stage.worker.pid, ""))
+    assert "ended unexpectedly and was replaced" in session.display.status
+
+
+def test_idle_workers_that_die_are_not_started_again_and_again(stage: Stage) -> None:
+    stage.conductor.post(stage.conductor.warm_up)
+    for _ in range(20):
+        stage.settle()
+        stage.answer(Died(stage.worker.pid, ""))
+        stage.wait(1)
+    assert len(stage.workers) == 1

@@ -1,27 +1,152 @@
-"""Runs of a lab are found by its name."""
+"""Which labs replace which where cells run again, in front ends that name their cells and in those that do not."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from labs import find_labs
 
 from perflab.lab import stage
+from perflab.lab.stage import Place
 
 
-def session(name: str, *runs: str, **policy: object) -> SimpleNamespace:
-    finished = [SimpleNamespace(started=started) for started in runs]
-    return SimpleNamespace(lab=SimpleNamespace(name=name, policy=policy), results=SimpleNamespace(finished=finished))
+def lab(name: str = "stopwatch", **policy: object) -> Any:
+    return SimpleNamespace(name=name, policy=policy)
+
+
+class Opened:
+    """A session that only knows whether it was closed."""
+
+    def __init__(self, of: Any, *runs: str) -> None:
+        self.lab, self.closed = of, False
+        self.results = SimpleNamespace(finished=[SimpleNamespace(started=started) for started in runs])
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FrontEnd:
+    """Runs cells, as the kernel hears of it."""
+
+    def __init__(self, sends_cell_ids: bool) -> None:
+        self._sends_cell_ids = sends_cell_ids
+        self._executions = 0
+        self.user_ns: dict[str, Any] = {}
+        self.parent_header: dict[str, Any] = {}
+
+    def run(self, cell: str, *labs: Any, variable: str = "_") -> list[Opened]:
+        """Run the cell of this text, which opens these labs."""
+        self._executions += 1
+        metadata = {"cellId": f"id of {cell}"} if self._sends_cell_ids else {}
+        header = {"msg_id": f"message {self._executions}"}
+        self.parent_header = {"header": header, "metadata": metadata, "content": {"code": cell}}
+        for each in labs:
+            self.user_ns[variable] = each
+        return [stage.session_of(each) for each in labs]  # type: ignore[misc]
+
+
+@pytest.fixture
+def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Any], None]]:
+    """Let the kernel have this front end."""
+
+    def open_quietly(of: Any) -> Any:
+        session, place = Opened(of), stage.running_cell()
+        stage._close_replaced(of.name, place)
+        stage.opened()[session] = place  # type: ignore[index]
+        return session
+
+    stage.opened.cache_clear()
+    monkeypatch.setattr(stage, "_open_session", open_quietly)
+    yield lambda shell: monkeypatch.setattr(stage, "_shell", lambda: shell)
+    stage.opened.cache_clear()
+
+
+IDS = pytest.mark.parametrize("ids", [True, False], ids=["JupyterLab", "Voilà, nbclassic, nbclient"])
+
+
+@IDS
+def test_labs_of_one_name_in_different_cells_do_not_close_each_other(start: Any, ids: bool) -> None:
+    front_end = FrontEnd(ids)
+    start(front_end)
+    (shown,) = front_end.run("stopwatch.lab()", lab())
+    (exercise,) = front_end.run("lab = stopwatch.lab()\nlab.run()", lab(), variable="lab")
+    assert not shown.closed and not exercise.closed
+
+
+@IDS
+def test_all_labs_of_the_collection_are_open_after_run_all_and_once_only_after_the_second(
+    start: Any, ids: bool
+) -> None:
+    front_end, names = FrontEnd(ids), list(find_labs())
+    start(front_end)
+    first = [session for name in names for session in front_end.run(f"{name}.lab()", lab(name))]
+    assert not any(session.closed for session in first)
+    second = [session for name in names for session in front_end.run(f"{name}.lab()", lab(name))]
+    assert all(session.closed for session in first) and not any(session.closed for session in second)
+    assert list(stage.opened()) == second
+
+
+@IDS
+def test_two_labs_of_one_name_in_one_cell_stay_side_by_side_and_are_replaced_together(start: Any, ids: bool) -> None:
+    front_end = FrontEnd(ids)
+    start(front_end)
+    first = front_end.run("for _ in range(2): display(stopwatch.lab())", lab(), lab())
+    assert not any(session.closed for session in first)
+    front_end.run("for _ in range(2): display(stopwatch.lab())", lab(), lab())
+    assert all(session.closed for session in first)
+
+
+@IDS
+def test_a_lab_that_is_shown_twice_is_one(start: Any, ids: bool) -> None:
+    front_end, shown = FrontEnd(ids), lab()
+    start(front_end)
+    assert front_end.run("lab", shown) == front_end.run("lab", shown) == front_end.run("lab  # again", shown)
+    assert not next(iter(stage.opened())).closed  # type: ignore[attr-defined]
+
+
+@IDS
+def test_a_lab_that_a_variable_still_holds_keeps_its_runs(start: Any, ids: bool) -> None:
+    front_end, (a, b) = FrontEnd(ids), (lab(), lab())
+    start(front_end)
+    front_end.user_ns["a"] = a
+    (first,) = front_end.run("which.run()", a)
+    (second,) = front_end.run("which.run()", b)
+    assert not first.closed and not second.closed
+    front_end.user_ns["a"] = None
+    front_end.run("which.run()", lab())
+    assert first.closed and second.closed
+
+
+def test_where_no_notebook_runs_no_lab_is_closed(start: Any) -> None:
+    for shell in (None, SimpleNamespace(user_ns={}, parent_header={})):
+        start(shell)
+        a, b = (stage.session_of(lab()) for _ in range(2))
+        assert not a.closed and not b.closed  # type: ignore[attr-defined]
+        assert stage.running_cell() == Place()
+
+
+@IDS
+def test_a_closed_lab_that_is_shown_again_is_opened_anew(start: Any, ids: bool) -> None:
+    front_end, kept = FrontEnd(ids), lab()
+    start(front_end)
+    (first,) = front_end.run("labs = [stopwatch.lab()]", kept)
+    front_end.run("labs = [stopwatch.lab()]", lab())
+    assert first.closed
+    (again,) = front_end.run("labs[0]", kept)
+    assert again is not first and not again.closed
 
 
 def test_claims_are_judged_by_runs_of_the_lab_itself_not_by_those_of_a_learners_function(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    sessions = {
-        "first cell": session("routing", "10:02"),
-        "second cell": session("routing", "10:01", "10:03"),
-        "exercise": session("routing", "10:04", route=min),
-        "other lab": session("caching", "10:05"),
-    }
-    monkeypatch.setattr(stage, "_sessions_by_cell", lambda: sessions)
+    sessions = [
+        Opened(lab("routing"), "10:02"),
+        Opened(lab("routing"), "10:01", "10:03"),
+        Opened(lab("routing", route=min), "10:04"),
+        Opened(lab("caching"), "10:05"),
+    ]
+    monkeypatch.setattr(stage, "opened", lambda: dict.fromkeys(sessions, Place()))
     assert [run.started for run in stage.records_of("routing")] == ["10:01", "10:02", "10:03"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -11,10 +12,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from perflab.measure import machine
+from perflab.measure import control_groups, machine
+from perflab.measure.guards import MEMORY_SHARE, machine_limits
 from perflab.measure.machine import describe_limits, effective_cpus, file_system_of, inspect_machine, memory_limit
 
 
+@pytest.mark.clock
 def test_the_card_of_this_machine_is_complete() -> None:
     card = inspect_machine()
     assert 0 < card.effective_cpus <= (os.cpu_count() or 1)
@@ -25,34 +28,22 @@ def test_the_card_of_this_machine_is_complete() -> None:
     assert all(server.path is None or Path(server.path).exists() for server in card.servers)
 
 
-@pytest.mark.parametrize(
-    ("files", "cpus"),
-    [
-        ({"cpu.max": "50000 100000"}, 0.5),
-        ({"cpu.max": "max 100000"}, None),
-        ({"cpu/cpu.cfs_quota_us": "100000", "cpu/cpu.cfs_period_us": "100000"}, 1.0),
-        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None),
-        ({}, None),
-    ],
-    ids=["v2 quota", "v2 without", "v1 quota", "v1 without", "no cgroup"],
-)
-def test_a_containers_quota_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], cpus: float | None
+@pytest.mark.parametrize(("quota", "cpus"), [(0.5, 0.5), (None, math.inf), (1e6, math.inf)])
+def test_the_quota_of_the_control_groups_counts(
+    monkeypatch: pytest.MonkeyPatch, quota: float | None, cpus: float
 ) -> None:
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text + "\n")
-    monkeypatch.setattr(machine, "CGROUP", tmp_path)
+    monkeypatch.setattr(machine, "cpu_quota", lambda: quota)
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    assert effective_cpus() == min(float(allowed or 1), cpus or float("inf"))
+    assert effective_cpus() == min(float(allowed or 1), cpus)
 
 
-def test_a_containers_memory_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "CGROUP", tmp_path)
+def test_the_memory_limit_of_the_control_groups_counts_and_so_do_guard_rails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "memory_quota", lambda: None)
     physical = memory_limit()
-    (tmp_path / "memory.max").write_text("1000000000\n")
-    assert memory_limit() == min(physical, 1_000_000_000)
-    (tmp_path / "memory.max").write_text("max\n")
+    monkeypatch.setattr(machine, "memory_quota", lambda: 400_000_000)
+    assert memory_limit() == min(physical, 400_000_000)
+    assert machine_limits().bytes == int(MEMORY_SHARE * memory_limit())
+    monkeypatch.setattr(machine, "memory_quota", lambda: 2 * physical)
     assert memory_limit() == physical
 
 
@@ -62,12 +53,14 @@ def test_a_system_that_tells_nothing_of_itself_still_gets_limits(
     def unreadable(**_: object) -> None:
         raise PermissionError
 
-    monkeypatch.setattr(machine, "CGROUP", tmp_path)
+    monkeypatch.setattr(control_groups, "ROOT", tmp_path)
     monkeypatch.setattr(psutil, "virtual_memory", unreadable)
     monkeypatch.setattr(psutil, "disk_partitions", unreadable)
     assert memory_limit() == machine.UNKNOWN_MEMORY
     assert file_system_of(tmp_path) == "unknown"
-    (tmp_path / "cpu.max").write_bytes(b"\xff\xfe")
+    usual = tmp_path / control_groups.USUAL
+    usual.mkdir(parents=True)
+    (usual / "cpu.max").write_bytes(b"\xff\xfe")
     assert effective_cpus() >= 1
 
 
@@ -82,6 +75,7 @@ def test_one_cpu_is_seen_and_what_it_means_is_said() -> None:
     assert "client and server share it" in shown
 
 
+@pytest.mark.clock
 def test_small_memory_and_memory_file_systems_are_pointed_out() -> None:
     card = replace(inspect_machine(), memory_bytes=1_000_000_000, fsync_is_real=False, effective_cpus=4)
     assert describe_limits(card) == [

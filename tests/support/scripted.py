@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from perflab.lab import Lab
-from perflab.lab.conductor import SETTLE_S, Conductor
-from perflab.lab.protocol import Finished, Sliced, Start
+from perflab.lab.conductor import Conductor
+from perflab.lab.measuring import SETTLE_S
+from perflab.lab.protocol import Finished, Ready, Sliced, Start
 from perflab.lab.session import Session
 from perflab.lab.view import View
 from perflab.measure.frame import Frame
@@ -69,8 +70,8 @@ class ListDisplay:
 class Stage:
     """A conductor whose thread is the test."""
 
-    def __init__(self, make_lab: Callable[[], Lab], lock: Any = None) -> None:
-        self._make_lab = make_lab
+    def __init__(self, make_lab: Callable[[], Lab], lock: Any = None, can_start: bool = True) -> None:
+        self._make_lab, self._can_start = make_lab, can_start
         self.time = 0.0
         self.workers: list[ScriptedWorker] = []
         self.conductor = Conductor(self._worker, lock or HeldElsewhere(), clock=lambda: self.time)
@@ -79,6 +80,8 @@ class Stage:
 
     def _worker(self, deliver: Any) -> ScriptedWorker:
         self.workers.append(ScriptedWorker(deliver, pid=len(self.workers)))
+        if self._can_start:
+            deliver(Ready({}))
         return self.workers[-1]
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from perflab.lab.budget import rehearsal_s
@@ -38,12 +37,12 @@ class Lab(LabSpec):
         """The lab's finished runs, oldest first."""
         return tuple(self.session.results.finished)
 
-    @cached_property
+    @property
     def session(self) -> Session:
         """The lab in use, with its widgets; made when it is first shown or run."""
-        from perflab.lab.stage import open_session
+        from perflab.lab.stage import session_of
 
-        return open_session(self)
+        return session_of(self)
 
     def _ipython_display_(self) -> None:
         from perflab.lab.stage import show

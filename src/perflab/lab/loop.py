@@ -15,7 +15,7 @@ class Loop:
     `on_fault` is told of an exception in an action; the loop goes on.
     """
 
-    def __init__(self, on_fault: Callable[[Exception], None], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, on_fault: Callable[[BaseException], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._on_fault = on_fault
         self._clock = clock
         self._inbox: queue.SimpleQueue[Action] = queue.SimpleQueue()
@@ -70,7 +70,7 @@ class Loop:
     def _do(self, action: Action) -> None:
         try:
             action()
-        except Exception as error:
+        except BaseException as error:  # `exit()` in a learner's function too: without its thread no lab would answer
             self._on_fault(error)
 
     def _close(self) -> None:

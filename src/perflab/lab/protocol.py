@@ -5,9 +5,10 @@ from __future__ import annotations
 import pickle
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 
+from perflab.lab.surroundings import Surroundings
 from perflab.measure.frame import Frame
 from perflab.measure.noise import NoiseLedger
 
@@ -22,6 +23,7 @@ class Start:
     experiment: bytes
     parameters: Mapping[str, Any]
     seed: int
+    surroundings: Surroundings = field(default_factory=Surroundings)
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,13 @@ class Ready:
     """Worker to kernel: alive, and this is where the measuring takes place."""
 
     environment: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Outdated:
+    """Worker to kernel: what it has loaded was edited since, so `run` has not begun; another worker has to do it."""
+
+    run: int
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,7 @@ class Died:
 
 
 Command = Start | Next | Finish
-Reply = Ready | Sliced | Ended | Failed | Finished | Died
+Reply = Ready | Outdated | Sliced | Ended | Failed | Finished | Died
 
 
 class AnyWorker(Protocol):

@@ -10,6 +10,7 @@ from perflab.lab.record import Record, Status
 from perflab.lab.turns import TURN
 from perflab.measure.frame import Frame, merge
 from perflab.measure.noise import NoiseLedger
+from perflab.measure.units import count
 
 MAX_FIRST_SLICE_S = 0.2
 MAX_SAMPLES = 500_000
@@ -28,6 +29,7 @@ class RunOwner(Protocol):
     def complete(self, run: Run, noise: NoiseLedger | None, environment: Mapping[str, Any]) -> None: ...
     def fail(self, message: str, traceback: str, blame: str, run: Run | None = None) -> None: ...
     def on_worker_lost(self, how: str, log: str, run: Run | None = None) -> None: ...
+    def on_no_worker(self, log: str, run: Run) -> None: ...
 
 
 @dataclass
@@ -110,6 +112,10 @@ class Run:
     def left_s(self) -> float:
         """What is left of its budget."""
         return max(0.0, self.budget_s - self.measured_s)
+
+    def progress(self, calls: int) -> tuple[float, str]:
+        """The share of its budget that is used, and what is left, in words."""
+        return 1 - self.left_s / self.budget_s, f"{self.left_s:.1f} s left · {count(calls)} calls"
 
     def is_over(self, now: float) -> bool:
         """Measured for as long as its budget, or twice as long by the wall clock, or as much as memory allows."""

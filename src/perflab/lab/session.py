@@ -5,14 +5,16 @@ Methods named in the first section may be called from any thread; all others bel
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from traceback import format_exc
 from typing import TYPE_CHECKING, Any
 
 from perflab.lab.display import Display, Words
+from perflab.lab.fault import why_in
 from perflab.lab.new_run import new_run
+from perflab.lab.pending import Pending
 from perflab.lab.record import Record
 from perflab.lab.results import Results
 from perflab.lab.run import Run
@@ -21,13 +23,13 @@ from perflab.lab.save import told_of_saving
 from perflab.lab.waiters import Waiters
 from perflab.measure.noise import NoiseLedger
 from perflab.measure.shortage import shortage_in
-from perflab.measure.units import count
 
 if TYPE_CHECKING:
     from perflab.lab.conductor import Conductor
     from perflab.lab.spec import LabSpec
 
-REST_S, AGAIN = 0.15, "Move a slider to measure again."
+REST_S = 0.15
+AFTER, AGAIN = "Details are below; move a slider to try again.", "Move a slider to measure again."
 
 
 class Session:
@@ -39,8 +41,8 @@ class Session:
         self.results = Results(lab)
         self.parameters = {name: control.start for name, control in lab.controls.items()}
         self._conductor = conductor
-        self._pending: dict[str, Any] | None = None
-        self._pending_lock = threading.Lock()
+        self._post = partial(conductor.post_for, self)
+        self._pending = Pending()
         self._waiters = Waiters()
         self._constants: Mapping[str, Any] | None = None
         self._closed = False
@@ -49,50 +51,46 @@ class Session:
 
     def change(self, parameters: Mapping[str, Any]) -> None:
         """A control moved. Only the newest parameters count; earlier ones not yet looked at are dropped."""
-        with self._pending_lock:
-            first = self._pending is None
-            self._pending = dict(parameters)
-        if first:
-            self._conductor.post(self._take_pending)
+        if self._pending.put(parameters):
+            self._post(self._take_pending)
 
     def run(self, parameters: Mapping[str, Any]) -> Future[Record]:
         """Measure with these parameters now; raises `BadInput` at once when they are not allowed."""
         checked = self.lab.check(parameters)
         future: Future[Record] = Future()
-        self._conductor.post(lambda: self._run(checked, future))
+        self._post(lambda: self._run(checked, future))
         return future
 
     def predict(self, answer: str | None) -> Future[Record]:
         """The learner answered the lab's question, or skipped it (None): measure what settles it."""
         future: Future[Record] = Future()
-        self._conductor.post(lambda: self._predict(answer, future))
+        self._post(lambda: self._predict(answer, future))
         return future
 
     def stop(self) -> None:
         """End the run in progress and keep what it has."""
-        self._conductor.post(lambda: self._conductor.stop(self))
+        self._post(lambda: self._conductor.stop(self))
 
     def pin(self) -> None:
         """Keep the last run as a ghost to compare with, or let go of the one that is kept."""
-        self._conductor.post(self._pin)
+        self._post(self._pin)
 
     def reset(self) -> None:
         """Controls back to their starts, chart empty, nothing pinned."""
-        self._conductor.post(self._reset)
+        self._post(self._reset)
 
     def save(self) -> None:
         """Write the last record to files, and say where."""
-        self._conductor.post(self._save)
+        self._post(self._save)
 
     def close(self) -> None:
         """The lab is gone from the notebook."""
-        self._conductor.post(self._close)
+        self._post(self._close)
 
     # --- moves of the learner -----------------------------------------------------------------------------------------
 
     def _take_pending(self) -> None:
-        with self._pending_lock:
-            parameters, self._pending = self._pending, None
+        parameters = self._pending.take()
         if parameters is None or self._closed:
             return
         self.parameters = self.lab.check(parameters)
@@ -102,17 +100,18 @@ class Session:
         self.redraw_model()
 
     def _run(self, parameters: Mapping[str, Any], future: Future[Record]) -> None:
+        self._waiters.add(future)
         self.results.unpin_question()
-        self._measure(parameters, future)
+        self._measure(parameters)
 
     def _predict(self, answer: str | None, future: Future[Record]) -> None:
-        self._measure(self.results.ask(answer), future)
+        self._waiters.add(future)
+        self._measure(self.results.ask(answer))
 
-    def _measure(self, parameters: Mapping[str, Any], future: Future[Record]) -> None:
+    def _measure(self, parameters: Mapping[str, Any]) -> None:
         self.parameters = dict(parameters)
         self.display.set_controls(parameters)
         self.display.show_pinned(self.results.pinned)
-        self._waiters.add(future)
         if self.redraw_model():
             self._conductor.request(self)
 
@@ -174,9 +173,7 @@ class Session:
         record, *pinned = run.records()
         self._show_pinned(pinned)
         self.display.show_run(record, (*self.results.records, record))
-        self.display.show_progress(
-            1 - run.left_s / run.budget_s, f"{run.left_s:.1f} s left · {count(record.calls)} calls"
-        )
+        self.display.show_progress(*run.progress(record.calls))
         self.display.show_words(self.results.words(record))
 
     def complete(self, run: Run, noise: NoiseLedger | None, environment: Mapping[str, Any]) -> None:
@@ -205,18 +202,22 @@ class Session:
     def fail(self, message: str, traceback: str, blame: str, run: Run | None = None) -> None:
         """The experiment raised: say so, keep the lab usable, and show what had been measured until then."""
         if blame == "experiment":
-            self.display.show_details(traceback)
-            message = f"This run failed. {message.rstrip('. ')}. Details are below; move a slider to try again."
-        self._break_off(message, traceback, run)
+            message = f"This run failed. {message.rstrip('. ')}. {AFTER}"
+        self._break_off(message, traceback, run, shows_log=blame == "experiment")
 
     def on_worker_lost(self, how: str, log: str, run: Run | None = None) -> None:
         """The worker died or hung; the conductor has put a new one in its place."""
-        self.display.show_details(log)
         self._break_off(f"The measuring process {how} and was replaced. {shortage_in(log) or AGAIN}", log, run)
 
-    def _break_off(self, message: str, log: str, run: Run | None) -> None:
-        self.display.show_progress(0.0, message)
+    def on_no_worker(self, log: str, run: Run) -> None:
+        """The worker cannot start here; the end of its log says why."""
+        self._break_off(f"The measuring process cannot start: {why_in(log)} {AFTER}", log, run)
+
+    def _break_off(self, message: str, log: str, run: Run | None, shows_log: bool = True) -> None:
         self._waiters.fail(f"{message}\n\n{log}")
+        if shows_log:
+            self.display.show_details(log)
+        self.display.show_progress(0.0, message)
         if run is not None and run.is_begun and not run.calibrates and not self._closed:
             self._show_record(run.records("failed")[0])
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import inspect
-import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
-
-import cloudpickle
 
 from perflab.lab.controls import Control, check_parameters
 from perflab.lab.panel import Panel
 from perflab.lab.prediction import Prediction
 from perflab.lab.record import Record, measured_in_turns
+from perflab.lab.source_text import text_of
+from perflab.lab.travel import packed
 from perflab.lab.turns import in_turns
 from perflab.lab.verdict import (
     INVALID,
@@ -78,13 +77,10 @@ class LabSpec:
     def _module(self) -> list[str]:
         return str(getattr(self.experiment, "__module__", None) or "__main__").split(".")
 
-    @cached_property
+    @property
     def code(self) -> str:
         """The source of the experiment that really runs."""
-        try:
-            return textwrap.dedent(inspect.getsource(inspect.unwrap(self.experiment)))
-        except (OSError, TypeError):
-            return "The source of this experiment cannot be read."
+        return text_of(self.experiment)
 
     def check(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Parameters with starts filled in; raises `BadInput` naming the field and what is allowed."""
@@ -103,11 +99,11 @@ class LabSpec:
         Several settings are measured in turns.
         """
         if calibration:
-            return bytes(cloudpickle.dumps(self.calibrate)), {}
+            return packed(self.calibrate), {}
         measured: Any = partial(self.experiment, **self.policy) if self.policy else self.experiment
         if len(settings) == 1:
-            return bytes(cloudpickle.dumps(measured)), settings[0]
-        return bytes(cloudpickle.dumps(partial(in_turns, measured))), {"settings": settings}
+            return packed(measured), settings[0]
+        return packed(partial(in_turns, measured)), {"settings": settings}
 
     def verdict_of(self, record: Record, pinned: Record | None) -> Verdict:
         """The verdict on a record, with its caveat; "noisy" where the machine was too busy for it to hold; or how far it came.

@@ -4,19 +4,38 @@ from __future__ import annotations
 
 import functools
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from perflab.lab.conductor import Conductor
 from perflab.lab.interrupt import stop_runs_on_interrupt
 from perflab.lab.record import Record
 from perflab.lab.session import Session
+from perflab.lab.source_text import text_of
+from perflab.lab.sources import sources_of_this_process
 
 if TYPE_CHECKING:
     from perflab.lab.spec import LabSpec
 
 
-def open_session(lab: LabSpec) -> Session:
-    """A session of `lab` on this kernel's conductor. One made earlier by the same cell for the same lab is closed."""
+@dataclass(frozen=True)
+class Place:
+    """A cell, and which time it runs. Outside a notebook there is no cell."""
+
+    cell: str = ""
+    execution: str = ""
+
+    def was_run_again_as(self, now: Place) -> bool:
+        """Whether what was shown here is gone from the screen because its cell runs once more."""
+        return self.cell == now.cell != "" and self.execution != now.execution
+
+
+def session_of(lab: LabSpec) -> Session:
+    """The session of `lab` on this kernel's conductor; a new one where there is none or it was closed."""
+    return next((session for session in opened() if session.lab is lab), None) or _open_session(lab)
+
+
+def _open_session(lab: LabSpec) -> Session:
     from perflab.lab.view import View
 
     conductor = this_kernels_conductor()
@@ -24,8 +43,12 @@ def open_session(lab: LabSpec) -> Session:
     view = View(lab)
     session = Session(lab, conductor, view)
     view.connect(session)
+    sources_of_this_process().look()
+    text_of(lab.experiment)  # in case its file is edited
     stop_runs_on_interrupt(conductor)
-    _replace((_this_cell(), lab.name), session)
+    place = running_cell()
+    _close_replaced(lab.name, place)
+    opened()[session] = place
     return session
 
 
@@ -41,8 +64,7 @@ def show(session: Session) -> None:
 
 def records_of(lab_name: str) -> list[Record]:
     """The finished runs of all labs of this name in this kernel, oldest first; without those with a learner's `policy`."""
-    labs = (session for session in _sessions_by_cell().values() if session.lab.name == lab_name)
-    sessions = [session for session in labs if not session.lab.policy]
+    sessions = [each for each in opened() if each.lab.name == lab_name and not each.lab.policy]
     return sorted(
         (record for session in sessions for record in session.results.finished), key=lambda record: record.started
     )
@@ -57,22 +79,37 @@ def this_kernels_conductor() -> Conductor:
 
 
 @functools.cache
-def _sessions_by_cell() -> dict[tuple[str, str], Session]:
+def opened() -> dict[Session, Place]:
+    """The labs in use, and where each was opened."""
     return {}
 
 
-def _replace(key: tuple[str, str], session: Session) -> None:
-    sessions = _sessions_by_cell()
-    earlier = sessions.get(key)
-    sessions[key] = session
-    if earlier is not None:
-        earlier.close()
+def _close_replaced(name: str, now: Place) -> None:
+    """Close the labs of this name whose cell runs again, but for those that a variable still holds."""
+    for session, place in list(opened().items()):
+        if session.lab.name == name and place.was_run_again_as(now) and not _is_held(session.lab):
+            del opened()[session]
+            session.close()
 
 
-def _this_cell() -> str:
-    """The front end's identifier of the running cell, or nothing where it sends none."""
+def _is_held(lab: LabSpec) -> bool:
+    # Names with an underscore are IPython's own, which hold the last results.
+    variables = getattr(_shell(), "user_ns", {})
+    return any(value is lab for name, value in list(variables.items()) if not name.startswith("_"))
+
+
+def running_cell() -> Place:
+    """By the front end's identifier. One that sends none (nbclassic, nbclient, Voilà) is known by its text: cells with the same
+    text are taken for one.
+    """
+    message = getattr(_shell(), "parent_header", None)
+    if not isinstance(message, dict) or "msg_id" not in message.get("header", {}):
+        return Place()
+    text = message.get("content", {}).get("code", "")
+    return Place(str(message.get("metadata", {}).get("cellId") or text), str(message["header"]["msg_id"]))
+
+
+def _shell() -> Any:
     from IPython.core.getipython import get_ipython
 
-    shell: Any = get_ipython()
-    header = getattr(shell, "parent_header", None) or {}
-    return str(header.get("metadata", {}).get("cellId", "")) if isinstance(header, dict) else ""
+    return get_ipython()

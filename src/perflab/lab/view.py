@@ -87,7 +87,9 @@ class View:
 
     def _toggle_code(self) -> None:
         self._code_shown = not self._code_shown
-        self.show_details(self._lab.code if self._code_shown else "")
+        measured = self._session.results.records[-1:] if self._session is not None else []
+        code = measured[0].code if measured else self._lab.code
+        self.show_details(code if self._code_shown else "")
 
     # --- what the conductor shows -------------------------------------------------------------------------------------
 

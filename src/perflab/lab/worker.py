@@ -1,7 +1,7 @@
 """The worker process: it measures one slice whenever it is asked, and sleeps in between.
 
-Started by `worker_process.WorkerProcess` as `python -m perflab.lab.worker`. It ends when its standard input closes, which
-happens however the kernel ends, and takes its children and its temporary files along.
+Started by `worker_process.WorkerProcess`. Commands come over its standard input, replies go over a channel of their own. It
+ends when its standard input closes, which happens however the kernel ends, and takes its children and temporary files along.
 """
 
 from __future__ import annotations
@@ -12,21 +12,23 @@ import pickle
 import queue
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from perflab.interpreter import open_channel
 from perflab.lab.environment import describe_environment
-from perflab.lab.protocol import Ended, Failed, Finish, Finished, Next, Ready, Sliced, Start, receive, send
+from perflab.lab.fault import told_of
+from perflab.lab.protocol import Ended, Failed, Finish, Finished, Next, Outdated, Ready, Sliced, Start, receive, send
+from perflab.lab.sources import Source, sources_of_this_process
 from perflab.measure.files import allow_files
 from perflab.measure.frame import Frame
-from perflab.measure.guards import BadInput
 from perflab.measure.noise import NoiseWatch
-from perflab.measure.shortage import shortage_of
 
 GRACE_S = 1.5
 
@@ -39,6 +41,10 @@ class Worker:
         self._run = -1
         self._slices: Iterator[Frame] | None = None
         self._noise: Any = None
+        self._notebook: Mapping[str, Source] = {}
+        self._sources = sources_of_this_process()
+        self._sources.look()
+        self._disagrees = False
 
     def answer(self, command: Start | Next | Finish) -> None:
         """Carry out one command; an exception of the experiment becomes a `Failed` reply."""
@@ -51,10 +57,9 @@ class Worker:
                 case Finish(run):
                     self._finish(run)
         except Exception as error:
-            message, blame = _message_of(error)  # while what it holds is still open
-            trace = traceback.format_exc()
+            told = told_of(error)  # while what it holds is still open
             self.close()
-            send(self._replies, Failed(command.run, message, trace, blame))
+            send(self._replies, Failed(command.run, *told))
 
     def close(self) -> None:
         """Close the open run, so that the experiment's `finally` blocks do their work."""
@@ -64,11 +69,22 @@ class Worker:
 
     def _start(self, command: Start) -> None:
         self.close()
-        self._run = command.run
+        if self._disagrees or self._sources.changed():
+            send(self._replies, Outdated(command.run))
+            return
+        self._run, self._notebook = command.run, command.surroundings.sources
+        command.surroundings.enter()
         experiment = pickle.loads(command.experiment)
         extra = {"seed": command.seed} if "seed" in inspect.signature(experiment).parameters else {}
         self._slices = iter(experiment(**command.parameters, **extra))
+        self._agree()
         self._noise = None
+
+    def _agree(self) -> None:
+        """Raise where the notebook has another version of a module; the next run needs a worker without that module."""
+        self._disagrees = True
+        self._sources.check(self._notebook)
+        self._disagrees = False
 
     def _measure_slice(self) -> None:
         if self._slices is None:
@@ -84,6 +100,7 @@ class Worker:
         if not isinstance(frame, Frame):
             raise TypeError(f"an experiment yields Frames, not {type(frame).__name__}; see perflab.measure.frame")
         if self._noise is None:
+            self._agree()  # of what the experiment has imported by then
             self._noise = NoiseWatch()
         send(self._replies, Sliced(self._run, frame, seconds))
 
@@ -91,6 +108,7 @@ class Worker:
         noise, self._noise = self._noise, None
         ledger = noise.stop() if noise is not None else None
         self.close()
+        self._agree()
         send(self._replies, Finished(run, ledger))
 
 
@@ -98,7 +116,7 @@ def main() -> None:
     """Serve commands until the kernel is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     allow_files()
-    requests, replies = _take_over_pipes()
+    requests, replies = _take_over_input(), open_channel(sys.argv[-1])
     commands: queue.SimpleQueue[Start | Next | Finish | None] = queue.SimpleQueue()
     threading.Thread(target=_read_commands, args=(requests, commands), name="commands", daemon=True).start()
     worker = Worker(replies)
@@ -112,21 +130,22 @@ def main() -> None:
     _remove_folder()
 
 
-def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """The pipes to the kernel, out of reach of the experiment: its prints go to the log, its reads find nothing."""
-    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+def _take_over_input() -> BinaryIO:
+    """The kernel's commands, out of reach of the experiment: its reads find nothing."""
+    requests = os.fdopen(os.dup(0), "rb")
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    return requests, replies
+    return requests
 
 
 def _read_commands(requests: BinaryIO, commands: queue.SimpleQueue[Any]) -> None:
     try:
         while True:
             commands.put(receive(requests))
-    except (EOFError, OSError):
+    except Exception as error:
+        if not isinstance(error, EOFError | OSError):
+            traceback.print_exc()  # a command that cannot be read, for the log
         commands.put(None)
         # The main thread now closes the run and leaves. An experiment that does not let it is cut short.
         time.sleep(GRACE_S)
@@ -145,16 +164,6 @@ def _remove_folder() -> None:
     folder = Path(tempfile.gettempdir())
     if folder.name.startswith("perflab-worker-"):
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _message_of(error: Exception) -> tuple[str, str]:
-    """What to say, and what is to blame: the "input", the "machine" that has no more of something, or the "experiment"."""
-    if isinstance(error, BadInput):
-        return str(error), "input"
-    if words := shortage_of(error):
-        return words, "machine"
-    # What else the error holds, such as the end of a server's log, stands in the traceback.
-    return f"{type(error).__name__}: {error}".partition("\n")[0], "experiment"
 
 
 if __name__ == "__main__":

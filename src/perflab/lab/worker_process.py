@@ -6,12 +6,14 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
+import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
+from perflab.interpreter import start_python
 from perflab.lab.protocol import Command, Died, Reply, receive, send
 from perflab.measure.log_tail import LogTail
 
@@ -29,15 +31,15 @@ class WorkerProcess:
         self._deliver = deliver
         self.folder = Path(tempfile.mkdtemp(prefix=f"perflab-worker-{os.getpid()}-"))
         try:
-            self._process = self._started()
+            self._process, self._replies = self._started()
         except BaseException:
             self._remove_folder()
             raise
         self.pid = self._process.pid
         self._reader = threading.Thread(target=self._read_replies, name=f"perflab-worker-{self.pid}", daemon=True)
-        assert self._process.stderr is not None
+        assert self._process.stdout is not None
         try:
-            self._log = LogTail(self._process.stderr, f"perflab-log-{self.pid}")
+            self._log = LogTail(self._process.stdout, f"perflab-log-{self.pid}")
             self._reader.start()
         except RuntimeError:  # no more threads here
             self._process.kill()
@@ -86,36 +88,28 @@ class WorkerProcess:
         """The end of what the worker and its experiment printed."""
         return self._log.text(LOG_LINES, LOG_S if self._process.poll() is not None else 0.0)
 
-    def _started(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "perflab.lab.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            env=self._environment(),
-        )
+    def _started(self) -> tuple[subprocess.Popen[bytes], BinaryIO]:
+        return start_python("perflab.lab.worker", has_log=True, env=self._environment(), start_new_session=True)
 
     def _remove_folder(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _environment(self) -> dict[str, str]:
-        # The kernel's import path, so that a learner's own module is found; a folder for temporary files that goes with it.
-        path = os.pathsep.join(entry for entry in sys.path if entry)
+        # A folder for temporary files that goes with the worker. Unbuffered, so that an experiment's last words are in its log.
         folder = str(self.folder)
-        # Unbuffered, so that the last words of a dying experiment are in its log.
-        return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "TMPDIR": folder, "TEMP": folder}
+        return {**os.environ, "PYTHONUNBUFFERED": "1", "TMPDIR": folder, "TEMP": folder}
 
     def _read_replies(self) -> None:
-        assert self._process.stdout is not None
         try:
             while True:
-                self._deliver(receive(self._process.stdout))  # type: ignore[arg-type]
+                self._deliver(receive(self._replies))
         except (EOFError, OSError, ValueError):
             self._deliver(Died(self.pid, self._log.text(LOG_LINES, LOG_S)))
+        except Exception:  # a reply that holds what does not exist here
+            self._deliver(Died(self.pid, traceback.format_exc()))
 
     def _close_pipes(self) -> None:
-        for pipe in (self._process.stdin, self._process.stdout):
+        for pipe in (self._process.stdin, self._replies):
             try:
                 if pipe is not None:
                     pipe.close()

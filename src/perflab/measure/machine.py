@@ -13,11 +13,11 @@ from statistics import median
 from typing import Any
 
 from perflab.measure.clock import ClockCost, measure_clock
+from perflab.measure.control_groups import cpu_quota, memory_quota
 from perflab.measure.timing import time_calls
 from perflab.measure.told import told
 from perflab.measure.units import byte_size, duration, number
 
-CGROUP = Path("/sys/fs/cgroup")
 MEMORY_FILE_SYSTEMS = ("tmpfs", "ramfs")
 UNKNOWN_MEMORY = 1_000_000_000
 FSYNC_PROBES = 5
@@ -90,20 +90,16 @@ def inspect_machine() -> MachineCard:
 
 
 def effective_cpus() -> float:
-    """The smaller of the CPUs we may run on and the container's quota."""
+    """The smaller of the CPUs we may run on and the quota of our control groups."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-    quota = _cpu_quota()
+    quota = cpu_quota()
     return min(float(allowed), quota) if quota else float(allowed)
 
 
 def memory_limit() -> int:
-    """Bytes that we may use: the container's limit, or the machine's memory; 1 GB where the system tells of neither."""
+    """Bytes that we may use: the limit of our control groups, or the machine's memory; 1 GB where the system tells of neither."""
     physical = told(_physical_memory, UNKNOWN_MEMORY)
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        text = _read(CGROUP / name)
-        if text.isdigit():
-            return min(physical, int(text))
-    return physical
+    return min(physical, memory_quota() or physical)
 
 
 def file_system_of(folder: Path) -> str:
@@ -172,13 +168,6 @@ def _mount_of(folder: Path) -> Any:
     real = folder.resolve()
     mounts = [mount for mount in psutil.disk_partitions(all=True) if real.is_relative_to(mount.mountpoint)]
     return max(mounts, key=lambda mount: len(mount.mountpoint))
-
-
-def _cpu_quota() -> float | None:
-    quota, _, period = _read(CGROUP / "cpu.max").partition(" ")
-    if not quota:
-        quota, period = _read(CGROUP / "cpu/cpu.cfs_quota_us"), _read(CGROUP / "cpu/cpu.cfs_period_us")
-    return int(quota) / int(period) if quota.isdigit() and period.isdigit() else None
 
 
 def _processor() -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from perflab.measure.control_groups import throttled_ms
 from perflab.measure.others import UNKNOWN_USE, compare_use, our_processes, read_cpu_use
 from perflab.measure.told import told
 
@@ -26,7 +26,6 @@ FIGURES = {
 }
 """What a system should tell, and what is not known where it does not. Only Linux knows hosts and quotas."""
 EXPECTED = tuple(FIGURES) if sys.platform == "linux" else ("others_share",)
-CGROUP_STATS = ("/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/cpu/cpu.stat")
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class NoiseLedger:
     """What disturbed the measuring process. A figure is None where the system does not tell it: then nothing is called quiet.
 
     `spin_before_ns`, `spin_after_ns`: a small computation, fastest of a few. `involuntary_switches`: how often the system took
-    the CPU away. `stolen_share` of the machine's CPU time by the hypervisor. `throttled_ms`: by the container's CPU quota.
+    the CPU away. `stolen_share` of the machine's CPU time by the hypervisor. `throttled_ms`: by a CPU quota of a control group.
     `resolution_ns` of the clock. `others_share` of the machine's CPU time went to programs that are not ours, `busy_share` to
     all; `others_measuring`: how many other measurements were seen at work.
     """
@@ -135,7 +134,7 @@ def _readings() -> dict[str, Any]:
         "cpu_s": time.process_time(),
         "switches": told(_involuntary_switches, None),
         "cpu_use": told(read_cpu_use, None),
-        "throttled_ms": told(_throttled_ms, None),
+        "throttled_ms": told(throttled_ms, None),
     }
 
 
@@ -143,17 +142,6 @@ def _involuntary_switches() -> int:
     import resource  # not on Windows
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
-
-
-def _throttled_ms() -> float | None:
-    """By the quota of our control group; 0 where it has none, None where it cannot be read."""
-    for path, unit in zip(CGROUP_STATS, (1e-3, 1e-6), strict=True):
-        try:
-            stats = dict(line.split() for line in Path(path).read_text().splitlines())
-        except (OSError, ValueError):
-            continue
-        return float(stats.get("throttled_usec", stats.get("throttled_time", 0))) * unit
-    return None
 
 
 def _difference(before: dict[str, Any], after: dict[str, Any], name: str) -> float | None:

@@ -48,6 +48,17 @@ async def main():
 run_server(main)
 """,
     "taken": "import socket, sys, json; port = json.loads(sys.argv[1])['port']; socket.create_server(('127.0.0.1', port))",
+    "printing": """
+from perflab.systems.process.child import announce, answer_requests, read_config
+print("before anything else", flush=True)
+read_config()
+announce(1234)
+print('{"port": 1}', flush=True)
+def greet():
+    print("hello", flush=True)
+    return {"level": 7}
+answer_requests({"get": greet})
+""",
     "asked": """
 from perflab.systems.process.child import announce, exit_with_parent, read_config
 import time
@@ -78,6 +89,18 @@ def test_settings_are_changed_and_read_while_it_runs() -> None:
         assert server.ask("get") == {"level": 3}
         server.ask("set", value=8)
         assert server.ask("get") == {"level": 8}
+
+
+def test_what_a_server_prints_is_no_answer(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("print('printed at start-up')")
+    with serve("printing_server") as server:
+        assert server.port == 1234
+        assert [server.ask("get") for _ in range(2)] == [{"level": 7}] * 2
+        server.kill()
+        with pytest.raises(ServerFailed) as failed:
+            server.ask("get")
+    said = str(failed.value)
+    assert said.index("printed at start-up") < said.index("before anything else") < said.index("hello")
 
 
 def test_a_refused_request_says_why_and_the_server_lives_on() -> None:

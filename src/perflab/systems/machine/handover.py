@@ -49,7 +49,7 @@ def between_processes() -> Iterator[Callable[[], object]]:
     """
     with _on_one_cpu():
         process = subprocess.Popen(
-            [sys.executable, "-S", "-E", "-c", ECHO], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+            [sys.executable, "-S", "-E", "-P", "-c", ECHO], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
         )
         assert process.stdin is not None and process.stdout is not None
         to_other, back = process.stdin.fileno(), process.stdout.fileno()

@@ -1,12 +1,14 @@
 """Servers as child processes: started on a free loopback port, asked, and gone when their parent is.
 
 A server module runs `run_server(…)` in its `__main__`; `serve("perflab.systems.servers.echo")` starts it by its name. Parent
-and child speak lines of JSON over the child's pipes. The child ends when its standard input closes, however the parent ends.
+and child speak lines of JSON: requests over the child's standard input, answers over a channel of their own. The child ends when
+its standard input closes, however the parent ends.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import queue
@@ -15,8 +17,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
+from perflab.interpreter import open_channel, start_python
 from perflab.measure.files import allow_files
 from perflab.measure.log_tail import LogTail
 from perflab.measure.shortage import shortage_of
@@ -42,21 +45,16 @@ class ChildServer:
 
     def __init__(self, module: str, config: dict[str, Any]) -> None:
         self.name = module.rpartition(".")[2].removesuffix("_server")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module, json.dumps(config)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stderr is not None
-        self._answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._process, self._channel = start_python(module, json.dumps(config), has_log=True)
+        assert self._process.stdout is not None
+        self._answers: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read_answers, daemon=True, name=f"perflab-{self.name}")
         try:
-            self._log = LogTail(self._process.stderr, f"perflab-{self.name}-log")
+            self._log = LogTail(self._process.stdout, f"perflab-{self.name}-log")
             self._reader.start()
         except RuntimeError:  # no more threads here
             end_process(self._process, END_S)
+            self._channel.close()
             raise
         try:
             self.port = int(self._answer(START_S, "did not start")["port"])
@@ -83,7 +81,7 @@ class ChildServer:
         """Send a request over the control pipe and return the answer; raises `ServerFailed` without one."""
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(json.dumps({"request": request, **details}) + "\n")
+            self._process.stdin.write(json.dumps({"request": request, **details}).encode() + b"\n")
             self._process.stdin.flush()
         except (OSError, ValueError):
             raise self._failure("is gone") from None
@@ -109,8 +107,7 @@ class ChildServer:
         """End the server: close its input, then insist. Nothing of it is left afterwards."""
         end_process(self._process, END_S)
         self._reader.join(END_S)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        self._channel.close()
         self._log.close(END_S)
 
     def _answer(self, timeout_s: float, complaint: str) -> dict[str, Any]:
@@ -128,8 +125,7 @@ class ChildServer:
         return ServerFailed(f"The {self.name} server {what}." + (f"\nThe end of its log:\n{end}" if end else ""))
 
     def _read_answers(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+        for line in self._channel:
             self._answers.put(line)
         self._answers.put(None)
 
@@ -157,13 +153,26 @@ def read_config() -> dict[str, Any]:
     """In the child: what the parent configured. Interrupts are the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     allow_files()
+    _channel()
     config: dict[str, Any] = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
     return config
 
 
 def announce(port: int) -> None:
     """In the child: tell the parent that the server is ready on this port."""
-    print(json.dumps({"port": port}), flush=True)
+    _tell({"port": port})
+
+
+def _tell(answer: Mapping[str, Any]) -> None:
+    channel = _channel()
+    channel.write(json.dumps(answer).encode() + b"\n")
+    channel.flush()
+
+
+@functools.cache
+def _channel() -> BinaryIO:
+    # Started by hand, a server speaks to the terminal.
+    return open_channel(sys.argv[2]) if len(sys.argv) > 2 else sys.stdout.buffer
 
 
 def port_of(server: asyncio.Server) -> int:
@@ -185,7 +194,7 @@ def answer_requests(handlers: Handlers) -> None:
             answer = {"error": "there is no such request"} if handler is None else (handler(**details) or {})
         except (TypeError, ValueError) as error:
             answer = {"error": str(error)}
-        print(json.dumps(answer), flush=True)
+        _tell(answer)
 
 
 def exit_with_parent(handlers: Handlers, cleanup: Callable[[], object] = lambda: None) -> None:

@@ -9,10 +9,11 @@ import asyncio
 import queue
 import sqlite3
 import subprocess
-import sys
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import BinaryIO
 
+from perflab.interpreter import start_python
 from perflab.systems.machine.computing import compute, pieces, steps_per_ms
 from perflab.systems.machine.resources import Scratch
 from perflab.systems.process.pausable import PausableSleep
@@ -24,7 +25,7 @@ PIECE_MS = 0.5
 FAR_PIECE_MS = 4.0
 QUERY = "select count(*) from sqlite_schema"
 END_S = 1.0
-COMPUTING = (sys.executable, "-m", "perflab.systems.machine.computing")
+COMPUTING = "perflab.systems.machine.computing"
 GONE = "a worker process is gone"
 
 
@@ -42,6 +43,8 @@ class Work:
 
 Times = tuple[int, int, int, int]
 """When a request had a worker, when that began (after a wait for the GIL or the event loop), had a connection, and was done."""
+Computing = tuple[subprocess.Popen[bytes], BinaryIO]
+"""A process that computes, and where it says that it has."""
 
 
 class ThreadWorkers:
@@ -88,43 +91,42 @@ class ProcessWorkers(ThreadWorkers):
 
     def __init__(self, workers: int, connections: int, running: PausableSleep) -> None:
         super().__init__(workers, connections, running)
-        self._idle: queue.SimpleQueue[subprocess.Popen[str] | None] = queue.SimpleQueue()
-        self._processes = [
-            subprocess.Popen(COMPUTING, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            for _ in range(workers)
-        ]
-        for process in self._processes:
-            self._idle.put(process)
+        self._idle: queue.SimpleQueue[Computing | None] = queue.SimpleQueue()
+        self._processes = [start_python(COMPUTING) for _ in range(workers)]
+        for each in self._processes:
+            self._idle.put(each)
 
     def close(self) -> None:
         super().close()
-        for process in self._processes:
+        for process, done in self._processes:
             process.kill()
             process.wait(END_S)
+            done.close()
 
     def _compute(self, milliseconds: float) -> None:
-        process = self._idle.get()
-        if process is None:
+        computing = self._idle.get()
+        if computing is None:
             self._idle.put(None)
             raise RuntimeError(GONE)
-        assert process.stdin is not None and process.stdout is not None
+        process, done = computing
+        assert process.stdin is not None
         try:
             for steps in pieces(milliseconds, FAR_PIECE_MS, self._steps_per_ms):
                 self._running.stand_still()
-                process.stdin.write(f"{steps}\n")
+                process.stdin.write(b"%d\n" % steps)
                 process.stdin.flush()
-                if not process.stdout.readline():
+                if not done.readline():
                     raise RuntimeError(GONE)
         except OSError:  # not to be taken for an error of the client's connection
             raise RuntimeError(GONE) from None
         finally:
-            self._give_back(process)
+            self._give_back(computing)
 
-    def _give_back(self, process: subprocess.Popen[str]) -> None:
+    def _give_back(self, computing: Computing) -> None:
         # A dead process would be free at once, again and again, and fail many requests.
-        if process.poll() is None:
-            self._idle.put(process)
-        elif all(each.poll() is not None for each in self._processes):
+        if computing[0].poll() is None:
+            self._idle.put(computing)
+        elif all(process.poll() is not None for process, _ in self._processes):
             self._idle.put(None)  # jobs that wait for one learn that there is none
 
 
