@@ -1,4 +1,6 @@
-"""A relay that makes a server far away: each byte is held back for the time of the way.
+"""A relay that makes a server far away: each segment is held back for the time of the way, and sent only when TCP would.
+
+Each direction of a connection has a line of its own and a congestion window (`slow_start`).
 
 Setting up a connection costs one more round trip. The system accepts the client's connection before the relay is asked, so the
 relay holds the client's first bytes for that round trip instead; a client has to count it as part of connecting.
@@ -13,17 +15,22 @@ from collections.abc import Callable
 
 from perflab.measure.guards import check_number
 from perflab.systems.process.child import ChildServer, keep_serving, run_server, serve
+from perflab.systems.servers.slow_start import SEGMENT, Line, Sender
 
 MAX_ROUND_TRIP_S = 1.0
 MAX_CONNECTIONS = 200
 """With two sockets each, this stays below the 1,024 files that `select` can watch."""
+LINE_BITS_PER_S = 100e6
+WINDOW_BYTES = 4_000_000
+"""The receiver's window: about as far as today's systems let it grow. Without that (window scaling) it is 65,535 bytes."""
 
 
 class Relay:
     """Where it leads to, how long a byte takes from one side to the other (s), and the connections of clients."""
 
-    def __init__(self, port: int, round_trip_s: float) -> None:
+    def __init__(self, port: int, round_trip_s: float, bits_per_s: float, window_bytes: float) -> None:
         self.port = port
+        self.line = Line(bits_per_s, window_bytes)
         self.open_ends: set[ClientEnd] = set()
         self.set_round_trip(round_trip_s)
 
@@ -37,6 +44,7 @@ class Lane:
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
+        self._sender = Sender(relay.line)
         self._loop = asyncio.get_running_loop()
         self._held: deque[tuple[float, bytes | None]] = deque()
         self._exit: asyncio.WriteTransport | None = None
@@ -50,11 +58,12 @@ class Lane:
 
     def enter(self, data: bytes | None, extra_s: float = 0.0) -> None:
         """Data, or None for the end of the stream."""
-        due = self._loop.time() + self._relay.one_way_s + extra_s
-        if self._held:
-            due = max(due, self._held[-1][0])
-        self._held.append((due, data))
-        if len(self._held) == 1:
+        ready_s, waiting = self._loop.time() + extra_s, bool(self._held)
+        for segment in [data] if data is None else _segments(data):
+            due = self._sender.leaves(len(segment or b""), ready_s, 2 * self._relay.one_way_s) + self._relay.one_way_s
+            # Whatever becomes of the distance, nothing overtakes.
+            self._held.append((max(due, self._held[-1][0]) if self._held else due, segment))
+        if not waiting:
             self._let_out()
 
     def end(self) -> None:
@@ -139,13 +148,23 @@ class ClientEnd(End):
         away.lead_to(server)
 
 
-def distance(port: int, round_trip_s: float = 0.0) -> ChildServer:
+def distance(
+    port: int,
+    round_trip_s: float = 0.0,
+    bits_per_s: float = LINE_BITS_PER_S,
+    window_bytes: float = WINDOW_BYTES,
+) -> ChildServer:
     """A relay to `port` in a process of its own, for as long as its block lasts. `ask("set", round_trip_s=…)` moves it."""
-    return serve("perflab.systems.servers.distance", port=port, round_trip_s=round_trip_s)
+    line = {"bits_per_s": bits_per_s, "window_bytes": window_bytes}
+    return serve("perflab.systems.servers.distance", port=port, round_trip_s=round_trip_s, **line)
 
 
-async def _main(port: int, round_trip_s: float) -> None:
-    relay, loop = Relay(port, round_trip_s), asyncio.get_running_loop()
+def _segments(data: bytes) -> list[bytes]:
+    return [data[start : start + SEGMENT] for start in range(0, len(data), SEGMENT)]
+
+
+async def _main(port: int, **way: float) -> None:
+    relay, loop = Relay(port, **way), asyncio.get_running_loop()
     server = await loop.create_server(lambda: ClientEnd(relay), "127.0.0.1", 0, backlog=MAX_CONNECTIONS)
     await keep_serving(server, {"set": relay.set_round_trip})
 
