@@ -81,3 +81,8 @@ def test_what_is_not_given_takes_its_start() -> None:
 )
 def test_one_of_something_is_not_called_by_its_plural(value: int, unit: str, text: str) -> None:
     assert slider(0, 5, 1, unit=unit).text(value) == text
+
+
+def test_a_value_may_have_a_name_beside_its_number() -> None:
+    way = values_slider([1, 20], 1, unit="ms", called=lambda ms: "same city" if ms < 10 else "same country")
+    assert [text for text, _ in way.options(5)] == ["1 ms, same city", "5 ms, same city", "20 ms, same country"]

@@ -37,7 +37,7 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
     ("raising_throughput.more_machines", "dies"): {"servers": 2, "rate": 80},
     ("raising_throughput.which_strategy", "writes"): {"wait": 0},
     ("where_latency_comes_from.api_cache", "skew"): {"keys": 1_000, "ttl": 5, "rate": 400, "database": 1, "logic": 0},
-    ("where_latency_comes_from.anatomy", "calls"): {"work": 10, "round_trip": 0},
+    ("where_latency_comes_from.anatomy", "calls"): {"round_trip": 0},
     ("where_latency_comes_from.query", "rows"): {"index": False},
 }
 """Where other controls must stand for this one to have much to say."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +17,17 @@ PLURAL = re.compile("[a-z]{2,}s")
 
 @dataclass(frozen=True)
 class Slider:
-    """A number among `values`, in rising order. Code may pass any number between the ends; a finger gets the steps."""
+    """A number among `values`, in rising order. Code may pass any number between the ends; a finger gets the steps.
+
+    `called` names a value in words beside its number.
+    """
 
     values: tuple[float, ...]
     start: float
     unit: str = ""
     label: str = ""
     whole: bool = True
+    called: Callable[[float], str] | None = None
 
     def check(self, name: str, value: Any) -> float:
         """`value` if it is a number between the ends; raises `BadInput` naming the field and what is allowed."""
@@ -38,7 +42,8 @@ class Slider:
     def text(self, value: float) -> str:
         """The value with its unit, as it stands at the end of the slider: 2 threads, 1 thread, 5 ms."""
         unit = self.unit[:-1] if value == 1 and PLURAL.fullmatch(self.unit) else self.unit
-        return f"{count(value) if self.whole else f'{value:g}'} {unit}".strip()
+        said = f"{count(value) if self.whole else f'{value:g}'} {unit}".strip()
+        return said if self.called is None else f"{said}, {self.called(value)}"
 
 
 @dataclass(frozen=True)
@@ -82,9 +87,16 @@ def log_slider(low: float, high: float, start: float, *, unit: str = "", label: 
     return _slider(values, start, unit, label, whole)
 
 
-def values_slider(values: Sequence[float], start: float, *, unit: str = "", label: str = "") -> Slider:
+def values_slider(
+    values: Sequence[float],
+    start: float,
+    *,
+    unit: str = "",
+    label: str = "",
+    called: Callable[[float], str] | None = None,
+) -> Slider:
     """A slider over just these values, for steps that are neither even nor logarithmic."""
-    return _slider(values, start, unit, label, all(float(value).is_integer() for value in values))
+    return _slider(values, start, unit, label, all(float(value).is_integer() for value in values), called)
 
 
 def switch(start: bool, *, label: str = "") -> Choice:
@@ -106,8 +118,15 @@ def check_parameters(controls: Mapping[str, Control], parameters: Mapping[str, A
     return {name: control.check(name, given[name]) for name, control in controls.items()}
 
 
-def _slider(values: Sequence[float], start: float, unit: str, label: str, whole: bool) -> Slider:
+def _slider(
+    values: Sequence[float],
+    start: float,
+    unit: str,
+    label: str,
+    whole: bool,
+    called: Callable[[float], str] | None = None,
+) -> Slider:
     exact = tuple(int(value) if whole else float(value) for value in values)
     if start not in exact:
         raise ValueError(f"the slider's start {start} is not one of its steps {exact}")
-    return Slider(exact, start, unit, label, whole)
+    return Slider(exact, start, unit, label, whole, called)

@@ -10,14 +10,14 @@ from drawing import check_shows_all_and_can_be_emptied
 from labs import measure
 
 from perflab.chapters.where_latency_comes_from import anatomy, anatomy_model
-from perflab.chapters.where_latency_comes_from.anatomy_model import THREADS, WAYS, whole
+from perflab.chapters.where_latency_comes_from.anatomy_model import THREADS, typical, ways_ns, whole
 from perflab.lab import Chart
 from perflab.lab.picture import Picture
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.systems.clients.anatomy import PARTS
 
-START = {"payload": 10_000, "round_trip": 0, "concurrency": 1, "work": 5, "calls": anatomy.IN_A_ROW}
+START: dict[str, Any] = {"payload": 10_000, "round_trip": 0, "concurrency": 1, "calls": anatomy.IN_A_ROW}
 CONSTANTS = {
     **dict.fromkeys(PARTS, 1e5),
     "database per ms": 1e6,
@@ -28,6 +28,7 @@ CONSTANTS = {
     "send relay": 3e5,
     "receive relay": 3e5,
     "cpus": 2.0,
+    "bytes": 1_500,
 }
 
 
@@ -40,8 +41,23 @@ def record(frame: Frame, **changes: Any) -> Record:
 
 
 def test_a_new_connection_to_a_far_server_costs_two_round_trips() -> None:
-    relay_ns = sum(CONSTANTS[f"{part} relay"] for part in WAYS)
-    assert whole(expected(round_trip=50)) - whole(expected()) == pytest.approx(2 * 50e6 + relay_ns)
+    relay_ns = sum(CONSTANTS[f"{part} relay"] for part in ways_ns(0.05, 0))
+    line_ns = (1_500 + 1_000) * 8 / 0.1  # of 100 Mb/s
+    far, near = expected(round_trip=50, payload=1_000), expected(payload=1_000)
+    assert whole(far) - whole(near) == pytest.approx(2 * 50e6 + relay_ns + line_ns, abs=2e3)
+
+
+@pytest.mark.parametrize(("payload", "round_trips"), [(10_000, 0), (100_000, 2), (1_000_000, 6)])
+def test_a_large_reply_takes_more_round_trips_and_all_of_them_to_receive(payload: int, round_trips: int) -> None:
+    small, large = expected(round_trip=100, payload=1_000), expected(round_trip=100, payload=payload)
+    assert (large["receive"] - small["receive"]) / 100e6 == pytest.approx(round_trips, abs=0.1)
+    assert large["send"] == small["send"] and large["connect"] == small["connect"]
+
+
+@pytest.mark.clock
+def test_a_real_megabyte_takes_the_round_trips_of_slow_start() -> None:
+    found = typical(measure(anatomy.lab(), 0.1, round_trip=100, payload=1_000_000))
+    assert 650e6 < found["receive"] < 900e6
 
 
 def test_calls_side_by_side_spare_a_lone_request_time_and_a_busy_server_none() -> None:
@@ -67,9 +83,9 @@ def test_more_clients_than_threads_wait_in_the_queue_and_nowhere_else() -> None:
 
 @pytest.mark.clock
 def test_the_parts_of_a_real_request_sum_to_the_whole_and_its_work_is_where_it_was_put() -> None:
-    frame = measure(anatomy.lab(), 0.6, round_trip=0, work=10)
+    frame = measure(anatomy.lab(), 0.6, round_trip=0)
     assert sum(frame.samples[f"{part}_ns"] for part in PARTS) == pytest.approx(frame.samples["latency_ns"])
-    typical = anatomy.typical(frame)
+    typical = typical(frame)
     assert typical["database"] + typical["compute"] > 0.5 * whole(typical)
     begins, ends, gaps = np.reshape(anatomy.database_calls(record(frame))[0], (anatomy.CALLS, 3)).T
     start, end = (edges[list(PARTS).index("database")] for edges in anatomy.times_ms(typical))
@@ -78,23 +94,47 @@ def test_the_parts_of_a_real_request_sum_to_the_whole_and_its_work_is_where_it_w
 
 @pytest.mark.clock
 def test_a_far_server_takes_as_long_as_the_ways_at_least() -> None:
-    typical = anatomy.typical(measure(anatomy.lab(), 0.8, round_trip=50, work=1))
+    typical = typical(measure(anatomy.lab(), 0.8, round_trip=50))
     assert typical["connect"] > 50e6
     assert min(typical["send"], typical["receive"]) > 24e6
 
 
-def run(total_ns: float, **changes: Any) -> Record:
+def run(total_ns: float, requests: int = 8, **changes: Any) -> Record:
     """Requests that took so long, each part as long as the others."""
-    samples = {"latency_ns": np.full(8, total_ns), "calls_ns": np.zeros(8 * anatomy.CALLS * 2)}
-    parts = {f"{part}_ns": np.full(8, total_ns / len(PARTS)) for part in PARTS}
-    return record(Frame({**samples, **parts}, {"calls": 8}), **changes)
+    samples = {"latency_ns": np.full(requests, total_ns), "calls_ns": np.zeros(requests * anatomy.CALLS * 2)}
+    parts = {f"{part}_ns": np.full(requests, total_ns / len(PARTS)) for part in PARTS}
+    return record(Frame({**samples, **parts}, {"calls": requests}), **changes)
 
 
-def test_the_prediction_is_settled_by_the_whole_of_a_typical_request_of_the_size_in_question() -> None:
-    assert anatomy.PREDICTION.settle([run(52e6, round_trip=20)]) == "50 ms"
-    assert anatomy.PREDICTION.settle([run(11e6, round_trip=20)]) == "10 ms"
-    assert anatomy.PREDICTION.settle([run(71e6, round_trip=20, payload=1_000_000)]) is None
-    assert anatomy.PREDICTION.settle([record(Frame(), round_trip=20)]) is None
+ASKED = {"round_trip": 20}
+
+
+@pytest.mark.parametrize(
+    ("whole_ms", "outcome", "reason"), [(52, "50 ms", "10 ms are work"), (140, "100 ms", "this machine was busy")]
+)
+@pytest.mark.parametrize("answer", [*anatomy.PREDICTION.choices, None])
+def test_each_outcome_has_a_comment_that_fits_it(
+    whole_ms: float, outcome: str, reason: str, answer: str | None
+) -> None:
+    found = anatomy.PREDICTION.outcome([run(whole_ms * 1e6, **ASKED)], anatomy.lab().check)
+    assert found is not None and found.choice == outcome and found.measured.startswith(f"{whole_ms} ms (")
+    comment = anatomy.PREDICTION.comment(answer, found)
+    assert reason in comment
+    assert ("agrees" in comment) == (answer == outcome)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        run(52e6, **{**ASKED, "payload": 1_000_000}),
+        run(52e6, **{**ASKED, "concurrency": 4}),
+        run(52e6, 3, **ASKED),
+        record(Frame(), **ASKED),
+    ],
+    ids=["payload", "clients", "too few", "none"],
+)
+def test_other_settings_and_too_few_requests_settle_nothing(other: Record) -> None:
+    assert anatomy.PREDICTION.outcome([other], anatomy.lab().check) is None
 
 
 def test_a_run_without_a_request_has_no_verdict() -> None:

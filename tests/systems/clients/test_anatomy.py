@@ -125,3 +125,14 @@ def test_a_crowd_whose_server_is_gone_says_so() -> None:
         port = running.port
     with Crowd(port, 3) as crowd, pytest.raises(OSError):
         crowd.dissect(PATH, 0.1)
+
+
+@pytest.mark.clock
+def test_clients_whose_requests_take_long_begin_one_after_another_and_each_of_their_requests_is_kept(
+    server: ChildServer,
+) -> None:
+    with distance(server.port, 0.3) as relay, Crowd(relay.port, 4, 0.3) as crowd:
+        assert [len(crowd.dissect(PATH, 0.01)) for _ in range(2)] == [4, 4]
+        third = crowd.dissect(PATH, 0.01)
+    assert min(request.total_ns for request in third) > 0.6e9
+    assert max(request.parts["queue"] for request in third) < 0.3e9

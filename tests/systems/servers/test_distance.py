@@ -14,7 +14,7 @@ from relations import two_of_three
 
 from perflab.systems.http.connection import Connection
 from perflab.systems.process.child import ChildServer, ServerFailed, serve
-from perflab.systems.servers.distance import MAX_CONNECTIONS, distance
+from perflab.systems.servers.distance import MAX_CONNECTIONS, distance, place
 
 pytestmark = pytest.mark.clock
 
@@ -71,6 +71,20 @@ def test_much_data_arrives_complete_and_in_order_while_the_distance_changes(echo
         connection.close()
 
 
+def test_much_data_takes_round_trips_more_and_a_small_window_holds_it_up(echo: ChildServer) -> None:
+    """The echo begins to answer with the first segments, so what goes there and what comes back overlap but for one way."""
+    message = bytes(100_000)
+    with distance(echo.port, 0.05) as wide, distance(echo.port, 0.05, window_bytes=14_600) as narrow:
+        took_s = []
+        for relay in (wide, narrow):
+            connection = Connection(relay.port)
+            exchange_s(connection)
+            took_s.append(exchange_s(connection, message))
+            connection.close()
+    assert took_s[0] >= 0.05 + 2 * 0.05
+    assert took_s[1] >= 0.05 + 6 * 0.05
+
+
 def test_an_end_of_stream_passes_while_the_answer_is_still_on_its_way() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
@@ -121,6 +135,13 @@ def test_one_connection_too_many_is_refused_and_the_others_live_on(echo: ChildSe
         assert exchange_s(held[0]) > 0
         for connection in held:
             connection.close()
+
+
+@pytest.mark.parametrize(
+    ("ms", "called"), [(0, "this machine"), (5, "same city"), (50, "same country"), (300, "other continent")]
+)
+def test_a_distance_has_a_name(ms: float, called: str) -> None:
+    assert place(ms) == called
 
 
 def test_a_round_trip_out_of_range_is_refused(echo: ChildServer) -> None:

@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perflab.chapters.where_latency_comes_from import anatomy_model
-from perflab.chapters.where_latency_comes_from.anatomy_model import CALLS, IN_A_ROW, SIDE_BY_SIDE, Parts, whole
-from perflab.lab import Axis, Chart, Lab, Prediction, Record, choice, log_slider, nearest, one_run, values_slider
+from perflab.chapters.where_latency_comes_from.anatomy_model import CALLS, IN_A_ROW, SIDE_BY_SIDE, Parts, typical, whole
+from perflab.lab import Axis, Chart, Lab, Record, choice, latencies_of, log_slider, nearest, values_slider
 from perflab.lab.axes import percent_ticks
 from perflab.lab.marks import Line
 from perflab.lab.palette import INK, MEASURED, MODEL_OUTLINE, PINNED_OUTLINE, SEGMENTS
+from perflab.lab.prediction import Answer, Outcome, Prediction
 from perflab.lab.rows import Spans, in_turn, named_rows, strokes
 from perflab.lab.verdict import percentile_of, table_of, verdict_of
-from perflab.measure import Frame, count, duration, effective_cpus, percent
+from perflab.measure import Frame, count, duration, duration_range, effective_cpus, percent, summarise
 from perflab.systems.clients.anatomy import PARTS, Anatomy, Crowd
 from perflab.systems.databases.catalogue import sku_of
 from perflab.systems.process.child import ChildServer
-from perflab.systems.servers.distance import distance
+from perflab.systems.servers.distance import distance, place
 from perflab.systems.servers.shop import shop
 
 PRODUCTS, PATH, SLICE_S = 200, f"/product?sku={sku_of(7)}", 0.15
-PROBE_MS, PROBE_BYTES, PROBE_RTT_S = 4, 400_000, 0.002
+ROUND_TRIPS_MS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 300)
 AXIS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 
 
-def experiment(payload: int, round_trip: int, concurrency: int, work: int, calls: str) -> Iterator[Frame]:
+def experiment(payload: int, round_trip: int, concurrency: int, calls: str) -> Iterator[Frame]:
     with way_to_shop(round_trip / 1000) as (server, port), Crowd(port, concurrency, round_trip / 1000) as crowd:
-        server.ask("set", payload_bytes=payload, **working(work, calls == SIDE_BY_SIDE))
+        server.ask("set", payload_bytes=payload, **working(anatomy_model.WORK_MS, calls == SIDE_BY_SIDE))
         while True:
             yield as_frame(crowd.dissect(PATH, SLICE_S))
 
@@ -58,34 +59,24 @@ def as_frame(requests: Sequence[Anatomy]) -> Frame:
     return Frame({"latency_ns": wholes, **parts, "calls_ns": np.ravel(calls)}, {"calls": len(requests)})
 
 
-def typical(frame: Frame) -> Parts:
-    """Means over the middle half of the requests by their whole: means add up, and no interruption is in them."""
-    return {part: float(frame.samples[f"{part}_ns"][middle(frame)].mean()) for part in PARTS}
-
-
-def middle(frame: Frame) -> NDArray[np.intp]:
-    order = np.argsort(frame.samples["latency_ns"])
-    return order[order.size // 4 : max(order.size // 4 + 1, order.size - order.size // 4)]
-
-
 def calibrate() -> Iterator[Frame]:
     """What the parts take here for a request without work, and what a millisecond of work, a byte and the relay add."""
 
     def parts(crowd: Crowd) -> Parts:
         return typical(as_frame(crowd.dissect(PATH, SLICE_S)))
 
-    with way_to_shop(PROBE_RTT_S) as (server, port), Crowd(server.port, 1) as near, Crowd(port, 1, PROBE_RTT_S) as far:
-        base, distant = parts(near), parts(far)
-        server.ask("set", **working(PROBE_MS))
+    with (
+        way_to_shop(anatomy_model.PROBE_RTT_S) as (server, port),
+        Crowd(server.port, 1) as near,
+        Crowd(port, 1, anatomy_model.PROBE_RTT_S) as far,
+    ):
+        base, distant, size = parts(near), parts(far), len(near.dissect(PATH, 0)[0].body)
+        server.ask("set", **working(anatomy_model.PROBE_MS))
         worked = parts(near)
-        server.ask("set", payload_bytes=PROBE_BYTES, **working(0))
+        server.ask("set", payload_bytes=anatomy_model.PROBE_BYTES, **working(0))
         loaded = parts(near)
-    facts = {**base, "cpus": effective_cpus()}
-    facts |= {f"{part} per ms": (worked[part] - base[part]) / PROBE_MS for part in ("database", "compute")}
-    facts |= {f"{part} per byte": max(0, loaded[part] - base[part]) / PROBE_BYTES for part in ("serialise", "receive")}
-    for part, ways in anatomy_model.WAYS.items():
-        facts[f"{part} relay"] = max(0.0, distant[part] - base[part] - ways * PROBE_RTT_S * 1e9)
-    yield Frame(facts=facts)
+    costs = anatomy_model.costs(base, worked, loaded, distant, size)
+    yield Frame(facts={**costs, "cpus": effective_cpus(), "bytes": size})
 
 
 def times_ms(parts: Parts) -> Any:
@@ -99,7 +90,7 @@ def shares(parts: Parts) -> Any:
 def database_calls(record: Record) -> Any:
     """A stroke (ms) for each call of the typical request, one below the other within the database part."""
     row, calls_ns = PARTS.index("database"), record.column("calls_ns").reshape(-1, CALLS, 2)
-    begins, took = calls_ns[middle(record.frame)].mean(axis=0).T / 1e6
+    begins, took = calls_ns[anatomy_model.middle(record.frame)].mean(axis=0).T / 1e6
     begins = begins + times_ms(typical(record.frame))[0][row]
     return strokes(begins, begins + took, row + 0.13 * (np.arange(CALLS) - (CALLS - 1) / 2))
 
@@ -132,44 +123,54 @@ CHARTS = (
 )
 
 
+def share_text(part: str, run: Record) -> str:
+    parts = typical(run.frame)
+    return f"{duration(parts[part])}, {percent(parts[part] / whole(parts))}"
+
+
 def say(record: Record) -> str:
     """The whole, and its largest part."""
     parts = typical(record.frame)
-    part = max(parts, key=lambda name: parts[name])
-    return (
-        f"A typical request takes {duration(whole(parts), 3)}; its largest part is {part}: "
-        f"{duration(parts[part], 3)}, {percent(parts[part] / whole(parts))} ({count(record.calls)} requests)."
-    )
-
-
-def part_row(part: str) -> tuple[str, Callable[[Record], str]]:
-    def cell(run: Record) -> str:
-        parts = typical(run.frame)
-        return f"{duration(parts[part])}, {percent(parts[part] / whole(parts))}"
-
-    return part, cell
+    largest = max(parts, key=lambda part: parts[part])
+    told = f"its largest part is {largest}: {share_text(largest, record)} ({count(record.calls)} requests)."
+    return f"A typical request takes {duration(whole(parts), 3)}; {told}"
 
 
 WHOLE = "whole request", lambda run: duration(whole(typical(run.frame)))
-TABLE = table_of(*map(part_row, PARTS), WHOLE, heading="this run, share of the whole")
+ROW_OF = {part: partial(share_text, part) for part in PARTS}
+TABLE = table_of(*ROW_OF.items(), WHOLE, heading="this run, share of the whole")
 
 
-def choice_of(run: Record) -> str | None:
-    return nearest(CHOICES, whole(typical(run.frame))) if run.calls else None
+def whole_of(run: Record) -> Outcome | None:
+    """What the median request takes, once there are requests enough for its interval."""
+    median = summarise(latencies_of(run), percentiles=(0.5,)).percentiles[0.5] if run.calls else None
+    if median is None or not median.has_interval:
+        return None
+    return Outcome(
+        nearest(POSSIBLE, median.value), f"{duration(median.value)} ({duration_range(median.low, median.high)})"
+    )
 
 
-CHOICES = {"10 ms": 10e6, "30 ms": 30e6, "50 ms": 50e6, "100 ms": 100e6}
+POSSIBLE = {"50 ms": 50e6, "100 ms": 100e6}
 
 PREDICTION = Prediction(
     question="The server is a round trip of 20 ms away and works for 10 ms. A request on a new connection takes about …",
     choices={
-        "10 ms": "That is the server's own view: it does not see the way.",
-        "30 ms": "One round trip for the request and its answer; but the connection had to be made first, which is one more.",
-        "50 ms": "One round trip to connect, one for the request and its answer, and the work.",
-        "100 ms": "There are only two round trips in it; encryption, which we leave out, would add one or two.",
+        "10 ms": Answer("That is what the server measures. It cannot be the whole: no request is faster than its way."),
+        "30 ms": Answer(
+            "One round trip carries request and reply. It cannot be all: opening the connection takes another."
+        ),
+        "50 ms": Answer(
+            "The round trips take 40 ms of it, and what is left is work, which took longer than usual in this run.",
+            "One round trip opens the connection, one carries the request and its reply, and 10 ms are work.",
+        ),
+        "100 ms": Answer(
+            "There are only two round trips in it; encryption, which this lab leaves out, would add one (TLS 1.3) or two (1.2).",
+            "Only two round trips, 40 ms, are on the way: the work took many times its 10 ms, because this machine was busy.",
+        ),
     },
-    settle=one_run(choice_of, payload=10_000, round_trip=20, work=5, concurrency=1, calls=IN_A_ROW),
-    hint="Measure with a payload of 10,000 bytes, 20 ms of round trip, 5 ms of work, one client, calls in a row.",
+    runs=({"round_trip": 20},),
+    find=whole_of,
 )
 
 
@@ -181,9 +182,8 @@ def lab() -> Lab:
         predict=anatomy_model.predict,
         controls={
             "payload": log_slider(1_000, 1_000_000, 10_000, unit="bytes"),
-            "round_trip": values_slider((0, 1, 2, 5, 10, 20, 50, 100), 20, unit="ms", label="added round trip"),
-            "concurrency": values_slider((1, 2, 4, 8, 16), 1, unit="clients"),
-            "work": values_slider((1, 2, 5, 10), 5, unit="ms each", label="database, computing"),
+            "round_trip": values_slider(ROUND_TRIPS_MS, 20, unit="ms", label="round trip (RTT)", called=place),
+            "concurrency": values_slider((1, 2, 4, 8, 16), 1, unit="clients", label="clients"),
             "calls": choice((IN_A_ROW, SIDE_BY_SIDE), label="database calls"),
         },
         charts=CHARTS,

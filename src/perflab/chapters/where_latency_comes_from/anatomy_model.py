@@ -5,40 +5,73 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from perflab.measure import Frame
 from perflab.systems.clients.anatomy import PARTS
+from perflab.systems.servers.distance import LINE_BITS_PER_S, WINDOW_BYTES
 from perflab.theory.critical_path import parallel, serial
 from perflab.theory.queues import closed
+from perflab.theory.tcp import transfer_s
 
-THREADS, CALLS = 2, 4
+THREADS, CALLS, WORK_MS = 2, 4, 5
 IN_A_ROW, SIDE_BY_SIDE = "in a row", "side by side"
-WAYS = {"connect": 1.0, "send": 0.5, "receive": 0.5}
-"""Round trips in each part: the handshake takes a whole one, the request goes one way, the reply the other."""
+PROBE_MS, PROBE_BYTES, PROBE_RTT_S = 4, 400_000, 0.002
+"""What a calibration asks for: milliseconds of database and of computing, a payload, a distance."""
 
 Parts = Mapping[str, float]
 """Duration (ns) of each of `PARTS`: each begins where the one before ends, so they add up to the whole request."""
 
 
-def predict(
-    payload: int, round_trip: int, concurrency: int, work: int, calls: str, constants: Mapping[str, Any]
-) -> Parts:
+def typical(frame: Frame) -> Parts:
+    """Means over the middle half of the requests by their whole: means add up, and no interruption is in them."""
+    return {part: float(frame.samples[f"{part}_ns"][middle(frame)].mean()) for part in PARTS}
+
+
+def middle(frame: Frame) -> NDArray[np.intp]:
+    order = np.argsort(frame.samples["latency_ns"])
+    return order[order.size // 4 : max(order.size // 4 + 1, order.size - order.size // 4)]
+
+
+def ways_ns(round_trip_s: float, reply_bytes: float) -> Parts:
+    """What a distance adds: a round trip to connect, one way for the request, and the reply in the bursts of slow start."""
+    reply_s = transfer_s(reply_bytes, round_trip_s, LINE_BITS_PER_S, WINDOW_BYTES)
+    return {"connect": 1e9 * round_trip_s, "send": 1e9 * round_trip_s / 2, "receive": 1e9 * reply_s}
+
+
+def predict(payload: int, round_trip: int, concurrency: int, calls: str, constants: Mapping[str, Any]) -> Parts:
     """Parts add up; calls side by side take as long as the longest, or as the CPUs need for all of them.
 
     `concurrency` clients that ask again at once form a closed system: its threads are one station that is as fast as all of
     them, with the rest of the time in a thread as a delay (Seidmann, Schweitzer and Shalev-Oren 1987), by mean value analysis.
     """
     parts = {part: constants[part] for part in PARTS}
-    for part, ways in WAYS.items() if round_trip else ():
-        parts[part] += ways * round_trip * 1e6 + constants[f"{part} relay"]
-    for part in ("serialise", "receive"):
-        parts[part] += payload * constants[f"{part} per byte"]
+    parts["serialise"] += payload * constants["serialise per byte"]
+    if round_trip:
+        # Reading the reply goes on while the next burst is under way, and takes no time of its own.
+        for part, way_ns in ways_ns(round_trip / 1e3, constants["bytes"] + payload).items():
+            parts[part] += way_ns + constants[f"{part} relay"]
+    else:
+        parts["receive"] += payload * constants["receive per byte"]
     cpus_each = constants["cpus"] / min(concurrency, THREADS)
-    spans = [work * constants["database per ms"] / CALLS / min(1.0, cpus_each)] * CALLS
+    spans = [WORK_MS * constants["database per ms"] / CALLS / min(1.0, cpus_each)] * CALLS
     parts["database"] += parallel(spans, max(1.0, cpus_each)) if calls == SIDE_BY_SIDE else serial(spans)
-    parts["compute"] += work * constants["compute per ms"] / min(1.0, cpus_each)
+    parts["compute"] += WORK_MS * constants["compute per ms"] / min(1.0, cpus_each)
     station = sum(parts[part] for part in ("database", "compute", "serialise")) / THREADS
     _, response = closed(concurrency, [station], think=whole(parts) - station)
     parts["queue"] += response - station
     return parts
+
+
+def costs(base: Parts, worked: Parts, loaded: Parts, distant: Parts, size: int) -> dict[str, float]:
+    """The constants of `predict`, from typical requests: without work, and with work, payload or distance; replies of `size`."""
+    found = dict(base)
+    found |= {f"{part} per ms": (worked[part] - base[part]) / PROBE_MS for part in ("database", "compute")}
+    found |= {f"{part} per byte": max(0, loaded[part] - base[part]) / PROBE_BYTES for part in ("serialise", "receive")}
+    for part, way_ns in ways_ns(PROBE_RTT_S, size).items():
+        found[f"{part} relay"] = max(0.0, distant[part] - base[part] - way_ns)
+    return found
 
 
 def whole(parts: Parts) -> float:

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.chapters.judging import OPEN, Case, judge, judge_cases
-from perflab.chapters.where_latency_comes_from import anatomy
-from perflab.chapters.where_latency_comes_from.anatomy_model import whole
+from perflab.chapters.where_latency_comes_from.anatomy_model import typical, whole
 from perflab.lab import Lab, Record, distribution, slider, versus
 from perflab.measure import Frame, call_slices, count, percent, percentile, time_calls
 from perflab.measure.units import ratio
@@ -41,7 +40,7 @@ def check_side_by_side(in_a_row: Record, side_by_side: Record | None) -> None:
             f"Not yet: {named} differs; it should be `calls` and nothing else, or you cannot tell what made the difference."
         )
         return
-    before, after = (anatomy.typical(record.frame) for record in (in_a_row, side_by_side))
+    before, after = (typical(record.frame) for record in (in_a_row, side_by_side))
     database, request = before["database"] / after["database"], whole(before) / whole(after)
     print(
         f"Right. The database part is {ratio(database)} faster, the whole request {ratio(request)}: "
