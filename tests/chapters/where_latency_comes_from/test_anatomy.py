@@ -85,18 +85,18 @@ def test_more_clients_than_threads_wait_in_the_queue_and_nowhere_else() -> None:
 def test_the_parts_of_a_real_request_sum_to_the_whole_and_its_work_is_where_it_was_put() -> None:
     frame = measure(anatomy.lab(), 0.6, round_trip=0)
     assert sum(frame.samples[f"{part}_ns"] for part in PARTS) == pytest.approx(frame.samples["latency_ns"])
-    typical = typical(frame)
-    assert typical["database"] + typical["compute"] > 0.5 * whole(typical)
+    parts = typical(frame)
+    assert parts["database"] + parts["compute"] > 0.5 * whole(parts)
     begins, ends, gaps = np.reshape(anatomy.database_calls(record(frame))[0], (anatomy.CALLS, 3)).T
-    start, end = (edges[list(PARTS).index("database")] for edges in anatomy.times_ms(typical))
+    start, end = (edges[list(PARTS).index("database")] for edges in anatomy.times_ms(parts))
     assert (start <= begins).all() and (begins < ends).all() and (ends <= end).all() and np.isnan(gaps).all()
 
 
 @pytest.mark.clock
 def test_a_far_server_takes_as_long_as_the_ways_at_least() -> None:
-    typical = typical(measure(anatomy.lab(), 0.8, round_trip=50))
-    assert typical["connect"] > 50e6
-    assert min(typical["send"], typical["receive"]) > 24e6
+    parts = typical(measure(anatomy.lab(), 0.8, round_trip=50))
+    assert parts["connect"] > 50e6
+    assert min(parts["send"], parts["receive"]) > 24e6
 
 
 def run(total_ns: float, requests: int = 8, **changes: Any) -> Record:
