@@ -18,6 +18,16 @@ def duration_ticks(axis: Axis) -> None:
     _ticks(axis, lambda value, _: duration(value, 1))
 
 
+def human_ticks(axis: Axis) -> None:
+    """Label an axis of nanoseconds below, and above with what they would be if a nanosecond were a second."""
+    duration_ticks(axis)
+    above = axis.axes.secondary_xaxis("top")
+    times = {"1 s": 1, "1 min": 60, "1 h": 3.6e3, "1 day": 8.64e4, "1 month": 2.63e6, "10 years": 3.16e8}
+    above.set_xticks(list(times.values()), list(times))
+    above.tick_params(length=3, pad=1)
+    above.minorticks_off()
+
+
 def count_ticks(axis: Axis) -> None:
     """Label an axis with whole numbers: 1,000."""
     _ticks(axis, lambda value, _: count(value))

@@ -9,10 +9,11 @@ from labs import constants_of, measure
 
 from perflab.chapters.where_latency_comes_from import ladder
 from perflab.chapters.where_latency_comes_from.ladder import ROWS
+from perflab.lab.prediction import Outcome
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame, merge
 from perflab.systems.operations import rungs
-from perflab.systems.operations.rungs import FLOOR, PARTS, RUNGS, YOURS, rungs_of
+from perflab.systems.operations.rungs import FLOOR, FSYNC, PARTS, RUNGS, YOURS, rungs_of
 
 VERDICT = ladder.lab().verdict
 CONSTANTS = {"cache": 1_000_000, "inside_ns": 10.0, "outside_ns": 110.0}
@@ -62,9 +63,9 @@ def test_the_model_climbs_where_the_cache_ends() -> None:
 def test_what_is_quoted_is_drawn_in_the_rows_of_the_part_and_wide_enough_to_be_seen() -> None:
     x, y = (np.reshape(each, (-1, 3)) for each in ladder.quoted({"part": "all"}))
     drawn = {ROWS[int(row)]: (low, high) for (low, high, _), (row, *_) in zip(x, y, strict=True)}
-    assert drawn["SQLite commit"] == pytest.approx((1e6 / 1.08, 10e6 * 1.08))
+    assert drawn[FSYNC] == pytest.approx((5e6 / 1.08, 20e6 * 1.08))
     assert all(high > 1.1 * low for low, high in drawn.values())
-    assert ROWS.index("SQLite commit") not in ladder.quoted({"part": "memory"})[1]
+    assert ROWS.index(FSYNC) not in ladder.quoted({"part": "memory"})[1]
 
 
 @pytest.mark.clock
@@ -100,12 +101,6 @@ def test_what_lies_within_its_quote_or_below_python_is_not_called_far_off() -> N
     assert "Farthest" not in VERDICT(record(merge([of(floor=10.0, disk=1e7), small])), None).text
 
 
-def test_a_single_quoted_number_is_not_called_a_range() -> None:
-    assert ladder.quote_text((105, 105)) == "105 ns"
-    assert ladder.quote_text((4.3e3, 4.3e3)) == "4.3 µs"
-    assert ladder.quote_text((5e6, 20e6)) == "5.0–20 ms"
-
-
 @pytest.mark.parametrize(("is_told", "says_so"), [(True, False), (False, True)])
 def test_a_cache_that_the_system_does_not_tell_is_said_to_be_typical(
     is_told: bool, says_so: bool, monkeypatch: pytest.MonkeyPatch
@@ -120,11 +115,39 @@ def test_the_bend_of_the_model_lies_where_the_cache_ends() -> None:
     assert reads_ns[sizes <= CONSTANTS["cache"]] == pytest.approx(10)
 
 
-@pytest.mark.parametrize(("disk_ns", "settled"), [(2e4, "×100"), (1e6, "×10,000"), (2e7, "×1,000,000")])
-def test_the_prediction_is_settled_by_memory_and_disk_of_one_run(disk_ns: float, settled: str) -> None:
-    assert ladder.PREDICTION.settle([record(of(yours=100.0, disk=disk_ns))]) == settled
-    assert ladder.PREDICTION.settle([record(of(yours=100.0, disk=disk_ns), 16_000)]) is None
-    assert ladder.PREDICTION.settle([record(of(yours=100.0))]) is None
+OUTCOMES = {
+    "×100": (1e4, "No drive is so quick"),
+    "×1,000": (2e5, "a cache of its own"),
+    "×10,000": (9e5, "really writes"),
+    "×100,000": (8e6, "a disk that turns"),
+    "×1,000,000": (9e7, "waits in a queue"),
+}
+
+
+def settled(*records: Record) -> Outcome | None:
+    return ladder.PREDICTION.outcome(records, ladder.lab().check)
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+@pytest.mark.parametrize("answer", [*ladder.PREDICTION.choices, None])
+def test_each_outcome_has_a_comment_that_fits_it(outcome: str, answer: str | None) -> None:
+    disk_ns, reason = OUTCOMES[outcome]
+    found = settled(record(of(yours=100.0, disk=disk_ns), 50_000_000))
+    assert found is not None and found.choice == outcome
+    comment = ladder.PREDICTION.comment(answer, found)
+    assert reason in comment and found.measured in comment
+    assert ("agrees" in comment) == (answer == outcome)
+
+
+def test_every_choice_can_be_the_outcome() -> None:
+    assert set(OUTCOMES) == set(ladder.PREDICTION.choices)
+
+
+def test_another_working_set_a_missing_rung_and_too_few_writes_settle_nothing() -> None:
+    assert settled(record(of(yours=100.0, disk=2e5), 16_000)) is None
+    assert settled(record(of(yours=100.0), 50_000_000)) is None
+    few = Frame({f"{YOURS}_ns": np.full(50, 100.0), f"{FSYNC}_ns": np.full(4, 1e6)})
+    assert settled(record(few, 50_000_000)) is None
 
 
 def test_the_ladder_shows_rungs_quotes_and_pinned_rungs_in_their_rows() -> None:

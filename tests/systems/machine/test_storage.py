@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -57,3 +58,28 @@ def test_a_commit_keeps_the_row(monkeypatch: pytest.MonkeyPatch, folder: Path) -
         assert other.execute("pragma synchronous").fetchone() == (2,)
         other.close()
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "rotational", "cpu", "known"),
+    [
+        ("nvme0n1", "0", "flags: fpu", True),
+        ("sda", "1", "flags: fpu", False),
+        ("sda", "0", "flags: fpu hypervisor", False),
+        ("vda", "0", "flags: fpu", False),
+        ("sda", None, "flags: fpu", False),
+    ],
+)
+def test_only_a_drive_that_is_told_to_be_an_ssd_is_called_one(
+    tmp_path: Path, name: str, rotational: str | None, cpu: str, known: bool
+) -> None:
+    part = tmp_path / "devices" / name / f"{name}1"
+    part.mkdir(parents=True)
+    if rotational is not None:
+        (part.parent / "queue").mkdir()
+        (part.parent / "queue" / "rotational").write_text(f"{rotational}\n")
+    cpus, device = tmp_path / "cpuinfo", tmp_path.stat().st_dev
+    cpus.write_text(cpu)
+    (tmp_path / f"{os.major(device)}:{os.minor(device)}").symlink_to(part)
+    assert storage.is_ssd(tmp_path, tmp_path, cpus) == known
+    assert not storage.is_ssd(tmp_path, tmp_path / "none", cpus)

@@ -57,3 +57,14 @@ def test_where_the_small_program_is_missing_python_is_started_and_named(monkeypa
     assert "Python interpreter" in str(RUNGS["process start"].caveat())
     with rungs.process_start() as start:
         assert start().returncode == 0  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("quoted_ns", "text"), [((105, 105), "105 ns"), ((4.3e3, 4.3e3), "4.3 µs"), ((5e6, 20e6), "5.0–20 ms"), (None, "")]
+)
+def test_a_single_quoted_number_is_not_called_a_range(quoted_ns: tuple[float, float] | None, text: str) -> None:
+    assert Rung(rungs.interpreter_step, 1, quoted_ns).quote == text
+
+
+def test_a_loopback_and_a_commit_are_not_compared_with_what_is_quoted_for_other_things() -> None:
+    assert RUNGS[rungs.LOOPBACK].quoted_ns is None and RUNGS["SQLite commit"].quoted_ns is None

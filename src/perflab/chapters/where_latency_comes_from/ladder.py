@@ -10,20 +10,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.lab import Axis, Chart, Lab, Prediction, Record, choice, log_slider, nearest, one_run, versus
-from perflab.lab.axes import byte_ticks, duration_ticks
+from perflab.chapters.where_latency_comes_from.ladder_model import LARGEST, SMALLEST, predict
+from perflab.lab import Axis, Chart, Lab, Record, choice, log_slider, nearest, versus
+from perflab.lab.axes import byte_ticks, human_ticks
 from perflab.lab.marks import Line, Rule
 from perflab.lab.palette import INK, MEASURED, MEASURED_POINTS, PINNED_POINTS, SECOND
+from perflab.lab.prediction import Answer, Outcome, Prediction
 from perflab.lab.rows import intervals_in, named_rows, values_in
 from perflab.lab.verdict import percentile_of, verdict_of
-from perflab.measure import Estimate, Frame, call_slices, count, duration, duration_range, percentile, time_calls
+from perflab.measure import Estimate, Frame, call_slices, count, percentile, summarise, time_calls
 from perflab.measure.caches import private_cache_bytes
-from perflab.measure.units import NOTHING, number, seconds_as_people_say
+from perflab.measure.units import NOTHING, duration, duration_range, number, seconds_as_people_say
 from perflab.systems.machine.chase import chase
+from perflab.systems.machine.storage import is_ssd
 from perflab.systems.operations.rungs import CALL, FLOOR, FSYNC, HAND_OVER, PARTS, STEPS, YOURS, Rung, rungs_of
-from perflab.theory.memory import outside_from, random_read
+from perflab.theory.memory import outside_from
 
-SMALLEST, LARGEST, PROBED, SLICE_S, FAR_OFF = 16_000, 64_000_000, 32_000_000, 0.08, 3
+PROBED, SLICE_S, FAR_OFF = 32_000_000, 0.08, 3
 ENDS, YOURS_NS, FLOOR_NS = (SMALLEST / 1.6, LARGEST * 1.6), f"{YOURS}_ns", f"{FLOOR}_ns"
 LADDER = rungs_of("all", SMALLEST)
 ROWS = (*PARTS["all"][:3], YOURS, *PARTS["all"][3:])
@@ -38,7 +41,7 @@ def experiment(part: str, working_set: int) -> Iterator[Frame]:
         # A single call and some more, so that every rung has its first number soon.
         first = {name: np.concatenate([next(stream), next(stream)]) for name, stream in streams.items()}
         caveats = {f"caveat of {name}": rung.caveat() or "" for name, rung in rungs.items()}
-        yield Frame(first, {"calls": sum(values.size for values in first.values())}, caveats)
+        yield Frame(first, {"calls": sum(values.size for values in first.values())}, {**caveats, "is SSD": is_ssd()})
         while True:
             for name, stream in streams.items():
                 values = next(stream)
@@ -59,14 +62,6 @@ def calibrate() -> Iterator[Frame]:
     yield Frame(facts={"cache": cache, "inside_ns": inside, "outside_ns": outside_from(mixed, PROBED, cache, inside)})
 
 
-def predict(part: str, working_set: int, constants: Mapping[str, Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """A read of memory (ns) against the working set (bytes): one cache with memory behind it."""
-    costs = constants["cache"], constants["inside_ns"], constants["outside_ns"]
-    # The bend of the curve is a point of its own: between two others it would look like a slope.
-    sizes = np.sort(np.append(np.geomspace(SMALLEST, LARGEST, 60), np.clip(costs[0], SMALLEST, LARGEST)))
-    return sizes, random_read(sizes, *costs)
-
-
 @lru_cache(maxsize=4)
 def measured(record: Record) -> Mapping[str, Estimate]:
     """Median of each rung that was climbed, with its middle 90%."""
@@ -84,16 +79,6 @@ def quoted(chosen: Mapping[str, Any]) -> Any:
     """A stroke for what is commonly quoted; a single number is widened until it can be seen."""
     quotes = {name: QUOTES[name] for name in PARTS[chosen["part"]] if name in QUOTES}
     return intervals_in(ROWS, {name: Estimate(low, low / 1.08, high * 1.08) for name, (low, high) in quotes.items()})
-
-
-def human_ticks(axis: Any) -> None:
-    """Durations below, and above what they would be if a nanosecond were a second."""
-    duration_ticks(axis)
-    above = axis.axes.secondary_xaxis("top")
-    times = {"1 s": 1, "1 min": 60, "1 h": 3.6e3, "1 day": 8.64e4, "1 month": 2.63e6, "10 years": 3.16e8}
-    above.set_xticks(list(times.values()), list(times))
-    above.tick_params(length=3, pad=1)
-    above.minorticks_off()
 
 
 CHARTS = (
@@ -135,7 +120,7 @@ def off_the_quote(record: Record, medians: Mapping[str, float]) -> str:
         return ""
     quote, median = quotes[farthest], medians[farthest]
     times = f"{roughly(off[farthest])} times as {'long' if median > quote[1] else 'quick'}."
-    said = f" Farthest from its quote ({quote_text(quote)}): {farthest}, {duration(median)}, {times}"
+    said = f" Farthest from its quote ({LADDER[farthest].quote}): {farthest}, {duration(median)}, {times}"
     return f"{said} {record.fact(f'caveat of {farthest}', '')}".rstrip()
 
 
@@ -143,43 +128,57 @@ def roughly(times: float) -> str:
     return number(float(f"{times:.2g}"))
 
 
-def quote_text(quoted_ns: tuple[float, float]) -> str:
-    """`5.0–20 ms`, or `105 ns` where a single number is quoted."""
-    return duration(quoted_ns[0]) if quoted_ns[0] == quoted_ns[1] else duration_range(*quoted_ns)
-
-
 def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
     """Each rung: median, middle 90%, what is quoted and where, and what to know about the number."""
     rows: list[tuple[str, ...]] = [("rung", "median here", "middle 90%", "quoted", "what to know")]
     for name, found in measured(record).items():
         rung, caveat = LADDER[name], record.fact(f"caveat of {name}", "")
-        quote = f"{quote_text(QUOTES[name])}: {rung.source}" if name in QUOTES else NOTHING
-        told = (
-            f"Each value is the mean of {count(rung.per_call)}. {caveat}".strip() if rung.is_mean else caveat or NOTHING
-        )
+        quote = f"{rung.quote}: {rung.source}" if rung.quote else NOTHING
+        mean = f"Each value is the mean of {count(rung.per_call)}. " if rung.is_mean else ""
+        told = f"{mean}{caveat}".strip() or NOTHING
         rows.append((name, duration(found.value), duration_range(found.low, found.high), quote, told))
     return rows
 
 
-def disk_in_reads(record: Record) -> str | None:
-    """How many reads of a large working set one durable write takes, as a choice."""
-    found = measured(record)
-    if YOURS not in found or FSYNC not in found or record.parameters["working_set"] < 1_000_000:
+def disk_in_reads(record: Record) -> Outcome | None:
+    """How many reads of memory one durable write takes, by the medians of both."""
+    columns = [record.column(f"{name}_ns") for name in (FSYNC, YOURS)]
+    medians = [summarise(values, percentiles=(0.5,)).percentiles[0.5] for values in columns if values.size]
+    if len(medians) < 2 or not all(each.has_interval for each in medians):
         return None
-    return nearest(CHOICES, found[FSYNC].value / found[YOURS].value)
+    write, read = medians
+    times, low, high = write.value / read.value, write.low / read.high, write.high / read.low
+    return Outcome(nearest(CHOICES, times), f"×{roughly(times)} ({roughly(low)}–{roughly(high)})")
 
 
-CHOICES = {"×100": 1e2, "×10,000": 1e4, "×1,000,000": 1e6}
+CHOICES = {"×100": 1e2, "×1,000": 1e3, "×10,000": 1e4, "×100,000": 1e5, "×1,000,000": 1e6}
 
 PREDICTION = Prediction(
-    question="One read of memory takes its time. How much longer does it take to append 4 kB to a file and wait for the disk?",
+    question="One read of memory takes about 100 ns. How many times as long is an append of 4 kB that waits for the drive?",
     choices={
-        "×100": "That is about a system call or two: the file is written, but the program has not waited for the disk.",
-        "×10,000": "A fast drive, or one that answers from a cache of its own, takes a few hundred microseconds or less.",
-        "×1,000,000": "A disk that turns, or a busy cloud volume: a hundred milliseconds if one read is a hundred nanoseconds.",
+        "×100": Answer(
+            "10 µs are some forty system calls: time enough to hand the data to the system, not for a drive to keep it.",
+            "No drive is so quick: this file system lies in memory, or the drive is not asked (see the table).",
+        ),
+        "×1,000": Answer(
+            "Only a drive that answers from a protected cache, or a host's memory, is so quick.",
+            "The drive, or the host of a virtual one, answers from a cache of its own, in about 0.1 ms.",
+        ),
+        "×10,000": Answer(
+            "A millisecond is what a solid-state drive takes that really writes.",
+            "A solid-state drive that really writes takes about a millisecond.",
+        ),
+        "×100,000": Answer(
+            "Ten milliseconds are a turn of a turning disk, which is rare today.",
+            "About ten milliseconds: a disk that turns, or a drive that others keep busy.",
+        ),
+        "×1,000,000": Answer(
+            "A tenth of a second is ten turns of a turning disk: only a drive with a queue before it takes that.",
+            "A tenth of a second: something else keeps this drive busy, and the write waits in a queue.",
+        ),
     },
-    settle=one_run(disk_in_reads),
-    hint="Measure all parts with a working set of at least 1 MB.",
+    runs=({"part": "all", "working_set": 50_000_000},),
+    find=disk_in_reads,
 )
 
 

@@ -79,6 +79,23 @@ def disk_caveat() -> str | None:
     return "This system cannot read past its page cache: the time is that of a read from memory."
 
 
+def is_ssd(
+    folder: Path | None = None, system: Path = Path("/sys/dev/block"), cpus: Path = Path("/proc/cpuinfo")
+) -> bool:
+    """Whether the drive under temporary files is known to be a solid-state drive of this very machine.
+
+    A virtual machine sees what its host shows it, and most file systems over several drives do not tell: then it is not known.
+    """
+    try:
+        device = (folder or Path(tempfile.gettempdir())).stat().st_dev
+        drive = (system / f"{os.major(device)}:{os.minor(device)}").resolve(strict=True)
+        kinds = [path / "queue" / "rotational" for path in (drive, drive.parent)]
+        rotational = next(kind.read_text().strip() for kind in kinds if kind.exists())
+        return rotational == "0" and drive.name.startswith(("sd", "nvme")) and "hypervisor" not in cpus.read_text()
+    except (AttributeError, OSError, StopIteration):
+        return False
+
+
 Reader = tuple[int, Callable[[int], object]]
 """An open file's descriptor, and a function that reads the block at a place of it."""
 

@@ -14,6 +14,7 @@ from functools import partial
 from itertools import repeat
 
 from perflab.measure.caches import private_cache_bytes
+from perflab.measure.units import duration, duration_range
 from perflab.systems.machine.chase import chase, gather
 from perflab.systems.machine.handover import between_processes, between_threads, can_pin
 from perflab.systems.machine.storage import disk_caveat, disk_read, page_cache_read, sqlite_commit
@@ -27,7 +28,7 @@ TEXT = (b"It was fast, they said, and measured the mean of ten runs on an idle m
 PROGRAM = "true"
 FLOOR, CALL = "Python: one pass of an empty loop", "Python: one function call"
 HAND_OVER, LOOPBACK, FSYNC = "lock hand-over between threads", "round trip, loopback", "append 4 kB + fsync"
-YOURS = "memory, your working set"
+YOURS, DISK_READ = "memory, your working set", "read 4 kB, disk"
 
 
 Caveat = Callable[[], str | None]
@@ -58,6 +59,12 @@ class Rung:
     def is_mean(self) -> bool:
         """Whether a value is the mean of several operations."""
         return self.per_call > 1
+
+    @property
+    def quote(self) -> str:
+        """`5.0–20 ms`, or `105 ns` where a single number is quoted; empty where nothing is."""
+        low_ns, high_ns = self.quoted_ns or (0.0, 0.0)
+        return "" if not high_ns else duration(low_ns) if low_ns == high_ns else duration_range(low_ns, high_ns)
 
 
 @contextmanager
@@ -123,7 +130,10 @@ def always(text: str) -> Caveat:
 
 lock_caveat = always("Holds the hand-over of Python's own lock too, without which no thread of Python runs.")
 memory_caveat = always("Holds what the interpreter takes for a step: about the time of the 16 kB rung.")
-loopback_caveat = always("It never leaves this machine: two wake-ups and the system's network code, no cable.")
+loopback_caveat = always(
+    "It never leaves this machine: two wake-ups and the system's network code, no cable. A local network (0.5–1 ms are quoted) "
+    "is another thing."
+)
 
 
 def _memory(size: int, calls: int, quoted_ns: tuple[float, float] | None) -> Rung:
@@ -143,19 +153,17 @@ RUNGS: dict[str, Rung] = {
     "context switch": Rung(between_processes, 8_000, (4.3e3, 4.3e3), EXTENDED_LIST, 2, switch_caveat),
     "compress 1 kB": Rung(compress, 10_000, (2e3, 10e3), LIST + ", for Zippy"),
     HAND_OVER: Rung(between_threads, 2_000, per_call=2, caveat=lock_caveat),
-    LOOPBACK: Rung(
-        tcp_round_trip, 1_500, (0.5e6, 1e6), LIST + ", within a data centre; " + WISDOM, caveat=loopback_caveat
-    ),
-    "read 4 kB, disk": Rung(disk_read, 500, (16e3, 1e6), LIST + "; " + WISDOM, caveat=disk_caveat),
+    LOOPBACK: Rung(tcp_round_trip, 1_500, caveat=loopback_caveat),
+    DISK_READ: Rung(disk_read, 500, (16e3, 1e6), LIST + "; " + WISDOM, caveat=disk_caveat),
     FSYNC: Rung(append_and_fsync, 200, (5e6, 20e6), WISDOM + ": disk", caveat=disk_caveat),
-    "SQLite commit": Rung(sqlite_commit, 50, (1e6, 10e6), WISDOM + ": simple query", caveat=disk_caveat),
+    "SQLite commit": Rung(sqlite_commit, 50, caveat=disk_caveat),
     "process start": Rung(process_start, 60, caveat=process_caveat),
 }
 
 PARTS: dict[str, tuple[str, ...]] = {
     "memory": (FLOOR, "memory, 16 kB in use"),
     "system": (FLOOR, CALL, "system call", "context switch", "compress 1 kB", HAND_OVER, LOOPBACK, "process start"),
-    "storage": (FLOOR, "read 4 kB, page cache", "read 4 kB, disk", FSYNC, "SQLite commit"),
+    "storage": (FLOOR, "read 4 kB, page cache", DISK_READ, FSYNC, "SQLite commit"),
 }
 PARTS["all"] = tuple(name for name in RUNGS if any(name in part for part in PARTS.values()))
 
