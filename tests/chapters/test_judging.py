@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from perflab.chapters.judging import Case, attempt, judge, judge_cases
+from perflab.chapters.judging import Case, attempt, is_function, is_run_of, judge, judge_cases
+from perflab.lab.record import Record
+from perflab.measure.frame import Frame
 from perflab.measure.guards import BadInput, is_number
 
 TOLD = {"this": "Right: this.", "that": "That is not so."}
@@ -29,6 +31,39 @@ def test_one_answer_of_several(answer: Any, said: str, capsys: pytest.CaptureFix
     judge(answer, TOLD)
     shown = capsys.readouterr().out
     assert said in shown and len(shown) < 100
+
+
+@pytest.mark.parametrize("answer", ["Keep alive", "  keep-alive ", '"keep-alive"', "KEEP_ALIVE", "keep  alive."])
+def test_case_blanks_and_hyphens_do_not_matter(answer: str, capsys: pytest.CaptureFixture[str]) -> None:
+    judge(answer, {"keep-alive": "Right: it is.", "close": "no."})
+    assert capsys.readouterr().out == "Right: it is.\n"
+
+
+def record(lab: str = "anatomy", samples: int = 3, status: Any = "complete") -> Record:
+    return Record(lab, {}, 1, "", Frame({"latency_ns": np.ones(samples)}), 1.0, status)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (record(), ""),
+        (record("make_it_fast"), "Not yet: this is a run of the lab 'make it fast'; it should be one of 'anatomy'."),
+        (record(samples=0), "has measured nothing"),
+        (record(status="failed"), "has measured nothing"),
+        ("81", "'81' is no run. Keep what `lab.run(...)` returns."),
+        (lambda: None, "is no run"),
+        ((record(),), "is no run"),
+    ],
+)
+def test_what_is_no_run_of_the_lab_is_said(given: Any, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert is_run_of(given, "anatomy") == (said == "")
+    assert said in capsys.readouterr().out
+
+
+def test_what_is_no_function_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert is_function(len, "") and capsys.readouterr().out == ""
+    assert not is_function([1] * 999, "Pass its name, without brackets.")
+    assert "is no function. Pass its name, without brackets." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

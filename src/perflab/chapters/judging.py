@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from reprlib import repr as in_short
 from textwrap import shorten
 from typing import Any, TypeVar
 
+from perflab.lab import Record
+from perflab.lab.verdict import LATENCY
 from perflab.measure.guards import BadInput, is_number
 from perflab.measure.units import count
 
@@ -21,12 +24,41 @@ Returned = TypeVar("Returned")
 def judge(answer: str | None, told: Mapping[str, str]) -> None:
     """Print what is `told` of the answer; of the right one it begins with "Right"."""
     choices = ", ".join(f'"{choice}"' for choice in told)
+    found = {_plain(choice): said for choice, said in told.items()}.get(_plain(answer)) if answer is not None else None
     if answer is None:
         print(f"{OPEN}Write one of: {choices}.")
-    elif not isinstance(answer, str) or answer not in told:
+    elif found is None:
         print(f"{in_short(answer)} is none of: {choices}.")
     else:
-        print(told[answer] if told[answer].startswith(RIGHT) else f"Not yet: {told[answer]}")
+        print(found if found.startswith(RIGHT) else f"Not yet: {found}")
+
+
+def _plain(answer: Any) -> str:
+    """Without regard to case, blanks, hyphens, or quotes that were typed twice."""
+    return " ".join(re.findall(r"\w+", answer.replace("_", " ").lower())) if isinstance(answer, str) else ""
+
+
+def is_run_of(record: Any, lab: str, needs: str = LATENCY) -> bool:
+    """Whether this is a run of the lab of that name with samples in the column `needs`; if not, print what it is instead."""
+    fault = ""
+    if not isinstance(record, Record):
+        fault = f"{in_short(record)} is no run. Keep what `lab.run(...)` returns."
+    elif record.lab != lab:
+        fault = (
+            f"this is a run of the lab {record.lab.replace('_', ' ')!r}; it should be one of {lab.replace('_', ' ')!r}."
+        )
+    elif record.status == "failed" or not record.column(needs).size:
+        fault = "this run has measured nothing that counts. Run it again, and let it come to its end."
+    if fault:
+        print(f"Not yet: {fault}")
+    return not fault
+
+
+def is_function(value: Any, how: str) -> bool:
+    """Whether this can be called; if not, print what it is instead, and `how` to hand over a function."""
+    if not callable(value):
+        print(f"Not yet: {in_short(value)} is no function. {how}")
+    return callable(value)
 
 
 def attempt(call: Callable[[], Returned], how: str) -> Returned | None:
