@@ -36,7 +36,6 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
     ("raising_throughput.more_machines", "routing"): {"skew": 8},
     ("raising_throughput.more_machines", "dies"): {"servers": 2, "rate": 80},
     ("raising_throughput.which_strategy", "writes"): {"wait": 0},
-    ("where_latency_comes_from.api_cache", "skew"): {"keys": 1_000, "ttl": 5, "rate": 400, "database": 1, "logic": 0},
     ("where_latency_comes_from.anatomy", "calls"): {"round_trip": 0},
     ("where_latency_comes_from.query", "rows"): {"index": False},
 }

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from perflab.lab.record import Record
 
-Judge = Callable[[Sequence[Record]], tuple[bool, str] | None]
+Judge = Callable[[Sequence[Record]], tuple[bool | None, str] | None]
 
 
 @dataclass(frozen=True)
 class Claim:
     """`judge` gets the records of the lab called `lab`, oldest first; it says whether the claim holds here and with which
-    numbers, or None while they do not decide it."""
+    numbers, or None while they do not decide it. Neither true nor false (None, and why): this machine cannot measure it.
+    """
 
     text: str
     lab: str
@@ -25,6 +26,8 @@ class Claim:
         if found is None:
             return f"·  {self.text}\n   Not measured yet: see the lab {self.lab.replace('_', ' ')!r}."
         holds, numbers = found
+        if holds is None:
+            return f"–  {self.text}\n   Not measured here: {numbers}"
         return f"{'✓' if holds else '✗'}  {self.text}\n   {'Holds' if holds else 'Does not hold'} here: {numbers}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from perflab.chapters.where_latency_comes_from import make_it_fast, query
 from perflab.chapters.where_latency_comes_from.claims import CLAIMS
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
-from perflab.systems.operations.rungs import YOURS
+from perflab.systems.operations.rungs import DISK_READ, LOOPBACK, YOURS
 
 
 def record(lab: str, samples: Mapping[str, Any], **parameters: Any) -> Record:
@@ -20,8 +21,9 @@ def record(lab: str, samples: Mapping[str, Any], **parameters: Any) -> Record:
     return Record(lab, parameters, 1, "", frame, 1.0, "complete")
 
 
-def rungs(name: str, value_ns: float) -> Record:
-    return record("ladder", {f"{name}_ns": np.full(50, value_ns)}, part="all", working_set=10_000_000)
+def rungs(name: str, value_ns: float, ssd: bool = True) -> Record:
+    of = record("ladder", {f"{name}_ns": np.full(50, value_ns)}, part="all", working_set=10_000_000)
+    return replace(of, frame=replace(of.frame, facts={"is SSD": ssd}))
 
 
 def looked_up(value_ns: float, **changes: Any) -> Record:
@@ -34,7 +36,7 @@ def reads(hit_share: float, ttl: float = 1.0) -> Record:
         "hit": np.arange(200) < 200 * hit_share,
         "latency_ns": np.full(200, 1e6),
     }
-    return record("api_cache", samples, ttl=ttl, keys=10, skew=0, database=5, logic=0, rate=100)
+    return record("api_cache", samples, ttl=ttl, keys=10, database=5, rate=100)
 
 
 def steps(**factors: tuple[float, float]) -> Record:
@@ -53,13 +55,27 @@ def steps(**factors: tuple[float, float]) -> Record:
 
 CASES = [
     (0, rungs(YOURS, 90.0), rungs(YOURS, 2e5)),
-    (1, rungs("round trip, loopback", 5e4), rungs("round trip, loopback", 2e6)),
-    (2, rungs("read 4 kB, disk", 2e5), rungs("read 4 kB, disk", 2e4)),
+    (2, rungs(DISK_READ, 2e5), rungs(DISK_READ, 2e4)),
     (3, looked_up(2e6), looked_up(1e4)),
     (4, reads(0.87), reads(0.4)),
     (5, steps(pooled=(0.9, 1.0)), steps(pooled=(1.3, 1.0))),
     (6, steps(cache=(4.0, 4.0)), steps(cache=(4.0, 1.0))),
 ]
+
+
+NOT_HERE = 1
+
+
+def test_what_a_loopback_or_an_unknown_drive_cannot_tell_is_not_measured_here() -> None:
+    for number, run in ((NOT_HERE, rungs(LOOPBACK, 5e4)), (2, rungs(DISK_READ, 2e5, ssd=False))):
+        report = CLAIMS[number].report([run])
+        assert report.startswith("–") and "Not measured here: " in report
+
+
+def test_a_p99_of_too_few_requests_decides_nothing() -> None:
+    few = steps(cache=(4.0, 4.0))
+    samples = {name: values[:141] for name, values in few.frame.samples.items()}
+    assert CLAIMS[6].judge([replace(few, frame=replace(few.frame, samples=samples))]) is None
 
 
 @pytest.mark.parametrize(("number", "for_it", "against_it"), CASES)
@@ -71,7 +87,7 @@ def test_a_claim_holds_or_does_not_by_what_was_measured(number: int, for_it: Rec
 
 
 def test_every_claim_is_tested_and_open_until_its_lab_was_used() -> None:
-    assert [number for number, *_ in CASES] == list(range(len(CLAIMS)))
+    assert sorted([NOT_HERE, *(number for number, *_ in CASES)]) == list(range(len(CLAIMS)))
     assert all("Not measured yet" in claim.report([]) for claim in CLAIMS)
 
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from perflab.theory.ttl import hit_ratio_of_window, mean_hit_ratio, zipf
 
-RUN_S = 2.0
+RUN_S, SKEW, LOGIC_MS = 2.0, 0.8, 0.5
+"""How long a run takes, how unequally popular products are, and the work on each request, hit or miss."""
 WINDOWS_S = (0.05, 0.2, 0.5, 1.0, 1.5, RUN_S)
 PROBE_MS = 4
 """Milliseconds of database and of logic that the calibration asks for."""
@@ -43,20 +44,18 @@ class Expected:
     utilisation: float
 
 
-def predict(
-    ttl: float, keys: int, skew: float, database: int, logic: float, rate: int, constants: Mapping[str, Any]
-) -> Expected:
+def predict(ttl: float, keys: int, database: int, rate: int, constants: Mapping[str, Any]) -> Expected:
     """Hit ratios by renewal theory; the mean from the same run simulated: one thread serves hits and misses in their order."""
-    popularity = zipf(keys, skew)
+    popularity = zipf(keys, SKEW)
     so_far = np.array([hit_ratio_of_window(rate, popularity, ttl, window) for window in WINDOWS_S])
-    of_logic = logic / PROBE_MS * (constants["logic inside"] - constants["hit inside"])
+    of_logic = LOGIC_MS / PROBE_MS * (constants["logic inside"] - constants["hit inside"])
     of_page = constants["page inside"] - constants["hit inside"]
     of_database = database / PROBE_MS * (constants["miss inside"] - constants["page inside"])
     outside = constants["hit outside"]
     hit = constants["hit inside"] + of_logic
     miss = hit + of_page + of_database
     utilisation = rate / 1e9 * (so_far[-1] * hit + (1 - so_far[-1]) * miss)
-    run = answered_in_run(ttl, keys, skew, rate, hit / 1e9, miss / 1e9)
+    run = answered_in_run(ttl, keys, SKEW, rate, hit / 1e9, miss / 1e9)
     if utilisation > 1:  # the renewals are those of all requests, but only the first of them are answered in time
         so_far = run.ratios(WINDOWS_S)
     steady, mean = mean_hit_ratio(rate, popularity, ttl), outside + 1e9 * run.mean
