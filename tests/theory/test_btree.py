@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perflab.theory.btree import QueryCosts, calibrate, levels
+from perflab.theory.btree import FAN_OUT, QueryCosts, calibrate, levels
 
 COSTS = QueryCosts(statement_ns=1_500, level_ns=300, row_ns=40, item_ns=100)
 SIZES = np.array([100, 1_000, 10_000, 100_000])
@@ -42,12 +44,12 @@ def test_one_size_is_not_enough() -> None:
         calibrate([100], [2_000], [100], [3_000])
 
 
-@pytest.mark.parametrize("rows", [1_000, 20_000])
+@pytest.mark.parametrize("rows", [1_000, 20_000, 200_000])
 def test_levels_are_those_of_a_real_index_give_or_take_one(rows: int) -> None:
     with sqlite3.connect(":memory:") as connection:
-        connection.execute("create table t (id integer primary key, name text)")
-        connection.executemany("insert into t (name) values (?)", ((f"name{n:020d}",) for n in range(rows)))
-        connection.execute("create index i on t (name)")
+        connection.execute("create table t (id integer primary key, number integer)")
+        connection.executemany("insert into t (number) values (?)", ((n * 7_919 % rows,) for n in range(rows)))
+        connection.execute("create index i on t (number)")
         pages = connection.execute("select rootpage from sqlite_master where name = 'i'").fetchone()
         assert pages
         real = depth_of_index(connection)
@@ -71,7 +73,21 @@ def depth_of_index(connection: sqlite3.Connection) -> int:
 def test_a_scan_grows_with_the_rows_and_a_tree_with_their_logarithm() -> None:
     assert COSTS.scanned(10**6) / COSTS.scanned(10**5) == pytest.approx(10, rel=0.01)
     assert COSTS.indexed(10**6) / COSTS.indexed(10**4) < 1.5
-    assert levels([0, 1, 100, 10_000]) == pytest.approx([1, 1, 1, 2])
+    assert levels([0, 1, 100, 10_000], fan_out=100) == pytest.approx([1, 1, 1, 2])
+
+
+@pytest.mark.parametrize("rows", [10_000, 200_000])
+def test_a_page_of_a_real_index_holds_about_as_many_entries_as_assumed(rows: int, tmp_path: Path) -> None:
+    sizes = []
+    for index in ("", "create unique index i on t (number)"):
+        path = tmp_path / f"{bool(index)}.db"
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("create table t (id integer primary key, number integer)")
+            connection.executemany("insert into t (number) values (?)", ((n * 7_919 % rows,) for n in range(rows)))
+            connection.execute(index)
+            connection.commit()
+        sizes.append(path.stat().st_size / 4_096)
+    assert rows / (sizes[1] - sizes[0]) == pytest.approx(FAN_OUT, rel=0.2)
 
 
 def test_n_plus_one_pays_the_statement_again_for_each_item() -> None:

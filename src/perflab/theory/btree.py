@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-FAN_OUT = 100
-"""Entries on a 4 kB page of a B-tree with entries of about 40 bytes."""
+FAN_OUT = 350
+"""Entries on a 4 kB page of an index of whole numbers in SQLite: 342 to 399 in files of 10,000 to 1,000,000 rows."""
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from perflab.chapters.where_latency_comes_from import make_it_fast, query
+from perflab.chapters.where_latency_comes_from import query
 from perflab.chapters.where_latency_comes_from.claims import CLAIMS
+from perflab.chapters.where_latency_comes_from.make_it_fast_model import START, STEPS
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.systems.operations.rungs import DISK_READ, LOOPBACK, YOURS
@@ -45,8 +46,8 @@ def steps(**factors: tuple[float, float]) -> Record:
     noise = np.random.default_rng(1).lognormal(0, 0.01, 400)
     samples = {}
     for label, (by_usual, by_slow) in {
-        make_it_fast.START: (1, 1),
-        **{make_it_fast.STEPS[k]: v for k, v in factors.items()},
+        START: (1, 1),
+        **{STEPS[k]: v for k, v in factors.items()},
     }.items():
         usual, slow = usual / by_usual, slow / by_slow
         samples[f"{label}_ns"] = np.where(np.arange(400) % 50 == 0, slow, usual) * noise

@@ -7,8 +7,8 @@ import pytest
 from drawing import check_shows_all_and_can_be_emptied, drawn
 from labs import measure
 
-from perflab.chapters.where_latency_comes_from import make_it_fast
-from perflab.chapters.where_latency_comes_from.make_it_fast_model import LABELS, START, STEPS, stages
+from perflab.chapters.where_latency_comes_from import make_it_fast, make_it_fast_model
+from perflab.chapters.where_latency_comes_from.make_it_fast_model import CLOSE, LABELS, OTHER, START, STEPS, stages
 from perflab.lab import Chart
 from perflab.lab.record import Record
 from perflab.measure import Ratio
@@ -47,9 +47,9 @@ def test_each_step_has_one_switch_more_than_the_one_before() -> None:
 
 
 def test_savings_add_up_and_a_hit_leaves_only_the_way() -> None:
-    steps = make_it_fast.predict(**ALL_ON, constants=CONSTANTS)
+    steps = make_it_fast_model.predict(**ALL_ON, constants=CONSTANTS)
     assert [steps[label].value for label in LABELS] == [8e6, 7e6, 6e6, 5.5e6, 2e6, 2e6, 3e5]
-    assert [step.value for step in make_it_fast.predict(**ALL_OFF, constants=CONSTANTS).values()] == [8e6]
+    assert [step.value for step in make_it_fast_model.predict(**ALL_OFF, constants=CONSTANTS).values()] == [8e6]
 
 
 @pytest.mark.clock
@@ -82,16 +82,57 @@ def test_a_p99_of_too_few_requests_says_what_it_needs() -> None:
     assert not np.isfinite(make_it_fast.steps_of(record(of_medians(index=4e6)), 0.99)[START].high)
 
 
-@pytest.mark.parametrize(
-    ("best", "settled"), [("cache", "cache"), ("closer", "server closer"), ("pooled", make_it_fast.OTHER)]
-)
-def test_the_prediction_is_settled_by_the_greatest_step_of_all_six(best: str, settled: str) -> None:
-    value, medians = 8e6, {}
-    for name in STEPS:
-        value /= 3 if name == best else 1.1
-        medians[name] = value
-    assert make_it_fast.PREDICTION.settle([record(of_medians(**medians))]) == settled
-    assert make_it_fast.PREDICTION.settle([record(of_medians(index=1e6))]) is None
+def with_greatest(*best: str, noise: float = 0.02) -> Record:
+    """Steps of which these gain three times each, and the others a tenth."""
+    generator, value, samples = np.random.default_rng(1), 8e6, {}
+    for name in ("", *STEPS):
+        value /= 3 if name in best else 1.1 if name else 1
+        samples[f"{STEPS.get(name, START)}_ns"] = value * generator.lognormal(0, noise, 100)
+    return record(Frame(samples, {"calls": 700}))
+
+
+OUTCOMES = {
+    "index": ("index", "The scan of 5,000 rows was the longest part"),
+    "cache": ("cache", "A hit spares all queries"),
+    "tuning": ("SQLite tuned", "few requests hit the cache"),
+    "closer": ("server closer", "the way is what is left"),
+    "pooled": (OTHER, "was the longest part here"),
+    "join": (OTHER, "was the longest part here"),
+    "cache closer": (CLOSE, "One was ahead in some rounds"),
+}
+
+
+@pytest.mark.parametrize("best", OUTCOMES)
+@pytest.mark.parametrize("answer", [*make_it_fast.PREDICTION.choices, None])
+def test_each_outcome_has_a_comment_that_fits_it(best: str, answer: str | None) -> None:
+    choice, reason = OUTCOMES[best]
+    found = make_it_fast.PREDICTION.outcome([with_greatest(*best.split())], make_it_fast.lab().check)
+    assert found is not None and found.choice == choice
+    comment = make_it_fast.PREDICTION.comment(answer, found)
+    assert reason in comment and ("agrees" in comment) == (answer == choice)
+    assert found.measured.count("×") == 2, "the greatest and the next one"
+
+
+def test_every_choice_can_be_the_outcome() -> None:
+    assert {choice for choice, _ in OUTCOMES.values()} == set(make_it_fast.PREDICTION.choices)
+
+
+def test_fewer_switches_too_few_rounds_and_too_much_noise_settle_nothing() -> None:
+    def settled(run: Record) -> object:
+        return make_it_fast.PREDICTION.outcome([run], make_it_fast.lab().check)
+
+    whole = with_greatest("cache").frame
+    few = Frame({name: column[:4] for name, column in whole.samples.items()}, {"calls": 28})
+    assert settled(record(few)) is None
+    assert settled(record(whole, index=False)) is None
+    assert settled(with_greatest("cache", "closer", noise=2.0)) is None
+
+
+def test_a_verdict_has_a_p99_only_of_requests_enough() -> None:
+    few, many = with_greatest("cache"), with_greatest("cache").frame
+    assert "p99 needs 368 samples, have 100" in make_it_fast.verdict(few, None).text
+    enough = Frame({name: np.tile(column, 4) for name, column in many.samples.items()}, {"calls": 2_800})
+    assert "p99 from" in make_it_fast.verdict(record(enough), None).text
 
 
 def test_nothing_measured_and_nothing_switched_on_are_said() -> None:
@@ -118,5 +159,5 @@ def test_the_waterfall_leads_from_step_to_step_and_says_what_got_faster_slower_o
 @pytest.mark.parametrize("chart", make_it_fast.CHARTS, ids=lambda chart: chart.title)
 def test_the_charts_show_steps_model_and_pinned_steps(chart: Chart) -> None:
     first, second = record(of_medians(index=2e6)), record(of_medians(index=3e6, cache=1e6))
-    model = make_it_fast.predict(**ALL_ON, constants=CONSTANTS)
+    model = make_it_fast_model.predict(**ALL_ON, constants=CONSTANTS)
     check_shows_all_and_can_be_emptied(chart, first, second, ALL_ON, model)

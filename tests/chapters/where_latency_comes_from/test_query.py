@@ -8,13 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 from labs import constants_of, measure
+from turns import side_by_side
 
 from perflab.chapters.where_latency_comes_from import query
+from perflab.lab.prediction import Outcome
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 
 START = {"rows": 10_000, "index": True, "connection": query.POOLED, "fetch": query.ONE_ROW}
 CONSTANTS = {"statement_ns": 2_000, "level_ns": 300, "row_ns": 40, "item_ns": 500, "opening_ns": 1e5}
+
+
+QUESTION: dict[str, Any] = {"index": False}
 
 
 def expected(rows: int = 10_000, **changes: Any) -> float:
@@ -34,7 +39,7 @@ def test_without_an_index_the_rows_decide_with_one_hardly() -> None:
 
 def test_each_further_statement_and_each_new_connection_cost_something() -> None:
     assert expected(connection=query.OPENED) - expected() == pytest.approx(1e5)
-    assert expected(fetch=query.ONE_BY_ONE) - expected(fetch=query.JOIN) > 20 * 2_000
+    assert expected(fetch=query.ONE_BY_ONE) - expected(fetch=query.JOIN) > 20 * (2_000 + 300 - 500)
 
 
 @pytest.mark.clock
@@ -50,21 +55,32 @@ def test_a_real_scan_takes_longer_for_more_rows_and_the_model_is_near() -> None:
     assert medians[50_000, False] > 10 * medians[50_000, True]
 
 
-@pytest.mark.parametrize(("factor", "settled"), [(1.1, "×1"), (1.4, "×1.3"), (9, "×10"), (80, "×100")])
-def test_the_prediction_is_settled_by_two_sizes_without_an_index(factor: float, settled: str) -> None:
-    few, many = record(1e5, index=False), record(1e5 * factor, rows=100_000, index=False)
-    assert query.PREDICTION.settle([few]) is None
-    assert query.PREDICTION.settle([few, many]) == settled
-    assert query.PREDICTION.settle([few, record(1e6, rows=100_000)]) is None
-    assert query.PREDICTION.settle([few, record(1e6, rows=100_000, index=False, fetch=query.JOIN)]) is None
+def settled(factor: float, few: dict[str, Any] = QUESTION, many: dict[str, Any] = QUESTION) -> Outcome | None:
+    runs = record(1e5, **few), record(1e5 * factor, **{"rows": 100_000, **many})
+    return query.PREDICTION.outcome(side_by_side(*runs), query.lab().check)
 
 
-def test_settings_that_would_hide_the_scan_settle_nothing() -> None:
-    for hiding in ({"fetch": query.ONE_BY_ONE}, {"connection": query.OPENED}):
-        runs = [record(rows * 50 + 4e5, rows=rows, index=False, **hiding) for rows in (10_000, 100_000)]
-        assert query.PREDICTION.settle(runs) is None
-    small = [record(rows * 20 + 2e4, rows=rows, index=False) for rows in (100, 1_000)]
-    assert query.PREDICTION.settle(small) is None
+@pytest.mark.parametrize("answer", [*query.PREDICTION.choices, None])
+def test_the_outcome_has_a_comment_that_fits_it(answer: str | None) -> None:
+    found = settled(9.7)
+    assert found is not None and found.choice == "×10" and found.measured.startswith("×9.7 (")
+    comment = query.PREDICTION.comment(answer, found)
+    assert "ten times the reading" in comment and ("agrees" in comment) == (answer == "×10")
+
+
+def test_all_other_choices_are_named_as_impossible() -> None:
+    assert [choice for choice, answer in query.PREDICTION.choices.items() if answer.reason] == ["×10"]
+    assert settled(1.3) is None and settled(100) is None
+
+
+@pytest.mark.parametrize("hiding", [{"fetch": query.ONE_BY_ONE}, {"connection": query.OPENED}, {"index": True}])
+def test_other_settings_settle_nothing(hiding: dict[str, Any]) -> None:
+    assert settled(9.7, {**QUESTION, **hiding}, {**QUESTION, **hiding}) is None
+
+
+def test_runs_that_were_not_measured_in_turns_settle_nothing() -> None:
+    runs = [record(1e5, **QUESTION), record(1e6, rows=100_000, **QUESTION)]
+    assert query.PREDICTION.outcome(runs, query.lab().check) is None
 
 
 def test_a_page_begins_with_the_order_that_was_found_even_at_the_end_of_the_table() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from perflab.chapters.where_latency_comes_from import api_cache, ladder, make_it_fast, query
+from perflab.chapters.where_latency_comes_from import api_cache, ladder, query
 from perflab.chapters.where_latency_comes_from.api_cache_model import SKEW
-from perflab.chapters.where_latency_comes_from.make_it_fast_model import STEPS
+from perflab.chapters.where_latency_comes_from.make_it_fast_model import STEPS, gains, taken
 from perflab.lab import Record, one_run
 from perflab.lab.claims import Claim, Judge, report_claims
 from perflab.measure.units import count, duration, percent, ratio
@@ -70,15 +70,15 @@ def renewal_formula(record: Record) -> Found:
 
 
 def pooling(record: Record) -> Found:
-    gain = make_it_fast.gains(record).get(STEPS["pooled"])
+    gain = gains(record).get(STEPS["pooled"])
     if gain is None:
         return None
     return gain.value < 1, f"with pooled connections the request was {ratio(gain.value)} as fast."
 
 
 def cache_and_tail(record: Record) -> Found:
-    median, tail = (make_it_fast.gains(record, share).get(STEPS["cache"]) for share in (0.5, 0.99))
-    if median is None or tail is None or len(make_it_fast.taken(record)[STEPS["cache"]]) < MIN_FOR_P99:
+    median, tail = (gains(record, share).get(STEPS["cache"]) for share in (0.5, 0.99))
+    if median is None or tail is None or len(taken(record)[STEPS["cache"]]) < MIN_FOR_P99:
         return None
     said = f"the cache made the p50 {ratio(median.value)} as fast, the p99 {ratio(tail.value)}."
     return tail.value >= 0.8 * median.value, said

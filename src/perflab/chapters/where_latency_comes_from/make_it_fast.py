@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache, partial
 from itertools import pairwise
 from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from perflab.chapters.where_latency_comes_from.make_it_fast_model import LABELS, START, STEPS, predict, stages
-from perflab.lab import Axis, Chart, Lab, Prediction, Record, Verdict, duration_ticks, one_run, switch
+from perflab.chapters.where_latency_comes_from import make_it_fast_model
+from perflab.chapters.where_latency_comes_from.make_it_fast_model import (
+    CLOSE,
+    LABELS,
+    OTHER,
+    STEPS,
+    gains,
+    steps_of,
+    taken,
+)
+from perflab.lab import Answer, Axis, Chart, Lab, Prediction, Record, Verdict, duration_ticks, switch
 from perflab.lab.marks import Line
 from perflab.lab.palette import ALARM, INK, MEASURED, MODEL, PINNED, PINNED_POINTS
 from perflab.lab.rows import Spans, Texts, intervals_in, named_rows, values_in
 from perflab.lab.verdict import INVALID, against_pinned, estimate_text, ratio_text
-from perflab.measure import Estimate, Frame, Ratio, compare, count, duration, gc_paused, percentile, summarise
+from perflab.measure import Frame, Ratio, compare, count, duration, gc_paused, percentile
 from perflab.measure.units import NOTHING, ratio
 from perflab.systems.clients.switched_shop import switched_shop
 from perflab.systems.databases.catalogue import sku_of
@@ -28,9 +35,8 @@ KEYS, SKEW, SLICE_S, MAX_ROUNDS, PROBES = 50, 1.0, 0.15, 400, 24
 
 
 def experiment(seed: int, **wanted: bool) -> Iterator[Frame]:
-    generator = np.random.default_rng(seed)
-    popularity = zipf(KEYS, SKEW)
-    steps = list(stages(**wanted).items())
+    generator, popularity = np.random.default_rng(seed), zipf(KEYS, SKEW)
+    steps = list(make_it_fast_model.stages(**wanted).items())
     with switched_shop() as api:
         done = 0
         while done < MAX_ROUNDS:
@@ -44,13 +50,13 @@ def experiment(seed: int, **wanted: bool) -> Iterator[Frame]:
                     for place in generator.permutation(len(steps)):
                         label, switched_on = steps[place]
                         times[label].append(api.time(path, switched_on))
-            samples = {f"{label}_ns": np.array(taken, float) for label, taken in times.items()}
+            samples = {f"{label}_ns": np.array(each, float) for label, each in times.items()}
             yield Frame(samples, {"calls": sum(map(len, times.values()))}, {"caveat": durability_caveat() or ""})
 
 
 def calibrate() -> Iterator[Frame]:
     """Medians with all off, with pooled connections, and with each further switch beside these (the cache's hits)."""
-    cases = {START: (), "pooled": ("pooled",), "near hit": ("pooled", "cache", "closer")}
+    cases = {LABELS[0]: (), "pooled": ("pooled",), "near hit": ("pooled", "cache", "closer")}
     cases |= {name: ("pooled", name) for name in STEPS if name != "pooled"}
     facts = {}
     path = f"/product?sku={sku_of(1)}"
@@ -59,26 +65,6 @@ def calibrate() -> Iterator[Frame]:
             api.time(path, switched_on)
             facts[name] = float(np.median([api.time(path, switched_on) for _ in range(PROBES)]))
     yield Frame(facts=facts)
-
-
-def taken(record: Record) -> dict[str, NDArray[Any]]:
-    """The response times (ns) of each step that was taken."""
-    columns = {label: record.column(f"{label}_ns") for label in LABELS}
-    return {label: latencies for label, latencies in columns.items() if latencies.size}
-
-
-@lru_cache(maxsize=8)
-def steps_of(record: Record, share: float) -> dict[str, Estimate]:
-    """A percentile of each step that was taken, with its interval where there are samples enough."""
-    steps = taken(record).items()
-    return {label: summarise(latencies, percentiles=(share,)).percentiles[share] for label, latencies in steps}
-
-
-@lru_cache(maxsize=8)
-def gains(record: Record, share: float = 0.5) -> dict[str, Ratio]:
-    """How many times faster each step is than the one before: medians by interleaved pairs, other percentiles as they are."""
-    ratio_of = compare.paired_ratio if share == 0.5 else partial(compare.ratio, share=share)
-    return {label: ratio_of(before, after) for (_, before), (label, after) in pairwise(taken(record).items())}
 
 
 def bars(record: Record, share: float, kind: str) -> tuple[list[float], list[float]]:
@@ -93,8 +79,10 @@ def bars(record: Record, share: float, kind: str) -> tuple[list[float], list[flo
 
 
 def gain_text(gain: Ratio | None) -> str:
-    if gain is None or gain.verdict != compare.CLEAR:
-        return "" if gain is None else "equal" if gain.verdict == compare.EQUAL else "too close"
+    if gain is None or not gain.has_interval:
+        return "" if gain is None else "too few"
+    if gain.verdict != compare.CLEAR:
+        return "equal" if gain.verdict == compare.EQUAL else "too close"
     return f"{ratio(gain.value)} faster" if gain.value >= 1 else f"{ratio(1 / gain.value)} slower"
 
 
@@ -121,6 +109,12 @@ CHARTS = (
 )
 
 
+def tails(record: Record) -> str:
+    """The p99 before and after, or why there is none."""
+    first, *_, last = steps_of(record, 0.99).values()
+    return f"p99 from {duration(first.value)} to {duration(last.value)}" if first.has_interval else first.shortage
+
+
 def verdict(record: Record, pinned: Record | None) -> Verdict:
     """From where to where, and the step that did most."""
     columns = list(taken(record).values())
@@ -129,11 +123,10 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     if len(columns) == 1:
         return Verdict(f"With everything off a request takes {duration(percentile(columns[0], 0.5))} (p50).")
     best, most = max(gains(record).items(), key=lambda step: step[1].value)
-    medians, tails = ([percentile(columns[end], share) for end in (0, -1)] for share in (0.5, 0.99))
+    medians = [percentile(columns[end], 0.5) for end in (0, -1)]
     said = (
-        f"p50 from {duration(medians[0])} to {duration(medians[1])}, {ratio(medians[0] / medians[1])} faster; "
-        f"p99 from {duration(tails[0])} to {duration(tails[1])}. Most in one step: {best.removeprefix('+ ')}, "
-        f"{ratio_text(most)} in {count(columns[0].size)} interleaved pairs."
+        f"p50 from {duration(medians[0])} to {duration(medians[1])}, {ratio(medians[0] / medians[1])} faster; {tails(record)}. "
+        f"Most in one step: {best.removeprefix('+ ')}, {ratio_text(most)} in {count(columns[0].size)} interleaved pairs."
     )
     if pinned is None or pinned is record or not taken(pinned):
         return Verdict(said, most.verdict)
@@ -155,26 +148,33 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
     return rows
 
 
-def greatest(record: Record) -> str | None:
-    """The step with the greatest gain in a run with all six switches on."""
-    found = gains(record)
-    best = max(found, key=lambda label: found[label].value, default="").removeprefix("+ ")
-    return None if len(found) < len(STEPS) else best if best in PREDICTION.choices else OTHER
-
-
-OTHER = "pooling or the join"
-
 PREDICTION = Prediction(
     question="All six are switched on, one after the other. Which one makes the median request most times faster?",
     choices={
-        "index": "It spares a scan of 5,000 rows, which is quick in memory: other parts of the request take longer.",
-        "cache": "A hit spares every query and the commit at once: whatever else is slow behind it is no longer seen.",
-        "SQLite tuned": "It spares the wait for the disk; but once most requests hit the cache, few of them write.",
-        "server closer": "What is left when all else is quick is the way: the last step can be the greatest.",
-        OTHER: "Each costs a fraction of a millisecond here, because SQLite is a library, not a server across a network.",
+        "index": Answer(
+            "It spares a scan of 5,000 rows: in memory, some tenths of a millisecond.",
+            "The scan of 5,000 rows was the longest part of what was left.",
+        ),
+        "cache": Answer(
+            "A hit spares the queries and the commit, but not the way there, nor what the steps before have saved.",
+            "A hit spares all queries and the commit at once: the longest part of what was left.",
+        ),
+        "SQLite tuned": Answer(
+            "It comes after the cache: the median request is a hit by then, and a hit writes nothing.",
+            "In this run few requests hit the cache, so most still waited for the disk.",
+        ),
+        "server closer": Answer(
+            "It saves 1 ms of round trip, and is the greatest step only where all else takes less.",
+            "When all else is quick, the way is what is left: 1 ms is several times what a hit takes.",
+        ),
+        OTHER: Answer(
+            "SQLite is a library: a connection or a statement costs little. Across a network each would be a round trip.",
+            "A connection to open, or twenty statements more, was the longest part here.",
+        ),
+        CLOSE: Answer("One step was ahead in most rounds.", "One was ahead in some rounds, the other in others."),
     },
-    settle=one_run(greatest),
-    hint="Measure with all six on.",
+    runs=({},),
+    find=make_it_fast_model.greatest,
 )
 
 
@@ -183,7 +183,7 @@ def lab() -> Lab:
         question="Which of six improvements makes the API fast?",
         experiment=experiment,
         calibrate=calibrate,
-        predict=predict,
+        predict=make_it_fast_model.predict,
         controls={
             "pooled": switch(True, label="pooled connections"),
             "index": switch(True),

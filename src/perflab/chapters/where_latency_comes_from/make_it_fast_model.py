@@ -1,11 +1,17 @@
-"""What six improvements of an API should do, one after the other: what each saves alone adds up."""
+"""What six improvements of an API should do, one after the other, and what they did: what each saves alone adds up."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache, partial
+from itertools import pairwise
 from typing import Any
 
-from perflab.measure import Estimate
+from numpy.typing import NDArray
+
+from perflab.lab import Outcome, Record
+from perflab.lab.verdict import ratio_text
+from perflab.measure import Estimate, Ratio, compare, summarise
 
 START = "all off"
 STEPS = {
@@ -16,6 +22,7 @@ STEPS = {
     "tuning": "+ SQLite tuned",
     "closer": "+ server closer",
 }
+OTHER, CLOSE, ALIKE = "pooling or the join", "two of them equally", 1.25
 LABELS = (START, *STEPS.values())
 
 
@@ -38,3 +45,38 @@ def predict(constants: Mapping[str, Any], **wanted: bool) -> dict[str, Estimate]
         added_up = constants[START] - sum(saved[name] for name in switched_on if name != "cache")
         found[label] = Estimate(hit if "cache" in switched_on else max(hit, added_up))
     return found
+
+
+def taken(record: Record) -> dict[str, NDArray[Any]]:
+    """The response times (ns) of each step that was taken."""
+    columns = {label: record.column(f"{label}_ns") for label in LABELS}
+    return {label: latencies for label, latencies in columns.items() if latencies.size}
+
+
+@lru_cache(maxsize=8)
+def steps_of(record: Record, share: float) -> dict[str, Estimate]:
+    """A percentile of each step that was taken, with its interval where there are samples enough."""
+    steps = taken(record).items()
+    return {label: summarise(latencies, percentiles=(share,)).percentiles[share] for label, latencies in steps}
+
+
+@lru_cache(maxsize=8)
+def gains(record: Record, share: float = 0.5) -> dict[str, Ratio]:
+    """How many times faster each step is than the one before: medians by interleaved pairs, other percentiles as they are."""
+    ratio_of = compare.paired_ratio if share == 0.5 else partial(compare.ratio, share=share)
+    return {label: ratio_of(before, after) for (_, before), (label, after) in pairwise(taken(record).items())}
+
+
+def greatest(record: Record) -> Outcome | None:
+    """The step with the greatest gain in a run with all six switches on, if it is ahead of the next one in interleaved rounds."""
+    found = sorted(gains(record).items(), key=lambda step: step[1].value, reverse=True)
+    if len(found) < len(STEPS):
+        return None
+    columns = taken(record)
+    first, second = (columns[LABELS[LABELS.index(label) - 1]] / columns[label] for label, _ in found[:2])
+    ahead = compare.paired_ratio(first, second)
+    measured = ", then ".join(f"{label.removeprefix('+ ')} {ratio_text(gain)}" for label, gain in found[:2])
+    if ahead.low > 1:
+        best = found[0][0].removeprefix("+ ")
+        return Outcome(OTHER if found[0][0] in (STEPS["pooled"], STEPS["join"]) else best, measured)
+    return Outcome(CLOSE, measured) if ahead.low > 1 / ALIKE and ahead.high < ALIKE else None

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.lab import Lab, Prediction, Record, choice, log_slider, nearest, switch, two_runs
-from perflab.lab.charts import distribution, latencies_of, versus
+from perflab.lab import Answer, Lab, Outcome, Prediction, Record, choice, log_slider, switch
+from perflab.lab.charts import distribution, versus
+from perflab.lab.verdict import ratio_in_turns
 from perflab.measure import Frame, call_slices, time_calls
+from perflab.measure.units import number
 from perflab.systems.databases.orders import FEWEST, MOST, PAGE, Orders, file_of_orders
 from perflab.theory.btree import QueryCosts
 from perflab.theory.btree import calibrate as fit_costs
@@ -107,28 +109,28 @@ CHARTS = (
 )
 
 
-def growth_without_index(few: Record, many: Record) -> str | None:
-    """How the median look-up grows for ten times the rows, where neither opening a connection nor more statements hide it."""
-    asked = {**few.parameters, "rows": 0} == {"rows": 0, "index": False, "connection": POOLED, "fetch": ONE_ROW}
-    rows = few.parameters["rows"]
-    if not asked or rows < MIN_ROWS or many.parameters["rows"] != 10 * rows or not few.calls or not many.calls:
+def growth_without_index(few: Record, many: Record) -> Outcome | None:
+    """How the median look-up grows for ten times the rows, slice by slice."""
+    growth = ratio_in_turns(many, few)
+    if growth is None or not growth.has_interval or not GROWS[0] < growth.value < GROWS[1]:
         return None
-    return nearest(CHOICES, np.median(latencies_of(many)) / np.median(latencies_of(few)))
+    return Outcome("×10", f"×{number(growth.value)} ({number(growth.low)}–{number(growth.high)})")
 
 
-MIN_ROWS = 10_000
-CHOICES = {"×1": 1.0, "×1.3": 1.3, "×10": 10.0, "×100": 100.0}
+GROWS = (5, 25)  # nothing else can come of ten times the reading, unless something else took the time
 
 PREDICTION = Prediction(
     question="There is no index. The table grows from 10,000 to 100,000 rows. How much longer does a look-up take?",
     choices={
-        "×1": "The database has to find the row; without an index it can only read one row after the other.",
-        "×1.3": "That is what an index would give: one more level of the tree for a hundred times the rows.",
-        "×10": "Ten times the rows are ten times the reading: a scan has no shortcut.",
-        "×100": "Each row is read once: the work grows with the rows, not with their square.",
+        "×1": Answer("That cannot be: without an index the database does not know where the row is, and has to look."),
+        "×1.3": Answer("That is what an index would give: one more level of a tree for some 350 times the rows."),
+        "×10": Answer("", "A scan reads half of the rows on average, so ten times the rows are ten times the reading."),
+        "×100": Answer(
+            "That cannot be: each row is read once, so the work grows with the rows, not with their square."
+        ),
     },
-    settle=two_runs("rows", growth_without_index),
-    hint="Switch the index off and leave the rest; measure at 10,000 rows, then at 100,000.",
+    runs=({"rows": 10_000, "index": False}, {"rows": 100_000, "index": False}),
+    find=growth_without_index,
 )
 
 
