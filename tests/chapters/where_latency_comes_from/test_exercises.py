@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from perflab.chapters.where_latency_comes_from import anatomy, exercises
+from perflab.chapters.where_latency_comes_from import anatomy, exercises, your_cache
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.systems.clients.anatomy import PARTS
@@ -263,3 +266,34 @@ def test_half_a_repair_is_not_enough(half: str, capsys: pytest.CaptureFixture[st
 def test_what_is_no_function_is_said(odd: Any, capsys: pytest.CaptureFixture[str]) -> None:
     exercises.check_the_lie(odd)
     assert "is no function" in capsys.readouterr().out
+
+
+NOTEBOOK = Path(__file__).parents[3] / "notebooks" / "03-where-latency-comes-from.ipynb"
+
+
+def defined_in_notebook(kind: str, pattern: str) -> list[Any]:
+    """The functions that its code cells or its folded solutions define, in their order."""
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == kind]
+    functions = []
+    for code in (found for text in texts for found in re.findall(pattern, text)):
+        names: dict[str, Any] = {}
+        exec(code, names)
+        functions.append(next(value for name, value in names.items() if name in ("page", "fetch", "database_share")))
+    return functions
+
+
+CHECKS = (exercises.check_page, your_cache.check, exercises.check_the_lie)
+
+
+def test_the_notebooks_own_solutions_are_right(capsys: pytest.CaptureFixture[str]) -> None:
+    solutions = defined_in_notebook("markdown", r"(?ms)^```python\n(def .*?)^```")
+    for check, solution in zip(CHECKS, solutions, strict=True):
+        check(solution)
+        assert capsys.readouterr().out.startswith("Right")
+
+
+def test_the_notebooks_unfilled_exercises_are_open(capsys: pytest.CaptureFixture[str]) -> None:
+    for check, unfilled in zip(CHECKS, defined_in_notebook("code", r"(?ms)^(def .*)"), strict=True):
+        check(unfilled)
+        assert capsys.readouterr().out.startswith("Not done yet")
