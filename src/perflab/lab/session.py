@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from perflab.lab.conductor import Conductor
     from perflab.lab.spec import LabSpec
 
-REST_S = 0.15
-AFTER, AGAIN = "Details are below; move a slider to try again.", "Move a slider to measure again."
+REST_S, AGAIN = 0.15, "Move a slider to measure again."
+AFTER = "Details are below; move a slider to try again."
 
 
 class Session:

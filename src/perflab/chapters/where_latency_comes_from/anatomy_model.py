@@ -43,8 +43,9 @@ def ways_ns(round_trip_s: float, reply_bytes: float) -> Parts:
 def predict(payload: int, round_trip: int, concurrency: int, calls: str, constants: Mapping[str, Any]) -> Parts:
     """Parts add up; calls side by side take as long as the longest, or as the CPUs need for all of them.
 
-    `concurrency` clients that ask again at once form a closed system: its threads are one station that is as fast as all of
-    them, with the rest of the time in a thread as a delay (Seidmann, Schweitzer and Shalev-Oren 1987), by mean value analysis.
+    `concurrency` clients, each of which sends its next request immediately, form a closed system: its threads are one station
+    as fast as all of them, the rest of the time in a thread is a delay (Seidmann, Schweitzer and Shalev-Oren 1987), and mean
+    value analysis does the rest.
     """
     parts = {part: constants[part] for part in PARTS}
     parts["serialise"] += payload * constants["serialise per byte"]

@@ -128,7 +128,7 @@ def always(text: str) -> Caveat:
     return lambda: text
 
 
-lock_caveat = always("Holds the hand-over of Python's own lock too, without which no thread of Python runs.")
+lock_caveat = always("Holds the hand-over of the GIL too, the interpreter's lock, where this Python has one.")
 memory_caveat = always("Holds what the interpreter takes for a step: about the time of the 16 kB rung.")
 loopback_caveat = always(
     "It never leaves this machine: two wake-ups and the system's network code, no cable. A local network (0.5–1 ms are quoted) "
