@@ -20,7 +20,7 @@ def new_run(
     owner: RunOwner,
     parameters: Mapping[str, Any] | None,
     pinned: Record | None,
-    constants: Mapping[str, Any],
+    constants: Mapping[str, Any] | None = None,
 ) -> Run:
     """A run with these parameters, in turns with those of the pinned run if there is one; without parameters a calibration."""
     calibrates = parameters is None
@@ -29,7 +29,9 @@ def new_run(
         settings.append(pinned.parameters)
     seed, started = secrets.randbits(32), datetime.now(UTC).isoformat()
     turns = f"{started} {seed}" if len(settings) > 1 else ""
-    blank = Record(lab.name, {}, seed, started, code=lab.code, constants=constants, turns=turns, chapter=lab.chapter)
+    blank = Record(
+        lab.name, {}, seed, started, code=lab.code, constants=constants or {}, turns=turns, chapter=lab.chapter
+    )
     parts = [Part(replace(blank, parameters=each)) for each in settings]
     experiment, sent = lab.sent(settings, calibrates)
     return Run(number, owner, experiment, sent, seed, len(settings) * budget_of(lab, calibrates), parts, calibrates)

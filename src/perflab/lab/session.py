@@ -148,10 +148,9 @@ class Session:
 
     def begin(self, number: int) -> Run:
         """The next run of this session: its own, or a calibration first where the model needs one."""
-        calibrates = self.lab.calibrate is not None and self._constants is None
-        self.display.show_progress(0.0, "Calibrating …" if calibrates else "Preparing …")
-        parameters = None if calibrates else self.parameters
-        return new_run(self.lab, number, self, parameters, self.results.pinned, self._constants or {})
+        asked = None if self.lab.calibrate is not None and self._constants is None else self.parameters
+        self.display.show_progress(0.0, "Calibrating …" if asked is None else "Preparing …")
+        return new_run(self.lab, number, self, asked, self.results.pinned, self._constants)
 
     def wait_for_others(self, ahead: int) -> None:
         """Another run holds the machine, and at least so many come first, that one included."""

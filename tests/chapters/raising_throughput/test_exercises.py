@@ -65,7 +65,7 @@ def test_what_is_wrong_with_a_connection_is_said(function: Any, capsys: pytest.C
 
 def test_known_answers_of_a_window_and_a_round_trip(capsys: pytest.CaptureFixture[str]) -> None:
     exercises.check_connection(line_alone)
-    assert "yours says 125.0/s; it is 6.5535/s" in capsys.readouterr().out, "5.2428 Mb/s in replies of 100 kB"
+    assert "yours says 125/s; it is 6.5535/s" in capsys.readouterr().out, "5.2428 Mb/s in replies of 100 kB"
     exercises.check_connection(one_connection)
     assert "1.0 MB must be under way" in capsys.readouterr().out
 
