@@ -138,7 +138,7 @@ def test_one_connection_too_many_is_refused_and_the_others_live_on(echo: ChildSe
 
 
 @pytest.mark.parametrize(
-    ("ms", "called"), [(0, "this machine"), (5, "same city"), (50, "same country"), (300, "other continent")]
+    ("ms", "called"), [(0, "this machine"), (5, "same city"), (50, "same country"), (300, "overseas")]
 )
 def test_a_distance_has_a_name(ms: float, called: str) -> None:
     assert place(ms) == called

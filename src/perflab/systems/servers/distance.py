@@ -162,7 +162,7 @@ def distance(
 def place(round_trip_ms: float) -> str:
     """Where a server may be that is so far away, by what is commonly quoted: 1–5 ms, 10–50 ms, 100–300 ms."""
     names = {1: "this machine", 10: "same city", 100: "same country"}
-    return next((name for below, name in names.items() if round_trip_ms < below), "other continent")
+    return next((name for below, name in names.items() if round_trip_ms < below), "overseas")
 
 
 def _segments(data: bytes) -> list[bytes]:
