@@ -75,8 +75,8 @@ def check_page(page: Page) -> Lab | None:
             connection.execute("pragma reverse_unordered_selects = off")
             statements = _statements_of(connection, lambda: list(page(connection, PRODUCT, REVIEWS_EACH)))
             gain = _gain(connection, page) if statements else 0.0
-    except sqlite3.ProgrammingError as error:
-        print(f"Not yet: the connection is lent to `page`, and has to stay as it was: {in_words(error)}")
+    except Exception as error:  # whatever it raises when it is called again; or it has closed the connection
+        print(f"Not yet: `page` should work again and again, on the connection as it was. {in_words(error)}")
         return None
     if statements == 0:
         print("Not yet: asked again, it sends no statement; it returns what it remembers, whatever has changed since.")
