@@ -103,7 +103,7 @@ CALLS = itertools.count(1)
 
 
 def at_first(connection: sqlite3.Connection, product: int, most: int) -> Any:
-    return by_join(connection, product, most) if next(CALLS) % 9 else 1 / 0
+    return by_join(connection, product, most) if next(CALLS) < 9 else 1 / 0
 
 
 REMEMBERED: dict[Any, Any] = {}
