@@ -24,7 +24,7 @@ Returned = TypeVar("Returned")
 def judge(answer: str | None, told: Mapping[str, str]) -> None:
     """Print what is `told` of the answer; of the right one it begins with "Right"."""
     choices = ", ".join(f'"{choice}"' for choice in told)
-    found = {_plain(choice): said for choice, said in told.items()}.get(_plain(answer)) if answer is not None else None
+    found = {plain(choice): said for choice, said in told.items()}.get(plain(answer)) if answer is not None else None
     if answer is None:
         print(f"{OPEN}Write one of: {choices}.")
     elif found is None:
@@ -33,7 +33,7 @@ def judge(answer: str | None, told: Mapping[str, str]) -> None:
         print(found if found.startswith(RIGHT) else f"Not yet: {found}")
 
 
-def _plain(answer: Any) -> str:
+def plain(answer: Any) -> str:
     """Without regard to case, blanks, hyphens, or quotes that were typed twice."""
     return " ".join(re.findall(r"\w+", answer.replace("_", " ").lower())) if isinstance(answer, str) else ""
 

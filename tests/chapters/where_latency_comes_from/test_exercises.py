@@ -179,6 +179,7 @@ def test_a_page_that_is_wrong_is_told_so_in_one_sentence(
         ("faster code", "10 ms off 300"),
         ("bigger database", "lie elsewhere"),
         ("Keep connections ", "Right"),
+        ("keep-alive", "Right"),
         ("pray", 'none of: "faster code"'),
         (3, "3 is none of"),
     ],

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.judging import OPEN, Case, in_words, is_function, is_run_of, judge, judge_cases
+from perflab.chapters.judging import OPEN, Case, in_words, is_function, is_run_of, judge, judge_cases, plain
 from perflab.chapters.where_latency_comes_from.anatomy_model import IN_A_ROW, SIDE_BY_SIDE, Parts, typical, whole
 from perflab.lab import Lab, Record, distribution, slider, versus
 from perflab.measure import Frame, call_slices, count, percent, percentile, time_calls
@@ -203,9 +203,10 @@ def check_sydney(answer: str | None) -> None:
         "request still pays both.) Then bring the server closer.",
         "bigger database": "the server needs 15 ms for everything, the database a part of that: 285 ms lie elsewhere.",
     }
-    judge(answer, told)
+    judge("keep connections" if plain(answer) in KEEP_ALIVE else answer, told)
 
 
+KEEP_ALIVE = ("keep alive", "keepalive", "keep connections open", "kept connections")
 TRACES: dict[str, tuple[list[Span], float]] = {
     "calls in a row": ([("parse", 0, 2), ("database", 2, 6), ("database", 6, 10), ("render", 10, 20)], 0.4),
     "two calls side by side": ([("database", 0, 10), ("database", 0, 10), ("render", 10, 20)], 0.5),
