@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -313,3 +316,39 @@ def test_right_units_are_right(function: Any, capsys: pytest.CaptureFixture[str]
 def test_the_limits_of_the_first_machine_are_those_that_are_told() -> None:
     limits = exercises.true_limits(exercises.MACHINES["the machine above"])
     assert limits == {"CPU": 48_000, "memory": 25_000, "network": 12_500, "disk": 5_000}
+
+
+NOTEBOOK = Path(__file__).parents[3] / "notebooks" / "05-raising-throughput.ipynb"
+CELLS = {cell["id"]: "".join(cell["source"]) for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]}
+
+
+def solution(cell: str) -> str:
+    """The folded solution of a cell."""
+    found = re.search(r"```python\n(.*?)```", CELLS[cell], re.S)
+    assert found is not None
+    return found.group(1)
+
+
+def with_lines(starter: str, lines: str) -> str:
+    """A starter with the lines of a solution in place of those that begin in the same way."""
+    changed = {line[:11]: line for line in lines.splitlines()}
+    return "\n".join(changed.get(line[:11], line) for line in starter.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("starter", "code", "check"),
+    [
+        ("cbb662a0", with_lines(CELLS["cbb662a0"], solution("d717ee47")), "174096cd"),
+        ("c5d1a7e2", solution("7ab2d918"), "e94b03f6"),
+        ("5780fe64", solution("0f1e6e7b"), "1d77d891"),
+        ("9e1302d5", with_lines(CELLS["9e1302d5"], solution("a6133133")), "80fe18bd"),
+    ],
+)
+def test_the_starters_are_open_and_the_folded_solutions_right(
+    starter: str, code: str, check: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for filled, said in ((CELLS[starter], "Not done yet"), (code, "Right")):
+        names: dict[str, Any] = {"exercises": exercises}
+        exec(filled, names)
+        exec(CELLS[check], names)
+        assert capsys.readouterr().out.startswith(said)
