@@ -15,7 +15,7 @@ sys.path.insert(0, str(HERE.parent / "support"))
 
 
 def main(wanted: list[str]) -> None:
-    """Print a Markdown table; with names (`measuring`, `lag`, …) only those files."""
+    """Print a Markdown table; with names (`measuring`, `lag`, …) only those files. Files `ON_REQUEST` have to be named."""
     files = sorted(path for path in HERE.glob("*.py") if not path.name.startswith("_"))
     unknown = set(wanted) - {path.stem for path in files}
     if unknown:
@@ -23,7 +23,8 @@ def main(wanted: list[str]) -> None:
     print(f"{inspect_machine()}\n\n| what | must show | measured |\n|---|---|---|", flush=True)
     for path in files:
         if not wanted or path.stem in wanted:
-            for row in _load(path).rows():
+            bench = _load(path)
+            for row in bench.rows() if wanted or not getattr(bench, "ON_REQUEST", False) else ():
                 print(f"| {' | '.join(row)} |", flush=True)
 
 

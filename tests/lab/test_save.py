@@ -151,7 +151,7 @@ def test_labs_of_cells_and_exercises_have_names_of_their_own() -> None:
     assert named(in_a_cell()) == "notebook.sorting"
     lab = stopwatch.lab()
     owner: Any = None
-    (part,) = new_run(lab, 1, owner, lab.check({}), None).parts
+    (part,) = new_run(lab, 1, owner, lab.check({}), None, {}).parts
     assert (part.blank.chapter, part.blank.lab) == ("measuring_latency", "stopwatch")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,9 @@ def test_without_our_attributes_the_line_ends_would_change(tmp_path: Path) -> No
     (tmp_path / "setup.sh").unlink()
     git(tmp_path, "checkout", "--quiet", ".")
     assert b"\r\n" in (tmp_path / "setup.sh").read_bytes()
+
+
+def test_a_checkout_that_may_only_be_read_runs_its_tests() -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-o", "cache_dir=/dev/null/cache", "tests/measure/test_told.py"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,83 @@
+"""The comparison of `make bench ONLY=sweeps`: the model at the measured place, and which share lies within its band."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import corpus
+import numpy as np
+import pytest
+
+from perflab.lab import Axis, Chart, Record
+from perflab.lab.controls import log_slider, switch
+from perflab.lab.marks import Line
+from perflab.lab.palette import MODEL_LINE, PINNED_POINTS
+from perflab.measure.frame import Frame
+
+SPEC = importlib.util.spec_from_file_location("sweeps", Path(__file__).parent / "bench" / "sweeps.py")
+assert SPEC is not None and SPEC.loader is not None
+sweeps: Any = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(sweeps)
+
+LOG = Chart("", Axis("x", 1, 100, log=True), Axis("y", 1, 100, log=True))
+LINEAR = Chart("", Axis("x", 0, 100), Axis("y", 0, 100))
+WITHOUT = {
+    "measuring_latency.coordinated_omission",  # a distribution
+    "measuring_latency.stopwatch",  # the clock's cost, and a quoted range
+    "start_here.self_check",  # a band of pairs
+}
+
+
+def test_every_lab_with_a_model_of_its_numbers_is_compared() -> None:
+    assert {name for name, make in corpus.LABS.items() if not any(map(sweeps.compared, make().charts))} == WITHOUT
+
+
+@pytest.mark.parametrize(("chart", "expected"), [(LOG, 1_000**0.5), (LINEAR, 10 + 90 * 9 / 99)])
+def test_the_model_is_read_between_its_points_as_they_are_drawn(chart: Chart, expected: float) -> None:
+    assert sweeps.at(10.0, ([100.0, np.nan, 1.0], [100.0, 5.0, 10.0]), chart) == pytest.approx(expected)
+
+
+def test_beyond_its_ends_a_model_says_nothing_and_a_single_point_holds_everywhere() -> None:
+    assert np.isnan(sweeps.at(200.0, ([1.0, 100.0], [1.0, 100.0]), LINEAR))
+    assert np.isnan(sweeps.at(1.0, ([], []), LINEAR))
+    assert sweeps.at(200.0, (3.0, 7.0), LINEAR) == 7.0
+
+
+def test_in_a_row_a_band_holds_what_lies_within_it() -> None:
+    band = [2.0, 4.0, np.nan, 8.0, 8.0], [0, 0, 0, 1, 1]
+    assert [sweeps.in_row(value, row, band)[1] for value, row in ((3.0, 0), (1.0, 0), (5.0, 0), (9.0, 1))] == [
+        3,
+        2,
+        4,
+        8,
+    ]
+    assert np.isnan(sweeps.in_row(1.0, 7, band)[1])
+
+
+def test_measured_is_divided_by_the_model_at_each_place() -> None:
+    chart = Chart(
+        "latency",
+        Axis("x", 0, 10),
+        Axis("y", 0, 10),
+        Line("capacity", model=lambda _: ([0, 10], [1, 1]), **MODEL_LINE),
+        Line("model", model=lambda most: ([0, 10], [0, most]), **MODEL_LINE),
+        Line("pinned run", pinned=lambda run: (run.parameters["x"], 4.0), **PINNED_POINTS),
+    )
+    lab: Any = type("Lab", (), {"charts": (chart,)})
+    record = Record("any", {"x": 5}, 1, "", Frame({"y": np.ones(1)}))
+    assert list(sweeps.beside(lab, record, 10)) == [("latency", 0.8)]
+
+
+def test_a_control_is_swept_from_end_to_end() -> None:
+    values = sweeps.spread(log_slider(1, 1_000, 10))
+    assert (len(values), values[0], values[-1]) == (5, 1, 1_000)
+    assert sweeps.spread(switch(True)) == list(switch(True).values)
+
+
+def test_what_is_outside_most_of_the_time_is_named() -> None:
+    found = [sweeps.Found("rows 10", "latency", ratio) for ratio in (1.0, 0.81, 1.24)]
+    found += [sweeps.Found("rows 1000", "latency", ratio) for ratio in (1.3, 1.4, 1.1)]
+    assert sweeps.told(found, 2) == "4 of 6 (67%); outside: rows 1000, “latency”: ×1.30; 2 runs not judged"
+    assert sweeps.told([], 0) == "none"
