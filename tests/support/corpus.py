@@ -40,12 +40,14 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
 """Where other controls must stand for this one to have much to say."""
 FAR = {
     ("measuring_throughput.workers", "kind"): "processes",
+    ("measuring_throughput.admission", "workers"): 64,
+    ("measuring_throughput.workers", "workers"): 64,
     ("measuring_throughput.workers", "connections"): 1,
     ("highway.littles_law", "workers"): 1,
     ("highway.same_road", "lanes"): 1,
     ("where_latency_comes_from.api_cache", "ttl"): 0,
 }
-"""Which value says most, where it is not the farther end of the control."""
+"""Which value says most, or what a machine with one CPU allows, where it is not the farther end of the control."""
 RUN_S, SLICES, LONGER = 0.3, 2, 4
 LENGTH = {
     ("measuring_throughput.counting", "incident"): (1.7, 2),

@@ -123,3 +123,14 @@ def test_a_batch_of_a_writer_without_a_timer_is_replayed_by_the_same_rule() -> N
     again = replay_batches(*columns, timer=False)
     assert again.replayed == pytest.approx((18 + 10 + (28 - 9)) / 3)
     assert again.measured == pytest.approx((18.5 + 10.5 + (28.5 - 9)) / 3)
+
+
+@pytest.mark.parametrize(("size", "max_wait"), [(0, 1.0), (-1, 1.0), (5, -1.0), (5, float("nan"))])
+def test_batches_of_nothing_and_waits_below_0_are_refused(size: int, max_wait: float) -> None:
+    with pytest.raises(ValueError, match="at least one request"):
+        simulate_batches([0.0, 1.0, 2.0], size, max_wait, Cost(1.0, 0.0))
+
+
+def test_an_empty_batch_is_not_replayed() -> None:
+    with pytest.raises(ValueError, match="an arrival for each row"):
+        replay_batches([0, 1], [2, 0], [1, 2], [1, 1], 2, 5.0)

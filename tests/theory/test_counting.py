@@ -50,6 +50,7 @@ def test_nothing_done_is_no_throughput() -> None:
         assert rates.tolist() == [0.0] * MOMENTS.size
 
 
-def test_a_window_without_length_is_refused() -> None:
+@pytest.mark.parametrize("window", [0.0, -1.0, float("nan")])
+def test_a_window_without_length_is_refused(window: float) -> None:
     with pytest.raises(ValueError, match="a window has a length"):
-        windowed([1.0], MOMENTS, 0.0)
+        windowed([1.0], MOMENTS, window)

@@ -139,3 +139,17 @@ def test_a_rule_is_asked_only_when_all_workers_are_busy_and_told_how_many_wait()
 
 def test_without_places_to_wait_it_is_erlangs_loss_formula() -> None:
     assert served_per_s(2, 3, 1.0, 3) == pytest.approx(2 * (1 - 0.210526), rel=1e-6)
+
+
+def test_no_capacity_no_worker_and_what_is_no_number_are_refused() -> None:
+    for call in (
+        lambda: served_per_s(10, 0.0, SERVICE, 5),
+        lambda: served_per_s(-1, 10.0, SERVICE, 5),
+        lambda: served_per_s(np.nan, 10.0, SERVICE, 5),
+        lambda: mean_response([0.0], np.nan, SERVICE, 5, SECONDS),
+        lambda: admitted([0.0], SERVICE, 0, lambda queued: True),
+        lambda: admitted([0.0], 0.0, 1, lambda queued: True),
+    ):
+        with pytest.raises(ValueError, match="above 0|at least one worker"):
+            call()
+    assert served_per_s(0, 10.0, SERVICE, 5) == 0

@@ -78,8 +78,10 @@ def simulate_batches(arrivals: ArrayLike, size: int, max_wait: float, cost: Cost
     only when a request arrives, and after each batch.
 
     A batch that might have become larger, had the arrivals gone on, is left out, and all after it. Raises ValueError where that
-    leaves none.
+    leaves none, for a size below 1 and a wait below 0.
     """
+    if not (size >= 1 and max_wait >= 0):
+        raise ValueError("a batch holds at least one request, and none waits for less than no time")
     times = np.asarray(arrivals, float).tolist()
     first, free, waiting, writing, count = 0, -math.inf, 0.0, 0.0, 0
     while first < len(times):
@@ -145,7 +147,7 @@ class Ready:
     def of(cls, arrivals: ArrayLike, rows: ArrayLike, size: int, max_wait: float, timer: bool = True) -> Ready:
         """Arrivals of shape (requests,) in rising order; `rows` of (batches,)."""
         times, members = np.asarray(arrivals, float), np.asarray(rows, int)
-        if not times.size or members.sum() != times.size:
+        if not times.size or members.sum() != times.size or members.min() < 1:
             raise ValueError("there must be batches, each with its rows, and an arrival for each row")
         lasts = np.cumsum(members) - 1
         filled = (members == size) | (timer & (lasts == times.size - 1))

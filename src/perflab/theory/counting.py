@@ -31,7 +31,7 @@ def until_last(done: ArrayLike, moments: ArrayLike) -> NDArray[np.float64]:
 
 def windowed(done: ArrayLike, moments: ArrayLike, window: float) -> NDArray[np.float64]:
     """Requests done in the `window` before each moment, divided by it, or by what has passed of it since the beginning."""
-    if window <= 0:
+    if not window > 0:
         raise ValueError("a window has a length")
     ends, at = np.asarray(done, float), np.asarray(moments, float)
     seen = np.searchsorted(ends, at, side="right") - np.searchsorted(ends, at - window, side="right")

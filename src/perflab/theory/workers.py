@@ -59,6 +59,8 @@ def served_per_s(rate: float, capacity: float, service: float, places: int) -> f
     constant services needs half the places of one of exponential services, so the queue counts twice: within 3.5%, which is the
     worst of the cases with one server and one place (M/D/1/2).
     """
+    if not (rate >= 0 and capacity > 0 and service > 0):
+        raise ValueError("capacity and service time are above 0, and the rate is not below")
     servers = _at_once(capacity, service)
     busy = erlang_b(servers, rate * servers / capacity)
     return rate * (1 - _turned_away(busy, rate / capacity, 2 * max(0, places - servers)))
@@ -69,6 +71,8 @@ def mean_response(arrivals: ArrayLike, capacity: float, service: float, places: 
 
     A request that finds all `places` taken, those in service included, is rejected. NaN when none is served in time.
     """
+    if not (capacity > 0 and service > 0):
+        raise ValueError("capacity and service time are above 0")
     servers, latest = _at_once(capacity, service), seconds - service
     places = max(places, servers)
     busy, waited, served = servers / capacity, 0.0, 0
@@ -95,6 +99,8 @@ def admitted(
 
     A request that finds all `workers` busy stays where it `may_queue`, which gets the number of those that wait already.
     """
+    if not (workers >= 1 and service > 0):
+        raise ValueError("there is at least one worker, and a service takes time")
     times = np.asarray(arrivals, float)
     done, ends, gone = np.full(times.shape, np.nan), [-np.inf] * workers, 0
     for number, came in enumerate(times.tolist()):

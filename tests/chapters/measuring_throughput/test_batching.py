@@ -52,7 +52,8 @@ def test_real_batches_make_requests_wait_at_a_low_rate() -> None:
 @pytest.mark.clock
 def test_without_a_timer_real_requests_wait_for_the_next_arrival() -> None:
     timer, none = (measured(size=100, rate=20, max_wait=5, writer=writer) for writer in (TIMER, ON_ARRIVAL))
-    assert np.median(none.column("waiting_ns")) > 2 * np.median(timer.column("waiting_ns"))
+    # The request that makes the writer look has not waited itself.
+    assert none.column("waiting_ns").mean() > 2 * timer.column("waiting_ns").mean()
     again = batching_model.replayed(none)
     assert again is not None and again.deviation < 0.05 + batching_model.late_ns(none) / again.measured
     assert none.fact("elapsed_s") > 1.5

@@ -15,6 +15,8 @@ from perflab.chapters.load import Load
 from perflab.chapters.measuring_throughput import counting, counting_model
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
+from perflab.measure.schedule import poisson
+from perflab.theory.simulate import simulate
 
 LAB = counting.lab()
 
@@ -204,3 +206,22 @@ def test_over_time_the_report_stays_where_the_true_rate_falls() -> None:
     lines = drawn(0, hung())
     assert lines[counting.LAST].get_ydata()[-1] == pytest.approx(42, abs=1)
     assert lines[counting.OVERALL].get_ydata()[-1] == pytest.approx(17, abs=1)
+
+
+@pytest.mark.parametrize("rate", [20, 50])
+@pytest.mark.parametrize("incident", counting.INCIDENTS)
+def test_the_intervals_shown_cover_what_such_runs_find_on_average(rate: int, incident: str) -> None:
+    runs = []
+    for seed in range(400):
+        arrived = counting.with_pause(poisson(rate, 3.0, seed), incident) / 1e9
+        done = np.sort(simulate(arrived, np.full(arrived.size, 0.2), counting.WORKERS).departures)
+        done = done[done <= (counting.INCIDENT_S if incident == counting.HANG else 3.0)]
+        runs.append(counting_model.ways(done, arrived, 3.0, 0.5, np.empty(0), rate))
+    for way in (counting.OFFERED, counting.OVERALL, counting.LAST):
+        mean = np.mean([run[way].value for run in runs])
+        assert 0.92 <= np.mean([run[way].low <= mean <= run[way].high for run in runs]) <= 0.985
+
+
+def test_near_the_capacity_there_is_no_interval() -> None:
+    assert not counting.counted(record(EVEN, rate=100))[counting.OVERALL].has_interval
+    assert counting.counted(record(EVEN, rate=100))[counting.OFFERED].has_interval

@@ -64,20 +64,22 @@ Rule = Callable[[int, int, int, float], Any]
 
 
 def by_wait(queued: int, places: int, workers: int, service_s: float) -> bool:
-    return queued / workers * service_s + service_s < 0.5
+    return queued / workers * service_s + service_s < 0.45
 
 
 RULES: list[tuple[Rule, str]] = [
     (by_wait, "Right"),
-    (lambda queued, places, workers, service_s: (queued // workers + 2) * service_s <= 0.5, "Right"),
-    (lambda queued, places, workers, service_s: np.float64(queued) * service_s / workers < 0.4, "Right"),
+    (lambda queued, places, workers, service_s: (queued // workers + 2) * service_s <= 0.46, "Right"),
+    (lambda queued, places, workers, service_s: queued < 0.8 * 0.5 * workers / service_s - workers, "Right"),
+    (lambda queued, places, workers, service_s: queued * service_s / workers + service_s < 0.5, "Leave a margin"),
+    (lambda queued, places, workers, service_s: np.float64(queued) * service_s / workers < 0.36, "Right"),
     (lambda queued, places, workers, service_s: queued < places, "500 requests/s at 8 workers of 50 ms"),
-    (lambda queued, places, workers, service_s: True, "how can one tell when they arrive"),
+    (lambda queued, places, workers, service_s: True, "How can one tell, when a request arrives"),
     (lambda queued, places, workers, service_s: False, "It rejects requests that could be answered"),
     (lambda queued, places, workers, service_s: None, "It rejects requests that could be answered"),
     (lambda queued, places, workers, service_s: queued < 16, "60 requests at once"),
-    (lambda queued, places, workers, service_s: queued < 72, "200 requests/s at 4 workers of 100 ms"),
-    (lambda queued, places, workers, service_s: queued < 8 * workers, "200 requests/s at 4 workers of 100 ms"),
+    (lambda queued, places, workers, service_s: queued < 64, "300 requests/s at 4 workers of 40 ms"),
+    (lambda queued, places, workers, service_s: queued < 8 * workers, "300 requests at once at 10 workers"),
     (lambda queued, places, workers, service_s: queued * service_s / workers < 0.5, "too late"),
     (lambda queued, places, workers, service_s: queued * service_s < 0.5, "could be answered"),
     (lambda queued, places, workers, service_s: 1 / 0, "ZeroDivisionError"),

@@ -140,7 +140,7 @@ PREDICTION = Prediction(
             "Fewer requests are rejected; but a queue serves none. The workers were busy with the short queue already."
         ),
         "it stays the same": Answer(
-            "That is the throughput: the workers do as much as before. But they do it for requests whose clients have given up."
+            "That is the throughput: the workers do as much as before. But they do it for requests whose clients no longer wait."
         ),
         "it falls": Answer(
             "",

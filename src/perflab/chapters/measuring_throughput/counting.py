@@ -40,13 +40,13 @@ from perflab.systems.servers.worker_kinds import Work
 from perflab.systems.servers.worker_server import worker_server
 from perflab.theory.counting import overall, until_last, windowed
 
-MIN_COMPLETED = 20
+MIN_COMPLETED, MAX_IN_FLIGHT = 20, 600
 
 
 def experiment(rate: int, window: float, incident: str, seed: int) -> Iterator[Frame]:
     schedule = with_pause(poisson(rate, RUN_S, seed), incident)
     with worker_server(WORKERS) as server:
-        for frame in watch(server, lambda number: Work(wait_ms=SERVICE_MS), schedule, RUN_S):
+        for frame in watch(server, lambda number: Work(wait_ms=SERVICE_MS), schedule, RUN_S, MAX_IN_FLIGHT):
             if incident == HANG and float(frame.facts["elapsed_s"]) >= INCIDENT_S:
                 server.hang()
             yield frame

@@ -20,7 +20,7 @@ CAPACITY = WORKERS * 1_000 / SERVICE_MS
 MAX_PER_S, RUN_S = 200, 3.0
 INCIDENT_S, PAUSE_S = 1.2, 1.0
 NONE, PAUSE, HANG = INCIDENTS = ("none", "clients pause for 1 s", "server hangs")
-WARM_UP_S = 0.2
+WARM_UP_S, AT_RANDOM = 0.2, 0.85
 MIN_COUNT = 10
 """Of fewer, the logarithm of a count is too skewed for an interval of a ratio."""
 MOMENTS_S = np.linspace(0.0, RUN_S, 121)
@@ -53,15 +53,22 @@ def rate_of(requests: int, seconds: float, random: bool = True) -> Rate:
 
 
 def ways(
-    done_s: NDArray[Any], arrived_s: NDArray[Any], elapsed_s: float, window_s: float, failed_s: NDArray[Any]
+    done_s: NDArray[Any],
+    arrived_s: NDArray[Any],
+    elapsed_s: float,
+    window_s: float,
+    failed_s: NDArray[Any],
+    per_s: float,
 ) -> dict[str, Rate]:
-    """Each way of counting, from the moments at which requests completed; only the first without any completion."""
+    """Each way of counting, from the moments at which requests completed; only the first without any completion.
+
+    Near its capacity a server completes them one after the other, far more evenly than at random: `per_s` arrive.
+    """
     found = {OFFERED: rate_of(arrived_s.size, elapsed_s)}
+    random = per_s <= AT_RANDOM * CAPACITY
     if done_s.size:
-        # A saturated server completes requests one after the other, far more evenly than at random.
-        random = found[OFFERED].low <= CAPACITY
-        per_s = float(overall(done_s, arrived_s, [elapsed_s], failed_s)[0])
-        until_s, in_window = done_s.size / per_s, int((done_s > elapsed_s - window_s).sum())
+        done_per_s = float(overall(done_s, arrived_s, [elapsed_s], failed_s)[0])
+        until_s, in_window = done_s.size / done_per_s, int((done_s > elapsed_s - window_s).sum())
         found[OVERALL] = rate_of(done_s.size, until_s, random)
         if until_s > WARM_UP_S:
             found[CUT] = rate_of(int((done_s > WARM_UP_S).sum()), until_s - WARM_UP_S, random)
@@ -84,11 +91,11 @@ def count_ratio(first: int, second: int) -> Ratio:
 
 def counted(record: Record) -> dict[str, Rate]:
     """What each way of counting finds in a run; empty before any time has passed."""
-    elapsed_s = float(record.fact("elapsed_s", 0.0))
+    elapsed_s, chosen = float(record.fact("elapsed_s", 0.0)), record.parameters
     if not elapsed_s:
         return {}
     done, arrived, failed = (record.column(name) for name in ("completed_s", "arrived_s", "failed_s"))
-    return ways(done, arrived, elapsed_s, record.parameters["window"], failed)
+    return ways(done, arrived, elapsed_s, chosen["window"], failed, chosen["rate"])
 
 
 def predict(rate: int, window: float, incident: str) -> tuple[NDArray[np.float64], dict[str, Rate]]:
@@ -100,4 +107,4 @@ def predict(rate: int, window: float, incident: str) -> tuple[NDArray[np.float64
     arrivals = with_pause(even, incident) / 1e9
     done = np.sort(simulate(arrivals, np.full(arrivals.size, SERVICE_MS / 1e3), WORKERS).departures)
     done = done[done <= (INCIDENT_S if incident == HANG else RUN_S)]
-    return windowed(done, MOMENTS_S, window), ways(done, arrivals, RUN_S, window, np.empty(0))
+    return windowed(done, MOMENTS_S, window), ways(done, arrivals, RUN_S, window, np.empty(0), rate)

@@ -75,7 +75,7 @@ def share_good(workers: int) -> float:
 
 @dataclass(frozen=True)
 class Situation:
-    """Requests that arrive at workers, each of which takes so long for one; the queue has a thousand places."""
+    """Requests that arrive at workers, each of which takes so long for one, or a little longer; the queue has 1,000 places."""
 
     name: str
     workers: int
@@ -88,7 +88,7 @@ class Situation:
         def may_queue(queued: int) -> bool:
             return bool(admit(queued, PLACES, self.workers, self.service_s))
 
-        done = admitted(self.arrivals, self.service_s, self.workers, may_queue)
+        done = admitted(self.arrivals, LONGER * self.service_s, self.workers, may_queue)
         in_time = int(np.count_nonzero(done - self.arrivals <= LIMIT_S + 1e-9))
         rejected = int(np.isnan(done).sum())
         return in_time, self.arrivals.size - in_time - rejected, rejected
@@ -97,17 +97,17 @@ class Situation:
 SITUATIONS = (
     Situation("500 requests/s at 8 workers of 50 ms", 8, 0.05, poisson(500, 2.0, 1) / 1e9),
     Situation("100 requests/s at 8 workers of 50 ms", 8, 0.05, poisson(100, 2.0, 2) / 1e9),
-    Situation("200 requests/s at 4 workers of 100 ms", 4, 0.1, poisson(200, 2.0, 3) / 1e9),
+    Situation("300 requests/s at 4 workers of 40 ms", 4, 0.04, poisson(300, 2.0, 3) / 1e9),
     Situation("60 requests at once at 8 workers of 50 ms", 8, 0.05, np.zeros(60)),
-    Situation("2,000 requests/s at 10 workers of 10 ms", 10, 0.01, poisson(2_000, 1.0, 4) / 1e9),
+    Situation("300 requests at once at 10 workers of 10 ms", 10, 0.01, np.zeros(300)),
 )
-ENOUGH, PLACES = 0.85, 1_000
+ENOUGH, PLACES, LONGER = 0.85, 1_000, 1.05
 """Of what is possible; a shorter queue than that has less to serve when the arrivals end."""
 
 
 def by_expected_wait(queued: int, places: int, workers: int, service_s: float) -> bool:
-    """A rule that lets in what can be answered in time, and nothing else."""
-    return (queued + 1) / workers * service_s + service_s <= LIMIT_S
+    """A rule that lets in what can be answered in time, with a margin, and nothing else."""
+    return (queued + 1) / workers * service_s + service_s <= 0.9 * LIMIT_S
 
 
 def check_admission(admit: Admit) -> Lab | None:
@@ -123,7 +123,7 @@ def check_admission(admit: Admit) -> Lab | None:
         if in_time < ENOUGH * possible:
             why = f"It rejects requests that could be answered within {LIMIT_S:g} s."
             if late:
-                why = f"Which requests cannot be answered within {LIMIT_S:g} s, and how can one tell when they arrive?"
+                why = f"How can one tell, when a request arrives, that {LIMIT_S:g} s will not do? Leave a margin."
             told = f"{count(in_time)} are answered in time, {count(late)} too late, {count(rejected)} rejected"
             print(f"{OPEN}{situation.name}: {told}; {count(possible)} in time are possible. {why}")
             break
