@@ -15,7 +15,7 @@ from perflab.lab.charts import intervals, latencies_of, percentile_axis, percent
 from perflab.lab.marks import Line
 from perflab.lab.palette import MEASURED_LINE, PINNED_LINE
 from perflab.lab.verdict import table_of, verdict_of
-from perflab.measure import Estimate, Frame, count, duration, time_calls
+from perflab.measure import Estimate, Frame, count, duration, merge, time_calls
 
 QUICK_S, SLOW_S = 0.001, 0.1
 LOW_NS, HIGH_NS = 5e5, 2e8
@@ -35,7 +35,8 @@ def experiment(samples: int, slow: int, seed: int) -> Iterator[Frame]:
     waits = [SLOW_S] * slow + [QUICK_S] * (samples - slow)
     random.Random(seed).shuffle(waits)
     for first in range(0, samples, SLICE):
-        yield time_calls(time.sleep, waits[first : first + SLICE]).frame()
+        asked = waits[first : first + SLICE]
+        yield merge([time_calls(time.sleep, asked).frame(), Frame(counts={"slow": asked.count(SLOW_S)})])
 
 
 def p99s(latencies_ns: ArrayLike) -> dict[str, Estimate]:
@@ -134,6 +135,7 @@ def lab() -> Lab:
         verdict=verdict_of(say),
         table=table_of(
             *((name, lambda record, name=name: duration(measured(record)[name].value)) for name in METHODS),
+            ("slow calls", lambda record: f"{count(record.count('slow'))} of {count(latencies_of(record).size)}"),
             ("slowest call", lambda record: duration(float(latencies_of(record).max()))),
             heading="p99, this run",
         ),

@@ -20,6 +20,7 @@ from perflab.measure import Frame, call_slices, count, duration, merge, number
 from perflab.measure.clock import measure_clock
 from perflab.measure.warmup import warmup_length
 from perflab.systems.machine.storage import durability_caveat
+from perflab.systems.operations.computing import TREE_OBJECTS
 from perflab.systems.operations.operations import OPERATIONS
 from perflab.systems.operations.quotes import QUOTES, Quote
 
@@ -40,22 +41,36 @@ def collections() -> int:
 
 
 def calibrate() -> Iterator[Frame]:
-    """What two readings of the clock cost here."""
+    """What a reading of the clock costs here, and after how many new objects the garbage collector runs."""
     clock = measure_clock()
-    yield Frame(facts={"clock_ns": clock.reading_ns, "resolution_ns": clock.resolution_ns})
+    facts = {
+        "clock_ns": clock.reading_ns,
+        "resolution_ns": clock.resolution_ns,
+        "collected_after": gc.get_threshold()[0],
+    }
+    yield Frame(facts=facts)
 
 
 @dataclass(frozen=True)
 class Expected:
-    """How many samples a run will hold, what the clock itself adds to each (ns), and what is commonly quoted."""
+    """How many samples a run will hold, what the clock itself adds to each (ns), what is commonly quoted, and which sample is the
+    first to meet the garbage collector, at the latest.
+    """
 
     calls: int
     clock_ns: float
     quote: Quote | None
+    collection: float | None
 
 
 def predict(operation: str, repeats: int, batch: int, collector: bool, constants: Mapping[str, Any]) -> Expected:
-    return Expected(repeats, constants["clock_ns"] / batch, QUOTES[operation])
+    garbage = GARBAGE.get(operation, 0) if collector else 0
+    collection = constants["collected_after"] / garbage / batch if garbage else None
+    return Expected(repeats, constants["clock_ns"] / batch, QUOTES[operation], collection)
+
+
+GARBAGE = {"tree of 11 objects": TREE_OBJECTS}
+"""How many objects a call leaves that only the garbage collector can free."""
 
 
 MAX_DOTS, SLOWEST = 4_000, 200
@@ -97,6 +112,7 @@ CHARTS = (
         Line("warm-up", run=warm_up, color=ALARM, marker="x", markersize=5, linestyle="none"),
         Rule("y", "pinned median", pinned=median_ns, **PINNED_LINE),
         Rule("y", "clock's own cost", model=lambda model: model.clock_ns, **CLOCK_LINE),
+        Rule("x", "first garbage collection", model=lambda model: model.collection, color=ALARM, linestyle="--"),
         Rule("x", "planned end", model=lambda model: model.calls, **MODEL_LINE),
     ),
     distribution(20, 1e10),
