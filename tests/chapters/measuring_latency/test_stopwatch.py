@@ -55,6 +55,11 @@ def test_few_calls_batches_and_other_operations_settle_nothing(other: Any) -> No
     assert stopwatch.PREDICTION.outcome([record(300, **other)], LAB.check) is None
 
 
+def test_a_median_below_the_clocks_step_settles_nothing() -> None:
+    coarse = Record("stopwatch", ASKED, 1, "", Frame({"latency_ns": np.r_[np.zeros(9_900), np.full(100, 1e3)]}))
+    assert stopwatch.PREDICTION.outcome([coarse], LAB.check) is None
+
+
 def test_a_batch_divides_the_clocks_share() -> None:
     alone = stopwatch.predict("dict lookup", 1_000, 1, False, CONSTANTS)
     batched = stopwatch.predict("dict lookup", 1_000, 100, False, CONSTANTS)
