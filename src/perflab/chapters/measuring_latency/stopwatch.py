@@ -106,7 +106,7 @@ CHARTS = (
     Chart(
         "Each call, in order",
         Axis("call number (log)", 0.8, 150_000, log=True, ticks=count_ticks),
-        Axis("time of the call (log)", 20, 1e10, log=True, ticks=duration_ticks),
+        Axis("time of the call (log)", 20, 1e9, log=True, ticks=duration_ticks),
         Band("y", "commonly quoted", model=quoted, color=SECOND, alpha=0.3),
         Line("one call", run=settled, color=MEASURED, marker=".", markersize=3, linestyle="none"),
         Line("warm-up", run=warm_up, color=ALARM, marker="x", markersize=5, linestyle="none"),
@@ -115,7 +115,7 @@ CHARTS = (
         Rule("x", "first garbage collection", model=lambda model: model.collection, color=ALARM, linestyle="--"),
         Rule("x", "planned end", model=lambda model: model.calls, **MODEL_LINE),
     ),
-    distribution(20, 1e10),
+    distribution(20, 1e9),
 )
 
 
