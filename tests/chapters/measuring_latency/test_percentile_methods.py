@@ -57,6 +57,16 @@ def test_runs_cut_short_and_other_settings_settle_nothing(run: Record) -> None:
     assert lab_file.PREDICTION.outcome([run], LAB.check) is None
 
 
+def test_each_method_stops_on_the_line_between_two_calls() -> None:
+    """Between numbers 2 and 1 from the slowest: type 1 goes none of the way, type 7 a hundredth, type 5 half, …"""
+    numbers, latencies = lab_file.slowest(record(JUMP))
+    assert numbers.tolist() == list(range(10, 0, -1)) and latencies.tolist() == [1e6] * 9 + [1e8]
+    x, y = lab_file.stops(record(JUMP))
+    assert x == pytest.approx([2, 1.99, 1.5, 1.337, 1.01], abs=1e-3)
+    assert y == pytest.approx(np.interp([-each for each in x], -numbers, latencies))
+    assert lab_file.stops(record([])) == ([], [])
+
+
 def test_verdict_and_table_name_each_method() -> None:
     run = record(JUMP)
     assert str(LAB.verdict_of(run, None)) == "The p99 of these 100 calls: 1.0 ms, 2.0 ms, 50 ms, 67 ms, 99 ms."

@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, duration_ticks, values_slider
-from perflab.lab.charts import latencies_of, percentile_axis, percentile_curve
+from perflab.lab.charts import latencies_of
 from perflab.lab.marks import Line
-from perflab.lab.palette import MEASURED_LINE, MEASURED_POINTS, MODEL, PINNED_LINE, PINNED_POINTS
+from perflab.lab.palette import ALARM, MEASURED, MEASURED_POINTS, MODEL, PINNED_POINTS
 from perflab.lab.rows import named_rows
 from perflab.lab.verdict import table_of, verdict_of
 from perflab.measure import Frame, count, duration, merge, time_calls
 
 QUICK_S, SLOW_S = 0.001, 0.1
 LOW_NS, HIGH_NS = 5e5, 2e8
-SLICE = 50
+SLICE, SHOWN = 50, 10
 SHARE = 0.99
 METHODS: dict[str, Any] = {
     "nearest rank (type 1)": "inverted_cdf",
@@ -60,6 +60,19 @@ def in_rows(found: dict[str, float]) -> tuple[list[float], list[int]]:
     return list(found.values()), list(range(len(found)))
 
 
+def slowest(record: Record) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Numbers, counted from the slowest, and latencies (ns) of the slowest calls."""
+    found = np.sort(latencies_of(record))[-SHOWN:]
+    return np.arange(found.size, 0, -1), found
+
+
+def stops(record: Record) -> tuple[list[float], list[float]]:
+    """How far each method goes, counted as in `slowest`, and the p99 (ns) that it finds there."""
+    calls = latencies_of(record).size
+    ranks = p99s(np.arange(1, calls + 1)) if calls else {}
+    return [calls + 1 - rank for rank in ranks.values()], list(measured(record).values())
+
+
 EXACT: dict[str, Any] = {"color": MODEL, "marker": "|", "markersize": 24, "markeredgewidth": 4, "linestyle": "none"}
 
 CHARTS = (
@@ -72,11 +85,13 @@ CHARTS = (
         Line("measured", run=lambda run: in_rows(measured(run)), **MEASURED_POINTS),
     ),
     Chart(
-        "All calls, sorted by latency",
-        percentile_axis("calls", 3),
-        Axis("latency (log)", LOW_NS, HIGH_NS, log=True, ticks=duration_ticks),
-        Line("pinned run", pinned=lambda run: percentile_curve(latencies_of(run)), marker=".", **PINNED_LINE),
-        Line("one call", run=lambda run: percentile_curve(latencies_of(run)), marker=".", **MEASURED_LINE),
+        "The slowest calls, and where each method stops",
+        Axis("calls, counted from the slowest", SHOWN + 0.5, 0.5),
+        Axis("latency", 0, 1.2 * SLOW_S * 1e9, ticks=duration_ticks),
+        Line("call", run=slowest, color=MEASURED, marker="o", markersize=7),
+        Line(
+            "p99 of each method", run=stops, color=ALARM, marker="x", markersize=11, markeredgewidth=3, linestyle="none"
+        ),
     ),
 )
 

@@ -156,7 +156,7 @@ PREDICTION = Prediction(
             "Nothing interrupted these 10,000 look-ups: a short run on a quiet machine can be that even. Try 100,000.",
         ),
         "×2 to ×10": Answer(
-            "Times would spread a little around the mean, if they were a bell curve. Latencies are not: they have a tail.",
+            "Times spread evenly around the mean, like a bell curve, only where nothing interrupts them.",
             "No interruption was long; a look-up that waits for memory takes several times as long as one that does not.",
         ),
         "×10 to ×100": Answer(
