@@ -18,6 +18,7 @@ from perflab.lab.palette import ALARM, CLOCK_LINE, MEASURED, MODEL_LINE, PINNED_
 from perflab.lab.verdict import Row, latency_table
 from perflab.measure import Frame, call_slices, count, duration, merge, number
 from perflab.measure.clock import measure_clock
+from perflab.measure.slices import SLICE_S
 from perflab.measure.warmup import warmup_length
 from perflab.systems.machine.storage import durability_caveat
 from perflab.systems.operations.computing import TREE_OBJECTS
@@ -29,7 +30,8 @@ def experiment(operation: str, repeats: int, batch: int, collector: bool) -> Ite
     caveat = {"caveat": durability_caveat() or ""} if "fsync" in operation else {}
     with OPERATIONS[operation]() as call:
         before = collections()
-        for latencies in call_slices(call, repeats, batch, gc_off=not collector):
+        slice_s = GARBAGE_SLICE_S if operation in GARBAGE else SLICE_S
+        for latencies in call_slices(call, repeats, batch, slice_s=slice_s, gc_off=not collector):
             frame = Frame(counts={"collections": collections() - before if collector else 0}, facts=caveat)
             yield merge([latencies.frame(), frame])
             before = collections()
@@ -71,6 +73,8 @@ def predict(operation: str, repeats: int, batch: int, collector: bool, constants
 
 GARBAGE = {"tree of 11 objects": TREE_OBJECTS}
 """How many objects a call leaves that only the garbage collector can free."""
+GARBAGE_SLICE_S = 0.05
+"""Where it is off, they fill the memory until the slice ends."""
 
 
 MAX_DOTS, SLOWEST = 4_000, 200
