@@ -12,8 +12,12 @@ from perflab.measure.units import percent
 
 PAIRS = 20
 KINDS: dict[str, tuple[str, Mapping[str, Any], Mapping[str, Any]]] = {
-    "a dict look-up": ("measuring_latency.stopwatch", {"repeats": 1_000}, {"operation": "SQLite lookup"}),
-    "a TCP round trip": ("measuring_latency.stopwatch", {"operation": "TCP round trip"}, {"operation": "HTTP request"}),
+    "a dict look-up": ("measuring_latency.stopwatch", {"repeats": 1_000}, {"operation": "SQLite lookup by key"}),
+    "a TCP round trip": (
+        "measuring_latency.stopwatch",
+        {"operation": "TCP round trip, loopback"},
+        {"operation": "HTTP request, loopback"},
+    ),
     "a query with an index": ("where_latency_comes_from.query", {"index": True}, {"index": False}),
     "a scan": ("where_latency_comes_from.query", {"index": False}, {"rows": 20_000}),
     "a queue at 60%": ("measuring_throughput.admission", {"rate": 100}, {"rate": 300}),

@@ -122,7 +122,7 @@ def test_who_interrupts_is_not_held_up() -> None:
 
 @pytest.mark.parametrize("found", [2, 2.5, 1.5, np.int64(2), np.float32(2.4), Fraction(9, 4)])
 def test_an_answer_that_is_near_enough_is_right(found: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    judge_cases([Case("two:", lambda: found, 2.0, 0.5)], "that is so.")
+    assert judge_cases([Case("two:", lambda: found, 2.0, 0.5)], "that is so.")
     assert capsys.readouterr().out == "Right: that is so.\n"
 
 
@@ -146,5 +146,5 @@ def test_a_wrong_answer_is_shown_beside_the_right_one(
 
 
 def test_a_case_whose_answer_fails_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
-    judge_cases([Case("two:", no_answer(ZeroDivisionError("division by zero")), 2.0, 0.5)], "so it is.")
+    assert not judge_cases([Case("two:", no_answer(ZeroDivisionError("division by zero")), 2.0, 0.5)], "so it is.")
     assert "two: yours fails (ZeroDivisionError: division by zero); it is 2." in capsys.readouterr().out

@@ -26,6 +26,7 @@ READ = {
 TELLING: dict[tuple[str, str], dict[str, Any]] = {
     ("highway.road", "hesitation"): {"cars": 100},
     ("measuring_latency.percentiles", "factor"): {"slow": 50},
+    ("measuring_latency.stopwatch", "collector"): {"operation": "tree of 11 objects"},
     ("measuring_throughput.batching", "max_wait"): {"size": 200},
     ("measuring_throughput.batching", "writer"): {"size": 50, "rate": 1000},
     ("measuring_throughput.workers", "kind"): {"computing": 100},
@@ -50,6 +51,7 @@ FAR = {
 """Which value says most, or what a machine with one CPU allows, where it is not the farther end of the control."""
 RUN_S, SLICES, LONGER = 0.3, 2, 4
 LENGTH = {
+    ("measuring_latency.percentile_methods", "samples"): (1.0, 2),
     ("measuring_throughput.counting", "incident"): (1.7, 2),
     ("raising_throughput.more_machines", "routing"): (1.0, 2),
     ("raising_throughput.more_machines", "kind"): (1.0, 2),

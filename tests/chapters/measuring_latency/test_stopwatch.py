@@ -16,6 +16,7 @@ from perflab.measure.frame import Frame, merge
 from perflab.measure.percentiles import percentile
 
 LAB = stopwatch.lab()
+CONSTANTS = {"clock_ns": 70.0, "collected_after": 700}
 ASKED = LAB.check(stopwatch.PREDICTION.runs[0])
 
 
@@ -54,10 +55,32 @@ def test_few_calls_batches_and_other_operations_settle_nothing(other: Any) -> No
     assert stopwatch.PREDICTION.outcome([record(300, **other)], LAB.check) is None
 
 
+def test_a_median_below_the_clocks_step_settles_nothing() -> None:
+    coarse = Record("stopwatch", ASKED, 1, "", Frame({"latency_ns": np.r_[np.zeros(9_900), np.full(100, 1e3)]}))
+    assert stopwatch.PREDICTION.outcome([coarse], LAB.check) is None
+
+
 def test_a_batch_divides_the_clocks_share() -> None:
-    alone = stopwatch.predict("dict lookup", 1_000, 1, False, {"clock_ns": 70.0})
-    batched = stopwatch.predict("dict lookup", 1_000, 100, False, {"clock_ns": 70.0})
+    alone = stopwatch.predict("dict lookup", 1_000, 1, False, CONSTANTS)
+    batched = stopwatch.predict("dict lookup", 1_000, 100, False, CONSTANTS)
     assert (alone.clock_ns, batched.clock_ns, batched.calls) == (70.0, 0.7, 1_000)
+
+
+def test_the_first_collection_comes_when_enough_objects_were_made_and_only_where_it_is_on() -> None:
+    def first(operation: str = "tree of 11 objects", batch: int = 1, collector: bool = True) -> float | None:
+        return stopwatch.predict(operation, 1_000, batch, collector, CONSTANTS).collection
+
+    assert first() == pytest.approx(700 / 22)
+    assert first(batch=10) == pytest.approx(70 / 22)
+    assert first(collector=False) is first("dict lookup") is None
+
+
+def test_as_many_collections_as_the_model_says() -> None:
+    constants = merge(stopwatch.calibrate()).facts
+    expected = stopwatch.predict("tree of 11 objects", 5_000, 1, True, constants).collection
+    frame = merge(stopwatch.experiment("tree of 11 objects", 5_000, 1, True))
+    assert expected is not None
+    assert frame.counts["collections"] == pytest.approx(5_000 / expected, rel=0.2)
 
 
 def test_the_table_tells_collections_and_what_is_commonly_quoted() -> None:
@@ -132,10 +155,10 @@ def test_the_chart_of_calls_shows_model_run_and_pinned_run_and_can_be_emptied() 
         picture.show_run(empty)
         assert drawn[-1] == seen[0]
     for operation in ("dict lookup", "function call"):
-        picture.show_model({}, stopwatch.predict(operation, 1_000, 1, False, {"clock_ns": 70.0}))
+        picture.show_model({}, stopwatch.predict(operation, 1_000, 1, False, CONSTANTS))
         picture.draw()
         seen.append(drawn[-1])
     assert len(set(seen)) == 5
-    band, *_, clock, end = picture._panel._marks  # type: ignore[attr-defined]
+    band, *_, clock, _, end = picture._panel._marks  # type: ignore[attr-defined]
     assert clock._line.get_ydata() == [70, 70] and end._line.get_xdata() == [1_000, 1_000]
     assert np.isnan(band._patch.get_height()), "nothing is commonly quoted of a function call"

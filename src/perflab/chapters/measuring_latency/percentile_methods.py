@@ -8,18 +8,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, duration_ticks, values_slider
-from perflab.lab.charts import intervals, latencies_of, percentile_axis, percentile_curve
+from perflab.lab.charts import latencies_of
 from perflab.lab.marks import Line
-from perflab.lab.palette import MEASURED_LINE, PINNED_LINE
+from perflab.lab.palette import ALARM, MEASURED, MEASURED_POINTS, MODEL, PINNED_POINTS
+from perflab.lab.rows import named_rows
 from perflab.lab.verdict import table_of, verdict_of
-from perflab.measure import Estimate, Frame, count, duration, time_calls
+from perflab.measure import Frame, count, duration, merge, time_calls
 
 QUICK_S, SLOW_S = 0.001, 0.1
 LOW_NS, HIGH_NS = 5e5, 2e8
-SLICE = 50
+SLICE, SHOWN = 50, 10
 SHARE = 0.99
 METHODS: dict[str, Any] = {
     "nearest rank (type 1)": "inverted_cdf",
@@ -35,42 +36,62 @@ def experiment(samples: int, slow: int, seed: int) -> Iterator[Frame]:
     waits = [SLOW_S] * slow + [QUICK_S] * (samples - slow)
     random.Random(seed).shuffle(waits)
     for first in range(0, samples, SLICE):
-        yield time_calls(time.sleep, waits[first : first + SLICE]).frame()
+        asked = waits[first : first + SLICE]
+        yield merge([time_calls(time.sleep, asked).frame(), Frame(counts={"slow": asked.count(SLOW_S)})])
 
 
-def p99s(latencies_ns: ArrayLike) -> dict[str, Estimate]:
+def p99s(latencies_ns: ArrayLike) -> dict[str, float]:
     """The p99 (ns) of the same calls by each method."""
-    found = ((name, np.quantile(np.asarray(latencies_ns), SHARE, method=method)) for name, method in METHODS.items())
-    return {name: Estimate(float(value)) for name, value in found}
+    values = np.asarray(latencies_ns)
+    return {name: float(np.quantile(values, SHARE, method=method)) for name, method in METHODS.items()}
 
 
-def predict(samples: int, slow: int) -> dict[str, Estimate]:
+def predict(samples: int, slow: int) -> dict[str, float]:
     """What the methods make of waits that take exactly as long as was asked for."""
-    exact = p99s(np.repeat([QUICK_S * 1e9, SLOW_S * 1e9], [samples - slow, slow]))
-    return {name: Estimate(each.value, each.value, each.value) for name, each in exact.items()}
+    return p99s(np.repeat([QUICK_S * 1e9, SLOW_S * 1e9], [samples - slow, slow]))
 
 
-def measured(record: Record) -> dict[str, Estimate]:
+def measured(record: Record) -> dict[str, float]:
     return p99s(latencies_of(record)) if latencies_of(record).size else {}
 
 
+def in_rows(found: dict[str, float]) -> tuple[list[float], list[int]]:
+    """Data of a `Line`: each p99 in the row of its method."""
+    return list(found.values()), list(range(len(found)))
+
+
+def slowest(record: Record) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Numbers, counted from the slowest, and latencies (ns) of the slowest calls."""
+    found = np.sort(latencies_of(record))[-SHOWN:]
+    return np.arange(found.size, 0, -1), found
+
+
+def stops(record: Record) -> tuple[list[float], list[float]]:
+    """How far each method goes, counted as in `slowest`, and the p99 (ns) that it finds there."""
+    calls = latencies_of(record).size
+    ranks = p99s(np.arange(1, calls + 1)) if calls else {}
+    return [calls + 1 - rank for rank in ranks.values()], list(measured(record).values())
+
+
+EXACT: dict[str, Any] = {"color": MODEL, "marker": "|", "markersize": 24, "markeredgewidth": 4, "linestyle": "none"}
+
 CHARTS = (
-    intervals(
-        tuple(METHODS),
-        LOW_NS,
-        HIGH_NS,
-        measured,
-        lambda model: model,
+    Chart(
         "Five p99s of the same calls",
-        "exact waits",
-        "p99 (log)",
+        Axis("p99 (log)", LOW_NS, HIGH_NS, log=True, ticks=duration_ticks),
+        named_rows(tuple(METHODS)),
+        Line("model: exact waits", model=in_rows, **EXACT),
+        Line("pinned run", pinned=lambda run: in_rows(measured(run)), **PINNED_POINTS),
+        Line("measured", run=lambda run: in_rows(measured(run)), **MEASURED_POINTS),
     ),
     Chart(
-        "All calls, sorted by latency",
-        percentile_axis("calls", 3),
-        Axis("latency (log)", LOW_NS, HIGH_NS, log=True, ticks=duration_ticks),
-        Line("pinned run", pinned=lambda run: percentile_curve(latencies_of(run)), marker=".", **PINNED_LINE),
-        Line("one call", run=lambda run: percentile_curve(latencies_of(run)), marker=".", **MEASURED_LINE),
+        "The slowest calls, and where each method stops",
+        Axis("calls, counted from the slowest", SHOWN + 0.5, 0.5),
+        Axis("latency", 0, 1.2 * SLOW_S * 1e9, ticks=duration_ticks),
+        Line("call", run=slowest, color=MEASURED, marker="o", markersize=7),
+        Line(
+            "p99 of each method", run=stops, color=ALARM, marker="x", markersize=11, markeredgewidth=3, linestyle="none"
+        ),
     ),
 )
 
@@ -81,12 +102,12 @@ def say(record: Record) -> str:
 
 def spread(record: Record) -> str:
     """All p99s, from the least to the greatest."""
-    return ", ".join(duration(value) for value in sorted(each.value for each in measured(record).values()))
+    return ", ".join(duration(value) for value in sorted(measured(record).values()))
 
 
 def how_far_apart(record: Record) -> Outcome | None:
     """From which to which duration the p99s of the calls in question reach."""
-    found = [each.value for each in measured(record).values()]
+    found = list(measured(record).values())
     if latencies_of(record).size < record.parameters["samples"] or max(found) < FAR_APART * min(found):
         return None
     return Outcome("five numbers, far apart", spread(record))
@@ -133,7 +154,8 @@ def lab() -> Lab:
         prediction=PREDICTION,
         verdict=verdict_of(say),
         table=table_of(
-            *((name, lambda record, name=name: duration(measured(record)[name].value)) for name in METHODS),
+            *((name, lambda record, name=name: duration(measured(record)[name])) for name in METHODS),
+            ("slow calls", lambda record: f"{count(record.count('slow'))} of {count(latencies_of(record).size)}"),
             ("slowest call", lambda record: duration(float(latencies_of(record).max()))),
             heading="p99, this run",
         ),

@@ -18,8 +18,10 @@ from perflab.lab.palette import ALARM, CLOCK_LINE, MEASURED, MODEL_LINE, PINNED_
 from perflab.lab.verdict import Row, latency_table
 from perflab.measure import Frame, call_slices, count, duration, merge, number
 from perflab.measure.clock import measure_clock
+from perflab.measure.slices import SLICE_S
 from perflab.measure.warmup import warmup_length
 from perflab.systems.machine.storage import durability_caveat
+from perflab.systems.operations.computing import TREE_OBJECTS
 from perflab.systems.operations.operations import OPERATIONS
 from perflab.systems.operations.quotes import QUOTES, Quote
 
@@ -28,7 +30,8 @@ def experiment(operation: str, repeats: int, batch: int, collector: bool) -> Ite
     caveat = {"caveat": durability_caveat() or ""} if "fsync" in operation else {}
     with OPERATIONS[operation]() as call:
         before = collections()
-        for latencies in call_slices(call, repeats, batch, gc_off=not collector):
+        slice_s = GARBAGE_SLICE_S if operation in GARBAGE else SLICE_S
+        for latencies in call_slices(call, repeats, batch, slice_s=slice_s, gc_off=not collector):
             frame = Frame(counts={"collections": collections() - before if collector else 0}, facts=caveat)
             yield merge([latencies.frame(), frame])
             before = collections()
@@ -40,22 +43,38 @@ def collections() -> int:
 
 
 def calibrate() -> Iterator[Frame]:
-    """What two readings of the clock cost here."""
+    """What a reading of the clock costs here, and after how many new objects the garbage collector runs."""
     clock = measure_clock()
-    yield Frame(facts={"clock_ns": clock.reading_ns, "resolution_ns": clock.resolution_ns})
+    facts = {
+        "clock_ns": clock.reading_ns,
+        "resolution_ns": clock.resolution_ns,
+        "collected_after": gc.get_threshold()[0],
+    }
+    yield Frame(facts=facts)
 
 
 @dataclass(frozen=True)
 class Expected:
-    """How many samples a run will hold, what the clock itself adds to each (ns), and what is commonly quoted."""
+    """How many samples a run will hold, what the clock itself adds to each (ns), what is commonly quoted, and which sample is the
+    first to meet the garbage collector, at the latest.
+    """
 
     calls: int
     clock_ns: float
     quote: Quote | None
+    collection: float | None
 
 
 def predict(operation: str, repeats: int, batch: int, collector: bool, constants: Mapping[str, Any]) -> Expected:
-    return Expected(repeats, constants["clock_ns"] / batch, QUOTES[operation])
+    garbage = GARBAGE.get(operation, 0) if collector else 0
+    collection = constants["collected_after"] / garbage / batch if garbage else None
+    return Expected(repeats, constants["clock_ns"] / batch, QUOTES[operation], collection)
+
+
+GARBAGE = {"tree of 11 objects": TREE_OBJECTS}
+"""How many objects a call leaves that only the garbage collector can free."""
+GARBAGE_SLICE_S = 0.05
+"""Where it is off, they fill the memory until the slice ends."""
 
 
 MAX_DOTS, SLOWEST = 4_000, 200
@@ -91,15 +110,16 @@ CHARTS = (
     Chart(
         "Each call, in order",
         Axis("call number (log)", 0.8, 150_000, log=True, ticks=count_ticks),
-        Axis("time of the call (log)", 20, 1e10, log=True, ticks=duration_ticks),
+        Axis("time of the call (log)", 20, 1e9, log=True, ticks=duration_ticks),
         Band("y", "commonly quoted", model=quoted, color=SECOND, alpha=0.3),
         Line("one call", run=settled, color=MEASURED, marker=".", markersize=3, linestyle="none"),
         Line("warm-up", run=warm_up, color=ALARM, marker="x", markersize=5, linestyle="none"),
         Rule("y", "pinned median", pinned=median_ns, **PINNED_LINE),
         Rule("y", "clock's own cost", model=lambda model: model.clock_ns, **CLOCK_LINE),
+        Rule("x", "first garbage collection", model=lambda model: model.collection, color=ALARM, linestyle="--"),
         Rule("x", "planned end", model=lambda model: model.calls, **MODEL_LINE),
     ),
-    distribution(20, 1e10),
+    distribution(20, 1e9),
 )
 
 
@@ -122,10 +142,11 @@ CHOICES = {"less than ×2": 2.0, "×2 to ×10": 10.0, "×10 to ×100": 100.0, "m
 def slowest_over_median(record: Record) -> Outcome | None:
     """How many times the median the slowest of at least `CALLS` calls took."""
     latencies = latencies_of(record)
-    if latencies.size < CALLS:
+    # A median of 0 is less than a step of the clock, so nothing can be said in terms of it.
+    if latencies.size < CALLS or not (middle := median_ns(record)):
         return None
-    slowest, middle = float(latencies.max()), median_ns(record)
-    times = slowest / max(middle, 1.0)
+    slowest = float(latencies.max())
+    times = slowest / middle
     found = next(text for text, below in CHOICES.items() if times < below)
     told = f"{duration(slowest)} against a median of {duration(middle)}, {count(latencies.size)} look-ups"
     return Outcome(found, f"×{number(times)} ({told})")
@@ -139,7 +160,7 @@ PREDICTION = Prediction(
             "Nothing interrupted these 10,000 look-ups: a short run on a quiet machine can be that even. Try 100,000.",
         ),
         "×2 to ×10": Answer(
-            "Times would spread a little around the mean, if they were a bell curve. Latencies are not: they have a tail.",
+            "Times spread evenly around the mean, like a bell curve, only where nothing interrupts them.",
             "No interruption was long; a look-up that waits for memory takes several times as long as one that does not.",
         ),
         "×10 to ×100": Answer(

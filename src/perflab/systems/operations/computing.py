@@ -16,6 +16,8 @@ WEIGHTS = sum(inputs * outputs for inputs, outputs in pairwise(LAYERS))
 PIXELS = 1_000
 BLUR = np.array((1, 4, 6, 4, 1), np.float32) / 16
 CHILDREN = 10
+TREE_OBJECTS = 2 * (1 + CHILDREN)
+"""Of a tree, as the garbage collector counts: each node has a list."""
 
 Image = NDArray[np.float32]
 
