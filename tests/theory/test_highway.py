@@ -35,13 +35,6 @@ def test_more_lanes_let_more_through() -> None:
     assert driven(1.5, lanes=2)[1].size > 1.6 * driven(1.5)[1].size
 
 
-def test_a_blocked_lane_holds_cars_up() -> None:
-    free, _ = driven(0.3, lanes=2)
-    assert free.waiting < 20
-    blocked = Highway(Road(100, 1, blocked={(0, 60)}), 0.3, np.random.default_rng(3))
-    assert np.concatenate([blocked.step() for _ in range(300)]).size == 0
-
-
 def test_a_ring_has_no_entrance() -> None:
     with pytest.raises(ValueError, match="open road"):
         Highway(Road(100, closed=True), 0.1, np.random.default_rng(1))
