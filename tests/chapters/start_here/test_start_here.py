@@ -12,6 +12,7 @@ from perflab.chapters import start_here
 from perflab.chapters.start_here import first_lab, self_check
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame, merge
+from perflab.measure.units import number
 
 
 @pytest.mark.clock
@@ -82,10 +83,10 @@ def growing(times: list[float]) -> tuple[Record, Record]:
 def test_the_click_settles_the_prediction_and_the_number_is_said(times: float, choice: str) -> None:
     found = first_lab.growth(*growing([times * each for each in (0.97, 0.99, 1, 1, 1.01, 1.02, 1.03)]))
     assert found is not None and found.choice == f"{choice} than ×100".replace("about than", "about")
-    assert found.measured.startswith(f"×{times:g} (")
+    assert found.measured.startswith(f"×{number(times, 3)} (")
     for answer in (*first_lab.PREDICTION.choices, None):
         said = first_lab.PREDICTION.comment(answer, found)
-        assert first_lab.PREDICTION.choices[found.choice].reason in said and f"×{times:g} (" in said
+        assert first_lab.PREDICTION.choices[found.choice].reason in said and found.measured in said
     assert all(answer.misconception and answer.reason for answer in first_lab.PREDICTION.choices.values())
 
 
