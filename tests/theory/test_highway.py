@@ -17,7 +17,7 @@ def driven(rate: float, steps: int = 600, **road: object) -> tuple[Highway, np.n
 @pytest.mark.parametrize("rate", [0.1, 0.4, 2.0])
 def test_every_car_has_passed_or_is_on_the_road_or_waits(rate: float) -> None:
     highway, trips = driven(rate)
-    assert highway.came == trips.size + highway.road.position.size + highway.waiting
+    assert highway.arrived == trips.size + highway.road.position.size + highway.waiting
 
 
 def test_on_a_quiet_road_a_trip_takes_as_long_as_on_an_empty_one() -> None:

@@ -17,7 +17,7 @@ START = {"cars": 20, "limit": 135, "hesitation": 0.0}
 
 @pytest.fixture(autouse=True)
 def no_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The simulation at full speed: nobody watches."""
+    """The simulation at full speed, without a pause for the picture."""
     monkeypatch.setattr(road_model, "FRAME_S", 0.0)
 
 

@@ -19,7 +19,7 @@ START = {"lanes": 1, "cars": 15, "limit": 135, "hesitation": 0.2}
 
 @pytest.fixture(autouse=True)
 def no_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The simulation at full speed: nobody watches."""
+    """The simulation at full speed, without a pause for the picture."""
     monkeypatch.setattr(road_model, "FRAME_S", 0.0)
 
 

@@ -48,7 +48,7 @@ def experiment(lanes: int, cars: int, limit: int, hesitation: float, seed: int) 
     for _ in range(WARM_UP_STEPS):
         highway.step()
     while True:
-        started, arrived_before = time.perf_counter(), highway.came
+        started, arrived_before = time.perf_counter(), highway.arrived
         trips, detected = [], []
         for _ in range(road_model.STEPS_PER_FRAME):
             trips.append(highway.step())
@@ -60,7 +60,7 @@ def experiment(lanes: int, cars: int, limit: int, hesitation: float, seed: int) 
         time.sleep(max(0.0, road_model.FRAME_S - (time.perf_counter() - started)))
         yield Frame(
             {"latency_ns": left * 1e9, "density": density, "flow": flow, **picture_of(road), "cars": cars_now},
-            {"calls": left.size, "came": highway.came - arrived_before, "steps": road_model.STEPS_PER_FRAME},
+            {"calls": left.size, "arrived": highway.arrived - arrived_before, "steps": road_model.STEPS_PER_FRAME},
             {"waiting": highway.waiting},
         )
 
@@ -86,7 +86,7 @@ CHARTS = (
 
 def offered_per_min(run: Record) -> float:
     """Cars per minute that arrived at the entrance."""
-    return PER_MIN * run.count("came") / max(1, run.count("steps"))
+    return PER_MIN * run.count("arrived") / max(1, run.count("steps"))
 
 
 def say(run: Record) -> str | Verdict:
