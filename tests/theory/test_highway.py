@@ -17,7 +17,7 @@ def driven(rate: float, steps: int = 600, **road: object) -> tuple[Highway, np.n
 @pytest.mark.parametrize("rate", [0.1, 0.4, 2.0])
 def test_every_car_has_passed_or_is_on_the_road_or_waits(rate: float) -> None:
     highway, trips = driven(rate)
-    assert highway.came == trips.size + highway.road.position.size + highway.waiting
+    assert highway.arrived == trips.size + highway.road.position.size + highway.waiting
 
 
 def test_on_a_quiet_road_a_trip_takes_as_long_as_on_an_empty_one() -> None:
@@ -33,13 +33,6 @@ def test_what_the_road_cannot_take_waits_and_its_trips_grow() -> None:
 
 def test_more_lanes_let_more_through() -> None:
     assert driven(1.5, lanes=2)[1].size > 1.6 * driven(1.5)[1].size
-
-
-def test_a_blocked_lane_holds_cars_up() -> None:
-    free, _ = driven(0.3, lanes=2)
-    assert free.waiting < 20
-    blocked = Highway(Road(100, 1, blocked={(0, 60)}), 0.3, np.random.default_rng(3))
-    assert np.concatenate([blocked.step() for _ in range(300)]).size == 0
 
 
 def test_a_ring_has_no_entrance() -> None:

@@ -75,7 +75,7 @@ def test_no_two_cars_are_ever_in_one_place_and_none_gets_lost(
         assert len(places) == road.position.size
         assert np.all((road.lane >= 0) & (road.lane < lanes) & (road.position >= 0) & (road.position < 40))
         assert np.all((road.speed >= 0) & (road.speed <= fastest))
-        assert cars == road.position.size + road.passed
+        assert cars == road.position.size + (0 if closed else road.passed)
         assert len(set(road.number.tolist())) == road.number.size
 
 
@@ -90,20 +90,53 @@ def test_an_empty_road_is_driven_at_full_speed_and_the_trip_is_timed() -> None:
     assert road.passed == 1
 
 
-def test_two_lanes_let_a_fast_car_pass_an_accident_and_one_lane_does_not() -> None:
-    for lanes, passes in ((1, False), (2, True)):
-        road = Road(60, lanes, 5, 0.0, blocked={(0, 30)})
-        generator = np.random.default_rng(1)
+@pytest.mark.parametrize(("fastest", "flow"), [(1, 1 / 2), (2, 2 / 3), (3, 3 / 4), (4, 4 / 5), (5, 5 / 6)])
+def test_without_hesitation_the_entrance_lets_on_what_a_lane_can_carry(fastest: int, flow: float) -> None:
+    road, generator = Road(120, 1, fastest, 0.0), np.random.default_rng(1)
+    for step in range(1_500):
+        if step == 300:
+            before = road.passed
+        road.enter(9)
+        road.advance(generator)
+    assert (road.passed - before) / 1_200 == pytest.approx(flow, abs=1e-3)
+    assert flow == pytest.approx(float(flow_without_hesitation(1 / (fastest + 1), fastest)))
+
+
+@pytest.mark.parametrize(("fastest", "hesitation"), [(1, 0.3), (2, 0.3), (5, 0.3), (5, 0.1)])
+def test_with_hesitation_the_entrance_lets_on_as_much_as_a_ring_carries_at_its_best(
+    fastest: int, hesitation: float
+) -> None:
+    road, generator = Road(120, 1, fastest, hesitation), np.random.default_rng(1)
+    for step in range(2_500):
+        if step == 500:
+            before = road.passed
         road.enter(1)
-        for _ in range(60):
-            road.advance(generator)
-        assert (road.passed == 1) == passes
+        road.advance(generator)
+    densities = (1 / 6, 0.2, 0.25, 0.3, 0.4, 0.5)
+    best = max(measured_flow(Road(240, 1, fastest, hesitation, closed=True), each) for each in densities)
+    assert (road.passed - before) / 2_000 > 0.95 * best
 
 
-def test_nobody_comes_on_where_there_is_no_room() -> None:
-    road = Road(50, 2, hesitation=1.0, blocked={(1, 0)})
-    assert road.enter(5) == 1
+def test_cars_come_on_with_a_gap_as_long_as_their_speed_one_a_lane_and_none_where_there_is_no_room() -> None:
+    road = Road(50, 2, 5, 1.0)
+    assert road.enter(1) == 1
+    assert road.enter(5) == 1, "the other lane is the only one with room"
     assert road.enter(5) == 0
+    assert road.speed.tolist() == [5, 5] and road.position.tolist() == [4, 4]
+    road.position[:] = [9, 10]
+    assert road.enter(5) == 2
+    assert dict(zip(road.lane[2:].tolist(), road.position[2:].tolist(), strict=True)) == {
+        road.lane[0]: 3,
+        road.lane[1]: 4,
+    }
+
+
+def test_cars_on_a_ring_are_timed_from_one_passing_of_the_end_to_the_next() -> None:
+    ring, generator = Road(60, 1, 5, 0.0, closed=True), np.random.default_rng(1)
+    ring.fill(3 / 60, generator)
+    laps = [ring.advance(generator) for _ in range(120)]
+    assert np.concatenate(laps[60:]).tolist() == [12] * 15
+    assert ring.passed == sum(map(len, laps))
 
 
 @pytest.mark.parametrize("wrong", [{"cells": 1}, {"lanes": 0}, {"fastest": 0}, {"hesitation": 1.5}])

@@ -19,8 +19,8 @@ class Highway:
         self.road = road
         self._rate, self._generator = rate, generator
         self._ramp: deque[int] = deque()
-        self._came_at: dict[int, int] = {}
-        self.came = 0
+        self._arrived_at: dict[int, int] = {}
+        self.arrived = 0
 
     @property
     def waiting(self) -> int:
@@ -31,12 +31,12 @@ class Highway:
         """One step; the trip times of the cars that left in it, in steps from when they came to the entrance."""
         road = self.road
         arrivals = int(self._generator.poisson(self._rate))
-        self.came += arrivals
+        self.arrived += arrivals
         self._ramp.extend([road.step] * arrivals)
         first = road.came
         for number in range(first, first + road.enter(len(self._ramp))):
-            self._came_at[number] = self._ramp.popleft()
+            self._arrived_at[number] = self._ramp.popleft()
         before = road.number
         road.advance(self._generator)
         gone = np.setdiff1d(before, road.number, assume_unique=True)
-        return np.array([road.step - self._came_at.pop(number) for number in gone.tolist()], np.int64)
+        return np.array([road.step - self._arrived_at.pop(number) for number in gone.tolist()], np.int64)

@@ -21,8 +21,7 @@ Ints = NDArray[np.int64]
 class Road:
     """A road and the cars on it; `closed` makes it a ring. Cars keep their `number` for as long as they are on it.
 
-    `entered` is the step at which each car came on; `came` and `passed` count all so far. `blocked` is a set of (lane, cell)
-    that no car enters: an accident.
+    `entered` is the step at which each car came on, or on a ring last passed its end; `came` and `passed` count all so far.
     """
 
     cells: int
@@ -36,7 +35,6 @@ class Road:
     speed: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     number: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     entered: Ints = field(default_factory=lambda: np.empty(0, np.int64))
-    blocked: set[tuple[int, int]] = field(default_factory=set)
     came: int = 0
     passed: int = 0
 
@@ -74,14 +72,18 @@ class Road:
         self.entered = np.full(self.position.size, self.step, np.int64)
 
     def enter(self, wanted: int) -> int:
-        """Let up to so many cars onto the first cell, one for each lane where there is room; returns how many came on."""
-        taken = set(self.lane[self.position == 0].tolist()) | {lane for lane, cell in self.blocked if cell == 0}
-        free = [lane for lane in range(self.lanes) if lane not in taken][:wanted]
-        self._append(free)
-        return len(free)
+        """Let up to so many cars on, one for each lane that has room, the emptiest lane first; returns how many came on.
+
+        They come as cars of a free flow do: at full speed, that many cells behind the car before, in one of the cells that a car
+        reaches in its first step. So the entrance carries whatever the road behind it can (Barlovic and others 2002).
+        """
+        rooms = ((self._room(lane), lane) for lane in range(self.lanes))
+        chosen = sorted(((room, lane) for room, lane in rooms if room >= 0), reverse=True)[:wanted]
+        self._append(chosen)
+        return len(chosen)
 
     def advance(self, generator: np.random.Generator) -> Ints:
-        """One step of all cars; returns the trip times (steps) of those that have left at the end of an open road."""
+        """One step of all cars; returns the trip times (steps) of those that passed the end: they leave, or go round again."""
         if self.lanes > 1:
             self._change_lanes(generator)
         gap = self._gap_ahead(self.lane)
@@ -90,13 +92,14 @@ class Road:
         self.speed = np.maximum(speed - hesitates, 0)
         self.position = self.position + self.speed
         self.step += 1
+        at_end = self.position >= self.cells
+        trips = self.step - self.entered[at_end]
+        self.passed += int(at_end.sum())
         if self.closed:
             self.position %= self.cells
-            return np.empty(0, np.int64)
-        left = self.position >= self.cells
-        trips = self.step - self.entered[left]
-        self.passed += int(left.sum())
-        self._keep(~left)
+            self.entered[at_end] = self.step
+        else:
+            self._keep(~at_end)
         return trips
 
     def _change_lanes(self, generator: np.random.Generator) -> None:
@@ -135,14 +138,19 @@ class Road:
         return gap
 
     def _taken(self, lane: int) -> Ints:
-        """Cells of a lane that hold a car or are blocked, in order."""
-        walls = [cell for blocked_lane, cell in self.blocked if blocked_lane == lane]
-        return np.sort(np.concatenate([self.position[self.lane == lane], np.array(walls, np.int64)]))
+        """Cells of a lane that hold a car, in order."""
+        return np.sort(self.position[self.lane == lane])
 
-    def _append(self, lanes: list[int]) -> None:
-        count = len(lanes)
-        self.position = np.append(self.position, np.zeros(count, np.int64))
-        self.lane = np.append(self.lane, np.array(lanes, np.int64))
+    def _room(self, lane: int) -> int:
+        """The cell in which a car can come on; negative where there is no room."""
+        last = int(self.position[self.lane == lane].min(initial=2 * self.fastest))
+        return min(self.fastest, self.cells, last - self.fastest) - 1
+
+    def _append(self, chosen: list[tuple[int, int]]) -> None:
+        count = len(chosen)
+        cells, lanes = np.array(chosen, np.int64).reshape(count, 2).T
+        self.position = np.append(self.position, cells)
+        self.lane = np.append(self.lane, lanes)
         self.speed = np.append(self.speed, np.full(count, self.fastest, np.int64))
         self.number = np.append(self.number, np.arange(self.came, self.came + count))
         self.entered = np.append(self.entered, np.full(count, self.step, np.int64))

@@ -12,9 +12,15 @@ from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 
 
-def drive(through: int, **changes: Any) -> Record:
-    chosen = {"lanes": 1, "cars": 30, "limit": 135, "hesitation": 0.2, "accident": False, **changes}
-    return Record("road", chosen, 1, "", Frame({"latency_ns": np.full(through, 3e10)}, {"steps": 200}))
+def drive(through: int, trip_s: float = 30, waiting: int = 99, **changes: Any) -> Record:
+    chosen = {"lanes": 1, "cars": 30, "limit": 135, "hesitation": 0.2, **changes}
+    frame = Frame({"latency_ns": np.full(through, trip_s * 1e9)}, {"steps": 200}, {"waiting": waiting})
+    return Record("road", chosen, 1, "", frame, sizes={"latency_ns": (through // 50,) * 50})
+
+
+def circle(cars: int, flow: float) -> Record:
+    samples = {"latency_ns": np.full(30, 3e10), "density": np.full(100, cars / 120), "flow": np.full(100, flow)}
+    return Record("ring", {"cars": cars, "limit": 135, "hesitation": 0.0}, 1, "", Frame(samples, {"steps": 100}))
 
 
 def served(per_s: int, **changes: Any) -> Record:
@@ -35,10 +41,12 @@ def counted(**changes: Any) -> Record:
 
 
 CASES = [
-    (0, [drive(40, limit=54), drive(110)], [drive(80, limit=54), drive(90)]),
+    (0, [drive(100, limit=54), drive(250)], [drive(100, limit=54), drive(150)]),
     (1, [drive(80), drive(150, lanes=2)], [drive(80), drive(80, lanes=2)]),
-    (2, [served(40)], [served(98)]),
-    (3, [counted()], None),
+    (2, [drive(80), drive(80, lanes=2)], [drive(80, 120), drive(150, 25, 0, lanes=2)]),
+    (3, [circle(5, 0.2), circle(20, 0.8)], [circle(20, 0.8), circle(80, 0.3)]),
+    (4, [served(40)], [served(98)]),
+    (5, [counted()], None),
 ]
 
 
@@ -61,12 +69,16 @@ def test_every_claim_is_tested_and_open_until_its_lab_was_used() -> None:
     ("number", "irrelevant"),
     [
         (0, [drive(80)]),
+        (0, [drive(80, waiting=0, limit=54), drive(80, waiting=0)]),
+        (0, [drive(80, limit=27), drive(80)]),
         (1, [drive(80), drive(80, limit=54)]),
-        (1, [drive(80, cars=10), drive(80, cars=10, lanes=2)]),
-        (1, [drive(80, accident=True), drive(150, accident=True, lanes=2)]),
-        (2, [served(50, rate=50)]),
-        (3, [counted(window=0.5)]),
-        (3, [counted(not_sent=1)]),
+        (1, [drive(80, waiting=0), drive(80, lanes=2)]),
+        (2, [drive(80, waiting=0), drive(80, lanes=2)]),
+        (2, [drive(80), drive(10, lanes=2)]),
+        (3, [circle(20, 0.8), circle(25, 0.7)]),
+        (4, [served(50, rate=50)]),
+        (5, [counted(window=0.5)]),
+        (5, [counted(not_sent=1)]),
     ],
 )
 def test_runs_that_do_not_decide_a_claim_leave_it_open(number: int, irrelevant: list[Record]) -> None:

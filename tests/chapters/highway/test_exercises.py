@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from drawing import drawn, points
 
-from perflab.chapters.highway import exercises, road
+from perflab.chapters.highway import exercises, road, road_model
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame, merge
 from perflab.theory.simulate import fifo, simulate
@@ -20,7 +20,7 @@ def shortest_first(number: int, service: float, kind: int) -> tuple[float, int]:
 
 
 def drive(trip_s: float, cars: int = 100, **changes: Any) -> Record:
-    chosen = {"lanes": 2, "cars": 30, "limit": 81, "hesitation": 0.3, "accident": False, **changes}
+    chosen = {"lanes": 2, "cars": 30, "limit": 81, "hesitation": 0.3, **changes}
     return Record("road", chosen, 1, "", Frame({"latency_ns": np.full(cars, trip_s * 1e9)}, {"steps": 200}))
 
 
@@ -30,12 +30,18 @@ def drive(trip_s: float, cars: int = 100, **changes: Any) -> Record:
         (None, "Not done yet"),
         (drive(40, lanes=1), "`lanes` should stay 2"),
         (drive(40, cars=10), "come to its end"),
-        (drive(40, cars=60), "at least 24 should"),
+        (drive(40, cars=60), "Right"),
         (drive(80), "at most 60 s. Or was it chance"),
+        (drive(80, limit=54), "at 54 km/h 30 cars a minute get through, but the median trip takes 80 s"),
         (drive(80, limit=54), "at most 60 s.\n"),
         (drive(30, limit=108), "That works: at 108 km/h"),
         (drive(40), "Right: at 81 km/h 30 cars"),
         (drive(30, limit=135), "Would a lower limit do"),
+        ("81", "is no run"),
+        (81, "is no run"),
+        ((81, 30), "is no run"),
+        (Record("same_road", {"lanes": 2}, 1, ""), "a run of the lab 'same road'"),
+        (drive(40, cars=0), "measured nothing"),
     ],
 )
 def test_commute(record: Record | None, said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,14 +49,15 @@ def test_commute(record: Record | None, said: str, capsys: pytest.CaptureFixture
     assert said in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize(("limit", "said"), [(54, "at most 60 s"), (81, "Right")])
 def test_the_solution_of_the_commute_is_right_on_the_road(
-    limit: int, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    seed: int, limit: int, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(road, "FRAME_S", 0.0)
-    chosen = {"lanes": 2, "cars": 30, "limit": limit, "hesitation": 0.3, "accident": False}
-    slices = road.experiment(**chosen, seed=1)  # type: ignore[arg-type]
-    frame = merge(next(slices) for _ in range(400))
+    monkeypatch.setattr(road_model, "FRAME_S", 0.0)
+    chosen = {"lanes": 2, "cars": 30, "limit": limit, "hesitation": 0.3}
+    slices = road.experiment(**chosen, seed=seed)  # type: ignore[arg-type]
+    frame = merge(next(slices) for _ in range(80))
     exercises.check_commute(Record("road", chosen, 1, "", frame))
     assert said in capsys.readouterr().out
 
@@ -69,7 +76,7 @@ def test_what_is_expected_of_both_orders_is_what_they_do_in_the_long_run() -> No
     for rate in (20, 40):
         for curve, rank in ((model["usual"], fifo), (model["best"], shortest_first)):
             runs = [exercises.requests(seed, rate) for seed in range(150)]
-            found = np.concatenate([simulate(*run, discipline=rank).responses for run in runs]).mean()
+            found = np.concatenate([simulate(*run[:2], discipline=rank).responses for run in runs]).mean()
             assert found * 1e9 == pytest.approx(np.interp(rate, *curve), rel=0.05)
 
 
@@ -96,6 +103,35 @@ def test_a_discipline_that_does_not_help_is_open_and_still_a_lab(rank: Any, caps
     assert "Not done yet" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "rank",
+    [
+        lambda number, service, kind: kind,
+        lambda number, service, kind: (kind, number),
+        lambda number, service, kind: [service],
+        lambda number, service, kind: round(service, 2),
+        lambda number, service, kind: service > 0.05,
+    ],
+)
+def test_two_classes_of_priority_are_as_right_as_the_shortest_first(
+    rank: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exercises.check_discipline(rank) is not None
+    assert capsys.readouterr().out.startswith("Right")
+
+
+@pytest.mark.parametrize("rank", [None, 3, "service", {}])
+def test_what_is_no_rank_is_said(rank: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exercises.check_discipline(rank) is None
+    assert "is no function" in capsys.readouterr().out
+
+
+def test_the_kinds_are_those_of_long_and_short_requests() -> None:
+    _, services, kinds = exercises.requests(3)
+    assert set(kinds.tolist()) == {0, 1} and services[kinds == 1].min() > 5 * services[kinds == 0].max()
+    assert kinds.mean() == pytest.approx(exercises.SHARE_LONG, abs=0.02)
+
+
 def test_a_rank_that_cannot_be_called_is_told_how(capsys: pytest.CaptureFixture[str]) -> None:
     assert exercises.check_discipline(lambda number: number) is None  # type: ignore[misc,arg-type]
     assert "called with number, service and kind" in capsys.readouterr().out
@@ -112,13 +148,19 @@ def test_a_rank_that_cannot_be_called_is_told_how(capsys: pytest.CaptureFixture[
         (24, "grows, slowly"),
         (25, "leave little room for bursts: the mean wait is 1"),
         (27, "leave little room for bursts"),
+        (27, "more than a tenth of the stay"),
         (28, "Right"),
+        (60, "they can do 300/s.\n"),
+        (61, "Right"),
+        (61, "37 of 61 threads are idle on average"),
+        (float("inf"), "not a number"),
+        ([36], "not a number"),
         (36, "Right"),
-        (36.0, "Right"),
+        (36.0, "and 36 threads leave room"),
         (np.int64(36), "Right"),
         (36.5, "not a number"),
         (float("nan"), "not a number"),
-        (500, "would be idle"),
+        (500, "476 of 500 threads are idle"),
     ],
 )
 def test_threads(answer: Any, said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -164,3 +206,9 @@ def test_the_lie_is_seen_and_the_truth_accepted(capsys: pytest.CaptureFixture[st
     )
     exercises.check_the_lie(lambda log: None)  # type: ignore[arg-type,return-value]
     assert "yours says None" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("answer", [None, 1.8, "log"])
+def test_what_is_no_function_is_said(answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    exercises.check_the_lie(answer)
+    assert "is no function" in capsys.readouterr().out

@@ -132,11 +132,25 @@ def test_the_model_is_lambda_times_w_and_silent_where_the_queue_grows() -> None:
     assert np.isnan(littles_law.predict(**{**START, "workers": 1}))
 
 
-def test_the_prediction_is_settled_by_the_setting_that_was_asked_about() -> None:
-    assert littles_law.PREDICTION.settle([simulated()]) == "about 5"
-    assert littles_law.PREDICTION.settle([simulated(trip=20)]) is None
-    assert littles_law.PREDICTION.settle([simulated(window=0.2)]) is None, "too few to tell"
-    assert littles_law.PREDICTION.settle([simulated(inside=3)]) is None
+def test_the_click_settles_the_prediction_with_the_number_that_was_counted() -> None:
+    assert littles_law.PREDICTION.runs == (START,)
+    found = littles_law.how_many(simulated())
+    assert found is not None and found.choice == "about 5"
+    assert found.measured.startswith(f"{littles_law.both_sides(simulated()).inside:.2f} on average")
+    for answer in (*littles_law.PREDICTION.choices, None):
+        assert "L = λW = 100/s" in littles_law.PREDICTION.comment(answer, found)
+
+
+def test_a_run_that_some_requests_never_left_or_in_which_they_stayed_much_longer_settles_nothing() -> None:
+    assert littles_law.how_many(simulated(inside=3)) is None
+    assert littles_law.how_many(simulated(trip=200)) is None
+    assert littles_law.how_many(Record("littles_law", START, 1, "")) is None
+
+
+def test_what_cannot_be_is_named() -> None:
+    for choice, answer in littles_law.PREDICTION.choices.items():
+        assert bool(answer.reason) == (choice == "about 5")
+        assert choice == "about 5" or any(word in answer.misconception for word in ("cannot", "would"))
 
 
 def test_without_a_departure_there_is_nothing_to_count() -> None:

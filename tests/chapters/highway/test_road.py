@@ -8,49 +8,63 @@ import numpy as np
 import pytest
 from turns import side_by_side
 
-from perflab.chapters.highway import road
-from perflab.chapters.highway.road_model import CELLS, KMH_PER_CELL, LIMITS, PER_KM, PER_MIN
+from perflab.chapters.highway import road, road_model
+from perflab.chapters.highway.road_model import CELLS, KMH_PER_CELL, LIMITS, PER_KM, PER_MIN, throughput_per_min
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame, merge
 from perflab.theory.traffic import expected_flow
 
-START = {"lanes": 1, "cars": 15, "limit": 135, "hesitation": 0.2, "accident": False}
+START = {"lanes": 1, "cars": 15, "limit": 135, "hesitation": 0.2}
 
 
 @pytest.fixture(autouse=True)
 def no_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The simulation at full speed: nobody watches."""
-    monkeypatch.setattr(road, "FRAME_S", 0.0)
+    """The simulation at full speed, without a pause for the picture."""
+    monkeypatch.setattr(road_model, "FRAME_S", 0.0)
 
 
-def driven(frames: int = 120, **changes: Any) -> Record:
+def driven(frames: int = 120, seed: int = 4, **changes: Any) -> Record:
     chosen = {**START, **changes}
-    slices = road.experiment(**chosen, seed=4)
-    frame = merge(next(slices) for _ in range(frames))
-    return Record("road", chosen, 4, "", frame, 8.0, "complete")
+    slices = road.experiment(**chosen, seed=seed)
+    measured = [next(slices) for _ in range(frames)]
+    sizes = {"latency_ns": tuple(frame.samples["latency_ns"].size for frame in measured)}
+    return Record("road", chosen, 4, "", merge(measured), 8.0, "complete", sizes=sizes)
 
 
 def test_a_higher_limit_shortens_the_trip_more_than_it_raises_the_flow() -> None:
     slow, fast = driven(cars=30, limit=54), driven(cars=30, limit=135)
     trips = [np.median(driven(cars=5, limit=limit).column("latency_ns")) for limit in (54, 135)]
     assert trips[0] > 2 * trips[1]
-    assert road.throughput_per_min(fast) < 1.8 * road.throughput_per_min(slow)
+    assert throughput_per_min(fast) < 1.8 * throughput_per_min(slow)
 
 
 def test_on_a_quiet_road_what_comes_gets_through() -> None:
-    assert road.throughput_per_min(driven(cars=10, frames=600)) == pytest.approx(10, rel=0.25)
+    assert throughput_per_min(driven(cars=10, frames=600)) == pytest.approx(10, rel=0.25)
 
 
 def test_two_lanes_carry_more_than_one() -> None:
     one, two = (driven(cars=80, lanes=lanes) for lanes in (1, 2))
-    assert road.throughput_per_min(two) > 1.6 * road.throughput_per_min(one)
+    assert throughput_per_min(two) > 1.6 * throughput_per_min(one)
 
 
-def test_an_accident_fills_the_road_behind_it() -> None:
-    clear, blocked = (driven(cars=50, lanes=2, accident=accident, frames=62) for accident in (False, True))
-    assert blocked.column("density").mean() > 1.5 * clear.column("density").mean()
-    assert blocked.fact("blocked") is False, "it is cleared at the end"
-    assert driven(frames=10, accident=True).fact("blocked") is True
+@pytest.mark.parametrize(("limit", "at_most"), [(27, 30), (54, 40), (81, 45), (108, 48), (135, 50)])
+def test_the_entrance_is_no_bottleneck_without_hesitation_a_lane_carries_its_exact_flow(
+    limit: int, at_most: float
+) -> None:
+    full = driven(cars=150, limit=limit, hesitation=0.0, frames=600)
+    assert throughput_per_min(full) == pytest.approx(at_most, rel=0.01)
+    assert road.predict(**full.parameters).here[1] == pytest.approx(at_most, rel=1e-9), "and so says the line"
+
+
+def test_where_cars_wait_for_a_lane_more_lanes_make_the_trip_many_times_shorter_and_on_an_empty_road_they_do_not() -> (
+    None
+):
+    busy, quiet = (
+        [np.median(driven(cars=cars, lanes=lanes, hesitation=0.3).column("latency_ns")) for lanes in (1, 2)]
+        for cars in (40, 10)
+    )
+    assert busy[0] > 3 * busy[1]
+    assert quiet[0] == pytest.approx(quiet[1], rel=0.1)
 
 
 def test_the_newest_cars_are_where_the_simulation_has_them() -> None:
@@ -75,7 +89,7 @@ def test_the_model_knows_what_is_exact() -> None:
 def test_the_ring_lies_on_the_free_branch_of_its_own_curve(
     limit: int, lanes: int, cars: int, hesitation: float
 ) -> None:
-    here = road.predict(lanes, cars, limit, hesitation, False).here
+    here = road.predict(lanes, cars, limit, hesitation).here
     curve = expected_flow(here[0] / PER_KM, limit // KMH_PER_CELL, hesitation, lanes)
     assert float(curve) * PER_MIN == pytest.approx(here[1], rel=1e-9)
     assert here[0] <= 0.5 * PER_KM
@@ -86,13 +100,19 @@ def test_arriving_cars_are_counted_and_not_taken_from_the_slider() -> None:
     arrived = road.offered_per_min(record)
     assert arrived == pytest.approx(10, rel=0.35) and arrived != 10
     assert f"{arrived:.0f} arrived meanwhile (10 on average)" in road.lab().verdict(record, None).text
-    assert road.throughput_per_min(record) <= arrived + 2, "two may have been on the road at the beginning"
+    assert throughput_per_min(record) <= arrived + 2, "two may have been on the road at the beginning"
 
 
 def test_a_road_that_is_too_full_has_no_percentile_but_a_queue() -> None:
     verdict = road.lab().verdict(driven(cars=100), None).text
     assert "Saturated" in verdict
-    assert "p99" not in verdict
+    assert "p90" not in verdict
+
+
+def test_a_run_of_a_hundred_trips_has_no_p99() -> None:
+    run = driven(80)
+    assert "p90" in road.lab().verdict(run, None).text
+    assert not any("99" in row[0] for row in road.TABLE(run, None))
 
 
 def test_a_blocked_road_is_said() -> None:
@@ -105,21 +125,32 @@ def test_runs_are_compared() -> None:
     assert found.kind == "clear"
 
 
-def test_the_prediction_is_settled_by_two_runs_that_differ_in_the_limit_only() -> None:
-    slow, fast = driven(cars=30, limit=54), driven(cars=30)
-    assert road.PREDICTION.settle([slow]) is None
-    assert road.PREDICTION.settle([slow, driven(cars=35)]) is None
-    assert road.PREDICTION.settle([slow, fast]) in road.PREDICTION.choices
-    assert road.PREDICTION.settle([slow, fast]) == road.HARDLY
+def pair(seed: int = 4) -> tuple[Record, Record]:
+    slow, fast = (driven(80, seed, **{"lanes": 2, "hesitation": 0.3, **asked}) for asked in road.PREDICTION.runs)
+    return slow, fast
 
 
-@pytest.mark.parametrize(
-    ("fast", "choice"), [(250, road.MUCH), (180, road.MUCH), (125, road.HARDLY), (80, road.HARDLY), (60, road.FEWER)]
-)
-def test_each_gain_has_its_choice(fast: int, choice: str) -> None:
-    def through(cars: int, limit: int) -> Record:
-        frame = Frame({"latency_ns": np.full(cars, 3e10)}, {"steps": 200})
-        return Record("road", {**START, "cars": 30, "limit": limit}, 1, "", frame)
+@pytest.mark.parametrize("seed", range(12))
+def test_the_click_settles_the_prediction(seed: int) -> None:
+    found = road.what_the_limit_does(*pair(seed))
+    assert found is not None and found.choice == road.GAPS
+    assert "cars a minute" in found.measured and found.measured.startswith("×1.")
 
-    assert road.PREDICTION.settle([through(100, 54), through(fast, 135)]) == choice
-    assert choice in road.PREDICTION.choices
+
+def through(cars: int, limit: int, slices: int = 80) -> Record:
+    each = np.full(slices, cars // slices)
+    frame = Frame({"latency_ns": np.full(each.sum(), 3e10)}, {"steps": 2 * slices})
+    return Record("road", {**START, "limit": limit}, 1, "", frame, sizes={"latency_ns": tuple(each)})
+
+
+def test_a_gain_that_cannot_be_or_of_too_few_slices_settles_nothing() -> None:
+    slow = through(160, 54)
+    assert road.what_the_limit_does(slow, through(240, 135)) is not None
+    for fast in (through(160, 135), through(400, 135), through(80, 135), through(60, 135, 20), through(0, 135)):
+        assert road.what_the_limit_does(slow, fast) is None
+
+
+def test_each_outcome_has_its_reason_and_what_cannot_be_is_named() -> None:
+    for choice, answer in road.PREDICTION.choices.items():
+        assert bool(answer.reason) == (choice == road.GAPS)
+        assert choice == road.GAPS or "cannot" in answer.misconception

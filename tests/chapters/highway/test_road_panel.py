@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from drawing import drawn, points
 
-from perflab.chapters.highway.road_model import ACCIDENT, KM
-from perflab.chapters.highway.road_panel import MOVING_ROAD, place
+from perflab.chapters.highway.road_model import KM
+from perflab.chapters.highway.road_panel import moving_road, place
 from perflab.lab import Record
 from perflab.measure import Frame, merge
 
-CHOSEN = {"lanes": 2, "cars": 30, "limit": 135, "hesitation": 0.2, "accident": True}
+CHOSEN = {"lanes": 2, "cars": 30, "limit": 135, "hesitation": 0.2}
 CARS = ("stands", "is slow", "drives")
 
 
@@ -26,7 +26,7 @@ def record(*speeds: int, **facts: object) -> Record:
 
 
 def shown(*speeds: int, **facts: object) -> tuple[Any, dict[str, Any]]:
-    chart, artists = drawn(MOVING_ROAD)
+    chart, artists = drawn(moving_road("a road"))
     chart.show_model(CHOSEN, None)
     chart.show_run(record(*speeds, **facts))
     return chart, artists
@@ -49,28 +49,25 @@ def test_where_cars_stood_is_remembered_below_the_road_the_newest_on_top() -> No
 
 
 def test_cars_that_wait_at_the_entrance_are_counted() -> None:
-    assert shown(5, waiting=7)[1]["7"].get_text() == "7 waiting at the entrance"
-    assert shown(5, waiting=0)[1]["7"].get_text() == ""
-
-
-def test_the_accident_is_shown_while_the_lane_is_blocked() -> None:
-    chart, artists = drawn(MOVING_ROAD)
-    chart.show_model(CHOSEN, None)
-    assert points(artists["accident"]) == [pytest.approx(place(ACCIDENT[1], ACCIDENT[0], 2))], (
-        "the setting announces it"
-    )
-    chart.show_run(record(1, blocked=True))
-    assert len(points(artists["accident"])) == 1
-    chart.show_run(record(1, blocked=False))
-    assert len(points(artists["accident"])) == 0
+    assert shown(5, waiting=7)[1]["6"].get_text() == "7 waiting at the entrance"
+    assert shown(5, waiting=0)[1]["6"].get_text() == ""
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 4])
 def test_there_is_a_line_on_each_side_of_each_lane(lanes: int) -> None:
-    chart, artists = drawn(MOVING_ROAD)
+    chart, artists = drawn(moving_road("a road"))
     chart.show_model({**CHOSEN, "lanes": lanes}, None)
     x, y = np.array(artists["1"].get_data()).reshape(2, -1, 3)
     assert len(y) == lanes + 1
     assert np.all(x[:, :2] == [0, KM]) and np.all(np.isnan(x[:, 2])), "a gap after each"
     middles = [place(0, lane, lanes)[1] for lane in range(lanes)]
     assert (y[1:, 0] + y[:-1, 0]) / 2 == pytest.approx(middles)
+
+
+def test_a_ring_is_drawn_as_one_lane() -> None:
+    chart, artists = drawn(moving_road("a ring"))
+    chosen = {"cars": 20, "limit": 135, "hesitation": 0.0}
+    chart.show_model(chosen, None)
+    assert len(artists["1"].get_xdata()) == 2 * 3, "the lines beside one lane"
+    chart.show_run(Record("ring", chosen, 1, "", record(5, 5).frame))
+    assert points(artists["drives"])[0] == pytest.approx(place(0, 0, 1))

@@ -100,23 +100,38 @@ def test_the_road_beside_carries_the_same_share_of_what_it_can(rate: int, share:
     )
 
 
-def test_the_prediction_is_settled_by_a_quiet_server_with_twice_the_lanes() -> None:
-    quiet, wide = simulated(lanes=2, rate=100, trip=5), simulated(lanes=4, rate=100, trip=5)
-    assert same_road.PREDICTION.settle([quiet]) is None
-    assert same_road.PREDICTION.settle([quiet, wide]) == "about as long"
-    for busy in ({"lanes": 1, "rate": 50}, {"lanes": 2, "rate": 150}):
-        runs = [simulated(**{**busy, "lanes": busy["lanes"] * times}, trip=5) for times in (1, 2)]
-        assert same_road.PREDICTION.settle(runs) is None
+def pair(ratios: list[float]) -> tuple[Record, Record]:
+    """Two runs measured in turns: each slice of the second takes so many times as long."""
+    asked = same_road.PREDICTION.runs
+    times = np.random.default_rng(1).exponential(5e6, (len(ratios), 15))
+    columns = (times.ravel(), (times * np.array(ratios)[:, None]).ravel())
+    sizes = {"latency_ns": (15,) * len(ratios)}
+    narrow, wide = (
+        Record("same_road", chosen, 1, "", Frame({"latency_ns": column}), turns="a", sizes=sizes)
+        for chosen, column in zip(asked, columns, strict=True)
+    )
+    return narrow, wide
 
 
-def test_the_hint_nearly_always_leads_to_the_right_answer() -> None:
-    found = [
-        same_road.PREDICTION.settle(
-            [simulated(seed, lanes=2, rate=100, trip=5), simulated(10_000 + seed, lanes=4, rate=100, trip=5)]
-        )
-        for seed in range(200)
-    ]
-    assert found.count("about as long") >= 0.95 * len(found)
+@pytest.mark.parametrize(("times", "choice"), [(0.5, same_road.HALF), (1.0, same_road.SAME), (1.6, same_road.LONGER)])
+def test_the_click_settles_the_prediction_with_a_reason_for_each_outcome(times: float, choice: str) -> None:
+    found = same_road.what_more_lanes_do(*pair([times * each for each in (0.98, 1.01, 1.0, 0.99, 1.02, 1.0, 1.01)]))
+    assert found is not None and found.choice == choice
+    assert found.measured.startswith(f"×{times:g}")
+    for answer in (*same_road.PREDICTION.choices, None):
+        assert same_road.PREDICTION.choices[choice].reason in same_road.PREDICTION.comment(answer, found)
+    assert all(answer.misconception and answer.reason for answer in same_road.PREDICTION.choices.values())
+
+
+def test_too_few_slices_or_slices_too_far_apart_settle_nothing() -> None:
+    assert same_road.what_more_lanes_do(*pair([1.0] * 5)) is None
+    assert same_road.what_more_lanes_do(*pair([0.3, 3.0, 0.5, 2.0, 1.0, 0.4, 1.5])) is None
+
+
+def test_the_same_requests_through_twice_the_threads_take_about_as_long_in_a_simulation() -> None:
+    narrow, wide = (simulated(seed=3, **asked) for asked in same_road.PREDICTION.runs)
+    medians = [float(np.median(run.column("latency_ns"))) for run in (narrow, wide)]
+    assert medians[0] / medians[1] == pytest.approx(1, rel=0.1)
 
 
 def test_the_offered_load_is_counted_and_not_taken_from_the_slider() -> None:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from labs import measure
 
 from perflab.chapters import start_here
 from perflab.chapters.start_here import first_lab, self_check
 from perflab.lab.record import Record
-from perflab.measure.frame import Frame
+from perflab.measure.frame import Frame, merge
+from perflab.measure.units import number
 
 
 @pytest.mark.clock
@@ -56,11 +58,66 @@ def test_the_line_passes_through_what_was_calibrated() -> None:
     assert y[np.flatnonzero(x == 1_000)[0]] == 20_200
 
 
-def record(numbers: int, median: float) -> Record:
-    return Record("first_lab", {"numbers": numbers}, 1, "", Frame({"latency_ns": np.full(10, median)}))
+def growing(times: list[float]) -> tuple[Record, Record]:
+    """Runs of both lengths measured in turns: in each slice the long one takes so many times as long."""
+    asked = first_lab.PREDICTION.runs
+    columns = np.full(10 * len(times), 100.0), 100 * np.repeat(times, 10)
+    few, many = (
+        Record("first_lab", chosen, 1, "", Frame({"latency_ns": column}), sizes={"latency_ns": (10,) * len(times)})
+        for chosen, column in zip(asked, columns, strict=True)
+    )
+    return few, many
 
 
-@pytest.mark.parametrize(("many", "outcome"), [(9_500, "×10"), (66_000, "×70"), (99_000, "×100")])
-def test_the_prediction_is_settled_by_two_lengths_a_hundredfold_apart(many: float, outcome: str) -> None:
-    assert first_lab.PREDICTION.settle([record(100, 1_000), record(10_000, many)]) == outcome
-    assert first_lab.PREDICTION.settle([record(100, 1_000)]) is None
+@pytest.mark.parametrize(
+    ("times", "choice"),
+    [
+        (1.2, "clearly less"),
+        (20, "clearly less"),
+        (80, "clearly less"),
+        (90, "about"),
+        (110, "about"),
+        (183, "clearly more"),
+    ],
+)
+def test_the_click_settles_the_prediction_and_the_number_is_said(times: float, choice: str) -> None:
+    found = first_lab.growth(*growing([times * each for each in (0.97, 0.99, 1, 1, 1.01, 1.02, 1.03)]))
+    assert found is not None and found.choice == f"{choice} than ×100".replace("about than", "about")
+    assert found.measured.startswith(f"×{number(times, 3)} (")
+    for answer in (*first_lab.PREDICTION.choices, None):
+        said = first_lab.PREDICTION.comment(answer, found)
+        assert first_lab.PREDICTION.choices[found.choice].reason in said and found.measured in said
+    assert all(answer.misconception and answer.reason for answer in first_lab.PREDICTION.choices.values())
+
+
+def test_too_few_slices_settle_nothing() -> None:
+    assert first_lab.growth(*growing([20.0] * 5)) is None
+    assert (
+        first_lab.growth(Record("first_lab", {"numbers": 10}, 1, ""), Record("first_lab", {"numbers": 1000}, 1, ""))
+        is None
+    )
+
+
+def test_the_click_asks_for_a_hundred_times_as_many_numbers() -> None:
+    few, many = (asked["numbers"] for asked in first_lab.PREDICTION.runs)
+    assert (few, many) == (10, 1_000)
+    assert "10 numbers" in first_lab.PREDICTION.question and "1,000 numbers" in first_lab.PREDICTION.question
+
+
+@pytest.mark.clock
+def test_a_number_costs_the_same_however_many_there_are() -> None:
+    """Whether the machine changes its speed meanwhile is seen by the same calibration again."""
+    worst = []
+    for _ in range(3):
+        constants = [merge(first_lab.calibrate()).facts for _ in range(2)]
+        if abs(constants[0]["per_number_ns"] / constants[1]["per_number_ns"] - 1) > 0.1:
+            continue
+        apart = []
+        for numbers in (10, 100, 1_000, 10_000, 100_000):
+            x, y = first_lab.predict(numbers, constants[1])
+            found = np.median(measure(first_lab.lab(), 0.3, numbers=numbers).samples["latency_ns"])
+            apart.append(abs(found / float(np.interp(numbers, x, y)) - 1))
+        worst.append(max(apart))
+        if worst[-1] < 0.2:
+            return
+    pytest.skip("the machine changes its speed") if not worst else pytest.fail(f"the line is off by {worst}")

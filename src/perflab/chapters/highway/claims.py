@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from perflab.chapters.highway import littles_law, road, same_road
+from perflab.chapters.highway.road_model import point, throughput_per_min
 from perflab.chapters.load import Load
 from perflab.lab import Record, latencies_of, one_run, two_runs
 from perflab.lab.claims import Claim, report_claims
@@ -20,23 +21,48 @@ def takeaways() -> None:
 
 
 def _faster_cars(slow: Record, fast: Record) -> Found:
-    gain = road.gain(slow, fast)
-    if gain is None:
+    found = road.gain(slow, fast)
+    # On a road that is not full, more cars get through where more arrive.
+    full = min(run.fact("waiting", 0) for run in (slow, fast)) > road.SATURATED_QUEUE
+    if found is None or not full or (slow.parameters["limit"], fast.parameters["limit"]) != (54, 135):
         return None
-    told = f"with a limit of 135 instead of 54 km/h, {gain:.1f} times as many cars got through."
-    return road.what_the_limit_does(slow, fast) == road.MUCH, told
+    return found.low > 2, f"with a limit of 135 instead of 54 km/h, {found.value:.1f} times as many cars got through."
 
 
-def _more_lanes(narrow: Record, wide: Record) -> Found:
-    chosen, runs = narrow.parameters, (narrow, wide)
-    # On a quiet road, more lanes have nothing to carry.
-    busy = chosen["cars"] >= road.BUSY_CARS * chosen["lanes"] and not chosen["accident"]
-    if not busy or min(latencies_of(run).size for run in runs) < MIN_TIMES:
+def _is_busy(narrow: Record, wide: Record) -> bool:
+    """Whether the road with fewer lanes has cars waiting, and enough have got through both; a quiet road has nothing to tell."""
+    trips = min(latencies_of(run).size for run in (narrow, wide))
+    return trips >= MIN_TIMES and bool(narrow.fact("waiting", 0) > road.SATURATED_QUEUE)
+
+
+def _more_through(narrow: Record, wide: Record) -> Found:
+    if not _is_busy(narrow, wide):
         return None
-    lanes, through = [run.parameters["lanes"] for run in runs], [road.throughput_per_min(run) for run in runs]
-    trips = [duration(percentile(latencies_of(run), 0.5)) for run in runs]
-    told = f"{lanes[0]} and {lanes[1]} lanes let {count(through[0])} and {count(through[1])} cars a minute through"
-    return through[1] > 1.1 * through[0], f"{told}, in trips of {trips[0]} and {trips[1]} (p50)."
+    lanes, through = _lanes(narrow, wide), [throughput_per_min(run) for run in (narrow, wide)]
+    return through[1] > 1.1 * through[
+        0
+    ], f"{lanes} let {count(through[0])} and {count(through[1])} cars a minute through."
+
+
+def _shorter_trip(narrow: Record, wide: Record) -> Found:
+    if not _is_busy(narrow, wide):
+        return None
+    trips = [percentile(latencies_of(run), 0.5) for run in (narrow, wide)]
+    lanes, times = _lanes(narrow, wide), " and ".join(map(duration, trips))
+    return trips[0] < 1.1 * trips[1], f"on {lanes} a trip took {times} (p50); most of the difference is waiting."
+
+
+def _lanes(narrow: Record, wide: Record) -> str:
+    return f"{count(narrow.parameters['lanes'])} and {count(wide.parameters['lanes'])} lanes"
+
+
+def _fuller_road(few: Record, many: Record) -> Found:
+    if many.parameters["cars"] < 2 * few.parameters["cars"] or min(latencies_of(run).size for run in (few, many)) < 1:
+        return None
+    flows, cars = [point(run)[1] for run in (few, many)], [run.parameters["cars"] for run in (few, many)]
+    return flows[1] > flows[
+        0
+    ], f"with {cars[0]} and {cars[1]} cars on the ring, {flows[0]:.0f} and {flows[1]:.0f} passed per minute."
 
 
 def _overloaded_server(run: Record) -> Found:
@@ -59,7 +85,9 @@ def _law(run: Record) -> Found:
 
 CLAIMS = (
     Claim("Cars that are 2.5 times as fast bring 2.5 times as many through.", "road", two_runs("limit", _faster_cars)),
-    Claim("More lanes let more cars through.", "road", two_runs("lanes", _more_lanes)),
+    Claim("More lanes let more cars through.", "road", two_runs("lanes", _more_through)),
+    Claim("More lanes make no trip shorter, not even on a busy road.", "road", two_runs("lanes", _shorter_trip)),
+    Claim("More cars on the road means more cars per minute.", "ring", two_runs("cars", _fuller_road)),
     Claim(
         "An overloaded server does less than it could, like a jammed road.",
         "same_road",

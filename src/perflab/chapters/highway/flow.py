@@ -14,6 +14,7 @@ from perflab.lab.axes import percent_ticks
 from perflab.lab.marks import Histogram, Line, Rule, before, measured
 from perflab.lab.palette import CLOCK, INK, MEASURED, MODEL, MODEL_HERE, MODEL_LINE, PINNED
 from perflab.measure import percentile
+from perflab.measure.summary import percentile_name
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,10 @@ def trip_times(
     ends_ns: tuple[float, float],
     ticks: Mapping[float, str],
     highest_share: float,
+    tail: float,
     times: Callable[[Record], NDArray[Any]] = latencies_of,
 ) -> Chart:
-    """How often each of a run's `times` (ns) occurred; `free` names the model's trip on an empty road."""
+    """How often each of a run's `times` (ns) occurred; `free` names the model's trip on an empty road, `tail` is a percentile."""
 
     def at(share: float) -> Callable[[Record], float | None]:
         return lambda run: percentile(times(run), share) if times(run).size else None
@@ -79,5 +81,5 @@ def trip_times(
         Histogram("pinned", *ends_ns, 15, pinned=times, color=PINNED, linewidth=2, linestyle=":"),
         Rule("x", free, model=lambda curve: curve.trip_s * 1e9, color=MODEL, linewidth=2.5),
         Rule("x", "p50", run=at(0.5), color=INK, linewidth=2, linestyle="--"),
-        Rule("x", "p99", run=at(0.99), color=CLOCK, linewidth=2, linestyle="-."),
+        Rule("x", percentile_name(tail), run=at(tail), color=CLOCK, linewidth=2, linestyle="-."),
     )

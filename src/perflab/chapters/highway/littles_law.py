@@ -8,15 +8,16 @@ import numpy as np
 
 from perflab.chapters import load
 from perflab.lab import (
+    Answer,
     Axis,
     Chart,
     Lab,
+    Outcome,
     Prediction,
     Record,
     latencies_of,
     log_slider,
     nearest,
-    one_run,
     slider,
     values_slider,
 )
@@ -150,23 +151,32 @@ TABLE = table_of(
 )
 
 
-def how_many(run: Record) -> str | None:
-    """The number inside, with workers and time enough."""
-    inside, chosen = both_sides(run).inside, run.parameters
-    enough = chosen["workers"] >= 10 and chosen["window"] >= 0.5 and not load.Load(run).in_flight
-    return nearest(NUMBERS, inside) if enough and inside > 0 else None
+ASKED = {"rate": 100, "trip": 50, "workers": 10, "window": WHOLE_S}
+
+
+def how_many(run: Record) -> Outcome | None:
+    """The number inside, where all requests have left, and arrivals and times were about those of the question."""
+    found = both_sides(run)
+    if never_left(run) or not 3.3 < found.inside < 7.5:
+        return None
+    stayed = f"{found.rate:.0f} requests/s that stayed for {duration(found.time_inside * 1e9)}"
+    return Outcome(nearest(NUMBERS, found.inside), f"{found.inside:.2f} on average, of {stayed}")
 
 
 PREDICTION = Prediction(
     question="100 requests arrive per second, and each stays for 50 ms. How many are inside, on average?",
     choices={
-        "about 0.5": "100 · 0.05 is 5, not 0.5.",
-        "about 5": "L = λW = 100/s · 0.05 s, however they arrive, however long each stays, in whatever order they are served.",
-        "about 50": "That is how long each one stays, in milliseconds.",
-        "about 100": "100 arrive in a second, but each has left again after a twentieth of it.",
+        "about 0.5": Answer(
+            "100 · 0.05 is 5. With 0.5 inside, each request could stay for 5 ms only, so it cannot be."
+        ),
+        "about 5": Answer(
+            "That is 100 · 0.05.", "L = λW = 100/s · 0.05 s = 5, however they arrive, in whatever order."
+        ),
+        "about 50": Answer("50 is the time of one request in milliseconds: with 50 inside, each would stay for 0.5 s."),
+        "about 100": Answer("100 arrive in a second, but each has left after a twentieth of it: 100 cannot be inside."),
     },
-    settle=one_run(how_many, rate=100, trip=50),
-    hint="Measure with 100 requests/s, 50 ms, and 10 workers or more.",
+    runs=(ASKED,),
+    find=how_many,
 )
 
 

@@ -6,12 +6,21 @@ import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from perflab.chapters.highway import road_model
 from perflab.chapters.highway.flow import Curve, flow_against_density, trip_times
-from perflab.chapters.highway.road_model import ACCIDENT, CELLS, LIMITS, PER_KM, PER_MIN, empty_road, expected
-from perflab.chapters.highway.road_panel import MOVING_ROAD
-from perflab.lab import Axis, Lab, Prediction, Record, latencies_of, slider, switch, two_runs, values_slider
+from perflab.chapters.highway.road_model import (
+    CELLS,
+    LIMITS,
+    PER_KM,
+    PER_MIN,
+    moments,
+    picture_of,
+    point,
+    throughput_per_min,
+)
+from perflab.chapters.highway.road_panel import moving_road
+from perflab.lab import Answer, Axis, Lab, Outcome, Prediction, Record, latencies_of, slider, values_slider
 from perflab.lab.verdict import (
     Verdict,
     against_pinned,
@@ -21,64 +30,48 @@ from perflab.lab.verdict import (
     table_of,
     verdict_of,
 )
-from perflab.measure import Frame, count, summarise
+from perflab.measure import Frame, Ratio, count, number, summarise
+from perflab.measure.blocks import STUDENT_95, mean_error
 from perflab.theory.highway import Highway
 
-MAX_CARS, BUSY_CARS, MIN_TRIPS = 150, 30, 20
-WARM_UP_STEPS, STEPS_PER_FRAME, FRAME_S = 300, 2, 0.07
-ACCIDENT_STEPS = 80
+MAX_CARS, SATURATED_QUEUE = 150, 20
+WARM_UP_STEPS = 300
 STRETCH = (CELLS // 3, 2 * CELLS // 3)
-MOMENT_STEPS = 20
-SATURATED_QUEUE = 20
-MUCH, HARDLY, FEWER = "2.5 times", "a little more, if any", "fewer"
+SHARES = (0.5, 0.9)
+"""A run is a hundred trips or so: it has no p99."""
+MIN_SLICES = 40
 
 
-def experiment(lanes: int, cars: int, limit: int, hesitation: float, accident: bool, seed: int) -> Iterator[Frame]:
-    road = empty_road(lanes, limit, hesitation)
-    highway = Highway(road, cars / 60, np.random.default_rng(seed))
+def experiment(lanes: int, cars: int, limit: int, hesitation: float, seed: int) -> Iterator[Frame]:
+    road = road_model.empty_road(lanes, limit, hesitation)
+    highway = Highway(road, cars / PER_MIN, np.random.default_rng(seed))
     for _ in range(WARM_UP_STEPS):
         highway.step()
-    began = road.step
     while True:
-        started, arrived_before = time.perf_counter(), highway.came
+        started, arrived_before = time.perf_counter(), highway.arrived
         trips, detected = [], []
-        for _ in range(STEPS_PER_FRAME):
-            road.blocked = {ACCIDENT} if accident and road.step - began < ACCIDENT_STEPS else set()
+        for _ in range(road_model.STEPS_PER_FRAME):
             trips.append(highway.step())
             detected.append(road.density_and_flow(*STRETCH))
         left = np.concatenate(trips)
         density, flow = np.array(detected).T
-        picture = {name: getattr(road, name).astype(np.int16) for name in ("position", "lane", "speed")}
         cars_now = np.array([road.position.size])
         # A picture a step apart: the road is as real at any pace, and this one can be watched.
-        time.sleep(max(0.0, FRAME_S - (time.perf_counter() - started)))
+        time.sleep(max(0.0, road_model.FRAME_S - (time.perf_counter() - started)))
         yield Frame(
-            {"latency_ns": left * 1e9, "density": density, "flow": flow, **picture, "cars": cars_now},
-            {"calls": left.size, "came": highway.came - arrived_before, "steps": STEPS_PER_FRAME},
-            {"waiting": highway.waiting, "blocked": bool(road.blocked)},
+            {"latency_ns": left * 1e9, "density": density, "flow": flow, **picture_of(road), "cars": cars_now},
+            {"calls": left.size, "arrived": highway.arrived - arrived_before, "steps": road_model.STEPS_PER_FRAME},
+            {"waiting": highway.waiting},
         )
 
 
-def predict(lanes: int, cars: int, limit: int, hesitation: float, accident: bool) -> Curve:
-    """Flow against density without an accident: exact where it is known, otherwise if no jam formed by itself."""
-    return expected(lanes, cars, limit, hesitation)
-
-
-def moments(run: Record, steps: int = MOMENT_STEPS) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Cars per km and cars a minute, per lane, in the middle of the road; means over so many steps."""
-    density, flow = run.column("density") * PER_KM, run.column("flow") * PER_MIN
-    whole = density.size // steps * steps
-    return density[:whole].reshape(-1, steps).mean(axis=1), flow[:whole].reshape(-1, steps).mean(axis=1)
-
-
-def point(run: Record) -> tuple[float, float]:
-    """The means of both over the run."""
-    density, flow = moments(run, 1)
-    return float(density.mean()), float(flow.mean())
+def predict(lanes: int, cars: int, limit: int, hesitation: float) -> Curve:
+    """Flow against density: exact where it is known, otherwise what would flow if no jam formed by itself."""
+    return road_model.expected(lanes, cars, limit, hesitation)
 
 
 CHARTS = (
-    MOVING_ROAD,
+    moving_road("The road: cars drive to the right"),
     flow_against_density(
         Axis("cars per km and lane", 0, PER_KM),
         Axis("cars a minute and lane", 0, 0.9 * PER_MIN),
@@ -87,18 +80,13 @@ CHARTS = (
         "20 s of it",
         bound="at most",
     ),
-    trip_times("cars", "empty road", (15e9, 1_500e9), {2e10: "20 s", 1e11: "100 s", 5e11: "500 s"}, 0.6),
+    trip_times("cars", "empty road", (15e9, 1_500e9), {2e10: "20 s", 1e11: "100 s", 5e11: "500 s"}, 0.6, SHARES[1]),
 )
-
-
-def throughput_per_min(run: Record) -> float:
-    """Cars per minute past the checkpoint at the end of the road."""
-    return 60 * latencies_of(run).size / max(1, run.count("steps"))
 
 
 def offered_per_min(run: Record) -> float:
     """Cars per minute that arrived at the entrance."""
-    return 60 * run.count("came") / max(1, run.count("steps"))
+    return PER_MIN * run.count("arrived") / max(1, run.count("steps"))
 
 
 def say(run: Record) -> str | Verdict:
@@ -110,8 +98,8 @@ def say(run: Record) -> str | Verdict:
         free_s = predict(**run.parameters).trip_s
         said += f" Saturated: {count(waiting)} cars wait at the entrance, and trips only get longer"
         return Verdict(f"{said} (on an empty road {free_s:.0f} s).")
-    trips = summarise(latencies_of(run), queued=True)
-    return f"{said} A trip takes {trips.median / 1e9:.0f} s (p50), {percentile_text(trips.percentiles[0.99])}."
+    trips = summarise(latencies_of(run), percentiles=SHARES, queued=True)
+    return f"{said} A trip takes {trips.median / 1e9:.0f} s (p50), {percentile_text(trips.percentiles[SHARES[1]])}."
 
 
 def compare(run: Record, pinned: Record) -> tuple[str, str]:
@@ -123,44 +111,56 @@ def compare(run: Record, pinned: Record) -> tuple[str, str]:
 
 def trip_text(share: float) -> Callable[[Record], str]:
     """A percentile of the trip times with its interval."""
-    return lambda run: estimate_text(summarise(latencies_of(run), queued=True).percentiles[share])
+    return lambda run: estimate_text(summarise(latencies_of(run), percentiles=SHARES, queued=True).percentiles[share])
 
 
 TABLE = table_of(
     ("cars a minute at the checkpoint", lambda run: count(throughput_per_min(run))),
     ("cars a minute that arrived", lambda run: count(offered_per_min(run))),
     ("cars that got through", lambda run: count(latencies_of(run).size)),
-    ("trip, p50", trip_text(0.5)),
-    ("trip, p99", trip_text(0.99)),
+    *((f"trip, p{100 * share:.0f}", trip_text(share)) for share in SHARES),
     ("cars per km and lane, in the middle", lambda run: f"{point(run)[0]:.0f}"),
     ("waiting at the entrance", lambda run: count(run.fact("waiting", 0))),
 )
 
 
-def gain(slow: Record, fast: Record) -> float | None:
-    """How many times as many cars get through at 135 km/h as at 54, on a busy road."""
-    limits = slow.parameters["limit"], fast.parameters["limit"]
-    busy = slow.parameters["cars"] >= BUSY_CARS * slow.parameters["lanes"]
-    if not busy or limits != (54, 135) or min(latencies_of(run).size for run in (slow, fast)) < MIN_TRIPS:
+def gain(slow: Record, fast: Record) -> Ratio | None:
+    """How many times as many cars get through in the second run, by the spread between five blocks of each run."""
+    passed = [np.array(run.sizes.get("latency_ns", ()), float) for run in (slow, fast)]
+    if min(map(len, passed)) < MIN_SLICES or min(map(np.sum, passed)) == 0:
         return None
-    return throughput_per_min(fast) / throughput_per_min(slow)
+    value = float(passed[1].mean() / passed[0].mean())
+    factor = float(np.exp(STUDENT_95 * np.hypot(*(mean_error(each) / each.mean() for each in passed))))
+    return Ratio(value, value / factor, value * factor)
 
 
-def what_the_limit_does(slow: Record, fast: Record) -> str | None:
-    """The choice nearest to the gain. It is 1.0 to 1.25, and chance moves it by a tenth: the edges lie further off."""
+SPEED, GAPS, NOTHING = "×2.5", "about ×1.3", "×1, none"
+
+
+def what_the_limit_does(slow: Record, fast: Record) -> Outcome | None:
+    """By the gain; None where it is not clearly more than nothing, and clearly less than that of the speed."""
     found = gain(slow, fast)
-    return None if found is None else MUCH if found > 1.7 else HARDLY if found > 0.75 else FEWER
+    if found is None or not 1 < found.low <= found.high < 2:
+        return None
+    through = f"{count(throughput_per_min(slow))} and {count(throughput_per_min(fast))} cars a minute"
+    return Outcome(GAPS, f"×{number(found.value)} ({number(found.low)}–{number(found.high)}), {through}")
 
 
 PREDICTION = Prediction(
-    question="The road is busy: 30 cars a minute and lane. The limit goes from 54 to 135 km/h. How many more get through?",
+    question="More cars arrive than two lanes carry. The limit goes from 54 to 135 km/h. How many times as many get through?",
     choices={
-        MUCH: "That is the speed of one car on an empty road. On a full one, cars keep their distance.",
-        HARDLY: "Faster cars need longer gaps: the road gains much less than the car, and where jams form, nothing.",
-        FEWER: "Faster cars brake harder and make jams; but they still leave the jam's front at the same pace.",
+        SPEED: Answer(
+            "That is what a single car gains. A full road cannot gain as much: faster cars keep longer gaps."
+        ),
+        GAPS: Answer(
+            "Longer gaps take away most of what the speed brings.",
+            "Each car covers 2.5 times the distance, but keeps a gap of five cells instead of two, so that fewer cars fit on "
+            "the road. An empty road is another matter: there the trip takes less than half as long.",
+        ),
+        NOTHING: Answer("None cannot be: a car takes v + 1 cells at v cells a second, and v / (v + 1) rises with v."),
     },
-    settle=two_runs("limit", what_the_limit_does),
-    hint="Measure with two lanes and 60 cars a minute (or one lane and 30), at 54 and then 135 km/h, all else equal.",
+    runs=({"cars": 80, "limit": 54}, {"cars": 80, "limit": 135}),
+    find=what_the_limit_does,
 )
 
 
@@ -174,11 +174,10 @@ def lab() -> Lab:
             "cars": slider(5, MAX_CARS, 40, 5, unit="cars/min", label="arriving cars"),
             "limit": values_slider(LIMITS, 135, unit="km/h", label="speed limit"),
             "hesitation": slider(0, 0.5, 0.3, 0.1, unit="per s", whole=False),
-            "accident": switch(False),
         },
         charts=CHARTS,
         prediction=PREDICTION,
         verdict=verdict_of(say, compare=compare, empty="No car has got through so far: the road is blocked."),
         table=TABLE,
-        budget_s=6.0,
+        budget_s=4.0,
     )

@@ -1,19 +1,20 @@
-"""A road in km and minutes: how it is built of cells, and how many cars a minute theory expects on it."""
+"""A road in km and minutes: how it is built of cells, what theory expects on it, and what detectors saw."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from perflab.chapters.highway.flow import Curve
+from perflab.lab import Record, latencies_of
 from perflab.theory.traffic import CELL_M, Road, expected_flow, free_density, is_exact
 
 CELLS, KMH_PER_CELL = 120, 27
 KM = CELLS * CELL_M / 1_000
 LIMITS = tuple(KMH_PER_CELL * cells for cells in range(1, 6))
-ACCIDENT = (0, 2 * CELLS // 3)
-"""Lane and cell that it blocks."""
 PER_KM, PER_MIN = 1_000 / CELL_M, 60.0
-DENSITIES = np.linspace(0.0, 1.0, 101)
+DENSITIES = np.linspace(0.0, 1.0, 121)
+MOMENT_STEPS, STEPS_PER_FRAME, FRAME_S = 20, 2, 0.05
 
 
 def empty_road(lanes: int, limit: int, hesitation: float) -> Road:
@@ -21,11 +22,53 @@ def empty_road(lanes: int, limit: int, hesitation: float) -> Road:
     return Road(CELLS, lanes, limit // KMH_PER_CELL, hesitation)
 
 
+def ring(cars: int, limit: int, hesitation: float, generator: np.random.Generator) -> Road:
+    """The same road bent into a ring of one lane, with so many cars at rest in random places."""
+    road = Road(CELLS, 1, limit // KMH_PER_CELL, hesitation, closed=True)
+    road.fill(cars / CELLS, generator)
+    return road
+
+
 def expected(lanes: int, cars: float, limit: int, hesitation: float) -> Curve:
-    """Free cars drive v − p cells a step. More than the peak of the curve does not get through."""
+    """Of a road at which so many cars arrive per minute. More than the peak of the curve does not get through."""
     fastest = limit // KMH_PER_CELL
+    peak = float(expected_flow(DENSITIES, fastest, hesitation, lanes).max())
+    wanted = min(cars / PER_MIN / lanes, peak)
+    return _curve(fastest, hesitation, lanes, (free_density(wanted, fastest, hesitation, lanes), wanted))
+
+
+def expected_on_ring(cars: float, limit: int, hesitation: float) -> Curve:
+    """Of a ring with so many cars."""
+    fastest, density = limit // KMH_PER_CELL, cars / CELLS
+    return _curve(fastest, hesitation, 1, (density, float(expected_flow(density, fastest, hesitation))))
+
+
+def _curve(fastest: int, hesitation: float, lanes: int, here: tuple[float, float]) -> Curve:
     flow = expected_flow(DENSITIES, fastest, hesitation, lanes)
-    wanted = min(cars / PER_MIN / lanes, float(flow.max()))
-    here = free_density(wanted, fastest, hesitation, lanes) * PER_KM, wanted * PER_MIN
     exact = is_exact(fastest, hesitation, lanes)
-    return Curve(DENSITIES * PER_KM, flow * PER_MIN, exact, here, CELLS / (fastest - hesitation))
+    # Free cars drive v − p cells a step.
+    trip_s = CELLS / (fastest - hesitation)
+    return Curve(DENSITIES * PER_KM, flow * PER_MIN, exact, (here[0] * PER_KM, here[1] * PER_MIN), trip_s)
+
+
+def picture_of(road: Road) -> dict[str, NDArray[np.int16]]:
+    """Where each car is, for the picture of the road: a frame's columns."""
+    return {name: getattr(road, name).astype(np.int16) for name in ("position", "lane", "speed")}
+
+
+def moments(run: Record, steps: int = MOMENT_STEPS) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Cars per km and cars a minute, per lane, by the detectors; means over so many steps."""
+    density, flow = run.column("density") * PER_KM, run.column("flow") * PER_MIN
+    whole = density.size // steps * steps
+    return density[:whole].reshape(-1, steps).mean(axis=1), flow[:whole].reshape(-1, steps).mean(axis=1)
+
+
+def point(run: Record) -> tuple[float, float]:
+    """The means of both over the run."""
+    density, flow = moments(run, 1)
+    return float(density.mean()), float(flow.mean())
+
+
+def throughput_per_min(run: Record) -> float:
+    """Cars per minute past the checkpoint at the end of the road."""
+    return PER_MIN * latencies_of(run).size / max(1, run.count("steps"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from perflab.chapters.highway.road_model import ACCIDENT, CELLS, KM
+from perflab.chapters.highway.road_model import CELLS, KM
 from perflab.lab import Axis, Chart, Record
 from perflab.lab.marks import Line, Note, Rule
 from perflab.lab.palette import ALARM, INK, MODEL, PINNED, THIRD
@@ -24,10 +24,16 @@ def place(cell: Any, lane: Any, lanes: int) -> Places:
     return (cell + 0.5) * KM / CELLS, MIDDLE + (np.asarray(lane) - (lanes - 1) / 2) * LANE
 
 
+def lanes_of(chosen: Mapping[str, Any]) -> int:
+    """How many lanes this road has: a ring has one."""
+    return int(chosen.get("lanes", 1))
+
+
 def edges(chosen: Mapping[str, Any]) -> Places:
     """The lines between the lanes, with a gap after each."""
-    number = chosen["lanes"] + 1
-    _, y = place(0, np.arange(number) - 0.5, chosen["lanes"])
+    lanes = lanes_of(chosen)
+    number = lanes + 1
+    _, y = place(0, np.arange(number) - 0.5, lanes)
     return np.tile([0, KM, np.nan], number), np.repeat(y, 3)
 
 
@@ -38,7 +44,7 @@ def cars(slowest: int, fastest: int) -> Callable[[Record], Places]:
         newest = slice(run.column("speed").size - int(run.column("cars")[-1]), None)
         cell, lane, speed = (run.column(name)[newest] for name in ("position", "lane", "speed"))
         chosen = (slowest <= speed) & (speed <= fastest)
-        return place(cell[chosen], lane[chosen], run.parameters["lanes"])
+        return place(cell[chosen], lane[chosen], lanes_of(run.parameters))
 
     return places
 
@@ -53,11 +59,6 @@ def stood_before(run: Record) -> Places:
     return x, -0.2 - age * FRAME
 
 
-def wreck(chosen: Mapping[str, Any], there: bool) -> Places | None:
-    """Where the accident is."""
-    return place(ACCIDENT[1], ACCIDENT[0], chosen["lanes"]) if there else None
-
-
 def waiting(run: Record) -> str:
     """How many cars wait, where any do."""
     number = run.fact("waiting", 0)
@@ -70,26 +71,19 @@ def now_and_before(axis: Any) -> None:
     axis.set_tick_params(length=0)
 
 
-MOVING_ROAD = Chart(
-    "The road: cars drive to the right",
-    Axis("km from the entrance", -0.03, KM * 1.01, grid=False),
-    Axis("", -FRAMES * FRAME - 0.4, TOP, ticks=now_and_before, grid=False),
-    Rule("y", setting=lambda _: 0.1, color=INK, linewidth=1),
-    Line(setting=edges, color=PINNED, linewidth=1, dashes=(6, 6)),
-    Line(run=stood_before, color=ALARM, marker="s", linestyle="none", markersize=2.5, alpha=0.7),
-    Line("drives", run=cars(SLOW + 1, ANY_SPEED), color=MODEL, marker=">", **CAR),
-    Line("is slow", run=cars(1, SLOW), color=THIRD, marker="D", **{**CAR, "markersize": 6}),
-    Line("stands", run=cars(0, 0), color=ALARM, marker="s", **CAR),
-    Line(
-        "accident",
-        setting=lambda chosen: wreck(chosen, chosen["accident"]),
-        run=lambda run: wreck(run.parameters, run.fact("blocked", False)),
-        color=INK,
-        marker="X",
-        linestyle="none",
-        markersize=15,
-    ),
-    Note(0.032, 0.9875, run=waiting, va="top", color=INK, fontsize=12),
-    width=1.5,
-    columns=4,
-)
+def moving_road(title: str) -> Chart:
+    """Each car where it is now, and where cars stood before."""
+    return Chart(
+        title,
+        Axis("km from the entrance", -0.03, KM * 1.01, grid=False),
+        Axis("", -FRAMES * FRAME - 0.4, TOP, ticks=now_and_before, grid=False),
+        Rule("y", setting=lambda _: 0.1, color=INK, linewidth=1),
+        Line(setting=edges, color=PINNED, linewidth=1, dashes=(6, 6)),
+        Line(run=stood_before, color=ALARM, marker="s", linestyle="none", markersize=2.5, alpha=0.7),
+        Line("drives", run=cars(SLOW + 1, ANY_SPEED), color=MODEL, marker=">", **CAR),
+        Line("is slow", run=cars(1, SLOW), color=THIRD, marker="D", **{**CAR, "markersize": 6}),
+        Line("stands", run=cars(0, 0), color=ALARM, marker="s", **CAR),
+        Note(0.032, 0.9875, run=waiting, va="top", color=INK, fontsize=12),
+        width=1.5,
+        columns=3,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +13,12 @@ from perflab.chapters import load
 from perflab.chapters.highway import road_model
 from perflab.chapters.highway.flow import Curve, flow_against_density, trip_times
 from perflab.chapters.load import Load, failures_said, lateness_said, too_late
-from perflab.lab import Axis, Chart, Lab, Prediction, Record, latencies_of, log_slider, slider, two_runs
+from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, latencies_of, log_slider, slider
 from perflab.lab.axes import plain_ticks
 from perflab.lab.marks import Line
 from perflab.lab.palette import MODEL_HERE, MODEL_LINE
-from perflab.lab.verdict import Verdict, percentile_of, percentile_text, table_of, trust_of, verdict_of
-from perflab.measure import Frame, count, duration, percentile, poisson, services
+from perflab.lab.verdict import Verdict, percentile_of, percentile_text, ratio_in_turns, table_of, trust_of, verdict_of
+from perflab.measure import Frame, count, duration, number, poisson, services
 from perflab.systems.clients.worker_load import watched_load
 from perflab.theory.littles_law import inside_over_time
 from perflab.theory.queues import mmc
@@ -26,7 +27,6 @@ RUN_S = 3.0
 MAX_LANES, MAX_PER_S, MAX_INSIDE = 8, 200, 400.0
 PARTS = 6
 NEARLY_FULL = 0.98
-QUIET, MIN_LANES, MIN_REQUESTS = 0.25, 2, 100
 LIMIT_KMH = 108
 LANE_PER_MIN = float(road_model.expected(1, 0, LIMIT_KMH, 0.0).flow.max())
 """What a lane carries at most when no driver hesitates, which is when its curve is exact."""
@@ -98,6 +98,7 @@ CHARTS = (
         (1e6, 1e10),
         {1e6: "1 ms", 1e7: "10 ms", 1e8: "100 ms", 1e9: "1 s"},
         0.25,
+        0.95,
         times_in_time,
     ),
 )
@@ -140,27 +141,40 @@ TABLE = table_of(
 )
 
 
-def what_more_lanes_do(narrow: Record, wide: Record) -> str | None:
-    """The median response of a quiet server with twice the lanes or more, against that with fewer."""
-    chosen, times = narrow.parameters, [latencies_of(run) for run in (narrow, wide)]
-    # On one lane that is a quarter busy some requests wait, and with a second one hardly any: it would be no answer.
-    quiet = chosen["lanes"] >= MIN_LANES and chosen["rate"] <= QUIET * capacity_per_s(narrow)
-    doubled = wide.parameters["lanes"] >= 2 * chosen["lanes"]
-    if not quiet or not doubled or min(each.size for each in times) < MIN_REQUESTS:
+HALF, SAME, LONGER = "half as long", "about as long", "longer"
+QUIET: dict[str, Any] = {"rate": 100, "trip": 5}
+
+
+def what_more_lanes_do(narrow: Record, wide: Record) -> Outcome | None:
+    """The median response of a quiet server with twice the lanes, against that with fewer: slices with the same requests."""
+    found = ratio_in_turns(wide, narrow)
+    if found is None or not found.has_interval:
         return None
-    gain = percentile(times[0], 0.5) / percentile(times[1], 0.5)
-    return "half as long" if gain > 1.6 else "longer" if gain < 0.8 else "about as long"
+    choice = HALF if found.high < 0.75 else LONGER if found.low > 1.2 else SAME
+    if choice == SAME and not 0.6 < found.low <= found.high < 1.5:
+        return None
+    return Outcome(choice, f"×{number(found.value)} ({number(found.low)}–{number(found.high)})")
 
 
 PREDICTION = Prediction(
-    question="The server is quiet (under 25% busy). You double its lanes. How long does the usual request take then?",
+    question="100 requests/s of 5 ms keep two threads a quarter busy. Then there are four. How long does a usual request take?",
     choices={
-        "half as long": "Lanes do not make a car faster: one request still uses one lane.",
-        "about as long": "Where hardly any request waits, more lanes stand empty: they could raise throughput, not latency.",
-        "longer": "More threads cost a little to keep, but a request does not notice that.",
+        HALF: Answer(
+            "One request still uses one thread: another thread does not make it faster.",
+            "So requests had to wait for a thread, although half of them were idle: something else held this run up.",
+        ),
+        SAME: Answer(
+            "That is so where no request waits, as long as the threads themselves cost nothing.",
+            "Hardly any request had to wait for a thread, so there was no wait to take away. More threads raise the capacity; "
+            "they shorten response times only where requests queue.",
+        ),
+        LONGER: Answer(
+            "An idle thread costs some memory. A request does not notice it.",
+            "More threads cost this machine something: they take turns at its CPU and at Python's interpreter lock (GIL).",
+        ),
     },
-    settle=two_runs("lanes", what_more_lanes_do),
-    hint="Measure at 100 requests/s and trips of 5 ms with 2 lanes, and then with 4.",
+    runs=({"lanes": 2, **QUIET}, {"lanes": 4, **QUIET}),
+    find=what_more_lanes_do,
 )
 
 

@@ -16,12 +16,14 @@ def collection() -> Markdown:
 
 
 def machine_card() -> Markdown:
-    """What this machine is, what that means for the numbers, and which servers are installed."""
+    """What this machine is, what that means for the numbers, and, folded, which servers of later notebooks are installed."""
     card = inspect_machine()
     rows = [f"| {name} | {text} |" for name, text in card.rows()]
-    rows += [
+    meanings = [f"- {sentence}" for sentence in describe_limits(card)]
+    servers = [
         f"| {server.name} | {f'installed: `{server.path}`' if server.path else f'not measured here. To have it: {server.hint}'} |"
         for server in card.servers
     ]
-    meanings = [f"- {sentence}" for sentence in describe_limits(card)]
-    return Markdown("\n".join(["| this machine | |", "|---|---|", *rows, "", *meanings]))
+    folded = ["<details><summary>Servers that later notebooks can measure, if they are installed</summary>", ""]
+    folded += ["| server | |", "|---|---|", *servers, "", "</details>"]
+    return Markdown("\n".join(["| this machine | |", "|---|---|", *rows, "", *meanings, "", *folded]))

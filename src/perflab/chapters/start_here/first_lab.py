@@ -8,25 +8,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.lab import Lab, Prediction, Record, distribution, latencies_of, log_slider, nearest, two_runs, versus
-from perflab.measure import Frame, call_slices, time_calls
+from perflab.lab import Answer, Lab, Outcome, Prediction, Record, distribution, log_slider, versus
+from perflab.lab.verdict import ratio_in_turns
+from perflab.measure import Frame, call_slices, number, time_calls
 
 FEW, MANY = 10, 100_000
 X = np.logspace(np.log10(FEW), np.log10(MANY), 80)
+ROUNDS, LONG = 5, 20_000
 
 
 def experiment(numbers: int) -> Iterator[Frame]:
-    for latencies in call_slices(lambda: sum(range(numbers))):
+    values = [0.5] * numbers
+    for latencies in call_slices(lambda: sum(values)):
         yield latencies.frame()
 
 
 def calibrate() -> Iterator[Frame]:
-    """What a call costs before the first number, and what each number adds."""
-    few, many = (
-        float(np.median(time_calls(lambda n=n: sum(range(n)), repeats=200).latencies_ns)) for n in (FEW, 20_000)
-    )
-    per_number = (many - few) / (20_000 - FEW)
-    yield Frame(facts={"per_number_ns": per_number, "call_ns": max(1.0, few - FEW * per_number)})
+    """What a call costs before the first number, and what each number adds: medians of rounds that time both in turns."""
+
+    def median_ns(numbers: int) -> float:
+        values = [0.5] * numbers
+        return float(np.median(time_calls(lambda: sum(values), repeats=100).latencies_ns))
+
+    few, many = np.median([(median_ns(FEW), median_ns(LONG)) for _ in range(ROUNDS)], axis=0)
+    per_number = float(many - few) / (LONG - FEW)
+    yield Frame(facts={"per_number_ns": per_number, "call_ns": max(1.0, float(few) - FEW * per_number)})
 
 
 def predict(numbers: int, constants: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -37,29 +43,41 @@ def predict(numbers: int, constants: Mapping[str, Any]) -> tuple[NDArray[np.floa
 
 
 CHARTS = (
-    versus("numbers", (FEW / 1.3, MANY * 1.3), (100, 2e7), lambda model: model, "numbers to add up"),
-    distribution(100, 1e8),
+    versus("numbers", (FEW / 1.3, MANY * 1.3), (30, 2e7), lambda model: model, "numbers to add up"),
+    distribution(30, 1e8),
 )
 
+LESS, SAME, MORE = "clearly less than ×100", "about ×100", "clearly more than ×100"
+NEAR = 1.2
 
-def growth(few: Record, many: Record) -> str | None:
-    """How the median grows for a hundred times as many numbers, as one of the choices."""
-    if many.parameters["numbers"] != 100 * few.parameters["numbers"]:
+
+def growth(few: Record, many: Record) -> Outcome | None:
+    """How many times the median becomes for a hundred times as many numbers, by slices measured in turns."""
+    found = ratio_in_turns(many, few)
+    if found is None or not found.has_interval:
         return None
-    return nearest(CHOICES, np.median(latencies_of(many)) / np.median(latencies_of(few)))
+    choice = LESS if found.value < 100 / NEAR else MORE if found.value > 100 * NEAR else SAME
+    return Outcome(choice, f"×{number(found.value, 3)} ({number(found.low, 3)}–{number(found.high, 3)})")
 
-
-CHOICES = {"×10": 10.0, "×70": 70.0, "×100": 100.0}
 
 PREDICTION = Prediction(
-    question="Adding up 100 numbers takes some time. How much longer does it take for 10,000 numbers?",
+    question="Adding up 10 numbers takes some time. How many times as long does it take for 1,000 numbers?",
     choices={
-        "×10": "Each number takes its turn: a hundred times the numbers cannot take ten times as long.",
-        "×70": "Part of a short call is the call itself, so growth is a little less than the numbers suggest.",
-        "×100": "Nearly, but the call itself costs something too, however few the numbers.",
+        LESS: Answer(
+            "That is so where the call itself takes as long as many numbers.",
+            "The call itself costs something, however few the numbers. For 10 numbers that is most of the time.",
+        ),
+        SAME: Answer(
+            "A hundred times the numbers are a hundred times the additions, but there is still only one call.",
+            "The call itself costs so little here that the additions are nearly all of the time.",
+        ),
+        MORE: Answer(
+            "Each number is added like the one before it, whether there are 10 or 1,000.",
+            "A number cost more in the long list than in the short one: something slowed this machine down meanwhile.",
+        ),
     },
-    settle=two_runs("numbers", growth),
-    hint="Measure at 100 numbers, then at 10,000.",
+    runs=({"numbers": FEW}, {"numbers": 100 * FEW}),
+    find=growth,
 )
 
 

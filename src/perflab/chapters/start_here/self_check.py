@@ -34,7 +34,7 @@ def experiment(calls: int) -> Iterator[Frame]:
 
 
 def predict(calls: int) -> float:
-    """The share by which two medians of so many calls differ by chance, for calls that scatter by 10%.
+    """The share by which two medians of so many calls differ at random, for calls that scatter by 10%.
 
     The median of n values scatters by 1.25 σ / √n (normal limit), a difference of two by √2 more; 95% lie within 1.96 of it.
     """
