@@ -68,7 +68,7 @@ SOURCES = {
     ),
     "what it started": (noise, "our_processes", ["stolen_share", "others_share", "busy_share", "others_measuring"]),
     "switches": (noise, "_involuntary_switches", ["involuntary_switches"]),
-    "the quota": (noise, "_throttled_ms", ["throttled_ms"]),
+    "the quota": (noise, "throttled_ms", ["throttled_ms"]),
 }
 
 
