@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from perflab.measure.clock import Clock, VirtualClock, measure_clock
+from perflab.measure.clock import Clock, VirtualClock, clock_step, measure_clock
 
 
 def test_a_virtual_clock_moves_only_by_sleeping_and_by_the_cost_of_reading() -> None:
@@ -26,3 +27,29 @@ def test_this_machines_clock_moves_and_costs_something() -> None:
     assert 0 < cost.resolution_ns < 1e9
     clock = Clock()
     assert clock.now_ns() <= clock.now_ns()
+
+
+@pytest.mark.parametrize("step_ns", [10.0, 125 / 3, 100.0, 1_000.0])
+@pytest.mark.parametrize("median_ns", [30.0, 130.0, 2_000.0])
+def test_the_steps_of_a_clock_show_in_what_it_tells(step_ns: float, median_ns: float) -> None:
+    generator = np.random.default_rng(1)
+    starts = generator.uniform(0, 1e6, 4_000)
+    ends = starts + generator.lognormal(np.log(median_ns), 0.02, starts.size)
+    told = np.floor(np.floor(ends / step_ns) * step_ns) - np.floor(np.floor(starts / step_ns) * step_ns)
+    assert clock_step(told) == pytest.approx(step_ns, abs=1.5)
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        [],
+        [5.0],
+        [7.0] * 100,
+        np.random.default_rng(1).lognormal(7, 0.3, 1_000),
+        np.random.default_rng(1).lognormal(7, 0.3, 20),
+        np.round(np.random.default_rng(1).normal(70, 4, 10_000)),
+        np.round(np.random.default_rng(1).normal(1e6, 5e4, 1_000)),
+    ],
+)
+def test_a_clock_whose_steps_do_not_show_is_fine_enough(samples: list[float]) -> None:
+    assert clock_step(samples) == 0

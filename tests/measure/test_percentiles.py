@@ -27,6 +27,29 @@ def test_a_percentile_of_nothing_does_not_exist() -> None:
         percentile([], 0.5)
 
 
+@pytest.mark.parametrize("samples", [[float("nan")], [1.0, float("nan"), 2.0], np.array([3.0] * 500 + [np.nan])])
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.99, 1.0])
+def test_a_sample_that_is_no_number_is_refused(samples: list[float], share: float) -> None:
+    with pytest.raises(ValueError, match=f"1 of {len(samples)} samples are no numbers"):
+        percentile(samples, share)
+
+
+@pytest.mark.parametrize("share", [99, 100, 0, -0.5, 1.01, float("nan")])
+def test_a_share_that_is_none_is_not_silently_the_maximum(share: float) -> None:
+    for ask in (
+        lambda: percentile([1.0, 2.0], share),
+        lambda: nearest_rank(2, share),
+        lambda: rank_interval(2, share),
+        lambda: samples_needed(share),
+    ):
+        with pytest.raises(ValueError, match="the p99 is 0.99"):
+            ask()
+
+
+def test_the_whole_of_the_samples_ends_with_the_slowest() -> None:
+    assert percentile([3.0, 1.0, float("inf")], 1) == float("inf")
+
+
 @pytest.mark.parametrize(("count", "rank"), [(1_000, 990), (10_000, 9_900), (100, 99), (1, 1)])
 def test_the_rank_is_free_of_rounding_errors(count: int, rank: int) -> None:
     assert nearest_rank(count, 0.99) == rank

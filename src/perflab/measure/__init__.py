@@ -1,7 +1,7 @@
 """How we time and count. What a lab's file needs most is imported from here; the load generators have modules of their own."""
 
 from perflab.measure.collector import gc_paused
-from perflab.measure.compare import Ratio, block_ratio, paired_ratio, ratio
+from perflab.measure.compare import Ratio, paired_ratio, ratio
 from perflab.measure.estimate import Estimate
 from perflab.measure.frame import Frame, merge
 from perflab.measure.machine import effective_cpus
@@ -16,7 +16,6 @@ __all__ = [
     "Estimate",
     "Frame",
     "Ratio",
-    "block_ratio",
     "byte_size",
     "call_slices",
     "count",

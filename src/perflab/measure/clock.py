@@ -6,8 +6,16 @@ import itertools
 import time
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 READINGS = 2_000
 ROUNDS = 5
+ROUNDING_NS = 1.5
+"""Whole nanoseconds of a clock whose steps are no whole nanoseconds differ by one."""
+TIES = 4
+STEPS_TO_TELL = 10
+"""Differences of less than so many steps of the clock may be those of its steps."""
 
 
 class Clock:
@@ -60,3 +68,22 @@ def measure_clock(clock: Clock = SYSTEM_CLOCK) -> ClockCost:
         steps = [later - earlier for earlier, later in itertools.pairwise(readings) if later > earlier]
         smallest_ns = min(smallest_ns, *steps) if steps else smallest_ns
     return ClockCost(best_ns, smallest_ns)
+
+
+def clock_step(samples_ns: ArrayLike) -> float:
+    """In which steps (ns) durations around their median are told; 0 where the steps do not show.
+
+    They show where values lie apart, and each stands for `TIES` samples or more.
+    """
+    values = np.sort(np.asarray(samples_ns, float))
+    if not values.size or values[0] == values[-1]:
+        return 0.0
+    distinct, middle = np.unique(values), values[(values.size - 1) // 2]
+    # Readings whose values differ by a nanosecond are one reading: each group of them is one value of the clock.
+    begins = np.flatnonzero(np.diff(distinct, prepend=-np.inf) > ROUNDING_NS)
+    lowest, highest = distinct[begins], distinct[np.append(begins[1:], distinct.size) - 1]
+    own = int(np.searchsorted(lowest, middle, side="right")) - 1
+    usual = np.count_nonzero((lowest >= values[values.size // 4]) & (lowest <= values[3 * values.size // 4]))
+    if lowest.size < 2 or highest[own] - lowest[own] > 2 * ROUNDING_NS or 2 * TIES * usual > values.size:
+        return 0.0
+    return float(np.diff(lowest[max(0, own - 1) : own + 2]).min())

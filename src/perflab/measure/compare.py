@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from perflab.measure.blocks import MIN_FOR_RATIO, ORDER_OF_MAGNITUDE, STUDENT_95, independent, percentile_error
+from perflab.measure.clock import STEPS_TO_TELL, clock_step
 from perflab.measure.estimate import Estimate
 from perflab.measure.percentiles import nearest_rank, rank_interval, samples_needed
 
@@ -32,19 +32,24 @@ def ratio(first: ArrayLike, second: ArrayLike, share: float = 0.5, seed: int = 0
 
     The bootstrap of a nearest-rank percentile needs no resampling: its rank in the sorted samples is that of the rank-th
     smallest of n uniform draws, which follows a beta distribution (Efron and Tibshirani 1993, section 6.3). With too few
-    samples on either side for an interval of the percentile, that of the ratio is 0 to infinity.
+    samples on either side for an interval of the percentile, or a percentile of 0, that of the ratio is 0 to infinity.
     """
     generator = np.random.default_rng(seed)
     a, b = _checked(first), _checked(second)
-    value = _nearest(a, share) / _nearest(b, share)
+    above, below = _nearest(a, share), _nearest(b, share)
+    if above <= 0 or below <= 0:
+        return Ratio(above / below if below > 0 else np.nan, *UNKNOWN)
     if _too_few(min(a.size, b.size), share):
-        return Ratio(value, *UNKNOWN)
-    drawn = _bootstrap_percentiles(a, share, generator) / _bootstrap_percentiles(b, share, generator)
-    return Ratio(value, *np.percentile(drawn, ENDS).tolist())
+        return Ratio(above / below, *UNKNOWN)
+    with np.errstate(divide="ignore"):
+        drawn = _bootstrap_percentiles(a, share, generator) / _bootstrap_percentiles(b, share, generator)
+    found = Ratio(above / below, *np.percentile(drawn, ENDS).tolist())
+    return within_steps(found, below, max(clock_step(a), clock_step(b)))
 
 
-def paired_ratio(first: ArrayLike, second: ArrayLike) -> Ratio:
-    """Median of the ratios of interleaved pairs; what disturbs both members of a pair cancels. Too few pairs: as in `ratio`.
+def paired_ratio(first: ArrayLike, second: ArrayLike, step: float = 0.0) -> Ratio:
+    """Median of the ratios of interleaved pairs; what disturbs both members of a pair cancels. Too few pairs, or a pair with a
+    0: as in `ratio`. `step` is that of the clock, in the unit of the columns.
 
     Its interval are two of the ratios themselves (`rank_interval`). A bootstrap of few pairs is too sure: of two equal settings
     and eight pairs it leaves out 1 in 18 of 100 runs, the ranks in at most 5, from six pairs on.
@@ -52,28 +57,27 @@ def paired_ratio(first: ArrayLike, second: ArrayLike) -> Ratio:
     a, b = np.asarray(first, float), np.asarray(second, float)
     if a.shape != b.shape or not a.size:
         raise ValueError(f"pairs need two equally long, non-empty columns; got {a.size} and {b.size}")
+    if np.isnan(a).any() or np.isnan(b).any():
+        raise ValueError("a pair has a value that is no number (NaN): leave it out, and say so")
+    if a.min() <= 0 or b.min() <= 0:
+        return Ratio(float(np.median(a) / np.median(b)) if np.median(b) > 0 else np.nan, *UNKNOWN)
     ratios = np.sort(a / b)
     low, high = rank_interval(ratios.size, 0.5)
     ends = UNKNOWN if low is None or high is None else (float(ratios[low - 1]), float(ratios[high - 1]))
-    return Ratio(float(np.median(ratios)), *ends)
+    return within_steps(Ratio(float(np.median(ratios)), *ends), float(np.median(b)), step)
 
 
-def block_ratio(first: ArrayLike, second: ArrayLike, share: float = 0.5, fewest: float = MIN_FOR_RATIO) -> Ratio:
-    """Ratio of one percentile of two sets of correlated samples, each in the order it was taken; too few: as in `ratio`.
-
-    Its interval comes from the spread between blocks of each run, but is at least an order of magnitude up and down where a run
-    is worth fewer than `fewest` independent samples (`perflab.measure.blocks`); 0 for samples that are alike in each run.
+def within_steps(found: Ratio, below: float, step: float) -> Ratio:
+    """The ratio with an interval no narrower than a step of the clock is of its lower number, `below`; with 1 in it where the
+    two differ by less than `STEPS_TO_TELL` steps. Such a difference may come from where the steps happen to lie.
     """
-    a, b = np.asarray(first, float), np.asarray(second, float)
-    value = _nearest(_checked(a), share) / _nearest(_checked(b), share)
-    error = np.hypot(percentile_error(a, share), percentile_error(b, share))
-    if _too_few(min(a.size, b.size), share) or not np.isfinite(error):
-        return Ratio(value, *UNKNOWN)
-    # As many degrees of freedom as one run has, not both: one of the two may scatter much more than the other.
-    factor = float(np.exp(STUDENT_95 * error))
-    if min(independent(a), independent(b)) < fewest:
-        factor = max(factor, ORDER_OF_MAGNITUDE)
-    return Ratio(value, value / factor, value * factor)
+    if step <= 0:
+        return found
+    half = step / below / 2
+    low, high = min(found.low, found.value - half), max(found.high, found.value + half)
+    if abs(found.value - 1) * below < STEPS_TO_TELL * step:
+        low, high = min(low, 1.0), max(high, 1.0)
+    return Ratio(found.value, max(0.0, low), high)
 
 
 def _too_few(count: int, share: float) -> bool:

@@ -17,16 +17,27 @@ CONFIDENCE = 0.95
 
 
 def percentile(latencies: ArrayLike, share: float) -> float:
-    """The smallest value that at least `share` of the samples do not exceed (Hyndman–Fan type 1, "inverted_cdf")."""
-    values = np.asarray(latencies)
+    """The smallest value that at least `share` of the samples do not exceed (Hyndman–Fan type 1, "inverted_cdf").
+
+    Raises ValueError without samples, for a sample that is no number (NaN), and for a share that is not above 0 and at most 1.
+    """
+    values = np.asarray(latencies, float)
     if not values.size:
         raise ValueError("a percentile of no samples does not exist")
     rank = nearest_rank(values.size, share)
-    return float(np.partition(values, rank - 1)[rank - 1])
+    # Partitioning puts NaN last, so that it is found behind the rank without another look at all values.
+    ordered = np.partition(values, rank - 1)
+    if np.isnan(ordered[rank - 1 :]).any():
+        raise ValueError(
+            f"{np.isnan(values).sum():,} of {values.size:,} samples are no numbers (NaN): leave them out, and say so"
+        )
+    return float(ordered[rank - 1])
 
 
 def nearest_rank(count: int, share: float) -> int:
     """The 1-based rank of a percentile among `count` sorted samples."""
+    if not 0 < share <= 1:
+        raise ValueError(f"a share is above 0 and at most 1: the p99 is 0.99; got {share:g}")
     # A little below the exact product: 0.99 × 1,000 is 990.0000000000001 in floating point.
     return min(count, max(1, math.ceil(count * share - 1e-9)))
 
@@ -36,6 +47,7 @@ def rank_interval(count: int, share: float, confidence: float = CONFIDENCE) -> t
     """1-based ranks of two samples that enclose the true percentile with at least `confidence`, half of the rest on either side;
     None where none suffices.
     """
+    _check_inside(share)
     tail = (1 - confidence) / 2
     start, cumulative = _binomial_window(count, share)
     # Largest low with P(X <= low - 1) <= tail; smallest high with P(X >= high) <= tail, i.e. P(X <= high - 1) >= 1 - tail.
@@ -46,7 +58,15 @@ def rank_interval(count: int, share: float, confidence: float = CONFIDENCE) -> t
 
 def samples_needed(share: float, confidence: float = CONFIDENCE) -> int:
     """The fewest samples for which an upper end exists: shareⁿ must not exceed half of what confidence leaves."""
+    _check_inside(share)
     return math.ceil(math.log((1 - confidence) / 2) / math.log(share))
+
+
+def _check_inside(share: float) -> None:
+    if not 0 < share < 1:
+        raise ValueError(
+            f"a percentile with an interval has a share above 0 and below 1: the p99 is 0.99; got {share:g}"
+        )
 
 
 def _binomial_window(count: int, share: float) -> tuple[int, np.ndarray]:
