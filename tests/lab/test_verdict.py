@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,12 @@ from perflab.lab.verdict import (
     Verdict,
     against_pinned,
     estimate_text,
+    latency_table,
     percentile_of,
     percentile_text,
     ratio_in_turns,
     table_of,
+    trust_of,
     verdict_of,
 )
 from perflab.measure.compare import Ratio
@@ -154,6 +157,17 @@ def test_a_run_without_samples_has_no_column_and_no_table() -> None:
     assert table_of(*ROWS)(run(), EMPTY)[0] == ("", "this run, 95% interval")
     assert table_of(*ROWS)(EMPTY, None) == []
     assert table_of(*ROWS, needs="wait_ns")(run(), None) == []
+
+
+def test_the_numbers_of_the_pinned_run_stand_under_its_name_even_where_they_stand_alone() -> None:
+    assert table_of(*ROWS)(EMPTY, run(500.0)) == [("", "pinned run"), ("requests", "500"), ("p50", "500 ns")]
+    assert trust_of(*ROWS)(EMPTY, run(500.0))[0] == ("", "pinned run")
+    pinned = replace(run(500.0), frame=Frame({"latency_ns": np.full(500, 500.0)}, facts={"batch": 1}))
+    for rows in (latency_table(EMPTY, pinned), latency_table(run(), pinned)):
+        assert all(len(row) == len(rows[0]) for row in rows)
+        assert rows[0][-1] == "pinned run"
+        assert {row[0]: row[-1] for row in rows}["min to max"] == "500–500 ns"
+    assert latency_table(EMPTY, pinned)[0] == ("", "pinned run")
 
 
 def of(**columns: float) -> Record:

@@ -18,6 +18,7 @@ from perflab.measure.units import NOTHING, count, duration, duration_range, numb
 NOISY = "noisy"
 INVALID = "invalid"
 LATENCY = "latency_ns"
+THIS_RUN, PINNED_RUN = "this run, 95% interval", "pinned run"
 
 Row = tuple[str, ...]
 
@@ -65,11 +66,12 @@ def _batch_verdict(summary: Summary, batch: int) -> Verdict:
 
 def latency_table(record: Record, pinned: Record | None) -> list[Row]:
     """Rows of statistic, this run with its 95% interval, and the pinned run."""
-    runs = [record] if pinned is None else [record, pinned]
-    summaries = [summarise(run.column(LATENCY), run.count("failures")) for run in runs if run.column(LATENCY).size]
+    columns = columns_of(record, pinned)
+    runs = columns.values()
+    summaries = [summarise(run.column(LATENCY), run.count("failures")) for run in runs]
     if not summaries:
         return []
-    rows: list[Row] = [("", "this run, 95% interval", "pinned run")[: len(summaries) + 1]]
+    rows: list[Row] = [("", *columns)]
     rows.append(("samples", *(count(summary.count) for summary in summaries)))
     rows.append(("failures", *(count(summary.failures) for summary in summaries)))
     rows.append(("batch size", *(count(run.fact("batch", 1)) for run in runs)))
@@ -177,16 +179,20 @@ def percentile_of(column: str = LATENCY, what: str = "The p50", share: float = 0
     return compare
 
 
-def table_of(
-    *rows: tuple[str, Callable[[Record], str]], needs: str = LATENCY, heading: str = "this run, 95% interval"
-) -> TableOf:
+def columns_of(
+    record: Record, pinned: Record | None, needs: str = LATENCY, heading: str = THIS_RUN
+) -> dict[str, Record]:
+    """The columns of a table: each run that has samples of `needs`, under its own name even where it stands alone."""
+    named = {heading: record, PINNED_RUN: pinned}
+    return {name: run for name, run in named.items() if run is not None and run.column(needs).size}
+
+
+def table_of(*rows: tuple[str, Callable[[Record], str]], needs: str = LATENCY, heading: str = THIS_RUN) -> TableOf:
     """A table with a row for each (name, text of a run), a column for this run, and one for the pinned run if there is one."""
 
     def table(record: Record, pinned: Record | None) -> list[Row]:
-        runs = [run for run in (record, pinned) if run is not None and run.column(needs).size]
-        if not runs:
-            return []
-        return [("", heading, "pinned run")[: len(runs) + 1], *((name, *map(text, runs)) for name, text in rows)]
+        columns = columns_of(record, pinned, needs, heading)
+        return [("", *columns), *((name, *map(text, columns.values())) for name, text in rows)] if columns else []
 
     return table
 
