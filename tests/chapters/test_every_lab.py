@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -15,8 +14,8 @@ from corpus import CONTROLS, LABS, READ, constants, record_of
 from labs import measured_together
 from scripted import Stage
 
+from perflab.lab.conductor import STOP_S
 from perflab.lab.controls import Slider
-from perflab.lab.measuring import STOP_S
 from perflab.lab.picture import Picture
 from perflab.lab.prediction import Prediction
 from perflab.lab.protocol import Ended, Finished
@@ -276,21 +275,3 @@ def asked(name: str) -> Prediction:
     prediction = LABS[name]().prediction
     assert prediction is not None
     return prediction
-
-
-@pytest.mark.clock
-@pytest.mark.parametrize("name", LABS)
-def test_a_run_that_was_stopped_before_its_first_sample_borrows_no_numbers_from_the_pinned_run(name: str) -> None:
-    lab = LABS[name]()
-    pinned = record_of(lab, {}, corpus.run(name))
-    stopped = replace(pinned, frame=Frame(), measured_s=0.0, status="stopped", sizes={})
-    assert lab.verdict_of(stopped, pinned).text
-    for rows, of_pinned in (
-        (lab.table(stopped, pinned), lab.table(pinned, None)),
-        (lab.trust(stopped, pinned), lab.trust(pinned, None)),
-    ):
-        headings = rows[0] if rows else ()
-        assert "this run" not in " ".join(headings)
-        if "pinned run" not in headings:
-            numbers = {row[1:] for row in of_pinned[1:] if any(map(str.isdigit, "".join(row[1:])))}
-            assert not numbers & {row[1:] for row in rows[1:]}, "a number of the pinned run without its name"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from perflab.chapters.queue_spread import QUEUE, spread_of
 from perflab.lab import Record, Verdict
 from perflab.lab.verdict import INVALID, LATENCY, estimate_text
 from perflab.measure.percentiles import percentile
@@ -28,7 +29,6 @@ IMPOSSIBLE = 1.15
 SURE = 3.0  # standard deviations by which a backlog must grow to rule out chance
 NOT_SHOWN = "not shown: sent too late"
 STAGES = ("arrived_ns", "started_ns", "begun_ns", "done_ns")
-QUEUE = (*STAGES[:2], STAGES[3])
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Load:
     @cached_property
     def summary(self) -> Summary:
         """Mean and percentiles of the responses, of which there must be one, with the intervals of a queue."""
-        return summarise(self.response, self.failures, queued=True)
+        return summarise(self.response, self.failures, queued=True, spread=spread_of(self.record))
 
     @cached_property
     def offered_per_s(self) -> float:

@@ -1,8 +1,8 @@
 """How far the numbers of a queue lie apart from run to run, told from one run.
 
 Requests that waited in the same queue are not independent: neither the ranks of their times nor the scatter between parts of a
-run say how sure a percentile is, near saturation least of all. But gaps between arrivals, and service times, are independent. Both
-are drawn again from those that were recorded (Efron 1979), and the queue is simulated again, from empty and for as many requests.
+run say how sure a percentile is, near saturation least of all. But gaps between arrivals are independent, as are services. So both
+are drawn again from those of the run (Efron 1979), and the queue is simulated again, from empty and for as many requests.
 
 An interval of 2.2 standard deviations to either side holds the number that a typical run of this kind shows in 93 to 98 of 100
 runs: M/M/1, M/D/1 and hyperexponential services at 30 to 90%, M/M/4 at 80 and 90%, 400 and 1,000 requests, p50 to p99 and mean.
