@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from perflab.chapters.queue_spread import QUEUE, spread_of
+from perflab.chapters.queue_spread import spread_of
 from perflab.lab import Record, Verdict
 from perflab.lab.verdict import INVALID, LATENCY, estimate_text
 from perflab.measure.percentiles import percentile
@@ -29,6 +29,7 @@ IMPOSSIBLE = 1.15
 SURE = 3.0  # standard deviations by which a backlog must grow to rule out chance
 NOT_SHOWN = "not shown: sent too late"
 STAGES = ("arrived_ns", "started_ns", "begun_ns", "done_ns")
+QUEUE = (*STAGES[:2], STAGES[3])
 
 
 @dataclass(frozen=True)
@@ -197,8 +198,7 @@ def time_row(name: str, text: Callable[[Load], str]) -> Row:
 
 def percentile_row(share: float) -> Row:
     """A percentile of the response times, with its interval."""
-    shown = f"response time, {percentile_name(share)}"
-    return time_row(shown, lambda load: estimate_text(load.summary.percentiles[share]))
+    return time_row(f"response time, {percentile_name(share)}", lambda it: estimate_text(it.summary.percentiles[share]))
 
 
 def replayed(servers: Number = 1) -> Row:

@@ -8,13 +8,11 @@ from perflab.lab import Record
 from perflab.measure.summary import Spread
 from perflab.theory.resample import spread
 
-QUEUE = ("arrived_ns", "started_ns", "done_ns")
-
 
 @lru_cache(maxsize=16)
 def spread_of(record: Record) -> Spread | None:
     """By the recorded arrivals and services. None while the run goes on, and where its queue does not explain its times."""
-    columns = [record.column(name) for name in QUEUE]
-    if record.status == "running" or not columns[0].size == columns[1].size == columns[2].size:
+    arrived, started, done = (record.column(name) for name in ("arrived_ns", "started_ns", "done_ns"))
+    if record.status == "running" or not arrived.size == started.size == done.size:
         return None
-    return spread(*columns, seed=record.seed)
+    return spread(arrived, started, done, seed=record.seed)

@@ -55,7 +55,7 @@ def served_per_s(rate: float, capacity: float, service: float, places: int) -> f
     """Throughput in the steady state of Poisson arrivals at `rate` (M/D/c/K); `places` counts those in service too.
 
     Exact without places to wait (Erlang's loss formula does not ask how service times are distributed). A queue of
-    constant services needs half the places of one of exponential services, so the queue counts twice: within 3%.
+    constant services needs half the places of one of exponential services, so the queue counts twice: within 4%.
     """
     servers = _at_once(capacity, service)
     busy = erlang_b(servers, rate * servers / capacity)
