@@ -15,6 +15,7 @@ from perflab.lab.verdict import (
     against_pinned,
     estimate_text,
     latency_table,
+    latency_verdict,
     percentile_of,
     percentile_text,
     ratio_in_turns,
@@ -25,6 +26,7 @@ from perflab.lab.verdict import (
 from perflab.measure.compare import Ratio
 from perflab.measure.estimate import Estimate
 from perflab.measure.frame import Frame
+from perflab.measure.noise import NoiseLedger
 from perflab.measure.summary import summarise
 
 
@@ -50,6 +52,44 @@ def test_less_than_the_pinned_run_is_said_as_how_many_times_below() -> None:
     assert (
         against_pinned(Ratio(2.0, 0.0, float("inf"))) == "2.00× (too few samples for an interval) above the pinned run"
     )
+
+
+def calls(latencies: Any, batch: int = 1) -> Record:
+    return Record("any", {}, 1, "", Frame({"latency_ns": np.asarray(latencies, float)}, facts={"batch": batch}))
+
+
+def test_the_warm_up_is_left_out_of_verdict_and_table_and_said() -> None:
+    latencies = np.random.default_rng(1).lognormal(7, 0.1, 10_000)
+    settled = latency_verdict(calls(latencies[512:]), None).text
+    latencies[:400] *= 5
+    said = "The first 512 of 10,000 calls left out: warm-up."
+    assert latency_verdict(calls(latencies), None).text == f"{settled} {said}"
+    assert ("left out: warm-up", "512") in latency_table(calls(latencies), None)
+    assert "warm-up" not in latency_verdict(calls(latencies[512:]), None).text
+    assert "512 of 10,000 batches" in latency_verdict(calls(latencies, batch=100), None).text
+
+
+def test_what_a_coarse_clock_cannot_tell_is_said() -> None:
+    generator = np.random.default_rng(1)
+    coarse = np.floor(generator.uniform(0, 1_000, 5_000) + generator.lognormal(5, 0.2, 5_000)) // 1_000 * 1_000
+    verdict = latency_verdict(calls(coarse), None).text
+    assert verdict.startswith("p50 below 1.0 µs, ")
+    assert "The clock moves in steps of 1.0 µs, too coarse for calls this short: time them in batches." in verdict
+    assert latency_verdict(calls(coarse), calls(coarse)).kind == "", "nothing to compare, and no division by zero"
+    fine = latency_verdict(calls(generator.lognormal(5, 0.2, 5_000)), None).text
+    assert "steps" not in fine and "below" not in fine
+
+
+def test_what_the_system_says_of_its_clock_counts_where_every_call_looks_alike() -> None:
+    ledger = NoiseLedger(1.0, 1.0, 1.0, 1.0, 0, 0.0, 0.0, resolution_ns=1_000.0)
+    assert "below 1.0 µs" in latency_verdict(replace(calls(np.zeros(1_000)), noise=ledger), None).text
+
+
+def test_medians_a_step_of_the_clock_apart_are_not_told_apart() -> None:
+    generator = np.random.default_rng(1)
+    runs = [sliced([(10 * generator.integers(at - 1, at + 2, 200)).tolist() for _ in range(20)]) for at in (12, 13, 30)]
+    found = [ratio_in_turns(run, runs[0]) for run in runs[1:]]
+    assert [each.verdict for each in found if each is not None] == ["too close to call", "clear"]
 
 
 def run(latency_ns: float = 1_000.0, **columns: Any) -> Record:

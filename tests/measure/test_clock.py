@@ -49,6 +49,7 @@ def test_the_steps_of_a_clock_show_in_what_it_tells(step_ns: float, median_ns: f
         np.random.default_rng(1).lognormal(7, 0.3, 20),
         np.round(np.random.default_rng(1).normal(70, 4, 10_000)),
         np.round(np.random.default_rng(1).normal(1e6, 5e4, 1_000)),
+        1e9 * np.random.default_rng(1).integers(20, 30, 500),
     ],
 )
 def test_a_clock_whose_steps_do_not_show_is_fine_enough(samples: list[float]) -> None:

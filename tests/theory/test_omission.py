@@ -46,3 +46,9 @@ def test_without_a_stall_every_response_is_the_base() -> None:
 def test_a_saturated_server_has_no_answer() -> None:
     with pytest.raises(ValueError, match="saturated"):
         omission.open_loop([0.5], 1_000, 0.001, STALL, EVERY, SERVICE)
+
+
+def test_a_server_that_does_not_catch_up_between_two_stalls_has_no_answer_either() -> None:
+    assert omission.open_loop([0.5], 500, 0.001, 0.2, 0.4, SERVICE)[0] == pytest.approx(0.101), "it just does"
+    with pytest.raises(ValueError, match="catch up"):
+        omission.open_loop([0.5], 500, 0.001, 0.201, 0.4, SERVICE)

@@ -129,12 +129,45 @@ def test_more_than_the_servers_can_do_grows_without_end() -> None:
     assert erlang_c(2, 3.0) == 1.0
 
 
-@pytest.mark.parametrize(
-    "wrong", [lambda: mmc(1, 1, 0), lambda: mmc(-1, 1), lambda: erlang_b(0, 1), lambda: closed(-1, [1])]
-)
+NAN, INF = math.nan, math.inf
+WRONG: dict[str, Callable[[], object]] = {
+    "no server": lambda: mmc(1, 1, 0),
+    "negative rate": lambda: mmc(-1, 1),
+    "negative rate and service": lambda: mmc(-1, -1),
+    "no rate": lambda: mmc(NAN, 1),
+    "no service": lambda: mmc(1, NAN),
+    "infinite rate": lambda: mmc(INF, 0),
+    "Erlang B, no server": lambda: erlang_b(0, 1),
+    "Erlang B, no load": lambda: erlang_b(3, NAN),
+    "Erlang B, negative load": lambda: erlang_b(3, -1),
+    "Erlang C, no load": lambda: erlang_c(3, NAN),
+    "Erlang C, no server, much load": lambda: erlang_c(0, 5),
+    "mean wait, no rate": lambda: mean_wait(NAN, 1, 1),
+    "mean wait, no moment": lambda: mean_wait(0.5, 1, NAN),
+    "priorities, no rate": lambda: priority_wait(NAN, [1.0]),
+    "priorities, no service": lambda: priority_wait(0.1, [1.0, NAN]),
+    "negative clients": lambda: closed(-1, [1]),
+    "negative think time": lambda: closed(1, [1], -1),
+    "a demand that is none": lambda: closed(1, [1, NAN]),
+    "a think time that is none": lambda: closed(1, [1], NAN),
+    "nothing takes time": lambda: closed(5, [0]),
+    "nothing takes time, with think time 0": lambda: closed(2, [0.0], 0),
+    "no station": lambda: closed(2, []),
+    "for ever": lambda: closed(2, [INF]),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
 def test_loads_that_cannot_be_are_refused(wrong: Callable[[], object]) -> None:
     with pytest.raises(ValueError, match="must"):
         wrong()
+
+
+def test_much_load_and_many_servers_do_not_overflow() -> None:
+    assert erlang_b(1_000, 1e6) == pytest.approx(1 - 1e-3, rel=1e-4)
+    assert 0 < erlang_b(5_000, 4_900.0) < 0.02
+    assert erlang_b(2_000, 1.0) == 0.0
+    assert mmc(0.0, 1.0).response == 1.0 and mmc(5.0, 0.0).response == 0.0
 
 
 @pytest.mark.parametrize("servers", range(1, 41))

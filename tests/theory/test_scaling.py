@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from perflab.theory.scaling import ScalabilityLaw, fit, fit_rounds
+from perflab.theory.scaling import MIN_ROUNDS, ScalabilityLaw, fit, fit_rounds
 
 # The data set specsdm91 of the R package usl (smoeding/usl), and its published fit.
 LOADS = [1, 18, 36, 72, 108, 144, 216]
@@ -53,16 +53,22 @@ def test_the_peak_is_where_the_curve_is_highest() -> None:
     assert n[np.argmax(law.throughput(n))] == pytest.approx(law.peak, abs=0.01)
 
 
-def test_intervals_hold_the_truth_most_of_the_time() -> None:
-    law, n = ScalabilityLaw(0.05, 0.002, 100.0), np.array([1, 2, 4, 8, 16, 32])
-    held = 0
-    for seed in range(20):
-        noise = np.random.default_rng(seed).normal(1, 0.03, (12, n.size))
+@pytest.mark.parametrize("rounds", [MIN_ROUNDS, 20])
+def test_intervals_hold_the_truth_as_often_as_they_say(rounds: int) -> None:
+    law, n, runs = ScalabilityLaw(0.2, 0.002, 100.0), np.array([1, 4, 16, 64]), 60
+    held = dict.fromkeys(("alpha", "beta", "peak", "prediction"), 0)
+    for seed in range(runs):
+        generator = np.random.default_rng(seed)
+        # A round may be slow in all of its points; each point scatters too.
+        noise = generator.normal(1, 0.02, (rounds, n.size)) * generator.normal(1, 0.02, (rounds, 1))
         found = fit_rounds(n, law.throughput(n) * noise, seed, draws=60)
+        for name in ("alpha", "beta", "peak"):
+            low, high = found.interval(name)
+            held[name] += low <= getattr(law, name) <= high
         low, high = found.prediction(24)
-        held += low <= float(law.throughput(24)) <= high
-        assert found.interval("alpha")[0] <= found.law.alpha <= found.interval("alpha")[1]
-    assert held >= 15
+        held["prediction"] += low <= float(law.throughput(24)) <= high
+    # 93 to 98%; of 60 runs, give or take 3%.
+    assert min(held.values()) / runs >= 0.9, held
 
 
 @pytest.mark.parametrize(
@@ -79,6 +85,17 @@ def test_points_that_decide_nothing_are_refused(workers: list[int], rates: list[
         fit(workers, rates)
 
 
-def test_rounds_have_two_dimensions() -> None:
-    with pytest.raises(ValueError, match="shape"):
-        fit_rounds([1, 2, 3], [1, 2, 3])
+def test_rounds_have_two_dimensions_and_are_enough() -> None:
+    for few in ([1, 2, 3], np.ones((MIN_ROUNDS - 1, 3))):
+        with pytest.raises(ValueError, match="at least 8"):
+            fit_rounds([1, 2, 3], few)
+
+
+def test_a_peak_that_some_draws_do_not_have_has_no_upper_end() -> None:
+    noise = np.random.default_rng(1).normal(1, 0.05, (8, 5))
+    assert (
+        fit_rounds([1, 2, 4, 8, 16], ScalabilityLaw(0.1, 0.0, 10.0).throughput([1, 2, 4, 8, 16]) * noise).interval(
+            "peak"
+        )[1]
+        == math.inf
+    )

@@ -133,11 +133,20 @@ def test_a_queue_without_places_turns_everybody_away_who_cannot_start() -> None:
         ([1, 0], [1, 1], 1, "order of time"),
         ([0], [-1], 1, "negative"),
         ([0], [1], 0, "server"),
+        ([0, np.nan], [1, 1], 1, "order of time"),
+        ([np.nan], [1], 1, "order of time"),
+        ([0], [np.nan], 1, "negative"),
     ],
 )
 def test_streams_that_cannot_be_are_refused(arrivals: Any, services: Any, servers: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         simulate(arrivals, services, servers)
+
+
+@pytest.mark.parametrize("kinds", [[0], [0, 1, 0, 1], []])
+def test_each_customer_has_a_class_or_none_has(kinds: list[int]) -> None:
+    with pytest.raises(ValueError, match="one class"):
+        simulate([0, 1, 2], [1, 1, 1], places=2, kinds=kinds)
 
 
 def test_nobody_came() -> None:

@@ -77,3 +77,17 @@ def test_impossible_popularities_are_refused(keys: int, skew: float) -> None:
 def test_negative_rates_are_refused() -> None:
     with pytest.raises(ValueError, match="negative"):
         ttl.hit_ratio(-1.0, 1.0)
+
+
+def test_what_never_expires_is_hit_once_it_has_been_read() -> None:
+    assert ttl.hit_ratio([1.0, 0.0], np.inf).tolist() == [1.0, 0.0]
+    assert ttl.hit_ratio(1.0, 1e308) == 1.0
+    assert ttl.hit_ratio(3.0, 0.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("rate", "ttl_s"), [(-1.0, 1.0), (1.0, -1.0), (np.nan, 1.0), (1.0, np.nan), (np.inf, 1.0), (-1.0, np.inf), (-1, -1)]
+)
+def test_rates_and_lives_that_cannot_be_are_refused(rate: float, ttl_s: float) -> None:
+    with pytest.raises(ValueError, match="must not be negative"):
+        ttl.hit_ratio([1.0, rate], ttl_s)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from perflab.chapters.queue_spread import spread_of
 from perflab.lab import Record, Verdict
 from perflab.lab.verdict import INVALID, LATENCY, estimate_text
 from perflab.measure.percentiles import percentile
@@ -55,7 +56,7 @@ class Load:
     @cached_property
     def summary(self) -> Summary:
         """Mean and percentiles of the responses, of which there must be one, with the intervals of a queue."""
-        return summarise(self.response, self.failures, queued=True)
+        return summarise(self.response, self.failures, queued=True, spread=spread_of(self.record))
 
     @cached_property
     def offered_per_s(self) -> float:
@@ -197,8 +198,7 @@ def time_row(name: str, text: Callable[[Load], str]) -> Row:
 
 def percentile_row(share: float) -> Row:
     """A percentile of the response times, with its interval."""
-    shown = f"response time, {percentile_name(share)}"
-    return time_row(shown, lambda load: estimate_text(load.summary.percentiles[share]))
+    return time_row(f"response time, {percentile_name(share)}", lambda it: estimate_text(it.summary.percentiles[share]))
 
 
 def replayed(servers: Number = 1) -> Row:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from perflab.lab.record import Record
+from perflab.measure.clock import STEPS_TO_TELL, clock_step
 from perflab.measure.compare import Ratio, paired_ratio
 from perflab.measure.estimate import Estimate
 from perflab.measure.percentiles import percentile
@@ -43,16 +44,40 @@ def latency_verdict(record: Record, pinned: Record | None) -> Verdict:
     latencies = record.column(LATENCY)
     if not latencies.size:
         return Verdict("Nothing was measured.", INVALID)
-    summary = summarise(latencies, record.count("failures"))
+    summary = summary_of(record)
     batch = record.fact("batch", 1)
     if batch > 1:
         return _batch_verdict(summary, batch)
-    said = (
-        f"p50 {duration(summary.median)}, {percentile_text(summary.percentiles[0.99])} of {count(summary.count)} calls"
-    )
+    step_ns = step_of(record, summary)
+    p50 = f"below {duration(step_ns)}" if summary.median < step_ns else duration(summary.median)
+    said = f"p50 {p50}, {percentile_text(summary.percentiles[0.99])} of {count(summary.count)} calls"
+    beside = _warm_up_said(summary, "calls") + _step_said(summary, step_ns)
     if pinned is None or pinned is record or (compared := ratio_in_turns(record, pinned)) is None:
-        return Verdict(f"{said}.")
-    return Verdict(f"{said}: {against_pinned(compared)}.", compared.verdict)
+        return Verdict(f"{said}.{beside}")
+    return Verdict(f"{said}: {against_pinned(compared)}.{beside}", compared.verdict)
+
+
+def summary_of(record: Record) -> Summary:
+    """The summary of the column "latency_ns", which has samples."""
+    return summarise(record.column(LATENCY), record.count("failures"), batch=record.fact("batch", 1))
+
+
+def step_of(record: Record, summary: Summary) -> float:
+    """In which steps (ns) the clock told this run, by what it told and by what the system says of it."""
+    known_ns = 0.0 if record.noise is None else record.noise.resolution_ns / record.fact("batch", 1)
+    return max(summary.step, known_ns)
+
+
+def _warm_up_said(summary: Summary, what: str) -> str:
+    if not summary.warm_up:
+        return ""
+    return f" The first {count(summary.warm_up)} of {count(summary.warm_up + summary.count)} {what} left out: warm-up."
+
+
+def _step_said(summary: Summary, step_ns: float) -> str:
+    if summary.median >= STEPS_TO_TELL * step_ns:
+        return ""
+    return f" The clock moves in steps of {duration(step_ns)}, too coarse for calls this short: time them in batches."
 
 
 def _batch_verdict(summary: Summary, batch: int) -> Verdict:
@@ -61,6 +86,7 @@ def _batch_verdict(summary: Summary, batch: int) -> Verdict:
     return Verdict(
         f"Mean of one call {duration(mean.value)}{interval}, from {count(summary.count)} batches of {count(batch)}. "
         "A batch hides its slowest call: there is no percentile of single calls."
+        f"{_warm_up_said(summary, 'batches')}"
     )
 
 
@@ -68,11 +94,13 @@ def latency_table(record: Record, pinned: Record | None) -> list[Row]:
     """Rows of statistic, this run with its 95% interval, and the pinned run."""
     columns = columns_of(record, pinned)
     runs = columns.values()
-    summaries = [summarise(run.column(LATENCY), run.count("failures")) for run in runs]
+    summaries = [summary_of(run) for run in runs]
     if not summaries:
         return []
     rows: list[Row] = [("", *columns)]
     rows.append(("samples", *(count(summary.count) for summary in summaries)))
+    if any(summary.warm_up for summary in summaries):
+        rows.append(("left out: warm-up", *(count(summary.warm_up) for summary in summaries)))
     rows.append(("failures", *(count(summary.failures) for summary in summaries)))
     rows.append(("batch size", *(count(run.fact("batch", 1)) for run in runs)))
     rows.append(("mean", *(estimate_text(summary.mean) for summary in summaries)))
@@ -165,8 +193,9 @@ def ratio_in_turns(record: Record, pinned: Record, column: str = LATENCY, share:
     """
     slices = zip(record.slices(column), pinned.slices(column), strict=False)
     pairs = [(percentile(new, share), percentile(old, share)) for new, old in slices if new.size and old.size]
-    ratios = np.array([new / old for new, old in pairs if new > 0 and old > 0])
-    return paired_ratio(ratios, np.ones(ratios.size)) if ratios.size else None
+    told = np.array([pair for pair in pairs if min(pair) > 0])
+    step = max(clock_step(run.column(column)) for run in (record, pinned)) if share == 0.5 else 0.0
+    return paired_ratio(told[:, 0], told[:, 1], step) if told.size else None
 
 
 def percentile_of(column: str = LATENCY, what: str = "The p50", share: float = 0.5) -> Compare:

@@ -14,6 +14,8 @@ ROUNDS = 5
 ROUNDING_NS = 1.5
 """Whole nanoseconds of a clock whose steps are no whole nanoseconds differ by one."""
 TIES = 4
+MAX_STEP_NS = 1e6
+"""No clock that is read for durations is coarser. What moves in longer steps is no clock: cars that move once per second."""
 STEPS_TO_TELL = 10
 """Differences of less than so many steps of the clock may be those of its steps."""
 
@@ -86,4 +88,5 @@ def clock_step(samples_ns: ArrayLike) -> float:
     usual = np.count_nonzero((lowest >= values[values.size // 4]) & (lowest <= values[3 * values.size // 4]))
     if lowest.size < 2 or highest[own] - lowest[own] > 2 * ROUNDING_NS or 2 * TIES * usual > values.size:
         return 0.0
-    return float(np.diff(lowest[max(0, own - 1) : own + 2]).min())
+    step = float(np.diff(lowest[max(0, own - 1) : own + 2]).min())
+    return step if step <= MAX_STEP_NS else 0.0

@@ -2,7 +2,7 @@
 
 Intervals come from order statistics and the binomial distribution, whatever the shape of the latencies
 (Conover, Practical Nonparametric Statistics, 3rd ed., section 3.2; Hahn and Meeker, Statistical Intervals, section 5.2).
-They hold for independent samples; queueing samples are correlated, see `perflab.measure.blocks`.
+They hold for independent samples; queueing samples are correlated, see `perflab.theory.resample`.
 """
 
 from __future__ import annotations

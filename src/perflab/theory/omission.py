@@ -14,11 +14,16 @@ from numpy.typing import ArrayLike, NDArray
 def open_loop(
     shares: ArrayLike, rate: float, service: float, stall: float, every: float, base: float
 ) -> NDArray[np.float64]:
-    """Response time at each share: every request that was due is counted. `base` is a response without waiting."""
+    """Response time at each share: every request that was due is counted. `base` is a response without waiting.
+
+    Raises ValueError where the server has not caught up with one stall when the next begins: D > P(1 − ρ).
+    """
     left_out = 1 - np.asarray(shares, float)
     utilisation = rate * service
     if utilisation >= 1:
         raise ValueError("the server is saturated: there is no steady response time")
+    if stall > (1 - utilisation) * every * (1 + 1e-9):
+        raise ValueError("the stalls are too long and too frequent for the server to catch up: it is saturated")
     return base + np.maximum(0.0, stall - left_out * (1 - utilisation) * every)
 
 

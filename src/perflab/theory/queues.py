@@ -45,6 +45,7 @@ def erlang_b(servers: int, offered: float) -> float:
 
 def erlang_c(servers: int, offered: float) -> float:
     """Share of arrivals that have to wait for one of `servers` (Erlang 1917); 1 where the servers cannot keep up."""
+    _check(servers, offered)
     if offered >= servers * FULL:
         return 1.0
     blocked = erlang_b(servers, offered)
@@ -53,6 +54,8 @@ def erlang_c(servers: int, offered: float) -> float:
 
 def mmc(rate: float, service: float, servers: int = 1) -> Steady:
     """M/M/c: Poisson arrivals of `rate`, exponential service of mean `service`, one queue for all servers."""
+    if not (0 <= rate < math.inf and 0 <= service < math.inf):
+        raise ValueError("rate and service must not be negative, and not infinite")
     offered = rate * service
     _check(servers, offered)
     if offered >= servers * FULL:
@@ -65,7 +68,7 @@ def mean_wait(rate: float, mean: float, second_moment: float) -> float:
     """Mean wait in M/G/1: Poisson arrivals of `rate`, one server, service with these moments E[S] and E[S²], first come first
     served: λE[S²] / (2(1 − ρ)) (Pollaczek 1930, Khinchine 1932). Infinite where the server cannot keep up.
     """
-    if rate < 0 or mean < 0 or second_moment < mean**2 * (1 - 1e-9):
+    if not (0 <= rate < math.inf and 0 <= mean < math.inf and second_moment >= mean**2 * (1 - 1e-9)):
         raise ValueError("rate and mean must not be negative, and E[S²] is at least E[S]²")
     utilisation = rate * mean
     return rate * second_moment / (2 * (1 - utilisation)) if utilisation < FULL else math.inf
@@ -79,7 +82,7 @@ def priority_wait(rate: float, services: ArrayLike) -> float:
     shortest goes next.
     """
     times = np.asarray(services, float)
-    if rate < 0 or not times.size or times.min() < 0:
+    if not (0 <= rate < math.inf and times.size and times.min() >= 0):
         raise ValueError("rate and services must not be negative, and there is at least one class")
     busy = rate / times.size * np.concatenate([[0.0], np.cumsum(times)])
     if busy[-1] >= FULL:
@@ -92,18 +95,20 @@ def closed(clients: int, demands: Sequence[float], think: float = 0.0) -> tuple[
 
     Mean value analysis for exponential stations of one server each (Reiser and Lavenberg 1980).
     """
-    if clients < 0 or think < 0 or any(demand < 0 for demand in demands):
+    if not (clients >= 0 and think >= 0 and all(demand >= 0 for demand in demands)):
         raise ValueError("clients, think time and demands must not be negative")
+    if not 0 < think + sum(demands) < math.inf:
+        raise ValueError("a round of think time and demands must take some time, and not for ever")
     queues = [0.0] * len(demands)
     throughput, response = 0.0, sum(demands)
     for number in range(1, clients + 1):
         responses = [demand * (1 + queue) for demand, queue in zip(demands, queues, strict=True)]
         response = sum(responses)
-        throughput = number / (think + response) if think + response > 0 else math.inf
+        throughput = number / (think + response)
         queues = [throughput * time for time in responses]
     return throughput, response
 
 
 def _check(servers: int, offered: float) -> None:
-    if servers < 1 or offered < 0:
+    if not (servers >= 1 and offered >= 0):
         raise ValueError("there must be a server, and the load must not be negative")

@@ -78,6 +78,8 @@ def simulate(
     if discipline is fifo and math.isinf(places):
         starts = times + lindley(times, work) if servers == 1 else starts_of_service(times, work, servers)
     else:
+        if kinds is not None and np.shape(kinds) != times.shape:
+            raise ValueError(f"each arrival needs one class; got shapes {times.shape} and {np.shape(kinds)}")
         of_kind = repeat(0) if kinds is None else np.asarray(kinds, int).tolist()
         starts = _any_queue(times, work, servers, places, discipline, of_kind)
     return Run(times, starts, starts + work)
@@ -118,7 +120,7 @@ def _any_queue(
 def _check(times: NDArray[np.float64], work: NDArray[np.float64], servers: int, places: float) -> None:
     if times.shape != work.shape or times.ndim != 1:
         raise ValueError(f"each arrival needs one service; got shapes {times.shape} and {work.shape}")
-    if np.any(np.diff(times) < 0):
+    if not np.all(np.diff(times) >= 0) or np.isnan(times).any():
         raise ValueError("arrivals must be in the order of time")
-    if np.any(work < 0) or servers < 1 or places < 0:
+    if not (np.all(work >= 0) and servers >= 1 and places >= 0):
         raise ValueError("services and places must not be negative, and there must be a server")

@@ -12,11 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def hit_ratio(rate: ArrayLike, ttl: float) -> NDArray[np.float64]:
-    """Share of reads of a key that hit, when it is read `rate` times per second; same shape as `rate`."""
-    expected = np.asarray(rate, float) * ttl
-    if np.any(expected < 0):
-        raise ValueError("rate and ttl must not be negative")
-    return expected / (1 + expected)
+    """Share of reads of a key that hit, when it is read `rate` times per second; same shape as `rate`. `ttl` may be infinite."""
+    rates = np.asarray(rate, float)
+    if not (np.all((rates >= 0) & np.isfinite(rates)) and ttl >= 0):
+        raise ValueError("rate and ttl must not be negative, and a rate is not infinite")
+    expected = rates * ttl if np.isfinite(ttl) else np.where(rates > 0, np.inf, 0.0)
+    return np.asarray(1 - 1 / (1 + expected))
 
 
 def zipf(keys: int, skew: float) -> NDArray[np.float64]:

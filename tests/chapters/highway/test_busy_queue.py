@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from perflab.measure.blocks import independent
 from perflab.theory.queues import mmc
 
 REQUESTS, BUSY = 400, 0.9
@@ -33,7 +32,3 @@ def test_four_hundred_requests_are_worth_two_or_three_independent_ones_for_the_m
 
 def test_a_run_that_begins_empty_has_a_mean_that_is_a_fifth_too_low() -> None:
     assert responses(4_000).mean() / mmc(BUSY, 1.0).response == pytest.approx(0.8, abs=0.03)
-
-
-def test_the_run_itself_takes_its_requests_for_many_more_independent_ones() -> None:
-    assert np.median([independent(run) for run in responses(200)]) > 10

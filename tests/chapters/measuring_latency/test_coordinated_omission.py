@@ -48,7 +48,8 @@ LAB = lab_file.lab()
 
 
 def loops(slow: int, closed: int = 240, **parameters: Any) -> Record:
-    columns = {"closed_ns": np.r_[np.full(slow, 9e7), np.full(closed - slow, 1e6)], "open_ns": np.full(300, 1e6)}
+    closed_ns = np.random.default_rng(1).permutation(np.r_[np.full(slow, 9e7), np.full(closed - slow, 1e6)])
+    columns = {"closed_ns": closed_ns, "open_ns": np.full(300, 1e6)}
     return Record("coordinated_omission", {**START, **parameters}, 1, "", Frame(columns))
 
 

@@ -78,7 +78,9 @@ ASKED = LAB.check(percentiles.PREDICTION.runs[0])
 
 
 def mixed(calls: int, slow_ones: int, **parameters: Any) -> Record:
-    latencies = np.r_[np.full(calls - slow_ones, 1e4), np.full(slow_ones, 5e5)]
+    generator = np.random.default_rng(1)
+    latencies = generator.permutation(np.r_[np.full(calls - slow_ones, 1e4), np.full(slow_ones, 5e5)])
+    latencies *= generator.normal(1, 1e-4, calls)  # not all alike, or a clock would seem to have steps as coarse
     return Record("percentiles", {**ASKED, **parameters}, 1, "", Frame({"latency_ns": latencies}))
 
 

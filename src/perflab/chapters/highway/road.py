@@ -31,7 +31,7 @@ from perflab.lab.verdict import (
     verdict_of,
 )
 from perflab.measure import Frame, Ratio, count, number, summarise
-from perflab.measure.blocks import STUDENT_95, mean_error
+from perflab.measure.student import half_interval
 from perflab.theory.highway import Highway
 
 MAX_CARS, SATURATED_QUEUE = 150, 20
@@ -39,6 +39,7 @@ WARM_UP_STEPS = 300
 STRETCH = (CELLS // 3, 2 * CELLS // 3)
 SHARES = (0.5, 0.9)
 """A run is a hundred trips or so: it has no p99."""
+BLOCKS = 5
 MIN_SLICES = 40
 
 
@@ -125,12 +126,13 @@ TABLE = table_of(
 
 
 def gain(slow: Record, fast: Record) -> Ratio | None:
-    """How many times as many cars get through in the second run, by the spread between five blocks of each run."""
+    """How many times as many cars get through in the second run, by the spread between blocks of each run."""
     passed = [np.array(run.sizes.get("latency_ns", ()), float) for run in (slow, fast)]
     if min(map(len, passed)) < MIN_SLICES or min(map(np.sum, passed)) == 0:
         return None
     value = float(passed[1].mean() / passed[0].mean())
-    factor = float(np.exp(STUDENT_95 * np.hypot(*(mean_error(each) / each.mean() for each in passed))))
+    blocks = [[block.mean() for block in np.array_split(each, BLOCKS)] for each in passed]
+    factor = float(np.exp(np.hypot(*(half_interval(each) / np.mean(each) for each in blocks))))
     return Ratio(value, value / factor, value * factor)
 
 

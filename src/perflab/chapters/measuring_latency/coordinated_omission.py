@@ -89,7 +89,7 @@ def _connections(rate: int, stall_s: float) -> int:
 def predict(rate: int, stall: int, every: int, constants: Mapping[str, Any]) -> NDArray[np.float64]:
     """Response times (ns) that the open loop meets, at `SHARES`."""
     per_ns = rate / 1e9
-    occupied = min(constants["occupied_ns"], 0.9 / per_ns)
+    occupied = min(constants["occupied_ns"], min(0.9, 1 - stall / every) / per_ns)
     return omission.open_loop(SHARES, per_ns, occupied, stall * 1e6, every * 1e6, constants["base_ns"])
 
 
