@@ -86,6 +86,7 @@ def measured_intervals(record: Record) -> dict[str, Estimate]:
     return found
 
 
+CLEARLY = 1.05
 STEPS: dict[str, Any] = {"drawstyle": "steps-post"}
 
 CHARTS = (
@@ -123,7 +124,7 @@ def farthest_from_median(record: Record) -> Outcome | None:
     numbers = measured_intervals(record)
     others, middle = [numbers["mean"], numbers["p95"]], numbers["p50"].value
     p99 = numbers["p99"]
-    if not all(each.has_interval for each in (*others, p99)) or p99.low <= max(each.high for each in others):
+    if not all(each.has_interval for each in (*others, p99)) or p99.low <= CLEARLY * max(each.high for each in others):
         return None
     times = {name: f"{number(numbers[name].value / middle)} times" for name in ("mean", "p95", "p99")}
     ends = f"{number(p99.low / middle)}–{number(p99.high / middle)}"
