@@ -100,12 +100,55 @@ def test_failures_are_counted_and_not_mixed_in() -> None:
     assert (result.response_ns.size, result.failures) == (98, 2)
 
 
-def test_a_request_without_answer_counts_as_the_timeout() -> None:
+def test_a_request_without_answer_counts_as_what_it_waited() -> None:
     clock = VirtualClock()
     result = open_loop(constant(100, 1), OneServer(clock, mute=frozenset({7})), timeout_s=0.5, clock=clock)
     assert result.timeouts == 1
-    assert result.response_ns.max() == 500 * MS
+    assert result.response_ns[7] == result.service_ns[7] == (990 + 500 - 70) * MS
     assert result.response_ns.size == 100
+
+
+@dataclass
+class Slow(OneServer):
+    """Each request has a server of its own; those in `late` take longer."""
+
+    late: frozenset[int] = frozenset()
+    late_ns: int = 0
+
+    def send(self, number: int) -> bool:
+        took = self.late_ns if number in self.late else self.service_ns
+        self.ends.append((self.clock.now_ns() + took if number not in self.mute else 10**18, number))
+        return True
+
+
+def test_what_was_never_answered_ranks_above_what_was_answered_late() -> None:
+    clock = VirtualClock()
+    mute, late = frozenset(range(0, 1_000, 10)), frozenset(range(5, 1_000, 10))
+    server = Slow(clock, mute=mute, late=late, late_ns=5_000 * MS)
+    result = open_loop(constant(100, 10), server, timeout_s=2.0, clock=clock)
+    assert result.numbers.tolist() == list(range(1_000))
+    assert measured(result, 0.8) == 1
+    assert (measured(result, 0.801), measured(result, 0.9)) == (5_000, 5_000)
+    assert result.response_ns[list(mute)].min() >= 5_000 * MS
+    assert not result.failures
+
+
+@pytest.mark.parametrize("number", [0, 50, 99])
+@pytest.mark.parametrize(("took_ms", "timed_out"), [(1_999, False), (3_000, True)])
+def test_the_limit_is_the_same_in_mid_run_and_at_the_end(number: int, took_ms: int, timed_out: bool) -> None:
+    clock = VirtualClock()
+    result = open_loop(constant(10, 10), Slow(clock, late=frozenset({number}), late_ns=took_ms * MS), clock=clock)
+    assert result.timeouts == timed_out
+    assert result.response_ns[number] >= min(took_ms, 2_000) * MS
+    done = 100 - timed_out
+    assert result.throughput == pytest.approx(done / result.seconds)
+
+
+def test_a_closed_loop_gives_up_at_the_same_limit() -> None:
+    clock = VirtualClock()
+    result = closed_loop(constant(10, 10), Slow(clock, mute=frozenset({3})), timeout_s=2.0, clock=clock)
+    assert result.timeouts == 1
+    assert result.response_ns.max() >= 2_000 * MS
 
 
 def test_a_generator_that_cannot_keep_up_says_so() -> None:
