@@ -174,3 +174,21 @@ def test_responses_agree_with_the_recursion_of_lindley() -> None:
         waiting = max(0, waiting + (int(1.6 * MS) if expected else 0) - gap)
         expected.append(waiting + int(1.6 * MS))
     assert np.abs(result.response_ns - np.array(expected)).max() <= 1
+
+
+class Seeing(OneServer):
+    """It knows when its answers came, and takes time to hand them on."""
+
+    seen_ns = 0
+
+    def poll(self, timeout_s: float) -> list[tuple[int, bool]]:
+        ended = super().poll(timeout_s)
+        self.seen_ns = self.clock.now_ns()
+        self.clock.advance(MS // 10)
+        return ended
+
+
+def test_an_answer_counts_from_when_the_system_had_it_not_from_when_it_was_read() -> None:
+    clock = VirtualClock()
+    result = open_loop(constant(100, 1), Seeing(clock), clock=clock)
+    assert set((result.service_ns // (MS // 100)).tolist()) == {100}

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Self
 
+from perflab.measure.clock import SYSTEM_CLOCK
 from perflab.measure.files import allow_files
 from perflab.measure.guards import BadInput, machine_limits
 from perflab.measure.http_reply import Reply, ReplyReader
@@ -49,6 +50,7 @@ class HttpTarget:
         self._on_reply: OnReply = on_reply or (lambda *_: None)
         self._selector = selectors.DefaultSelector()
         self._epoll = _epoll_of(self._selector)
+        self.seen_ns = 0
         self._watched: dict[int, tuple[socket.socket, ReplyReader]] = {}
         self._free: deque[socket.socket] = deque()
         self._in_flight: dict[socket.socket, int] = {}
@@ -88,8 +90,12 @@ class HttpTarget:
         """Requests that have ended; waits up to `timeout_s` for the first, a little less where that costs accuracy."""
         if self._spins:
             timeout_s = 0.0 if timeout_s < 2 * TICK_S else timeout_s - 2 * TICK_S
+        ready = self._ready(timeout_s)
+        if not ready:
+            return []
+        self.seen_ns = SYSTEM_CLOCK.now_ns()
         ended = []
-        for descriptor, _ in self._ready(timeout_s):
+        for descriptor, _ in ready:
             connection, replies = self._watched[descriptor]
             number = self._in_flight.get(connection)
             if number is not None and (succeeded := self._read(number, connection, replies)) is not None:

@@ -21,7 +21,11 @@ NEVER_NS = 2**62
 
 
 class Target(Protocol):
-    """What is under load. Requests are numbered; a number is answered once."""
+    """What is under load. Requests are numbered; a number is answered once.
+
+    A target that knows when the system had the replies that `poll` returns says so as `seen_ns`, by the clock of the machine;
+    those of others count from when `poll` returns.
+    """
 
     def send(self, number: int) -> bool:
         """Begin a request; false when all connections are busy."""
@@ -119,7 +123,8 @@ class Book:
             if due <= now:
                 self.send(target)
             # Replies are looked at even when sending is behind, so that connections become free.
-            self._take(poll(max(0, min(due, until_ns) - now) / 1e9))
+            if ended := poll(max(0, min(due, until_ns) - now) / 1e9):
+                self._take(ended, target)
 
     def send(self, target: Target) -> None:
         """Send the next request now."""
@@ -131,9 +136,10 @@ class Book:
             self.not_sent += 1
         self.position += 1
 
-    def _take(self, ended: Sequence[tuple[int, bool]]) -> None:
+    def _take(self, ended: Sequence[tuple[int, bool]], target: Target) -> None:
+        seen_ns = getattr(target, "seen_ns", 0) or self._now_ns()
         for number, succeeded in ended:
-            self.done[number] = self.now()
+            self.done[number] = seen_ns - self._start_ns
             self.failed[number] = not succeeded
             self.ended.append(number)
             self.in_flight -= 1
@@ -142,7 +148,7 @@ class Book:
         """Wait so long for the replies to what was sent."""
         deadline = self.now() + int(timeout_s * 1e9)
         while self.in_flight and (left_ns := deadline - self.now()) > 0:
-            self._take(target.poll(left_ns / 1e9))
+            self._take(target.poll(left_ns / 1e9), target)
 
     def result(self, timeout_s: float, closed: bool) -> LoadResult:
         """All of the load, once it is over."""
