@@ -192,7 +192,7 @@ def off_said(law: Law, workers: int, measured: float) -> str:
     """What a law predicts, and how far that is off."""
     predicted = float(law.throughput(workers))
     off = abs(predicted / measured - 1)
-    return f"{count(predicted)}/s, {off:.1%} off, {'predicted' if off <= NEAR else 'missed'}"
+    return f"{count(predicted)}/s ({off:.1%} off: {'predicted' if off <= NEAR else 'missed'})"
 
 
 def universal_said(best: Top, fit: Fitted) -> str:
