@@ -15,7 +15,6 @@ from turns import side_by_side
 
 from perflab.chapters.raising_throughput import scaling_law
 from perflab.chapters.raising_throughput.scaling_law_model import (
-    MIN_ROUNDS,
     PUBLISHED,
     SATURATION,
     STEPS,
@@ -35,7 +34,7 @@ from perflab.lab.record import Record
 from perflab.measure.frame import Frame, merge
 from perflab.systems.machine.work import KINDS, WAIT_S
 from perflab.theory.saturation import SaturationLaw
-from perflab.theory.scaling import ScalabilityLaw
+from perflab.theory.scaling import MIN_ROUNDS, ScalabilityLaw
 
 LAB = scaling_law.lab()
 PREDICTION = scaling_law.PREDICTION
