@@ -111,7 +111,7 @@ def test_a_law_through_three_points_is_drawn_in_the_lab(function: Any, capsys: p
     samples = {f"x{n}": np.full(8, float(exercises.TRIED[0][0].throughput(n))) for n in (1, 2, 4, 8, 16, 24, 32, 64)}
     run = Record("scaling_law", lab.check({}), 1, "", Frame(samples), 5.0, "complete")
     assert lab.table(run, None)[6][-1] == f"{samples['x24'][0]:.0f} (+0%)"
-    assert "yours: 569/s, 0.0% off, predicted" in lab.verdict_of(run, None).text
+    assert "yours 569/s (0.0% off: predicted)" in lab.verdict_of(run, None).text
 
 
 def unfinished(points: Mapping[int, float]) -> tuple[float, float, float]:

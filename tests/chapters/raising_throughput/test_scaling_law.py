@@ -15,7 +15,6 @@ from turns import side_by_side
 
 from perflab.chapters.raising_throughput import scaling_law
 from perflab.chapters.raising_throughput.scaling_law_model import (
-    MIN_ROUNDS,
     PUBLISHED,
     SATURATION,
     STEPS,
@@ -35,7 +34,7 @@ from perflab.lab.record import Record
 from perflab.measure.frame import Frame, merge
 from perflab.systems.machine.work import KINDS, WAIT_S
 from perflab.theory.saturation import SaturationLaw
-from perflab.theory.scaling import ScalabilityLaw
+from perflab.theory.scaling import MIN_ROUNDS, ScalabilityLaw
 
 LAB = scaling_law.lab()
 PREDICTION = scaling_law.PREDICTION
@@ -79,7 +78,7 @@ def test_the_law_is_found_and_predicts_what_it_has_not_seen() -> None:
     fit = fitted(on_the_law())
     assert fit is not None
     assert (fit.law.alpha, fit.law.beta) == (pytest.approx(0.05, rel=0.2), pytest.approx(0.002, rel=0.2))
-    assert re.search(r"universal scalability law: [\d,]+/s, [\d.]+% off, predicted", said(on_the_law()))
+    assert re.search(r"universal scalability law [\d,]+/s \([\d.]+% off: predicted\)", said(on_the_law()))
 
 
 def test_each_law_predicts_its_own_work_and_misses_the_other() -> None:
@@ -90,14 +89,14 @@ def test_each_law_predicts_its_own_work_and_misses_the_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("measured", "judged"), [(100, "0.0% off, predicted"), (104, "3.8% off, predicted"), (88, "13.6% off, missed")]
+    ("measured", "judged"), [(100, "0.0% off: predicted"), (104, "3.8% off: predicted"), (88, "13.6% off: missed")]
 )
 def test_the_distance_alone_decides_what_counts_as_predicted(measured: float, judged: str) -> None:
-    assert off_said(FLAT, 1, measured) == f"100/s, {judged}"
+    assert off_said(FLAT, 1, measured) == f"100/s ({judged})"
 
 
 def test_a_point_off_the_law_is_called_missed_with_its_distance() -> None:
-    assert re.search(r"universal scalability law: [\d,]+/s, 3\d\.\d% off, missed", said(on_the_law(seen=1.5)))
+    assert re.search(r"universal scalability law [\d,]+/s \(3\d\.\d% off: missed\)", said(on_the_law(seen=1.5)))
 
 
 def test_noise_does_not_make_a_law_right() -> None:
@@ -159,7 +158,7 @@ def through(seen: Mapping[int, float]) -> ScalabilityLaw:
 
 def test_a_law_of_the_learners_is_drawn_and_judged_beside_the_others() -> None:
     lab, run = scaling_law.lab(through), on_the_law()
-    assert f"{YOURS}: {off_said(BENT, 24, means(run)[1][5])}" in lab.verdict_of(run, None).text
+    assert f"{YOURS} {off_said(BENT, 24, means(run)[1][5])}" in lab.verdict_of(run, None).text
     assert lab.table(run, None)[0][-1] == YOURS
     chart, found = drawn(lab.charts[0])
     chart.show_run(run, [run])

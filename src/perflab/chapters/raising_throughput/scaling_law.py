@@ -120,7 +120,7 @@ def say(record: Record, through: Through | None = None) -> str | Verdict:
     if half > NEAR * mean:
         said += "That is too uncertain to judge a law by. "
     else:
-        said += f"{'; '.join(f'{name}: {off_said(law, here, mean)}' for name, law in found.items())}. "
+        said += f"Predictions: {'; '.join(f'{name} {off_said(law, here, mean)}' for name, law in found.items())}. "
     return f"{said}{universal_said(best, fit)}"
 
 

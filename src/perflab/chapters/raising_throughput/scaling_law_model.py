@@ -27,13 +27,12 @@ from perflab.systems.machine.work import (
     work_of,
 )
 from perflab.theory.saturation import fit_saturation
-from perflab.theory.scaling import Fitted, ScalabilityLaw, fit, fit_rounds
+from perflab.theory.scaling import MIN_ROUNDS, Fitted, ScalabilityLaw, fit, fit_rounds
 
 Floats = NDArray[np.float64]
 STEPS = (1, 2, 4, 8, 16, 32, 64)
 WORKERS = np.unique(np.round(np.logspace(0, np.log10(STEPS[-1]), 40), 3))
 WINDOW_S = 0.025
-MIN_ROUNDS = 8
 TOO_FEW = f"At least {MIN_ROUNDS} rounds are needed for a fit."
 SATURATION, UNIVERSAL, YOURS = "saturation", "universal scalability law", "yours"
 SEEN = (1, 8, 64)
@@ -192,7 +191,7 @@ def off_said(law: Law, workers: int, measured: float) -> str:
     """What a law predicts, and how far that is off."""
     predicted = float(law.throughput(workers))
     off = abs(predicted / measured - 1)
-    return f"{count(predicted)}/s, {off:.1%} off, {'predicted' if off <= NEAR else 'missed'}"
+    return f"{count(predicted)}/s ({off:.1%} off: {'predicted' if off <= NEAR else 'missed'})"
 
 
 def universal_said(best: Top, fit: Fitted) -> str:
