@@ -109,9 +109,10 @@ def test_another_workers_measurement_is_seen_and_its_sleep_is_not() -> None:
             assert other.stdout is not None
             other.stdout.readline()
             before, began = read_cpu_use(), time.monotonic()
-            rest = set(before.processes) - {other.pid}  # whatever else this machine does is not looked at
             time.sleep(0.5)
-            use = compare_use(before, read_cpu_use(), rest, time.monotonic() - began)
+            after, wall_s = read_cpu_use(), time.monotonic() - began
+            rest = set(after.processes) - {other.pid}  # whatever else this machine does is not looked at
+            use = compare_use(before, after, rest, wall_s)
             other.kill()
         assert use.others_measuring is not None
         return use.others_measuring
