@@ -42,7 +42,7 @@ def open_shared(path: Path) -> int:
 
 
 def try_lock(descriptor: int) -> bool:
-    """Whether the file is locked by us now, or by another; raises OSError where files cannot be locked. The end of the process unlocks."""
+    """Whether the file is locked by us now, or by another; raises OSError where files cannot be locked."""
     try:
         if sys.platform == "win32":
             os.lseek(descriptor, FAR, os.SEEK_SET)
