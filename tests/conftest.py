@@ -26,7 +26,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """The guard of the tiers stands for as long as the suite runs. A suite waits for no notebook that measures elsewhere."""
     config.add_cleanup(GUARD.install())
     platform.platform()  # asks another process once, and remembers the answer
-    os.environ.setdefault(VARIABLE, str(Path(tempfile.gettempdir()) / f"perflab-tests-{os.getpid()}.lock"))
+    folder = tempfile.TemporaryDirectory(prefix="perflab-tests-")
+    config.add_cleanup(folder.cleanup)
+    os.environ.setdefault(VARIABLE, str(Path(folder.name) / "lock"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -53,6 +53,18 @@ def test_kernels_get_the_lock_in_the_order_in_which_they_came(tmp_path: Path) ->
     assert waiting[1].try_acquire()
 
 
+@needs_flock
+def test_a_process_that_was_forked_meanwhile_does_not_keep_the_lock(tmp_path: Path) -> None:
+    lock, other = RunLock(tmp_path / "lock"), RunLock(tmp_path / "lock")
+    assert lock.try_acquire()
+    assert lock._file is not None
+    inherited = os.dup(lock._file)  # what a fork does to every open file
+    lock.release()
+    assert other.try_acquire()
+    other.release()
+    os.close(inherited)
+
+
 def test_those_far_behind_ask_less_often(tmp_path: Path) -> None:
     lock = RunLock(tmp_path / "lock")
     polls = []

@@ -47,6 +47,34 @@ def test_the_memory_limit_of_the_control_groups_counts_and_so_do_guard_rails(mon
     assert memory_limit() == physical
 
 
+@pytest.mark.clock
+def test_a_card_of_a_system_that_tells_nothing_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    for module, name in (
+        (psutil, "virtual_memory"),
+        (psutil, "disk_partitions"),
+        (os, "sched_getaffinity"),
+        (machine.platform, "platform"),
+        (machine, "measure_fsync"),
+        (machine, "find_servers"),
+        (machine, "cpu_quota"),
+        (machine, "memory_quota"),
+    ):
+        monkeypatch.setattr(module, name, unreadable, raising=False)
+    card = inspect_machine()
+    rows = dict(card.rows())
+    assert (rows["fsync there"], rows["System"], card.file_system, card.servers) == (
+        "unknown",
+        "unknown",
+        "unknown",
+        (),
+    )
+    assert card.effective_cpus == os.cpu_count()
+    assert not any("fsync" in limit for limit in describe_limits(card)), "what is unknown is no limit"
+
+
 def test_a_system_that_tells_nothing_of_itself_still_gets_limits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

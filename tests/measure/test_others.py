@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
@@ -96,3 +99,23 @@ def test_guests_are_not_counted_twice_and_what_the_host_took_is_not_busy(monkeyp
     monkeypatch.setattr(psutil, "process_iter", lambda _: [SimpleNamespace(pid=1, info={"cpu_times": None})])
     now = read_cpu_use()
     assert (now.busy_s, now.total_s, now.stolen_s, now.processes) == (15, 100, 30, {})
+
+
+@pytest.mark.clock
+def test_another_workers_measurement_is_seen_and_its_sleep_is_not() -> None:
+    def seen(code: str) -> int:
+        command = [sys.executable, "-c", f"{code}\nprint(flush=True)\n{code}", "perflab.lab.worker"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as other:
+            assert other.stdout is not None
+            other.stdout.readline()
+            before, began = read_cpu_use(), time.monotonic()
+            time.sleep(0.5)
+            after, wall_s = read_cpu_use(), time.monotonic() - began
+            rest = set(after.processes) - {other.pid}  # whatever else this machine does is not looked at
+            use = compare_use(before, after, rest, wall_s)
+            other.kill()
+        assert use.others_measuring is not None
+        return use.others_measuring
+
+    assert seen("import time; time.sleep(0.1)") == 0
+    assert seen("import time; end = time.monotonic() + 1.5\nwhile time.monotonic() < end: pass") == 1

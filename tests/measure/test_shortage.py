@@ -91,10 +91,10 @@ def test_errors_that_refer_to_each_other_are_looked_through_once() -> None:
     assert shortage_of(first) is None
 
 
-def test_a_database_that_cannot_be_opened_is_one_only_where_no_file_can(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_cannot_be_opened_is_one_only_where_files_are_scarce(monkeypatch: pytest.MonkeyPatch) -> None:
     error = sqlite3.OperationalError("unable to open database file")
     assert shortage_of(error) is None
-    monkeypatch.setattr(shortage, "_can_open", lambda: False)
+    monkeypatch.setattr(shortage, "_file_limit", lambda: 64)
     assert "ulimit -n" in (shortage_of(error) or "")
 
 

@@ -42,7 +42,7 @@ def open_shared(path: Path) -> int:
 
 
 def try_lock(descriptor: int) -> bool:
-    """Whether the file is locked by us now, or by another; raises OSError where files cannot be locked. Closing it unlocks."""
+    """Whether the file is locked by us now, or by another; raises OSError where files cannot be locked."""
     try:
         if sys.platform == "win32":
             os.lseek(descriptor, FAR, os.SEEK_SET)
@@ -54,3 +54,14 @@ def try_lock(descriptor: int) -> bool:
             return False
         raise
     return True
+
+
+def unlock_and_close(descriptor: int) -> None:
+    """Let go of the lock, also where a process that was forked meanwhile has the file open too."""
+    try:
+        if sys.platform != "win32":
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+    except OSError:
+        pass  # never locked: files cannot be locked there
+    finally:
+        os.close(descriptor)

@@ -10,7 +10,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from perflab.lab.file_lock import open_shared, try_lock
+from perflab.lab.file_lock import open_shared, try_lock, unlock_and_close
 from perflab.lab.run_queue import RunQueue
 from perflab.measure.units import count
 
@@ -74,10 +74,10 @@ class RunLock:
         return True
 
     def release(self) -> None:
-        """Let others measure, or wait no longer. Closing the file drops the lock on every system."""
+        """Let others measure, or wait no longer."""
         self._cannot_lock = False
         if self._file is not None:
-            os.close(self._file)
+            unlock_and_close(self._file)
             self._file = None
         if self._queue is not None:
             self._queue.leave()

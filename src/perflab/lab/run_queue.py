@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from perflab.lab.file_lock import open_shared, try_lock
+from perflab.lab.file_lock import open_shared, try_lock, unlock_and_close
 
 GONE_S, REFRESH_S = 5.0, 1.0
 """A waiter that said nothing for so long is gone; one that waits says so this often."""
@@ -66,7 +66,7 @@ class RunQueue:
         except OSError:
             pass
         finally:
-            os.close(file)
+            unlock_and_close(file)
 
     def _alive(self, content: bytes) -> dict[str, float]:
         """The waiters in a file, with when they were last there; what is no waiter is passed over."""

@@ -36,7 +36,7 @@ class Server:
 
 @dataclass(frozen=True)
 class MachineCard:
-    """What matters for the numbers of this collection. Sizes in bytes, durations in ns."""
+    """What matters for the numbers of this collection. Sizes in bytes, durations in ns; None where it cannot be told."""
 
     processor: str
     effective_cpus: float
@@ -46,8 +46,8 @@ class MachineCard:
     clock: ClockCost
     temporary_folder: str
     file_system: str
-    fsync_ns: float
-    fsync_is_real: bool
+    fsync_ns: float | None
+    fsync_is_real: bool | None
     servers: tuple[Server, ...]
 
     def rows(self) -> list[tuple[str, str]]:
@@ -62,7 +62,7 @@ class MachineCard:
             ("One reading of the clock", duration(self.clock.reading_ns)),
             ("Smallest step of the clock", duration(self.clock.resolution_ns)),
             ("Temporary files", f"{self.temporary_folder} ({self.file_system})"),
-            ("fsync there", f"takes {duration(self.fsync_ns)} and {durable}"),
+            ("fsync there", "unknown" if self.fsync_ns is None else f"takes {duration(self.fsync_ns)} and {durable}"),
         ]
 
     def __str__(self) -> str:
@@ -73,33 +73,33 @@ def inspect_machine() -> MachineCard:
     """Look at the machine; takes a fraction of a second."""
     folder = tempfile.gettempdir()
     kind = file_system_of(Path(folder))
-    fsync_ns = measure_fsync(Path(folder))
+    fsync_ns = told(lambda: measure_fsync(Path(folder)), None)
     return MachineCard(
         processor=_processor(),
         effective_cpus=effective_cpus(),
         memory_bytes=memory_limit(),
-        system=platform.platform(terse=True),
+        system=told(lambda: platform.platform(terse=True), "unknown"),
         python=f"{platform.python_implementation()} {platform.python_version()}",
         clock=measure_clock(),
         temporary_folder=folder,
         file_system=kind,
         fsync_ns=fsync_ns,
-        fsync_is_real=kind not in MEMORY_FILE_SYSTEMS and fsync_ns > REAL_FSYNC_NS,
-        servers=find_servers(),
+        fsync_is_real=None if fsync_ns is None else kind not in MEMORY_FILE_SYSTEMS and fsync_ns > REAL_FSYNC_NS,
+        servers=told(find_servers, ()),
     )
 
 
 def effective_cpus() -> float:
     """The smaller of the CPUs we may run on and the quota of our control groups."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-    quota = cpu_quota()
+    allowed = told(lambda: len(os.sched_getaffinity(0)), os.cpu_count() or 1)  # not on macOS and Windows
+    quota = told(cpu_quota, None)
     return min(float(allowed), quota) if quota else float(allowed)
 
 
 def memory_limit() -> int:
     """Bytes that we may use: the limit of our control groups, or the machine's memory; 1 GB where the system tells of neither."""
     physical = told(_physical_memory, UNKNOWN_MEMORY)
-    return min(physical, memory_quota() or physical)
+    return min(physical, told(memory_quota, None) or physical)
 
 
 def file_system_of(folder: Path) -> str:
@@ -151,7 +151,7 @@ def describe_limits(card: MachineCard) -> list[str]:
         )
     if card.memory_bytes < 2e9:
         found.append(f"{byte_size(card.memory_bytes)} of memory: the largest tables are smaller here.")
-    if not card.fsync_is_real:
+    if card.fsync_is_real is False:
         found.append("fsync is not durable here: writes look faster than on a disk.")
     return found
 

@@ -38,7 +38,8 @@ PHRASES = {
 }
 """In messages and in the logs of other processes."""
 CANNOT_OPEN = "unable to open database file"
-"""SQLite does not say why."""
+FEW_FILES = 256
+"""SQLite does not say why. When it is asked, what was open may be closed again: then a low limit is the likely reason."""
 
 
 def shortage_of(error: BaseException) -> str | None:
@@ -49,7 +50,7 @@ def shortage_of(error: BaseException) -> str | None:
 def shortage_in(log: str) -> str | None:
     """As `shortage_of`, for the end of what a process printed."""
     found = next((words for phrase, words in PHRASES.items() if phrase in log), None)
-    return _filled(found or (FILES if CANNOT_OPEN in log and not _can_open() else None))
+    return _filled(found or (FILES if CANNOT_OPEN in log and _files_are_scarce() else None))
 
 
 def _words(error: BaseException) -> str | None:
@@ -70,20 +71,22 @@ def _behind(error: BaseException | None, seen: frozenset[int] = frozenset()) -> 
 
 
 def _filled(words: str | None) -> str | None:
-    return words and words.format(files=_file_limit())
+    limit = _file_limit()
+    return words and words.format(files="a limited number" if limit is None else f"{limit:,}")
 
 
-def _file_limit() -> str:
+def _file_limit() -> int | None:
     try:
         import resource
     except ImportError:  # Windows
-        return "a limited number"
-    return f"{resource.getrlimit(resource.RLIMIT_NOFILE)[0]:,}"
+        return None
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
-def _can_open() -> bool:
+def _files_are_scarce() -> bool:
     try:
         os.close(os.open(os.devnull, os.O_RDONLY))
     except OSError:
-        return False
-    return True
+        return True
+    limit = _file_limit()
+    return limit is not None and 0 <= limit <= FEW_FILES

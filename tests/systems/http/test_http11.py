@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import http.client
 import socket
 import threading
@@ -100,3 +101,30 @@ def test_a_client_that_leaves_in_the_middle_does_no_harm(port: int) -> None:
     connection = Connection(port)
     assert connection.get("/still-there") == b"GET /still-there [] 0"
     connection.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "is_told"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), True),
+        (RuntimeError("can't start new thread"), True),
+        (KeyError("a"), False),
+    ],
+)
+def test_a_server_that_has_no_means_to_answer_is_told_so(error: Exception, is_told: bool) -> None:
+    async def fail(_: Request) -> Reply:
+        raise error
+
+    async def ask() -> tuple[bytes, list[object]]:
+        told: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context["exception"]))
+        async with await start_server(fail) as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port_of(server))
+            writer.write(b"GET / HTTP/1.1\r\n\r\n")
+            status = await reader.readline()
+            writer.close()
+            return status, told
+
+    status, told = asyncio.run(ask())
+    assert b" 500 " in status
+    assert [each for each in told if each is error] == [error] * is_told

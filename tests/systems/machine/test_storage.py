@@ -44,6 +44,11 @@ def test_a_file_system_in_memory_is_called_what_it_is(monkeypatch: pytest.Monkey
     assert "a file system in memory; no disk is read or written" in str(disk_caveat())
 
 
+def test_a_system_that_does_not_tell_is_not_taken_for_one_with_a_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "file_system_of", lambda _: "unknown")
+    assert "does not tell" in str(disk_caveat())
+
+
 def test_a_commit_keeps_the_row(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     opened: list[Path] = []
     connect = storage.sqlite3.connect

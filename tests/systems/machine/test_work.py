@@ -151,6 +151,26 @@ def test_every_thread_has_ended(kind: str) -> None:
     assert threading.active_count() == before
 
 
+def test_where_not_all_threads_can_be_started_those_that_were_end_without_a_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before, starts, faults = threading.active_count(), [], []
+    start = threading.Thread.start
+
+    def start_four(thread: threading.Thread) -> None:
+        starts.append(thread)
+        if len(starts) > 4:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_four)
+    monkeypatch.setattr(threading, "excepthook", faults.append)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        throughput(work_of(WAITING, 8), 8, 0.05)
+    assert threading.active_count() == before
+    assert faults == []
+
+
 def test_too_much_is_refused() -> None:
     with pytest.raises(BadInput, match="threads"):
         work_of(WAITING, 100_000)

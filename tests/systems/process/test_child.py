@@ -123,6 +123,16 @@ def test_a_server_that_dies_at_start_shows_the_end_of_its_log() -> None:
         pass
 
 
+def test_where_one_server_fails_because_another_is_gone_that_one_is_told() -> None:
+    with (
+        pytest.raises(ServerFailed, match="short server died(.|\n)*Too many open files"),
+        serve("short_server") as first,
+    ):
+        first.ask("fill")
+        with serve("asked_server", level=1):
+            raise ServerFailed("The asked server cannot reach the other one.")
+
+
 def test_of_a_server_that_prints_in_a_loop_only_the_end_is_kept() -> None:
     with serve("talking_server") as server, pytest.raises(ServerFailed, match=r"died(.|\n)*the last line\Z"):
         server.check(PATIENCE_S)

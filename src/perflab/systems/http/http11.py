@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from time import perf_counter_ns
 from urllib.parse import parse_qsl, urlsplit
 
+from perflab.measure.shortage import shortage_of
+
 BACKLOG = 1_024
 MAX_HEAD = 16_384
 MAX_BODY = 1_000_000
@@ -85,6 +87,8 @@ async def _answer_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     except BadRequest as error:
         reply, keep_alive = _error(error.status, str(error)), False
     except Exception as error:
+        if shortage_of(error):  # a server that has no more threads or files ends, and says so
+            asyncio.get_running_loop().call_exception_handler({"message": "no means to answer", "exception": error})
         reply, keep_alive = _error(500, f"{type(error).__name__}: {error}"), True
     writer.write(reply.encode(keep_alive))
     await writer.drain()

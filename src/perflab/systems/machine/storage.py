@@ -60,7 +60,7 @@ def durability_caveat() -> str | None:
     kind = file_system_of(folder)
     if kind in MEMORY_FILE_SYSTEMS:
         return f"fsync is not durable here: {folder} is {kind}, a file system in memory; no disk is read or written."
-    return None
+    return f"This system does not tell whether {folder} is on a disk." if kind == "unknown" else None
 
 
 def disk_caveat() -> str | None:
@@ -92,7 +92,7 @@ def is_ssd(
         kinds = [path / "queue" / "rotational" for path in (drive, drive.parent)]
         rotational = next(kind.read_text().strip() for kind in kinds if kind.exists())
         return rotational == "0" and drive.name.startswith(("sd", "nvme")) and "hypervisor" not in cpus.read_text()
-    except (AttributeError, OSError, StopIteration):
+    except (AttributeError, OSError, StopIteration, ValueError):
         return False
 
 

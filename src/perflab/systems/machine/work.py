@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -75,7 +75,10 @@ def throughput(work: Work, workers: int, window_s: float) -> float:
         return now >= begins[0] + window_s and any(completed)
 
     def repeat(place: int) -> None:
-        gate.wait(TIMEOUT_S)
+        try:
+            gate.wait(TIMEOUT_S)
+        except threading.BrokenBarrierError:  # not all could be started
+            return
         time.sleep(max(0.0, begins[0] - perf_counter()))
         while not is_over(perf_counter()):
             work.operation(workers)
@@ -85,11 +88,22 @@ def throughput(work: Work, workers: int, window_s: float) -> float:
                 meeting.wait(TIMEOUT_S)
 
     threads = [threading.Thread(target=repeat, args=(place,), name="perflab-work") for place in range(workers)]
-    for thread in threads:
-        thread.start()
+    start_all(threads, gate)
     for thread in threads:
         thread.join()
     return sum(completed) / (max(ended) - begins[0])
+
+
+def start_all(threads: Sequence[threading.Thread], gate: threading.Barrier) -> None:
+    """Start threads that meet at a gate; where the system lets fewer start, open it, wait for the end of those, and raise."""
+    for number, thread in enumerate(threads):
+        try:
+            thread.start()
+        except RuntimeError:
+            gate.abort()
+            for started in threads[:number]:
+                started.join()
+            raise
 
 
 def replicas(number: int) -> list[dict[int, int]]:

@@ -67,7 +67,9 @@ class ChildServer:
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         try:
-            if isinstance(error, ConnectionError):
+            if isinstance(
+                error, ConnectionError | ServerFailed
+            ):  # another server may have failed because this one is gone
                 self.check(DEATH_S)
         finally:
             self.close()
