@@ -122,7 +122,7 @@ def test_a_rule_of_ones_own_decides_in_the_real_server() -> None:
     lab = replace(LAB, policy={"admit": lambda queued, places, workers, service_s: queued < most})
     (found,) = measured_together(lab, {"rate": 500})
     assert found.count("rejected") > 300
-    assert found.column("latency_ns").max() > 100e6 or found.column("latency_ns").max() < 300e6
+    assert np.median(found.column("latency_ns")) < 200e6, "with a hundred places it is over half a second"
     assert found.column("queued").max() <= most
 
 

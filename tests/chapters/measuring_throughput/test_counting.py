@@ -170,6 +170,7 @@ def test_another_setting_too_short_a_run_and_too_few_requests_settle_nothing(run
 def test_without_any_completion_there_is_no_rate() -> None:
     assert LAB.verdict(record(np.empty(0)), None).kind == "invalid"
     assert counting.counted(Record("counting", {}, 1, "")) == {}
+    assert LAB.table(Record("counting", {}, 1, ""), record(EVEN)) == []
 
 
 def drawn(place: int, run: Record) -> dict[str, Any]:

@@ -130,7 +130,9 @@ def compare(record: Record, pinned: Record) -> tuple[str, str]:
 
 
 def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
-    """Each way of counting, its interval, and how many requests it counted."""
+    """Each way of counting, its interval, and how many requests it counted; empty before any time has passed."""
+    if not counted(record):
+        return []
     rows: list[tuple[str, ...]] = [("way of counting", "requests/s", "95% interval", "requests counted")]
     for name, rate in counted(record).items():
         ends = f"{count(rate.low)}–{count(rate.high)}" if rate.has_interval else "none: not random"
