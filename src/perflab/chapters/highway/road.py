@@ -136,7 +136,7 @@ def gain(slow: Record, fast: Record) -> Ratio | None:
     return Ratio(value, value / factor, value * factor)
 
 
-SPEED, GAPS, NOTHING = "×2.5", "about ×1.3", "×1, none"
+SPEED, GAPS, NOTHING = "×2.5", "about ×1.3", "×1: no more"
 
 
 def what_the_limit_does(slow: Record, fast: Record) -> Outcome | None:
@@ -159,7 +159,7 @@ PREDICTION = Prediction(
             "Each car covers 2.5 times the distance, but keeps a gap of five cells instead of two, so that fewer cars fit on "
             "the road. An empty road is another matter: there the trip takes less than half as long.",
         ),
-        NOTHING: Answer("None cannot be: a car takes v + 1 cells at v cells a second, and v / (v + 1) rises with v."),
+        NOTHING: Answer("No gain cannot be: a car takes v + 1 cells at v cells a second, and v / (v + 1) rises with v."),
     },
     runs=({"cars": 80, "limit": 54}, {"cars": 80, "limit": 135}),
     find=what_the_limit_does,
@@ -179,7 +179,7 @@ def lab() -> Lab:
         },
         charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict_of(say, compare=compare, empty="No car has got through so far: the road is blocked."),
+        verdict=verdict_of(say, compare=compare, empty="No car has got through so far."),
         table=TABLE,
         budget_s=4.0,
     )
