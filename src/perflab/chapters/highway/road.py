@@ -159,7 +159,9 @@ PREDICTION = Prediction(
             "Each car covers 2.5 times the distance, but keeps a gap of five cells instead of two, so that fewer cars fit on "
             "the road. An empty road is another matter: there the trip takes less than half as long.",
         ),
-        NOTHING: Answer("No gain cannot be: a car takes v + 1 cells at v cells a second, and v / (v + 1) rises with v."),
+        NOTHING: Answer(
+            "No gain cannot be: a car takes v + 1 cells at v cells a second, and v / (v + 1) rises with v."
+        ),
     },
     runs=({"cars": 80, "limit": 54}, {"cars": 80, "limit": 135}),
     find=what_the_limit_does,
