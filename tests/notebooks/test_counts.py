@@ -16,8 +16,6 @@ LONGER = {"03-where-latency-comes-from": (2_700, 5), "05-raising-throughput": (2
 """Notebooks with more words and labs than they should have: they only get shorter."""
 SWITCHBOARDS = {"where_latency_comes_from.make_it_fast": 6}
 """Labs whose controls are the measures that they compare, a switch for each."""
-NOT_YET = {"highway.littles_law", "highway.road", "highway.same_road", "start_here.first_lab"}
-MORE_CONTROLS = {"highway.road": 5}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -29,10 +27,10 @@ def test_a_notebook_is_read_in_one_sitting(path: Path) -> None:
 
 @pytest.mark.parametrize("name", LABS)
 def test_a_lab_has_few_controls(name: str) -> None:
-    assert 1 <= len(LABS[name]().controls) <= {**SWITCHBOARDS, **MORE_CONTROLS}.get(name, MAX_CONTROLS)
+    assert 1 <= len(LABS[name]().controls) <= SWITCHBOARDS.get(name, MAX_CONTROLS)
 
 
-@pytest.mark.parametrize("name", sorted(set(LABS) - NOT_YET))
+@pytest.mark.parametrize("name", sorted(LABS))
 def test_a_question_is_settled_by_its_click(name: str) -> None:
     lab = LABS[name]()
     assert lab.prediction is None or settled_by_its_click(lab)

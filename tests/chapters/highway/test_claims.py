@@ -44,7 +44,7 @@ CASES = [
     (0, [drive(100, limit=54), drive(250)], [drive(100, limit=54), drive(150)]),
     (1, [drive(80), drive(150, lanes=2)], [drive(80), drive(80, lanes=2)]),
     (2, [drive(80), drive(80, lanes=2)], [drive(80, 120), drive(150, 25, 0, lanes=2)]),
-    (3, [circle(5, 0.2), circle(20, 0.8)], [circle(20, 0.8), circle(80, 0.3)]),
+    (3, [circle(20, 0.2), circle(80, 0.8)], [circle(20, 0.8), circle(80, 0.3)]),
     (4, [served(40)], [served(98)]),
     (5, [counted()], None),
 ]
@@ -76,6 +76,7 @@ def test_every_claim_is_tested_and_open_until_its_lab_was_used() -> None:
         (2, [drive(80, waiting=0), drive(80, lanes=2)]),
         (2, [drive(80), drive(10, lanes=2)]),
         (3, [circle(20, 0.8), circle(25, 0.7)]),
+        (3, [circle(5, 0.2), circle(20, 0.8)]),
         (4, [served(50, rate=50)]),
         (5, [counted(window=0.5)]),
         (5, [counted(not_sent=1)]),

@@ -76,7 +76,7 @@ def test_a_full_server_goes_on_at_its_capacity_and_is_called_saturated() -> None
     assert 60 < same_road.point(record)[1] < 125
     said = same_road.lab().verdict(record, None).text
     assert "Saturated" in said
-    assert "p99" not in said
+    assert "p95" not in said
 
 
 def test_a_generator_that_is_late_shows_no_times() -> None:

@@ -47,6 +47,18 @@ def test_few_pairs_give_no_resolution() -> None:
     assert "Needs 8 pairs, has 3" in self_check.lab().verdict(pairs(5, count=3), None).text
 
 
+@pytest.mark.parametrize(("scatter", "choice"), [(5, "less than 1%"), (100, "1% to 5%"), (300, "more than 5%")])
+def test_the_click_says_how_small_a_difference_shows_with_a_reason_for_each_outcome(
+    scatter: float, choice: str
+) -> None:
+    found = self_check.how_fine(pairs(scatter))
+    assert found is not None and found.choice == choice and "from 100 pairs" in found.measured
+    for answer in (*self_check.PREDICTION.choices, None):
+        said = self_check.PREDICTION.comment(answer, found)
+        assert self_check.PREDICTION.choices[choice].reason in said and found.measured in said
+    assert self_check.how_fine(pairs(5, count=3)) is None
+
+
 def test_the_models_band_holds_for_simulated_medians() -> None:
     band = self_check.predict(100)
     medians = np.median(np.random.default_rng(4).normal(1, 0.1, (2, 4_000, 100)), axis=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from perflab.chapters.highway import littles_law, road, same_road
-from perflab.chapters.highway.road_model import point, throughput_per_min
+from perflab.chapters.highway.road_model import CELLS, KMH_PER_CELL, point, throughput_per_min
 from perflab.chapters.load import Load
 from perflab.lab import Record, latencies_of, one_run, two_runs
 from perflab.lab.claims import Claim, report_claims
@@ -57,12 +57,13 @@ def _lanes(narrow: Record, wide: Record) -> str:
 
 
 def _fuller_road(few: Record, many: Record) -> Found:
-    if many.parameters["cars"] < 2 * few.parameters["cars"] or min(latencies_of(run).size for run in (few, many)) < 1:
+    cars, speed = [run.parameters["cars"] for run in (few, many)], few.parameters["limit"] // KMH_PER_CELL
+    # Up to the peak, each car has its speed and one cell: nothing to tell. Far beyond it, few more cars make no difference.
+    if cars[0] * (speed + 1) < CELLS or cars[1] < 2 * cars[0] or min(latencies_of(run).size for run in (few, many)) < 1:
         return None
-    flows, cars = [point(run)[1] for run in (few, many)], [run.parameters["cars"] for run in (few, many)]
-    return flows[1] > flows[
-        0
-    ], f"with {cars[0]} and {cars[1]} cars on the ring, {flows[0]:.0f} and {flows[1]:.0f} passed per minute."
+    flows = [point(run)[1] for run in (few, many)]
+    told = f"with {cars[0]} and {cars[1]} cars on the ring, {flows[0]:.0f} and {flows[1]:.0f} passed per minute."
+    return flows[1] > flows[0], told
 
 
 def _overloaded_server(run: Record) -> Found:
@@ -87,7 +88,7 @@ CLAIMS = (
     Claim("Cars that are 2.5 times as fast bring 2.5 times as many through.", "road", two_runs("limit", _faster_cars)),
     Claim("More lanes let more cars through.", "road", two_runs("lanes", _more_through)),
     Claim("More lanes make no trip shorter, not even on a busy road.", "road", two_runs("lanes", _shorter_trip)),
-    Claim("More cars on the road means more cars per minute.", "ring", two_runs("cars", _fuller_road)),
+    Claim("More cars on a full road mean more cars per minute.", "ring", two_runs("cars", _fuller_road)),
     Claim(
         "An overloaded server does less than it could, like a jammed road.",
         "same_road",

@@ -51,14 +51,13 @@ def check_waits(waits: Waits) -> Lab | None:
             return None
         expected = lindley(came, work)
         if found.shape != expected.shape:
-            print(f"Not yet: {name}: {len(came)} requests need {len(came)} waits; yours returns {found.size}.")
+            print(f"Not yet: {len(came)} requests ({name}) need {len(came)} waits; yours returns {found.size}.")
             return None
         if not np.allclose(found, expected, rtol=NEAR, atol=NEAR):
             shown = f"arrivals {in_short(came)}, services {in_short(work)}"
             wanted = ", ".join(f"{wait:g}" for wait in expected[:6])
-            print(
-                f"{OPEN}{name}: {shown}\n the waits are {wanted}; yours says {', '.join(f'{wait:g}' for wait in found[:6])}."
-            )
+            mine = ", ".join(f"{wait:g}" for wait in found[:6])
+            print(f"{OPEN}Still wrong for one queue ({name}): {shown}.\nThe waits are {wanted}; yours says {mine}.")
             return None
     print(f"{RIGHT}. Now a real server with one thread: do its requests wait as your recursion says?")
     return waits_lab(waits)

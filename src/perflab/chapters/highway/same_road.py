@@ -127,16 +127,16 @@ def say(run: Record) -> str | Verdict:
     if rate >= NEARLY_FULL * capacity:
         grew = f", and the queue grew: {left}" if queue_grew(run) else ""
         return Verdict(f"{said} The load is all that these lanes can do, {count(capacity)}/s{grew}.")
-    model_ns, p99 = predict(**run.parameters).response_s * 1e9, found.summary.percentiles[0.99]
+    model_ns, p95 = predict(**run.parameters).response_s * 1e9, found.summary.percentiles[0.95]
     said += f" Response time {duration(found.summary.mean.value)} on average"
-    return f"{said} (model, in the long run: {duration(model_ns)}), {percentile_text(p99)}."
+    return f"{said} (model, in the long run: {duration(model_ns)}), {percentile_text(p95)}."
 
 
 TABLE = table_of(
     ("requests/s that got through", lambda run: count(Load(run).throughput_per_s)),
     ("inside, on average", lambda run: f"{point(run)[0]:.2f}"),
     load.P50,
-    load.P99,
+    load.P95,
     load.FAILED,
 )
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.lab import Axis, Chart, Lab, Record, log_slider
+from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, log_slider
 from perflab.lab.marks import Band, Line
 from perflab.lab.palette import MEASURED, MODEL
 from perflab.lab.verdict import verdict_of
@@ -88,6 +88,41 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
     return rows + ([] if share is None else [("smallest difference that shows", percent(share))])
 
 
+FINE, USUAL, COARSE = "less than 1%", "1% to 5%", "more than 5%"
+
+
+def how_fine(record: Record) -> Outcome | None:
+    """The choice in which the smallest difference that shows lies."""
+    share = resolution(record)
+    if share is None or not np.isfinite(share):
+        return None
+    pairs = count(record.column("first_ns").size)
+    return Outcome(
+        FINE if share < 0.01 else USUAL if share <= 0.05 else COARSE, f"{percent(share)}, from {pairs} pairs"
+    )
+
+
+PREDICTION = Prediction(
+    question="The same work is timed in pairs for three seconds. How small a difference between two settings would still show?",
+    choices={
+        FINE: Answer(
+            "The same code does not always take the same time: other programs run, and the CPU changes its speed.",
+            "What disturbs both members of a pair cancels, and a median ignores rare interruptions.",
+        ),
+        USUAL: Answer(
+            "Most machines are in this range; how busy they are decides.",
+            "Each median scatters a little, and something else ran now and then. Pairs in turns cancel most of that.",
+        ),
+        COARSE: Answer(
+            "A single pair may be that far off. Many pairs together say more than one.",
+            "This machine was busy, or its speed changed. Close what you do not need, and measure again.",
+        ),
+    },
+    runs=({"calls": 100},),
+    find=how_fine,
+)
+
+
 def lab() -> Lab:
     return Lab(
         question="How small a difference can this machine show?",
@@ -97,6 +132,7 @@ def lab() -> Lab:
             "calls": log_slider(10, 1_000, 100, unit="per median"),
         },
         charts=(CHART,),
+        prediction=PREDICTION,
         verdict=verdict_of(say, needs="first_ns"),
         table=table,
         budget_s=3.0,
