@@ -42,8 +42,8 @@ def byte_size(size: float, digits: int = 2) -> str:
 
 
 def count(value: float) -> str:
-    """A whole number with thousands marked: `23,000`."""
-    return f"{round(value):,}"
+    """A whole number with thousands marked: `23,000`; a dash where there is none, as long as no time has passed."""
+    return f"{round(value):,}" if math.isfinite(value) else NOTHING
 
 
 def rate(per_second: float, what: str = "requests") -> str:
