@@ -117,13 +117,13 @@ def within_one_deviation(latencies: NDArray[Any]) -> float:
 
 
 def farthest_from_median(record: Record) -> Outcome | None:
-    """How far the p99 is above the median, where its interval lies above the p95's and the mean's."""
+    """How far the p99 is above the median, where its interval lies far above the p95's and the mean's."""
     if not latencies_of(record).size:
         return None
     numbers = measured_intervals(record)
     others, middle = [numbers["mean"], numbers["p95"]], numbers["p50"].value
     p99 = numbers["p99"]
-    if not all(each.has_interval for each in (*others, p99)) or p99.low <= max(each.high for each in others):
+    if not all(each.has_interval for each in (*others, p99)) or p99.low < 2 * max(each.high for each in others):
         return None
     times = {name: f"{number(numbers[name].value / middle)} times" for name in ("mean", "p95", "p99")}
     ends = f"{number(p99.low / middle)}–{number(p99.high / middle)}"
