@@ -66,7 +66,9 @@ def check_percentile(percentile: Percentile) -> Lab | None:
         return None
 
     def table(record: Record, pinned: Record | None) -> list[Row]:
-        runs = [latencies_of(run).tolist() for run in (record, pinned) if run is not None and latencies_of(run).size]
+        runs = [
+            percentiles.counted(run).tolist() for run in (record, pinned) if run is not None and latencies_of(run).size
+        ]
         return [*percentiles.table(record, pinned), ("p99, your function", *(_yours(percentile, run) for run in runs))]
 
     question = "Does your percentile agree with the lab's?"

@@ -17,6 +17,7 @@ from perflab.lab.palette import MEASURED_LINE, MODEL_LINE, PINNED_LINE
 from perflab.lab.verdict import Row, latency_table
 from perflab.measure import Estimate, Frame, duration, number, percent, percentile, summarise, time_calls
 from perflab.measure.percentiles import rank_interval
+from perflab.measure.warmup import warmup_length
 from perflab.systems.databases.slow_path import Pace, mixed_rows, readings
 from perflab.theory.mixture import Kind, mean, quantile
 
@@ -76,8 +77,8 @@ def expected_intervals(model: Mixture) -> dict[str, Estimate]:
 
 def measured_intervals(record: Record) -> dict[str, Estimate]:
     """The run's numbers, and the mean of the p99s of windows of a hundred calls."""
-    latencies = latencies_of(record)
-    summary = summarise(latencies)
+    latencies = counted(record)
+    summary = summarise(latencies_of(record))
     found = {estimate.name: estimate for estimate in (summary.mean, *summary.percentiles.values())}
     found[SPREAD] = Estimate(summary.mean.value + 2 * summary.stdev)
     windows = latencies[: latencies.size // WINDOW * WINDOW].reshape(-1, WINDOW)
@@ -86,7 +87,6 @@ def measured_intervals(record: Record) -> dict[str, Estimate]:
     return found
 
 
-CLEARLY = 1.05
 STEPS: dict[str, Any] = {"drawstyle": "steps-post"}
 
 CHARTS = (
@@ -104,12 +104,17 @@ CHARTS = (
 
 def table(record: Record, pinned: Record | None) -> list[Row]:
     """The statistics of both runs, and what their standard deviation says of single calls."""
-    runs = [latencies_of(run) for run in (record, pinned) if run is not None and latencies_of(run).size > 1]
+    runs = [counted(run) for run in (record, pinned) if run is not None and counted(run).size > 1]
     return [
         *latency_table(record, pinned),
         ("standard deviation", *(duration(float(run.std(ddof=1))) for run in runs)),
         ("calls within one of the mean", *(percent(within_one_deviation(run)) for run in runs)),
     ]
+
+
+def counted(record: Record) -> NDArray[Any]:
+    """The latencies (ns) that the statistics are of: all but the warm-up."""
+    return latencies_of(record)[warmup_length(latencies_of(record)) :]
 
 
 def within_one_deviation(latencies: NDArray[Any]) -> float:
@@ -118,13 +123,13 @@ def within_one_deviation(latencies: NDArray[Any]) -> float:
 
 
 def farthest_from_median(record: Record) -> Outcome | None:
-    """How far the p99 is above the median, where its interval lies above the p95's and the mean's."""
+    """How far the p99 is above the median, where its interval lies far above the p95's and the mean's."""
     if not latencies_of(record).size:
         return None
     numbers = measured_intervals(record)
     others, middle = [numbers["mean"], numbers["p95"]], numbers["p50"].value
     p99 = numbers["p99"]
-    if not all(each.has_interval for each in (*others, p99)) or p99.low <= CLEARLY * max(each.high for each in others):
+    if not all(each.has_interval for each in (*others, p99)) or p99.low < 2 * max(each.high for each in others):
         return None
     times = {name: f"{number(numbers[name].value / middle)} times" for name in ("mean", "p95", "p99")}
     ends = f"{number(p99.low / middle)}–{number(p99.high / middle)}"
