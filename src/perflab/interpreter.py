@@ -14,8 +14,6 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import perflab
-
 if sys.platform == "win32":
     import msvcrt
 
@@ -39,7 +37,7 @@ def start_python(
     In the process, `sys.argv` holds the arguments and then the channel for `open_channel`. With a log, all that it prints is read
     from its `stdout`; without, it goes where what this process prints goes.
     """
-    told = {"perflab": perflab.__file__, "module": module, "path": import_folders()}
+    told = {"perflab": sys.modules["perflab"].__file__, "module": module, "path": import_folders()}
     reading, writing = os.pipe()
     try:
         number, inherited = _let_inherit(writing)
