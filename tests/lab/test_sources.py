@@ -132,7 +132,7 @@ def test_only_files_that_are_newer_than_the_process_are_compiled(
     edited: Edited, sources: Sources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiled = []
-    monkeypatch.setattr("perflab.lab.sources.codes_in", lambda text, file: compiled.append(file) or {})
+    monkeypatch.setattr("perflab.lab.sources.is_loaded_from", lambda module, text: compiled.append(module.__file__))
     edited.module(FIRST)
     sources._started = time.time() + 2 * SURE_S
     os.utime(edited.path, (0, 0))

@@ -13,8 +13,15 @@ from perflab.lab import stage
 from perflab.lab.stage import Place
 
 
+class AnyLab:
+    """What a session is opened for."""
+
+    def __init__(self, name: str, **policy: object) -> None:
+        self.name, self.policy = name, policy
+
+
 def lab(name: str = "stopwatch", **policy: object) -> Any:
-    return SimpleNamespace(name=name, policy=policy)
+    return AnyLab(name, **policy)
 
 
 class Opened:
@@ -37,29 +44,26 @@ class FrontEnd:
         self.user_ns: dict[str, Any] = {}
         self.parent_header: dict[str, Any] = {}
 
-    def run(self, cell: str, *labs: Any, variable: str = "_") -> list[Opened]:
-        """Run the cell of this text, which opens these labs."""
+    def run(self, cell: str, *labs: Any, variable: str = "_", shows: bool = True) -> list[Opened]:
+        """Run the cell of this text, which opens these labs and shows them."""
         self._executions += 1
         metadata = {"cellId": f"id of {cell}"} if self._sends_cell_ids else {}
         header = {"msg_id": f"message {self._executions}"}
         self.parent_header = {"header": header, "metadata": metadata, "content": {"code": cell}}
         for each in labs:
             self.user_ns[variable] = each
-        return [stage.session_of(each) for each in labs]  # type: ignore[misc]
+        sessions: list[Any] = [stage.session_of(each) for each in labs]
+        for session in sessions if shows else ():
+            stage.opened()[session].is_shown = True
+        return sessions
 
 
 @pytest.fixture
 def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Any], None]]:
     """Let the kernel have this front end."""
 
-    def open_quietly(of: Any) -> Any:
-        session, place = Opened(of), stage.running_cell()
-        stage._close_replaced(of.name, place)
-        stage.opened()[session] = place  # type: ignore[index]
-        return session
-
     stage.opened.cache_clear()
-    monkeypatch.setattr(stage, "_open_session", open_quietly)
+    monkeypatch.setattr(stage, "_new_session", Opened)
     yield lambda shell: monkeypatch.setattr(stage, "_shell", lambda: shell)
     stage.opened.cache_clear()
 
@@ -123,9 +127,22 @@ def test_a_lab_that_a_variable_still_holds_keeps_its_runs(start: Any, ids: bool)
 def test_where_no_notebook_runs_no_lab_is_closed(start: Any) -> None:
     for shell in (None, SimpleNamespace(user_ns={}, parent_header={})):
         start(shell)
-        a, b = (stage.session_of(lab()) for _ in range(2))
+        labs = [lab(), lab()]
+        a, b = map(stage.session_of, labs)
         assert not a.closed and not b.closed  # type: ignore[attr-defined]
         assert stage.running_cell() == Place()
+
+
+@IDS
+def test_of_labs_that_nobody_shows_or_holds_only_the_last_is_kept(start: Any, ids: bool) -> None:
+    front_end = FrontEnd(ids)
+    for shell in (front_end, None):
+        start(shell)
+        sessions: list[Any] = []
+        for _ in range(5):
+            sessions += front_end.run("for _ in range(5): stopwatch.lab().run()", lab(), shows=False)
+            front_end.user_ns.clear()
+        assert [session.closed for session in sessions] == [True] * 4 + [False], "claims still read its runs"
 
 
 @IDS
@@ -148,5 +165,5 @@ def test_claims_are_judged_by_runs_of_the_lab_itself_not_by_those_of_a_learners_
         Opened(lab("routing", route=min), "10:04"),
         Opened(lab("caching"), "10:05"),
     ]
-    monkeypatch.setattr(stage, "opened", lambda: dict.fromkeys(sessions, Place()))
+    monkeypatch.setattr(stage, "opened", lambda: dict.fromkeys(sessions))
     assert [run.started for run in stage.records_of("routing")] == ["10:01", "10:02", "10:03"]

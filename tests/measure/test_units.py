@@ -34,7 +34,9 @@ def test_an_interval_without_an_upper_end_says_at_least() -> None:
     assert units.duration_range(2_900, None) == "≥ 2.9 µs"
 
 
-@pytest.mark.parametrize(("value", "text"), [(23_000, "23,000"), (1.6, "2"), (0, "0")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(23_000, "23,000"), (1.6, "2"), (0, "0"), (float("nan"), "–"), (float("inf"), "–")]
+)
 def test_counts_mark_thousands(value: float, text: str) -> None:
     assert units.count(value) == text
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from perflab.lab.sources import codes_in
+from perflab.lab.codes import Program
 
 UNREADABLE = "The source of this experiment cannot be read."
 EDITED = f"{UNREADABLE} Its file was edited after it was imported: reload it, or restart the kernel."
@@ -43,10 +43,13 @@ def _remembered() -> dict[tuple[CodeType, str], str]:
 
 @functools.lru_cache(maxsize=256)
 def _text_of(code: CodeType, file: str, version: tuple[int, ...]) -> str:
+    if not version:
+        return _dedented(code)
     linecache.checkcache(file)
-    if version and code not in codes_in("".join(linecache.getlines(file)), file).get(code.co_qualname, ()):
+    found = Program("".join(linecache.getlines(file)), file).code_like(code)
+    if found is None:
         raise LookupError(file)
-    return _dedented(code)
+    return _dedented(found)  # a function that was replaced in place says that it stands in other lines
 
 
 def _version(file: str) -> tuple[int, ...]:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import inspect
 import os
 import site
 import sys
 import sysconfig
 import time
-from collections.abc import Iterator, Mapping
+import tokenize
+from collections.abc import Mapping
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import ModuleType
 from typing import Any, NamedTuple
 
+from perflab.lab.codes import follows, is_loaded_from
 from perflab.measure.guards import BadInput
 
 SURE_S = 2.0
@@ -33,26 +34,35 @@ class Source(NamedTuple):
     digest: str
 
 
+class Seen(NamedTuple):
+    """A module as it was when it was looked at: a new specification each time it is loaded, its source, and the text of that."""
+
+    specification: Any
+    source: Source | None = None
+    text: str = ""
+
+
 class Sources:
     """The account of one process. `look` is quick: it reads only what it has not seen, or what has changed."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, tuple[Any, Source | None]] = {}
+        self._seen: dict[str, Seen] = {}
         self._digests: dict[str, tuple[tuple[int, ...], str]] = {}
         self._started = _started()
 
     def look(self) -> dict[str, Source]:
         """Every module that is loaded, with its source as it was then."""
         for name, module in list(sys.modules.items()):
-            # Each time a module is loaded, it gets a new specification.
-            spec = getattr(module, "__spec__", None)
-            if name not in self._seen or self._seen[name][0] is not spec:
-                self._seen[name] = (spec, None if name == "__main__" or spec is None else self._source_of(module))
-        return {name: source for name, (_, source) in self._seen.items() if source is not None}
+            specification, seen = getattr(module, "__spec__", None), self._seen.get(name)
+            if seen is None or seen.specification is not specification:
+                self._seen[name] = self._loaded(name, module, specification)
+            elif seen.source is not None and seen.source.digest != self._digest(seen.source.file):
+                self._seen[name] = self._edited(module, seen)
+        return {name: seen.source for name, seen in self._seen.items() if seen.source is not None}
 
     def changed(self) -> list[str]:
         """The modules, of those that were looked at, whose file has another text by now than they were loaded from."""
-        seen = [(name, source) for name, (_, source) in self._seen.items() if source is not None]
+        seen = [(name, seen.source) for name, seen in self._seen.items() if seen.source is not None]
         return [name for name, source in seen if self._digest(source.file) != source.digest]
 
     def check(self, others: Mapping[str, Source]) -> None:
@@ -69,14 +79,22 @@ class Sources:
                     f"(importlib.reload({name})) or restart the kernel, so that what you see is what is measured."
                 )
 
-    def _source_of(self, module: ModuleType) -> Source | None:
+    def _loaded(self, name: str, module: ModuleType, specification: Any) -> Seen:
         file = getattr(module, "__file__", None)
-        if not isinstance(file, str) or not file.endswith(".py") or is_installed(file):
-            return None
-        digest = self._digest(file)
-        if not digest:
-            return None
-        return Source(file, digest if self._is_older(file) or _is_loaded_from(module, Path(file).read_bytes()) else "")
+        if name == "__main__" or specification is None or not isinstance(file, str):
+            return Seen(specification)
+        if not file.endswith(".py") or is_installed(file) or not (digest := self._digest(file)):
+            return Seen(specification)
+        text = _text(file)
+        is_known = self._is_older(file) or is_loaded_from(module, text)
+        return Seen(specification, Source(file, digest if is_known else ""), text if is_known else "")
+
+    def _edited(self, module: ModuleType, seen: Seen) -> Seen:
+        """The file has changed: the module too, if it was replaced in place, or if what it does was not touched."""
+        assert seen.source is not None
+        file, text = seen.source.file, _text(seen.source.file)
+        is_new = follows(module, seen.text, text) if seen.source.digest else is_loaded_from(module, text)
+        return Seen(seen.specification, Source(file, self._digest(file)), text) if is_new else seen
 
     def _digest(self, file: str) -> str:
         try:
@@ -122,31 +140,9 @@ def _started() -> float:
         return time.time() - 1e9
 
 
-def _is_loaded_from(module: ModuleType, text: bytes) -> bool:
-    """Whether the functions of a module are those of this text. It cannot be told of a module without functions."""
+def _text(file: str) -> str:
     try:
-        codes = codes_in(text, str(module.__file__))
-    except (SyntaxError, ValueError):
-        return False
-    return all(code in codes[code.co_qualname] for code in _codes_of(module) if code.co_qualname in codes)
-
-
-def codes_in(text: bytes | str, file: str) -> dict[str, list[CodeType]]:
-    """The code of all functions in a text, by their qualified names."""
-    found: dict[str, list[CodeType]] = {}
-    left = [compile(text, file, "exec", dont_inherit=True)]
-    while left:
-        code = left.pop()
-        found.setdefault(code.co_qualname, []).append(code)
-        left += [each for each in code.co_consts if isinstance(each, CodeType)]
-    return found
-
-
-def _codes_of(module: ModuleType) -> Iterator[CodeType]:
-    things = list(vars(module).values())
-    classes = [each for each in things if isinstance(each, type) and each.__module__ == module.__name__]
-    members = [getattr(member, "__func__", member) for each in classes for member in list(vars(each).values())]
-    for thing in (*things, *members):
-        inner = inspect.unwrap(thing) if isinstance(thing, FunctionType) else thing
-        if isinstance(inner, FunctionType) and inner.__code__.co_filename == module.__file__:
-            yield inner.__code__
+        with tokenize.open(file) as opened:
+            return opened.read()
+    except (OSError, SyntaxError, ValueError):
+        return ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import threading
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +32,40 @@ class Place:
         return self.cell == now.cell != "" and self.execution != now.execution
 
 
+@dataclass
+class Opening:
+    """Where a lab was opened, whether it was shown, and the learner's lab itself for as long as something holds it."""
+
+    place: Place
+    lab: weakref.ref[LabSpec]
+    is_shown: bool = False
+
+    def is_over(self, now: Place) -> bool:
+        """Whether nobody sees or holds this lab, now that another of its name is opened here."""
+        lab = self.lab()
+        if lab is None and not self.is_shown:
+            return True
+        return self.place.was_run_again_as(now) and (lab is None or not _is_held(lab))
+
+
 def session_of(lab: LabSpec) -> Session:
     """The session of `lab` on this kernel's conductor; a new one where there is none or it was closed."""
-    return next((session for session in opened() if session.lab is lab), None) or _open_session(lab)
+    found = next((session for session, opening in opened().items() if opening.lab() is lab), None)
+    return found or _open(lab)
 
 
-def _open_session(lab: LabSpec) -> Session:
+def _open(lab: LabSpec) -> Session:
+    place = running_cell()
+    for session, opening in list(opened().items()):
+        if session.lab.name == lab.name and opening.is_over(place):
+            del opened()[session]
+            session.close()
+    session = _new_session(copy.copy(lab))  # which does not keep the learner's lab alive
+    opened()[session] = Opening(place, weakref.ref(lab))
+    return session
+
+
+def _new_session(lab: LabSpec) -> Session:
     from perflab.lab.view import View
 
     conductor = this_kernels_conductor()
@@ -46,9 +76,6 @@ def _open_session(lab: LabSpec) -> Session:
     sources_of_this_process().look()
     text_of(lab.experiment)  # in case its file is edited
     stop_runs_on_interrupt(conductor)
-    place = running_cell()
-    _close_replaced(lab.name, place)
-    opened()[session] = place
     return session
 
 
@@ -57,6 +84,8 @@ def show(session: Session) -> None:
     from IPython.display import display
 
     view: Any = session.display
+    if session in opened():
+        opened()[session].is_shown = True
     display(view.widget)
     if session.lab.prediction is None:  # there is nothing to guess first
         this_kernels_conductor().post(session.redraw_model)
@@ -79,17 +108,9 @@ def this_kernels_conductor() -> Conductor:
 
 
 @functools.cache
-def opened() -> dict[Session, Place]:
-    """The labs in use, and where each was opened."""
+def opened() -> dict[Session, Opening]:
+    """The labs in use."""
     return {}
-
-
-def _close_replaced(name: str, now: Place) -> None:
-    """Close the labs of this name whose cell runs again, but for those that a variable still holds."""
-    for session, place in list(opened().items()):
-        if session.lab.name == name and place.was_run_again_as(now) and not _is_held(session.lab):
-            del opened()[session]
-            session.close()
 
 
 def _is_held(lab: LabSpec) -> bool:
