@@ -23,7 +23,7 @@ from perflab.lab.protocol import Ended, Finished
 from perflab.lab.session import REST_S
 from perflab.measure.frame import Frame
 
-ASKING = [name for name, lab in LABS.items() if lab().prediction is not None and lab().prediction.runs]
+ASKING = [name for name, lab in LABS.items() if lab().prediction is not None]
 MEASURED = [each for each in CONTROLS if each not in READ]
 CLEAR, LARGE, ENOUGH, PAIRS = 5.0, 2.5, 1.2, 3
 SLICE_LIMIT_S = STOP_S + 0.1

@@ -18,7 +18,7 @@ import IPython.display
 import numpy as np
 import pytest
 
-from perflab.lab import Axis, Chart, Lab, Prediction, distribution, log_slider, stage, versus
+from perflab.lab import Answer, Axis, Chart, Lab, Prediction, distribution, log_slider, stage, versus
 from perflab.lab.budget import BUDGET, REHEARSAL, budget_of, rehearsal_s
 from perflab.lab.conductor import Conductor
 from perflab.lab.marks import Line
@@ -124,7 +124,9 @@ def test_what_theory_expects_is_shown_at_once_unless_the_learner_is_asked_first(
     lab = make_lab(
         predict=lambda rows: line,
         charts=(versus("rows", (1, 1_000), (1e2, 1e7), lambda model: model, "rows"),),
-        prediction=Prediction("?", {"more": "", "less": ""}, lambda records: None, "") if asks else None,
+        prediction=Prediction("?", {"more": Answer("No."), "less": Answer("No.", "Yes.")}, ({},), lambda record: None)
+        if asks
+        else None,
     )
     session = opened(lab, conductor)
     empty = session.display._images[0].value  # type: ignore[attr-defined]

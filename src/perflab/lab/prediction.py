@@ -42,18 +42,14 @@ class Prediction:
     """
 
     question: str
-    choices: Mapping[str, Any]
-    runs: Sequence[Mapping[str, Any]] = ()
-    find: Callable[..., Outcome | None] = lambda *_: None
-    settle: Any = None  # of the older form, until all labs have the new one
-    hint: str = ""
+    choices: Mapping[str, Answer]
+    runs: Sequence[Mapping[str, Any]]
+    find: Callable[..., Outcome | None]
 
     def asked(self, records: Sequence[Record], check: Check) -> list[tuple[Record, ...]]:
         """Of `records`, oldest first, those of exactly the settings in question, the newest first: one by one, or in pairs that
         were measured in turns. `check` fills in the starts of the other controls.
         """
-        if not self.runs:
-            return [(run,) for run in reversed(records)]
         settings = [check(run) for run in self.runs]
         newest = [run for run in reversed(records) if run.parameters == settings[-1]]
         if len(settings) == 1:
@@ -63,19 +59,12 @@ class Prediction:
 
     def outcome(self, records: Sequence[Record], check: Check) -> Outcome | None:
         """What the newest of these runs that can tell bears out."""
-        if self.settle is not None:
-            found = self.settle(records)
-            return None if found is None else Outcome(found, found)
         return next((found for runs in self.asked(records, check) if (found := self.find(*runs)) is not None), None)
 
     def comment(self, answer: str | None, outcome: Outcome) -> str:
         """What stands beside the result once it is settled: the number, and why; what was chosen wrongly, and why not."""
-        because = self._answer(outcome.choice).reason
+        because = self.choices[outcome.choice].reason
         if answer == outcome.choice:
             return f"You predicted {answer}, and the measurement agrees: {outcome.measured}. {because}"
         told = f"The measurement: {outcome.measured}, so the answer is {outcome.choice}. {because}"
-        return told if answer is None else f"You predicted {answer}. {self._answer(answer).misconception} {told}"
-
-    def _answer(self, choice: str) -> Answer:
-        found = self.choices[choice]
-        return found if isinstance(found, Answer) else Answer(found, found)
+        return told if answer is None else f"You predicted {answer}. {self.choices[answer].misconception} {told}"

@@ -38,7 +38,7 @@ class Results:
         """The learner answered, or skipped (None): the settings to measure, in turns with those of the pinned run."""
         assert self._lab.prediction is not None
         self.answer, self.is_answered = answer, True
-        *first, last = map(self._lab.check, self._lab.prediction.runs or [{}])
+        *first, last = map(self._lab.check, self._lab.prediction.runs)
         self.pinned = Record(self._lab.name, first[0], 0, "") if first else None
         self._pinned_by_question = bool(first)
         return last
