@@ -58,11 +58,11 @@ class Sources:
                 self._seen[name] = self._loaded(name, module, specification)
             elif seen.source is not None and seen.source.digest != self._digest(seen.source.file):
                 self._seen[name] = self._edited(module, seen)
-        return {name: seen.source for name, seen in self._seen.items() if seen.source is not None}
+        return {name: seen.source for name, seen in list(self._seen.items()) if seen.source is not None}
 
     def changed(self) -> list[str]:
         """The modules, of those that were looked at, whose file has another text by now than they were loaded from."""
-        seen = [(name, seen.source) for name, seen in self._seen.items() if seen.source is not None]
+        seen = [(name, seen.source) for name, seen in list(self._seen.items()) if seen.source is not None]
         return [name for name, source in seen if self._digest(source.file) != source.digest]
 
     def check(self, others: Mapping[str, Source]) -> None:
