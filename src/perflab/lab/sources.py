@@ -52,6 +52,9 @@ class Sources:
 
     def look(self) -> dict[str, Source]:
         """Every module that is loaded, with its source as it was then."""
+        for name in list(self._seen):
+            if name not in sys.modules:
+                self._seen.pop(name, None)
         for name, module in list(sys.modules.items()):
             specification, seen = getattr(module, "__spec__", None), self._seen.get(name)
             if seen is None or seen.specification is not specification:
