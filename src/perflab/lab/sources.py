@@ -52,17 +52,20 @@ class Sources:
 
     def look(self) -> dict[str, Source]:
         """Every module that is loaded, with its source as it was then."""
+        for name in list(self._seen):
+            if name not in sys.modules:
+                self._seen.pop(name, None)
         for name, module in list(sys.modules.items()):
             specification, seen = getattr(module, "__spec__", None), self._seen.get(name)
             if seen is None or seen.specification is not specification:
                 self._seen[name] = self._loaded(name, module, specification)
             elif seen.source is not None and seen.source.digest != self._digest(seen.source.file):
                 self._seen[name] = self._edited(module, seen)
-        return {name: seen.source for name, seen in self._seen.items() if seen.source is not None}
+        return {name: seen.source for name, seen in list(self._seen.items()) if seen.source is not None}
 
     def changed(self) -> list[str]:
         """The modules, of those that were looked at, whose file has another text by now than they were loaded from."""
-        seen = [(name, seen.source) for name, seen in self._seen.items() if seen.source is not None]
+        seen = [(name, seen.source) for name, seen in list(self._seen.items()) if seen.source is not None]
         return [name for name, source in seen if self._digest(source.file) != source.digest]
 
     def check(self, others: Mapping[str, Source]) -> None:
