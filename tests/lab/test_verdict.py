@@ -76,6 +76,7 @@ def test_what_a_coarse_clock_cannot_tell_is_said() -> None:
     assert verdict.startswith("p50 below 1.0 µs, ")
     assert "The clock moves in steps of 1.0 µs, too coarse for calls this short: time them in batches." in verdict
     assert latency_verdict(calls(coarse), calls(coarse)).kind == "", "nothing to compare, and no division by zero"
+    assert ("p50", "below 1.0 µs", "below 1.0 µs") in latency_table(calls(coarse), calls(coarse))
     fine = latency_verdict(calls(generator.lognormal(5, 0.2, 5_000)), None).text
     assert "steps" not in fine and "below" not in fine
 
