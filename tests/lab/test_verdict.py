@@ -42,9 +42,9 @@ def test_a_percentile_that_the_samples_do_not_reach_is_not_said_at_all() -> None
 
 
 def test_one_without_an_interval_is_said_and_why() -> None:
-    p99 = Estimate(5e6, name="p99", shortage="its interval needs 368 independent samples, have about 90")
-    assert percentile_text(p99) == "p99 5.0 ms (its interval needs 368 independent samples, have about 90)"
-    assert estimate_text(p99) == "5.0 ms, its interval needs 368 independent samples, have about 90"
+    p99 = Estimate(5e6, name="p99", shortage="its interval needs 1,500 samples, have 90")
+    assert percentile_text(p99) == "p99 5.0 ms (its interval needs 1,500 samples, have 90)"
+    assert estimate_text(p99) == "5.0 ms, its interval needs 1,500 samples, have 90"
 
 
 def test_less_than_the_pinned_run_is_said_as_how_many_times_below() -> None:
@@ -76,6 +76,7 @@ def test_what_a_coarse_clock_cannot_tell_is_said() -> None:
     assert verdict.startswith("p50 below 1.0 µs, ")
     assert "The clock moves in steps of 1.0 µs, too coarse for calls this short: time them in batches." in verdict
     assert latency_verdict(calls(coarse), calls(coarse)).kind == "", "nothing to compare, and no division by zero"
+    assert ("p50", "below 1.0 µs", "below 1.0 µs") in latency_table(calls(coarse), calls(coarse))
     fine = latency_verdict(calls(generator.lognormal(5, 0.2, 5_000)), None).text
     assert "steps" not in fine and "below" not in fine
 

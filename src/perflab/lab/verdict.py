@@ -94,7 +94,8 @@ def latency_table(record: Record, pinned: Record | None) -> list[Row]:
     """Rows of statistic, this run with its 95% interval, and the pinned run."""
     columns = columns_of(record, pinned)
     runs = columns.values()
-    summaries = [summary_of(run) for run in runs]
+    told = [(run, summary_of(run)) for run in runs]
+    summaries = [summary for _, summary in told]
     if not summaries:
         return []
     rows: list[Row] = [("", *columns)]
@@ -106,9 +107,16 @@ def latency_table(record: Record, pinned: Record | None) -> list[Row]:
     rows.append(("mean", *(estimate_text(summary.mean) for summary in summaries)))
     if all(run.fact("batch", 1) == 1 for run in runs):
         for share in summaries[0].percentiles:
-            rows.append((percentile_name(share), *(estimate_text(summary.percentiles[share]) for summary in summaries)))
+            rows.append(
+                (percentile_name(share), *(_told(run, summary.percentiles[share], summary) for run, summary in told))
+            )
     rows.append(("min to max", *(duration_range(summary.minimum, summary.maximum) for summary in summaries)))
     return rows
+
+
+def _told(record: Record, estimate: Estimate, summary: Summary) -> str:
+    step_ns = step_of(record, summary)
+    return f"below {duration(step_ns)}" if estimate.value < step_ns else estimate_text(estimate)
 
 
 def percentile_text(estimate: Estimate) -> str:
