@@ -19,7 +19,7 @@ from perflab.systems.clients import balancer, loading, strategies, worker_load
 
 LOADERS = {module.__name__ for module in (loading, worker_load, balancer, strategies)}
 REPLAYED = load.replayed()[0]
-LONG_S = 6.0
+LONG_S = 3.0
 NEAR = 0.05
 CLOSED = {"saturated"}
 """What of these modules is a closed loop, which has no arrivals to replay."""
