@@ -50,7 +50,7 @@ class HttpTarget:
         self._on_reply: OnReply = on_reply or (lambda *_: None)
         self._selector = selectors.DefaultSelector()
         self._epoll = _epoll_of(self._selector)
-        self.seen_ns = 0
+        self.sent_ns = self.seen_ns = 0
         self._watched: dict[int, tuple[socket.socket, ReplyReader]] = {}
         self._free: deque[socket.socket] = deque()
         self._in_flight: dict[socket.socket, int] = {}
@@ -79,6 +79,7 @@ class HttpTarget:
         if connection is None:
             return False
         request = self._request_of(number)
+        self.sent_ns = SYSTEM_CLOCK.now_ns()
         try:
             connection.send(request)
         except OSError:
@@ -96,6 +97,8 @@ class HttpTarget:
         self.seen_ns = SYSTEM_CLOCK.now_ns()
         ended = []
         for descriptor, _ in ready:
+            if descriptor not in self._watched:
+                continue  # reading one connection was the end of others: their server is gone
             connection, replies = self._watched[descriptor]
             number = self._in_flight.get(connection)
             if number is not None and (succeeded := self._read(number, connection, replies)) is not None:
