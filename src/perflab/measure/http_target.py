@@ -32,8 +32,10 @@ class HttpTarget:
     """`connections` open connections to 127.0.0.1:`port`, each with at most one request under way.
 
     `request` is always the same, or a function of the request's number; `on_reply` gets number and reply of each answered
-    request before its end is noted: keep it short. With `spin` short waits keep a CPU busy, which holds the highest rates;
-    without, the CPU is left to a server that computes (two hardware threads of one core are not two CPUs).
+    request before its end is noted: keep it short. `sent_ns` is when the last request was handed to the system, `seen_ns` when
+    the system had what the last poll found: all else is the client's time, not the server's. With `spin` short waits keep a CPU
+    busy, which holds the highest rates; without, the CPU is left to a server that computes (two hardware threads of one core are
+    not two CPUs).
     """
 
     def __init__(
