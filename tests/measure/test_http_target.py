@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 
@@ -72,6 +73,23 @@ def test_when_the_server_is_gone_nothing_is_watched_and_waiting_waits() -> None:
         began = time.perf_counter()
         assert target.poll(0.1) == []
         assert time.perf_counter() - began > 0.09
+
+
+def test_connections_that_end_together_with_the_one_that_is_read_are_not_read() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        target = HttpTarget(server.getsockname()[1], b"?", 3)
+        accepted = [server.accept()[0] for _ in range(3)]
+    try:
+        assert target.send(0)
+        for connection in accepted:
+            connection.close()
+        ended: list[tuple[int, bool]] = []
+        while not ended:
+            ended = target.poll(1.0)
+        assert ended == [(0, False)]
+        assert not target.send(1) and len(target._selector.get_map()) == 0
+    finally:
+        target.close()
 
 
 @pytest.mark.parametrize("connections", [0.5, 10_000, -1])

@@ -112,7 +112,7 @@ def test_a_queue_has_the_interval_that_is_known_of_it_or_none() -> None:
     unknown = summarise(latencies, queued=True)
     for estimate in (unknown.mean, unknown.percentiles[0.5]):
         assert estimate.stands and not estimate.has_interval
-        assert estimate.shortage == "no interval: requests of one queue depend on one another"
+        assert estimate.shortage == "no interval: samples of one queue depend on one another"
     known = summarise(latencies, queued=True, spread={0.5: 0.1, "mean": 0.2})
     assert known.percentiles[0.5].high / known.percentiles[0.5].low == pytest.approx(np.exp(0.44))
     assert known.mean.high / known.mean.value == pytest.approx(np.exp(0.44)) and not known.mean.shortage

@@ -32,8 +32,10 @@ class HttpTarget:
     """`connections` open connections to 127.0.0.1:`port`, each with at most one request under way.
 
     `request` is always the same, or a function of the request's number; `on_reply` gets number and reply of each answered
-    request before its end is noted: keep it short. With `spin` short waits keep a CPU busy, which holds the highest rates;
-    without, the CPU is left to a server that computes (two hardware threads of one core are not two CPUs).
+    request before its end is noted: keep it short. `sent_ns` is when the last request was handed to the system, `seen_ns` when
+    the system had what the last poll found: all else is the client's time, not the server's. With `spin` short waits keep a CPU
+    busy, which holds the highest rates; without, the CPU is left to a server that computes (two hardware threads of one core are
+    not two CPUs).
     """
 
     def __init__(
@@ -50,7 +52,7 @@ class HttpTarget:
         self._on_reply: OnReply = on_reply or (lambda *_: None)
         self._selector = selectors.DefaultSelector()
         self._epoll = _epoll_of(self._selector)
-        self.seen_ns = 0
+        self.sent_ns = self.seen_ns = 0
         self._watched: dict[int, tuple[socket.socket, ReplyReader]] = {}
         self._free: deque[socket.socket] = deque()
         self._in_flight: dict[socket.socket, int] = {}
@@ -79,6 +81,7 @@ class HttpTarget:
         if connection is None:
             return False
         request = self._request_of(number)
+        self.sent_ns = SYSTEM_CLOCK.now_ns()
         try:
             connection.send(request)
         except OSError:
@@ -96,6 +99,8 @@ class HttpTarget:
         self.seen_ns = SYSTEM_CLOCK.now_ns()
         ended = []
         for descriptor, _ in ready:
+            if descriptor not in self._watched:
+                continue  # reading one connection was the end of others: their server is gone
             connection, replies = self._watched[descriptor]
             number = self._in_flight.get(connection)
             if number is not None and (succeeded := self._read(number, connection, replies)) is not None:

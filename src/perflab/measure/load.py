@@ -23,8 +23,8 @@ NEVER_NS = 2**62
 class Target(Protocol):
     """What is under load. Requests are numbered; a number is answered once.
 
-    A target that knows when the system had the replies that `poll` returns says so as `seen_ns`, by the clock of the machine;
-    those of others count from when `poll` returns.
+    A target may know when the system got its last request (`sent_ns`) and had the replies that `poll` returns (`seen_ns`), by the
+    clock of the machine. Otherwise these are the moments in which `send` is called, and `poll` returns.
     """
 
     def send(self, number: int) -> bool:
@@ -130,7 +130,8 @@ class Book:
         """Send the next request now."""
         now, number = self.now(), self.position
         if target.send(number):
-            self.sent[number] = now
+            sent_ns = getattr(target, "sent_ns", 0)
+            self.sent[number] = sent_ns - self._start_ns if sent_ns else now
             self.in_flight += 1
         else:
             self.not_sent += 1

@@ -23,7 +23,7 @@ From here on, by simulation, `_mean` covers it in 93 to 98 of 100 runs of these,
 MIN_BATCHES = 30
 SURE = 2.2
 """Standard deviations of a queue's number to either side, chosen by simulation: see `perflab.theory.resample`."""
-DEPENDENT = "no interval: requests of one queue depend on one another"
+DEPENDENT = "no interval: samples of one queue depend on one another"
 MEAN = "mean"
 
 Spread = Mapping[float | str, float]
