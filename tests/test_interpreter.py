@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from perflab.interpreter import import_folders, start_python, working_folder
+from perflab.interpreter import _python_path, import_folders, start_python, working_folder
 
 HELLO = """
 import queue, sys
@@ -113,3 +113,5 @@ def test_a_working_folder_that_was_removed_is_left_out(folder: Path, monkeypatch
     monkeypatch.setattr(Path, "cwd", gone)
     assert working_folder() == ""
     assert "" not in import_folders() and str(folder) not in import_folders()
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["/absolute", "relative", ""]))
+    assert _python_path() == "/absolute"

@@ -81,9 +81,14 @@ def import_folders() -> list[str]:
 
 def _python_path() -> str:
     # What stands there comes before Python's own modules, where the working folder must not be.
-    entries = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     here = working_folder()
-    return os.pathsep.join(entry for entry in entries if os.path.realpath(Path(here, entry)) != os.path.realpath(here))
+    entries = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    folders = [Path(here, entry) for entry in entries]
+    return os.pathsep.join(str(each) for each in folders if each.is_absolute() and not (here and _same(each, here)))
+
+
+def _same(folder: Path, other: str) -> bool:
+    return os.path.realpath(folder) == os.path.realpath(other)
 
 
 def _let_inherit(descriptor: int) -> tuple[int, dict[str, Any]]:
