@@ -21,6 +21,7 @@ PICTURES = "e => [...e.closest('.jp-OutputArea-output').querySelectorAll('img')]
 STATUS = "e => e.closest('.jp-OutputArea-output').innerText"
 WORDS = "e => [...e.closest('.jp-OutputArea-output').querySelectorAll('.widget-html')].map(e => e.innerText).join()"
 BROKEN = re.compile(r"This run failed.*|The measuring process .* was replaced.*|The model failed.*|took too long.*")
+MEASURING = re.compile(r"\d s left")
 FINISHED = re.compile(r"(Done|Stopped) after")
 IGNORED = ("favicon", "net::ERR_", "Failed to load resource")
 
@@ -140,7 +141,7 @@ class TestOneNotebook:
             wait_for(lambda: lab.query_selector(f"button:text-is('{text}')") is None, 5, f"what comes after {text}")  # noqa: B023
         handle.focus()
         page.keyboard.press("ArrowRight")
-        wait_for(lambda: "s left" in handle.evaluate(STATUS), 10, "a run in progress")
+        wait_for(lambda: MEASURING.search(handle.evaluate(STATUS)), 10, "a run in progress")
         lab.query_selector("button:has-text('Stop')").click()
         wait_for(lambda: "Stopped after" in handle.evaluate(STATUS), 2, "the end of the run")
         assert "the pinned run" in handle.evaluate(STATUS)
@@ -164,7 +165,7 @@ class TestOneNotebook:
         handle = page.locator(".noUi-handle").first.element_handle()
         handle.focus()
         page.keyboard.press("ArrowRight")
-        wait_for(lambda: "s left" in handle.evaluate(STATUS), 10, "a run in progress")
+        wait_for(lambda: MEASURING.search(handle.evaluate(STATUS)), 10, "a run in progress")
         page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt()")
         wait_for(lambda: re.search("Interrupted|Stopped after", handle.evaluate(STATUS)), 3, "the interrupted run")
         page.keyboard.press("ArrowRight")
