@@ -85,7 +85,7 @@ def test_what_a_number_is(value: Any, is_one: bool) -> None:
     assert is_number(value) == is_one
 
 
-def no_answer(error: Exception) -> Any:
+def no_answer(error: BaseException) -> Any:
     def call() -> Any:
         raise error
 
@@ -99,9 +99,12 @@ def no_answer(error: Exception) -> Any:
         (BadInput("It returned 4."), "Use it so. It returned 4."),
         (RuntimeError("word " * 500), "Use it so. RuntimeError: word word"),
         (RecursionError("too deep"), "RecursionError: too deep"),
+        (SystemExit(0), "SystemExit: 0"),
     ],
 )
-def test_what_is_raised_is_said_and_not_thrown(error: Exception, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_raised_is_said_and_not_thrown(
+    error: BaseException, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert attempt(no_answer(error), "Use it so.") is None
     shown = capsys.readouterr().out
     assert said in shown and len(shown) < 200

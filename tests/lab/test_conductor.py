@@ -516,6 +516,17 @@ def test_an_interrupt_between_cells_stops_the_run_in_one_line(stage: Stage) -> N
     assert session.results.records[0].status == "stopped"
 
 
+def test_stop_while_a_slider_rests_says_that_nothing_will_be_measured(stage: Stage) -> None:
+    session = stage.session()
+    session.change({"rows": 20})
+    stage.settle()
+    session.stop()
+    stage.settle()
+    assert session.display.status == "Stopped before it began."
+    stage.wait(2 * REST_S)
+    assert stage.starts() == []
+
+
 def slice_of(stage: Stage, turn: int, rows: int) -> None:
     frame = Frame({"latency_ns": np.full(5, 100.0 * rows)}, {"calls": 5}, {TURN: turn})
     stage.slice(frame=frame)

@@ -65,7 +65,7 @@ def attempt(call: Callable[[], Returned], how: str) -> Returned | None:
     """What a call of the learner's function returns; where it fails, print `how` it is used, and what it raised."""
     try:
         return call()
-    except Exception as error:  # whatever a function of the learner's raises is said, not thrown
+    except (Exception, SystemExit) as error:  # whatever a function of the learner's raises is said, not thrown
         print(f"Not yet: {how} {in_words(error)}")
         return None
 
@@ -84,7 +84,7 @@ class Case:
         try:
             found = self.answer()
             shown = f"{float(found):.6g}{unit}" if is_number(found) else in_short(found)
-        except Exception as error:  # as above
+        except (Exception, SystemExit) as error:  # as above
             return f"{self.asked} yours fails ({in_words(error)}); it is {self.expected:g}{unit}."
         if is_number(found) and abs(found - self.expected) <= self.near:
             return ""
@@ -100,7 +100,7 @@ def judge_cases(cases: Sequence[Case], right: str, what: str = "logs", unit: str
     return not wrong
 
 
-def in_words(error: Exception) -> str:
+def in_words(error: BaseException) -> str:
     """What was raised, in short."""
     said = str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
     return shorten(said, MAX_MESSAGE_CHARS, placeholder=" …")

@@ -72,9 +72,11 @@ class Conductor:
 
     def stop(self, owner: RunOwner) -> None:
         """End the run of `owner` within a second and keep what it has; take the owner out of the queue."""
-        self.loop.clear_timer(owner)
+        wished = self.loop.clear_timer(owner)
         if owner in self._waiting:
             self._waiting.remove(owner)
+            wished = True
+        if wished:
             owner.on_cancelled()
         run = self._measuring.run
         if run is not None and run.owner is owner and not run.superseded:

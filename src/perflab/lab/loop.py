@@ -34,10 +34,10 @@ class Loop:
         """Do `action` after so many seconds; a timer of the same name is replaced."""
         self._timers[name] = (self._clock() + seconds, action)
 
-    def clear_timer(self, *names: Hashable) -> None:
-        """Forget timers; those that are not set are ignored."""
-        for name in names:
-            self._timers.pop(name, None)
+    def clear_timer(self, *names: Hashable) -> bool:
+        """Forget timers; those that are not set are ignored. Whether one was set."""
+        cleared = [self._timers.pop(name, None) for name in names]
+        return any(timer is not None for timer in cleared)
 
     def close(self) -> None:
         """End the loop after the action under way; callable from any thread."""
