@@ -58,7 +58,7 @@ def predict(cars: int, limit: int, hesitation: float) -> Curve:
 
 
 CHARTS = (
-    moving_road("The ring: what leaves at the right comes back at the left"),
+    moving_road("The ring, cut open and laid flat"),
     flow_against_density(
         Axis("cars per km", 0, PER_KM),
         Axis("cars a minute", 0, 0.9 * PER_MIN),
