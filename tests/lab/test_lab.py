@@ -30,7 +30,7 @@ from perflab.lab.waiters import ExperimentFailed
 from perflab.measure.frame import Frame
 from perflab.measure.guards import BadInput
 
-PATIENCE_S = 30
+PATIENCE_S = 30  # of its own: another process imports this file alone
 
 
 def experiment(rows: int) -> Iterator[Frame]:
@@ -68,17 +68,6 @@ def make_lab(what: Any = experiment, **changes: Any) -> Lab:
         "budget_s": 0.2,
     }
     return Lab(**{**parts, **changes})
-
-
-@pytest.fixture
-def conductor(tmp_path: Path) -> Iterator[Conductor]:
-    conductor = Conductor(lock=RunLock(tmp_path / "lock"))
-    thread = threading.Thread(target=conductor.run_forever)
-    thread.start()
-    yield conductor
-    conductor.close()
-    thread.join(PATIENCE_S)
-    assert not thread.is_alive()
 
 
 def opened(lab: Lab, conductor: Conductor) -> Session:

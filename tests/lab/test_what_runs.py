@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,7 +19,6 @@ from scripted import ListDisplay
 from perflab.lab import Lab, log_slider
 from perflab.lab.conductor import Conductor
 from perflab.lab.record import Record
-from perflab.lab.run_lock import RunLock
 from perflab.lab.session import Session
 from perflab.lab.waiters import ExperimentFailed
 from perflab.measure.frame import Frame
@@ -35,16 +33,6 @@ from perflab.measure.frame import Frame
 def experiment(rows):
     yield Frame(facts={{"value": {value}}})
 """
-
-
-@pytest.fixture
-def conductor(tmp_path: Path) -> Iterator[Conductor]:
-    conductor = Conductor(lock=RunLock(tmp_path / "lock"))
-    thread = threading.Thread(target=conductor.run_forever)
-    thread.start()
-    yield conductor
-    conductor.close()
-    thread.join(PATIENCE_S)
 
 
 @pytest.fixture

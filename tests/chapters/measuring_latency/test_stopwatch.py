@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from labs import measure
+from predictions import assert_each_comment_fits
 from relations import assert_more
 
 from perflab.chapters.measuring_latency import stopwatch
@@ -36,11 +37,7 @@ def test_the_prediction_is_settled_by_the_slowest_call_and_each_comment_fits(slo
     outcome = prediction.outcome([record(slowest)], LAB.check)
     assert outcome is not None and outcome.choice == expected
     assert "against a median of 100 ns" in outcome.measured
-    for answer in (None, *prediction.choices):
-        comment = prediction.comment(answer, outcome)
-        assert outcome.measured in comment and prediction.choices[expected].reason in comment
-        if answer not in (None, expected):
-            assert prediction.choices[answer].misconception in comment
+    assert_each_comment_fits(prediction, outcome)
 
 
 def test_all_outcomes_are_tried() -> None:

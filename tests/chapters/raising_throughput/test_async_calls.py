@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from drawing import drawn, points
 from labs import constants_of, measure_slices
+from predictions import assert_each_comment_fits
 from turns import side_by_side
 
 from perflab.chapters.raising_throughput import async_calls, async_calls_model
@@ -95,11 +96,7 @@ def test_the_prediction_has_a_text_for_each_outcome(times: float, choice: str) -
     outcome = PREDICTION.outcome([record(times)], LAB.check)
     assert outcome is not None and outcome.choice == choice
     assert f"{20.5 * times:.0f}"[:1] in outcome.measured and outcome.measured.endswith("for all three")
-    for answer in (None, *PREDICTION.choices):
-        comment = PREDICTION.comment(answer, outcome)
-        assert PREDICTION.choices[choice].reason in comment
-        if answer not in (None, choice):
-            assert PREDICTION.choices[answer].misconception in comment
+    assert_each_comment_fits(PREDICTION, outcome)
     assert not PREDICTION.choices["7 ms"].reason, "it cannot be"
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from drawing import drawn, points
 from labs import constants_of, measure, measure_slices
+from predictions import assert_each_comment_fits
 from replays import agrees
 from turns import side_by_side
 
@@ -142,12 +143,7 @@ def test_the_prediction_is_settled_by_two_runs_in_turns(share: float, choice: st
     outcome = larger_replies(share)
     assert outcome is not None and outcome.choice == choice
     assert f"the maximum is {share:.1f}" in outcome.measured
-    reason = PREDICTION.choices[choice].reason
-    for answer in (None, *PREDICTION.choices):
-        comment = PREDICTION.comment(answer, outcome)
-        assert reason and reason in comment
-        if answer not in (None, choice):
-            assert PREDICTION.choices[answer].misconception in comment
+    assert_each_comment_fits(PREDICTION, outcome)
 
 
 def test_what_settles_nothing() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from drawing import drawn, points
 from labs import measure
+from predictions import assert_each_comment_fits
 from relations import two_of_three
 from turns import side_by_side
 
@@ -261,13 +262,7 @@ def test_the_prediction_has_a_text_for_each_outcome(times: float, choice: str) -
     outcome = PREDICTION.outcome([with_64(times)], LAB.check)
     assert outcome is not None and outcome.choice == choice
     assert f"64 workers did {times:.2f}"[:-1] in outcome.measured
-    reason = PREDICTION.choices[choice].reason
-    assert reason
-    for answer in (None, *PREDICTION.choices):
-        comment = PREDICTION.comment(answer, outcome)
-        assert reason in comment and outcome.measured in comment
-        if answer not in (None, choice):
-            assert PREDICTION.choices[answer].misconception in comment
+    assert_each_comment_fits(PREDICTION, outcome)
 
 
 def test_a_run_that_cannot_tell_and_other_work_settle_nothing() -> None:

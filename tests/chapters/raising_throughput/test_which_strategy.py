@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from drawing import drawn, points
 from labs import measure_slices
+from predictions import assert_each_comment_fits
 from replays import agrees
 from turns import side_by_side
 
@@ -182,12 +183,7 @@ def test_the_prediction_has_a_text_for_each_machine(choice: str) -> None:
     outcome = PREDICTION.outcome([helped(**{choice: 3.0})], LAB.check)
     assert outcome is not None and outcome.choice == choice
     assert outcome.measured.startswith(f"{choice} 3.0") and " and " in outcome.measured
-    reason = PREDICTION.choices[choice].reason
-    for answer in (None, *PREDICTION.choices):
-        comment = PREDICTION.comment(answer, outcome)
-        assert reason and reason in comment
-        if answer not in (None, choice):
-            assert PREDICTION.choices[answer].misconception in comment
+    assert_each_comment_fits(PREDICTION, outcome)
 
 
 def test_two_that_help_about_as_much_settle_nothing() -> None:
