@@ -15,12 +15,13 @@ unexport PYTHONDONTWRITEBYTECODE
 lab: $(READY)
 	@sh ./lab.sh $(VENV)
 
-# Facts in parallel, then the tests on the real clock one at a time: they would disturb one another.
+# Facts in parallel, what starts processes too, then the tests on the real clock one at a time: they would disturb one another.
 test: unit
+	$(BIN)/python -m pytest -n auto --dist worksteal -rs --durations=10 -m process tests
 	$(BIN)/python -m pytest -rs --durations=25 -m clock tests
 
 unit: $(READY_TEST)
-	$(BIN)/python -m pytest -n auto -m "not clock" tests
+	$(BIN)/python -m pytest -n auto -m "not process and not clock" tests
 
 check: $(READY_TEST)
 	$(BIN)/ruff check .

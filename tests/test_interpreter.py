@@ -40,14 +40,14 @@ def said_by(module: str) -> tuple[str, str]:
         return channel.read().decode(), process.stdout.read().decode()
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_what_a_program_says_and_what_it_prints_go_different_ways(folder: Path) -> None:
     said, log = said_by("hello")
     assert said == f"{sys.modules['queue'].__file__}\nasked"
     assert log.strip() == "printed by the program argument"
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_a_customised_start_up_that_prints_disturbs_nothing(
     folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,7 +59,7 @@ def test_a_customised_start_up_that_prints_disturbs_nothing(
     assert log.splitlines()[0] == "printed at start-up"
 
 
-@pytest.mark.clock
+@pytest.mark.process
 @pytest.mark.parametrize("in_environment", ["", os.curdir, "the folder"])
 def test_files_beside_the_notebook_take_no_modules_place(
     folder: Path, monkeypatch: pytest.MonkeyPatch, in_environment: str
@@ -72,7 +72,7 @@ def test_files_beside_the_notebook_take_no_modules_place(
     assert said == f"{sys.modules['queue'].__file__}\nasked"
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_what_the_program_starts_does_not_hold_its_channel(folder: Path) -> None:
     sleeping = "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], close_fds=False)"
     (folder / "starts.py").write_text(

@@ -26,7 +26,7 @@ def test_what_does_not_come_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.clock
-def test_a_process_is_gone_when_it_has_ended_even_if_nobody_has_noticed() -> None:
+def test_a_process_that_has_ended_is_gone_even_before_it_was_waited_for() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         assert not is_gone(process.pid)
         process.kill()

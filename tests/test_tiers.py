@@ -1,4 +1,4 @@
-"""What only tests with the marker `clock` may do is refused in all others."""
+"""What only tests with a marker may do is refused in all others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from tiers import GUARD, OutOfTier
+from tiers import GUARD, MARKERS, OutOfTier
 
 
 def test_a_process_is_refused() -> None:
@@ -28,8 +28,10 @@ def test_a_long_sleep_is_refused_and_a_short_one_is_not() -> None:
         time.sleep(0.2)
 
 
-@pytest.mark.clock
-def test_with_the_marker_both_are_allowed() -> None:
+@pytest.mark.parametrize(
+    "marked", [pytest.param("", marks=getattr(pytest.mark, marker), id=marker) for marker in MARKERS]
+)
+def test_with_a_marker_both_are_allowed(marked: str) -> None:
     assert not GUARD.is_closed
     assert subprocess.run([sys.executable, "-c", "pass"], check=False).returncode == 0
     time.sleep(0.06)

@@ -114,7 +114,11 @@ def sending() -> Iterator[tuple[str, str, str]]:
         held = rate if late <= 1e6 and not lost else held
         if rate == 5_000:
             yield ("open loop at 5,000 requests/s: p99 lateness", "≤ 1 ms", f"{duration(late)}, {lost} lost")
-    yield ("highest rate the open loop holds (p99 lateness ≤ 1 ms, nothing lost)", "≥ 20,000/s", f"{count(held)}/s")
+    yield (
+        "highest rate the open loop holds (p99 lateness ≤ 1 ms, nothing lost)",
+        "≥ 20,000/s",
+        f"{count(held)}/s",
+    )
 
 
 def importing() -> Iterator[tuple[str, str, str]]:

@@ -12,10 +12,8 @@ import psutil
 import pytest
 from notebook_browser import REPOSITORY, NotebookPage
 
-pytestmark = pytest.mark.clock
-
 NOTEBOOKS = sorted(path.name for path in (REPOSITORY / "notebooks").glob("*.ipynb"))
-RUN_S = 120
+RUN_S, GONE_S = 120, 30
 """Patience, not a promise: the machine may have other things to do."""
 PICTURES = "e => [...e.closest('.jp-OutputArea-output').querySelectorAll('img')].map(image => image.src).join()"
 STATUS = "e => e.closest('.jp-OutputArea-output').innerText"
@@ -62,6 +60,7 @@ def answer_all(page: Any) -> None:
         wait_for(lambda button=button: finished_runs(button), RUN_S, "the first run")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_each_lab_answers_a_click_and_a_key_and_fits_a_projector(page: Any, brief: str, name: str) -> None:
     """One slider a lab, and in each notebook one control of each other kind; that each control moves picture and words is
@@ -112,6 +111,7 @@ def change_with_the_keyboard(page: Any, control: Any) -> None:
     wait_for(lambda: control.evaluate(PICTURES) != pictures, RUN_S, "a new picture")
 
 
+@pytest.mark.process
 def test_a_wrong_prediction_is_named_beside_the_result(page: Any, address: str) -> None:
     opened(page, address, "02-measuring-latency.ipynb")
     lab = page.locator(".jp-OutputArea-output", has=page.get_by_role("button", name="skip", exact=True)).first
@@ -128,6 +128,7 @@ def notebook(shared_page: Any, address: str) -> NotebookPage:
     return notebook
 
 
+@pytest.mark.clock
 class TestOneNotebook:
     """What needs no fresh page: to load one and run its cells takes longer than these tests."""
 
@@ -199,22 +200,23 @@ def worker_of_this_test() -> tuple[int, list[Path]]:
     return worker.pid, list(Path(tempfile.gettempdir()).glob(f"perflab-worker-{worker.ppid()}-*"))
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not Path("/tmp").is_dir(), reason="looks for files the POSIX way")
-def test_a_restart_of_the_kernel_leaves_nothing_behind_and_the_notebook_works_again(page: Any, address: str) -> None:
-    notebook = opened(page, address, "00-start-here.ipynb")
+def test_a_restart_of_the_kernel_leaves_nothing_behind_and_the_notebook_works_again(page: Any, brief: str) -> None:
+    notebook = opened(page, brief, "00-start-here.ipynb")
     answer_all(page)
     first, first_folders = worker_of_this_test()
     assert len(first_folders) == 1
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
-    wait_for(lambda: not psutil.pid_exists(first), 5, "the end of the old worker")
-    wait_for(lambda: not first_folders[0].exists(), 5, "the end of its files")
+    wait_for(lambda: not psutil.pid_exists(first), GONE_S, "the end of the old worker")
+    wait_for(lambda: not first_folders[0].exists(), GONE_S, "the end of its files")
     page.wait_for_timeout(1_000)
     notebook.run_all()
     answer_all(page)
     second, second_folders = worker_of_this_test()
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
-    wait_for(lambda: not psutil.pid_exists(second), 5, "the end of the new worker")
-    wait_for(lambda: not second_folders[0].exists(), 5, "the end of its files")
+    wait_for(lambda: not psutil.pid_exists(second), GONE_S, "the end of the new worker")
+    wait_for(lambda: not second_folders[0].exists(), GONE_S, "the end of its files")
 
 
 def check_that_each_lab_fits_a_projector(page: Any) -> None:

@@ -12,13 +12,11 @@ import corpus
 import numpy as np
 import pytest
 from corpus import CONTROLS, LABS, READ, constants, record_of
-from labs import measured_together
 from scripted import Stage
 
 from perflab.lab.controls import Slider
 from perflab.lab.measuring import STOP_S
 from perflab.lab.picture import Picture
-from perflab.lab.prediction import Prediction
 from perflab.lab.protocol import Ended, Finished
 from perflab.lab.session import REST_S
 from perflab.measure.frame import Frame
@@ -242,7 +240,7 @@ def test_verdict_and_tables_speak_about_a_real_run(name: str) -> None:
 
 @pytest.mark.parametrize("name", ASKING)
 def test_each_choice_is_an_outcome_or_is_said_to_be_impossible(name: str) -> None:
-    lab, prediction = LABS[name](), asked(name)
+    lab, prediction = LABS[name](), corpus.question(name)
     assert prediction.question.rstrip(" …").endswith(("?", "about", "is")), "it is answered by one of the choices"
     assert 1 <= len(prediction.runs) <= 2
     for settings in prediction.runs:
@@ -259,26 +257,12 @@ def test_each_choice_is_an_outcome_or_is_said_to_be_impossible(name: str) -> Non
 @pytest.mark.clock
 @pytest.mark.parametrize("name", ASKING)
 def test_a_click_on_any_choice_settles_the_question(name: str) -> None:
-    """The click measures these settings, mostly for longer than it takes to tell; a machine that something else uses may need a
-    second click.
-    """
-    lab, prediction = LABS[name](), asked(name)
-    for share in (0.4, 1, 1):
-        measured = measured_together(lab, *prediction.runs, budget_s=share * lab.budget_s)
-        records = [record for record in measured if lab.can_be_trusted(record)]
-        outcome = prediction.outcome(records, lab.check)
-        if outcome is not None:
-            break
-    assert outcome is not None, [str(lab.verdict_of(record, None)) for record in records]
+    lab, prediction, click = LABS[name](), corpus.question(name), corpus.click(name)
+    outcome = click.outcome
+    assert outcome is not None, [str(lab.verdict_of(record, None)) for record in click.records]
     assert prediction.choices[outcome.choice].reason, f"{outcome.choice} was measured, and is said to be impossible"
     for answer in (*prediction.choices, None):
         assert outcome.measured in prediction.comment(answer, outcome)
-
-
-def asked(name: str) -> Prediction:
-    prediction = LABS[name]().prediction
-    assert prediction is not None
-    return prediction
 
 
 @pytest.mark.clock

@@ -24,7 +24,7 @@ from perflab.lab.spec import APART
 from perflab.lab.turns import TURN
 from perflab.lab.waiters import ExperimentFailed
 from perflab.measure.frame import Frame
-from perflab.measure.shortage import THREADS
+from perflab.measure.shortage import NO_MORE_THREADS
 
 
 def experiment(rows: int) -> Iterator[Frame]:
@@ -81,7 +81,7 @@ def test_a_hundred_steps_in_two_seconds_make_one_run_of_the_last_value(stage: St
     assert session.display.all("show_model")[-1] == ({"rows": 100}, 200)
 
 
-def test_moves_that_nobody_has_looked_at_yet_are_one_redraw(stage: Stage) -> None:
+def test_moves_that_were_not_drawn_yet_are_one_redraw(stage: Stage) -> None:
     session = stage.session()
     for rows in (11, 12, 13):
         session.change({"rows": rows})
@@ -182,7 +182,7 @@ def test_stop_waits_no_longer_where_putting_away_takes_its_time(stage: Stage) ->
 
 
 @pytest.mark.parametrize("between_slices", [True, False])
-def test_a_run_that_nobody_wants_any_more_is_closed_before_the_machine_is_free(between_slices: bool) -> None:
+def test_a_superseded_run_is_closed_before_the_machine_is_free(between_slices: bool) -> None:
     lock = Lock()
     stage = Stage(fast_lab, lock)
     session = stage.session()
@@ -320,7 +320,7 @@ def test_a_worker_that_this_system_cannot_start_is_said_with_the_remedy_and_the_
         refused.setattr(stage.conductor._measuring.standby, "_start_worker", refuse)
         future = session.run({"rows": 10})
         stage.settle()
-    assert session.display.status == THREADS
+    assert session.display.status == NO_MORE_THREADS
     assert stage.conductor._lock.released  # type: ignore[attr-defined]
     with pytest.raises(ExperimentFailed, match="ulimit -u"):
         future.result(0)
@@ -332,7 +332,7 @@ def test_a_worker_that_ended_for_want_of_something_says_of_what(stage: Stage) ->
     session = stage.session()
     started(stage, session)
     stage.answer(Died(stage.worker.pid, "OpenBLAS: pthread_create failed for thread 1 of 2"))
-    assert session.display.status == f"The measuring process ended unexpectedly and was replaced. {THREADS}"
+    assert session.display.status == f"The measuring process ended unexpectedly and was replaced. {NO_MORE_THREADS}"
 
 
 def test_two_labs_of_one_kernel_take_turns_and_the_second_says_that_it_waits(stage: Stage) -> None:
@@ -740,7 +740,7 @@ def test_wherever_an_exception_comes_from_the_caller_gets_it_and_the_lab_goes_on
     assert not lock.held, "other notebooks can measure"
 
 
-def test_an_experiment_that_cannot_travel_is_told_in_one_sentence_and_holds_up_nobody() -> None:
+def test_an_experiment_that_cannot_be_pickled_is_told_in_one_sentence_and_delays_no_other() -> None:
     connection = sqlite3.connect(":memory:")
 
     def asking(rows: int) -> Iterator[Frame]:

@@ -10,7 +10,7 @@ import pytest
 from nbclient import NotebookClient
 from patience import PATIENCE_S
 
-pytestmark = pytest.mark.clock
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture(autouse=True)

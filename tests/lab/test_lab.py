@@ -88,7 +88,7 @@ def wait_for(condition: Any, seconds: float = PATIENCE_S) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_moving_a_slider_measures_in_another_process_and_shows_it(conductor: Conductor) -> None:
     session = opened(make_lab(charts=(distribution(), QUICK)), conductor)
     empty = session.display._images[0].value  # type: ignore[attr-defined]
@@ -102,7 +102,7 @@ def test_moving_a_slider_measures_in_another_process_and_shows_it(conductor: Con
     assert session.display._images[0].value != empty  # type: ignore[attr-defined]
 
 
-@pytest.mark.clock
+@pytest.mark.process
 @pytest.mark.parametrize("asks", [True, False])
 def test_what_theory_expects_is_shown_at_once_unless_the_learner_is_asked_first(
     conductor: Conductor, monkeypatch: pytest.MonkeyPatch, asks: bool
@@ -146,7 +146,7 @@ def widgets_of(session: Session) -> Any:
     return session.display
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_a_chart_that_fails_says_so_above_the_charts_and_the_lab_stays_usable(conductor: Conductor) -> None:
     session = opened(make_lab(charts=BROKEN_RUN), conductor)
     view = widgets_of(session)
@@ -161,7 +161,7 @@ def test_a_chart_that_fails_says_so_above_the_charts_and_the_lab_stays_usable(co
     assert "p50 2.0 µs" in view._verdict.value
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_a_models_fault_stays_in_sight_while_runs_are_drawn_and_goes_when_it_is_mended(conductor: Conductor) -> None:
     def up_to_20(rows: int) -> Any:
         return (5, 5) if rows <= 20 else broken(rows)
@@ -176,7 +176,7 @@ def test_a_models_fault_stays_in_sight_while_runs_are_drawn_and_goes_when_it_is_
     assert view._fault.value == ""
 
 
-@pytest.mark.clock
+@pytest.mark.process
 @pytest.mark.parametrize(
     "charts", [BROKEN_RUN, (chart_of("Broken", model=broken),)], ids=["a run", "the model, before anything is measured"]
 )
@@ -190,7 +190,7 @@ def test_in_a_rehearsal_a_chart_that_fails_is_an_error(
     assert opened(make_lab(), conductor).run({}).result(PATIENCE_S).status == "complete"
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_what_tells_how_far_a_run_can_be_trusted_is_folded_under_its_own_heading(conductor: Conductor) -> None:
     lab = make_lab(trust=table_of(("lateness <p99>", lambda run: "1 ms")))
     session = opened(lab, conductor)
@@ -210,7 +210,7 @@ def routed(rows: int, route: Callable[[int], int]) -> Iterator[Frame]:
     yield Frame({"latency_ns": np.full(500, 100.0 * route(rows))}, {"calls": 500})
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_a_policy_reaches_the_experiment_in_its_process_and_the_model(conductor: Conductor) -> None:
     seen: list[Any] = []
     chart = chart_of("Model", model=lambda model: seen.append(model) or (model, model))
@@ -229,7 +229,7 @@ def test_a_policy_reaches_the_experiment_in_its_process_and_the_model(conductor:
     assert seen == [7, 14, 7]
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_run_returns_the_record_and_moves_the_controls(conductor: Conductor) -> None:
     session = opened(make_lab(), conductor)
     slider = session.display._controls["rows"]  # type: ignore[attr-defined]
@@ -241,7 +241,7 @@ def test_run_returns_the_record_and_moves_the_controls(conductor: Conductor) -> 
     assert len(session.results.records) == 1, "moving the control did not start another run"
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_a_slider_shows_what_code_has_chosen_between_its_steps(conductor: Conductor) -> None:
     session = opened(make_lab(), conductor)
     slider = session.display._controls["rows"]  # type: ignore[attr-defined]
@@ -256,7 +256,7 @@ def test_a_slider_shows_what_code_has_chosen_between_its_steps(conductor: Conduc
     assert len(session.results.records) <= 2, "moving the control did not start another run"
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_bad_input_is_refused_at_once_naming_the_field(conductor: Conductor) -> None:
     session = opened(make_lab(), conductor)
     for rows in (float("nan"), 0, -1, "", "ten", float("inf"), 10**9, None):
@@ -264,7 +264,7 @@ def test_bad_input_is_refused_at_once_naming_the_field(conductor: Conductor) -> 
             session.run({"rows": rows})
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_an_experiment_that_raises_is_shown_and_the_next_run_works(conductor: Conductor) -> None:
     broken, sound = opened(make_lab(failing), conductor), opened(make_lab(), conductor)
     with pytest.raises(ExperimentFailed, match="disk is full"):
@@ -273,7 +273,7 @@ def test_an_experiment_that_raises_is_shown_and_the_next_run_works(conductor: Co
     assert sound.run({}).result(PATIENCE_S).status == "complete"
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_a_killed_worker_is_replaced_and_said(conductor: Conductor) -> None:
     session = opened(make_lab(suicidal), conductor)
     with pytest.raises(ExperimentFailed, match="killed by the test"):
@@ -282,7 +282,7 @@ def test_a_killed_worker_is_replaced_and_said(conductor: Conductor) -> None:
     assert opened(make_lab(), conductor).run({}).result(PATIENCE_S).status == "complete"
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_stop_ends_even_a_hung_run_and_keeps_its_part(conductor: Conductor) -> None:
     """Within a second: `test_conductor` has that as a fact."""
     session = opened(make_lab(hanging), conductor)
@@ -293,7 +293,7 @@ def test_stop_ends_even_a_hung_run_and_keeps_its_part(conductor: Conductor) -> N
     assert (record.status, record.calls) == ("stopped", 5)
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_two_kernels_take_turns(conductor: Conductor, tmp_path: Path) -> None:
     other = RunLock(tmp_path / "lock")
     assert other.try_acquire()
@@ -305,7 +305,7 @@ def test_two_kernels_take_turns(conductor: Conductor, tmp_path: Path) -> None:
     assert future.result(PATIENCE_S).status == "complete"
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_save_writes_into_the_folder_of_the_notebook(
     conductor: Conductor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -357,7 +357,7 @@ conductor.close()
 """
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_fifty_re_runs_leave_no_threads_files_children_widgets_or_figures(tmp_path: Path) -> None:
     # In a process of its own: the memory of this one is full of other tests.
     code = RE_RUNS.format(here=str(Path(__file__).parent), folder=str(tmp_path))
@@ -401,7 +401,7 @@ print(stopwatch.lab().run(repeats=1000).status, coordinated_omission.lab().run()
 """
 
 
-@pytest.mark.clock
+@pytest.mark.process
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot bind a process to one CPU")
 def test_on_one_cpu_the_labs_work_too(tmp_path: Path) -> None:
     # With a run lock of its own: other kernels of this machine may measure for long.

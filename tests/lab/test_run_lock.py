@@ -73,7 +73,7 @@ def test_those_far_behind_ask_less_often(tmp_path: Path) -> None:
     assert polls == [0.1, 0.1, 0.5, 1.0]
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     with subprocess.Popen(

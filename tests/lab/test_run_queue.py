@@ -51,7 +51,7 @@ def test_a_waiter_that_says_nothing_for_long_is_gone_and_one_that_asks_keeps_its
     assert first.enter() == 1
 
 
-def test_one_who_asks_often_writes_seldom(queues: list[RunQueue], moment: Moment, tmp_path: Path) -> None:
+def test_frequent_requests_make_rare_writes(queues: list[RunQueue], moment: Moment, tmp_path: Path) -> None:
     queues[0].enter()
     content = (tmp_path / "queue").read_text()
     moment.now += 0.5 * REFRESH_S
@@ -63,7 +63,7 @@ def test_one_who_asks_often_writes_seldom(queues: list[RunQueue], moment: Moment
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"a\nb c\n  \n1 2 3\n", b"x nan\n", b"y inf\n" * 50_000])
-def test_whatever_stands_in_the_file_nobody_is_kept_waiting_by_it(
+def test_whatever_stands_in_the_file_no_kernel_waits_because_of_it(
     content: bytes, queues: list[RunQueue], tmp_path: Path
 ) -> None:
     (tmp_path / "queue").write_bytes(content)
@@ -80,7 +80,7 @@ def test_waiters_of_an_earlier_start_of_the_machine_are_gone(queues: list[RunQue
     assert queues[1].enter() == 0
 
 
-def test_without_a_file_or_without_locks_nobody_is_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_file_or_without_locks_no_kernel_is_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     queue = RunQueue(tmp_path / "missing" / "queue")
     assert queue.enter() == 0
     queue.leave()
@@ -92,7 +92,7 @@ def test_without_a_file_or_without_locks_nobody_is_ahead(tmp_path: Path, monkeyp
     assert RunQueue(tmp_path / "queue").enter() == 0
 
 
-def test_a_process_that_stands_still_while_it_writes_holds_nobody_up(
+def test_a_process_that_stands_still_while_it_writes_delays_no_other(
     queues: list[RunQueue], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queues[0].enter()

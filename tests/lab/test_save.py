@@ -89,7 +89,7 @@ def test_records_with_hardly_anything_in_them_read_back_too(frame: Frame, tmp_pa
     }
 
 
-def test_the_story_is_json_that_everybody_reads(tmp_path: Path) -> None:
+def test_the_story_is_strict_json(tmp_path: Path) -> None:
     def refuse(name: str) -> None:
         raise AssertionError(name)
 
@@ -157,7 +157,7 @@ def test_labs_of_cells_and_exercises_have_names_of_their_own() -> None:
 
 @needs_posix
 @pytest.mark.parametrize("umask", [0o022, 0o002, 0o077])
-def test_the_umask_decides_who_may_read_the_files(umask: int, tmp_path: Path) -> None:
+def test_the_umask_decides_which_users_may_read_the_files(umask: int, tmp_path: Path) -> None:
     before = os.umask(umask)
     try:
         paths = save_record(record(), tmp_path / "results")

@@ -134,7 +134,7 @@ def test_where_no_notebook_runs_no_lab_is_closed(start: Any) -> None:
 
 
 @IDS
-def test_of_labs_that_nobody_shows_or_holds_only_the_last_is_kept(start: Any, ids: bool) -> None:
+def test_of_labs_that_are_neither_shown_nor_held_only_the_last_is_kept(start: Any, ids: bool) -> None:
     front_end = FrontEnd(ids)
     for shell in (front_end, None):
         start(shell)

@@ -23,7 +23,7 @@ from perflab.lab.session import Session
 from perflab.lab.waiters import ExperimentFailed
 from perflab.measure.frame import Frame
 
-pytestmark = pytest.mark.clock
+pytestmark = pytest.mark.process
 
 HELPER = "FACTOR = {value}\n\n\ndef helped():\n    return FACTOR * {value}\n"
 EXPERIMENT = """

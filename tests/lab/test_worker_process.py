@@ -25,9 +25,9 @@ from perflab.lab.worker_process import WorkerProcess, remove_stale_folders
 from perflab.measure.frame import Frame
 from perflab.measure.guards import BadInput
 from perflab.measure.log_tail import KEPT_BYTES
-from perflab.measure.shortage import THREADS
+from perflab.measure.shortage import NO_MORE_THREADS
 
-pytestmark = pytest.mark.clock
+pytestmark = pytest.mark.process
 
 
 def counting(first: int) -> Iterator[Frame]:
@@ -168,7 +168,7 @@ def test_what_the_system_has_no_more_of_is_told_with_the_remedy(talk: Conversati
 
     talk.start(starting_too_much)
     failed = talk.next()
-    assert (failed.message, failed.blame) == (THREADS, "machine")
+    assert (failed.message, failed.blame) == (NO_MORE_THREADS, "machine")
     assert "starting_too_much" in failed.traceback
 
 

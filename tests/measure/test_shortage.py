@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from perflab.measure import shortage
-from perflab.measure.shortage import DISK, FILES, MEMORY, PORTS, THREADS, shortage_in, shortage_of
+from perflab.measure.shortage import DISK, FILES, MEMORY, NO_MORE_THREADS, PORTS, shortage_in, shortage_of
 
 
 def failing(error: BaseException) -> BaseException:
@@ -47,8 +47,8 @@ def in_a_group(error: Exception) -> BaseException:
 
 
 ERRORS: dict[str, tuple[Any, str]] = {
-    "a thread": (RuntimeError("can't start new thread"), THREADS),
-    "a process": (BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)), THREADS),
+    "a thread": (RuntimeError("can't start new thread"), NO_MORE_THREADS),
+    "a process": (BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)), NO_MORE_THREADS),
     "a file": (OSError(errno.EMFILE, os.strerror(errno.EMFILE), "people.db"), FILES),
     "a file of the whole system": (OSError(errno.ENFILE, os.strerror(errno.ENFILE)), FILES),
     "a socket": (OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS)), FILES),
@@ -100,7 +100,7 @@ def test_a_database_that_cannot_be_opened_is_one_only_where_files_are_scarce(mon
 
 def test_the_log_of_a_library_that_gets_no_threads_is_understood() -> None:
     log = "OpenBLAS blas_thread_init: pthread_create failed for thread 1 of 2: Resource temporarily unavailable"
-    assert shortage_in(log) == THREADS
+    assert shortage_in(log) == NO_MORE_THREADS
     assert shortage_in("Traceback (most recent call last):\nValueError: no") is None
 
 

@@ -25,7 +25,7 @@ def test_a_short_run_has_slices_enough_to_be_compared_with_another_one() -> None
     assert sum(sizes) == 1_000
 
 
-def test_the_time_between_two_slices_is_nobodys_latency_and_does_not_change_their_size() -> None:
+def test_the_time_between_two_slices_counts_as_no_latency_and_does_not_change_their_size() -> None:
     clock = VirtualClock()
     sizes = []
     for latencies in call_slices(lambda: clock.advance(1_000_000), 5_000, clock=clock):

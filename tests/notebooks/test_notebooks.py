@@ -6,19 +6,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.clock
+pytestmark = pytest.mark.process
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
-AT_A_TIME = 2
 REHEARSAL_S = "0.3"
 MAX_CELL_S = 180
-"""Patience: a cell that hangs ends here. Two notebooks at a time wait for each other, since one measures at a time."""
+"""Patience: a cell that hangs ends here."""
 
 
 def run(notebook: Path, folder: Path, slowest_s: int = MAX_CELL_S) -> subprocess.CompletedProcess[str]:
@@ -33,17 +30,9 @@ def test_there_are_notebooks() -> None:
     assert len(NOTEBOOKS) >= 2
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Path, Future[subprocess.CompletedProcess[str]]]]:
-    """All notebooks, two at a time: no time is judged here, and most of it goes into starting and waiting."""
-    pool = ThreadPoolExecutor(AT_A_TIME)
-    yield {path: pool.submit(run, path, tmp_path_factory.mktemp(path.stem)) for path in NOTEBOOKS}
-    pool.shutdown(cancel_futures=True)
-
-
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_runs_from_top_to_bottom(notebook: Path, runs: dict[Path, Future[subprocess.CompletedProcess[str]]]) -> None:
-    done = runs[notebook].result()
+def test_it_runs_from_top_to_bottom(notebook: Path, tmp_path: Path) -> None:
+    done = run(notebook, tmp_path)
     assert done.returncode == 0, done.stdout[-3_000:]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 pytestmark = [
-    pytest.mark.clock,
+    pytest.mark.process,
     pytest.mark.skipif(
         shutil.which("git") is None or not (REPOSITORY / ".git").exists(), reason="this is no Git clone"
     ),

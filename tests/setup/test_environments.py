@@ -71,7 +71,7 @@ def dry_run(folder: Path) -> str:
     return shown
 
 
-@pytest.mark.clock
+@pytest.mark.process
 @needs_unix
 def test_repo2docker_would_build_just_this() -> None:
     shown = dry_run(REPOSITORY)
@@ -82,7 +82,7 @@ def test_repo2docker_would_build_just_this() -> None:
     assert UNSPECIFIED not in shown
 
 
-@pytest.mark.clock
+@pytest.mark.process
 @needs_unix
 def test_a_range_for_python_would_be_noticed(tmp_path: Path) -> None:
     text = (REPOSITORY / "environment.yml").read_text()

@@ -23,7 +23,7 @@ from listening import wait_until_it_listens
 
 REPOSITORY = Path(__file__).parents[2]
 SHELL = shutil.which("sh") or "sh"
-pytestmark = [pytest.mark.clock, pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")]
+pytestmark = [pytest.mark.process, pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")]
 
 
 def fake_python(folder: Path, name: str, body: str) -> None:
@@ -258,8 +258,8 @@ def test_dependencies_are_installed_by_hash() -> None:
 
 VERBS = {
     "lab": ["lab.sh .venv"],
-    "test": ["pytest -n auto", '-m "not clock"', "pytest -rs", "-m clock"],
-    "unit": ["pytest -n auto", '-m "not clock"', "tests"],
+    "test": ["pytest -n auto", '-m "not process and not clock"', "-m process", "pytest -rs", "-m clock"],
+    "unit": ["pytest -n auto", '-m "not process and not clock"', "tests"],
     "check": ["ruff check .", "ruff format --check .", "mypy src", "lint-imports"],
     "fix": ["ruff check --fix .", "ruff format ."],
     "bench": ["tests/bench"],

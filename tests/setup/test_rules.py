@@ -124,7 +124,7 @@ def test_a_module_without_a_test_is_found() -> None:
     assert is_imported(module, "from perflab.systems.http import new\n")
 
 
-@pytest.mark.clock
+@pytest.mark.process
 @pytest.mark.parametrize("module", ["perflab", "perflab.lab", "perflab.chapters.measuring_latency.stopwatch"])
 def test_importing_brings_no_widgets_and_no_charts(module: str) -> None:
     code = f"import sys, {module}; print([m for m in ('ipywidgets', 'matplotlib', 'IPython') if m in sys.modules])"
@@ -132,7 +132,7 @@ def test_importing_brings_no_widgets_and_no_charts(module: str) -> None:
     assert shown.strip() == "[]"
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_importing_the_package_itself_is_almost_free() -> None:
     code = "import sys, perflab; print(any(m in sys.modules for m in ('numpy', 'psutil', 'matplotlib', 'ipywidgets')))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -1,4 +1,5 @@
-"""Real runs of every lab, each measured once for the whole suite: at its start settings, and with each control at its far end.
+"""Real runs of every lab, each measured once for the whole suite: at its start settings, with each control at its far end, and
+those of its question.
 
 Whatever looks at what labs measure (charts, words, replays, settling, the effect of each control) reads these.
 """
@@ -10,10 +11,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from labs import Measured, constants_of, find_labs, measure_slices
+from labs import Measured, constants_of, find_labs, growing_together, measure_slices
 
 from perflab.lab import Lab, Record
 from perflab.lab.controls import Control
+from perflab.lab.prediction import Outcome, Prediction
 from perflab.lab.verdict import INVALID
 
 LABS = find_labs()
@@ -61,6 +63,8 @@ LENGTH = {
     ("raising_throughput.which_strategy", "pages"): (0.0, 7),
 }
 """Runs (s, and slices at least) in which what the control does comes late, or that must not end between two strategies."""
+CLICKED = (0.2, 0.4, 1.0, 2.0)
+"""Parts of a lab's budget after which its question may be settled: mostly long before the end, on a busy machine after it."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,34 @@ def pair_again(name: str, control: str) -> Pair:
 def record_of(lab: Lab, parameters: Mapping[str, Any], measured: Measured, status: Any = "complete") -> Record:
     """A run of the corpus as the lab would keep it."""
     return Record(lab.name, lab.check(parameters), 1, "2026-01-01", measured.frame, RUN_S, status)
+
+
+@dataclass(frozen=True)
+class Click:
+    """The runs that a click on the question has measured, as far as it took to settle it; and what was found."""
+
+    records: tuple[Record, ...]
+    outcome: Outcome | None
+
+
+def question(name: str) -> Prediction:
+    """What the lab asks."""
+    prediction = LABS[name]().prediction
+    assert prediction is not None
+    return prediction
+
+
+@cache
+def click(name: str) -> Click:
+    """What a click on any choice measures, in turns as the session does."""
+    lab, prediction = LABS[name](), question(name)
+    budgets_s = [share * lab.budget_s for share in CLICKED]
+    for records in growing_together(lab, *prediction.runs, budgets_s=budgets_s):
+        trusted = [record for record in records if lab.can_be_trusted(record)]
+        outcome = prediction.outcome(trusted, lab.check)
+        if outcome is not None:
+            break
+    return Click(records, outcome)
 
 
 @cache

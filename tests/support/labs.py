@@ -8,7 +8,7 @@ import inspect
 import itertools
 import pkgutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -74,20 +74,27 @@ def measured_together(
     lab: Lab, *settings: Mapping[str, Any], seed: int = 1, budget_s: float | None = None
 ) -> tuple[Record, ...]:
     """Records of settings measured in turns, as the worker and the session measure them: each has the lab's budget."""
+    return next(growing_together(lab, *settings, seed=seed, budgets_s=[lab.budget_s if budget_s is None else budget_s]))
+
+
+def growing_together(
+    lab: Lab, *settings: Mapping[str, Any], seed: int = 1, budgets_s: Sequence[float]
+) -> Iterator[tuple[Record, ...]]:
+    """As `measured_together`: the records of one and the same run whenever each setting has had the next of the budgets."""
     checked = [lab.check(each) for each in settings]
     parts = [Part(Record(lab.name, each, seed, "", turns="together", status="complete")) for each in checked]
-    seconds = len(parts) * (lab.budget_s if budget_s is None else budget_s)
     slices = in_turns(partial(lab.experiment, **lab.policy), checked, seed)
     try:
-        while sum(part.seconds for part in parts) < seconds or not all(part.sizes for part in parts):
-            started = time.perf_counter()
-            frame = next(slices, None)
-            if frame is None:
-                break
-            parts[frame.facts[TURN]].add(frame, time.perf_counter() - started)
+        for budget_s in budgets_s:
+            while sum(part.seconds for part in parts) < len(parts) * budget_s or not all(part.sizes for part in parts):
+                started = time.perf_counter()
+                frame = next(slices, None)
+                if frame is None:
+                    break
+                parts[frame.facts[TURN]].add(frame, time.perf_counter() - started)
+            yield tuple(part.record() for part in parts)
     finally:
         slices.close()  # type: ignore[attr-defined]
-    return tuple(part.record() for part in parts)
 
 
 def constants_of(lab: Lab) -> Mapping[str, Any] | None:

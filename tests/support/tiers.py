@@ -1,6 +1,7 @@
-"""Two tiers of tests: facts, which run in parallel, and tests with the marker `clock`, which start processes or use the clock.
+"""Three tiers of tests: facts, and tests with the marker `process`, which start processes but judge no time, run in parallel;
+tests with the marker `clock` measure, and run alone.
 
-A test without the marker that starts a process or sleeps fails at once and says why, so that the tiers cannot mix.
+A test without a marker that starts a process or sleeps fails at once and says why, so that the tiers cannot mix.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from contextlib import contextmanager
 from typing import Any
 
 MAX_SLEEP_S = 0.05
-WHY = "a test without the marker `clock` {did}: mark it, or make it a fact on a virtual clock"
+MARKERS = ("process", "clock")
+WHY = "a test without a marker {did}: mark it `process` or `clock`, or make it a fact on a virtual clock"
 
 
 class OutOfTier(Exception):
-    """A test of facts did what only tests with the marker `clock` may do."""
+    """A test of facts did what only tests with a marker may do."""
 
 
 class Guard:

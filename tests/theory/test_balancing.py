@@ -42,7 +42,7 @@ def test_chance_makes_as_many_queues_as_servers(slowness: list[float]) -> None:
     assert found == pytest.approx(np.mean(alone), rel=0.1)
 
 
-def test_who_looks_is_quicker_and_nobody_beats_one_queue() -> None:
+def test_a_balancer_that_counts_is_quicker_and_none_beats_one_queue() -> None:
     arrivals, services = load(3.2)
     means = [
         mean(simulate_routed(arrivals, services, [1.0] * 4, route), arrivals)
@@ -85,7 +85,7 @@ def test_who_dies_takes_along_what_it_has_and_is_seen_no_more() -> None:
     assert routed.departures[[0, 1, 3]].tolist() == [2, 4, 7] and np.isnan(routed.departures[2])
 
 
-def test_when_the_only_server_dies_nobody_serves_the_rest() -> None:
+def test_when_the_only_server_dies_the_rest_is_not_served() -> None:
     routed = simulate_routed([0, 6, 7], [1, 1, 1], [1], round_robin, dies_at=5)
     assert routed.servers.tolist() == [0, NO_SERVER, NO_SERVER]
     assert routed.departures[0] == 1 and np.all(np.isnan(routed.departures[1:]))

@@ -30,7 +30,7 @@ def test_a_thread_for_each_waits_once() -> None:
     assert over(30, 30, 0.05, 0.01) == pytest.approx(0.05 + 30 * 0.01)
 
 
-def test_whoever_comes_alone_waits_for_nobody() -> None:
+def test_a_lone_request_does_not_wait() -> None:
     _, responses = burst_responses(50, 5.0, 1, 0.05, 0.01)
     assert responses == pytest.approx(np.full(50, 0.06))
 

@@ -10,17 +10,17 @@ import pytest
 from perflab.measure.percentiles import percentile
 from perflab.measure.summary import DEPENDENT, SURE, summarise
 from perflab.theory.resample import MIN_REQUESTS, spread
-from perflab.theory.simulate import Run, simulate
+from perflab.theory.simulate import SimulatedQueue, simulate
 
 
-def queue(seed: int, utilisation: float, count: int, servers: int = 1) -> Run:
+def queue(seed: int, utilisation: float, count: int, servers: int = 1) -> SimulatedQueue:
     """M/M/c, empty at the beginning."""
     generator = np.random.default_rng(seed)
     arrivals = np.cumsum(generator.exponential(1 / utilisation / servers, count))
     return simulate(arrivals, generator.exponential(1.0, count), servers)
 
 
-def spread_of(run: Run) -> dict[float | str, float]:
+def spread_of(run: SimulatedQueue) -> dict[float | str, float]:
     found = spread(run.arrivals, run.starts, run.departures)
     assert found is not None
     return dict(found)

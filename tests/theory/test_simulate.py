@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from perflab.theory.littles_law import observe
 from perflab.theory.many_servers import PART
 from perflab.theory.queues import mean_wait, mmc
-from perflab.theory.simulate import Run, _any_queue, fifo, lindley, simulate
+from perflab.theory.simulate import SimulatedQueue, _any_queue, fifo, lindley, simulate
 
 CUSTOMERS = 200_000
 MILLISECONDS = st.integers(0, 5_000).map(lambda number: number / 1_000)
@@ -72,7 +72,7 @@ def test_the_quick_ways_serve_exactly_as_the_general_one(pairs: list[tuple[float
 
 
 @given(TIMES, st.integers(1, 3), st.sampled_from([fifo, lifo, shortest_first, priority]), st.integers(0, 5))
-def test_nobody_starts_early_no_server_is_shared_and_little_holds(
+def test_no_request_starts_early_no_server_is_shared_and_littles_law_holds(
     pairs: list[tuple[float, float]], servers: int, discipline: Any, places: int
 ) -> None:
     times, services = of(pairs)
@@ -93,7 +93,7 @@ def test_the_order_of_service_does_not_change_how_long_one_server_is_busy(pairs:
     assert ends == pytest.approx([ends[0]] * 3)
 
 
-def test_disciplines_choose_who_is_next() -> None:
+def test_disciplines_choose_the_next_request() -> None:
     times, services, kinds = np.array([0.0, 1, 2, 3]), np.array([10.0, 3, 1, 2]), [0, 2, 1, 0]
 
     def order(discipline: Any) -> list[int]:
@@ -120,10 +120,10 @@ def test_one_server_with_two_kinds_of_service_follows_pollaczek_and_khinchine() 
     assert simulate(times, services).waits.mean() == pytest.approx(mean_wait(0.7, 1.0, 1.25), rel=0.05)
 
 
-def test_a_queue_without_places_turns_everybody_away_who_cannot_start() -> None:
+def test_a_queue_without_places_rejects_each_request_that_cannot_start() -> None:
     run = simulate([0.0, 1.0, 2.0], [1.5, 1.0, 1.0], 1, places=0)
     assert run.lost.tolist() == [False, True, False]
-    assert isinstance(run, Run) and run.waits.tolist() == [0.0, 0.0]
+    assert isinstance(run, SimulatedQueue) and run.waits.tolist() == [0.0, 0.0]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_each_customer_has_a_class_or_none_has(kinds: list[int]) -> None:
         simulate([0, 1, 2], [1, 1, 1], places=2, kinds=kinds)
 
 
-def test_nobody_came() -> None:
+def test_without_arrivals_there_is_no_run_to_replay() -> None:
     assert simulate([], []).responses.size == simulate([], [], 3).responses.size == 0
 
 

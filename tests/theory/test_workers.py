@@ -100,7 +100,7 @@ def test_all_places_taken_bound_the_wait() -> None:
     assert mean_response(came, 100.0, SERVICE, 5, SECONDS) == pytest.approx(SERVICE)
 
 
-def test_when_nobody_is_served_in_time_there_is_no_mean() -> None:
+def test_when_no_request_is_served_in_time_there_is_no_mean() -> None:
     assert np.isnan(mean_response([0.1], 1.0, 5.0, 10, 2.0))
 
 

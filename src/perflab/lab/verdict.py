@@ -14,7 +14,7 @@ from perflab.measure.compare import Ratio, paired_ratio
 from perflab.measure.estimate import Estimate
 from perflab.measure.percentiles import percentile
 from perflab.measure.summary import Summary, percentile_name, summarise
-from perflab.measure.units import NOTHING, count, duration, duration_range, number
+from perflab.measure.units import DASH, count, duration, duration_range, number
 
 NOISY = "noisy"
 INVALID = "invalid"
@@ -131,7 +131,7 @@ def percentile_text(estimate: Estimate) -> str:
 def estimate_text(estimate: Estimate) -> str:
     """`3.1 µs, 2.9–3.4 µs` for a table, or why there is no interval yet."""
     if not estimate.has_interval:
-        return f"{duration(estimate.value)}, {estimate.shortage}" if estimate.shortage else NOTHING
+        return f"{duration(estimate.value)}, {estimate.shortage}" if estimate.shortage else DASH
     return f"{duration(estimate.value)}, {duration_range(estimate.low, estimate.high)}"
 
 

@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Iterator
 
-THREADS = (
+NO_MORE_THREADS = (
     "No more threads or processes can be started here: a limit of this system is reached (ulimit -u, or the container's). "
     "Choose a smaller setting, or close other notebooks and programs."
 )
@@ -19,7 +19,7 @@ DISK = "The disk is full. Free some space, then measure again."
 PORTS = "No port is left for another connection: the system keeps those of closed ones for a minute. Wait, then measure again."
 
 NUMBERS = {
-    errno.EAGAIN: THREADS,  # of fork and pthread_create
+    errno.EAGAIN: NO_MORE_THREADS,  # of fork and pthread_create
     errno.EMFILE: FILES,
     errno.ENFILE: FILES,
     errno.ENOBUFS: FILES,
@@ -29,9 +29,9 @@ NUMBERS = {
     errno.EADDRNOTAVAIL: PORTS,
 }
 PHRASES = {
-    "can't start new thread": THREADS,
-    "can't allocate lock": THREADS,
-    "pthread_create failed": THREADS,
+    "can't start new thread": NO_MORE_THREADS,
+    "can't allocate lock": NO_MORE_THREADS,
+    "pthread_create failed": NO_MORE_THREADS,
     "database or disk is full": DISK,
     "MemoryError": MEMORY,
     **{os.strerror(number): words for number, words in NUMBERS.items()},

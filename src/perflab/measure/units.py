@@ -14,7 +14,7 @@ EVERYDAY_UNITS = (
     (60.0, "minutes"),
     (1.0, "seconds"),
 )
-NOTHING = "–"
+DASH = "–"
 
 
 def duration(nanoseconds: float, digits: int = 2) -> str:
@@ -43,7 +43,7 @@ def byte_size(size: float, digits: int = 2) -> str:
 
 def count(value: float) -> str:
     """A whole number with thousands marked: `23,000`; a dash where there is none, as long as no time has passed."""
-    return f"{round(value):,}" if math.isfinite(value) else NOTHING
+    return f"{round(value):,}" if math.isfinite(value) else DASH
 
 
 def rate(per_second: float, what: str = "requests") -> str:
@@ -64,7 +64,7 @@ def percent(share: float) -> str:
 def number(value: float, digits: int = 2) -> str:
     """A number rounded to significant digits, without exponents, thousands marked, never fewer than its whole part."""
     if not math.isfinite(value):
-        return NOTHING
+        return DASH
     if value == 0:
         return "0"
     rounded = float(f"{value:.{digits}g}")
@@ -74,7 +74,7 @@ def number(value: float, digits: int = 2) -> str:
 
 def _scaled(value: float, units: tuple[tuple[float, str], ...], digits: int) -> str:
     if not math.isfinite(value):
-        return NOTHING
+        return DASH
     scale, unit = _unit_of(value, units)
     return f"{number(value / scale, digits)} {unit}"
 

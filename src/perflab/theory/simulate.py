@@ -27,7 +27,7 @@ def fifo(number: int, service: float, kind: int) -> Any:
 
 
 @dataclass(frozen=True)
-class Run:
+class SimulatedQueue:
     """What became of each customer; all of shape (customers,). Customers that found no place have NaN and are `lost`."""
 
     arrivals: NDArray[np.float64]
@@ -68,7 +68,7 @@ def simulate(
     places: float = math.inf,
     discipline: Discipline = fifo,
     kinds: ArrayLike | None = None,
-) -> Run:
+) -> SimulatedQueue:
     """Serve every customer that finds a place; `places` counts customers in the queue, not those in service.
 
     `kinds` are the customers' classes for a discipline that looks at them. Raises ValueError for arrivals that are not in order.
@@ -82,7 +82,7 @@ def simulate(
             raise ValueError(f"each arrival needs one class; got shapes {times.shape} and {np.shape(kinds)}")
         of_kind = repeat(0) if kinds is None else np.asarray(kinds, int).tolist()
         starts = _any_queue(times, work, servers, places, discipline, of_kind)
-    return Run(times, starts, starts + work)
+    return SimulatedQueue(times, starts, starts + work)
 
 
 def _any_queue(

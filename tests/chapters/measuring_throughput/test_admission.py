@@ -6,6 +6,7 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
+import corpus
 import numpy as np
 import pytest
 from labs import measure, measured_together
@@ -52,7 +53,7 @@ def test_in_the_model_a_longer_queue_serves_no_more_and_soon_none_in_time() -> N
     assert np.all(np.diff(found.response_ns) >= 0)
 
 
-def test_the_model_asks_the_rule_of_ones_own() -> None:
+def test_the_model_asks_the_learners_rule() -> None:
     none = predict(**START, admit=lambda queued, places, workers, service_s: False)
     assert len(set(none.throughput.tolist())) == 1 and none.response_ns[0] == pytest.approx(50e6)
 
@@ -109,15 +110,15 @@ def test_both_rates_are_points_at_the_queue_length() -> None:
 
 @pytest.mark.clock
 def test_a_real_long_queue_loses_the_goodput_and_the_click_settles_the_prediction() -> None:
-    short, long = measured_together(LAB, *admission.PREDICTION.runs)
-    found = LAB.prediction.outcome([short, long], LAB.check)  # type: ignore[union-attr]
-    assert found is not None and found.choice == "it falls"
+    click = corpus.click("measuring_throughput.admission")
+    short, long = click.records
+    assert click.outcome is not None and click.outcome.choice == "it falls"
     assert long.count("not_sent") == 0 and long.count("rejected") < short.count("rejected")
     assert all(agrees(load.Load(run).replay(8), run) for run in (short, long))
 
 
 @pytest.mark.clock
-def test_a_rule_of_ones_own_decides_in_the_real_server() -> None:
+def test_a_learners_rule_decides_in_the_real_server() -> None:
     most = 4
     lab = replace(LAB, policy={"admit": lambda queued, places, workers, service_s: queued < most})
     (found,) = measured_together(lab, {"rate": 500})

@@ -5,9 +5,10 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
+import corpus
 import numpy as np
 import pytest
-from labs import constants_of, measure, measure_slices, measured_together
+from labs import constants_of, measure, measure_slices
 from matplotlib.figure import Figure
 from relations import two_of_three
 from turns import side_by_side
@@ -43,10 +44,10 @@ def outcome(single: Record, batched: Record) -> Outcome | None:
 
 @pytest.mark.clock
 def test_real_batches_make_requests_wait_at_a_low_rate() -> None:
-    single, batched = measured_together(LAB, *batching.PREDICTION.runs)
+    click = corpus.click("measuring_throughput.batching")
+    single, batched = click.records
     assert np.median(batched.column("latency_ns")) > 2 * np.median(single.column("latency_ns"))
-    found = LAB.prediction.outcome([single, batched], LAB.check)  # type: ignore[union-attr]
-    assert found is not None and found.choice == "longer"
+    assert click.outcome is not None and click.outcome.choice == "longer"
 
 
 @pytest.mark.clock

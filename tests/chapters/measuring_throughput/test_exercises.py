@@ -105,7 +105,7 @@ def test_what_is_no_function_is_said(
 
 
 @pytest.mark.clock
-def test_the_lab_runs_with_a_rule_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_lab_runs_with_a_learners_rule(capsys: pytest.CaptureFixture[str]) -> None:
     lab = exercises.check_admission(
         lambda queued, places, workers, service_s: by_wait(queued, places, workers, service_s)
     )

@@ -6,9 +6,10 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
+import corpus
 import numpy as np
 import pytest
-from labs import measure, measured_together
+from labs import measure
 from matplotlib.figure import Figure
 from replays import agrees
 from turns import side_by_side
@@ -248,7 +249,6 @@ def test_two_runs_that_do_not_tell_two_choices_apart_settle_nothing() -> None:
 
 
 @pytest.mark.clock
-def test_the_click_alone_settles_the_prediction() -> None:
-    few, many = measured_together(LAB, *workers.PREDICTION.runs)
-    found = LAB.prediction.outcome([few, many], LAB.check)  # type: ignore[union-attr]
-    assert found is not None and found.choice == "2.5 times"
+def test_the_click_finds_the_ratio_of_the_workers() -> None:
+    outcome = corpus.click("measuring_throughput.workers").outcome
+    assert outcome is not None and outcome.choice == "2.5 times"

@@ -12,7 +12,7 @@ from perflab.chapters.raising_throughput.more_machines_model import ALIKE, FAST,
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.systems.clients.calls import IN_A_ROW, ON_A_LOOP
-from perflab.systems.clients.strategies import ASYNC, INDEX, NOTHING
+from perflab.systems.clients.strategies import ASYNC, INDEX, UNCHANGED
 
 
 def routed(slow_ms: float, usual_ms: float, **changes: Any) -> Record:
@@ -41,7 +41,7 @@ def loaded(calm_ms: float, busy_ms: float, requests: int = 200, load_share: floa
 
 
 def helped(index: float, by_async: float, rounds: int = 8) -> Record:
-    samples = {f"{NOTHING} per_s": np.full(rounds, 170.0), f"{INDEX} per_s": np.full(rounds, 170 * index)}
+    samples = {f"{UNCHANGED} per_s": np.full(rounds, 170.0), f"{INDEX} per_s": np.full(rounds, 170 * index)}
     for name in ("caching", "pooling", "batching", "more servers"):
         samples[f"{name} per_s"] = np.full(rounds, 170.0)
     samples[f"{ASYNC} per_s"] = np.full(rounds, 170 * by_async)

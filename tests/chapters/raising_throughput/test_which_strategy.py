@@ -19,13 +19,13 @@ from perflab.chapters.load import NOT_SHOWN
 from perflab.chapters.raising_throughput import which_strategy, which_strategy_model
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
-from perflab.systems.clients.strategies import ASYNC, BATCHING, CACHING, INDEX, NOTHING, POOLING, SERVERS
+from perflab.systems.clients.strategies import ASYNC, BATCHING, CACHING, INDEX, POOLING, SERVERS, UNCHANGED
 
 LAB = which_strategy.lab()
 PREDICTION = which_strategy.PREDICTION
 START = {"rate": 600, "wait": 50, "writes": 1, "pages": 50}
 CONSTANTS = {
-    NOTHING: 3.0,
+    UNCHANGED: 3.0,
     CACHING: 3.0,
     POOLING: 2.6,
     BATCHING: 2.9,
@@ -46,7 +46,7 @@ def record(
     """Rounds in which each strategy gains what `GAINS` says, and shortens the p99 by as much."""
     disturbed = np.random.default_rng(1).lognormal(0, 0.2, rounds)
     samples = {"lateness_ns": np.full(500, late_ns)}
-    for name, gain in {NOTHING: 1.0, **GAINS}.items():
+    for name, gain in {UNCHANGED: 1.0, **GAINS}.items():
         samples[f"{name} per_s"] = most * gain * disturbed
         samples[f"{name} most_per_s"] = could * disturbed
         samples[f"{name} p99_ns"] = 4e8 / gain / disturbed
@@ -61,10 +61,10 @@ def expected(**changes: Any) -> dict[str, float]:
 
 def test_the_model_knows_the_limit_of_the_threads() -> None:
     model = which_strategy_model.predict(**START, constants=CONSTANTS)
-    assert 0.8 * 4 / 53e-3 < model.per_s[NOTHING] < 4 / 53e-3
-    size = which_strategy_model.burst_size(600, model.per_s[NOTHING])
-    over_ns, last_came_ns = 1e9 * size / model.per_s[NOTHING], 1e9 * size / 600
-    assert over_ns - last_came_ns <= model.p99_ns[NOTHING] < over_ns, "the last request waits for the end, or nearly"
+    assert 0.8 * 4 / 53e-3 < model.per_s[UNCHANGED] < 4 / 53e-3
+    size = which_strategy_model.burst_size(600, model.per_s[UNCHANGED])
+    over_ns, last_came_ns = 1e9 * size / model.per_s[UNCHANGED], 1e9 * size / 600
+    assert over_ns - last_came_ns <= model.p99_ns[UNCHANGED] < over_ns, "the last request waits for the end, or nearly"
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_nothing_measured_is_no_verdict() -> None:
 
 def test_the_table_says_what_each_costs_and_risks() -> None:
     rows = LAB.table(record(), None)
-    assert [row[0] for row in rows[1:]] == [NOTHING, *GAINS]
+    assert [row[0] for row in rows[1:]] == [UNCHANGED, *GAINS]
     assert all(len(row) == len(rows[0]) for row in rows)
     assert rows[2][-2:] == which_strategy_model.COSTS[CACHING]
 
@@ -158,7 +158,7 @@ def test_the_table_says_what_each_costs_and_risks() -> None:
 def test_the_table_says_how_well_the_queues_are_replayed() -> None:
     run = record()
     samples = dict(run.frame.samples)
-    for name, late in ((NOTHING, 0), (ASYNC, 10), (SERVERS, 20)):
+    for name, late in ((UNCHANGED, 0), (ASYNC, 10), (SERVERS, 20)):
         samples |= {f"{name} server": np.zeros(2), f"{name} arrived_ns": np.array([0, 1e6])}
         samples |= {f"{name} started_ns": np.array([late, 1e6]), f"{name} done_ns": np.array([100 + late, 1e6 + 100])}
     told = Record("which_strategy", START, 1, "", Frame(samples, run.frame.counts), 20.0, "complete")
@@ -174,7 +174,7 @@ def helped(**gained: float) -> Record:
     run = record()
     samples = dict(run.frame.samples)
     for name, gain in gained.items():
-        samples[f"{name} per_s"] = run.column(f"{NOTHING} per_s") * gain * (1 + 0.01 * np.log(disturbed))
+        samples[f"{name} per_s"] = run.column(f"{UNCHANGED} per_s") * gain * (1 + 0.01 * np.log(disturbed))
     return replace(run, frame=Frame(samples, run.frame.counts))
 
 
@@ -206,7 +206,7 @@ def test_a_winner_that_is_hardly_ahead_is_not_called_one() -> None:
 def test_real_servers_that_wait_are_helped_by_async_and_by_more_of_them() -> None:
     lab = which_strategy.lab()
     frame = measure_slices(
-        lab, 3.0, fewest=3 * len([NOTHING, *GAINS]), wait=which_strategy_model.WAIT_MS, rate=600
+        lab, 3.0, fewest=3 * len([UNCHANGED, *GAINS]), wait=which_strategy_model.WAIT_MS, rate=600
     ).frame
     run = Record("which_strategy", lab.check({}), 1, "", frame)
     found = which_strategy_model.gains(run)
@@ -214,7 +214,7 @@ def test_real_servers_that_wait_are_helped_by_async_and_by_more_of_them() -> Non
     assert found[ASYNC].value > found[INDEX].value
     assert frame.counts.get("failures", 0) == 0
     queues = which_strategy.replays(run)
-    assert list(queues) == [NOTHING, *GAINS]
+    assert list(queues) == [UNCHANGED, *GAINS]
     assert all(agrees(each, run) for each in queues.values()), queues
 
 
@@ -235,7 +235,7 @@ BETWEEN_BURSTS_S = 0.01
 @pytest.mark.parametrize("writes", [1, 10])
 def test_seven_rounds_fit_into_a_run(rate: int, wait: int, writes: int) -> None:
     model = which_strategy_model.predict(rate, wait, writes, 1_000, CONSTANTS)
-    size = which_strategy_model.burst_size(rate, model.per_s[NOTHING])
+    size = which_strategy_model.burst_size(rate, model.per_s[UNCHANGED])
     round_s = sum(size / did + BETWEEN_BURSTS_S for did in model.per_s.values())
     assert 7 * round_s < which_strategy.lab().budget_s, f"{round_s:.2f} s a round"
 

@@ -10,7 +10,7 @@ from drawing import check_shows_all_and_can_be_emptied
 from labs import measure
 
 from perflab.chapters.where_latency_comes_from import anatomy, anatomy_model
-from perflab.chapters.where_latency_comes_from.anatomy_model import THREADS, typical, ways_ns, whole
+from perflab.chapters.where_latency_comes_from.anatomy_model import SHOP_THREADS, typical, ways_ns, whole
 from perflab.lab import Chart
 from perflab.lab.picture import Picture
 from perflab.lab.record import Record
@@ -78,7 +78,7 @@ def test_more_clients_than_threads_wait_in_the_queue_and_nowhere_else() -> None:
         {part: two[part] for part in PARTS if part != "queue"}
     )
     in_thread = sum(eight[part] for part in ("database", "compute", "serialise"))
-    assert whole(eight) == pytest.approx(8 * in_thread / THREADS, rel=0.05)
+    assert whole(eight) == pytest.approx(8 * in_thread / SHOP_THREADS, rel=0.05)
 
 
 @pytest.mark.clock

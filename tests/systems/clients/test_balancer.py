@@ -173,7 +173,7 @@ def test_more_servers_or_connections_than_the_machine_may_have_are_refused() -> 
 
 
 @pytest.mark.clock
-def test_a_route_sees_who_is_busy_and_only_who_is_alive() -> None:
+def test_a_route_sees_outstanding_requests_of_living_servers_only() -> None:
     seen: list[tuple[int, ...]] = []
 
     def watching(outstanding: Sequence[int], number: int, random: Random) -> int:

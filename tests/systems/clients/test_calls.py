@@ -59,7 +59,7 @@ async def refuse(port: int, number: int) -> Any:
     raise ConnectionRefusedError
 
 
-def test_callers_who_cannot_all_connect_leave_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_callers_that_cannot_all_connect_leave_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls, "_connect", refuse)
     with socket.create_server(("127.0.0.1", 0)) as server:
         before = (psutil.Process().num_fds(), threading.active_count())

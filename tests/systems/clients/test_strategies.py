@@ -12,9 +12,9 @@ from perflab.systems.clients.strategies import (
     ASYNC,
     CACHING,
     MAX_BURST,
-    NOTHING,
     SERVERS,
     SWITCHES,
+    UNCHANGED,
     Strategies,
     path_of,
     strategies,
@@ -32,7 +32,7 @@ def shop() -> Iterator[Strategies]:
         yield running
 
 
-@pytest.mark.parametrize("name", [NOTHING, *SWITCHES])
+@pytest.mark.parametrize("name", [UNCHANGED, *SWITCHES])
 def test_each_request_of_a_burst_is_answered(shop: Strategies, name: str) -> None:
     done = shop.burst(name, AT_ONCE, PATHS)
     assert done.response_ns.size == len(PATHS)
@@ -49,19 +49,21 @@ def bursts(shop: Strategies, name: str, paths: list[str], wait_ms: float) -> Cal
 
 
 def test_who_awaits_holds_no_thread(shop: Strategies) -> None:
-    assert_more(bursts(shop, ASYNC, PATHS, 50), bursts(shop, NOTHING, PATHS, 50), 2)
+    assert_more(bursts(shop, ASYNC, PATHS, 50), bursts(shop, UNCHANGED, PATHS, 50), 2)
 
 
 def test_two_servers_have_twice_the_threads(shop: Strategies) -> None:
-    assert_more(bursts(shop, SERVERS, PATHS, 50), bursts(shop, NOTHING, PATHS, 50), 1.4)
+    assert_more(bursts(shop, SERVERS, PATHS, 50), bursts(shop, UNCHANGED, PATHS, 50), 1.4)
 
 
 def test_a_cache_is_empty_at_first_and_hits_spare_the_wait(shop: Strategies) -> None:
     misses, hits = (bursts(shop, CACHING, paths, 20) for paths in (PATHS, PATHS[:1] * len(PATHS)))
     two_of_three(
-        lambda: misses() / bursts(shop, NOTHING, PATHS, 20)(), lambda times: times < 1.5, "forty pages are forty misses"
+        lambda: misses() / bursts(shop, UNCHANGED, PATHS, 20)(),
+        lambda times: times < 1.5,
+        "forty pages are forty misses",
     )
-    assert_more(hits, bursts(shop, NOTHING, PATHS, 20), 4)
+    assert_more(hits, bursts(shop, UNCHANGED, PATHS, 20), 4)
 
 
 def test_an_answer_that_comes_too_late_is_not_taken_for_one_of_the_next_burst(
@@ -69,7 +71,7 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_one_of_the_next_burst(
 ) -> None:
     with monkeypatch.context() as impatient:
         impatient.setattr("perflab.systems.clients.strategies.TIMEOUT_S", 0.15)
-        late = shop.burst(NOTHING, AT_ONCE, PATHS, wait_ms=100)
+        late = shop.burst(UNCHANGED, AT_ONCE, PATHS, wait_ms=100)
     assert late.timeouts > 0
     assert shop.queued(late)["server"].size < len(PATHS), "who was not answered has told nothing"
     next_one = shop.burst(ASYNC, AT_ONCE[:5], PATHS[:5], wait_ms=100)
@@ -81,4 +83,4 @@ def test_what_is_not_there_is_refused(shop: Strategies) -> None:
     with pytest.raises(KeyError, match="magic"):
         shop.burst("magic", AT_ONCE, PATHS)
     with pytest.raises(ValueError, match="at most"):
-        shop.burst(NOTHING, np.zeros(MAX_BURST + 1, np.int64), PATHS[:1] * (MAX_BURST + 1))
+        shop.burst(UNCHANGED, np.zeros(MAX_BURST + 1, np.int64), PATHS[:1] * (MAX_BURST + 1))

@@ -59,7 +59,7 @@ def test_a_queue_in_front_of_the_workers_is_first_come_first_served(workers: int
     )
 
 
-def test_a_worker_that_does_not_come_back_holds_up_nobody_else() -> None:
+def test_a_hung_worker_delays_no_other() -> None:
     waits = np.full(20, 5.0)
     waits[0] = 1_000.0
     frame = merge(watched_load(2, constant(50, 0.4), waits, 0.5))

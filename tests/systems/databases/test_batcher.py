@@ -46,7 +46,7 @@ def test_each_request_is_in_one_batch_in_order_and_none_is_too_large(
 
 @settings(max_examples=60)
 @given(schedules, st.integers(1, 20), st.sampled_from([0.001, 0.02, 0.2]))
-def test_a_writer_that_is_free_lets_nobody_wait_longer_than_allowed(
+def test_a_free_writer_lets_no_request_wait_longer_than_allowed(
     schedule: np.ndarray, size: int, max_wait_s: float
 ) -> None:
     for batch in written(schedule, size, max_wait_s, cost_ns=0):
@@ -78,7 +78,7 @@ def test_it_does_what_the_theory_has_on_paper(size: int, max_wait_s: float) -> N
     assert on_paper.rows == pytest.approx(np.mean([batch.end - batch.first for batch in found]))
 
 
-def test_a_policy_of_ones_own_decides() -> None:
+def test_a_learners_policy_decides() -> None:
     schedule = np.arange(0, 100 * MS, 5 * MS)
     pairs = written(schedule, 10, 1.0, when=lambda pending, oldest, size, most: pending >= 2)
     assert {batch.end - batch.first for batch in pairs} == {2}
@@ -136,7 +136,7 @@ def test_an_empty_batch_is_yielded_where_none_was_written_for_long() -> None:
     ]
 
 
-def test_a_frame_of_empty_batches_tells_who_waits() -> None:
+def test_a_frame_of_empty_batches_tells_which_requests_wait() -> None:
     frame = frame_of([Batch(0, 0, 5 * MS, 5 * MS)], np.array([0, 1, 9]) * MS)
     assert frame.facts == {"backlog": 2, "elapsed_s": 0.005}
     assert frame.counts == {"calls": 0, "batches": 0, "refused": 0, "acknowledged": 0}

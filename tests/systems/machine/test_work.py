@@ -63,7 +63,7 @@ def test_copies_share_the_memory() -> None:
     two_of_three(lambda: gain(MEMORY, 16), lambda times: times < 8, "16 times as many copies")
 
 
-def test_all_who_copy_share_one_room() -> None:
+def test_all_copies_share_one_buffer() -> None:
     tracemalloc.start()
     work = work_of(MEMORY, 64)
     taken, _ = tracemalloc.get_traced_memory()
@@ -136,7 +136,7 @@ def test_replicas_are_alike_and_apart() -> None:
 
 
 @pytest.mark.clock
-def test_many_who_write_into_each_others_copies_do_less_than_few() -> None:
+def test_many_workers_that_write_into_each_others_copies_do_less_than_few() -> None:
     def found() -> float:
         work = work_of(REPLICATING, 64)
         return throughput(work, 64, 0.1) / throughput(work, 16, 0.1)

@@ -19,7 +19,7 @@ from perflab.measure.shortage import shortage_of
 from perflab.systems.process import child
 from perflab.systems.process.child import ServerFailed, serve
 
-pytestmark = pytest.mark.clock
+pytestmark = pytest.mark.process
 
 SERVERS = {
     "silent": "import time; time.sleep(30)",

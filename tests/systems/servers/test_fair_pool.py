@@ -19,7 +19,7 @@ def test_what_is_free_is_had_at_once_and_counted() -> None:
     assert pool.free == 2
 
 
-def test_what_is_given_back_goes_to_who_has_waited_longest_and_not_to_who_comes_just_now() -> None:
+def test_what_is_given_back_goes_to_the_longest_waiter_and_not_to_a_newcomer() -> None:
     pool = FairPool(["only"])
     item = pool.get()
     order: list[str] = []

@@ -56,7 +56,7 @@ def test_what_a_job_raises_is_told_and_the_thread_goes_on(one: FairThreads) -> N
     assert one.submit(lambda since_ns: 7).result(SOON_S) == 7
 
 
-def test_a_job_that_nobody_waits_for_any_more_is_not_done(one: FairThreads) -> None:
+def test_a_cancelled_job_is_not_done(one: FairThreads) -> None:
     hold = threading.Event()
     done: list[str] = []
     one.submit(lambda since_ns: hold.wait(SOON_S))

@@ -168,7 +168,7 @@ def test_a_batch_is_one_commit_of_all_that_came_meanwhile(database: Database, mo
     assert count_eight(database, monkeypatch) == ([1, 7], 8)
 
 
-def test_a_commit_that_fails_loses_nobody_elses_view_and_writes_none_twice(
+def test_a_failed_commit_loses_no_other_requests_view_and_writes_none_twice(
     database: Database, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = views_of(files)

@@ -99,7 +99,7 @@ def test_processes_compute_at_the_same_time() -> None:
         two_of_three(share_of_both, lambda share: share > 0.4, "both compute")
 
 
-def test_a_thread_that_has_a_request_waits_for_those_who_compute_before_it_begins_and_a_process_does_not() -> None:
+def test_a_thread_waits_for_computing_threads_before_it_begins_and_a_process_does_not() -> None:
     def wait_ns(port: int) -> float:
         return fmean(each.begun_ns - each.started_ns for each in all_at_once(port, "compute=50", 8))
 
@@ -107,7 +107,7 @@ def test_a_thread_that_has_a_request_waits_for_those_who_compute_before_it_begin
         assert_more(lambda: wait_ns(threads.port), lambda: wait_ns(processes.port), 3)
 
 
-def test_on_a_loop_who_computes_holds_up_everybody() -> None:
+def test_on_an_event_loop_a_computing_request_blocks_all_others() -> None:
     with worker_server(2, connections=2, kind=LOOP) as server, ThreadPoolExecutor(2) as crowd:
 
         def held_up_ns() -> int:

@@ -130,7 +130,7 @@ def gain(slow: Record, fast: Record) -> Ratio | None:
     return Ratio(value, value / factor, value * factor)
 
 
-SPEED, GAPS, NOTHING = "×2.5", "about ×1.3", "×1: no more"
+SPEED, GAPS, NO_MORE = "×2.5", "about ×1.3", "×1: no more"
 
 
 def what_the_limit_does(slow: Record, fast: Record) -> Outcome | None:
@@ -153,7 +153,7 @@ PREDICTION = Prediction(
             "Each car covers 2.5 times the distance, but keeps a gap of five cells instead of two, so that fewer cars fit on "
             "the road. An empty road is another matter: there the trip takes less than half as long.",
         ),
-        NOTHING: Answer(
+        NO_MORE: Answer(
             "No gain cannot be: a car takes v + 1 cells at v cells a second, and v / (v + 1) rises with v."
         ),
     },

@@ -31,7 +31,7 @@ SEEDS = dict(zip(range(20, 401, 20), BEST_SEEDS, strict=True))
 """For each rate the seed whose few runs come nearest to the mean of a hundred, over eleven settings; the test looks at others."""
 
 Floats = NDArray[np.float64]
-Run = tuple[Floats, Floats]
+Sampled = tuple[Floats, Floats]
 """Arrivals and services of some requests."""
 
 
@@ -99,7 +99,7 @@ def _mean(responses: Sequence[Floats]) -> float:
 
 
 @lru_cache(maxsize=64)
-def runs(rate: int) -> tuple[Run, ...]:
+def runs(rate: int) -> tuple[Sampled, ...]:
     """Poisson arrivals and exponential services of several runs, in pairs.
 
     Numbers of arrivals are spread evenly over their distribution, and the longest services of one run of a pair are the shortest
@@ -109,7 +109,7 @@ def runs(rate: int) -> tuple[Run, ...]:
     return tuple(run for pair in range(number) for run in _pair(rate, (pair + 0.5) / (2 * number), pair))
 
 
-def _pair(rate: int, share: float, number: int) -> Iterator[Run]:
+def _pair(rate: int, share: float, number: int) -> Iterator[Sampled]:
     """Two runs that mirror each other; `share` of all runs have fewer arrivals than the first."""
     expected = rate * RUN_S
     off = np.sqrt(expected) * NormalDist().inv_cdf(share)

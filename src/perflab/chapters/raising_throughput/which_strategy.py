@@ -26,7 +26,7 @@ from perflab.lab.charts import intervals
 from perflab.lab.prediction import Answer, Outcome
 from perflab.lab.verdict import INVALID, against_pinned, ratio_in_turns, ratio_text, trust_of
 from perflab.measure import Frame, Ratio, count, duration, percent, percentile
-from perflab.systems.clients.strategies import NOTHING, THREADS, path_of, strategies
+from perflab.systems.clients.strategies import SHOP_THREADS, UNCHANGED, path_of, strategies
 from perflab.systems.machine.storage import durability_caveat
 from perflab.theory.replay import Replay
 
@@ -39,15 +39,15 @@ def experiment(rate: int, wait: int, writes: int, pages: int, seed: int) -> Iter
     with strategies() as shop:
         pages_tried = [path_of(page) for page in range(TRIED)]
         for _ in range(2):  # the first is slow: files are opened, code is loaded
-            tried = shop.burst(NOTHING, np.zeros(TRIED, np.int64), pages_tried, wait_ms=wait, writes=writes)
+            tried = shop.burst(UNCHANGED, np.zeros(TRIED, np.int64), pages_tried, wait_ms=wait, writes=writes)
         size = burst_size(rate, tried.throughput)
         for number in range(ROUNDS):
             # The same requests for all, so that only the strategy differs within a round.
             schedule = np.cumsum(generator.exponential(1e9 / rate, size)).astype(np.int64)
             paths = [path_of(page) for page in generator.integers(0, pages, size).tolist()]
-            order = generator.permutation([NOTHING, *NAMES]).tolist()
+            order = generator.permutation([UNCHANGED, *NAMES]).tolist()
             if number == 0:  # so that the first burst has something to compare with
-                order.sort(key=lambda name: name != NOTHING)
+                order.sort(key=lambda name: name != UNCHANGED)
             for name in order:
                 done = shop.burst(name, schedule, paths, wait_ms=wait, writes=writes)
                 if not done.response_ns.size:
@@ -67,18 +67,18 @@ def experiment(rate: int, wait: int, writes: int, pages: int, seed: int) -> Iter
 
 def shortened(record: Record) -> dict[str, Ratio]:
     """How many times shorter the p99 of a burst is with each strategy; none where requests were sent too late to tell."""
-    return {} if too_late(record) else {name: paired(record, "p99_ns", NOTHING, name) for name in measured(record)}
+    return {} if too_late(record) else {name: paired(record, "p99_ns", UNCHANGED, name) for name in measured(record)}
 
 
 def replays(record: Record) -> dict[str, Replay]:
     """The queues for a thread replayed, with each strategy that was measured and without, all bursts together."""
-    found = {name: Load(record).replay(THREADS, f"{name} ") for name in (NOTHING, *NAMES)}
+    found = {name: Load(record).replay(SHOP_THREADS, f"{name} ") for name in (UNCHANGED, *NAMES)}
     return {name: each for name, each in found.items() if each is not None}
 
 
 def too_late(record: Record) -> Verdict | None:
     """That requests were sent later than half of the shortest p99: then lateness is what that consists of."""
-    tails = (record.column(f"{name} p99_ns") for name in (NOTHING, *NAMES))
+    tails = (record.column(f"{name} p99_ns") for name in (UNCHANGED, *NAMES))
     shortest_ns = min((float(np.median(tail)) for tail in tails if tail.size), default=np.inf)
     return load.too_late(record, 0.5 * shortest_ns)
 
@@ -93,12 +93,12 @@ CHARTS = (
 
 def verdict(record: Record, pinned: Record | None) -> Verdict:
     """Throughput without a strategy, and what helps most."""
-    without = record.column(f"{NOTHING} per_s")
+    without = record.column(f"{UNCHANGED} per_s")
     if not without.size:
         return Verdict("Nothing was measured.", INVALID)
     if late := too_late(record):
         return late
-    tail = duration(np.median(record.column(f"{NOTHING} p99_ns")))
+    tail = duration(np.median(record.column(f"{UNCHANGED} p99_ns")))
     said = f"{count(record.parameters['rate'])} requests/s arrive; the server as it is serves {count(np.median(without))}, "
     said += f"p99 {tail}.{load.failures_said(record)}{load.lateness_said(record)}"
     if (winner := best(record)) is None:
@@ -111,7 +111,7 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     said += f" Shortest p99 with {shortest}: {tails[shortest].value:.1f}× shorter."
     if np.median(record.column(f"{name} per_s") / record.column(f"{name} most_per_s")) > 0.9:
         said += " That is nearly all that is offered: a higher rate would show more."
-    compared = ratio_in_turns(record, pinned, f"{NOTHING} per_s") if pinned is not None else None
+    compared = ratio_in_turns(record, pinned, f"{UNCHANGED} per_s") if pinned is not None else None
     if compared is None:
         return Verdict(said, gain.verdict)
     return Verdict(f"{said} Without a strategy, throughput is {against_pinned(compared)}.", compared.verdict)
@@ -122,7 +122,7 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
     heading = ("strategy", "requests/s", "throughput, 95% interval", "p99 of a burst", "shorter by", "costs", "risks")
     rows: list[tuple[str, ...]] = [heading]
     more, shorter = gains(record), shortened(record)
-    for name in (NOTHING, *NAMES):
+    for name in (UNCHANGED, *NAMES):
         if (rates := record.column(f"{name} per_s")).size:
             gain, less = (ratio_text(each[name]) if name in each else "–" for each in (more, shorter))
             tail = load.NOT_SHOWN if too_late(record) else duration(np.median(record.column(f"{name} p99_ns")))
@@ -132,7 +132,7 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
 
 def replays_said(record: Record) -> str:
     found = replays(record)
-    without, apart = found.pop(NOTHING, None), max((each.deviation for each in found.values()), default=0.0)
+    without, apart = found.pop(UNCHANGED, None), max((each.deviation for each in found.values()), default=0.0)
     return f"{load.replay_text(without)}; with a strategy at most {percent(apart)} apart" if without else ""
 
 

@@ -18,10 +18,10 @@ from perflab.systems.clients.strategies import (
     BATCHING,
     CACHING,
     MAX_BURST,
-    NOTHING,
     SERVERS,
+    SHOP_THREADS,
     SWITCHES,
-    THREADS,
+    UNCHANGED,
     path_of,
     strategies,
 )
@@ -50,11 +50,11 @@ def calibrate() -> Iterator[Frame]:
     """CPU and disk time (ms) of a request that waits for nothing, with each strategy; of a cache hit; with many writes."""
     at_once = np.zeros(TRIED, np.int64)
     different = [path_of(page) for page in range(TRIED)]
-    cases: dict[str, tuple[str, list[str], int]] = {name: (name, different, 1) for name in (NOTHING, *NAMES)}
+    cases: dict[str, tuple[str, list[str], int]] = {name: (name, different, 1) for name in (UNCHANGED, *NAMES)}
     cases["hit"] = (CACHING, [path_of(0)] * TRIED, 1)
-    cases |= {f"{name}, many writes": (name, different, MANY_WRITES) for name in (NOTHING, BATCHING)}
+    cases |= {f"{name}, many writes": (name, different, MANY_WRITES) for name in (UNCHANGED, BATCHING)}
     with strategies() as shop:
-        shop.burst(NOTHING, at_once, different)  # the first is slow: files are opened, code is loaded
+        shop.burst(UNCHANGED, at_once, different)  # the first is slow: files are opened, code is loaded
         costs_ms: dict[str, list[float]] = {case: [] for case in cases}
         # In rounds, so that a disturbance does not hit all bursts of one case.
         for _ in range(ROUNDS):
@@ -78,12 +78,12 @@ class Expected:
     @property
     def gains(self) -> dict[str, Estimate]:
         """How many times the throughput without a strategy each one reaches."""
-        return _exactly({name: self.per_s[name] / self.per_s[NOTHING] for name in NAMES})
+        return _exactly({name: self.per_s[name] / self.per_s[UNCHANGED] for name in NAMES})
 
     @property
     def shortened(self) -> dict[str, Estimate]:
         """How many times shorter the p99 is with each strategy."""
-        return _exactly({name: self.p99_ns[NOTHING] / self.p99_ns[name] for name in NAMES})
+        return _exactly({name: self.p99_ns[UNCHANGED] / self.p99_ns[name] for name in NAMES})
 
 
 def _exactly(values: Mapping[str, float]) -> dict[str, Estimate]:
@@ -97,18 +97,18 @@ def predict(rate: int, wait: int, writes: int, pages: int, constants: Mapping[st
     """
     each_write = {
         name: max(0.0, constants[f"{name}, many writes"] - constants[name]) / (MANY_WRITES - 1)
-        for name in (NOTHING, BATCHING)
+        for name in (UNCHANGED, BATCHING)
     }
-    as_it_is = constants[NOTHING] + (writes - 1) * each_write[NOTHING]
-    size = burst_size(rate, closed(THREADS, [as_it_is / 1e3], wait / 1e3)[0])
+    as_it_is = constants[UNCHANGED] + (writes - 1) * each_write[UNCHANGED]
+    size = burst_size(rate, closed(SHOP_THREADS, [as_it_is / 1e3], wait / 1e3)[0])
     misses = pages * (1 - (1 - 1 / pages) ** size) / size
     throughput: dict[str, float] = {}
     tail: dict[str, float] = {}
-    for name in (NOTHING, *NAMES):
-        demand = constants[name] + (writes - 1) * each_write[BATCHING if name == BATCHING else NOTHING]
+    for name in (UNCHANGED, *NAMES):
+        demand = constants[name] + (writes - 1) * each_write[BATCHING if name == BATCHING else UNCHANGED]
         missed = misses if name == CACHING else 1.0
         demand = missed * demand + (1 - missed) * constants["hit"]
-        threads = {SERVERS: 2 * THREADS, ASYNC: size}.get(name, THREADS)
+        threads = {SERVERS: 2 * SHOP_THREADS, ASYNC: size}.get(name, SHOP_THREADS)
         arrived_s, took_s = burst_responses(size, rate, threads, missed * wait / 1e3, demand / 1e3)
         throughput[name] = size / float((arrived_s + took_s).max())
         tail[name] = 1e9 * percentile(took_s, 0.99)
@@ -117,12 +117,12 @@ def predict(rate: int, wait: int, writes: int, pages: int, constants: Mapping[st
 
 def gains(record: Record) -> dict[str, Ratio]:
     """How many times the throughput without a strategy each one reaches; bursts of a round are pairs."""
-    return {name: paired(record, "per_s", name, NOTHING) for name in measured(record)}
+    return {name: paired(record, "per_s", name, UNCHANGED) for name in measured(record)}
 
 
 def measured(record: Record) -> list[str]:
-    sizes = {name: record.column(f"{name} per_s").size for name in (NOTHING, *NAMES)}
-    return [name for name in NAMES if sizes[name] and sizes[NOTHING]]
+    sizes = {name: record.column(f"{name} per_s").size for name in (UNCHANGED, *NAMES)}
+    return [name for name in NAMES if sizes[name] and sizes[UNCHANGED]]
 
 
 def paired(record: Record, what: str, first: str, second: str) -> Ratio:

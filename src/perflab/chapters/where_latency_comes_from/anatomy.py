@@ -41,7 +41,7 @@ def experiment(payload: int, round_trip: int, concurrency: int, calls: str) -> I
 def way_to_shop(round_trip_s: float) -> Iterator[tuple[ChildServer, int]]:
     """The shop, and the port at which it seems to be that far away: its own without a distance."""
     with ExitStack() as stack:
-        server = stack.enter_context(shop(PRODUCTS, anatomy_model.THREADS))
+        server = stack.enter_context(shop(PRODUCTS, anatomy_model.SHOP_THREADS))
         port = stack.enter_context(distance(server.port, round_trip_s)).port if round_trip_s else server.port
         yield server, port
 

@@ -15,7 +15,7 @@ from perflab.theory.critical_path import parallel, serial
 from perflab.theory.queues import closed
 from perflab.theory.tcp import transfer_s
 
-THREADS, CALLS, WORK_MS = 2, 4, 5
+SHOP_THREADS, CALLS, WORK_MS = 2, 4, 5
 IN_A_ROW, SIDE_BY_SIDE = "in a row", "side by side"
 PROBE_MS, PROBE_BYTES, PROBE_RTT_S = 4, 400_000, 0.002
 """What a calibration asks for: milliseconds of database and of computing, a payload, a distance."""
@@ -55,11 +55,11 @@ def predict(payload: int, round_trip: int, concurrency: int, calls: str, constan
             parts[part] += way_ns + constants[f"{part} relay"]
     else:
         parts["receive"] += payload * constants["receive per byte"]
-    cpus_each = constants["cpus"] / min(concurrency, THREADS)
+    cpus_each = constants["cpus"] / min(concurrency, SHOP_THREADS)
     spans = [WORK_MS * constants["database per ms"] / CALLS / min(1.0, cpus_each)] * CALLS
     parts["database"] += parallel(spans, max(1.0, cpus_each)) if calls == SIDE_BY_SIDE else serial(spans)
     parts["compute"] += WORK_MS * constants["compute per ms"] / min(1.0, cpus_each)
-    station = sum(parts[part] for part in ("database", "compute", "serialise")) / THREADS
+    station = sum(parts[part] for part in ("database", "compute", "serialise")) / SHOP_THREADS
     _, response = closed(concurrency, [station], think=whole(parts) - station)
     parts["queue"] += response - station
     return parts

@@ -24,7 +24,7 @@ WINDOWS_S = (0.05, 0.2, 0.5, 1.0, 1.5, RUN_S)
 PROBE_MS = 4
 """Milliseconds of database and of logic that the calibration asks for."""
 MIN_REQUESTS, MIN_RUNS = 8_000, 40
-Run = tuple[Sequence[float], Sequence[int]]
+Requests = tuple[Sequence[float], Sequence[int]]
 """When each request arrives (s), and the key that it asks for."""
 
 
@@ -105,7 +105,7 @@ def answered_in_run(ttl: float, keys: int, skew: float, rate: int, hit: float, m
 
 
 @lru_cache(maxsize=16)
-def runs(keys: int, skew: float, rate: int) -> tuple[Run, ...]:
+def runs(keys: int, skew: float, rate: int) -> tuple[Requests, ...]:
     """Several runs; always the same ones, so that only the controls change what is drawn."""
     arrivals = arrivals_at(rate)
     ends = np.cumsum([len(run) for run in arrivals]).tolist()

@@ -20,7 +20,7 @@ from perflab.lab.rows import intervals_in, named_rows, values_in
 from perflab.lab.verdict import percentile_of, verdict_of
 from perflab.measure import Estimate, Frame, call_slices, count, percentile, summarise, time_calls
 from perflab.measure.caches import private_cache_bytes
-from perflab.measure.units import NOTHING, duration, duration_range, number, seconds_as_people_say
+from perflab.measure.units import DASH, duration, duration_range, number, seconds_as_people_say
 from perflab.systems.machine.chase import chase
 from perflab.systems.machine.storage import is_ssd
 from perflab.systems.operations.rungs import CALL, FLOOR, FSYNC, HAND_OVER, PARTS, STEPS, YOURS, Rung, rungs_of
@@ -133,9 +133,9 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("rung", "median here", "middle 90%", "quoted", "what to know")]
     for name, found in measured(record).items():
         rung, caveat = LADDER[name], record.fact(f"caveat of {name}", "")
-        quote = f"{rung.quote}: {rung.source}" if rung.quote else NOTHING
+        quote = f"{rung.quote}: {rung.source}" if rung.quote else DASH
         mean = f"Each value is the mean of {count(rung.per_call)}. " if rung.is_mean else ""
-        told = f"{mean}{caveat}".strip() or NOTHING
+        told = f"{mean}{caveat}".strip() or DASH
         rows.append((name, duration(found.value), duration_range(found.low, found.high), quote, told))
     return rows
 

@@ -25,7 +25,7 @@ from perflab.lab.palette import ALARM, INK, MEASURED, MODEL, PINNED, PINNED_POIN
 from perflab.lab.rows import Spans, Texts, intervals_in, named_rows, values_in
 from perflab.lab.verdict import INVALID, against_pinned, estimate_text, ratio_text
 from perflab.measure import Frame, Ratio, compare, count, duration, gc_paused, percentile
-from perflab.measure.units import NOTHING, ratio
+from perflab.measure.units import DASH, ratio
 from perflab.systems.clients.switched_shop import switched_shop
 from perflab.systems.databases.catalogue import sku_of
 from perflab.systems.machine.storage import durability_caveat
@@ -142,9 +142,7 @@ def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
     for label, latencies in taken(record).items():
         gain = gains(record).get(label)
         numbers = (estimate_text(steps_of(record, share)[label]) for share in (0.5, 0.99))
-        rows.append(
-            (label, count(latencies.size), *numbers, f"{ratio_text(gain)}, {gain.verdict}" if gain else NOTHING)
-        )
+        rows.append((label, count(latencies.size), *numbers, f"{ratio_text(gain)}, {gain.verdict}" if gain else DASH))
     return rows
 
 

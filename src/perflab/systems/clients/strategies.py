@@ -19,7 +19,7 @@ from perflab.systems.http.server_timing import note_queue
 from perflab.systems.process.child import ChildServer
 from perflab.systems.servers.shop import shop
 
-NOTHING = "nothing"
+UNCHANGED = "nothing"
 CACHING, POOLING, BATCHING, ASYNC, SERVERS, INDEX = "caching", "pooling", "batching", "async", "more servers", "index"
 SWITCHES: dict[str, dict[str, bool]] = {
     CACHING: {"cached": True},
@@ -32,7 +32,7 @@ SWITCHES: dict[str, dict[str, bool]] = {
 """What each strategy changes in the shop's settings; "more servers" asks a second shop too, in turn."""
 OFF = dict.fromkeys(("cached", "pooled", "batched", "awaited", "indexed"), False)
 START: dict[str, Any] = {**OFF, "counted": True, "ttl_s": 3_600.0}
-THREADS, PRODUCTS = 4, 10_000
+SHOP_THREADS, PRODUCTS = 4, 10_000
 MAX_BURST = 100
 TIMEOUT_S = 5.0
 
@@ -52,7 +52,7 @@ class Strategies:
         """
         if len(paths) > MAX_BURST:
             raise ValueError(f"a burst is at most {MAX_BURST} requests; got {len(paths)}")
-        switched = {} if strategy == NOTHING else SWITCHES[strategy]
+        switched = {} if strategy == UNCHANGED else SWITCHES[strategy]
         for server in self._servers:
             server.ask("set", **{**START, **switched, **settings})
             server.ask("reset")
@@ -87,5 +87,5 @@ def path_of(product: int) -> str:
 @contextmanager
 def strategies() -> Iterator[Strategies]:
     """The shops, for as long as the block lasts."""
-    with shop(PRODUCTS, THREADS) as first, shop(PRODUCTS, THREADS) as second:
+    with shop(PRODUCTS, SHOP_THREADS) as first, shop(PRODUCTS, SHOP_THREADS) as second:
         yield Strategies((first, second))

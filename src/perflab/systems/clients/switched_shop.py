@@ -13,7 +13,7 @@ from perflab.systems.servers.distance import distance
 from perflab.systems.servers.shop import shop
 
 PRODUCTS = 5_000
-THREADS = 2
+SHOP_THREADS = 2
 ROUND_TRIP_S = 0.001
 SWITCHES: dict[str, dict[str, bool]] = {
     "pooled": {"pooled": True},
@@ -59,7 +59,7 @@ class SwitchedShop:
 def switched_shop() -> Iterator[SwitchedShop]:
     """The shop and its relay, for as long as the block lasts."""
     with (
-        shop(PRODUCTS, THREADS) as server,
+        shop(PRODUCTS, SHOP_THREADS) as server,
         distance(server.port, ROUND_TRIP_S) as far,
         closing(SwitchedShop(server, far.port)) as switched,
     ):
