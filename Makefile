@@ -17,7 +17,7 @@ lab: $(READY)
 
 # Facts in parallel, what starts processes too, then the tests on the real clock one at a time: they would disturb one another.
 test: unit
-	$(BIN)/python -m pytest -n auto --dist worksteal -rs --durations=10 -m process tests
+	$(BIN)/python -m pytest -n 4 --dist worksteal -rs --durations=10 -m process tests
 	$(BIN)/python -m pytest -rs --durations=25 -m clock tests
 
 unit: $(READY_TEST)

@@ -62,7 +62,7 @@ def test_the_solution_of_the_commute_is_right_on_the_road(
     assert said in capsys.readouterr().out
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_a_discipline_that_helps_is_accepted_and_its_lab_runs(capsys: pytest.CaptureFixture[str]) -> None:
     lab = exercises.check_discipline(lambda number, service, kind: service)
     assert "Right" in capsys.readouterr().out

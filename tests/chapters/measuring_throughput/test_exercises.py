@@ -104,7 +104,7 @@ def test_what_is_no_function_is_said(
     assert "is no function" in capsys.readouterr().out
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_the_lab_runs_with_a_learners_rule(capsys: pytest.CaptureFixture[str]) -> None:
     lab = exercises.check_admission(
         lambda queued, places, workers, service_s: by_wait(queued, places, workers, service_s)
@@ -119,7 +119,7 @@ def eager(pending: int, oldest_wait_s: float, size: int, max_wait_s: float) -> b
     return pending > 0
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_group_commit_is_accepted_and_its_lab_runs(capsys: pytest.CaptureFixture[str]) -> None:
     lab = exercises.check_flush(eager)
     assert "Right" in capsys.readouterr().out
@@ -213,7 +213,7 @@ def test_no_other_lie_is(report: Any, capsys: pytest.CaptureFixture[str]) -> Non
     assert "Still wrong" in capsys.readouterr().out
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_the_solution_of_the_lab_is_right_in_the_lab_too(capsys: pytest.CaptureFixture[str]) -> None:
     exercises.check_fewest_workers(admission.lab().run(workers=12, rate=200))
     assert "Right" in capsys.readouterr().out

@@ -181,7 +181,7 @@ def test_counting_outstanding_requests_beats_chance_and_gets_a_lab(
     assert lab is not None
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_the_lab_sends_where_the_learner_says(capsys: pytest.CaptureFixture[str]) -> None:
     lab = exercises.check_route(lambda outstanding, number, random: 1 + number % 3)
     capsys.readouterr()

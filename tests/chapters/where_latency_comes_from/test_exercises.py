@@ -73,7 +73,7 @@ def test_the_page_as_it_stands_is_open_and_still_a_lab(capsys: pytest.CaptureFix
     assert "takes 21 statements for 20 reviews" in capsys.readouterr().out
 
 
-@pytest.mark.clock
+@pytest.mark.process
 def test_a_join_is_right_and_its_lab_runs(capsys: pytest.CaptureFixture[str]) -> None:
     lab = exercises.check_page(by_join)
     assert "Right: one statement" in capsys.readouterr().out
