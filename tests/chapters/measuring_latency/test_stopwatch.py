@@ -52,6 +52,13 @@ def test_few_calls_batches_and_other_operations_settle_nothing(other: Any) -> No
     assert stopwatch.PREDICTION.outcome([record(300, **other)], LAB.check) is None
 
 
+def test_the_cold_first_calls_are_not_taken_for_the_slowest() -> None:
+    run = record(3_000)
+    run.frame.samples["latency_ns"][:3] = 80_000
+    outcome = stopwatch.PREDICTION.outcome([run], LAB.check)
+    assert outcome is not None and outcome.choice == "×10 to ×100"
+
+
 def test_a_median_below_the_clocks_step_settles_nothing() -> None:
     coarse = Record("stopwatch", ASKED, 1, "", Frame({"latency_ns": np.r_[np.zeros(9_900), np.full(100, 1e3)]}))
     assert stopwatch.PREDICTION.outcome([coarse], LAB.check) is None

@@ -140,12 +140,12 @@ CHOICES = {"less than ×2": 2.0, "×2 to ×10": 10.0, "×10 to ×100": 100.0, "m
 
 
 def slowest_over_median(record: Record) -> Outcome | None:
-    """How many times the median the slowest of at least `CALLS` calls took."""
+    """How many times the median the slowest of at least `CALLS` calls took, those before the code was warm left out."""
     latencies = latencies_of(record)
     # A median of 0 is less than a step of the clock, so nothing can be said in terms of it.
     if latencies.size < CALLS or not (middle := median_ns(record)):
         return None
-    slowest = float(latencies.max())
+    slowest = float(latencies[warmup_length(latencies) :].max())
     times = slowest / middle
     found = next(text for text, below in CHOICES.items() if times < below)
     told = f"{duration(slowest)} against a median of {duration(middle)}, {count(latencies.size)} look-ups"
