@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import Sequence
 
 import corpus
 import pytest
@@ -19,7 +20,7 @@ from perflab.systems.clients import balancer, loading, strategies, worker_load
 
 LOADERS = {module.__name__ for module in (loading, worker_load, balancer, strategies)}
 REPLAYED = load.replayed()[0]
-NEAR = 0.05
+LONG_S, NEAR = 3.0, 0.05
 CLOSED = {"saturated"}
 """What of these modules is a closed loop, which has no arrivals to replay."""
 
@@ -45,11 +46,19 @@ def replay_shown(lab: Lab, record: Record) -> str:
     return rows[0]
 
 
+def runs_of(lab: Lab, name: str) -> Sequence[Record]:
+    """Those of the lab's question; a longer one where they were over before a queue was."""
+    records = corpus.click(name).records
+    if all("apart" in replay_shown(lab, record) for record in records):
+        return records
+    return [corpus.record_of(lab, {}, corpus.run(name, length=(LONG_S, 2)))]
+
+
 @pytest.mark.clock
 @pytest.mark.parametrize("name", QUEUES)
 def test_the_queue_replayed_agrees_with_what_was_measured(name: str) -> None:
     lab = find_labs()[name]()
-    for record in corpus.click(name).records:
+    for record in runs_of(lab, name):
         shown = replay_shown(lab, record)
         found = [float(number) / 100 for number in re.findall(r"([\d.]+)% apart", shown)]
         assert found, shown

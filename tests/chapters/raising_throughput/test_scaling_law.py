@@ -237,9 +237,11 @@ def test_runs_are_compared_round_by_round_with_the_most_workers() -> None:
 
 
 @pytest.mark.clock
-def test_real_threads_behind_a_lock_gain_twice_at_most() -> None:
+def test_real_threads_behind_a_lock_gain_twice_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scaling_law, "ROUNDS", MIN_ROUNDS)
+
     def found() -> float:
-        frame = measure(scaling_law.lab(), 3.0, work="locking", locked=50)
+        frame = measure(scaling_law.lab(), 30.0, work="locking", locked=50)
         times = gain(Record("scaling_law", START, 1, "", frame, 4.0, "complete"), 1, 8)
         assert times is not None
         return times.value

@@ -7,10 +7,10 @@ import re
 from dataclasses import replace
 from typing import Any
 
+import corpus
 import numpy as np
 import pytest
 from drawing import drawn, points
-from labs import measure_slices
 from predictions import assert_each_comment_fits
 from replays import agrees
 from turns import side_by_side
@@ -204,15 +204,11 @@ def test_a_winner_that_is_hardly_ahead_is_not_called_one() -> None:
 
 @pytest.mark.clock
 def test_real_servers_that_wait_are_helped_by_async_and_by_more_of_them() -> None:
-    lab = which_strategy.lab()
-    frame = measure_slices(
-        lab, 3.0, fewest=3 * len([UNCHANGED, *GAINS]), wait=which_strategy_model.WAIT_MS, rate=600
-    ).frame
-    run = Record("which_strategy", lab.check({}), 1, "", frame)
+    (run,) = corpus.click("raising_throughput.which_strategy").records
     found = which_strategy_model.gains(run)
     assert found[ASYNC].value > 1.05 and found[SERVERS].value > 1.05
     assert found[ASYNC].value > found[INDEX].value
-    assert frame.counts.get("failures", 0) == 0
+    assert run.count("failures") == 0
     queues = which_strategy.replays(run)
     assert list(queues) == [UNCHANGED, *GAINS]
     assert all(agrees(each, run) for each in queues.values()), queues
