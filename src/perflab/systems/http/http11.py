@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter_ns
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from perflab.measure.shortage import shortage_of
@@ -23,13 +24,17 @@ REASONS |= {500: "Internal Server Error", 503: "Service Unavailable"}
 
 @dataclass(frozen=True)
 class Request:
-    """What a handler gets. `arrived_ns` is when its head had been read (`perf_counter_ns`), before it was parsed."""
+    """What a handler gets. `arrived_ns` is when its head had been read (`perf_counter_ns`), before it was parsed.
+
+    `state` is for those who handle it: what one notes of this request, others read.
+    """
 
     method: str
     path: str
     query: dict[str, str]
     body: bytes
     arrived_ns: int = 0
+    state: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
