@@ -94,7 +94,7 @@ def note_queue(reply: Reply) -> dict[str, int]:
     }
 
 
-def encode_stages(state: Mapping[str, Any]) -> str:
+def encode_state(state: Mapping[str, Any]) -> str:
     """The header's value for the stages of a server: when each was entered, and for how long (ns of the server's running).
 
     What is noted otherwise in a request's `state` is told as it is.
@@ -104,7 +104,7 @@ def encode_stages(state: Mapping[str, Any]) -> str:
     return ", ".join(metrics + [f"{name};desc={int(state[name])}" for name in state if name not in spans])
 
 
-def stages_of(reply: Reply) -> dict[str, Any]:
+def state_of(reply: Reply) -> dict[str, Any]:
     """The `state` that a reply of a server of stages tells: (entered, left) of each stage, ns, and whole numbers."""
     found: dict[str, Any] = {}
     for metric in reply.headers.get(HEADER.lower(), "").split(", "):

@@ -44,8 +44,8 @@ class ChildServer:
     A block that lost its connection because the server died raises `ServerFailed`.
     """
 
-    def __init__(self, module: str, config: dict[str, Any]) -> None:
-        self.name = module.rpartition(".")[2].removesuffix("_server")
+    def __init__(self, module: str, config: dict[str, Any], name: str | None = None) -> None:
+        self.name = name or module.rpartition(".")[2].removesuffix("_server")
         self._process, self._channel = start_python(module, json.dumps(config), has_log=True)
         assert self._process.stdout is not None
         self._answers: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()

@@ -6,8 +6,10 @@ import asyncio
 import queue
 import threading
 import time
+from asyncio import _get_running_loop
 from collections import deque
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -36,10 +38,10 @@ class _Pool(Generic[Item]):
     def put(self, item: Item) -> None:
         """Add an item, or give it back: it goes to the longest wait."""
         with self._lock:
-            if self._line:
-                self._line.popleft().put_nowait((item, self._now_ns()))
-            else:
-                self._free.append(item)
+            while self._line:
+                if self._line.popleft().put_nowait((item, self._now_ns())) is not False:
+                    return
+            self._free.append(item)
 
     def _ask(self) -> Any:
         mine = self._promise()
@@ -66,12 +68,28 @@ class FairPool(_Pool[Item]):
         return self.ask().get()[0]
 
 
-class FairTaskPool(_Pool[Item]):
-    """For tasks of one event loop."""
+class _Place(Future[Any]):
+    def put_nowait(self, found: tuple[Any, int]) -> bool:
+        """Whether it is still wanted."""
+        is_wanted = self.set_running_or_notify_cancel()
+        if is_wanted:
+            self.set_result(found)
+        return is_wanted
 
-    _promise = asyncio.Queue
+
+class FairTaskPool(_Pool[Item]):
+    """For tasks of an event loop, which may be cancelled, and for coroutines that a thread drives."""
+
+    _promise = _Place
 
     async def get(self) -> tuple[Item, int]:
         """Wait for an item; with it the moment (ns) since when it is there."""
-        found: tuple[Item, int] = await self._ask().get()
-        return found
+        place: Future[tuple[Item, int]] = self._ask()
+        if place.done() or _get_running_loop() is None:
+            return place.result()
+        try:
+            return await asyncio.wrap_future(place)
+        except asyncio.CancelledError:
+            if not place.cancel():  # it was given in the same moment
+                self.put(place.result()[0])
+            raise

@@ -1,16 +1,18 @@
 """A server in a process of its own that is a list of stages, each by its name and with its settings.
 
-`with staged_server(("admission", {"places": 10}), ("turns", {"service_s": 0.001})) as server:` starts it;
-`server.ask("set", service_s=0.002)` changes settings for the requests that arrive from then on; `server.ask(…)` also passes on
-what a stage offers (`stall`). While its clock is paused, no request gets on in any stage.
+`with staged_server(("stall", {}), ("computing", {"service_s": 0.001})) as server:` starts it;
+`server.ask("set", service_s=0.002)` changes settings for the requests that arrive from then on; `server.ask(…)` also asks a stage
+what it offers (`stall`). While its clock is paused, no request gets on in any stage.
 """
 
 from __future__ import annotations
 
 import base64
 import importlib
+import inspect
 import pickle
-import pkgutil
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from functools import partial
@@ -19,41 +21,57 @@ from typing import Any
 
 from perflab.measure.guards import BadInput
 from perflab.systems.http.http11 import Reply, Request
-from perflab.systems.http.server_timing import HEADER, encode_stages
+from perflab.systems.http.server_timing import HEADER, encode_state
 from perflab.systems.process.child import Handlers, keep_serving, precise_loop, read_config, run_server
 from perflab.systems.process.pausable import PausableServer, RunningClock
-from perflab.systems.servers import stage_kinds
 from perflab.systems.servers.stages import Host, SettableStage, chain, timed
 
 HTTP, MULTIPLEXED = "http11", "multiplexed"
 FRONTS = (HTTP, MULTIPLEXED)
 """Modules of `perflab.systems.http`, with a `start_server`."""
-Config = tuple[str, Mapping[str, Any]]
-"""A stage's name, and the settings that it starts with."""
-
-
-def names() -> list[str]:
-    """All stages that there are."""
-    return [module.name for module in pkgutil.iter_modules(stage_kinds.__path__)]
+KINDS = {
+    "admission": "stage_kinds.admission.Admission",
+    "batching": "stage_kinds.batching.Batching",
+    "cache": "stage_kinds.cache.Cache",
+    "compression": "stage_kinds.compression.Compression",
+    "computing": "stage_kinds.computing.Computing",
+    "concurrency": "stage_kinds.concurrency.Concurrency",
+    "database": "stage_kinds.database.Database",
+    "link": "stage_kinds.link.Link",
+    "pages": "stage_kinds.pages.Pages",
+    "pool": "stage_kinds.pool.Pool",
+    "shop": "shop.Shop",
+    "stall": "stage_kinds.stall.Stall",
+    "threads": "stage_kinds.threads.Threads",
+    "workers": "worker_server.Workers",
+}
+"""Where the class of each stage is, in `perflab.systems.servers`."""
+Given = Mapping[str, Any]
+Config = tuple[str, Given]
+"""A stage's name, and the settings that it starts with; with them, what its class is made with and cannot be set later."""
 
 
 def kind_of(name: str) -> type[SettableStage[Any]]:
     """The class of a stage; raises `BadInput` for a name that there is not."""
-    if name not in names():
-        raise BadInput(f"There is no stage {name!r}; there are {', '.join(names())}.")
-    module = importlib.import_module(f"{stage_kinds.__name__}.{name}")
-    kind: type[SettableStage[Any]] = getattr(module, name.title().replace("_", ""))
-    return kind
+    if name not in KINDS:
+        raise BadInput(f"There is no stage {name!r}; there are {', '.join(KINDS)}.")
+    module, _, kind = KINDS[name].rpartition(".")
+    found: type[SettableStage[Any]] = getattr(importlib.import_module(f"perflab.systems.servers.{module}"), kind)
+    return found
 
 
-def settings_of(name: str, given: Mapping[str, Any]) -> Any:
-    """A stage's settings; raises `BadInput` for one that it does not have, or a value that is not allowed."""
-    kind = kind_of(name).Settings
-    known = [field.name for field in fields(kind)]
+def sorted_out(name: str, given: Given) -> tuple[Any, dict[str, Any]]:
+    """A stage's settings, and what its class is made with beside them; raises `BadInput` for one that it does not have, or a
+    value that is not allowed.
+    """
+    kind = kind_of(name)
+    settable = [field.name for field in fields(kind.settings_type)]
+    fixed = list(inspect.signature(kind).parameters)[2:]
     for each in given:
-        if each not in known:
-            raise BadInput(f"{name} has no setting {each!r}; it has {', '.join(known) or 'none'}.")
-    return kind(**given)
+        if each not in settable + fixed:
+            raise BadInput(f"{name} has no setting {each!r}; it has {', '.join(settable + fixed) or 'none'}.")
+    settings = kind.settings_type(**{each: value for each, value in given.items() if each in settable})
+    return settings, {each: value for each, value in given.items() if each in fixed}
 
 
 async def answer_last(_: Request) -> Reply:
@@ -64,11 +82,12 @@ async def answer_last(_: Request) -> Reply:
 class Frame:
     """What is around all stages: their settings, the time in each, and errors of a request."""
 
-    def __init__(self, config: Sequence[Config], host: Host) -> None:
-        self._host = host
-        self._settings = {name: settings_of(name, given) for name, given in config}
+    def __init__(self, config: Sequence[Config], host: Host, tells: bool = True) -> None:
+        self._host, self._tells = host, tells
+        given = {name: sorted_out(name, its_config) for name, its_config in config}
+        self._settings = {name: settings for name, (settings, _) in given.items()}
         self._owner = owners(self._settings)
-        self.stages = {name: kind_of(name)(host, settings) for name, settings in self._settings.items()}
+        self.stages = {name: kind_of(name)(host, settings, **fixed) for name, (settings, fixed) in given.items()}
         self.requests: Handlers = {**host.requests, "settle": self.settle, "set": self.set}
         for stage in self.stages.values():
             self.requests = {**stage.requests, **self.requests}
@@ -99,9 +118,9 @@ class Frame:
         except BadInput as error:
             reply = Reply(str(error).encode(), 400)
         self._host.stand_still()
-        if any(name == HEADER for name, _ in reply.headers):
+        if not self._tells:
             return reply
-        return replace(reply, headers=(*reply.headers, (HEADER, encode_stages(request.state))))
+        return replace(reply, headers=(*reply.headers, (HEADER, encode_state(request.state))))
 
     def settle(self) -> dict[str, Any]:
         """What the stages noted since the last time, in columns."""
@@ -130,19 +149,50 @@ def owners(settings: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def staged_server(*stages: Config, front: str = HTTP) -> PausableServer:
+class StagedServer(PausableServer):
+    """Removes the folder of its stages when it ends."""
+
+    def __init__(self, stages: Sequence[Config], name: str, **config: Any) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix=f"perflab-{name}-", ignore_cleanup_errors=True)
+        packed = [
+            (stage, {key: _packed(value) for key, value in {**_folder(stage, self._folder.name), **given}.items()})
+            for stage, given in stages
+        ]
+        try:
+            super().__init__(
+                "perflab.systems.servers.staged_server",
+                {"stages": packed, "folder": self._folder.name, **config},
+                name,
+            )
+        except BaseException:
+            self._folder.cleanup()
+            raise
+
+    def close(self) -> None:
+        super().close()
+        self._folder.cleanup()
+
+
+def staged_server(
+    *stages: Config, front: str = HTTP, precise: bool = False, tells: bool = True, name: str = "staged"
+) -> PausableServer:
     """The server, for as long as its block lasts; a request enters the first stage first.
 
-    A setting may be a function (a rule of a learner's). Raises `BadInput` for stages or settings that there are not or that are
-    not allowed, before anything is started.
+    A setting may be a function (a rule of a learner's). `precise`: its event loop waits to the microsecond, and has fewer than
+    1,024 connections. `tells`: each reply has the time in each stage (`state_of`). Raises `BadInput` for stages or settings that
+    there are not or that are not allowed, before anything is started.
     """
     if front not in FRONTS:
         raise BadInput(f"front must be one of {', '.join(FRONTS)}; got {front!r}.")
     if len(dict(stages)) < len(stages):
-        raise BadInput(f"Each stage may be there once; got {', '.join(name for name, _ in stages)}.")
-    owners({name: settings_of(name, given) for name, given in stages})
-    config = [(name, {key: _packed(value) for key, value in given.items()}) for name, given in stages]
-    return PausableServer("perflab.systems.servers.staged_server", {"stages": config, "front": front})
+        raise BadInput(f"Each stage may be there once; got {', '.join(stage for stage, _ in stages)}.")
+    owners({stage: sorted_out(stage, given)[0] for stage, given in stages})
+    return StagedServer(stages, name, front=front, precise=precise or front == MULTIPLEXED, tells=tells)
+
+
+def _folder(stage: str, folder: str) -> dict[str, str]:
+    """For a stage that keeps files."""
+    return {"folder": folder} if "folder" in inspect.signature(kind_of(stage)).parameters else {}
 
 
 def _packed(value: Any) -> Any:
@@ -161,14 +211,20 @@ def _plain(settings: Any) -> dict[str, Any]:
     return {name: value for name, value in asdict(settings).items() if not callable(value)}
 
 
-async def _main(stages: list[tuple[str, dict[str, Any]]], front: str, clock: str) -> None:
-    config = [(name, {key: _unpacked(value) for key, value in given.items()}) for name, given in stages]
-    frame = Frame(config, Host(RunningClock(Path(clock))))
+async def _main(stages: list[Config], folder: str, front: str, tells: bool, precise: bool, clock: str) -> None:
+    config = [(stage, {key: _unpacked(value) for key, value in given.items()}) for stage, given in stages]
+    frame = Frame(config, Host(RunningClock(Path(clock))), tells)
     server = await importlib.import_module(f"perflab.systems.http.{front}").start_server(frame.answer)
-    beside = [stage.look_after_itself() for stage in frame.stages.values()]
-    await keep_serving(server, frame.requests, frame.close, *beside)
+
+    def clean_up() -> None:
+        frame.close()
+        shutil.rmtree(folder, ignore_errors=True)  # the parent may have been killed
+
+    await keep_serving(
+        server, frame.requests, clean_up, *(stage.look_after_itself() for stage in frame.stages.values())
+    )
 
 
 if __name__ == "__main__":
     _config = read_config()
-    run_server(_main, precise_loop if _config["front"] == MULTIPLEXED else None, _config)
+    run_server(_main, precise_loop if _config["precise"] else None, _config)

@@ -87,7 +87,7 @@ class SettableStage(Generic[Chosen]):
     A request keeps the settings with which it arrived, whatever is set meanwhile.
     """
 
-    Settings: ClassVar[type] = NoSettings
+    settings_type: ClassVar[type] = NoSettings
 
     def __init__(self, host: Host, settings: Chosen) -> None:
         self.host = host

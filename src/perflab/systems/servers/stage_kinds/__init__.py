@@ -1,1 +1,1 @@
-"""Stages by their names: a file each, with a class of the same name."""
+"""One stage a file; `staged_server.KINDS` names them."""

@@ -19,7 +19,7 @@ class StallSettings:
 class Stall(SettableStage[StallSettings]):
     """A request that comes during a stall that `stall` has announced waits for its end."""
 
-    Settings = StallSettings
+    settings_type = StallSettings
 
     def __init__(self, host: Host, settings: StallSettings) -> None:
         super().__init__(host, settings)
