@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from perflab.measure.guards import BadInput, check_number
 from perflab.systems.http.http11 import Reply, Request
+from perflab.systems.servers.policy import Policy
 from perflab.systems.servers.stages import Host, Next, SettableStage
 
 MAX_SERVED_AT_ONCE, MAX_QUEUE = 10_000, 100_000
@@ -37,10 +39,14 @@ class Admission(SettableStage[Settings]):
     def __init__(self, host: Host, settings: Settings) -> None:
         super().__init__(host, settings)
         self._inside = 0
+        self.change(settings)
+
+    def change(self, settings: Settings) -> None:
+        self._may_queue = Policy("The admission rule", settings.may_queue or settings.queue_length.__gt__)
 
     async def answer(self, settings: Settings, request: Request, following: Next) -> Reply:
         queued = self._inside - settings.served_at_once
-        if queued >= 0 and not _may_queue(settings, queued):
+        if queued >= 0 and not self._may_queue(queued):
             return Reply(b"no place left", 503)
         self._inside += 1
         try:
@@ -48,8 +54,6 @@ class Admission(SettableStage[Settings]):
         finally:
             self._inside -= 1
 
-
-def _may_queue(settings: Settings, queued: int) -> bool:
-    if settings.may_queue is None:
-        return queued < settings.queue_length
-    return bool(settings.may_queue(queued))
+    def settle(self) -> Mapping[str, Any]:
+        self._may_queue.check()
+        return {}

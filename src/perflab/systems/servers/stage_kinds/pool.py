@@ -19,8 +19,8 @@ from perflab.systems.servers.fair_pool import FairTaskPool
 from perflab.systems.servers.stages import Host, Next, SettableStage
 
 MAX_POOL, MAX_ITERATIONS = 64, 100_000
-SALT_BYTES, NONCE_BYTES, PROOF_BYTES, WELCOME = 16, 16, 32, b"+"
-CHALLENGE_BYTES = SALT_BYTES + NONCE_BYTES
+SALT_BYTES, NONCE_BYTES, COUNT_BYTES, PROOF_BYTES, WELCOME = 16, 16, 4, 32, b"+"
+CHALLENGE_BYTES = SALT_BYTES + NONCE_BYTES + COUNT_BYTES
 TIMEOUT_S = 30.0
 
 
@@ -30,11 +30,13 @@ class Settings:
 
     pooled: bool = False
     connections: int = 8
+    iterations: int = 4_096
 
     def __post_init__(self) -> None:
         if not isinstance(self.pooled, bool):
             raise BadInput(f"pooled must be true or false; got {self.pooled!r}.")
         check_number("connections", self.connections, 1, MAX_POOL, whole=True)
+        check_number("iterations", self.iterations, 1, MAX_ITERATIONS, whole=True)
 
 
 class Kept:
@@ -70,15 +72,16 @@ class Pool(SettableStage[Settings]):
 
     settings_type = Settings
 
-    def __init__(self, host: Host, settings: Settings, iterations: int = 4_096) -> None:
+    def __init__(self, host: Host, settings: Settings) -> None:
         super().__init__(host, settings)
-        self._iterations = int(check_number("iterations", iterations, 1, MAX_ITERATIONS, whole=True))
         self._salt = os.urandom(SALT_BYTES)
-        self._stored = _salted(self._salt, self._iterations)
+        self._login = self._login_of(settings)
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1_024)
         self._kept = Kept(settings.connections)
 
     def change(self, settings: Settings) -> None:
+        if settings.iterations != self._login[0]:
+            self._login = self._login_of(settings)
         if settings.connections != self._kept.number:
             before, self._kept = self._kept, Kept(settings.connections)
             before.close()
@@ -105,13 +108,13 @@ class Pool(SettableStage[Settings]):
             if self.host.is_on_thread:
                 client.settimeout(TIMEOUT_S)
                 client.connect(address)
-                client.sendall(self._proof(client.recv(CHALLENGE_BYTES)))
+                client.sendall(_proof(client.recv(CHALLENGE_BYTES)))
                 welcome = client.recv(1)
             else:
                 client.setblocking(False)
                 loop = asyncio.get_running_loop()
                 await loop.sock_connect(client, address)
-                await loop.sock_sendall(client, self._proof(await loop.sock_recv(client, CHALLENGE_BYTES)))
+                await loop.sock_sendall(client, _proof(await loop.sock_recv(client, CHALLENGE_BYTES)))
                 welcome = await loop.sock_recv(client, 1)
             if welcome != WELCOME:
                 raise ConnectionError("the database closed the connection")
@@ -120,16 +123,17 @@ class Pool(SettableStage[Settings]):
             raise
         return client
 
-    def _proof(self, challenge: bytes) -> bytes:
-        salt, nonce = challenge[:SALT_BYTES], challenge[SALT_BYTES:]
-        return hmac.digest(_salted(salt, self._iterations), nonce, "sha256")
+    def _login_of(self, settings: Settings) -> tuple[int, bytes]:
+        """What the database keeps of a user: how many iterations, and what proves the password."""
+        iterations = int(settings.iterations)
+        return iterations, _salted(self._salt, iterations)
 
     async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """The database's side of a handshake; it has kept what proves the password, so it computes no iterations."""
-        nonce = os.urandom(NONCE_BYTES)
-        writer.write(self._salt + nonce)
+        (iterations, stored), nonce = self._login, os.urandom(NONCE_BYTES)
+        writer.write(self._salt + nonce + iterations.to_bytes(COUNT_BYTES))
         try:
-            if await reader.readexactly(PROOF_BYTES) == hmac.digest(self._stored, nonce, "sha256"):
+            if await reader.readexactly(PROOF_BYTES) == hmac.digest(stored, nonce, "sha256"):
                 writer.write(WELCOME)
                 await reader.read()
         except (ConnectionError, asyncio.IncompleteReadError):
@@ -143,8 +147,13 @@ class Pool(SettableStage[Settings]):
 
     def close(self) -> None:
         self._kept.close()
-        self._listener.close()
 
 
 def _salted(salt: bytes, iterations: int) -> bytes:
     return hashlib.pbkdf2_hmac("sha256", b"password", salt, iterations)
+
+
+def _proof(challenge: bytes) -> bytes:
+    """The client's side."""
+    salt, nonce = challenge[:SALT_BYTES], challenge[SALT_BYTES:-COUNT_BYTES]
+    return hmac.digest(_salted(salt, int.from_bytes(challenge[-COUNT_BYTES:])), nonce, "sha256")
