@@ -114,3 +114,20 @@ def test_a_thread_that_drives_a_coroutine_waits_for_an_item_with_tasks_in_one_li
         return order
 
     assert asyncio.run(play()) == ["thread", "task"]
+
+
+def test_an_item_that_a_thread_gives_to_a_task_cancelled_meanwhile_is_free_again() -> None:
+    async def play() -> int:
+        pool = FairTaskPool(["only"])
+        item, _ = await pool.get()
+        waiting = asyncio.create_task(pool.get())
+        await asyncio.sleep(0)
+        thread = threading.Thread(target=pool.put, args=(item,))
+        thread.start()
+        thread.join()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        await asyncio.sleep(0)
+        return pool.free
+
+    assert asyncio.run(play()) == 1

@@ -68,28 +68,42 @@ class FairPool(_Pool[Item]):
         return self.ask().get()[0]
 
 
-class _Place(Future[Any]):
+class _Place:
+    """Where a task of an event loop finds its item, or a coroutine that a thread drives."""
+
+    def __init__(self, give_back: Callable[[Any], None]) -> None:
+        self._loop, self._give_back = _get_running_loop(), give_back
+        self.found: Any = self._loop.create_future() if self._loop else Future()
+
     def put_nowait(self, found: tuple[Any, int]) -> bool:
         """Whether it is still wanted."""
-        is_wanted = self.set_running_or_notify_cancel()
+        if self._loop not in (None, _get_running_loop()):
+            self._loop.call_soon_threadsafe(self._put_on_loop, found)
+            return True
+        is_wanted = not self.found.done()
         if is_wanted:
-            self.set_result(found)
+            self.found.set_result(found)
         return is_wanted
+
+    def _put_on_loop(self, found: tuple[Any, int]) -> None:
+        if not self.put_nowait(found):
+            self._give_back(found[0])
 
 
 class FairTaskPool(_Pool[Item]):
     """For tasks of an event loop, which may be cancelled, and for coroutines that a thread drives."""
 
-    _promise = _Place
+    def _promise(self) -> _Place:
+        return _Place(self.put)
 
     async def get(self) -> tuple[Item, int]:
         """Wait for an item; with it the moment (ns) since when it is there."""
-        place: Future[tuple[Item, int]] = self._ask()
-        if place.done() or _get_running_loop() is None:
-            return place.result()
+        found = self._ask().found
+        if isinstance(found, Future):
+            return found.result()
         try:
-            return await asyncio.wrap_future(place)
+            return await found
         except asyncio.CancelledError:
-            if not place.cancel():  # it was given in the same moment
-                self.put(place.result()[0])
+            if not found.cancelled():  # it was given in the same moment
+                self.put(found.result()[0])
             raise

@@ -14,7 +14,7 @@ import pickle
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -61,15 +61,18 @@ def kind_of(name: str) -> type[SettableStage[Any]]:
 
 
 def sorted_out(name: str, given: Given) -> tuple[Any, dict[str, Any]]:
-    """A stage's settings, and what its class is made with beside them; raises `BadInput` for one that it does not have, or a
-    value that is not allowed.
+    """A stage's settings, and what its class is made with beside them; raises `BadInput` for one that it does not have, one that
+    is missing, or a value that is not allowed.
     """
     kind = kind_of(name)
-    settable = [field.name for field in fields(kind.settings_type)]
-    fixed = list(inspect.signature(kind).parameters)[2:]
+    settable = inspect.signature(kind.settings_type).parameters
+    fixed = dict(list(inspect.signature(kind).parameters.items())[2:])
     for each in given:
-        if each not in settable + fixed:
-            raise BadInput(f"{name} has no setting {each!r}; it has {', '.join(settable + fixed) or 'none'}.")
+        if each not in {**settable, **fixed}:
+            raise BadInput(f"{name} has no setting {each!r}; it has {', '.join({**settable, **fixed}) or 'none'}.")
+    for each, parameter in {**settable, **fixed}.items():
+        if parameter.default is parameter.empty and each not in given:
+            raise BadInput(f"{name} needs {each!r}.")
     settings = kind.settings_type(**{each: value for each, value in given.items() if each in settable})
     return settings, {each: value for each, value in given.items() if each in fixed}
 
@@ -154,16 +157,12 @@ class StagedServer(PausableServer):
 
     def __init__(self, stages: Sequence[Config], name: str, **config: Any) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix=f"perflab-{name}-", ignore_cleanup_errors=True)
-        packed = [
-            (stage, {key: _packed(value) for key, value in {**_folder(stage, self._folder.name), **given}.items()})
-            for stage, given in stages
-        ]
         try:
-            super().__init__(
-                "perflab.systems.servers.staged_server",
-                {"stages": packed, "folder": self._folder.name, **config},
-                name,
-            )
+            given = [(stage, with_folder(stage, its_config, self._folder.name)) for stage, its_config in stages]
+            owners({stage: sorted_out(stage, its_config)[0] for stage, its_config in given})
+            packed = [(stage, {key: _packed(value) for key, value in each.items()}) for stage, each in given]
+            config = {"stages": packed, "folder": self._folder.name, **config}
+            super().__init__("perflab.systems.servers.staged_server", config, name)
         except BaseException:
             self._folder.cleanup()
             raise
@@ -171,6 +170,11 @@ class StagedServer(PausableServer):
     def close(self) -> None:
         super().close()
         self._folder.cleanup()
+
+
+def with_folder(stage: str, given: Given, folder: str) -> Given:
+    """For a stage that keeps files."""
+    return {"folder": folder, **given} if "folder" in inspect.signature(kind_of(stage)).parameters else given
 
 
 def staged_server(
@@ -186,13 +190,7 @@ def staged_server(
         raise BadInput(f"front must be one of {', '.join(FRONTS)}; got {front!r}.")
     if len(dict(stages)) < len(stages):
         raise BadInput(f"Each stage may be there once; got {', '.join(stage for stage, _ in stages)}.")
-    owners({stage: sorted_out(stage, given)[0] for stage, given in stages})
     return StagedServer(stages, name, front=front, precise=precise or front == MULTIPLEXED, tells=tells)
-
-
-def _folder(stage: str, folder: str) -> dict[str, str]:
-    """For a stage that keeps files."""
-    return {"folder": folder} if "folder" in inspect.signature(kind_of(stage)).parameters else {}
 
 
 def _packed(value: Any) -> Any:
@@ -208,7 +206,8 @@ def _unpacked(value: Any) -> Any:
 
 
 def _plain(settings: Any) -> dict[str, Any]:
-    return {name: value for name, value in asdict(settings).items() if not callable(value)}
+    told = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    return {name: value for name, value in told.items() if not callable(value)}
 
 
 async def _main(stages: list[Config], folder: str, front: str, tells: bool, precise: bool, clock: str) -> None:

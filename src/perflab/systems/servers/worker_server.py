@@ -117,7 +117,8 @@ def worker_server(
         raise BadInput(f"kind must be one of {', '.join(KINDS)}; got {kind!r}.")
     most = {THREADS: limits.threads, PROCESSES: limits.processes, LOOP: limits.connections}[kind]
     check_number("workers", workers, 1, most, whole=True)
+    check_number("queue_length", queue_length, 0, MAX_QUEUE, whole=True)
     check_number("connections", connections, 1, MAX_CONNECTIONS, whole=True)
-    admitted = {"served_at_once": workers, "queue_length": queue_length, "may_queue": may_queue}
-    made_of = {"kind": kind, "number": workers, "connections": connections}
+    admitted = {"served_at_once": int(workers), "queue_length": int(queue_length), "may_queue": may_queue}
+    made_of = {"kind": kind, "number": int(workers), "connections": int(connections)}
     return staged_server(("admission", admitted), ("workers", made_of), name="worker", tells=False)
