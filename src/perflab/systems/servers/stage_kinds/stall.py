@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from perflab.measure.guards import check_number
 from perflab.systems.http.http11 import Reply, Request
-from perflab.systems.servers.stages import Host, Next, SettableStage
+from perflab.systems.servers.stages import Host, Next, NoSettings, SettableStage
 
 MAX_STALL_S = 2.0
 
 
-@dataclass(frozen=True)
-class StallSettings:
-    """A stall is announced, not set."""
-
-
-class Stall(SettableStage[StallSettings]):
+class Stall(SettableStage[NoSettings]):
     """A request that comes during a stall that `stall` has announced waits for its end."""
 
-    settings_type = StallSettings
-
-    def __init__(self, host: Host, settings: StallSettings) -> None:
+    def __init__(self, host: Host, settings: NoSettings) -> None:
         super().__init__(host, settings)
         self._from_ns = self._until_ns = 0
         self.requests = {"stall": self.stall}
 
-    async def answer(self, settings: StallSettings, request: Request, following: Next) -> Reply:
+    async def answer(self, settings: NoSettings, request: Request, following: Next) -> Reply:
         now_ns = self.host.now_ns()
         if self._from_ns <= now_ns < self._until_ns:
             await self.host.wait((self._until_ns - now_ns) / 1e9)
