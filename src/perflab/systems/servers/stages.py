@@ -1,8 +1,8 @@
 """A server is a list of stages, as Starlette composes middleware: each answers a request, or has the next one answer it.
 
 All stages of a request run in one task (behind `threads`, on one thread), so an exception or a cancellation passes through each
-of them, from the inside out: a stage gives back in `finally` what it holds. HTTP/1.1 cancels nothing: that a client has hung up is
-noticed when it is sent its reply.
+of them, from the inside out: a stage gives back in `finally` what it holds. HTTP/1.1 cancels nothing: a client that has hung up
+is noticed when its reply is sent.
 """
 
 from __future__ import annotations
