@@ -12,7 +12,6 @@ import functools
 import json
 import os
 import queue
-import selectors
 import signal
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from typing import Any, BinaryIO, Self
 
 from perflab.interpreter import open_channel, start_python
 from perflab.measure.files import allow_files
+from perflab.measure.guards import BadInput
 from perflab.measure.log_tail import LogTail
 from perflab.measure.shortage import shortage_of
 
@@ -36,6 +36,10 @@ LOG_LINES = 10
 
 class ServerFailed(RuntimeError):
     """A server did not start, did not answer, or died. The message holds the end of its log."""
+
+
+class Refused(ServerFailed, BadInput):
+    """A server did not do what it was asked for: the input is to blame, and the message is what it said of that."""
 
 
 class ChildServer:
@@ -81,7 +85,7 @@ class ChildServer:
         return self._process.pid
 
     def ask(self, request: str, **details: Any) -> dict[str, Any]:
-        """Send a request over the control pipe and return the answer; raises `ServerFailed` without one."""
+        """Send a request over the control pipe and return the answer; raises `ServerFailed` without one, or `Refused`."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps({"request": request, **details}).encode() + b"\n")
@@ -89,6 +93,8 @@ class ChildServer:
         except (OSError, ValueError):
             raise self._failure("is gone") from None
         answer = self._answer(ANSWER_S, f"did not answer {request!r}")
+        if "refused" in answer:
+            raise Refused(answer["refused"])
         if "error" in answer:
             raise ServerFailed(f"The {self.name} server refused {request!r}: {answer['error']}")
         return answer
@@ -195,6 +201,8 @@ def answer_requests(handlers: Handlers) -> None:
         handler = handlers.get(details.pop("request"))
         try:
             answer = {"error": "there is no such request"} if handler is None else (handler(**details) or {})
+        except BadInput as error:
+            answer = {"refused": str(error)}
         except (TypeError, ValueError) as error:
             answer = {"error": str(error)}
         _tell(answer)
@@ -238,8 +246,3 @@ def run_server(main: Callable[..., Running], loop_factory: Any = None, config: M
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.get_loop().set_exception_handler(_end_of_means)
         runner.run(main(**(read_config() if config is None else config)))
-
-
-def precise_loop() -> asyncio.SelectorEventLoop:
-    """An event loop that waits to the microsecond: epoll counts in milliseconds. For fewer than 1,024 connections."""
-    return asyncio.SelectorEventLoop(selectors.SelectSelector())

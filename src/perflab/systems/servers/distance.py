@@ -13,7 +13,8 @@ from collections import deque
 from collections.abc import Callable
 
 from perflab.measure.guards import check_number
-from perflab.systems.process.child import ChildServer, keep_serving, precise_loop, run_server, serve
+from perflab.systems.process.child import ChildServer, keep_serving, run_server, serve
+from perflab.systems.process.loops import precise_loop
 from perflab.systems.servers.slow_start import SEGMENT, Line, Sender
 
 MAX_ROUND_TRIP_S = 1.0

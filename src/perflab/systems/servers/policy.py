@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from perflab.measure.guards import BadInput
+
 MAX_DECISION_S = 1.0
 
 
-class PolicyFailed(ValueError):
+class PolicyFailed(BadInput):
     """A function of a learner's did not decide. The message is one sentence."""
 
 

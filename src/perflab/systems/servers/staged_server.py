@@ -22,8 +22,10 @@ from typing import Any
 from perflab.measure.guards import BadInput
 from perflab.systems.http.http11 import Reply, Request
 from perflab.systems.http.server_timing import HEADER, encode_state
-from perflab.systems.process.child import Handlers, keep_serving, precise_loop, read_config, run_server
+from perflab.systems.process.child import Handlers, keep_serving, read_config, run_server
+from perflab.systems.process.loops import precise_loop
 from perflab.systems.process.pausable import PausableServer, RunningClock
+from perflab.systems.servers.policy import PolicyFailed
 from perflab.systems.servers.stages import Host, SettableStage, chain, timed
 
 HTTP, MULTIPLEXED = "http11", "multiplexed"
@@ -118,6 +120,8 @@ class Frame:
         self._host.stand_still()
         try:
             reply = await self._chain(request)
+        except PolicyFailed:
+            raise  # not to be taken for an error of the client's
         except BadInput as error:
             reply = Reply(str(error).encode(), 400)
         self._host.stand_still()
