@@ -68,7 +68,7 @@ class LoopClock(RunningClock):
 
 
 class VirtualHost(Host):
-    """A host on the running virtual loop. What computes asks between its steps whether to stand still; a step takes 10 µs."""
+    """A host on the running virtual loop. What computes asks between its steps whether to stand still; a step takes 1 µs."""
 
     def __init__(self) -> None:
         self.clock = LoopClock()
@@ -77,7 +77,7 @@ class VirtualHost(Host):
     def stand_still(self) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop) and not self.is_on_thread
-        loop.hurrying.now_s += 1e-5
+        loop.hurrying.now_s += 1e-6
 
 
 class Served:
