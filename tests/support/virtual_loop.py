@@ -38,11 +38,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """Its `time` is that of its selector."""
 
     def __init__(self) -> None:
-        self.hurrying = _Hurrying()
-        super().__init__(self.hurrying)
+        self._hurrying = _Hurrying()
+        super().__init__(self._hurrying)
 
     def time(self) -> float:
-        return self.hurrying.now_s
+        return self._hurrying.now_s
 
 
 class LoopClock(RunningClock):
@@ -77,7 +77,7 @@ class VirtualHost(Host):
     def stand_still(self) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop) and not self.is_on_thread
-        loop.hurrying.now_s += 1e-6
+        loop._hurrying.now_s += 1e-6
 
 
 class Served:

@@ -14,7 +14,7 @@ def test_requests_in_a_stall_wait_for_its_end_and_no_others() -> None:
     async def serve() -> list[tuple[str, float]]:
         served = Served(("stall", {}))
         served.frame.requests["stall"](after_s=1.0, for_s=0.5)
-        return await served.crowd(0.9, 1.0, 1.4, 1.6)
+        return await served.crowd(0.9, 1.1, 1.4, 1.6)
 
     assert run_virtually(serve()) == [("0", 0.9), ("1", 1.5), ("2", 1.5), ("3", 1.6)]
 
