@@ -16,7 +16,7 @@ def test_requests_in_a_stall_wait_for_its_end_and_no_others() -> None:
         served.frame.requests["stall"](after_s=1.0, for_s=0.5)
         return await served.crowd(0.9, 1.1, 1.4, 1.6)
 
-    assert run_virtually(serve()) == [("0", 0.9), ("1", 1.5), ("2", 1.5), ("3", 1.6)]
+    assert sorted(run_virtually(serve())) == [("0", 0.9), ("1", 1.5), ("2", 1.5), ("3", 1.6)]
 
 
 def test_one_at_a_time_what_has_piled_up_is_worked_off_in_order() -> None:
