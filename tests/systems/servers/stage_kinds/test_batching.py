@@ -11,6 +11,7 @@ import pytest
 from perflab.systems.http.http11 import Reply, Request
 from perflab.systems.process.pausable import RunningClock
 from perflab.systems.servers.group_commit import BATCHES
+from perflab.systems.servers.stage_kinds.batching import Batching
 from perflab.systems.servers.staged_server import Frame
 from perflab.systems.servers.stages import Host
 
@@ -26,6 +27,7 @@ def test_the_rows_of_every_request_are_in_the_file(tmp_path: Path, batch: str, a
             ("batching", {"rows": 3, "batch": batch, "size": 2, "max_wait_ms": 1, "folder": str(tmp_path)}),
         ]
         frame = Frame(stages, Host(clock))
+        assert isinstance(frame.stages["batching"], Batching)
         asked = [Request("GET", "/", {}, b"") for _ in range(8)]
         replies = await asyncio.gather(*(frame.answer(request) for request in asked))
         assert replies[0].body == Reply(b"served").body

@@ -8,6 +8,7 @@ import pytest
 from virtual_loop import Served, run_virtually
 
 from perflab.measure.guards import BadInput
+from perflab.systems.servers.stage_kinds.stall import MAX_STALL_S
 
 
 def test_requests_in_a_stall_wait_for_its_end_and_no_others() -> None:
@@ -29,7 +30,7 @@ def test_one_at_a_time_what_has_piled_up_is_worked_off_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"after_s": -1, "for_s": 1}, {"after_s": 0, "for_s": 3}, {"after_s": "now", "for_s": 1}]
+    "wrong", [{"after_s": -1, "for_s": 1}, {"after_s": 0, "for_s": 2 * MAX_STALL_S}, {"after_s": "now", "for_s": 1}]
 )
 def test_a_stall_out_of_range_is_refused(wrong: dict[str, Any]) -> None:
     async def ask() -> None:
