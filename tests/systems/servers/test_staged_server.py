@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
+from patience import wait_until, wait_until_gone
 from virtual_loop import Served, run_virtually
 
 from perflab.measure.guards import BadInput
@@ -161,6 +162,33 @@ def test_a_learners_function_travels_and_where_it_fails_that_is_one_sentence() -
             server.pause()
         server.resume()
         assert ask(server.port).is_ok
+
+
+@pytest.mark.process
+def test_a_learners_function_that_hangs_is_one_sentence_and_its_server_ends() -> None:
+    def think(queued: int) -> bool:
+        while True:
+            pass
+
+    with (
+        ThreadPoolExecutor(2) as clients,
+        staged_server(("admission", {"served_at_once": 1, "may_queue": think}), ("stall", {})) as server,
+    ):
+        server.ask("stall", after_s=0, for_s=2)
+        asked = [clients.submit(ask, server.port) for _ in range(2)]
+
+        def has_told() -> bool:
+            try:
+                server.pause()
+            except BadInput as error:
+                return str(error) == "The admission rule has not returned after 1 s (asked with 0)."
+            finally:
+                server.resume()
+            return False
+
+        wait_until(has_told)
+    wait_until_gone(server.pid)
+    assert all(isinstance(each.exception(), OSError) for each in asked)
 
 
 @pytest.mark.process
