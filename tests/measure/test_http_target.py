@@ -19,13 +19,14 @@ from perflab.measure.load import closed_loop, open_loop
 from perflab.measure.schedule import constant
 from perflab.systems.http.connection import request_bytes
 from perflab.systems.process.child import serve
+from perflab.systems.servers.staged_server import staged_server
 
 
 @pytest.mark.clock
 def test_every_request_is_answered_and_the_stall_of_a_real_server_is_seen_by_the_open_loop_only() -> None:
     schedule = constant(200, 0.6)
     with (
-        serve("perflab.systems.servers.stalling", service_s=0.0) as server,
+        staged_server(("stall", {})) as server,
         HttpTarget(server.port, request_bytes("/"), 100) as target,
     ):
 

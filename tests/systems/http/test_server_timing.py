@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perflab.measure.http_reply import Reply
-from perflab.systems.http.server_timing import HEADER, ServerTiming, decode, note_queue, timing_of
+from perflab.systems.http.server_timing import (
+    HEADER,
+    ServerTiming,
+    decode,
+    encode_state,
+    note_queue,
+    state_of,
+    timing_of,
+)
 
 NS = st.integers(0, 10**18)
 SPANS = st.tuples(NS, NS)
@@ -51,3 +59,13 @@ def test_a_reply_tells_when_its_request_had_a_thread_and_whether_the_cache_had_t
 def test_a_reply_without_the_header_is_refused() -> None:
     with pytest.raises(ValueError, match="no Server-Timing"):
         timing_of(Reply(b"HTTP/1.1 200 OK", b""))
+
+
+def test_stages_and_whole_numbers_survive_their_way_through_a_reply() -> None:
+    state = {"cache": (1_000_001, 23_456_789_012), "hit": True, "commit": 20, "pool": (5, 5)}
+    assert state_of(reply(encode_state(state))) == state
+
+
+def test_a_reply_that_tells_no_stages_has_no_state() -> None:
+    assert state_of(Reply(b"HTTP/1.1 200 OK\r\nContent-Length: 0", b"")) == {}
+    assert state_of(reply(encode_state({}))) == {}

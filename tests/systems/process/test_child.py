@@ -14,6 +14,7 @@ import psutil
 import pytest
 from patience import PATIENCE_S, wait_until_gone
 
+from perflab.measure.guards import BadInput
 from perflab.measure.log_tail import KEPT_BYTES
 from perflab.measure.shortage import shortage_of
 from perflab.systems.process import child
@@ -60,6 +61,7 @@ def greet():
 answer_requests({"get": greet})
 """,
     "asked": """
+from perflab.measure.guards import check_number
 from perflab.systems.process.child import announce, exit_with_parent, read_config
 import time
 config = read_config()
@@ -68,7 +70,7 @@ def set_level(value):
     global level
     if value < 0:
         raise ValueError("level must not be negative")
-    level = value
+    level = check_number("level", value, 0, 9)
 exit_with_parent({"set": set_level, "get": lambda: {"level": level}})
 announce(1234)
 time.sleep(60)
@@ -107,6 +109,9 @@ def test_a_refused_request_says_why_and_the_server_lives_on() -> None:
     with serve("asked_server", level=3) as server:
         with pytest.raises(ServerFailed, match="level must not be negative"):
             server.ask("set", value=-1)
+        for kind in (ServerFailed, BadInput):
+            with pytest.raises(kind, match="^level must be a number from 0 to 9; got 10"):
+                server.ask("set", value=10)
         with pytest.raises(ServerFailed, match="no such request"):
             server.ask("explode")
         assert server.ask("get") == {"level": 3}

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 
+import pytest
 from patience import PATIENCE_S
 
 from perflab.systems.servers.fair_pool import FairPool, FairTaskPool
@@ -68,3 +69,65 @@ def test_tasks_do_not_overtake_each_other_either_and_have_it_since_it_was_given_
         assert pool.free == 1
 
     asyncio.run(play())
+
+
+def test_a_task_that_is_cancelled_while_it_waits_or_in_the_moment_it_is_served_keeps_no_item() -> None:
+    async def play(gave_it_before: bool) -> tuple[int, str]:
+        pool = FairTaskPool(["only"])
+        item, _ = await pool.get()
+        first, second = (asyncio.create_task(pool.get()) for _ in range(2))
+        await asyncio.sleep(0)
+        if gave_it_before:
+            pool.put(item)
+        first.cancel()
+        if not gave_it_before:
+            pool.put(item)
+        got, _ = await second
+        pool.put(got)
+        return pool.free, got
+
+    for gave_it_before in (False, True):
+        assert asyncio.run(play(gave_it_before)) == (1, "only")
+
+
+def test_a_thread_that_drives_a_coroutine_waits_for_an_item_with_tasks_in_one_line() -> None:
+    async def play() -> list[str]:
+        pool, order, loop = FairTaskPool(["only"]), list[str](), asyncio.get_running_loop()
+        item, _ = await pool.get()
+
+        async def use(name: str) -> None:
+            got, _ = await pool.get()
+            order.append(name)
+            pool.put(got)
+
+        def drive() -> None:
+            with pytest.raises(StopIteration):
+                use("thread").send(None)
+
+        thread = loop.run_in_executor(None, drive)
+        while not pool._line:
+            await asyncio.sleep(0.001)
+        task = asyncio.create_task(use("task"))
+        await asyncio.sleep(0)
+        pool.put(item)
+        await asyncio.gather(thread, task)
+        return order
+
+    assert asyncio.run(play()) == ["thread", "task"]
+
+
+def test_an_item_that_a_thread_gives_to_a_task_cancelled_meanwhile_is_free_again() -> None:
+    async def play() -> int:
+        pool = FairTaskPool(["only"])
+        item, _ = await pool.get()
+        waiting = asyncio.create_task(pool.get())
+        await asyncio.sleep(0)
+        thread = threading.Thread(target=pool.put, args=(item,))
+        thread.start()
+        thread.join()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        await asyncio.sleep(0)
+        return pool.free
+
+    assert asyncio.run(play()) == 1

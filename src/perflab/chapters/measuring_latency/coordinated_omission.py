@@ -29,12 +29,13 @@ from perflab.measure.http_target import HttpTarget
 from perflab.measure.load import LoadResult, closed_loop, open_loop
 from perflab.measure.schedule import constant
 from perflab.systems.http.connection import request_bytes
-from perflab.systems.process.child import serve
+from perflab.systems.servers.staged_server import Config, staged_server
 from perflab.theory import omission
 
 Schedule = NDArray[np.int64]
 
 SERVICE_S = 0.0002
+STAGES: tuple[Config, ...] = ("concurrency", {"at_once": 1}), ("stall", {}), ("computing", {"service_s": SERVICE_S})
 WARM_UP_S = 0.1
 STALL_AFTER = 0.2
 """When in a period the stall begins, as a share of the period: time is left afterwards to work off what has piled up."""
@@ -50,7 +51,7 @@ def turns(rate: int, stall: int, every: int, clients: Sequence[Any]) -> Iterator
     """A client, when its requests are due, and what it sends them to: one client after another, each meets one stall."""
     period_s, stall_s = every / 1000, stall / 1000
     with (
-        serve("perflab.systems.servers.stalling", service_s=SERVICE_S) as server,
+        staged_server(*STAGES) as server,
         HttpTarget(server.port, request_bytes("/"), connections=_connections(rate, stall_s)) as target,
     ):
         for client in itertools.cycle(clients):
@@ -63,7 +64,7 @@ def turns(rate: int, stall: int, every: int, clients: Sequence[Any]) -> Iterator
 def calibrate() -> Iterator[Frame]:
     """What a request takes here while nothing stalls, and how long it keeps the server from others."""
     with (
-        serve("perflab.systems.servers.stalling", service_s=SERVICE_S) as server,
+        staged_server(*STAGES) as server,
         HttpTarget(server.port, request_bytes("/"), connections=BURST) as target,
     ):
         alone = closed_loop(constant(500, 0.4), target)

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter_ns
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from perflab.measure.shortage import shortage_of
@@ -23,13 +24,18 @@ REASONS |= {500: "Internal Server Error", 503: "Service Unavailable"}
 
 @dataclass(frozen=True)
 class Request:
-    """What a handler gets. `arrived_ns` is when its head had been read (`perf_counter_ns`), before it was parsed."""
+    """What a handler gets. By `perf_counter_ns`, its head had been read at `arrived_ns`, and all was parsed at `parsed_ns`.
+
+    `state` is for those who handle it: what one notes of this request, others read.
+    """
 
     method: str
     path: str
     query: dict[str, str]
     body: bytes
     arrived_ns: int = 0
+    parsed_ns: int = 0
+    state: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -119,7 +125,8 @@ async def _read_request(reader: asyncio.StreamReader) -> tuple[Request, bool] | 
     body = await reader.readexactly(length) if length else b""
     parts = urlsplit(target)
     keep_alive = headers.get("connection", "").lower() != "close" and version == "HTTP/1.1"
-    return Request(method, parts.path, dict(parse_qsl(parts.query)), body, arrived_ns), keep_alive
+    query = dict(parse_qsl(parts.query))
+    return Request(method, parts.path, query, body, arrived_ns, perf_counter_ns()), keep_alive
 
 
 def _error(status: int, message: str) -> Reply:

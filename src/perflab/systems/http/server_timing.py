@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from perflab.measure.http_reply import Reply
 
@@ -90,6 +92,29 @@ def note_queue(reply: Reply) -> dict[str, int]:
         "done_ns": had_ns + held_ns,
         "hit": int(timing.hit or False),
     }
+
+
+def encode_state(state: Mapping[str, Any]) -> str:
+    """The header's value for the stages of a server: when each was entered, and for how long (ns of the server's running).
+
+    What is noted otherwise in a request's `state` is told as it is.
+    """
+    spans = {name: value for name, value in state.items() if isinstance(value, tuple)}
+    metrics = [f"{name};start={_ms(entered)};dur={_ms(left - entered)}" for name, (entered, left) in spans.items()]
+    return ", ".join(metrics + [f"{name};desc={int(state[name])}" for name in state if name not in spans])
+
+
+def state_of(reply: Reply) -> dict[str, Any]:
+    """The `state` that a reply of a server of stages tells: (entered, left) of each stage, ns, and whole numbers."""
+    found: dict[str, Any] = {}
+    for metric in reply.headers.get(HEADER.lower(), "").split(", "):
+        name, *parameters = metric.split(";")
+        told = dict(parameter.split("=", 1) for parameter in parameters)
+        if "dur" in told:
+            found[name] = _ns(told["start"]), _ns(told["start"]) + _ns(told["dur"])
+        elif told:
+            found[name] = int(told["desc"])
+    return found
 
 
 def _ms(nanoseconds: int) -> str:

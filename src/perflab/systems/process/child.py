@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, Self
 
 from perflab.interpreter import open_channel, start_python
 from perflab.measure.files import allow_files
+from perflab.measure.guards import BadInput
 from perflab.measure.log_tail import LogTail
 from perflab.measure.shortage import shortage_of
 
@@ -37,14 +38,18 @@ class ServerFailed(RuntimeError):
     """A server did not start, did not answer, or died. The message holds the end of its log."""
 
 
+class Refused(ServerFailed, BadInput):
+    """A server did not do what it was asked for: the input is to blame, and the message is what it said of that."""
+
+
 class ChildServer:
     """A running server of ours, for as long as its `with` block lasts. Not thread-safe.
 
     A block that lost its connection because the server died raises `ServerFailed`.
     """
 
-    def __init__(self, module: str, config: dict[str, Any]) -> None:
-        self.name = module.rpartition(".")[2].removesuffix("_server")
+    def __init__(self, module: str, config: dict[str, Any], name: str | None = None) -> None:
+        self.name = name or module.rpartition(".")[2].removesuffix("_server")
         self._process, self._channel = start_python(module, json.dumps(config), has_log=True)
         assert self._process.stdout is not None
         self._answers: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -80,7 +85,7 @@ class ChildServer:
         return self._process.pid
 
     def ask(self, request: str, **details: Any) -> dict[str, Any]:
-        """Send a request over the control pipe and return the answer; raises `ServerFailed` without one."""
+        """Send a request over the control pipe and return the answer; raises `ServerFailed` without one, or `Refused`."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps({"request": request, **details}).encode() + b"\n")
@@ -88,6 +93,8 @@ class ChildServer:
         except (OSError, ValueError):
             raise self._failure("is gone") from None
         answer = self._answer(ANSWER_S, f"did not answer {request!r}")
+        if "refused" in answer:
+            raise Refused(answer["refused"])
         if "error" in answer:
             raise ServerFailed(f"The {self.name} server refused {request!r}: {answer['error']}")
         return answer
@@ -194,6 +201,8 @@ def answer_requests(handlers: Handlers) -> None:
         handler = handlers.get(details.pop("request"))
         try:
             answer = {"error": "there is no such request"} if handler is None else (handler(**details) or {})
+        except BadInput as error:
+            answer = {"refused": str(error)}
         except (TypeError, ValueError) as error:
             answer = {"error": str(error)}
         _tell(answer)
@@ -232,8 +241,8 @@ def _end_of_means(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> N
     loop.default_exception_handler(context)
 
 
-def run_server(main: Callable[..., Running], loop_factory: Any = None) -> None:
-    """In the child: run its main function with what the parent configured."""
+def run_server(main: Callable[..., Running], loop_factory: Any = None, config: Mapping[str, Any] | None = None) -> None:
+    """In the child: run its main function with what the parent configured; `config` where that was read already."""
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.get_loop().set_exception_handler(_end_of_means)
-        runner.run(main(**read_config()))
+        runner.run(main(**(read_config() if config is None else config)))

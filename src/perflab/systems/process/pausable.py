@@ -113,7 +113,7 @@ class PausableSleep:
 class PausableServer(ChildServer):
     """A server that is told in its configuration where the "clock" of its running lies, and answers "settle" and "get_ready"."""
 
-    def __init__(self, module: str, config: dict[str, Any]) -> None:
+    def __init__(self, module: str, config: dict[str, Any], name: str | None = None) -> None:
         # The file is gone when both have mapped it, so that nothing is left of it however the parent ends.
         with tempfile.TemporaryDirectory(prefix="perflab-clock-", ignore_cleanup_errors=True) as folder:
             path = Path(folder) / "clock"
@@ -121,7 +121,7 @@ class PausableServer(ChildServer):
             self._clock = RunningClock(path)
             self._clock.start()
             self._hangs = False
-            super().__init__(module, {**config, "clock": str(path)})
+            super().__init__(module, {**config, "clock": str(path)}, name)
 
     def pause(self) -> dict[str, Any]:
         """Nothing goes on in the server from now on; returns what it answers to "settle"."""

@@ -9,12 +9,12 @@ relay holds the client's first bytes for that round trip instead; a client has t
 from __future__ import annotations
 
 import asyncio
-import selectors
 from collections import deque
 from collections.abc import Callable
 
 from perflab.measure.guards import check_number
 from perflab.systems.process.child import ChildServer, keep_serving, run_server, serve
+from perflab.systems.process.loops import precise_loop
 from perflab.systems.servers.slow_start import SEGMENT, Line, Sender
 
 MAX_ROUND_TRIP_S = 1.0
@@ -175,10 +175,5 @@ async def _main(port: int, **way: float) -> None:
     await keep_serving(server, {"set": relay.set_round_trip})
 
 
-def _precise_loop() -> asyncio.SelectorEventLoop:
-    # epoll counts in milliseconds and asyncio rounds up to them; select takes microseconds.
-    return asyncio.SelectorEventLoop(selectors.SelectSelector())
-
-
 if __name__ == "__main__":
-    run_server(_main, _precise_loop)
+    run_server(_main, precise_loop)

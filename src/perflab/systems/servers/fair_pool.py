@@ -6,8 +6,10 @@ import asyncio
 import queue
 import threading
 import time
+from asyncio import _get_running_loop
 from collections import deque
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -36,10 +38,10 @@ class _Pool(Generic[Item]):
     def put(self, item: Item) -> None:
         """Add an item, or give it back: it goes to the longest wait."""
         with self._lock:
-            if self._line:
-                self._line.popleft().put_nowait((item, self._now_ns()))
-            else:
-                self._free.append(item)
+            while self._line:
+                if self._line.popleft().put_nowait((item, self._now_ns())) is not False:
+                    return
+            self._free.append(item)
 
     def _ask(self) -> Any:
         mine = self._promise()
@@ -66,12 +68,42 @@ class FairPool(_Pool[Item]):
         return self.ask().get()[0]
 
 
-class FairTaskPool(_Pool[Item]):
-    """For tasks of one event loop."""
+class _Place:
+    """Where a task of an event loop finds its item, or a coroutine that a thread drives."""
 
-    _promise = asyncio.Queue
+    def __init__(self, give_back: Callable[[Any], None]) -> None:
+        self._loop, self._give_back = _get_running_loop(), give_back
+        self.found: Any = self._loop.create_future() if self._loop else Future()
+
+    def put_nowait(self, found: tuple[Any, int]) -> bool:
+        """Whether it is still wanted."""
+        if self._loop not in (None, _get_running_loop()):
+            self._loop.call_soon_threadsafe(self._put_on_loop, found)
+            return True
+        is_wanted = not self.found.done()
+        if is_wanted:
+            self.found.set_result(found)
+        return is_wanted
+
+    def _put_on_loop(self, found: tuple[Any, int]) -> None:
+        if not self.put_nowait(found):
+            self._give_back(found[0])
+
+
+class FairTaskPool(_Pool[Item]):
+    """For tasks of an event loop, which may be cancelled, and for coroutines that a thread drives."""
+
+    def _promise(self) -> _Place:
+        return _Place(self.put)
 
     async def get(self) -> tuple[Item, int]:
         """Wait for an item; with it the moment (ns) since when it is there."""
-        found: tuple[Item, int] = await self._ask().get()
-        return found
+        found = self._ask().found
+        if isinstance(found, Future):
+            return found.result()
+        try:
+            return await found
+        except asyncio.CancelledError:
+            if not found.cancelled():  # it was given in the same moment
+                self.put(found.result()[0])
+            raise

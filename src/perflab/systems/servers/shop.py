@@ -10,27 +10,23 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from time import perf_counter_ns
 from typing import Any
 
 from perflab.measure.guards import check_number
 from perflab.systems.caches.cache import MISSING, TtlCache
 from perflab.systems.databases.catalogue import MAX_PRODUCTS, MIN_PRODUCTS, make_catalogue
-from perflab.systems.http.http11 import Reply, Request, start_server
+from perflab.systems.http.http11 import Reply, Request
 from perflab.systems.http.server_timing import HEADER, ServerTiming
 from perflab.systems.machine.computing import per_ms, pieces
-from perflab.systems.process.child import Handlers, keep_serving, run_server
-from perflab.systems.process.pausable import PausableServer, PausableSleep, RunningClock
+from perflab.systems.process.pausable import PausableServer
 from perflab.systems.servers.fair_threads import FairThreads
 from perflab.systems.servers.shop_database import Database
 from perflab.systems.servers.shop_settings import Settings
+from perflab.systems.servers.staged_server import staged_server
+from perflab.systems.servers.stages import Host, Next, SettableStage
 
 MAX_THREADS = 64
 PIECE_MS = 0.5
@@ -38,30 +34,23 @@ PROBED_ITERATIONS = 1_000
 DETAIL = "one more detail about this product, for those who read on"
 
 
-class Shop:
+class Shop(SettableStage[Settings]):
     """The application: threads, connections, cache and counts behind the API."""
 
-    def __init__(self, folder: Path, products: int, threads: int, clock: str) -> None:
-        self._running = PausableSleep(RunningClock(Path(clock)))
-        self._now_ns = self._running.now_ns
-        self._database = Database(make_catalogue(folder, products), self._running)
+    settings_type = Settings
+
+    def __init__(self, host: Host, settings: Settings, folder: str, products: int, threads: int) -> None:
+        super().__init__(host, settings)
+        self._now_ns = host.now_ns
+        self._database = Database(make_catalogue(Path(folder), products), host)
         self._threads = FairThreads(threads, self._now_ns)
-        self._cache = TtlCache(1.0, lambda: self._now_ns() / 1e9)
-        self._settings = Settings()
+        self._cache = TtlCache(settings.ttl_s, lambda: self._now_ns() / 1e9)
         self._requests = 0
         self._iterations_per_ms = per_ms(partial(_hash, "probe"), PROBED_ITERATIONS)
-        self.requests: Handlers = {
-            **self._running.requests,
-            "set": self.set,
-            "reset": self.reset,
-            "counts": self.counts,
-        }
+        self.requests = {"reset": self.reset, "counts": self.counts}
 
-    def set(self, **changes: Any) -> dict[str, Any]:
-        """Change settings for the requests that come from now on; returns all. Raises ValueError for what is not allowed."""
-        self._settings = replace(self._settings, **changes)
-        self._cache.set_ttl(self._settings.ttl_s)
-        return asdict(self._settings)
+    def change(self, settings: Settings) -> None:
+        self._cache.set_ttl(settings.ttl_s)
 
     def reset(self) -> None:
         """Empty the cache, and count from zero."""
@@ -72,22 +61,18 @@ class Shop:
         """Requests answered, and the cache's hits and misses, since the start or `reset`."""
         return {"requests": self._requests, "hits": self._cache.hits, "misses": self._cache.misses}
 
-    async def answer(self, request: Request) -> Reply:
-        """One request."""
-        parsed_ns = perf_counter_ns()
-        self._running.stand_still()
+    async def answer(self, settings: Settings, request: Request, following: Next) -> Reply:
         began_ns = self._now_ns()
         if request.method != "GET":
             return Reply(status=405)
         sku = request.query.get("sku")
         if request.path != "/product" or sku is None:
             return Reply(b'{"error": "ask for /product?sku=..."}', 404)
-        settings = self._settings
         if settings.wait_ms and settings.awaited and not (settings.cached and sku in self._cache):
-            await self._running.sleep_on_loop(settings.wait_ms / 1e3)
+            await self.host.sleep_on_loop(settings.wait_ms / 1e3)
         in_line_ns = self._now_ns()
         body, found, timing = await asyncio.wrap_future(self._threads.submit(partial(self._serve, sku, settings)))
-        self._running.stand_still()
+        self.host.stand_still()
         self._requests += 1
         inside_ns = self._now_ns() - began_ns
         had_ns, _ = timing.thread
@@ -95,7 +80,7 @@ class Shop:
             timing,
             arrived=request.arrived_ns,
             queue=inside_ns - timing.total,
-            parse=parsed_ns - request.arrived_ns,
+            parse=request.parsed_ns - request.arrived_ns,
             line=(in_line_ns, had_ns - in_line_ns),
         )
         headers = (("Content-Type", "application/json"), (HEADER, timing.encode()))
@@ -124,7 +109,7 @@ class Shop:
     def _sign(self, sku: str, milliseconds: float) -> str:
         signature = sku if milliseconds else ""
         for iterations in pieces(milliseconds, PIECE_MS, self._iterations_per_ms):
-            self._running.stand_still()
+            self.host.stand_still()
             signature = _hash(signature, iterations)
         return signature
 
@@ -134,41 +119,24 @@ class Shop:
         if settings.cached and (page := self._cache.get(sku)) is not MISSING:
             return page, (), True
         if settings.wait_ms and not settings.awaited:
-            self._running.sleep(settings.wait_ms / 1e3)
+            self.host.sleep(settings.wait_ms / 1e3)
         page, calls = self._database.ask(sku, settings, began_ns)
         if settings.cached and page is not None:
             self._cache.put(sku, page)
         return page, calls, False if settings.cached else None
 
 
-@contextmanager
-def shop(products: int = 5_000, threads: int = 8, **settings: Any) -> Iterator[PausableServer]:
-    """The shop in a process of its own, for as long as the block lasts. Its files go away with it.
+def shop(products: int = 5_000, threads: int = 8, **settings: Any) -> PausableServer:
+    """The shop in a process of its own, for as long as its block lasts. Its files go away with it.
 
-    Raises `BadInput` for too many products or threads, `ServerFailed` for settings that are not allowed.
+    Raises `BadInput` for too many products or threads, and for settings that are not allowed.
     """
     check_number("products", products, MIN_PRODUCTS, MAX_PRODUCTS, whole=True)
     check_number("threads", threads, 1, MAX_THREADS, whole=True)
-    with (
-        tempfile.TemporaryDirectory(prefix="perflab-shop-", ignore_cleanup_errors=True) as folder,
-        PausableServer(
-            "perflab.systems.servers.shop", {"folder": folder, "products": products, "threads": threads}
-        ) as server,
-    ):
-        server.ask("set", **settings)
-        yield server
+    given = {"products": products, "threads": threads, **settings}
+    return staged_server(("shop", given), name="shop", tells=False)
 
 
 def _hash(text: str, iterations: int) -> str:
     # PBKDF2 releases the GIL: two requests can compute at once where there are two CPUs.
     return hashlib.pbkdf2_hmac("sha256", text.encode(), b"shop", max(1, iterations)).hex()
-
-
-async def _main(folder: str, **config: Any) -> None:
-    shop = Shop(Path(folder), **config)
-    server = await start_server(shop.answer)
-    await keep_serving(server, shop.requests, lambda: shutil.rmtree(folder, ignore_errors=True))
-
-
-if __name__ == "__main__":
-    run_server(_main)

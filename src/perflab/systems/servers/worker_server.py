@@ -8,28 +8,23 @@ paused (`PausableServer`), so are waiting and computing; the pause returns the `
 
 from __future__ import annotations
 
-import base64
-import pickle
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from perflab.measure.guards import BadInput, check_number, machine_limits
-from perflab.systems.http.http11 import Reply, Request, start_server
+from perflab.systems.http.http11 import Reply, Request
 from perflab.systems.machine.resources import MAX_COPIED, MAX_SENT, MAX_WRITTEN
-from perflab.systems.process.child import keep_serving, run_server
-from perflab.systems.process.pausable import PausableServer, PausableSleep, RunningClock
+from perflab.systems.process.pausable import PausableServer
+from perflab.systems.servers.stage_kinds.admission import MAX_QUEUE, MayQueue
+from perflab.systems.servers.staged_server import staged_server
+from perflab.systems.servers.stages import Host, Next, NoSettings, SettableStage
 from perflab.systems.servers.worker_kinds import KINDS, LOOP, PROCESSES, THREADS, WORKERS, Work
 
 MAX_CONNECTIONS = 64
-MAX_QUEUE = 100_000
 MAX_STAGE_MS = 1_000.0
 GAUGE_S = 0.01
 MAX_GAUGES = 2_000
 GAUGES = ("noted_ns", "busy", "queued", "in_use")
 """Moments, and how many workers were busy, requests queued, and connections in use."""
-MayQueue = Callable[[int], bool]
-"""Asked of a request that finds all workers busy, with the number of requests in the queue."""
 MAX_BYTES = {"copy": MAX_COPIED, "write": MAX_WRITTEN, "reply": MAX_SENT}
 
 
@@ -68,33 +63,22 @@ def stages_of(body: bytes) -> Stages:
     return Stages(*map(int, body.rpartition(b"\r\n")[2].split()))
 
 
-class WorkerServer:
-    """`workers` of a kind; a request waits for one of them where it `may_queue` (pickled); `connections` to the database."""
+class Workers(SettableStage[NoSettings]):
+    """`number` workers of a kind, with so many `connections`; a request waits for one of them."""
 
-    def __init__(self, kind: str, workers: int, connections: int, may_queue: str, clock: str) -> None:
-        self._number, self._connections = workers, connections
-        self._may_queue: MayQueue = pickle.loads(base64.b64decode(may_queue))
-        self._running = PausableSleep(RunningClock(Path(clock)))
-        self._workers = WORKERS[kind](workers, connections, self._running)
+    def __init__(self, host: Host, settings: NoSettings, kind: str, number: int, connections: int) -> None:
+        super().__init__(host, settings)
+        self._number, self._connections = number, connections
+        self._workers = WORKERS[kind](number, connections, host)
         self._inside = 0
         self._gauges: list[tuple[int, ...]] = []
-        self.requests = {**self._running.requests, "settle": self._settle}
 
-    async def answer(self, request: Request) -> Reply:
-        """One request; 503 where there is no place left."""
-        # The thread that reads and answers pauses too: else it would hold the GIL in a pause more than at other times.
-        self._running.stand_still()
-        if self._inside >= self._number and not self._may_queue(self._inside - self._number):
-            return Reply(b"no place left", 503)
-        try:
-            work = work_of(request)
-        except BadInput as error:
-            return Reply(str(error).encode(), 400)
+    async def answer(self, settings: NoSettings, request: Request, following: Next) -> Reply:
+        work = work_of(request)
         self._inside += 1
-        arrived_ns = self._running.now_ns()
+        arrived_ns = self.host.now_ns()
         try:
             times = await self._workers.do(work)
-            self._running.stand_still()
         finally:
             self._inside -= 1
         return Reply(bytes(work.reply_bytes) + b"\r\n" + Stages(arrived_ns, *times).encode())
@@ -102,20 +86,17 @@ class WorkerServer:
     async def look_after_itself(self) -> None:
         """Note the `GAUGES` every 10 ms of running."""
         while True:
-            await self._running.sleep_on_loop(GAUGE_S)
+            await self.host.sleep_on_loop(GAUGE_S)
             busy = min(self._inside, self._number)
             in_use = self._connections - self._workers.connections.free
-            self._gauges.append((self._running.now_ns(), busy, self._inside - busy, in_use))
+            self._gauges.append((self.host.now_ns(), busy, self._inside - busy, in_use))
             del self._gauges[:-MAX_GAUGES]
 
-    def _settle(self) -> dict[str, Any]:
-        """What was noted since the last time, in columns."""
-        self._running.settle()
+    def settle(self) -> dict[str, Any]:
         noted, self._gauges = self._gauges, []
         return {name: [row[place] for row in noted] for place, name in enumerate(GAUGES)}
 
     def close(self) -> None:
-        """End the workers."""
         self._workers.close()
 
 
@@ -131,8 +112,6 @@ def worker_server(
 
     Raises `BadInput` for more workers, places or connections than are allowed.
     """
-    import cloudpickle  # the server itself needs it only for a rule that is no function of a module
-
     limits = machine_limits()
     if kind not in KINDS:
         raise BadInput(f"kind must be one of {', '.join(KINDS)}; got {kind!r}.")
@@ -140,21 +119,6 @@ def worker_server(
     check_number("workers", workers, 1, most, whole=True)
     check_number("queue_length", queue_length, 0, MAX_QUEUE, whole=True)
     check_number("connections", connections, 1, MAX_CONNECTIONS, whole=True)
-    rule = cloudpickle.dumps(may_queue or queue_length.__gt__)
-    config = {
-        "kind": kind,
-        "workers": workers,
-        "connections": connections,
-        "may_queue": base64.b64encode(rule).decode(),
-    }
-    return PausableServer("perflab.systems.servers.worker_server", config)
-
-
-async def _main(**config: Any) -> None:
-    workers = WorkerServer(**config)
-    server = await start_server(workers.answer)
-    await keep_serving(server, workers.requests, workers.close, workers.look_after_itself())
-
-
-if __name__ == "__main__":
-    run_server(_main)
+    admitted = {"served_at_once": int(workers), "queue_length": int(queue_length), "may_queue": may_queue}
+    made_of = {"kind": kind, "number": int(workers), "connections": int(connections)}
+    return staged_server(("admission", admitted), ("workers", made_of), name="worker", tells=False)

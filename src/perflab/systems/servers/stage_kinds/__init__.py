@@ -1,0 +1,1 @@
+"""One stage a file; `staged_server.KINDS` names them."""
