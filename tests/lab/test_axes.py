@@ -7,8 +7,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from perflab.lab.axes import byte_ticks, from_zero_ticks, legend_below
+from perflab.lab.axes import byte_ticks, from_zero_ticks
 from perflab.lab.chart import Axis, Chart
+from perflab.lab.legend import Legend
 from perflab.lab.marks import Line, before, measured
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
@@ -22,7 +23,7 @@ def test_a_legend_is_never_wider_than_its_figure(width: float, entries: int) -> 
     axes = figure.add_subplot()
     for number in range(entries):
         axes.plot([1], label=("model", "measured before", "pinned run")[number % 3])
-    legend_below(axes, 5)
+    Legend(axes, 5)
     figure.set_layout_engine("constrained")
     canvas.draw()
     box = figure.legends[0].get_window_extent()

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from perflab.lab.axes import legend_below
+from perflab.lab.legend import Legend
 from perflab.lab.marks import Mark, Of
+from perflab.lab.palette import INK, QUIET
 from perflab.lab.panel import Panel
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
@@ -75,24 +76,36 @@ class ChartFailed(Exception):
 
 
 class Chart(Panel):
-    """A panel of marks, drawn in their order. `width` is its share of the lab's width, `columns` its legend's (0: none)."""
+    """A panel of marks, drawn in their order. `width` is its share of the lab's width, `columns` its legend's (0: none).
 
-    def __init__(self, title: str, x: Axis, y: Axis, *marks: Mark, width: float = 1.0, columns: int = 3) -> None:
-        self.title, self.width = title, width
+    Until something is measured, `empty` stands in the title's place, in grey: what will appear ("Each request will appear
+    here."). The legend names only what is on the chart.
+    """
+
+    def __init__(
+        self, title: str, x: Axis, y: Axis, *marks: Mark, width: float = 1.0, columns: int = 3, empty: str = ""
+    ) -> None:
+        self.title, self.width, self.empty = title, width, empty
         self._x, self._y, self._marks, self._columns = x, y, marks, columns
 
     def build(self, axes: Axes) -> Sequence[Artist]:
-        axes.set_title(self.title)
-        self._axes = axes
+        self._axes, self._text = axes, axes.set_title(self.title)
+        self._head(None)
         self._x.apply(axes, "x")
         self._y.apply(axes, "y")
         moving = [artist for mark in self._marks for artist in mark.build(axes)]
-        if self._columns and axes.get_legend_handles_labels()[1]:
-            legend_below(axes, self._columns)
+        self._legend = Legend(axes, self._columns)
         return moving
 
+    def settle(self) -> None:
+        self._legend.settle()
+
+    def _head(self, run: Record | None) -> None:
+        is_empty = run is None and bool(self.empty)
+        self._text.set(text=self.empty if is_empty else self.title, color=QUIET if is_empty else INK)
+
     def follows(self, what: str) -> bool:
-        if what == "run" and (self._x.run_reach or self._y.run_reach):
+        if what == "run" and (self._x.run_reach or self._y.run_reach or self.empty):
             return True
         if what == "model" and (self._x.reach or self._y.reach):
             return True
@@ -107,6 +120,7 @@ class Chart(Panel):
 
     def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         run, runs = _begun(record), [run for run in runs if _begun(run)]
+        self._head(run)
         fits: list[Callable[[], None]] = []
         if run is not None:
             fits = [lambda: self._x.fit_run(self._axes, "x", run), lambda: self._y.fit_run(self._axes, "y", run)]
@@ -119,6 +133,7 @@ class Chart(Panel):
     def _update(self, *updates: Callable[[], None]) -> None:
         """All of them, whichever raise: one mark that fails takes no other one along."""
         errors = list(_errors_of(updates))
+        self._legend.update()
         if errors:
             raise ChartFailed(f"The chart {self.title!r} failed. {type(errors[0]).__name__}: {errors[0]}") from errors[
                 0

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
+    from perflab.lab.labels import At, Beside, Side
+
 Of = Callable[[Any], Any]
 Point = tuple[float, float]
 
@@ -79,15 +81,52 @@ class Mark:
 
 
 class Line(Mark):
-    """A curve or points. Data: x and y, numbers or arrays of one shape."""
+    """A curve or points. Data: x and y, numbers or arrays of one shape.
+
+    With `at`, its label stands on the chart instead of in the legend: above the line, or on another `side`, at this x or at
+    its "end".
+    """
+
+    def __init__(self, label: str = "", *, at: At | None = None, side: Side = "above", **bound: Any) -> None:
+        super().__init__(label, **bound)
+        self._at, self._side = at, side
 
     def build(self, axes: Axes) -> Sequence[Artist]:
-        (self._line,) = axes.plot([], [], **self._style)
-        return [self._line]
+        self._beside: Beside | None = None
+        if self._at is None:
+            (self._line,) = axes.plot([], [], **self._style)
+            return [self._line]
+        from perflab.lab.labels import Beside
+
+        name: str = self._style["label"]
+        (self._line,) = axes.plot([], [], **{**self._style, "label": f"_{name}"})  # so that no legend names it too
+        self._beside = Beside(axes, name, self._at, self._side, color=self._line.get_color())  # type: ignore[arg-type]
+        return [self._line, self._beside]
 
     def draw(self, data: Any) -> None:
         x, y = ([], []) if data is None else data
         self._line.set_data(np.atleast_1d(x), np.atleast_1d(y))
+        if self._beside is not None:
+            self._beside.follow(x, y)
+
+
+class Label(Mark):
+    """A text beside a point. Data: x, y and the text."""
+
+    def __init__(self, *, side: Side = "right", **bound: Any) -> None:
+        super().__init__(**bound)
+        self._side = side
+
+    def build(self, axes: Axes) -> Sequence[Artist]:
+        from perflab.lab.labels import Beside
+
+        self._text = Beside(axes, "", "end", self._side, **self._style)
+        return [self._text]
+
+    def draw(self, data: Any) -> None:
+        x, y, text = ([], [], "") if data is None else data
+        self._text.follow(x, y)
+        self._text.set_text(text)
 
 
 class Here(Line):

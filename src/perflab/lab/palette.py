@@ -16,6 +16,8 @@ CLOCK = "#009E73"
 SECOND = "#56B4E9"
 THIRD = "#E69F00"
 INK = "#222222"
+QUIET = "#5F6368"
+"""Texts that stand back: a chart without a run, ticks."""
 GRID = "#DDDDDD"
 
 SEGMENTS: tuple[dict[str, Any], ...] = (

@@ -25,6 +25,9 @@ class Panel:
         """Make the artists on `axes`; returns those that will move. What is not returned is drawn once and kept."""
         raise NotImplementedError
 
+    def settle(self) -> None:
+        """The layout is made, with room for all that may be shown."""
+
     def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
         """Theory for these parameters; called while a slider is dragged."""
 

@@ -68,6 +68,7 @@ class Picture:
             for artist in self._moving:
                 artist.set_animated(True)
             self._figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.04)
+            self._settle()
             self.draw()
 
     def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
@@ -105,13 +106,19 @@ class Picture:
         self._canvas.renderer = None
         self._figure.clear()
 
+    def _settle(self) -> None:
+        """Make the layout once: repeating it at each full draw would make the axes jump."""
+        engine = self._figure.get_layout_engine()
+        assert engine is not None
+        engine.execute(self._figure)
+        self._figure.set_layout_engine("none")
+        self._panel.settle()
+
     def _draw(self) -> None:
         key = (self._scale, *self._frame_key())
         background = self._backgrounds.pop(key, None)
         if background is None:
             self._canvas.draw()
-            # Layout is settled now; repeating it at each full draw would make the axes jump.
-            self._figure.set_layout_engine("none")
             background = self._canvas.copy_from_bbox(self._figure.bbox)
             if len(self._backgrounds) >= MAX_BACKGROUNDS:
                 del self._backgrounds[next(iter(self._backgrounds))]
@@ -122,7 +129,8 @@ class Picture:
             artist.draw(renderer)
 
     def _frame_key(self) -> tuple[Any, ...]:
-        return tuple(
+        names = tuple(text.get_visible() for legend in self._figure.legends for text in legend.get_texts())
+        return names, tuple(
             (
                 *axes.get_xlim(),
                 *axes.get_ylim(),

@@ -16,6 +16,7 @@ from perflab.lab.budget import rehearsal_s
 from perflab.lab.control_widgets import button, full_width, set_value, tree, widget_of
 from perflab.lab.controls import Slider
 from perflab.lab.display import Words
+from perflab.lab.headline import Headline
 from perflab.lab.picture import Picture
 from perflab.lab.record import Record
 from perflab.lab.table import table_html
@@ -42,6 +43,7 @@ class View:
         self._images, self._pictures = self._make_pictures()
         self._bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="140px"))
         self._status = widgets.Label("Move a slider to measure.", layout=widgets.Layout(flex="1 1 200px"))
+        self._headline = None if lab.finding is None else Headline(lab)
         self._verdict = widgets.HTML(layout=full_width())
         self._comment = widgets.HTML(layout=full_width())
         self._table = widgets.HTML(layout=full_width())
@@ -125,6 +127,8 @@ class View:
         self._status.value = text
 
     def show_words(self, words: Words) -> None:
+        if self._headline is not None:
+            self._headline.show(words)
         self._verdict.value = html.escape(words.verdict)
         self._comment.value = html.escape(words.comment)
         self._table.value = table_html(words.table)
@@ -209,11 +213,11 @@ class View:
             self._details,
         ]
         if self._lab.prediction is not None:
+            choices = widgets.HBox([*self._choices, self._again], layout=widgets.Layout(flex_flow="row wrap"))
             question = widgets.HTML(html.escape(self._lab.prediction.question), layout=full_width())
-            rows[:0] = [
-                question,
-                widgets.HBox([*self._choices, self._again], layout=widgets.Layout(flex_flow="row wrap")),
-            ]
+            rows[:0] = [choices] if self._headline is not None else [question, choices]
+        if self._headline is not None:
+            rows.insert(0, self._headline.widget)
         return widgets.VBox(rows, layout=full_width())
 
     def _enable(self, enabled: bool) -> None:
