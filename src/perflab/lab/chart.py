@@ -24,9 +24,9 @@ Ticks = Callable[[Any], None] | Sequence[float] | Mapping[float, str]
 class Axis:
     """What stands along an axis, and where it begins and ends, in the unit of its data.
 
-    `ticks` are positions, positions with their texts (and no ticks between them), or a function that labels the matplotlib
-    axis (`perflab.lab.axes`). With `ends` the axis grows from `high`: it ends at the first of them that holds `reach(model)`,
-    and what `run_reach(record)` needs.
+    `ticks` are positions, positions with their texts, or a function that labels the matplotlib axis (`perflab.lab.axes`).
+    With `ends` the axis grows from `high`: it ends at the first of them that holds `reach(model)`, and what
+    `run_reach(record)` needs. Lines of a `grid` stand at the ticks of "y", or of "x" in a chart of named rows.
     """
 
     label: str
@@ -37,7 +37,7 @@ class Axis:
     ends: Sequence[float] = ()
     reach: Of | None = None
     run_reach: Of | None = None
-    grid: bool = True
+    grid: bool | None = None
 
     def apply(self, axes: Axes, name: Literal["x", "y"]) -> None:
         """Set up the axis "x" or "y"."""
@@ -48,11 +48,11 @@ class Axis:
             self.ticks(axis)
         elif isinstance(self.ticks, Mapping):
             axis.set_ticks(list(self.ticks), labels=list(self.ticks.values()))
-            axis.minorticks_off()
         elif self.ticks is not None:
             axis.set_ticks(self.ticks)
-        if not self.grid:
-            axes.grid(visible=False, axis=name)
+        axis.minorticks_off()
+        if self.grid is not None:
+            axes.grid(visible=self.grid, axis=name)
 
     def fit_model(self, axes: Axes, name: str, model: Any) -> None:
         """Move the far end to where the model needs it."""
@@ -79,7 +79,7 @@ class Chart(Panel):
     """A panel of marks, drawn in their order. `width` is its share of the lab's width, `columns` its legend's (0: none).
 
     Until something is measured, `empty` stands in the title's place, in grey: what will appear ("Each request will appear
-    here."). The legend names only what is on the chart.
+    here."). Such a chart shows its marks of `setting` from the start. The legend names only what is on the chart.
     """
 
     def __init__(
@@ -109,7 +109,10 @@ class Chart(Panel):
             return True
         if what == "model" and (self._x.reach or self._y.reach):
             return True
-        return any(mark.follows(what) for mark in self._marks)
+        return (what != "setting" or bool(self.empty)) and any(mark.follows(what) for mark in self._marks)
+
+    def show_setting(self, parameters: Mapping[str, Any]) -> None:
+        self._update(*(_bind(mark, lambda mark: mark.show_setting(parameters)) for mark in self._marks))
 
     def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
         self._update(

@@ -29,11 +29,9 @@ class Headline:
 
     def show(self, words: Words) -> None:
         """What the words say; the question, and what will be done, where they say nothing."""
-        asked, lab = self._lab.prediction, self._lab
-        question, settings = (lab.question, {}) if asked is None else (asked.question, asked.runs[-1])
-        small = words.scenario
-        if not small and lab.scenario is not None:
-            small = lab.scenario(lab.check(settings))
+        asked, scenario = self._lab.prediction, self._lab.scenario
+        question = self._lab.question if asked is None else asked.question
+        small = words.scenario or ("" if scenario is None else scenario(self._lab.first))
         lines = f'<h{LEVEL} style="{LARGE}">{html.escape(words.headline or question)}</h{LEVEL}>'
         if small:
             lines += f'<p style="{SMALL}">{html.escape(small)}</p>'

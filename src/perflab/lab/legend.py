@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,28 +42,34 @@ class Legend:
         )
 
     def settle(self) -> None:
-        """The layout is made: begin below the axes' left end, and name only what is on the chart."""
+        """The layout is made: begin below the axes' left end, or before it where names need more room, and be up to date."""
         if self._legend is None:
             return
         figure: Any = self._axes.get_figure()
-        below: Any = self._axes.xaxis.get_tightbbox(figure.canvas.get_renderer())
-        left, bottom = figure.transFigure.inverted().transform((self._axes.bbox.x0, below.y0))
+        renderer = figure.canvas.get_renderer()
+        self._show([True] * len(self._handles))
+        free = figure.bbox.width - self._legend.get_window_extent(renderer).width
+        below: Any = self._axes.xaxis.get_tightbbox(renderer)
+        at = max(0, min(self._axes.bbox.x0, free)) / figure.bbox.width, below.y0 / figure.bbox.height - GAP
         self._legend.set_loc("upper left")
-        self._legend.set_bbox_to_anchor((left, bottom - GAP), figure.transFigure)
+        self._legend.set_bbox_to_anchor(at, figure.transFigure)
         self.update()
 
     def update(self) -> None:
         """Name what is on the chart now. Nothing is made anew: it would look as the learner has set matplotlib."""
         if self._legend is not None:
-            shown = iter(map(is_on_chart, self._handles))
-            *_, columns = self._legend.get_children()[0].get_children()
-            for column in columns.get_children():
-                for entry in column.get_children():
-                    there = next(shown)
-                    entry.set_visible(there)
-                    entry.get_children()[1].get_children()[0].set_visible(there)
-                column.set_visible(any(entry.get_visible() for entry in column.get_children()))
-            self._legend.set_visible(bool(self.names))
+            self._show([is_on_chart(handle) for handle in self._handles])
+
+    def _show(self, there: Sequence[bool]) -> None:
+        each = iter(there)
+        *_, columns = self._legend.get_children()[0].get_children()
+        for column in columns.get_children():
+            for entry in column.get_children():
+                shown = next(each)
+                entry.set_visible(shown)
+                entry.get_children()[1].get_children()[0].set_visible(shown)
+            column.set_visible(any(entry.get_visible() for entry in column.get_children()))
+        self._legend.set_visible(any(there))
 
 
 def is_on_chart(artist: Any) -> bool:

@@ -59,13 +59,21 @@ class Mark:
         self.draw(None)
 
     def follows(self, what: str) -> bool:
-        """Whether it shows anything of "model", "run" or "pinned"."""
-        bound = {"model": (self._setting, self._model), "run": (self._run, self._runs), "pinned": (self._pinned,)}
+        """Whether it shows anything of "setting", "model", "run" or "pinned"."""
+        bound = {
+            "setting": (self._setting,),
+            "model": (self._setting, self._model),
+            "run": (self._run, self._runs),
+            "pinned": (self._pinned,),
+        }
         return any(each is not None for each in bound[what])
 
-    def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
+    def show_setting(self, parameters: Mapping[str, Any]) -> None:
         if self._setting is not None:
             self.draw(self._setting(parameters))
+
+    def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
+        self.show_setting(parameters)
         if self._model is not None:
             self.draw(self._model(model))
 
@@ -125,8 +133,7 @@ class Label(Mark):
 
     def draw(self, data: Any) -> None:
         x, y, text = ([], [], "") if data is None else data
-        self._text.follow(x, y)
-        self._text.set_text(text)
+        self._text.follow(x, y, text)
 
 
 class Here(Line):

@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from perflab.lab.palette import STYLE
 from perflab.lab.panel import Panel
@@ -52,7 +53,9 @@ def our_style() -> dict[str, Any]:
 class Picture:
     """Draws a panel of `width` × `height` CSS pixels. Not thread-safe: the conductor's thread owns it."""
 
-    def __init__(self, panel: Panel, width: int, height: int, deliver: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, panel: Panel, width: int, height: int, deliver: Callable[[bytes], None], at_once: bool = True
+    ) -> None:
         self._panel = copy.deepcopy(panel)  # one description may be shown in several labs at once
         self._deliver = deliver
         self._backgrounds: dict[tuple[Any, ...], Any] = {}
@@ -68,8 +71,14 @@ class Picture:
             for artist in self._moving:
                 artist.set_animated(True)
             self._figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.04)
-            self._settle()
-            self.draw()
+            self._lay_out()
+            if at_once:
+                self.draw()
+
+    def show_setting(self, parameters: Mapping[str, Any]) -> None:
+        """Redraw with what is known beforehand, if the panel shows it."""
+        if self._panel.follows("setting"):
+            self._update(lambda: self._panel.show_setting(parameters))
 
     def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
         """Redraw with a new model, if the panel shows one; as a draft, because the next one may follow at once."""
@@ -106,12 +115,22 @@ class Picture:
         self._canvas.renderer = None
         self._figure.clear()
 
-    def _settle(self) -> None:
-        """Make the layout once: repeating it at each full draw would make the axes jump."""
+    def _lay_out(self) -> None:
+        """Once: repeating it at each full draw would make the axes jump."""
         engine = self._figure.get_layout_engine()
         assert engine is not None
         engine.execute(self._figure)
         self._figure.set_layout_engine("none")
+        self._panel.settle()
+
+    @property
+    def _frame(self) -> Bbox:
+        return self._axes.get_position()
+
+    def _stand(self, bottom: float, top: float) -> None:
+        """The axes reach from here to there, as shares of the height."""
+        self._axes.set_position((self._frame.x0, bottom, self._frame.width, top - bottom))
+        self._backgrounds.clear()
         self._panel.settle()
 
     def _draw(self) -> None:
@@ -141,3 +160,12 @@ class Picture:
             )
             for axes in self._figure.axes
         )
+
+
+def align(pictures: Sequence[Picture]) -> None:
+    """Draw pictures that stand side by side for the first time: their axes begin and end at the same height."""
+    bottom = max((each._frame.y0 for each in pictures), default=0.0)
+    top = min((each._frame.y1 for each in pictures), default=1.0)
+    for picture in pictures:
+        picture._stand(bottom, top)
+        picture.draw()

@@ -87,6 +87,11 @@ class LabSpec:
         return str(getattr(self.experiment, "__module__", None) or "__main__").split(".")
 
     @property
+    def first(self) -> dict[str, Any]:
+        """The parameters that are measured first: those that the question is about, or the starts."""
+        return self.check({} if self.prediction is None else self.prediction.runs[-1])
+
+    @property
     def code(self) -> str:
         """The source of the experiment that really runs."""
         return text_of(self.experiment)

@@ -17,7 +17,7 @@ from perflab.lab.control_widgets import button, full_width, set_value, tree, wid
 from perflab.lab.controls import Slider
 from perflab.lab.display import Words
 from perflab.lab.headline import Headline
-from perflab.lab.picture import Picture
+from perflab.lab.picture import Picture, align
 from perflab.lab.record import Record
 from perflab.lab.table import table_html
 
@@ -60,6 +60,7 @@ class View:
         self._again.layout.display = "none"
         self._buttons = self._make_buttons()
         self.widget = self._arrange()
+        self._draw("model", lambda picture: picture.show_setting(lab.first))
 
     def connect(self, session: Session) -> None:
         """Let the widgets speak to `session`."""
@@ -164,7 +165,8 @@ class View:
             layout = widgets.Layout(width=f"{100 * share:.1f}%", object_fit="contain")
             image = widgets.Image(format="png", layout=layout)
             images.append(image)
-            pictures.append(Picture(panel, round(WIDTH * share), HEIGHT, _deliver_to(image)))
+            pictures.append(Picture(panel, round(WIDTH * share), HEIGHT, _deliver_to(image), at_once=False))
+        align(pictures)
         return images, pictures
 
     def _make_choices(self) -> list[widgets.Button]:

@@ -14,6 +14,7 @@ from perflab.chapters.measuring_latency.clients import (
     SLOW_NS,
     Clients,
     charts,
+    finding_of,
     generator_too_slow,
     p95s,
     say,
@@ -23,7 +24,7 @@ from perflab.chapters.measuring_latency.clients import (
 from perflab.lab import Answer, Lab, Outcome, Prediction, Record, values_slider
 from perflab.lab.charts import SHARES
 from perflab.lab.verdict import trust_of, verdict_of
-from perflab.measure import Frame, percentile, summarise
+from perflab.measure import Frame, count, percentile, summarise
 from perflab.measure.histogram import Histogram
 from perflab.measure.http_target import HttpTarget
 from perflab.measure.load import LoadResult, closed_loop, open_loop
@@ -125,8 +126,7 @@ def slow_in_closed_loop(record: Record) -> Outcome | None:
 
 
 PREDICTION = Prediction(
-    question="A server stops for 100 ms in every 400 ms. A client sends, waits for the answer, and then sends the next "
-    "request that is due. How many of its requests take longer than 10 ms?",
+    question="A server stops for 100 ms in every 400 ms. How many requests are slow for a client that waits for each answer?",
     choices={
         "none of them": Answer("One request waits through each stall, so it cannot be none."),
         "about 1 in 100": Answer(
@@ -141,6 +141,15 @@ PREDICTION = Prediction(
     runs=({"rate": 400, "stall": 100, "every": 400},),
     find=slow_in_closed_loop,
 )
+
+
+def scenario(parameters: Mapping[str, Any]) -> str:
+    """What the two clients do."""
+    stalls = "stops for {stall} ms in every {every} ms".format(**parameters)
+    return (
+        f"One server {stalls}; {count(parameters['rate'])} requests are due per second. The client that waits sends the next one "
+        "after the answer. Slow: longer than 10 ms. Each line up is ten times as long."
+    )
 
 
 def lab() -> Lab:
@@ -161,4 +170,6 @@ def lab() -> Lab:
         ),
         table=table(LOOPS),
         trust=trust_of(LATENESS, needs="lateness_ns"),
+        finding=finding_of(LOOPS),
+        scenario=scenario,
     )
