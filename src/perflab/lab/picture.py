@@ -156,7 +156,6 @@ class Picture:
                 axes.get_title(loc="left"),
                 axes.get_xlabel(),
                 axes.get_ylabel(),
-                tuple(label.get_text() for label in axes.get_yticklabels()) if axes.get_gid() == "named rows" else (),
             )
             for axes in self._figure.axes
         )

@@ -24,7 +24,7 @@ from perflab.chapters.measuring_latency.clients import (
 from perflab.lab import Answer, Lab, Outcome, Prediction, Record, values_slider
 from perflab.lab.charts import SHARES
 from perflab.lab.verdict import trust_of, verdict_of
-from perflab.measure import Frame, count, percentile, summarise
+from perflab.measure import Frame, percentile, summarise
 from perflab.measure.histogram import Histogram
 from perflab.measure.http_target import HttpTarget
 from perflab.measure.load import LoadResult, closed_loop, open_loop
@@ -126,7 +126,7 @@ def slow_in_closed_loop(record: Record) -> Outcome | None:
 
 
 PREDICTION = Prediction(
-    question="A server stops for 100 ms in every 400 ms. How many requests are slow for a client that waits for each answer?",
+    question="A server stops for 100 ms in every 400 ms. How many requests does a client that waits find slow?",
     choices={
         "none of them": Answer("One request waits through each stall, so it cannot be none."),
         "about 1 in 100": Answer(
@@ -145,11 +145,10 @@ PREDICTION = Prediction(
 
 def scenario(parameters: Mapping[str, Any]) -> str:
     """What the two clients do."""
-    stalls = "stops for {stall} ms in every {every} ms".format(**parameters)
     return (
-        f"One server {stalls}; {count(parameters['rate'])} requests are due per second. The client that waits sends the next one "
-        "after the answer. Slow: longer than 10 ms. Each line up is ten times as long."
-    )
+        "The server stops for {stall} ms in every {every} ms. {rate} requests are due per second; the client that waits sends the "
+        "next one after the answer."
+    ).format(**parameters)
 
 
 def lab() -> Lab:
