@@ -21,8 +21,8 @@ Side = Literal["above", "below", "left", "right"]
 At = float | Literal["end"]
 Box = tuple[float, float, float, float]
 """Left, bottom, right and top, in pixels."""
-GAP_PT, HALO_PT, CONTRAST, MAX_KEPT = 5.0, 1.5, 4.5, 8
-"""Between text and mark; around the text; of text on white (WCAG 2.2, 1.4.3); texts that are kept as pixels."""
+GAP_PT, HALO_PT, CONTRAST, MAX_KEPT, BETWEEN = 5.0, 1.5, 4.5, 8, 50
+"""Between text and mark; around the text; of text on white (WCAG 2.2, 1.4.3); texts kept as pixels; points on a curve."""
 
 
 class Beside(Text):
@@ -85,18 +85,20 @@ class Beside(Text):
         return self._kept[key]
 
     def _find_places(self, width: float, height: float, pt: float) -> list[Box]:
-        """The best one first; none where no point is inside the axes."""
+        """The best one first; none where no point is on the chart."""
         axes: Any = self.axes
-        room, points, gap = axes.bbox, axes.transData.transform(self._path), GAP_PT * pt
-        points = points[np.isfinite(points).all(axis=1) & (points[:, 0] > room.x0 - 1) & (points[:, 0] < room.x1 + 1)]
-        if not points.size:
+        room, gap = axes.bbox, GAP_PT * pt
+        points = _dense(axes.transData.transform(self._path), room.x0, room.x1)
+        seen = points[((points >= room.p0 - 1) & (points <= room.p1 + 1)).all(axis=1)]
+        if not seen.size:
             return []
-        x, y = points[np.argmax(points[:, 0])]
+        x, y = seen[np.argmax(seen[:, 0])]
         if self._at != "end":
             x = axes.transData.transform((self._at, self._path[0, 1]))[0]
-        left = min(max(x - width / 2, room.x0), room.x1 - width)
+            y = seen[np.argmin(abs(seen[:, 0] - x)), 1]
+        left = max(room.x0, min(x - width / 2, room.x1 - width))
         near = points[abs(points[:, 0] - left - width / 2) <= width / 2 + gap, 1]
-        near = near if near.size else points[[np.argmin(abs(points[:, 0] - x))], 1]
+        near = np.clip(near if near.size else y, room.y0, room.y1)
         places = [(left, near.max() + gap), (left, near.min() - gap - height)]
         if self._side == "below":
             places.reverse()
@@ -105,6 +107,17 @@ class Beside(Text):
             places.insert(0, (beside, y - 0.42 * height))  # the middle of the letters without what hangs below the line
         heights = ((start, min(max(bottom, room.y0), room.y1 - height)) for start, bottom in places)
         return [(start, bottom, start + width, bottom + height) for start, bottom in heights]
+
+
+def _dense(points: NDArray[np.float64], left: float, right: float) -> NDArray[np.float64]:
+    """The points that are numbers, and where they are a curve, more of it between two positions."""
+    points = points[np.isfinite(points).all(axis=1)]
+    x, y = points.T
+    if x.size < 2 or (np.diff(x) < 0).any():
+        return points
+    more = np.linspace(left, right, BETWEEN)
+    more = more[(more >= x[0]) & (more <= x[-1])]
+    return np.concatenate([points, np.column_stack([more, np.interp(more, x, y)])])
 
 
 def _overlap(one: Box, other: Box) -> bool:

@@ -126,30 +126,26 @@ class LabSpec:
         """
         if pinned is None or pinned is record:
             return judged(self.verdict(record, None), record)
+        if why := self._not_compared(record, pinned):
+            alone = judged(self.verdict(record, None), record)
+            return replace(alone, text=f"{alone.text} {why}")
+        return judged(self.verdict(record, pinned), record)
+
+    def _not_compared(self, record: Record, pinned: Record) -> str:
+        """Why not, or ""."""
         if not measured_in_turns(record, pinned):
-            why = APART
-        elif not (self.can_be_trusted(record) and self.can_be_trusted(pinned)):
-            why = ALONE
-        else:
-            return judged(self.verdict(record, pinned), record)
-        alone = judged(self.verdict(record, None), record)
-        return replace(alone, text=f"{alone.text} {why}")
+            return APART
+        return "" if self.can_be_trusted(record) and self.can_be_trusted(pinned) else ALONE
 
     def found(self, record: Record, pinned: Record | None) -> str:
         """The finding of a run, or "": the headline claims no more than the verdict does."""
         if self.finding is None or not self.can_be_trusted(record):
             return ""
-        if self.verdict_of(record, pinned).kind == TOO_CLOSE or not self._comparable(record, pinned):
-            pinned = None
+        if pinned is record or (pinned is not None and self._not_compared(record, pinned)):
+            return self.found(record, None)
+        if self.verdict_of(record, pinned).kind == TOO_CLOSE:
+            return "" if pinned is None else self.found(record, None)
         return self.finding(record, pinned) or ""
-
-    def _comparable(self, record: Record, pinned: Record | None) -> bool:
-        return (
-            pinned is not None
-            and pinned is not record
-            and measured_in_turns(record, pinned)
-            and self.can_be_trusted(pinned)
-        )
 
     def can_be_trusted(self, record: Record) -> bool:
         """Whether the run may settle a prediction and be compared: it is neither invalid, nor noisy, nor failed."""

@@ -216,10 +216,11 @@ class View:
         ]
         if self._lab.prediction is not None:
             choices = widgets.HBox([*self._choices, self._again], layout=widgets.Layout(flex_flow="row wrap"))
-            question = widgets.HTML(html.escape(self._lab.prediction.question), layout=full_width())
-            rows[:0] = [choices] if self._headline is not None else [question, choices]
+            rows.insert(0, choices)
         if self._headline is not None:
             rows.insert(0, self._headline.widget)
+        elif self._lab.prediction is not None:
+            rows.insert(0, widgets.HTML(html.escape(self._lab.prediction.question), layout=full_width()))
         return widgets.VBox(rows, layout=full_width())
 
     def _enable(self, enabled: bool) -> None:

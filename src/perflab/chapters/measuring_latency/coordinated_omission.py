@@ -146,8 +146,8 @@ PREDICTION = Prediction(
 def scenario(parameters: Mapping[str, Any]) -> str:
     """What the two clients do."""
     return (
-        "The server stops for {stall} ms in every {every} ms. {rate} requests are due per second; the client that waits sends the "
-        "next one after the answer."
+        "The server stops for {stall} ms in every {every} ms. {rate} requests are due per second; the client that waits sends "
+        "the next one after the answer."
     ).format(**parameters)
 
 
