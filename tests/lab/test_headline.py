@@ -128,6 +128,12 @@ def test_it_is_a_heading_below_the_notebooks_and_a_live_region(stage: Stage) -> 
     assert re.fullmatch(r'<div aria-live="polite"><h4 style="[^"]*font-size:19px[^"]*">[^<]*</h4></div>', value)
 
 
+def test_a_long_question_is_smaller(stage: Stage) -> None:
+    for question, size in (("Why? " * 20, 19), ("Why? " * 40, 16)):
+        _, view = stage.shown(make_lab(question=question))
+        assert view._headline is not None and f"font-size:{size}px" in view._headline.widget.value
+
+
 def test_a_lab_without_a_finding_has_no_headline_and_asks_as_before(stage: Stage) -> None:
     asked = Prediction("More or less?", {"more": Answer("", "So.")}, [{"rows": 50}], lambda run: None)
     for prediction, rows in ((None, ["GridBox"]), (asked, ["HTML", "HBox", "GridBox"])):

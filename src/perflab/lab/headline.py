@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 LEVEL = 4
 """Below a notebook's `### Measure`, so that no level is left out."""
-LARGE = "margin:0; font-size:19px; font-weight:bold; line-height:1.3"
+LARGE_PX, LONG_PX, LETTERS = 19, 16, 105
+"""Size of the large text; and where it has more letters than one line of 1280 pixels holds."""
+LARGE = "margin:0; font-size:{size}px; font-weight:bold; line-height:1.3"
 SMALL = "margin:2px 0 4px; font-size:13px; line-height:1.3; color:var(--jp-ui-font-color2, #5f6368)"
 
 
@@ -32,7 +34,9 @@ class Headline:
         asked, scenario = self._lab.prediction, self._lab.scenario
         question = self._lab.question if asked is None else asked.question
         small = words.scenario or ("" if scenario is None else scenario(self._lab.first))
-        lines = f'<h{LEVEL} style="{LARGE}">{html.escape(words.headline or question)}</h{LEVEL}>'
+        large = words.headline or question
+        style = LARGE.format(size=LARGE_PX if len(large) <= LETTERS else LONG_PX)
+        lines = f'<h{LEVEL} style="{style}">{html.escape(large)}</h{LEVEL}>'
         if small:
             lines += f'<p style="{SMALL}">{html.escape(small)}</p>'
         self.widget.value = f'<div aria-live="polite">{lines}</div>'
