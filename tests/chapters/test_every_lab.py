@@ -19,6 +19,7 @@ from perflab.lab.measuring import STOP_S
 from perflab.lab.picture import Picture
 from perflab.lab.protocol import Ended, Finished
 from perflab.lab.session import REST_S
+from perflab.lab.view import HEIGHT, WIDTH
 from perflab.measure.frame import Frame
 
 ASKING = [name for name, lab in LABS.items() if lab().prediction is not None]
@@ -43,6 +44,18 @@ def test_questions_and_labels_are_there(name: str) -> None:
         assert len(control.values) >= 2
         if isinstance(control, Slider):
             assert control.unit, "a number without a unit says nothing"
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_no_title_and_no_text_of_an_empty_chart_is_cut_off(name: str) -> None:
+    charts = LABS[name]().charts
+    for chart in charts:
+        width = round(WIDTH * chart.width / sum(each.width for each in charts))
+        picture = Picture(chart, width, HEIGHT, lambda png: None, at_once=False)
+        shown: Any = picture._panel
+        for text in (shown.title, shown.empty):
+            shown._text.set_text(text)
+            assert shown._text.get_window_extent().x1 <= picture._figure.bbox.x1, text
 
 
 @pytest.mark.parametrize("name", LABS)

@@ -78,8 +78,9 @@ def test_what_is_outside_the_axes_or_not_a_number_has_no_label() -> None:
 
 
 def test_a_line_that_leaves_the_axes_is_labelled_where_it_is_seen() -> None:
-    _, [(left, bottom, right, _)] = placed(named(([0, 5, 10], [2, 4, 90]), "end"))
-    assert right < 8 and bottom >= 4 - 1e-6 and left > 2
+    curve = [0, 5, 10], [2, 4, 90]
+    _, [(left, _, right, top)] = placed(named(curve, "end"))
+    assert 2 < left < right < 8 and top < np.interp(left, *curve), "above it there is no room"
 
 
 def test_the_label_made_first_keeps_its_place_and_the_next_one_goes_elsewhere() -> None:
@@ -141,6 +142,22 @@ def test_letters_are_drawn_once_for_each_text_and_resolution(monkeypatch: pytest
     for number in range(3 * MAX_KEPT):
         picture.show_model({}, number)
     assert len(picture._axes.texts[0]._kept) <= MAX_KEPT
+
+
+def test_a_label_at_the_edge_goes_to_the_side_on_which_it_has_room() -> None:
+    _, [(_, bottom, _, _)] = placed(named(([0, 10], [0.1, 0.1]), 5, "below"))
+    assert bottom > 0.1
+    _, [(_, _, _, top)] = placed(named(([0, 10], [9.9, 9.9]), 5, "above"))
+    assert top < 9.9
+
+
+def test_no_letter_is_cut_off() -> None:
+    picture, _ = placed(Label(model=lambda _: (5, 5, "Ågjpq|"), color="k"))
+    ((pixels, *_),) = [list(text._kept.values()) for text in picture._axes.texts]
+    dark = (pixels[..., :3] < 128).all(axis=2) & (pixels[..., 3] > 0)
+    assert dark.any()
+    for edge in (dark[0], dark[-1], dark[:, 0], dark[:, -1]):
+        assert not edge.any()
 
 
 def test_a_halo_keeps_a_line_off_the_letters() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -21,8 +20,10 @@ Side = Literal["above", "below", "left", "right"]
 At = float | Literal["end"]
 Box = tuple[float, float, float, float]
 """Left, bottom, right and top, in pixels."""
-GAP_PT, HALO_PT, CONTRAST, MAX_KEPT, BETWEEN = 5.0, 1.5, 4.5, 8, 50
-"""Between text and mark; around the text; of text on white (WCAG 2.2, 1.4.3); texts kept as pixels; points on a curve."""
+GAP_PT, HALO_PT, MIDDLE = 4.5, 1.5, 0.45
+"""Between text and mark; around the text; and where the middle of its letters is, as a share of its height."""
+CONTRAST, MAX_KEPT, BETWEEN = 4.5, 8, 50
+"""Of text on white (WCAG 2.2, 1.4.3); texts that are kept as pixels; points that are looked at on a curve."""
 
 
 class Beside(Text):
@@ -33,12 +34,13 @@ class Beside(Text):
     """
 
     def __init__(self, axes: Axes, text: str, at: At, side: Side, color: Any = INK, **style: Any) -> None:
-        super().__init__(0, 0, text, color=readable(color), **style)
+        super().__init__(0, 0, text, color=readable(color), va="bottom", **style)
         self._path, self._at, self._side = np.empty((0, 2)), at, side
         self._box: Box | None = None
         self._places: list[Box] = []
         self._within: Any = None
         self._kept: dict[tuple[str, float], NDArray[np.uint8]] = {}
+        self._earlier = [each for each in axes.texts if isinstance(each, Beside)]
         axes.add_artist(self)
         self.set_transform(IdentityTransform())  # its place is in pixels
 
@@ -57,13 +59,12 @@ class Beside(Text):
             return
         axes: Any = self.axes
         pixels, pt = self._drawn(renderer), renderer.points_to_pixels(1)
-        within = axes.get_xlim(), axes.get_ylim(), axes.bbox.bounds
+        within = axes.viewLim.bounds, axes.bbox.bounds
         if within != self._within:
             height, width = (side - 2 * HALO_PT * pt for side in pixels.shape[:2])
             self._places, self._within = self._find_places(width, height, pt), within
         if self._places:
-            earlier = takewhile(lambda text: text is not self, axes.texts)
-            taken = [text._box for text in earlier if isinstance(text, Beside) and text._box is not None]
+            taken = [each._box for each in self._earlier if each._box is not None]
             free = (place for place in self._places if not any(_overlap(place, box) for box in taken))
             self._box = left, bottom, *_ = next(free, self._places[0])
             context = renderer.new_gc()
@@ -104,16 +105,17 @@ class Beside(Text):
             places.reverse()
         beside = {"left": x - 1.5 * gap - width, "right": x + 1.5 * gap}.get(self._side)
         if beside is not None and room.x0 <= beside <= room.x1 - width:
-            places.insert(0, (beside, y - 0.42 * height))  # the middle of the letters without what hangs below the line
-        heights = ((start, min(max(bottom, room.y0), room.y1 - height)) for start, bottom in places)
-        return [(start, bottom, start + width, bottom + height) for start, bottom in heights]
+            places.insert(0, (beside, y - MIDDLE * height))
+        places.sort(key=lambda place: not room.y0 <= place[1] <= room.y1 - height)  # where it has to move comes last
+        inside = [(start, max(room.y0, min(bottom, room.y1 - height))) for start, bottom in places]
+        return [(start, bottom, start + width, bottom + height) for start, bottom in inside]
 
 
 def _dense(points: NDArray[np.float64], left: float, right: float) -> NDArray[np.float64]:
     """The points that are numbers, and where they are a curve, more of it between two positions."""
     points = points[np.isfinite(points).all(axis=1)]
     x, y = points.T
-    if x.size < 2 or (np.diff(x) < 0).any():
+    if not 2 <= x.size < BETWEEN or (np.diff(x) < 0).any():
         return points
     more = np.linspace(left, right, BETWEEN)
     more = more[(more >= x[0]) & (more <= x[-1])]
