@@ -50,9 +50,9 @@ class LabSpec:
     `replace(lab(), policy={"route": route})`. `trust` is a second table, of what tells how far a run can be trusted.
 
     `finding(record, pinned)` is the headline over the lab once a run is finished: what it found, in one sentence; None where
-    it found nothing to say. It is only asked about a run that can be trusted, and gets a pinned run only where the two differ
-    clearly or are practically equal. Otherwise the headline is the question. `scenario(parameters)` says in one line what is
-    done with them.
+    there is nothing to say. It is only asked about a run that can be trusted, and gets a pinned run only where the two can be
+    compared and are not too close to call. Otherwise the headline is the question. `scenario(parameters)` says in one line
+    what is done with them.
     """
 
     question: str
