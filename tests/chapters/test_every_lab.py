@@ -19,12 +19,15 @@ from perflab.lab.measuring import STOP_S
 from perflab.lab.picture import Picture
 from perflab.lab.protocol import Ended, Finished
 from perflab.lab.session import REST_S
+from perflab.lab.view import HEIGHT, WIDTH
 from perflab.measure.frame import Frame
 
 ASKING = [name for name, lab in LABS.items() if lab().prediction is not None]
 MEASURED = [each for each in CONTROLS if each not in READ]
 CLEAR, LARGE, ENOUGH, PAIRS = 5.0, 2.5, 1.2, 5
 SLICE_LIMIT_S = STOP_S + 0.1
+QUESTION_LETTERS, FINDING_LETTERS, SCENARIO_LETTERS = 240, 120, 170
+"""Two lines, one and one at 1280 × 720, counted in the browser."""
 
 
 def test_there_are_labs_with_controls() -> None:
@@ -41,6 +44,32 @@ def test_questions_and_labels_are_there(name: str) -> None:
         assert len(control.values) >= 2
         if isinstance(control, Slider):
             assert control.unit, "a number without a unit says nothing"
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_no_title_and_no_text_of_an_empty_chart_is_cut_off(name: str) -> None:
+    charts = LABS[name]().charts
+    for chart in charts:
+        width = round(WIDTH * chart.width / sum(each.width for each in charts))
+        picture = Picture(chart, width, HEIGHT, lambda png: None, at_once=False)
+        shown: Any = picture._panel
+        for text in (shown.title, shown.empty):
+            shown._text.set_text(text)
+            assert shown._text.get_window_extent().x1 <= picture._figure.bbox.x1, text
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_a_question_is_at_most_two_lines_on_a_projector_and_what_is_done_is_one(name: str) -> None:
+    lab = LABS[name]()
+    if lab.finding is None:
+        return
+    question = lab.question if lab.prediction is None else lab.prediction.question
+    assert len(question) <= QUESTION_LETTERS, question
+    if lab.scenario is not None:
+        for control, values in ((name, control.values) for name, control in lab.controls.items()):
+            for value in values:
+                said = lab.scenario({**lab.first, control: value})
+                assert said.endswith(".") and len(said) <= SCENARIO_LETTERS, said
 
 
 @pytest.mark.clock
@@ -238,6 +267,7 @@ def test_verdict_and_tables_speak_about_a_real_run(name: str) -> None:
     record = record_of(lab, {}, corpus.run(name))
     assert len(lab.verdict_of(record, None).text) > 20
     assert lab.verdict_of(record, record).text
+    assert len(lab.found(record, None)) <= FINDING_LETTERS
     rows = lab.table(record, None)
     assert len(rows) >= 2
     assert all(isinstance(cell, str) for row in (*rows, *lab.trust(record, None)) for cell in row)

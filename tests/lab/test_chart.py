@@ -13,6 +13,7 @@ from perflab.lab.chart import Axis, Chart, ChartFailed
 from perflab.lab.marks import Line, Rule
 from perflab.lab.picture import Picture
 from perflab.lab.record import Record
+from perflab.lab.rows import named_rows
 from perflab.measure.frame import Frame
 
 RUN = Record("any", {"rows": 7}, 1, "", Frame({"latency_ns": np.array([3.0])}), status="complete")
@@ -142,3 +143,53 @@ def test_an_axis_that_fails_takes_no_mark_along() -> None:
     with pytest.raises(ChartFailed, match="Queue"):
         picture.show_model({}, 1)
     assert shown._marks[0]._line.get_xdata().tolist() == [1, 9]
+
+
+def test_until_something_is_measured_a_chart_says_what_will_appear_and_shows_what_is_known() -> None:
+    known = Rule("y", "limit", setting=lambda chosen: chosen["rows"])
+    picture, shown, drawn = opened(Chart("Each call", X, X, known, Line(run=line), empty="Each call will appear here."))
+    assert shown._axes.get_title(loc="left") == "Each call will appear here."
+    picture.show_setting({"rows": 4})
+    assert shown._marks[0]._line.get_ydata() == [4, 4]
+    empty = drawn[-1]
+    picture.show_run(replace(RUN, frame=Frame()))
+    assert drawn[-1] == empty, "a run without a slice is none"
+    picture.show_run(RUN)
+    assert shown._axes.get_title(loc="left") == "Each call"
+    picture.show_run(None)
+    assert drawn[-1] == empty
+
+
+def test_a_chart_without_a_text_for_before_has_its_title_and_shows_nothing() -> None:
+    known = Rule("y", "limit", setting=lambda chosen: chosen["rows"])
+    picture, shown, drawn = opened(Chart("Each call", X, X, known, Line(run=line)))
+    assert shown._axes.get_title(loc="left") == "Each call"
+    picture.show_setting({"rows": 4})
+    assert np.isnan(shown._marks[0]._line.get_ydata()).all() and len(drawn) == 1
+    only_a_text = Chart("Each call", X, X, empty="Each call will appear here.")
+    assert only_a_text.follows("run") and not only_a_text.follows("setting")
+
+
+def test_lines_of_a_grid_stand_at_the_numbers_and_no_ticks_beside_their_texts() -> None:
+    def has_grid(axes: Any) -> tuple[bool, bool]:
+        return tuple(any(line.get_visible() for line in axis.get_gridlines()) for axis in (axes.xaxis, axes.yaxis))  # type: ignore[return-value]
+
+    def styled(*sides: Axis) -> Any:
+        return opened(Chart("", *sides))[1]._axes
+
+    rows = named_rows(("a", "b"))
+    assert has_grid(styled(X, Y)) == (False, True)
+    assert has_grid(styled(X, rows)) == (True, False)
+    assert has_grid(styled(X, replace(Y, grid=False))) == (False, False)
+    for axes in (styled(X, Y), styled(Y, rows)):
+        assert not axes.spines["left"].get_visible() and not axes.spines["top"].get_visible()
+        assert not any(
+            tick.tick1line.get_markersize() for axis in (axes.xaxis, axes.yaxis) for tick in axis.get_major_ticks()
+        )
+        assert axes.get_xticks(minor=True).size == axes.get_yticks(minor=True).size == 0
+
+
+def test_a_function_of_the_setting_that_fails_is_named() -> None:
+    picture, _, _ = opened(Chart("Each call", X, X, Rule("y", setting=failing), empty="Soon."))
+    with pytest.raises(ChartFailed, match="Each call"):
+        picture.show_setting({"rows": 4})

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from perflab.lab import marks
 from perflab.lab.chart import Axis, Chart
-from perflab.lab.marks import Band, Bars, Here, Histogram, Line, Mark, Note, Rule, Whiskers, before, measured
+from perflab.lab.marks import Band, Bars, Here, Histogram, Label, Line, Mark, Note, Rule, Whiskers, before, measured
 from perflab.lab.picture import Picture
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
@@ -33,6 +33,8 @@ def curve(_: Any) -> tuple[Any, Any]:
 DRAWN: list[tuple[Mark, Any]] = [
     (Line("points", run=lambda run: run, color="k"), ([2.0, 8.0], [2.0, 8.0])),
     (Line("one point", run=lambda run: run, color="k", marker="o"), (5.0, 5.0)),
+    (Line("named", run=lambda run: run, color="k", at="end"), ([2.0, 8.0], [2.0, 8.0])),
+    (Label(run=lambda run: run, color="k"), (5.0, 5.0, "5 ms")),
     (Here("workers", curve), curve(None)),
     (Rule("x", run=lambda run: run), 5.0),
     (Rule("y", run=lambda run: run), 5.0),

@@ -14,7 +14,7 @@ from matplotlib import style
 from perflab.lab.axes import duration_ticks
 from perflab.lab.chart import Axis, Chart
 from perflab.lab.charts import distribution
-from perflab.lab.marks import Band, Bars, Histogram, Line, Note, Rule, Whiskers
+from perflab.lab.marks import Band, Bars, Histogram, Label, Line, Note, Rule, Whiskers
 from perflab.lab.palette import MEASURED_LINE, MODEL_LINE
 from perflab.lab.picture import Picture
 from perflab.lab.record import Record
@@ -83,10 +83,12 @@ def of_marks() -> list[Chart]:
         Whiskers(run=lambda run: ([5.0], [2.0], [8.0])),
         Histogram("calls", 1, 10, run=lambda run: [5.0] * 9, fill=True),
         Note(0.1, 0.9, run=lambda run: "CPU"),
+        Line("on the line", model=lambda end: ([1, end], [2, 3]), at="end", side="below"),
+        Label(run=lambda run: (5, 5, "−5 ms"), fontsize=13),
     )
     grows: dict[str, Any] = {"ends": (10, 1_000, 10_000_000), "reach": lambda end: end}
     x, y = Axis("rows", 0, 10, **grows), Axis("latency (log)", 1, 10, log=True, ticks=duration_ticks, **grows)
-    return [Chart("−1: every mark", x, y, *marks), distribution(100, 1e8)]
+    return [Chart("−1: every mark", x, y, *marks, empty="Nothing yet."), distribution(100, 1e8)]
 
 
 def drawn(panels: Any, show: Callable[[Picture], None]) -> list[bytes]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Any
 
 from perflab.lab.palette import PINNED
 from perflab.measure.units import byte_size, count, duration
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.axis import Axis
 
 
@@ -66,29 +64,6 @@ def from_zero_ticks(axis: Axis) -> None:
 def byte_ticks(axis: Axis) -> None:
     """Label an axis of bytes with units: 1 kB, 1 MB, …"""
     _ticks(axis, lambda value, _: byte_size(value, 1))
-
-
-def legend_below(axes: Axes, columns: int = 3) -> None:
-    """A legend under the axes, where it never covers a measurement; in fewer columns where the figure is narrow."""
-    figure = axes.get_figure()
-    assert figure is not None
-    labels = [str(label) for label in axes.get_legend_handles_labels()[1]]
-    fitting = next(
-        (most for most in range(columns, 1, -1) if _width(labels, most) <= figure.bbox.width / figure.dpi), 1
-    )
-    figure.legend(loc="outside lower center", ncols=fitting, frameon=False, columnspacing=1.2, handletextpad=0.5)
-
-
-LETTER_IN, HANDLE_IN = 0.082, 0.62
-"""Inches that a letter, and a handle with the space around it, take in a legend of 11 points."""
-
-
-def _width(labels: list[str], columns: int) -> float:
-    """Inches: entries fill column after column, as evenly as they can, and the longest of each column decides."""
-    each, longer = divmod(len(labels), columns)
-    ends = list(itertools.accumulate(each + (column < longer) for column in range(columns)))
-    parts = [labels[start:end] for start, end in zip([0, *ends], ends, strict=False)]
-    return sum(HANDLE_IN + LETTER_IN * max(map(len, part), default=0) for part in parts)
 
 
 def _ticks(axis: Axis, text: Any) -> None:

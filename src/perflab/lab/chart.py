@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from perflab.lab.axes import legend_below
+from perflab.lab.legend import Legend
 from perflab.lab.marks import Mark, Of
+from perflab.lab.palette import INK, QUIET
 from perflab.lab.panel import Panel
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
@@ -23,9 +24,9 @@ Ticks = Callable[[Any], None] | Sequence[float] | Mapping[float, str]
 class Axis:
     """What stands along an axis, and where it begins and ends, in the unit of its data.
 
-    `ticks` are positions, positions with their texts (and no ticks between them), or a function that labels the matplotlib
-    axis (`perflab.lab.axes`). With `ends` the axis grows from `high`: it ends at the first of them that holds `reach(model)`,
-    and what `run_reach(record)` needs.
+    `ticks` are positions, positions with their texts, or a function that labels the matplotlib axis (`perflab.lab.axes`).
+    With `ends` the axis grows from `high`: it ends at the first of them that holds `reach(model)`, and what
+    `run_reach(record)` needs. Lines of a `grid` stand at the ticks of "y", or of "x" in a chart of named rows.
     """
 
     label: str
@@ -36,7 +37,7 @@ class Axis:
     ends: Sequence[float] = ()
     reach: Of | None = None
     run_reach: Of | None = None
-    grid: bool = True
+    grid: bool | None = None
 
     def apply(self, axes: Axes, name: Literal["x", "y"]) -> None:
         """Set up the axis "x" or "y"."""
@@ -47,11 +48,11 @@ class Axis:
             self.ticks(axis)
         elif isinstance(self.ticks, Mapping):
             axis.set_ticks(list(self.ticks), labels=list(self.ticks.values()))
-            axis.minorticks_off()
         elif self.ticks is not None:
             axis.set_ticks(self.ticks)
-        if not self.grid:
-            axes.grid(visible=False, axis=name)
+        axis.minorticks_off()
+        if self.grid is not None:
+            axes.grid(visible=self.grid, axis=name)
 
     def fit_model(self, axes: Axes, name: str, model: Any) -> None:
         """Move the far end to where the model needs it."""
@@ -75,28 +76,43 @@ class ChartFailed(Exception):
 
 
 class Chart(Panel):
-    """A panel of marks, drawn in their order. `width` is its share of the lab's width, `columns` its legend's (0: none)."""
+    """A panel of marks, drawn in their order. `width` is its share of the lab's width, `columns` its legend's (0: none).
 
-    def __init__(self, title: str, x: Axis, y: Axis, *marks: Mark, width: float = 1.0, columns: int = 3) -> None:
-        self.title, self.width = title, width
+    Until something is measured, `empty` stands in the title's place, in grey: what will appear ("Each request will appear
+    here."). Such a chart shows its marks of `setting` from the start. The legend names only what is on the chart.
+    """
+
+    def __init__(
+        self, title: str, x: Axis, y: Axis, *marks: Mark, width: float = 1.0, columns: int = 3, empty: str = ""
+    ) -> None:
+        self.title, self.width, self.empty = title, width, empty
         self._x, self._y, self._marks, self._columns = x, y, marks, columns
 
     def build(self, axes: Axes) -> Sequence[Artist]:
-        axes.set_title(self.title)
-        self._axes = axes
+        self._axes, self._text = axes, axes.set_title(self.title)
+        self._head(None)
         self._x.apply(axes, "x")
         self._y.apply(axes, "y")
         moving = [artist for mark in self._marks for artist in mark.build(axes)]
-        if self._columns and axes.get_legend_handles_labels()[1]:
-            legend_below(axes, self._columns)
+        self._legend = Legend(axes, self._columns)
         return moving
 
+    def settle(self) -> None:
+        self._legend.settle()
+
+    def _head(self, run: Record | None) -> None:
+        is_empty = run is None and bool(self.empty)
+        self._text.set(text=self.empty if is_empty else self.title, color=QUIET if is_empty else INK)
+
     def follows(self, what: str) -> bool:
-        if what == "run" and (self._x.run_reach or self._y.run_reach):
+        if what == "run" and (self._x.run_reach or self._y.run_reach or self.empty):
             return True
         if what == "model" and (self._x.reach or self._y.reach):
             return True
-        return any(mark.follows(what) for mark in self._marks)
+        return (what != "setting" or bool(self.empty)) and any(mark.follows(what) for mark in self._marks)
+
+    def show_setting(self, parameters: Mapping[str, Any]) -> None:
+        self._update(*(_bind(mark, lambda mark: mark.show_setting(parameters)) for mark in self._marks))
 
     def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
         self._update(
@@ -107,6 +123,7 @@ class Chart(Panel):
 
     def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         run, runs = _begun(record), [run for run in runs if _begun(run)]
+        self._head(run)
         fits: list[Callable[[], None]] = []
         if run is not None:
             fits = [lambda: self._x.fit_run(self._axes, "x", run), lambda: self._y.fit_run(self._axes, "y", run)]
@@ -119,6 +136,7 @@ class Chart(Panel):
     def _update(self, *updates: Callable[[], None]) -> None:
         """All of them, whichever raise: one mark that fails takes no other one along."""
         errors = list(_errors_of(updates))
+        self._legend.update()
         if errors:
             raise ChartFailed(f"The chart {self.title!r} failed. {type(errors[0]).__name__}: {errors[0]}") from errors[
                 0

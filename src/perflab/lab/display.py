@@ -11,7 +11,8 @@ from perflab.lab.record import Record
 
 @dataclass(frozen=True)
 class Words:
-    """What is said of a run: the verdict, the results, how far they can be trusted, and what became of the prediction.
+    """What is said of a run: the verdict, the results, how far they can be trusted, and what became of the prediction; above the
+    chart the headline, and what was done.
 
     The first row of a table is its heading.
     """
@@ -20,6 +21,8 @@ class Words:
     table: Sequence[tuple[str, ...]] = ()
     trust: Sequence[tuple[str, ...]] = ()
     comment: str = ""
+    headline: str = ""
+    scenario: str = ""
 
 
 class Display(Protocol):

@@ -1,9 +1,4 @@
-"""Marks: one artist each, bound by functions to what it shows.
-
-A function gets the parameters (`setting`), the model, a run (`run`, `pinned`) or all runs (`runs`), and returns the mark's data;
-without data (None, no run, or a run without samples) the mark is empty. Artists are made once and only updated, so that a
-picture can blit them.
-"""
+"""Marks: one artist each, or one and its label, bound by functions to what it shows."""
 
 from __future__ import annotations
 
@@ -13,6 +8,9 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from perflab.lab.bound import Mark as Mark
+from perflab.lab.bound import Of as Of
+from perflab.lab.bound import Point as Point
 from perflab.lab.palette import MEASURED, MEASURED_POINTS, MODEL_HERE, PINNED_POINTS
 from perflab.lab.record import Record
 
@@ -20,74 +18,55 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-Of = Callable[[Any], Any]
-Point = tuple[float, float]
-
-
-class Mark:
-    """The base of all marks. `label` is its name in the legend, `style` goes to matplotlib.
-
-    `runs` gets the finished runs, oldest first, and after them the one in progress.
-    """
-
-    def __init__(
-        self,
-        label: str = "",
-        *,
-        setting: Of | None = None,
-        model: Of | None = None,
-        run: Of | None = None,
-        runs: Of | None = None,
-        pinned: Of | None = None,
-        **style: Any,
-    ) -> None:
-        self._setting, self._model, self._run, self._runs, self._pinned = setting, model, run, runs, pinned
-        self._style = {**style, "label": label} if label else style
-
-    def build(self, axes: Axes) -> Sequence[Artist]:
-        """Make the artists, empty."""
-        raise NotImplementedError
-
-    def draw(self, data: Any) -> None:
-        """Show this; None shows nothing."""
-        raise NotImplementedError
-
-    def clear(self) -> None:
-        """Show nothing."""
-        self.draw(None)
-
-    def follows(self, what: str) -> bool:
-        """Whether it shows anything of "model", "run" or "pinned"."""
-        bound = {"model": (self._setting, self._model), "run": (self._run, self._runs), "pinned": (self._pinned,)}
-        return any(each is not None for each in bound[what])
-
-    def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
-        if self._setting is not None:
-            self.draw(self._setting(parameters))
-        if self._model is not None:
-            self.draw(self._model(model))
-
-    def show_run(self, record: Record | None, runs: Sequence[Record]) -> None:
-        if self._run is not None:
-            self.draw(self._run(record) if record is not None and record.frame.samples else None)
-        if self._runs is not None:
-            self.draw(self._runs(runs) if runs else None)
-
-    def show_pinned(self, record: Record | None) -> None:
-        if self._pinned is not None:
-            self.draw(self._pinned(record) if record is not None and record.frame.samples else None)
+    from perflab.lab.labels import At, Beside, Side
 
 
 class Line(Mark):
-    """A curve or points. Data: x and y, numbers or arrays of one shape."""
+    """A curve or points. Data: x and y, numbers or arrays of one shape.
+
+    With `at`, its label stands on the chart instead of in the legend: above the line, or on another `side`, at this x or at
+    its "end".
+    """
+
+    def __init__(self, label: str = "", *, at: At | None = None, side: Side = "above", **bound: Any) -> None:
+        super().__init__(label, **bound)
+        self._at, self._side = at, side
 
     def build(self, axes: Axes) -> Sequence[Artist]:
-        (self._line,) = axes.plot([], [], **self._style)
-        return [self._line]
+        self._beside: Beside | None = None
+        if self._at is None:
+            (self._line,) = axes.plot([], [], **self._style)
+            return [self._line]
+        from perflab.lab.labels import Beside
+
+        name: str = self._style["label"]
+        (self._line,) = axes.plot([], [], **{**self._style, "label": f"_{name}"})  # so that no legend names it too
+        self._beside = Beside(axes, name, self._at, self._side, color=self._line.get_color())  # type: ignore[arg-type]
+        return [self._line, self._beside]
 
     def draw(self, data: Any) -> None:
         x, y = ([], []) if data is None else data
         self._line.set_data(np.atleast_1d(x), np.atleast_1d(y))
+        if self._beside is not None:
+            self._beside.follow(x, y)
+
+
+class Label(Mark):
+    """A text beside a point. Data: x, y and the text."""
+
+    def __init__(self, *, side: Side = "right", **bound: Any) -> None:
+        super().__init__(**bound)
+        self._side = side
+
+    def build(self, axes: Axes) -> Sequence[Artist]:
+        from perflab.lab.labels import Beside
+
+        self._text = Beside(axes, "", "end", self._side, **self._style)
+        return [self._text]
+
+    def draw(self, data: Any) -> None:
+        x, y, text = ([], [], "") if data is None else data
+        self._text.follow(x, y, text)
 
 
 class Here(Line):

@@ -16,6 +16,8 @@ CLOCK = "#009E73"
 SECOND = "#56B4E9"
 THIRD = "#E69F00"
 INK = "#222222"
+QUIET = "#5F6368"
+"""Texts that stand back: the axes', and what a chart will show."""
 GRID = "#DDDDDD"
 
 SEGMENTS: tuple[dict[str, Any], ...] = (
@@ -66,11 +68,19 @@ STYLE: dict[str, Any] = {
     "legend.fontsize": 11,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "axes.spines.left": False,
     "axes.grid": True,
+    "axes.grid.axis": "y",
     "grid.color": GRID,
-    "axes.edgecolor": INK,
+    "axes.edgecolor": "#C4C7CC",
     "text.color": INK,
-    "axes.labelcolor": INK,
+    "axes.labelcolor": QUIET,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.major.size": 0,
+    "xtick.major.pad": 6,
+    "ytick.major.size": 0,
+    "ytick.major.pad": 6,
     "axes.titlelocation": "left",
 }
 """Over matplotlib's defaults. Fonts and colours by their own names: "sans-serif" and "C0" would be looked up at each draw."""

@@ -25,6 +25,12 @@ class Panel:
         """Make the artists on `axes`; returns those that will move. What is not returned is drawn once and kept."""
         raise NotImplementedError
 
+    def settle(self) -> None:
+        """The layout is made, with room for all that may be shown."""
+
+    def show_setting(self, parameters: Mapping[str, Any]) -> None:
+        """What the parameters alone tell, before anything is predicted or measured."""
+
     def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
         """Theory for these parameters; called while a slider is dragged."""
 
@@ -35,5 +41,5 @@ class Panel:
         """The run to compare with; None takes it away."""
 
     def follows(self, what: str) -> bool:
-        """Whether the panel shows anything of "model", "run" or "pinned"; otherwise it is not redrawn for it."""
+        """Whether the panel shows anything of "setting", "model", "run" or "pinned"; otherwise it is not redrawn for it."""
         return getattr(type(self), f"show_{what}") is not getattr(Panel, f"show_{what}")

@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 
 from perflab.lab.palette import STYLE
 from perflab.lab.panel import Panel
@@ -52,7 +53,9 @@ def our_style() -> dict[str, Any]:
 class Picture:
     """Draws a panel of `width` × `height` CSS pixels. Not thread-safe: the conductor's thread owns it."""
 
-    def __init__(self, panel: Panel, width: int, height: int, deliver: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, panel: Panel, width: int, height: int, deliver: Callable[[bytes], None], at_once: bool = True
+    ) -> None:
         self._panel = copy.deepcopy(panel)  # one description may be shown in several labs at once
         self._deliver = deliver
         self._backgrounds: dict[tuple[Any, ...], Any] = {}
@@ -68,7 +71,14 @@ class Picture:
             for artist in self._moving:
                 artist.set_animated(True)
             self._figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.04)
-            self.draw()
+            self._lay_out()
+            if at_once:
+                self.draw()
+
+    def show_setting(self, parameters: Mapping[str, Any]) -> None:
+        """Redraw with what is known beforehand, if the panel shows it."""
+        if self._panel.follows("setting"):
+            self._update(lambda: self._panel.show_setting(parameters))
 
     def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
         """Redraw with a new model, if the panel shows one; as a draft, because the next one may follow at once."""
@@ -105,13 +115,29 @@ class Picture:
         self._canvas.renderer = None
         self._figure.clear()
 
+    def _lay_out(self) -> None:
+        """Once: repeating it at each full draw would make the axes jump."""
+        engine = self._figure.get_layout_engine()
+        assert engine is not None
+        engine.execute(self._figure)
+        self._figure.set_layout_engine("none")
+        self._panel.settle()
+
+    @property
+    def _frame(self) -> Bbox:
+        return self._axes.get_position()
+
+    def _stand(self, bottom: float, top: float) -> None:
+        """The axes reach from here to there, as shares of the height."""
+        self._axes.set_position((self._frame.x0, bottom, self._frame.width, top - bottom))
+        self._backgrounds.clear()
+        self._panel.settle()
+
     def _draw(self) -> None:
         key = (self._scale, *self._frame_key())
         background = self._backgrounds.pop(key, None)
         if background is None:
             self._canvas.draw()
-            # Layout is settled now; repeating it at each full draw would make the axes jump.
-            self._figure.set_layout_engine("none")
             background = self._canvas.copy_from_bbox(self._figure.bbox)
             if len(self._backgrounds) >= MAX_BACKGROUNDS:
                 del self._backgrounds[next(iter(self._backgrounds))]
@@ -122,14 +148,23 @@ class Picture:
             artist.draw(renderer)
 
     def _frame_key(self) -> tuple[Any, ...]:
-        return tuple(
+        names = tuple(text.get_visible() for legend in self._figure.legends for text in legend.get_texts())
+        return names, tuple(
             (
                 *axes.get_xlim(),
                 *axes.get_ylim(),
                 axes.get_title(loc="left"),
                 axes.get_xlabel(),
                 axes.get_ylabel(),
-                tuple(label.get_text() for label in axes.get_yticklabels()) if axes.get_gid() == "named rows" else (),
             )
             for axes in self._figure.axes
         )
+
+
+def align(pictures: Sequence[Picture]) -> None:
+    """Draw pictures that stand side by side for the first time: their axes begin and end at the same height."""
+    bottom = max((each._frame.y0 for each in pictures), default=0.0)
+    top = min((each._frame.y1 for each in pictures), default=1.0)
+    for picture in pictures:
+        picture._stand(bottom, top)
+        picture.draw()

@@ -24,6 +24,7 @@ class Results:
         self.is_answered = False
         self._outcome: Outcome | None = None
         self._pinned_by_question = False
+        self._headline = self._scenario = ""
 
     def add(self, *records: Record) -> None:
         """More runs; the oldest go when there are too many."""
@@ -53,6 +54,7 @@ class Results:
     def clear(self) -> None:
         """Nothing measured, nothing pinned; the answer stays."""
         self.records, self.pinned, self._pinned_by_question, self._outcome = [], None, False, None
+        self._headline = self._scenario = ""
 
     @property
     def finished(self) -> list[Record]:
@@ -60,11 +62,18 @@ class Results:
         return [record for record in self.records if record.status != "failed"]
 
     def words(self, record: Record) -> Words:
-        """What is said of a run; of one in progress neither how clear it is nor what becomes of the prediction."""
+        """What is said of a run; of one in progress neither how clear it is nor what becomes of the prediction.
+
+        The headline is that of the newest finished run.
+        """
         lab, pinned = self._lab, self.pinned
         verdict, running = lab.verdict_of(record, pinned), record.status == "running"
         said = verdict.text if running else str(verdict)
-        return Words(said, lab.table(record, pinned), lab.trust(record, pinned), "" if running else self._comment())
+        if not running:
+            self._headline = lab.found(record, pinned)
+            self._scenario = "" if lab.scenario is None else lab.scenario(record.parameters)
+        comment, tables = "" if running else self._comment(), (lab.table(record, pinned), lab.trust(record, pinned))
+        return Words(said, *tables, comment, self._headline, self._scenario)
 
     def _comment(self) -> str:
         """What becomes of the prediction. Once it is settled, it stays so until another run settles it otherwise."""

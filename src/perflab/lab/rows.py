@@ -24,9 +24,9 @@ def named_rows(names: Sequence[str]) -> Axis:
 
     def ticks(axis: Any) -> None:
         axis.set_ticks(range(len(names)), labels=names)
-        axis.set_tick_params(length=0)
+        axis.axes.grid(visible=True, axis="x")
 
-    return Axis("", len(names) - 0.5, -0.5, ticks=ticks)
+    return Axis("", len(names) - 0.5, -0.5, ticks=ticks, grid=False)
 
 
 def values_in(names: Sequence[str], estimates: Mapping[str, Estimate]) -> tuple[Numbers, Numbers]:

@@ -27,6 +27,7 @@ from perflab.lab.verdict import (
     latency_verdict,
     no_rows,
 )
+from perflab.measure.compare import TOO_CLOSE
 from perflab.measure.frame import Frame
 
 ALONE = "Not compared: this run or the pinned run is noisy, or cannot be trusted."
@@ -35,6 +36,7 @@ APART = "Not compared: this run and the pinned run were not measured side by sid
 SHARED = ("__main__", "exercises")
 
 Experiment = Callable[..., Iterator[Frame]]
+FindingOf = Callable[[Record, Record | None], str | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +48,11 @@ class LabSpec:
     they are the facts that `calibrate`, an experiment without parameters, measured on this machine. `policy` holds functions
     of the learner's that the experiment takes beside its controls, and `predict` where it has an argument of that name:
     `replace(lab(), policy={"route": route})`. `trust` is a second table, of what tells how far a run can be trusted.
+
+    `finding(record, pinned)` is the headline over the lab once a run is finished: what it found, in one sentence; None where
+    there is nothing to say. It is only asked about a run that can be trusted, and gets a pinned run only where the two can be
+    compared and are not too close to call. Otherwise the headline is the question. `scenario(parameters)` says in one line
+    what is done with them.
     """
 
     question: str
@@ -58,6 +65,8 @@ class LabSpec:
     verdict: VerdictOf = latency_verdict
     table: TableOf = latency_table
     trust: TableOf = no_rows
+    finding: FindingOf | None = None
+    scenario: Callable[[Mapping[str, Any]], str] | None = None
     budget_s: float = 2.0
     policy: Mapping[str, Any] = field(default_factory=dict)
     _trusted: WeakKeyDictionary[Record, bool] = field(default_factory=WeakKeyDictionary, init=False, repr=False)
@@ -76,6 +85,11 @@ class LabSpec:
     @property
     def _module(self) -> list[str]:
         return str(getattr(self.experiment, "__module__", None) or "__main__").split(".")
+
+    @property
+    def first(self) -> dict[str, Any]:
+        """The parameters that are measured first: those that the question is about, or the starts."""
+        return self.check({} if self.prediction is None else self.prediction.runs[-1])
 
     @property
     def code(self) -> str:
@@ -112,14 +126,26 @@ class LabSpec:
         """
         if pinned is None or pinned is record:
             return judged(self.verdict(record, None), record)
+        if why := self._not_compared(record, pinned):
+            alone = judged(self.verdict(record, None), record)
+            return replace(alone, text=f"{alone.text} {why}")
+        return judged(self.verdict(record, pinned), record)
+
+    def _not_compared(self, record: Record, pinned: Record) -> str:
+        """Why not, or ""."""
         if not measured_in_turns(record, pinned):
-            why = APART
-        elif not (self.can_be_trusted(record) and self.can_be_trusted(pinned)):
-            why = ALONE
-        else:
-            return judged(self.verdict(record, pinned), record)
-        alone = judged(self.verdict(record, None), record)
-        return replace(alone, text=f"{alone.text} {why}")
+            return APART
+        return "" if self.can_be_trusted(record) and self.can_be_trusted(pinned) else ALONE
+
+    def found(self, record: Record, pinned: Record | None) -> str:
+        """The finding of a run, or "": the headline claims no more than the verdict does."""
+        if self.finding is None or not self.can_be_trusted(record):
+            return ""
+        if pinned is record or (pinned is not None and self._not_compared(record, pinned)):
+            return self.found(record, None)
+        if self.verdict_of(record, pinned).kind == TOO_CLOSE:
+            return "" if pinned is None else self.found(record, None)
+        return self.finding(record, pinned) or ""
 
     def can_be_trusted(self, record: Record) -> bool:
         """Whether the run may settle a prediction and be compared: it is neither invalid, nor noisy, nor failed."""

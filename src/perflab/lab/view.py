@@ -16,7 +16,8 @@ from perflab.lab.budget import rehearsal_s
 from perflab.lab.control_widgets import button, full_width, set_value, tree, widget_of
 from perflab.lab.controls import Slider
 from perflab.lab.display import Words
-from perflab.lab.picture import Picture
+from perflab.lab.headline import Headline
+from perflab.lab.picture import Picture, align
 from perflab.lab.record import Record
 from perflab.lab.table import table_html
 
@@ -42,6 +43,7 @@ class View:
         self._images, self._pictures = self._make_pictures()
         self._bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="140px"))
         self._status = widgets.Label("Move a slider to measure.", layout=widgets.Layout(flex="1 1 200px"))
+        self._headline = None if lab.finding is None else Headline(lab)
         self._verdict = widgets.HTML(layout=full_width())
         self._comment = widgets.HTML(layout=full_width())
         self._table = widgets.HTML(layout=full_width())
@@ -58,6 +60,7 @@ class View:
         self._again.layout.display = "none"
         self._buttons = self._make_buttons()
         self.widget = self._arrange()
+        self._draw("model", lambda picture: picture.show_setting(lab.first))
 
     def connect(self, session: Session) -> None:
         """Let the widgets speak to `session`."""
@@ -125,6 +128,8 @@ class View:
         self._status.value = text
 
     def show_words(self, words: Words) -> None:
+        if self._headline is not None:
+            self._headline.show(words)
         self._verdict.value = html.escape(words.verdict)
         self._comment.value = html.escape(words.comment)
         self._table.value = table_html(words.table)
@@ -160,7 +165,8 @@ class View:
             layout = widgets.Layout(width=f"{100 * share:.1f}%", object_fit="contain")
             image = widgets.Image(format="png", layout=layout)
             images.append(image)
-            pictures.append(Picture(panel, round(WIDTH * share), HEIGHT, _deliver_to(image)))
+            pictures.append(Picture(panel, round(WIDTH * share), HEIGHT, _deliver_to(image), at_once=False))
+        align(pictures)
         return images, pictures
 
     def _make_choices(self) -> list[widgets.Button]:
@@ -209,11 +215,12 @@ class View:
             self._details,
         ]
         if self._lab.prediction is not None:
-            question = widgets.HTML(html.escape(self._lab.prediction.question), layout=full_width())
-            rows[:0] = [
-                question,
-                widgets.HBox([*self._choices, self._again], layout=widgets.Layout(flex_flow="row wrap")),
-            ]
+            choices = widgets.HBox([*self._choices, self._again], layout=widgets.Layout(flex_flow="row wrap"))
+            rows.insert(0, choices)
+        if self._headline is not None:
+            rows.insert(0, self._headline.widget)
+        elif self._lab.prediction is not None:
+            rows.insert(0, widgets.HTML(html.escape(self._lab.prediction.question), layout=full_width()))
         return widgets.VBox(rows, layout=full_width())
 
     def _enable(self, enabled: bool) -> None:

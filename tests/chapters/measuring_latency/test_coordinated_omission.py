@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawing import drawn, points
 from labs import constants_of, measure
 
 from perflab.chapters.measuring_latency import coordinated_omission as lab_file
@@ -110,17 +111,41 @@ def test_the_generators_lateness_stands_apart_from_the_results() -> None:
     assert lab.trust(record(Frame()), None) == []
 
 
+def test_the_headline_says_the_share_of_slow_requests_that_each_client_reports() -> None:
+    lab = lab_file.lab()
+    assert lab.found(loops(2), None) == (
+        "The client that waits for each answer reports 0.83% slow requests. On schedule, 0% are slow."
+    )
+    assert "reports 0% slow requests. On schedule, 100% are slow." in lab.found(both_loops(), None)
+    assert lab.found(both_loops(late_ns=3e7), None) == "", "the generator was too late"
+    assert lab.scenario is not None and lab.scenario(START) == (
+        "The server stops for 100 ms in every 400 ms. 400 requests are due per second; the client that waits sends the next one "
+        "after the answer."
+    )
+
+
+def test_a_dot_stands_where_each_client_becomes_slow_on_its_curve_and_none_where_all_or_none_are() -> None:
+    chart, artists = drawn(LAB.charts[0])
+    dot = artists["12"]
+    chart.show_run(loops(2))
+    x, y = map(np.array, zip(*points(artists["waits for each answer (closed loop)"]), strict=True))
+    assert points(dot) == [(pytest.approx(x[np.argmax(y > lab_file.SLOW_NS)]), lab_file.SLOW_NS)]
+    for slow in (0, 240):
+        chart.show_run(loops(slow))
+        assert points(dot) == []
+
+
 def test_each_chart_shows_a_run_and_the_model_and_can_be_emptied() -> None:
     run = both_loops()
     model = lab_file.predict(**START, constants={"base_ns": 3e5, "occupied_ns": 3e5})
     for chart in LAB.charts:
-        drawn: list[bytes] = []
-        picture = Picture(chart, 500, 320, drawn.append)
-        empty = drawn[-1]
+        images: list[bytes] = []
+        picture = Picture(chart, 500, 320, images.append)
+        empty = images[-1]
         picture.show_run(run)
-        assert drawn[-1] != empty
+        assert images[-1] != empty
         picture.show_run(None)
-        assert drawn[-1] == empty
+        assert images[-1] == empty
         picture.show_model(START, model)
         picture.draw()
-        assert drawn[-1] != empty
+        assert images[-1] != empty

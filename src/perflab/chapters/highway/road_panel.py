@@ -75,7 +75,7 @@ def moving_road(title: str) -> Chart:
     """Each car where it is now, and where cars stood before."""
     return Chart(
         title,
-        Axis("km from the entrance", -0.03, KM * 1.01, grid=False),
+        Axis("km from the entrance", -0.03, KM * 1.01),
         Axis("", -FRAMES * FRAME - 0.4, TOP, ticks=now_and_before, grid=False),
         Rule("y", setting=lambda _: 0.1, color=INK, linewidth=1),
         Line(setting=edges, color=PINNED, linewidth=1, dashes=(6, 6)),

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perflab.chapters.load import too_late
-from perflab.lab import Axis, Chart, Record, Verdict, duration_ticks
-from perflab.lab.charts import SHARES, nines, percentile_axis, percentile_curve
-from perflab.lab.marks import Line, Rule
-from perflab.lab.palette import ALARM, MEASURED, MODEL, MODEL_LINE, SECOND
+from perflab.lab import Axis, Chart, Record, Verdict, count_ticks, duration_ticks
+from perflab.lab.charts import SHARES, nines, percentile_curve
+from perflab.lab.marks import Label, Line, Rule
+from perflab.lab.palette import ALARM, INK, MEASURED, MODEL, MODEL_LINE, SECOND
 from perflab.lab.verdict import Row
 from perflab.measure import count, duration, percent, percentile
 from perflab.measure.percentiles import samples_needed
@@ -24,48 +24,90 @@ SLOW_NS = 10e6
 MAX_LATE_NS = 5e6
 """How late (p99) the generator may be; with a long stall a quarter of it, because the lateness is part of what is shown."""
 
+LARGE = {"fontsize": 13, "weight": "bold"}
 STYLES: tuple[dict[str, Any], ...] = (
     {"color": MEASURED, "marker": "."},
     {"color": SECOND, "marker": "x", "linestyle": "--"},
     {"color": ALARM, "marker": "", "linestyle": ":"},
 )
-RESPONSE = Axis("response time (log)", 1e5, 1e9, log=True, ticks=duration_ticks)
+ON_CURVES: tuple[dict[str, Any], ...] = ({"at": 1.1}, {"at": 1.1, "side": "below"}, {"at": 2.6, "side": "below"})
+ON_POINTS: tuple[dict[str, Any], ...] = ({"at": "end", "side": "right"}, {"at": 120, "side": "below"})
+"""Where the names of the clients stand."""
+NAMES = {"open loop": "sends on schedule (open loop)", "closed loop": "waits for each answer (closed loop)"}
+WHO = {"closed loop": "The client that waits for each answer", "your client": "Your client"}
+SLOWEST = {0: "all", nines(0.5): "half", 1: "1 in 10 (p90)", 2: "1 in 100 (p99)", 3: "1 in 1,000"}
+RESPONSE = Axis("response time", 1e5, 1e9, log=True, ticks=duration_ticks)
 
 
 def charts(clients: Clients) -> tuple[Chart, Chart]:
     """The percentiles that each client reports beside the model, and each request of the first two."""
 
-    def tail(name: str, style: dict[str, Any]) -> Line:
-        return Line(
-            name, run=lambda run: percentile_curve(clients[name](run)), linewidth=2.5, **{**style, "marker": ""}
-        )
+    def curve(name: str, **style: Any) -> Line:
+        steps = {**style, "linewidth": 2.5, "marker": "", "drawstyle": "steps-post"}
+        return Line(NAMES.get(name, name), run=lambda run: percentile_curve(clients[name](run)), **steps)
 
-    def requests(name: str, style: dict[str, Any]) -> Line:
+    def requests(name: str, **style: Any) -> Line:
         def numbered(run: Record) -> tuple[NDArray[Any], NDArray[Any]]:
             return np.arange(clients[name](run).size), clients[name](run)
 
         return Line(name, run=numbered, **{**style, "linestyle": "none", "markersize": 4})
 
-    styled = list(zip(clients, STYLES, strict=False))
+    def share(name: str, side: Literal["left", "right"], color: str) -> tuple[Line, Label]:
+        def dot(run: Record) -> Any:
+            slow = share_of(clients[name](run))
+            return (nines(1 - slow), SLOW_NS) if 0 < slow < 1 else None
+
+        def text(run: Record) -> Any:
+            return (place := dot(run)) and (*place, percent(share_of(clients[name](run))))
+
+        return Line(run=dot, color=color, marker="o", markersize=9), Label(run=text, side=side, color=color, **LARGE)
+
+    model = Line("model, open loop", model=lambda model: (nines(SHARES), model), at=1.1, side="below", **MODEL_LINE)
+    first, second = list(clients)[:2]
     return (
         Chart(
             "The same stalls, seen by each client",
-            percentile_axis("requests", 3),
+            Axis("the slowest …", 0, 3, ticks=SLOWEST),
             RESPONSE,
-            Line("model, open loop", model=lambda model: (nines(SHARES), model), **MODEL_LINE, alpha=0.6),
-            *(tail(*each) for each in styled),
+            Rule("y", setting=lambda _: SLOW_NS, color=INK, linewidth=1, linestyle=":"),
+            Label(setting=lambda _: (3, SLOW_NS, "slow"), side="above"),
+            model,
+            *(curve(name, **look, **at) for name, look, at in zip(clients, STYLES, ON_CURVES, strict=False)),
+            *share(first, "left", MEASURED),
+            *share(second, "right", SECOND),
             width=1.25,
-            columns=2,
+            empty="What each client reports will appear here.",
         ),
         Chart(
             "Each request, in order",
-            Axis("request number", 0, 1_000),
+            Axis("request number", 0, 1_000, ticks=count_ticks),
             RESPONSE,
-            *(requests(*each) for each in styled[:2]),
-            Rule("x", "requests in one period", setting=lambda at: at["rate"] * at["every"] / 1000, color=MODEL),
-            columns=2,
+            *(requests(name, **look, **at) for name, look, at in zip(clients, STYLES, ON_POINTS, strict=False)),
+            Rule("x", setting=one_period, color=MODEL, linewidth=1, linestyle=":"),
+            Label(setting=lambda chosen: (one_period(chosen), 5e8, "one period"), color=MODEL),
+            empty="Each request will appear here.",
         ),
     )
+
+
+def one_period(chosen: Mapping[str, Any]) -> float:
+    """How many requests are due from one stall to the next."""
+    return float(chosen["rate"] * chosen["every"] / 1000)
+
+
+def finding_of(clients: Clients) -> Callable[[Record, Record | None], str]:
+    """The share of slow requests that the second client reports, and that of the open loop."""
+
+    def finding(record: Record, pinned: Record | None) -> str:
+        on_schedule, other = (percent(share_of(clients[name](record))) for name in list(clients)[:2])
+        return f"{WHO[list(clients)[1]]} reports {other} slow requests. On schedule, {on_schedule} are slow."
+
+    return finding
+
+
+def share_of(times: NDArray[Any]) -> float:
+    """The share of requests that were slower than `SLOW_NS`."""
+    return float((times > SLOW_NS).sum() / max(1, times.size))
 
 
 def generator_too_slow(record: Record) -> Verdict | None:
@@ -90,8 +132,7 @@ def p95s(record: Record, clients: Clients) -> str:
 
 def slow_of(times: NDArray[Any]) -> str:
     """How many of the requests were slower than `SLOW_NS`: `2 of 242 (0.83%)`."""
-    slow = int((times > SLOW_NS).sum())
-    return f"{count(slow)} of {count(times.size)} ({percent(slow / max(1, times.size))})"
+    return f"{count((times > SLOW_NS).sum())} of {count(times.size)} ({percent(share_of(times))})"
 
 
 def shown(times: NDArray[Any], share: float) -> str:

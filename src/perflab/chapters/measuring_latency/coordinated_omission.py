@@ -14,6 +14,7 @@ from perflab.chapters.measuring_latency.clients import (
     SLOW_NS,
     Clients,
     charts,
+    finding_of,
     generator_too_slow,
     p95s,
     say,
@@ -126,8 +127,7 @@ def slow_in_closed_loop(record: Record) -> Outcome | None:
 
 
 PREDICTION = Prediction(
-    question="A server stops for 100 ms in every 400 ms. A client sends, waits for the answer, and then sends the next "
-    "request that is due. How many of its requests take longer than 10 ms?",
+    question="A server stops for 100 ms in every 400 ms. How many requests does a client that waits find slow?",
     choices={
         "none of them": Answer("One request waits through each stall, so it cannot be none."),
         "about 1 in 100": Answer(
@@ -142,6 +142,14 @@ PREDICTION = Prediction(
     runs=({"rate": 400, "stall": 100, "every": 400},),
     find=slow_in_closed_loop,
 )
+
+
+def scenario(parameters: Mapping[str, Any]) -> str:
+    """What the two clients do."""
+    return (
+        "The server stops for {stall} ms in every {every} ms. {rate} requests are due per second; the client that waits sends "
+        "the next one after the answer."
+    ).format(**parameters)
 
 
 def lab() -> Lab:
@@ -162,4 +170,6 @@ def lab() -> Lab:
         ),
         table=table(LOOPS),
         trust=trust_of(LATENESS, needs="lateness_ns"),
+        finding=finding_of(LOOPS),
+        scenario=scenario,
     )

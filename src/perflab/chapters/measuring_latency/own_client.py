@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from perflab.chapters.measuring_latency import coordinated_omission
-from perflab.chapters.measuring_latency.clients import Clients, charts, generator_too_slow, say, table
+from perflab.chapters.measuring_latency.clients import Clients, charts, finding_of, generator_too_slow, say, table
 from perflab.lab import Lab
 from perflab.lab.verdict import verdict_of
 from perflab.measure import Frame
@@ -41,4 +41,5 @@ def lab_with(client: Client) -> Lab:
         prediction=None,
         verdict=verdict_of(say(CLIENTS), generator_too_slow, needs="yours_ns", empty="Your client comes next …"),
         table=table(CLIENTS),
+        finding=finding_of(CLIENTS),
     )

@@ -79,7 +79,7 @@ CHARTS = (
     ),
     Chart(
         "Throughput of each server",
-        Axis("server", 0.4, MAX_SERVERS + 0.6, ticks=range(1, MAX_SERVERS + 1), grid=False),
+        Axis("server", 0.4, MAX_SERVERS + 0.6, ticks=range(1, MAX_SERVERS + 1)),
         Axis("requests per second", 0, 60, ends=(60, 100, 500), reach=lambda model: 1.3 * model.shares.max()),
         Bars(MAX_SERVERS, "measured", run=by_server, color=MEASURED),
         Line("model", model=lambda model: numbered(model.shares), **LEVELS),
