@@ -18,7 +18,7 @@ def drawn(chart: Chart) -> tuple[Chart, dict[str, Any]]:
     artists = built.build(Figure().subplots())
     labels = (str(artist.get_label()) for artist in artists)
     return built, {
-        str(place) if not label or label.startswith("_child") else label.removeprefix("_"): artist
+        str(place) if not label or label.startswith(("_child", "_nolegend")) else label.removeprefix("_"): artist
         for place, (label, artist) in enumerate(zip(labels, artists, strict=True))
     }
 
