@@ -62,7 +62,7 @@ def charts(clients: Clients) -> tuple[Chart, Chart]:
 
         return Line(run=dot, color=color, marker="o", markersize=9), Label(run=text, side=side, color=color, **LARGE)
 
-    model = Line("model, open loop", model=lambda model: (nines(SHARES), model), at=1.1, side="below", **MODEL_LINE)
+    model = Line("model, open loop", model=lambda model: (nines(SHARES), model), at=1.5, side="below", **MODEL_LINE)
     first, second = list(clients)[:2]
     return (
         Chart(
