@@ -13,19 +13,11 @@ from hypothesis import strategies as st
 from perflab.theory.littles_law import observe
 from perflab.theory.many_servers import PART
 from perflab.theory.queues import mean_wait, mmc
-from perflab.theory.simulate import SimulatedQueue, _any_queue, fifo, lindley, simulate
+from perflab.theory.simulate import SimulatedQueue, fifo, lifo, lindley, shortest_first, simulate
 
 CUSTOMERS = 200_000
 MILLISECONDS = st.integers(0, 5_000).map(lambda number: number / 1_000)
 TIMES = st.lists(st.tuples(MILLISECONDS, MILLISECONDS), min_size=1, max_size=60)
-
-
-def lifo(number: int, service: float, kind: int) -> int:
-    return -number
-
-
-def shortest_first(number: int, service: float, kind: int) -> tuple[float, int]:
-    return service, number
 
 
 def priority(number: int, service: float, kind: int) -> tuple[int, int]:
@@ -67,7 +59,7 @@ def test_the_recursion_is_that_of_lindley() -> None:
 @given(TIMES, st.integers(1, 4))
 def test_the_quick_ways_serve_exactly_as_the_general_one(pairs: list[tuple[float, float]], servers: int) -> None:
     times, services = of(pairs)
-    general = _any_queue(times, services, servers, math.inf, fifo, [0] * times.size)
+    general = simulate(times, services, servers, places=times.size).starts
     assert simulate(times, services, servers).starts == pytest.approx(general)
 
 
@@ -118,6 +110,30 @@ def test_one_server_with_two_kinds_of_service_follows_pollaczek_and_khinchine() 
     times, _ = streams(0.7)
     services = np.random.default_rng(3).choice([0.5, 1.5], CUSTOMERS)
     assert simulate(times, services).waits.mean() == pytest.approx(mean_wait(0.7, 1.0, 1.25), rel=0.05)
+
+
+def test_a_rule_lets_customers_queue_and_another_drops_them_when_their_turn_has_come() -> None:
+    times, services = [0.0, 1.0, 2.0, 3.0], [4.0, 1.0, 1.0, 9.0]
+    short = simulate(times, services, may_queue=lambda queued, service: service < 5)
+    assert short.lost.tolist() == [False, False, False, True]
+    asked: list[tuple[float, float, float]] = []
+
+    def drops(now: float, waited: float, service: float) -> bool:
+        asked.append((now, waited, service))
+        return waited > 2.5
+
+    late = simulate(times, services, drops=drops)
+    assert asked == [(0, 0, 4), (4, 3, 1), (4, 2, 1), (5, 2, 9)]
+    assert late.lost.tolist() == [False, True, False, False] and late.waits.tolist() == [0, 2, 2]
+
+
+@given(TIMES, st.integers(1, 3), st.integers(0, 4))
+def test_a_rule_about_the_number_that_waits_is_a_number_of_places(
+    pairs: list[tuple[float, float]], servers: int, places: int
+) -> None:
+    times, services = of(pairs)
+    by_rule = simulate(times, services, servers, may_queue=lambda queued, _: queued < places)
+    assert simulate(times, services, servers, places).starts == pytest.approx(by_rule.starts, nan_ok=True)
 
 
 def test_a_queue_without_places_rejects_each_request_that_cannot_start() -> None:

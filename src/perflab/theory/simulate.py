@@ -19,6 +19,10 @@ from perflab.theory.many_servers import starts_of_service
 
 Discipline = Callable[[int, float, int], Any]
 """Rank of a waiting customer by number, service time and class: the lowest is served next."""
+MayQueue = Callable[[int, float], bool]
+"""Asked of a customer that finds all servers busy, with how many wait and with its service time."""
+Drops = Callable[[float, float, float], bool]
+"""Asked when a customer's turn has come, with the moment, the time it has waited, and its service time."""
 
 
 def fifo(number: int, service: float, kind: int) -> Any:
@@ -26,9 +30,19 @@ def fifo(number: int, service: float, kind: int) -> Any:
     return number
 
 
+def lifo(number: int, service: float, kind: int) -> Any:
+    """Last in, first out."""
+    return -number
+
+
+def shortest_first(number: int, service: float, kind: int) -> Any:
+    """The shortest service next; among equals the first in."""
+    return service, number
+
+
 @dataclass(frozen=True)
 class SimulatedQueue:
-    """What became of each customer; all of shape (customers,). Customers that found no place have NaN and are `lost`."""
+    """What became of each customer; all of shape (customers,). Those that were rejected or dropped have NaN and are `lost`."""
 
     arrivals: NDArray[np.float64]
     starts: NDArray[np.float64]
@@ -36,7 +50,7 @@ class SimulatedQueue:
 
     @property
     def lost(self) -> NDArray[np.bool_]:
-        """Which customers were rejected."""
+        """Which customers were not served."""
         return np.isnan(self.starts)
 
     @property
@@ -68,20 +82,24 @@ def simulate(
     places: float = math.inf,
     discipline: Discipline = fifo,
     kinds: ArrayLike | None = None,
+    may_queue: MayQueue | None = None,
+    drops: Drops | None = None,
 ) -> SimulatedQueue:
-    """Serve every customer that finds a place; `places` counts customers in the queue, not those in service.
+    """Serve every customer that finds a place, or that `may_queue`; `places` counts customers in the queue, not those in service.
+    One that `drops` says is not served when its turn has come.
 
     `kinds` are the customers' classes for a discipline that looks at them. Raises ValueError for arrivals that are not in order.
     """
     times, work = np.asarray(arrivals, float), np.asarray(services, float)
     _check(times, work, servers, places)
-    if discipline is fifo and math.isinf(places):
+    if discipline is fifo and math.isinf(places) and may_queue is None and drops is None:
         starts = times + lindley(times, work) if servers == 1 else starts_of_service(times, work, servers)
     else:
         if kinds is not None and np.shape(kinds) != times.shape:
             raise ValueError(f"each arrival needs one class; got shapes {times.shape} and {np.shape(kinds)}")
         of_kind = repeat(0) if kinds is None else np.asarray(kinds, int).tolist()
-        starts = _any_queue(times, work, servers, places, discipline, of_kind)
+        rules = may_queue or (lambda queued, _: queued < places), drops or (lambda *_: False)
+        starts = _any_queue(times, work, servers, discipline, of_kind, *rules)
     return SimulatedQueue(times, starts, starts + work)
 
 
@@ -89,29 +107,32 @@ def _any_queue(
     times: NDArray[np.float64],
     work: NDArray[np.float64],
     servers: int,
-    places: float,
     discipline: Discipline,
     kinds: Any,
+    may_queue: MayQueue,
+    drops: Drops,
 ) -> NDArray[np.float64]:
-    services = work.tolist()
+    arrivals, services = times.tolist(), work.tolist()
     starts = np.full(times.size, np.nan)
     busy: list[float] = []  # when each server in use becomes free
     waiting: list[tuple[Any, int]] = []
 
+    def serve(number: int, now: float) -> None:
+        if not drops(now, now - arrivals[number], services[number]):
+            starts[number] = now
+            heapq.heappush(busy, now + services[number])
+
     def serve_until(moment: float) -> None:
         while busy and busy[0] <= moment:
-            now = heapq.heappop(busy)
-            if waiting:
-                _, next_one = heapq.heappop(waiting)
-                starts[next_one] = now
-                heapq.heappush(busy, now + services[next_one])
+            now, free = heapq.heappop(busy), len(busy)
+            while waiting and len(busy) == free:
+                serve(heapq.heappop(waiting)[1], now)
 
-    for number, (time, kind) in enumerate(zip(times.tolist(), kinds, strict=False)):
+    for number, (time, kind) in enumerate(zip(arrivals, kinds, strict=False)):
         serve_until(time)
         if len(busy) < servers:
-            starts[number] = time
-            heapq.heappush(busy, time + services[number])
-        elif len(waiting) < places:
+            serve(number, time)
+        elif may_queue(len(waiting), services[number]):
             heapq.heappush(waiting, (discipline(number, services[number], kind), number))
     serve_until(math.inf)
     return starts

@@ -12,11 +12,7 @@ from drawing import drawn, points
 from perflab.chapters.highway import exercises, road, road_model
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame, merge
-from perflab.theory.simulate import fifo, simulate
-
-
-def shortest_first(number: int, service: float, kind: int) -> tuple[float, int]:
-    return service, number
+from perflab.theory.simulate import fifo, shortest_first, simulate
 
 
 def drive(trip_s: float, cars: int = 100, **changes: Any) -> Record:
