@@ -93,12 +93,17 @@ async def _answer_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     except BadRequest as error:
         reply, keep_alive = _error(error.status, str(error)), False
     except Exception as error:
-        if shortage_of(error):  # a server that has no more threads or files ends, and says so
-            asyncio.get_running_loop().call_exception_handler({"message": "no means to answer", "exception": error})
-        reply, keep_alive = _error(500, f"{type(error).__name__}: {error}"), True
+        reply, keep_alive = reply_to_error(error), True
     writer.write(reply.encode(keep_alive))
     await writer.drain()
     return keep_alive
+
+
+def reply_to_error(error: Exception) -> Reply:
+    """Status 500, with what a handler raised."""
+    if shortage_of(error):  # a server that has no more threads or files ends, and says so
+        asyncio.get_running_loop().call_exception_handler({"message": "no means to answer", "exception": error})
+    return _error(500, f"{type(error).__name__}: {error}")
 
 
 async def _read_request(reader: asyncio.StreamReader) -> tuple[Request, bool] | None:

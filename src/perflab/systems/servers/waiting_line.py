@@ -1,0 +1,140 @@
+"""Requests that wait for a server's workers: which may wait, which is served next, and which is dropped instead.
+
+Pure rules on a clock that is handed in, in ns: they decide in the real server, and in a simulation of it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from perflab.measure.guards import BadInput, check_number, is_number
+
+FIRST, LAST, SHORTEST = "first come", "last come", "shortest"
+ORDERS = (FIRST, LAST, SHORTEST)
+NOTHING, LATE, HOPELESS, CODEL = "nothing", "late", "what will be late", "like CoDel"
+DROPS = (NOTHING, LATE, HOPELESS, CODEL)
+MAX_PLACES, MAX_WORKERS, MAX_MS = 100_000, 100, 10_000.0
+MARGIN, TARGET, SLOUGH, INTERVAL_NS = 0.9, 0.25, 2.0, 100_000_000
+
+MayQueue = Callable[[int, float, float], bool]
+"""Asked of a request that finds all workers busy: how many wait, the usual service time and the deadline, both in seconds."""
+
+
+@dataclass(frozen=True)
+class LineRules:
+    """`workers` serve in an `order` and `drop` requests whose turn has come; so many have `places` to wait, or as many as
+    `may_queue`. A service usually takes `usual_ms`, and a request is to be answered within `deadline_ms`.
+    """
+
+    workers: int = 1
+    order: str = FIRST
+    drop: str = NOTHING
+    places: int = MAX_PLACES
+    usual_ms: float = 4.0
+    deadline_ms: float = 80.0
+    may_queue: MayQueue | None = None
+
+    def __post_init__(self) -> None:
+        check_number("workers", self.workers, 1, MAX_WORKERS, whole=True)
+        check_number("places", self.places, 0, MAX_PLACES, whole=True)
+        check_number("usual_ms", self.usual_ms, 0, MAX_MS)
+        check_number("deadline_ms", self.deadline_ms, 0, MAX_MS)
+        for name, allowed in (("order", ORDERS), ("drop", DROPS)):
+            if getattr(self, name) not in allowed:
+                raise BadInput(f"{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}.")
+        if self.may_queue is not None and not callable(self.may_queue):
+            raise BadInput(f"may_queue must be a function; got {self.may_queue!r}.")
+
+
+@dataclass(eq=False, slots=True)
+class Waiting:
+    """A request in line; `token` is what its owner knows it by."""
+
+    arrived_ns: int
+    service_ns: int
+    token: Any = None
+    has_left: bool = field(default=False, init=False)
+
+
+class Line:
+    """The requests that wait. One at a time is asked for its turn; what it returns as dropped is not served."""
+
+    def __init__(self, rules: LineRules) -> None:
+        self._waiting: list[tuple[Any, Waiting]] = []
+        self._numbers = itertools.count()
+        self._codel = Codel()
+        self.length = 0
+        self.follow(rules)
+
+    def follow(self, rules: LineRules) -> None:
+        """Follow these rules from now on; what waits already keeps its rank."""
+        self._rules = rules
+        self._deadline_ns, usual_ns = round(rules.deadline_ms * 1e6), round(rules.usual_ms * 1e6)
+        self._hopeless_ns = MARGIN * self._deadline_ns - usual_ns
+
+    def enter(self, one: Waiting) -> bool:
+        """Wait in line; false where it may not."""
+        rules = self._rules
+        if rules.may_queue is not None:
+            is_let_in = truth(rules.may_queue(self.length, rules.usual_ms / 1e3, rules.deadline_ms / 1e3))
+        else:
+            is_let_in = self.length < rules.places
+        if is_let_in:
+            heapq.heappush(self._waiting, ((*self._rank(one), next(self._numbers)), one))  # type: ignore[misc]
+            self.length += 1
+        return is_let_in
+
+    def leave(self, one: Waiting) -> None:
+        """Wait no longer, wherever in line."""
+        one.has_left = True
+        self.length -= 1
+
+    def next(self) -> Waiting | None:
+        """The one whose turn it is, which waits no longer; None where no request waits."""
+        while self._waiting:
+            _, one = heapq.heappop(self._waiting)
+            if not one.has_left:
+                self.length -= 1
+                return one
+        return None
+
+    def is_dropped(self, one: Waiting, now_ns: int) -> bool:
+        """Whether one whose turn has come is not to be served. To be asked of each, those that never waited too."""
+        waited_ns, drop = now_ns - one.arrived_ns, self._rules.drop
+        if drop == LATE:
+            return waited_ns > self._deadline_ns
+        if drop == HOPELESS:
+            return waited_ns > self._hopeless_ns
+        return drop == CODEL and self._codel.drops(now_ns, waited_ns, TARGET * self._deadline_ns)
+
+    def _rank(self, one: Waiting) -> tuple[int, ...]:
+        order = self._rules.order
+        return (one.service_ns,) if order == SHORTEST else (-next(self._numbers),) if order == LAST else ()
+
+
+class Codel:
+    """Like CoDel (Nichols and Jacobson 2012), as folly has it for servers: where even the least wait of the last 100 ms was above
+    the target, there is a standing queue, and what has waited twice the target is dropped.
+    """
+
+    def __init__(self) -> None:
+        self._least_ns, self._until_ns, self._is_standing = 0, 0, False
+
+    def drops(self, now_ns: int, waited_ns: int, target_ns: float) -> bool:
+        """Whether a request that has waited so long is dropped now."""
+        if now_ns >= self._until_ns:
+            self._is_standing = self._least_ns > target_ns
+            self._least_ns, self._until_ns = waited_ns, now_ns + INTERVAL_NS
+        self._least_ns = min(self._least_ns, waited_ns)
+        return self._is_standing and waited_ns > SLOUGH * target_ns
+
+
+def truth(answer: Any) -> bool:
+    """The answer of a rule as true or false; raises `BadInput` for what is neither."""
+    if isinstance(answer, bool) or (is_number(answer) and answer in (0, 1)) or type(answer).__name__ in ("bool", "bool_"):
+        return bool(answer)
+    raise BadInput(f"may_queue must return True or False; it returned {answer!r}.")
