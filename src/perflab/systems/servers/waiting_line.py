@@ -6,7 +6,6 @@ Pure rules on a clock that is handed in, in ns: they decide in the real server, 
 from __future__ import annotations
 
 import heapq
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +17,7 @@ ORDERS = (FIRST, LAST, SHORTEST)
 NOTHING, LATE, HOPELESS, CODEL = "nothing", "late", "what will be late", "like CoDel"
 DROPS = (NOTHING, LATE, HOPELESS, CODEL)
 MAX_PLACES, MAX_WORKERS, MAX_MS = 100_000, 100, 10_000.0
-MARGIN, TARGET, SLOUGH, INTERVAL_NS = 0.9, 0.25, 2.0, 100_000_000
+MARGIN, TARGET, SLOUGH, INTERVAL_MS = 0.9, 0.25, 2.0, 100.0
 
 MayQueue = Callable[[int, float, float], bool]
 """Asked of a request that finds all workers busy: how many wait, the usual service time and the deadline, both in seconds."""
@@ -61,59 +60,52 @@ class Waiting:
 
 
 class Line:
-    """The requests that wait. One at a time is asked for its turn; what it returns as dropped is not served."""
+    """The requests that wait, by rules that may be exchanged meanwhile: what waits already keeps its rank."""
 
     def __init__(self, rules: LineRules) -> None:
-        self._waiting: list[tuple[Any, Waiting]] = []
-        self._numbers = itertools.count()
-        self._codel = Codel()
+        self.rules = rules
         self.length = 0
-        self.follow(rules)
-
-    def follow(self, rules: LineRules) -> None:
-        """Follow these rules from now on; what waits already keeps its rank."""
-        self._rules = rules
-        self._deadline_ns, usual_ns = round(rules.deadline_ms * 1e6), round(rules.usual_ms * 1e6)
-        self._hopeless_ns = MARGIN * self._deadline_ns - usual_ns
+        self._waiting: list[tuple[int, int, Waiting]] = []
+        self._number = 0
+        self._codel = Codel()
 
     def enter(self, one: Waiting) -> bool:
         """Wait in line; false where it may not."""
-        rules = self._rules
-        if rules.may_queue is not None:
-            is_let_in = truth(rules.may_queue(self.length, rules.usual_ms / 1e3, rules.deadline_ms / 1e3))
-        else:
+        rules = self.rules
+        if rules.may_queue is None:
             is_let_in = self.length < rules.places
+        else:
+            is_let_in = truth(rules.may_queue(self.length, rules.usual_ms / 1e3, rules.deadline_ms / 1e3))
         if is_let_in:
-            heapq.heappush(self._waiting, ((*self._rank(one), next(self._numbers)), one))  # type: ignore[misc]
+            self._number += 1
+            rank = {FIRST: 0, LAST: -self._number, SHORTEST: one.service_ns}[rules.order]
+            heapq.heappush(self._waiting, (rank, self._number, one))
             self.length += 1
         return is_let_in
 
     def leave(self, one: Waiting) -> None:
         """Wait no longer, wherever in line."""
-        one.has_left = True
-        self.length -= 1
+        if not one.has_left:
+            one.has_left = True
+            self.length -= 1
 
     def next(self) -> Waiting | None:
         """The one whose turn it is, which waits no longer; None where no request waits."""
         while self._waiting:
-            _, one = heapq.heappop(self._waiting)
+            _, _, one = heapq.heappop(self._waiting)
             if not one.has_left:
-                self.length -= 1
+                self.leave(one)
                 return one
         return None
 
     def is_dropped(self, one: Waiting, now_ns: int) -> bool:
         """Whether one whose turn has come is not to be served. To be asked of each, those that never waited too."""
-        waited_ns, drop = now_ns - one.arrived_ns, self._rules.drop
-        if drop == LATE:
-            return waited_ns > self._deadline_ns
-        if drop == HOPELESS:
-            return waited_ns > self._hopeless_ns
-        return drop == CODEL and self._codel.drops(now_ns, waited_ns, TARGET * self._deadline_ns)
-
-    def _rank(self, one: Waiting) -> tuple[int, ...]:
-        order = self._rules.order
-        return (one.service_ns,) if order == SHORTEST else (-next(self._numbers),) if order == LAST else ()
+        waited_ms, rules = (now_ns - one.arrived_ns) / 1e6, self.rules
+        if rules.drop == LATE:
+            return waited_ms > rules.deadline_ms
+        if rules.drop == HOPELESS:
+            return waited_ms + rules.usual_ms > MARGIN * rules.deadline_ms
+        return rules.drop == CODEL and self._codel.drops(now_ns / 1e6, waited_ms, TARGET * rules.deadline_ms)
 
 
 class Codel:
@@ -122,19 +114,23 @@ class Codel:
     """
 
     def __init__(self) -> None:
-        self._least_ns, self._until_ns, self._is_standing = 0, 0, False
+        self._least_ms, self._until_ms, self._is_standing = 0.0, 0.0, False
 
-    def drops(self, now_ns: int, waited_ns: int, target_ns: float) -> bool:
+    def drops(self, now_ms: float, waited_ms: float, target_ms: float) -> bool:
         """Whether a request that has waited so long is dropped now."""
-        if now_ns >= self._until_ns:
-            self._is_standing = self._least_ns > target_ns
-            self._least_ns, self._until_ns = waited_ns, now_ns + INTERVAL_NS
-        self._least_ns = min(self._least_ns, waited_ns)
-        return self._is_standing and waited_ns > SLOUGH * target_ns
+        if now_ms >= self._until_ms:
+            self._is_standing = self._least_ms > target_ms
+            self._least_ms, self._until_ms = waited_ms, now_ms + INTERVAL_MS
+        self._least_ms = min(self._least_ms, waited_ms)
+        return self._is_standing and waited_ms > SLOUGH * target_ms
 
 
 def truth(answer: Any) -> bool:
     """The answer of a rule as true or false; raises `BadInput` for what is neither."""
-    if isinstance(answer, bool) or (is_number(answer) and answer in (0, 1)) or type(answer).__name__ in ("bool", "bool_"):
+    if (
+        isinstance(answer, bool)
+        or (is_number(answer) and answer in (0, 1))
+        or type(answer).__name__ in ("bool", "bool_")
+    ):
         return bool(answer)
     raise BadInput(f"may_queue must return True or False; it returned {answer!r}.")
