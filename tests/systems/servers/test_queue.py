@@ -24,7 +24,7 @@ TIMES = st.lists(st.tuples(MS, st.integers(1, 40)), min_size=1, max_size=40)
 
 
 def asked(service_ms: float) -> Request:
-    return Request("GET", "/", {"service_us": str(round(1_000 * service_ms)), "deadline_us": "0"}, b"")
+    return Request("GET", "/", {"service_us": str(round(1_000 * service_ms)), "deadline_us": "40000"}, b"")
 
 
 def moments(reply: Reply) -> list[float]:
@@ -71,7 +71,7 @@ def test_it_serves_request_for_request_as_the_simulation(
 
 
 def test_what_is_too_late_is_dropped_when_its_turn_has_come() -> None:
-    replies = served(all_at([0, 1, 60], [50, 50, 50]), drop=LATE, deadline_ms=40)
+    replies = served(all_at([0, 1, 60], [50, 50, 50]), drop=LATE)
     assert [reply.body for reply in replies[1:2]] == [b"dropped"] and replies[1].status == 503
     assert moments(replies[2]) == pytest.approx([60, 60, 110], abs=0.01)
 

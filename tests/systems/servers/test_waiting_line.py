@@ -76,8 +76,14 @@ def test_rules_can_change_while_requests_wait() -> None:
     [(LATE, 80, False), (LATE, 80.1, True), (HOPELESS, 68, False), (HOPELESS, 68.1, True), ("nothing", 1e6, False)],
 )
 def test_what_has_waited_too_long_is_dropped(drop: str, waited_ms: float, expected: bool) -> None:
-    line = Line(LineRules(drop=drop, deadline_ms=80, usual_ms=4))
-    assert line.is_dropped(Waiting(7 * MS, MS), round((7 + waited_ms) * MS)) is expected
+    line = Line(LineRules(drop=drop, usual_ms=4))
+    assert line.is_dropped(Waiting(7 * MS, MS, 80 * MS), round((7 + waited_ms) * MS)) is expected
+
+
+@pytest.mark.parametrize("drop", [LATE, HOPELESS, CODEL])
+def test_without_a_deadline_nothing_is_dropped(drop: str) -> None:
+    line = Line(LineRules(drop=drop))
+    assert not any(line.is_dropped(Waiting(0, MS), now_s * 1_000 * MS) for now_s in range(5))
 
 
 def test_codel_drops_only_where_even_the_least_wait_of_an_interval_was_too_long() -> None:
@@ -91,10 +97,10 @@ def test_codel_drops_only_where_even_the_least_wait_of_an_interval_was_too_long(
 
 
 def test_codel_of_a_line_takes_a_quarter_of_the_deadline_for_its_target() -> None:
-    line = Line(LineRules(drop=CODEL, deadline_ms=80))
-    assert not line.is_dropped(Waiting(0, MS), 50 * MS)
-    assert line.is_dropped(Waiting(100 * MS, MS), 150 * MS)
-    assert not line.is_dropped(Waiting(120 * MS, MS), 160 * MS)
+    line = Line(LineRules(drop=CODEL))
+    assert not line.is_dropped(Waiting(0, MS, 80 * MS), 50 * MS)
+    assert line.is_dropped(Waiting(100 * MS, MS, 80 * MS), 150 * MS)
+    assert not line.is_dropped(Waiting(120 * MS, MS, 80 * MS), 160 * MS)
 
 
 def test_a_rule_is_asked_how_many_wait_and_knows_service_and_deadline_in_seconds() -> None:
@@ -104,8 +110,8 @@ def test_a_rule_is_asked_how_many_wait_and_knows_service_and_deadline_in_seconds
         asked.append(given)
         return np.bool_(len(asked) < 3)
 
-    line = Line(LineRules(may_queue=may_queue, usual_ms=4, deadline_ms=80))
-    assert [line.enter(Waiting(at, MS)) for at in range(3)] == [True, True, False]
+    line = Line(LineRules(may_queue=may_queue, usual_ms=4))
+    assert [line.enter(Waiting(at, MS, 80 * MS)) for at in range(3)] == [True, True, False]
     assert asked == [(0, 0.004, 0.08), (1, 0.004, 0.08), (2, 0.004, 0.08)]
 
 
@@ -123,7 +129,6 @@ def test_a_rule_that_returns_nonsense_is_said(nonsense: Any) -> None:
         {"places": -1},
         {"places": 1.5},
         {"usual_ms": -1},
-        {"deadline_ms": float("nan")},
         {"order": "any"},
         {"drop": "all"},
         {"may_queue": 7},

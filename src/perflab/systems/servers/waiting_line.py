@@ -6,6 +6,7 @@ Pure rules on a clock that is handed in, in ns: they decide in the real server, 
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,8 +26,8 @@ MayQueue = Callable[[int, float, float], bool]
 
 @dataclass(frozen=True)
 class LineRules:
-    """`workers` serve in an `order` and `drop` requests whose turn has come; so many have `places` to wait, or as many as
-    `may_queue`. A service usually takes `usual_ms`, and a request is to be answered within `deadline_ms`.
+    """`workers` serve in an `order`, and `drop` some requests when their turn has come; so many have `places` to wait, or as many
+    as `may_queue`. A service usually takes `usual_ms`.
     """
 
     workers: int = 1
@@ -34,14 +35,12 @@ class LineRules:
     drop: str = NOTHING
     places: int = MAX_PLACES
     usual_ms: float = 4.0
-    deadline_ms: float = 80.0
     may_queue: MayQueue | None = None
 
     def __post_init__(self) -> None:
         check_number("workers", self.workers, 1, MAX_WORKERS, whole=True)
         check_number("places", self.places, 0, MAX_PLACES, whole=True)
         check_number("usual_ms", self.usual_ms, 0, MAX_MS)
-        check_number("deadline_ms", self.deadline_ms, 0, MAX_MS)
         for name, allowed in (("order", ORDERS), ("drop", DROPS)):
             if getattr(self, name) not in allowed:
                 raise BadInput(f"{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}.")
@@ -51,10 +50,11 @@ class LineRules:
 
 @dataclass(eq=False, slots=True)
 class Waiting:
-    """A request in line; `token` is what its owner knows it by."""
+    """A request in line, to be answered within its deadline; `token` is what its owner knows it by."""
 
     arrived_ns: int
     service_ns: int
+    deadline_ns: float = math.inf
     token: Any = None
     has_left: bool = field(default=False, init=False)
 
@@ -75,7 +75,7 @@ class Line:
         if rules.may_queue is None:
             is_let_in = self.length < rules.places
         else:
-            is_let_in = truth(rules.may_queue(self.length, rules.usual_ms / 1e3, rules.deadline_ms / 1e3))
+            is_let_in = truth(rules.may_queue(self.length, rules.usual_ms / 1e3, one.deadline_ns / 1e9))
         if is_let_in:
             self._number += 1
             rank = {FIRST: 0, LAST: -self._number, SHORTEST: one.service_ns}[rules.order]
@@ -100,12 +100,12 @@ class Line:
 
     def is_dropped(self, one: Waiting, now_ns: int) -> bool:
         """Whether one whose turn has come is not to be served. To be asked of each, those that never waited too."""
-        waited_ms, rules = (now_ns - one.arrived_ns) / 1e6, self.rules
+        waited_ms, deadline_ms, rules = (now_ns - one.arrived_ns) / 1e6, one.deadline_ns / 1e6, self.rules
         if rules.drop == LATE:
-            return waited_ms > rules.deadline_ms
+            return waited_ms > deadline_ms
         if rules.drop == HOPELESS:
-            return waited_ms + rules.usual_ms > MARGIN * rules.deadline_ms
-        return rules.drop == CODEL and self._codel.drops(now_ns / 1e6, waited_ms, TARGET * rules.deadline_ms)
+            return waited_ms + rules.usual_ms > MARGIN * deadline_ms
+        return rules.drop == CODEL and self._codel.drops(now_ns / 1e6, waited_ms, TARGET * deadline_ms)
 
 
 class Codel:

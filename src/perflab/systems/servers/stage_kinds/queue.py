@@ -7,14 +7,15 @@ one before should have ended, however late a busy machine noticed that: its capa
 from __future__ import annotations
 
 import asyncio
+import math
 
-from perflab.measure.guards import BadInput
+from perflab.measure.guards import check_number
 from perflab.systems.http.http11 import Reply, Request
 from perflab.systems.servers.stages import Host, Next, SettableStage
 from perflab.systems.servers.waiting_line import Line, LineRules, Waiting
 
 REJECTED, DROPPED = Reply(b"rejected", 503), Reply(b"dropped", 503)
-MAX_SERVICE_US = 10_000_000
+MAX_US = 10_000_000
 
 
 class Queue(SettableStage[LineRules]):
@@ -28,7 +29,8 @@ class Queue(SettableStage[LineRules]):
 
     async def answer(self, settings: LineRules, request: Request, following: Next) -> Reply:
         now_ns = self.host.now_ns
-        one = Waiting(now_ns(), 1_000 * _service_us(request))
+        service_ns, deadline_ns = (1_000 * _asked_us(request, name) for name in ("service_us", "deadline_us"))
+        one = Waiting(now_ns(), service_ns, deadline_ns or math.inf)
         if self._busy >= self._line.rules.workers:
             one.token = asyncio.get_running_loop().create_future()
             if not self._line.enter(one):
@@ -80,8 +82,5 @@ class Queue(SettableStage[LineRules]):
         self._line.rules = settings
 
 
-def _service_us(request: Request) -> int:
-    service_us = int(request.query.get("service_us", "0"))
-    if not 0 <= service_us <= MAX_SERVICE_US:
-        raise BadInput(f"service_us must be a whole number from 0 to {MAX_SERVICE_US:,}; got {service_us}.")
-    return service_us
+def _asked_us(request: Request, name: str) -> int:
+    return int(check_number(name, int(request.query.get(name, "0")), 0, MAX_US, whole=True))

@@ -1,0 +1,199 @@
+"""Load on servers that take many requests on one connection: one thread, an open loop, and clients that do not wait for ever.
+
+Between two slices client and servers stand still, so a run in slices is one run: the queue, the time-outs and the pauses before
+retries go on where they were.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perflab.measure.clock import SYSTEM_CLOCK
+from perflab.measure.frame import Frame
+from perflab.measure.guards import BadInput
+from perflab.systems.clients.attempts import Attempts
+from perflab.systems.clients.loading import REJECTED, SLICE_S
+from perflab.systems.http.connection import CHUNK, TIMEOUT_S
+from perflab.systems.http.multiplexed import cancel_line, request_line
+from perflab.systems.process.pausable import PausableServer
+
+MOMENTS = ("arrived_ns", "started_ns", "done_ns")
+"""What a `queue` says of a request that it has served."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Attempt, status, and the reply's body."""
+
+    attempt: int
+    status: int
+    body: bytes
+
+
+class Streams:
+    """A connection to each of these ports on 127.0.0.1; nothing here waits for one of them alone."""
+
+    def __init__(self, ports: Sequence[int]) -> None:
+        self._rest, self._unsent = [b""] * len(ports), [b""] * len(ports)
+        with ExitStack() as opened:
+            self._sockets = [
+                opened.enter_context(socket.create_connection(("127.0.0.1", port), TIMEOUT_S)) for port in ports
+            ]
+            for each in self._sockets:
+                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                each.setblocking(False)
+            self.close = opened.pop_all().close
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def send(self, server: int, lines: bytes) -> None:
+        """Send these lines, as soon as the connection takes them."""
+        lines = self._unsent[server] + lines
+        try:
+            self._unsent[server] = lines[self._sockets[server].send(lines) :]
+        except BlockingIOError:
+            self._unsent[server] = lines
+
+    def receive(self, timeout_s: float) -> list[Answer]:
+        """What has come; waits at most so long for the first. Raises ConnectionError when a server has hung up."""
+        full = [each for each, lines in zip(self._sockets, self._unsent, strict=True) if lines]
+        readable, writable, _ = select.select(self._sockets, full, [], max(0.0, timeout_s))
+        for each in writable:
+            self.send(self._sockets.index(each), b"")
+        found: list[Answer] = []
+        for each in readable:
+            server = self._sockets.index(each)
+            if not (data := each.recv(CHUNK)):
+                raise ConnectionError("a server has closed the connection")
+            *lines, self._rest[server] = (self._rest[server] + data).split(b"\n")
+            for line in lines:
+                number, status, body = line.split(b" ", 2)
+                found.append(Answer(int(number), int(status), body))
+        return found
+
+
+def attempts_load(
+    servers: Sequence[PausableServer],
+    attempts: Attempts,
+    schedule_ns: NDArray[np.int64],
+    services_us: NDArray[np.int64],
+    seconds: float,
+    deadline_us: int = 0,
+    slice_s: float = SLICE_S,
+) -> Iterator[Frame]:
+    """Frames of `seconds` of load; `services_us` of the requests of the schedule, both of shape (n,).
+
+    Columns: "arrived_s", when each request was due so far, and "lateness_ns" of its sending; of those that succeeded "number",
+    "completed_s", "latency_ns" since they were due, and what the server says (`MOMENTS`); "rejected_number" and "failed_number",
+    given up after a refusal or a time-out, with "failed_s"; "retried_s" and "hedged_s", when such attempts were sent. Counts:
+    "calls" that succeeded, "rejected", "failures", and "needless" answers, which came after their time-out or another answer.
+    Facts: "elapsed_s" and requests "in_flight". A server that answers with an error raises `BadInput`.
+    """
+    with Streams([server.port for server in servers]) as streams:
+        run = _Run(attempts, streams, schedule_ns, services_us, deadline_us)
+        ends = [*np.arange(slice_s, seconds - slice_s / 2, slice_s).tolist(), seconds]
+        for end_s in ends:
+            run.until(round(end_s * 1e9))
+            held_ns = run.now()
+            for server in servers:
+                server.pause()
+            try:
+                yield run.frame(held_ns)
+            finally:
+                for server in servers:
+                    server.resume()
+            run.start_ns += run.now() - held_ns
+
+
+class _Run:
+    """What drives the attempts: a clock, the sockets, and what has been told of them already."""
+
+    def __init__(
+        self,
+        attempts: Attempts,
+        streams: Streams,
+        schedule_ns: NDArray[np.int64],
+        services_us: NDArray[np.int64],
+        deadline_us: int,
+    ) -> None:
+        self._attempts, self._streams, self._schedule = attempts, streams, schedule_ns
+        self._services, self._deadline_us = services_us.tolist(), deadline_us
+        self._moments: dict[int, bytes] = {}
+        self._told = (0, 0, 0, 0, 0)
+        self.start_ns = SYSTEM_CLOCK.now_ns()
+
+    def now(self) -> int:
+        """Time since the start, pauses left out."""
+        return SYSTEM_CLOCK.now_ns() - self.start_ns
+
+    def until(self, end_ns: int) -> None:
+        """Do what is due, and take what comes, until then."""
+        attempts, streams, now = self._attempts, self._streams, self.now
+        while (moment := now()) < end_ns:
+            attempts.advance(moment)
+            if attempts.outbox:
+                self._send_all()
+            for answer in streams.receive((min(attempts.next_ns, end_ns) - now()) / 1e9):
+                self._take(answer)
+
+    def _send_all(self) -> None:
+        lines: dict[int, list[bytes]] = {}
+        for what, attempt in self._attempts.outbox:
+            tried = self._attempts.all[attempt]
+            asked = (attempt, self._services[tried.number], self._deadline_us)
+            lines.setdefault(tried.server, []).append(request_line(*asked) if what == "send" else cancel_line(attempt))
+        self._attempts.outbox.clear()
+        for server, for_it in lines.items():
+            self._streams.send(server, b"".join(for_it))
+
+    def _take(self, answer: Answer) -> None:
+        is_ok = answer.status == 200
+        if not is_ok and answer.status != REJECTED:
+            raise BadInput(f"The server could not answer: {answer.body.decode(errors='replace')}")
+        if self._attempts.on_reply(answer.attempt, is_ok, self.now()):
+            self._moments[self._attempts.all[answer.attempt].number] = answer.body
+
+    def frame(self, held_ns: int) -> Frame:
+        """What happened since the last one."""
+        attempts = self._attempts
+        due, ended, failed, sent, needless = self._told
+        position = attempts.position
+        self._told = position, len(attempts.ended), len(attempts.failed), len(attempts.all), attempts.needless
+        numbers = np.array(attempts.ended[ended:], np.int64)
+        done_ns = attempts.answered_ns[numbers]
+        moments = np.array([self._moments.pop(number).split() for number in numbers.tolist()], np.int64).reshape(-1, 3)
+        tries = attempts.all[sent:]
+        gave_up = attempts.failed[failed:]
+        first_ns = np.array([each.sent_ns for each in tries if each.kind == "first"], np.int64)
+        columns: dict[str, Any] = {
+            "arrived_s": self._schedule[due:position] / 1e9,
+            "lateness_ns": first_ns - self._schedule[due:position],
+            "number": numbers,
+            "completed_s": done_ns / 1e9,
+            "latency_ns": done_ns - self._schedule[numbers],
+            **dict(zip(MOMENTS, moments.T, strict=True)),
+            "rejected_number": np.array([number for number, _, refused in gave_up if refused], np.int64),
+            "failed_number": np.array([number for number, _, refused in gave_up if not refused], np.int64),
+            "failed_s": np.array([at for _, at, refused in gave_up if not refused]) / 1e9,
+            "retried_s": np.array([each.sent_ns for each in tries if each.kind == "retry"]) / 1e9,
+            "hedged_s": np.array([each.sent_ns for each in tries if each.kind == "hedge"]) / 1e9,
+        }
+        counts = {
+            "calls": numbers.size,
+            "rejected": columns["rejected_number"].size,
+            "failures": columns["failed_number"].size,
+            "needless": attempts.needless - needless,
+        }
+        return Frame(columns, counts, {"elapsed_s": held_ns / 1e9, "in_flight": attempts.in_flight})
