@@ -1,0 +1,204 @@
+"""What should a server do with up to three times what it can serve? Which request is next, and which is rejected or dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from perflab.chapters import load
+from perflab.chapters.tails_and_overload import overload_model
+from perflab.chapters.tails_and_overload.overload_model import CAPACITY, LOADS, RUN_S, deadline_ns, goodput, per_s
+from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, Verdict, choice, values_slider
+from perflab.lab.axes import count_ticks, duration_ticks
+from perflab.lab.marks import Here, Line, Rule, Whiskers, measured
+from perflab.lab.palette import ALARM, CLOCK, INK, MODEL, MODEL_LINE, PINNED
+from perflab.lab.verdict import ratio_text, table_of, trust_of, verdict_of
+from perflab.measure import Frame, count, percent, poisson
+from perflab.systems.clients.attempts import Attempts, Patience
+from perflab.systems.clients.streams import attempts_load
+from perflab.systems.servers.staged_server import MULTIPLEXED, staged_server
+from perflab.systems.servers.waiting_line import MayQueue
+
+LATE_SHARE = 0.2
+"""Of the deadline: a generator that is later than that says nothing about who was in time."""
+
+
+def experiment(
+    offered: float, discipline: str, deadline: int, services: str, seed: int, may_queue: MayQueue | None = None
+) -> Iterator[Frame]:
+    schedule = poisson(offered * CAPACITY, RUN_S, seed)
+    work_us = overload_model.service_us(services, schedule.size, seed)
+    queue = {**overload_model.rules(discipline, deadline), "may_queue": may_queue}
+    with staged_server(("queue", queue), front=MULTIPLEXED) as server:
+        yield from attempts_load([server], Attempts(schedule, Patience()), schedule, work_us, RUN_S, 1_000 * deadline)
+
+
+def bar(part: int) -> Callable[[Record], Any]:
+    """One part of the bar of a run, above those before it."""
+
+    def ends(record: Record) -> Any:
+        heights = np.concatenate([[0.0], np.cumsum(per_s(record))])
+        return [record.parameters["offered"]], heights[part : part + 1], heights[part + 1 : part + 2]
+
+    return ends
+
+
+def each(part: int) -> Callable[[Record], Any]:
+    """When the requests of a part were due (s), and their response times (ns); rejected ones stand at the bottom."""
+
+    def dots(record: Record) -> Any:
+        due_s, times = record.column("arrived_s"), record.column("latency_ns")
+        if part == 2:
+            rejected = due_s[record.column("rejected_number").astype(int)]
+            return rejected, np.full(rejected.size, 1.3 * FASTEST_NS)
+        chosen = (times <= deadline_ns(record)) == (part == 0)
+        return due_s[record.column("number").astype(int)[chosen]], times[chosen]
+
+    return dots
+
+
+FASTEST_NS, SLOWEST_NS = 1e6, 3e9
+PARTS = {"in time": (CLOCK, "o"), "late": (ALARM, "^"), "rejected": (PINNED, "|")}
+DOTS: dict[str, Any] = {"linestyle": "none", "markersize": 4, "alpha": 0.7}
+
+CHARTS = (
+    Chart(
+        "Requests per second: in time, late, rejected",
+        Axis("offered load (× capacity)", 0.35, 3.2, ticks=LOADS),
+        Axis("requests per second", 0, 800, ticks=count_ticks),
+        *(
+            Whiskers(name, run=bar(part), color=color, linewidth=16)
+            for part, (name, (color, _)) in enumerate(PARTS.items())
+        ),
+        Rule("y", "capacity", setting=lambda _: CAPACITY, color=INK, linestyle=":", linewidth=1.8),
+        Line("long run", model=lambda m: (m.loads, m.long_run), color=MODEL, linewidth=1, linestyle="--"),
+        Line("model: in time", model=lambda m: (LOADS, m.goodput), **MODEL_LINE),
+        Here("offered", lambda m: (LOADS, m.goodput)),
+        *measured(lambda run: (run.parameters["offered"], goodput(run)), among=("offered",), label="measured: in time"),
+        columns=4,
+    ),
+    Chart(
+        "Each request",
+        Axis("time since the start (s)", 0, RUN_S),
+        Axis("response time (log)", FASTEST_NS, SLOWEST_NS, log=True, ticks=duration_ticks),
+        *(
+            Line(name, run=each(part), color=color, marker=marker, **DOTS)
+            for part, (name, (color, marker)) in enumerate(PARTS.items())
+        ),
+        Rule("y", "deadline", setting=lambda now: 1e6 * now["deadline"], color=INK, linestyle="-.", linewidth=1.8),
+        empty="Each request will appear here.",
+    ),
+)
+
+
+def say(record: Record) -> str:
+    """What became of the offered requests."""
+    good, late, rejected = per_s(record)
+    said = f"{count(good)} of {count(load.Load(record).offered_per_s)} requests/s were answered within "
+    said += f"{record.parameters['deadline']} ms: {percent(good / CAPACITY)} of the capacity of {count(CAPACITY)}/s."
+    said += f" {count(late)}/s were answered later or still wait, {count(rejected)}/s were rejected."
+    return said + load.failures_said(record) + load.lateness_said(record)
+
+
+def compare(record: Record, pinned: Record) -> tuple[str, str]:
+    """The goodput beside that of the pinned run."""
+    ratio = overload_model.goodput_ratio(record, pinned)
+    return f"Pinned run: {count(goodput(pinned))}/s in time; this run has {ratio_text(ratio)}.", ratio.verdict
+
+
+def finding(record: Record, pinned: Record | None) -> str:
+    """The headline."""
+    name, share = record.parameters["discipline"], percent(goodput(record) / CAPACITY)
+    if pinned is not None and pinned.parameters["discipline"] != name:
+        other = pinned.parameters["discipline"]
+        return f"{other}: {count(goodput(pinned))} requests/s in time. {name}: {count(goodput(record))}."
+    at = f"At {record.parameters['offered']:g} × capacity, “{name}” answers "
+    return f"{at}{count(goodput(record))} requests/s in time: {share} of what the server can do."
+
+
+def scenario(chosen: Mapping[str, Any]) -> str:
+    """What is done."""
+    took = (
+        f"{'always' if chosen['services'] == overload_model.CONSTANT else 'on average'} {overload_model.SERVICE_MS} ms"
+    )
+    return (
+        f"{count(chosen['offered'] * CAPACITY)} requests/s for {RUN_S:g} s at one worker, which takes {took} for each."
+    )
+
+
+def too_late(record: Record) -> Verdict | None:
+    """A guard: the generator was late by more than a fifth of the deadline."""
+    return load.too_late(record, LATE_SHARE * deadline_ns(record))
+
+
+TABLE = table_of(
+    ("requests/s offered", lambda run: count(load.Load(run).offered_per_s)),
+    ("goodput: answered in time, per second", lambda run: count(goodput(run))),
+    ("late; rejected, per second", lambda run: "; ".join(map(count, per_s(run)[1:]))),
+    ("answered at all, per second (capacity 250)", lambda run: count(load.Load(run).throughput_per_s)),
+    load.P50,
+    load.IN_FLIGHT,
+)
+TRUST = trust_of(
+    (
+        "goodput in a simulation of the same requests",
+        lambda run: f"{count(overload_model.replayed_per_s(run))}/s, measured {count(goodput(run))}/s",
+    ),
+    load.sent(),
+    load.LATENESS,
+)
+
+EARLY, DROPPING, SAME = "the one with a short queue", "the one that drops late requests", "both the same"
+
+
+def which_serves_more(dropping: Record, short: Record) -> Outcome | None:
+    """The goodput of a short queue against that of a server that drops what is late."""
+    ratio = overload_model.goodput_ratio(short, dropping)
+    if not ratio.has_interval or min(run.fact("elapsed_s", 0.0) for run in (dropping, short)) < 0.95 * RUN_S:
+        return None
+    told = f"{count(goodput(dropping))}/s in time by dropping, {count(goodput(short))}/s with a short queue: {ratio_text(ratio)}"
+    return Outcome(EARLY if ratio.low > 1 else DROPPING if ratio.high < 1 else SAME, told)
+
+
+PREDICTION = Prediction(
+    question="500 requests per second arrive at a server that can do 250; each is useless after 80 ms. One server drops each "
+    "request that has waited longer. Another has a queue of 10 places and rejects the rest. Which answers more in time?",
+    choices={
+        DROPPING: Answer(
+            "It begins no request that is late already. But what it begins has waited for nearly 80 ms, and is late when done."
+        ),
+        SAME: Answer("Both are busy all the time. The question is with what."),
+        EARLY: Answer(
+            "",
+            "With 10 places a request waits for at most 44 ms, so each that is let in is answered in time. The other server "
+            "serves the oldest request that is not late yet, and most of these are about to be. In the long run it answers x of "
+            "its capacity in time, x = e^(−ρ(1−x)): 20% at ρ = 2.",
+        ),
+    },
+    runs=({"discipline": overload_model.DROP_LATE}, {"discipline": overload_model.SHORT_QUEUE}),
+    find=which_serves_more,
+)
+
+
+def lab() -> Lab:
+    return Lab(
+        question="What should a server do with more requests than it can serve?",
+        experiment=experiment,
+        predict=overload_model.predict,
+        controls={
+            "offered": values_slider(LOADS, 2.0, unit="× capacity", label="offered load"),
+            "discipline": choice(list(overload_model.DISCIPLINES), menu=True),
+            "deadline": values_slider((20, 40, 60, 80, 120, 200), 80, unit="ms"),
+            "services": choice(overload_model.KINDS, label="service times"),
+        },
+        charts=CHARTS,
+        prediction=PREDICTION,
+        verdict=verdict_of(say, too_late, compare=compare, empty="Nothing was answered."),
+        table=TABLE,
+        trust=TRUST,
+        finding=finding,
+        scenario=scenario,
+        budget_s=RUN_S + 1,
+    )

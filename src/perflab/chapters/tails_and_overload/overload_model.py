@@ -1,0 +1,192 @@
+"""What a server does with up to three times what it can do: each request of a run simulated, by who is served next.
+
+Beside it the long run in closed form, where there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perflab.chapters.measuring_throughput.counting_model import count_ratio
+from perflab.lab import Record
+from perflab.measure import poisson
+from perflab.measure.compare import Ratio
+from perflab.measure.schedule import services
+from perflab.systems.servers.waiting_line import (
+    CODEL,
+    FIRST,
+    HOPELESS,
+    LAST,
+    LATE,
+    MARGIN,
+    MAX_PLACES,
+    NOTHING,
+    SHORTEST,
+    TARGET,
+    Codel,
+    MayQueue,
+    truth,
+)
+from perflab.theory.overload import constant, exponential, goodput_dropping_late, goodput_shortest_first
+from perflab.theory.simulate import Drops, SimulatedQueue, fifo, lifo, shortest_first, simulate
+
+SERVICE_MS, RUN_S, CAPACITY = 4, 2.0, 250
+LOADS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
+KINDS = CONSTANT, EXPONENTIAL = "constant", "exponential"
+FIFO, SHORT_QUEUE, DROP_LATE, DROP_HOPELESS = "FIFO", "short queue", "drop the late", "drop what will be late"
+LIFO, SHORTEST_FIRST, LIKE_CODEL = "LIFO", "shortest first", "like CoDel"
+DISCIPLINES: Mapping[str, Mapping[str, Any]] = {
+    FIFO: {},
+    SHORT_QUEUE: {"is_short": True},
+    DROP_LATE: {"drop": LATE},
+    DROP_HOPELESS: {"drop": HOPELESS},
+    LIFO: {"order": LAST},
+    SHORTEST_FIRST: {"order": SHORTEST},
+    LIKE_CODEL: {"drop": CODEL},
+}
+ORDERS = {FIRST: fifo, LAST: lifo, SHORTEST: shortest_first}
+SEEDS = range(1, 7)
+
+
+def rules(discipline: str, deadline_ms: float) -> dict[str, Any]:
+    """Settings of the stage `queue`; a short queue has half of the waits that the deadline allows."""
+    chosen = {"order": FIRST, "drop": NOTHING, "places": MAX_PLACES, "usual_ms": SERVICE_MS, **DISCIPLINES[discipline]}
+    if chosen.pop("is_short", False):
+        chosen["places"] = max(1, int(deadline_ms / SERVICE_MS / 2))
+    return chosen
+
+
+def service_us(kind: str, number: int, seed: int) -> NDArray[np.int64]:
+    """Service times of the requests of a run."""
+    each = services(SERVICE_MS, number, seed) if kind == EXPONENTIAL else np.full(number, float(SERVICE_MS))
+    return np.round(1e3 * np.minimum(each, 1e3)).astype(np.int64)
+
+
+def simulated(
+    arrivals_s: NDArray[np.float64],
+    services_s: NDArray[np.float64],
+    discipline: str,
+    deadline_s: float,
+    may_queue: MayQueue | None = None,
+) -> SimulatedQueue:
+    """These requests at such a server."""
+    chosen, usual_s = rules(discipline, 1e3 * deadline_s), SERVICE_MS / 1e3
+    own = None if may_queue is None else lambda queued, _: truth(may_queue(queued, usual_s, deadline_s))
+    return simulate(
+        arrivals_s,
+        services_s,
+        places=chosen["places"] if chosen["places"] < MAX_PLACES else np.inf,
+        discipline=ORDERS[chosen["order"]],
+        may_queue=own,
+        drops=_drops(chosen["drop"], deadline_s),
+    )
+
+
+def _drops(drop: str, deadline_s: float) -> Drops | None:
+    codel = Codel()
+    found: dict[str, Drops] = {
+        LATE: lambda _, waited, __: waited > deadline_s,
+        HOPELESS: lambda _, waited, __: waited + SERVICE_MS / 1e3 > MARGIN * deadline_s,
+        CODEL: lambda now, waited, _: codel.drops(1e3 * now, 1e3 * waited, TARGET * 1e3 * deadline_s),
+    }
+    return found.get(drop)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """At each of `LOADS` (× capacity), in requests per second: what is answered in time in such a run (`goodput`); at `loads` in
+    the long run, empty where there is no closed form.
+    """
+
+    goodput: NDArray[np.float64]
+    loads: NDArray[np.float64]
+    long_run: NDArray[np.float64]
+
+
+def predict(
+    offered: float, discipline: str, deadline: int, services: str, may_queue: MayQueue | None = None
+) -> Expected:
+    """The same for all offered loads, so that it is computed once while a hand moves that slider."""
+    return _expected(discipline, deadline, services, may_queue)
+
+
+@lru_cache(maxsize=128)
+def _expected(discipline: str, deadline: int, kind: str, may_queue: MayQueue | None) -> Expected:
+    found = [
+        np.mean([good_per_s(load, discipline, deadline, kind, seed, may_queue) for seed in SEEDS]) for load in LOADS
+    ]
+    closed = None if may_queue else long_run(discipline, kind)
+    loads = np.linspace(LOADS[0], LOADS[-1], 60) if closed else np.empty(0)
+    return Expected(np.array(found), loads, CAPACITY * np.array([closed(load) for load in loads] if closed else ()))
+
+
+def good_per_s(
+    load: float, discipline: str, deadline: int, kind: str, seed: int, may_queue: MayQueue | None = None
+) -> float:
+    """Requests per second that are answered in time in a run with this seed."""
+    arrivals = poisson(load * CAPACITY, RUN_S, seed) / 1e9
+    took = service_us(kind, arrivals.size, seed) / 1e6
+    run = simulated(arrivals, took, discipline, deadline / 1e3, may_queue)
+    in_time = (run.departures - arrivals <= deadline / 1e3) & (run.departures <= RUN_S)
+    return float(np.count_nonzero(in_time) / RUN_S)
+
+
+def long_run(discipline: str, kind: str) -> Callable[[float], float] | None:
+    """Goodput over capacity against offered load in the long run, in closed form; None where there is none."""
+    if discipline == DROP_LATE:
+        transform = constant if kind == CONSTANT else exponential
+        return lambda load: goodput_dropping_late(load, transform)
+    if discipline == FIFO or (discipline == SHORTEST_FIRST and kind == CONSTANT):
+        return lambda load: load if load < 1 else 0.0
+    if discipline == SHORTEST_FIRST:
+        return goodput_shortest_first
+    if discipline == DROP_HOPELESS and kind == EXPONENTIAL:
+        return None
+    return lambda load: min(load, 1.0)
+
+
+def deadline_ns(record: Record) -> float:
+    return 1e6 * float(record.parameters["deadline"])
+
+
+def parts(record: Record) -> NDArray[np.int64]:
+    """Requests that were answered in time; that were late, or have waited longer unanswered; that were rejected."""
+    limit_ns, elapsed_s = deadline_ns(record), record.fact("elapsed_s", 0.0)
+    times, rejected = record.column("latency_ns"), record.column("rejected_number").astype(int)
+    unanswered = np.ones(record.column("arrived_s").size, bool)
+    unanswered[record.column("number").astype(int)] = unanswered[rejected] = False
+    overdue = elapsed_s - record.column("arrived_s")[unanswered] > limit_ns / 1e9
+    good = np.count_nonzero(times <= limit_ns)
+    return np.array([good, times.size - good + np.count_nonzero(overdue), rejected.size])
+
+
+def per_s(record: Record) -> NDArray[np.float64]:
+    """The `parts` per second; NaN before any time has passed."""
+    return parts(record) / (record.fact("elapsed_s", 0.0) or np.nan)
+
+
+def goodput(record: Record) -> float:
+    """Requests per second that were answered in time."""
+    return float(per_s(record)[0])
+
+
+def goodput_ratio(record: Record, other: Record) -> Ratio:
+    """How many times that of the other run the goodput is."""
+    return count_ratio(int(parts(record)[0]), int(parts(other)[0]))
+
+
+def replayed_per_s(record: Record) -> float:
+    """Requests per second that the simulated server answers in time, sent when these were, with the same service times."""
+    due_s, chosen = record.column("arrived_s"), record.parameters
+    sent_s, deadline_s = np.maximum.accumulate(due_s + record.column("lateness_ns") / 1e9), chosen["deadline"] / 1e3
+    number = poisson(chosen["offered"] * CAPACITY, RUN_S, record.seed).size
+    work_s = service_us(chosen["services"], number, record.seed)[: sent_s.size] / 1e6
+    run, elapsed_s = simulated(sent_s, work_s, chosen["discipline"], deadline_s), record.fact("elapsed_s", np.nan)
+    in_time = (run.departures - due_s <= deadline_s) & (run.departures <= elapsed_s)
+    return float(np.count_nonzero(in_time)) / elapsed_s
