@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
 from perflab.chapters import load
 from perflab.chapters.tails_and_overload import overload_model
-from perflab.chapters.tails_and_overload.overload_model import CAPACITY, LOADS, RUN_S, deadline_ns, goodput, per_s
-from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, Verdict, choice, values_slider
+from perflab.chapters.tails_and_overload.overload_model import (
+    CAPACITY,
+    LOADS,
+    RUN_S,
+    SERVICE_MS,
+    deadline_ns,
+    goodput,
+    per_s,
+)
+from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.axes import count_ticks, duration_ticks
-from perflab.lab.marks import Here, Line, Rule, Whiskers, measured
+from perflab.lab.marks import Here, Label, Line, Rule, Whiskers, measured
 from perflab.lab.palette import ALARM, CLOCK, INK, MODEL, MODEL_LINE, PINNED
 from perflab.lab.verdict import ratio_text, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, percent, poisson
@@ -35,59 +41,53 @@ def experiment(
         yield from attempts_load([server], Attempts(schedule, Patience()), schedule, work_us, RUN_S, 1_000 * deadline)
 
 
-def bar(part: int) -> Callable[[Record], Any]:
-    """One part of the bar of a run, above those before it."""
+def name_of(part: int) -> Callable[[Record], Any]:
+    """What a part of the bar is, beside it; nothing where it has no place for a text."""
 
-    def ends(record: Record) -> Any:
-        heights = np.concatenate([[0.0], np.cumsum(per_s(record))])
-        return [record.parameters["offered"]], heights[part : part + 1], heights[part + 1 : part + 2]
+    def text(record: Record) -> Any:
+        (x,), (low,), (high,) = overload_model.bar(part)(record)
+        return (x + 0.08, (low + high) / 2, f"{[*PARTS][part]}: {count(high - low)}/s") if high - low > 40 else None
 
-    return ends
-
-
-def each(part: int) -> Callable[[Record], Any]:
-    """When the requests of a part were due (s), and their response times (ns); rejected ones stand at the bottom."""
-
-    def dots(record: Record) -> Any:
-        due_s, times = record.column("arrived_s"), record.column("latency_ns")
-        if part == 2:
-            rejected = due_s[record.column("rejected_number").astype(int)]
-            return rejected, np.full(rejected.size, 1.3 * FASTEST_NS)
-        chosen = (times <= deadline_ns(record)) == (part == 0)
-        return due_s[record.column("number").astype(int)[chosen]], times[chosen]
-
-    return dots
+    return text
 
 
-FASTEST_NS, SLOWEST_NS = 1e6, 3e9
+ENDS = 0.35, 4.1
 PARTS = {"in time": (CLOCK, "o"), "late": (ALARM, "^"), "rejected": (PINNED, "|")}
 DOTS: dict[str, Any] = {"linestyle": "none", "markersize": 4, "alpha": 0.7}
+BESIDE: dict[str, Any] = {"fontsize": 11, "bbox": {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}}
 
 CHARTS = (
     Chart(
         "Requests per second: in time, late, rejected",
-        Axis("offered load (× capacity)", 0.35, 3.2, ticks=LOADS),
+        Axis("offered load (× capacity)", *ENDS, ticks={each: f"{each:g}" for each in LOADS}),
         Axis("requests per second", 0, 800, ticks=count_ticks),
         *(
-            Whiskers(name, run=bar(part), color=color, linewidth=16)
-            for part, (name, (color, _)) in enumerate(PARTS.items())
+            Whiskers(run=overload_model.bar(part), color=color, linewidth=16)
+            for part, (color, _) in enumerate(PARTS.values())
         ),
-        Rule("y", "capacity", setting=lambda _: CAPACITY, color=INK, linestyle=":", linewidth=1.8),
+        Line("capacity", setting=lambda _: (ENDS, [CAPACITY] * 2), color=INK, linestyle=":", linewidth=1.8, at=0.6),
         Line("long run", model=lambda m: (m.loads, m.long_run), color=MODEL, linewidth=1, linestyle="--"),
         Line("model: in time", model=lambda m: (LOADS, m.goodput), **MODEL_LINE),
         Here("offered", lambda m: (LOADS, m.goodput)),
         *measured(lambda run: (run.parameters["offered"], goodput(run)), among=("offered",), label="measured: in time"),
+        *(Label(run=name_of(part), color=color, **BESIDE) for part, (color, _) in enumerate(PARTS.values())),
         columns=4,
     ),
     Chart(
         "Each request",
-        Axis("time since the start (s)", 0, RUN_S),
-        Axis("response time (log)", FASTEST_NS, SLOWEST_NS, log=True, ticks=duration_ticks),
+        Axis("time since the start (s)", 0, RUN_S, ticks=(0, 0.5, 1, 1.5, 2)),
+        Axis("response time (log)", 1e6, 3e9, log=True, ticks=duration_ticks),
         *(
-            Line(name, run=each(part), color=color, marker=marker, **DOTS)
+            Line(name, run=overload_model.each(part), color=color, marker=marker, **DOTS)
             for part, (name, (color, marker)) in enumerate(PARTS.items())
         ),
+        Line(
+            "no answer yet",
+            run=overload_model.each(overload_model.OVERDUE),
+            **{**DOTS, "color": ALARM, "marker": ".", "alpha": 0.25},
+        ),
         Rule("y", "deadline", setting=lambda now: 1e6 * now["deadline"], color=INK, linestyle="-.", linewidth=1.8),
+        columns=4,
         empty="Each request will appear here.",
     ),
 )
@@ -110,27 +110,19 @@ def compare(record: Record, pinned: Record) -> tuple[str, str]:
 
 def finding(record: Record, pinned: Record | None) -> str:
     """The headline."""
-    name, share = record.parameters["discipline"], percent(goodput(record) / CAPACITY)
-    if pinned is not None and pinned.parameters["discipline"] != name:
-        other = pinned.parameters["discipline"]
-        return f"{other}: {count(goodput(pinned))} requests/s in time. {name}: {count(goodput(record))}."
-    at = f"At {record.parameters['offered']:g} × capacity, “{name}” answers "
-    return f"{at}{count(goodput(record))} requests/s in time: {share} of what the server can do."
+    name, good = record.parameters["discipline"], f"{count(goodput(record))} requests/s in time"
+    if pinned is not None and (other := pinned.parameters["discipline"]) != name:
+        return f"“{other}” answers {count(goodput(pinned))} requests/s in time, “{name}” {count(goodput(record))}."
+    share = percent(goodput(record) / CAPACITY)
+    return f"At {record.parameters['offered']:g} × capacity, “{name}” answers {good}: {share} of the capacity."
 
 
 def scenario(chosen: Mapping[str, Any]) -> str:
     """What is done."""
-    took = (
-        f"{'always' if chosen['services'] == overload_model.CONSTANT else 'on average'} {overload_model.SERVICE_MS} ms"
-    )
+    how = "always" if chosen["services"] == overload_model.CONSTANT else "on average"
     return (
-        f"{count(chosen['offered'] * CAPACITY)} requests/s for {RUN_S:g} s at one worker, which takes {took} for each."
+        f"{count(chosen['offered'] * CAPACITY)} requests/s at one worker, which takes {how} {SERVICE_MS} ms for each."
     )
-
-
-def too_late(record: Record) -> Verdict | None:
-    """A guard: the generator was late by more than a fifth of the deadline."""
-    return load.too_late(record, LATE_SHARE * deadline_ns(record))
 
 
 TABLE = table_of(
@@ -141,14 +133,7 @@ TABLE = table_of(
     load.P50,
     load.IN_FLIGHT,
 )
-TRUST = trust_of(
-    (
-        "goodput in a simulation of the same requests",
-        lambda run: f"{count(overload_model.replayed_per_s(run))}/s, measured {count(goodput(run))}/s",
-    ),
-    load.sent(),
-    load.LATENESS,
-)
+TRUST = trust_of(("the same requests simulated", overload_model.replay_text), load.sent(), load.LATENESS)
 
 EARLY, DROPPING, SAME = "the one with a short queue", "the one that drops late requests", "both the same"
 
@@ -166,9 +151,7 @@ PREDICTION = Prediction(
     question="500 requests per second arrive at a server that can do 250; each is useless after 80 ms. One server drops each "
     "request that has waited longer. Another has a queue of 10 places and rejects the rest. Which answers more in time?",
     choices={
-        DROPPING: Answer(
-            "It begins no request that is late already. But what it begins has waited for nearly 80 ms, and is late when done."
-        ),
+        DROPPING: Answer("It begins no request that is late already. But what it begins has waited for nearly 80 ms."),
         SAME: Answer("Both are busy all the time. The question is with what."),
         EARLY: Answer(
             "",
@@ -195,7 +178,12 @@ def lab() -> Lab:
         },
         charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict_of(say, too_late, compare=compare, empty="Nothing was answered."),
+        verdict=verdict_of(
+            say,
+            lambda run: load.too_late(run, LATE_SHARE * deadline_ns(run)),
+            compare=compare,
+            empty="Nothing was answered.",
+        ),
         table=TABLE,
         trust=TRUST,
         finding=finding,

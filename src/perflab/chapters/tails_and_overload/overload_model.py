@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from perflab.chapters.measuring_throughput.counting_model import count_ratio
 from perflab.lab import Record
-from perflab.measure import poisson
+from perflab.measure import count, poisson
 from perflab.measure.compare import Ratio
 from perflab.measure.schedule import services
 from perflab.systems.servers.waiting_line import (
@@ -52,6 +52,8 @@ DISCIPLINES: Mapping[str, Mapping[str, Any]] = {
 }
 ORDERS = {FIRST: fifo, LAST: lifo, SHORTEST: shortest_first}
 SEEDS = range(1, 7)
+IN_TIME, TOO_LATE, REJECTED, OVERDUE, OPEN = range(5)
+REJECTED_NS = 1.3e6
 
 
 def rules(discipline: str, deadline_ms: float) -> dict[str, Any]:
@@ -155,15 +157,24 @@ def deadline_ns(record: Record) -> float:
     return 1e6 * float(record.parameters["deadline"])
 
 
+def outcomes(record: Record) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Of each request that was due: when (s), its response time (ns; so far, where it has no answer; NaN where it was rejected),
+    and what became of it (`IN_TIME`, `TOO_LATE`, `REJECTED`, or `OVERDUE` or still `OPEN` without an answer).
+    """
+    due_s, rejected = record.column("arrived_s"), record.column("rejected_number").astype(int)
+    times = 1e9 * (record.fact("elapsed_s", 0.0) - due_s)
+    became = np.where(times > deadline_ns(record), OVERDUE, OPEN)
+    answered = record.column("number").astype(int)
+    times[answered], times[rejected] = record.column("latency_ns"), np.nan
+    became[answered] = np.where(times[answered] <= deadline_ns(record), IN_TIME, TOO_LATE)
+    became[rejected] = REJECTED
+    return due_s, times, became
+
+
 def parts(record: Record) -> NDArray[np.int64]:
-    """Requests that were answered in time; that were late, or have waited longer unanswered; that were rejected."""
-    limit_ns, elapsed_s = deadline_ns(record), record.fact("elapsed_s", 0.0)
-    times, rejected = record.column("latency_ns"), record.column("rejected_number").astype(int)
-    unanswered = np.ones(record.column("arrived_s").size, bool)
-    unanswered[record.column("number").astype(int)] = unanswered[rejected] = False
-    overdue = elapsed_s - record.column("arrived_s")[unanswered] > limit_ns / 1e9
-    good = np.count_nonzero(times <= limit_ns)
-    return np.array([good, times.size - good + np.count_nonzero(overdue), rejected.size])
+    """How many requests were answered in time, were late (or have waited too long without an answer), or rejected."""
+    number = np.bincount(outcomes(record)[2], minlength=OPEN + 1)
+    return np.array([number[IN_TIME], number[TOO_LATE] + number[OVERDUE], number[REJECTED]])
 
 
 def per_s(record: Record) -> NDArray[np.float64]:
@@ -181,6 +192,27 @@ def goodput_ratio(record: Record, other: Record) -> Ratio:
     return count_ratio(int(parts(record)[0]), int(parts(other)[0]))
 
 
+def bar(part: int) -> Callable[[Record], Any]:
+    """One part of the bar of a run, above those before it."""
+
+    def ends(record: Record) -> Any:
+        above = np.cumsum([0.0, *per_s(record)])
+        return [record.parameters["offered"]], above[part : part + 1], above[part + 1 : part + 2]
+
+    return ends
+
+
+def each(part: int) -> Callable[[Record], Any]:
+    """When the requests of a part were due (s), and their response times (ns); `REJECTED_NS` of rejected ones."""
+
+    def dots(record: Record) -> Any:
+        due_s, times, became = outcomes(record)
+        chosen = became == part
+        return due_s[chosen], np.nan_to_num(times[chosen], nan=REJECTED_NS)
+
+    return dots
+
+
 def replayed_per_s(record: Record) -> float:
     """Requests per second that the simulated server answers in time, sent when these were, with the same service times."""
     due_s, chosen = record.column("arrived_s"), record.parameters
@@ -190,3 +222,8 @@ def replayed_per_s(record: Record) -> float:
     run, elapsed_s = simulated(sent_s, work_s, chosen["discipline"], deadline_s), record.fact("elapsed_s", np.nan)
     in_time = (run.departures - due_s <= deadline_s) & (run.departures <= elapsed_s)
     return float(np.count_nonzero(in_time)) / elapsed_s
+
+
+def replay_text(record: Record) -> str:
+    """The goodput in the simulation beside the measurement."""
+    return f"{count(replayed_per_s(record))}/s in time, measured {count(goodput(record))}/s"

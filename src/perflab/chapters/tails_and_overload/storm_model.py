@@ -1,0 +1,216 @@
+"""A retry storm: the very decisions of client and server, on a virtual clock; and for which loads the server stays down."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from random import Random
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from perflab.lab import Record
+from perflab.measure import poisson
+from perflab.measure.load import NEVER_NS
+from perflab.measure.schedule import services
+from perflab.systems.clients.attempts import Attempts, Patience, Retry, never
+from perflab.systems.servers.waiting_line import LAST, LATE, Line, LineRules, Waiting
+from perflab.theory.retries import stays_down
+
+SERVICE_MS, CAPACITY, TIMEOUT_MS = 2, 500, 40
+RUN_S, STALL_AT_S, END_S, BIN_S = 3.5, 0.7, 1.2, 0.175
+"""Length, begin of the stall, the last part by which a run is judged, and the bins of the time line."""
+NONE, ONCE, AT_ONCE, JITTER, BUDGET = (
+    "none",
+    "1 at once",
+    "3 at once",
+    "3 after a pause with jitter",
+    "3, budget of 10%",
+)
+RETRIES: Mapping[str, int] = {NONE: 0, ONCE: 1, AT_ONCE: 3, JITTER: 3, BUDGET: 3}
+"""How often a request that has timed out is tried again at most."""
+PAUSE_S = 0.16
+NOTHING, SHORT_QUEUE, DROP_LATE, LIFO, CANCEL = (
+    "nothing",
+    "queue of 10",
+    "server drops the late",
+    "LIFO",
+    "client cancels",
+)
+CURES: Mapping[str, Mapping[str, Any]] = {
+    NOTHING: {},
+    SHORT_QUEUE: {"places": 10},
+    DROP_LATE: {"drop": LATE},
+    LIFO: {"order": LAST},
+    CANCEL: {},
+}
+
+
+def at_most(tries: int, tokens: float, most: int) -> float | None:
+    """So many retries, each at once."""
+    return 0.0 if tries <= most else None
+
+
+def with_jitter(tries: int, tokens: float, random: Random) -> float | None:
+    """Three retries, each after a pause at random of up to twice `PAUSE_S` on average (full jitter)."""
+    return random.uniform(0, PAUSE_S) if tries <= 3 else None
+
+
+def within_budget(tries: int, tokens: float) -> float | None:
+    """Three retries at once, as long as there is a token: at most one retry for ten requests in the long run."""
+    return 0.0 if tries <= 3 and tokens >= 1 else None
+
+
+def policy(name: str, seed: int) -> Retry:
+    """The rule of that name; what it draws at random is the same for the same seed."""
+    if name == JITTER:
+        return partial(with_jitter, random=Random(seed))
+    return within_budget if name == BUDGET else partial(at_most, most=RETRIES[name]) if RETRIES[name] else never
+
+
+def client(
+    load: float, retries: str, cure: str, seed: int, retry: Retry | None = None
+) -> tuple[Attempts, NDArray[np.int64], NDArray[np.int64]]:
+    """The client of a run, with its schedule (ns) and the service times of its requests (µs)."""
+    schedule = poisson(load * CAPACITY, RUN_S, seed)
+    work_us = np.round(1e3 * services(SERVICE_MS, schedule.size, seed)).astype(np.int64)
+    rule = policy(retries, seed) if retry is None else retry
+    patience = Patience(timeout_s=TIMEOUT_MS / 1e3, retry=rule, cancels=cure == CANCEL)
+    return Attempts(schedule, patience), schedule, work_us
+
+
+def server(cure: str) -> dict[str, Any]:
+    """Settings of the stage `queue`."""
+    return {"usual_ms": SERVICE_MS, **CURES[cure]}
+
+
+def play(
+    attempts: Attempts, work_us: NDArray[np.int64], rules: LineRules, stall_ns: tuple[int, int], end_ns: int
+) -> None:
+    """Let client and server meet on a virtual clock until then; in the stall no service begins."""
+    line, works = Line(rules), work_us.tolist()
+    busy: list[Waiting] = []
+    ends: list[tuple[int, int, Waiting]] = []
+    waiting: dict[int, Waiting] = {}
+
+    def start(one: Waiting, now_ns: int) -> bool:
+        if line.is_dropped(one, now_ns):
+            attempts.on_reply(one.token, False, now_ns)
+            return False
+        begins_ns = stall_ns[1] if stall_ns[0] <= now_ns < stall_ns[1] else now_ns
+        heapq.heappush(ends, (begins_ns + one.service_ns, one.token, one))
+        busy.append(one)
+        return True
+
+    def free(one: Waiting, now_ns: int) -> None:
+        busy.remove(one)
+        while (following := line.next()) is not None and not start(following, now_ns):
+            pass
+
+    def send(attempt: int, now_ns: int) -> None:
+        number = attempts.all[attempt].number
+        one = waiting[attempt] = Waiting(now_ns, 1_000 * works[number], 1e6 * TIMEOUT_MS, attempt)
+        if len(busy) < rules.workers:
+            start(one, now_ns)
+        elif not line.enter(one):
+            attempts.on_reply(attempt, False, now_ns)
+
+    def cancel(attempt: int, now_ns: int) -> None:
+        one = waiting[attempt]
+        if one in busy:
+            free(one, now_ns)
+        else:
+            line.leave(one)
+
+    while (now_ns := min(attempts.next_ns, ends[0][0] if ends else NEVER_NS)) < end_ns:
+        if ends and ends[0][0] <= now_ns:
+            _, attempt, one = heapq.heappop(ends)
+            if one in busy:  # not cancelled meanwhile
+                attempts.on_reply(attempt, True, now_ns)
+                free(one, now_ns)
+        attempts.advance(now_ns)
+        while attempts.outbox:
+            what, attempt = attempts.outbox.pop(0)
+            (send if what == "send" else cancel)(attempt, now_ns)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """In each of `BINS`, per second: attempts `sent`, and requests whose answer came in time (`good`)."""
+
+    sent: NDArray[np.float64]
+    good: NDArray[np.float64]
+
+
+SEEDS = (1, 2)
+EDGES = np.arange(0, RUN_S + BIN_S / 2, BIN_S)
+BINS = (EDGES[:-1] + EDGES[1:]) / 2
+
+
+def per_s(moments_s: ArrayLike) -> NDArray[np.float64]:
+    """Moments counted in bins, per second."""
+    return np.histogram(moments_s, EDGES)[0] / BIN_S
+
+
+def predict(load: int, retries: str, stall: float, cure: str, retry: Retry | None = None) -> Expected:
+    """The mean of simulated runs."""
+    return _expected(load, retries, stall, cure, retry)
+
+
+@lru_cache(maxsize=64)
+def _expected(load: int, retries: str, stall: float, cure: str, retry: Retry | None) -> Expected:
+    runs = [simulated(load, retries, stall, cure, seed, retry) for seed in SEEDS]
+    sent = [per_s([each.sent_ns / 1e9 for each in run.all]) for run in runs]
+    return Expected(np.mean(sent, 0), np.mean([per_s(run.answered_ns[run.answered_ns >= 0] / 1e9) for run in runs], 0))
+
+
+def simulated(load: int, retries: str, stall: float, cure: str, seed: int, retry: Retry | None = None) -> Attempts:
+    """The client after such a run on a virtual clock."""
+    attempts, _, work_us = client(load / 100, retries, cure, seed, retry)
+    stalls_ns = round(1e9 * STALL_AT_S), round(1e9 * (STALL_AT_S + stall))
+    play(attempts, work_us, LineRules(**server(cure)), stalls_ns, round(1e9 * RUN_S))
+    return attempts
+
+
+def sent_s(record: Record) -> NDArray[np.float64]:
+    """When attempts were sent, first ones and retries."""
+    return np.concatenate([record.column("arrived_s") + record.column("lateness_ns") / 1e9, record.column("retried_s")])
+
+
+def offered_at_the_end(record: Record) -> float:
+    """Attempts sent in the last part of a run, retries included, over the capacity."""
+    return float(np.count_nonzero(sent_s(record) > RUN_S - END_S)) / END_S / CAPACITY
+
+
+def share_good(due_s: NDArray[np.float64], answered: NDArray[np.int64]) -> float:
+    """Of the requests that were due in the last part of a run, but early enough to be answered: how many were, in time.
+
+    When each request was due (s), and the numbers of those that were answered. NaN before that part.
+    """
+    asked = (due_s >= RUN_S - END_S) & (due_s < RUN_S - (1 + max(RETRIES.values())) * TIMEOUT_MS / 1e3)
+    return float(np.mean(np.isin(np.flatnonzero(asked), answered))) if asked.any() else np.nan
+
+
+def good_at_the_end(record: Record) -> float:
+    """`share_good` of a run."""
+    return share_good(record.column("arrived_s"), record.column("number"))
+
+
+def edge(chosen: Mapping[str, Any]) -> float:
+    """Above which load (%) the retries alone keep the server down; NaN where there is none."""
+    most = RETRIES[chosen["retries"]]
+    is_free = chosen["cure"] == NOTHING and chosen["retries"] != BUDGET
+    return 100 / (1 + most) if most and is_free else np.nan
+
+
+def is_predicted_down(chosen: Mapping[str, Any]) -> bool:
+    """What the condition says of a setting."""
+    return bool(np.isfinite(edge(chosen))) and stays_down(chosen["load"] / 100, RETRIES[chosen["retries"]])
+
+
+def counted(run: Record, moments_s: Any) -> Any:
+    """Counted per second in those bins that the run has reached."""
+    return np.where(EDGES[1:] <= run.fact("elapsed_s", 0.0) + 0.01, per_s(moments_s), np.nan)
