@@ -92,8 +92,10 @@ def attempts_load(
     seconds: float,
     deadline_us: int = 0,
     slice_s: float = SLICE_S,
+    again_us: NDArray[np.int64] | None = None,
 ) -> Iterator[Frame]:
-    """Frames of `seconds` of load; `services_us` of the requests of the schedule, both of shape (n,).
+    """Frames of `seconds` of load; `services_us` of the requests of the schedule, both of shape (n,). `again_us` are the services
+    of their second attempts and later ones, where these differ.
 
     Columns: "arrived_s", when each request was due so far, and "lateness_ns" of its sending; of those that succeeded "number",
     "completed_s", "latency_ns" since they were due, and what the server says (`MOMENTS`); "rejected_number" and "failed_number",
@@ -102,7 +104,8 @@ def attempts_load(
     Facts: "elapsed_s" and requests "in_flight". A server that answers with an error raises `BadInput`.
     """
     with Streams([server.port for server in servers]) as streams:
-        run = _Run(attempts, streams, schedule_ns, services_us, deadline_us)
+        services = services_us.tolist(), (services_us if again_us is None else again_us).tolist()
+        run = _Run(attempts, streams, schedule_ns, services, deadline_us)
         ends = [*np.arange(slice_s, seconds - slice_s / 2, slice_s).tolist(), seconds]
         for end_s in ends:
             run.until(round(end_s * 1e9))
@@ -125,11 +128,11 @@ class _Run:
         attempts: Attempts,
         streams: Streams,
         schedule_ns: NDArray[np.int64],
-        services_us: NDArray[np.int64],
+        services_us: tuple[list[int], list[int]],
         deadline_us: int,
     ) -> None:
         self._attempts, self._streams, self._schedule = attempts, streams, schedule_ns
-        self._services, self._deadline_us = services_us.tolist(), deadline_us
+        self._services, self._deadline_us = services_us, deadline_us
         self._moments: dict[int, bytes] = {}
         self._told = (0, 0, 0, 0, 0)
         self.start_ns = SYSTEM_CLOCK.now_ns()
@@ -152,7 +155,7 @@ class _Run:
         lines: dict[int, list[bytes]] = {}
         for what, attempt in self._attempts.outbox:
             tried = self._attempts.all[attempt]
-            asked = (attempt, self._services[tried.number], self._deadline_us)
+            asked = (attempt, self._services[tried.kind != "first"][tried.number], self._deadline_us)
             lines.setdefault(tried.server, []).append(request_line(*asked) if what == "send" else cancel_line(attempt))
         self._attempts.outbox.clear()
         for server, for_it in lines.items():
