@@ -157,7 +157,7 @@ def what_pauses_do(at_once: Record, with_pauses: Record) -> Outcome | None:
 
 PREDICTION = Prediction(
     question="A server is at 50% of its capacity and stalls for 0.3 s. Clients wait for 40 ms and try up to 3 times more: at "
-    "once, or after pauses at random (backoff with jitter). Does the server recover within the 2.5 s after the stall?",
+    "once, or after pauses at random (backoff with jitter). Does the server recover within the 2.1 s after the stall?",
     choices={
         BOTH_UP: Answer(
             "Without retries it would: the backlog is served in 0.3 s. But each request that times out is sent again.",
@@ -186,7 +186,7 @@ def lab() -> Lab:
         controls={
             "load": slider(10, 80, 50, 10, unit="%"),
             "retries": choice(list(RETRIES), storm_model.AT_ONCE, menu=True),
-            "stall": values_slider((0.0, 0.05, 0.1, 0.2, 0.3, 0.6), 0.3, unit="s"),
+            "stall": values_slider((0.0, 0.05, 0.1, 0.2, 0.3, 0.4), 0.3, unit="s"),
             "cure": choice(list(storm_model.CURES), menu=True, label="against it"),
         },
         charts=CHARTS,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -14,14 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from perflab.lab import Record
 from perflab.measure import poisson
-from perflab.measure.load import NEVER_NS
+from perflab.measure.frame import Frame
 from perflab.measure.schedule import services
 from perflab.systems.clients.attempts import Attempts, Patience, Retry, never
-from perflab.systems.servers.waiting_line import LAST, LATE, Line, LineRules, Waiting
+from perflab.systems.clients.virtual_servers import play
+from perflab.systems.servers.waiting_line import LAST, LATE, LineRules
 from perflab.theory.retries import stays_down
 
 SERVICE_MS, CAPACITY, TIMEOUT_MS = 2, 500, 40
-RUN_S, STALL_AT_S, END_S, BIN_S = 3.5, 0.7, 1.2, 0.175
+RUN_S, STALL_AT_S, END_S, BIN_S = 2.8, 0.4, 1.0, 0.2
 """Length, begin of the stall, the last part by which a run is judged, and the bins of the time line."""
 NONE, ONCE, AT_ONCE, JITTER, BUDGET = (
     "none",
@@ -87,56 +87,6 @@ def server(cure: str) -> dict[str, Any]:
     return {"usual_ms": SERVICE_MS, **CURES[cure]}
 
 
-def play(
-    attempts: Attempts, work_us: NDArray[np.int64], rules: LineRules, stall_ns: tuple[int, int], end_ns: int
-) -> None:
-    """Let client and server meet on a virtual clock until then; in the stall no service begins."""
-    line, works = Line(rules), work_us.tolist()
-    busy: list[Waiting] = []
-    ends: list[tuple[int, int, Waiting]] = []
-    waiting: dict[int, Waiting] = {}
-
-    def start(one: Waiting, now_ns: int) -> bool:
-        if line.is_dropped(one, now_ns):
-            attempts.on_reply(one.token, False, now_ns)
-            return False
-        begins_ns = stall_ns[1] if stall_ns[0] <= now_ns < stall_ns[1] else now_ns
-        heapq.heappush(ends, (begins_ns + one.service_ns, one.token, one))
-        busy.append(one)
-        return True
-
-    def free(one: Waiting, now_ns: int) -> None:
-        busy.remove(one)
-        while (following := line.next()) is not None and not start(following, now_ns):
-            pass
-
-    def send(attempt: int, now_ns: int) -> None:
-        number = attempts.all[attempt].number
-        one = waiting[attempt] = Waiting(now_ns, 1_000 * works[number], 1e6 * TIMEOUT_MS, attempt)
-        if len(busy) < rules.workers:
-            start(one, now_ns)
-        elif not line.enter(one):
-            attempts.on_reply(attempt, False, now_ns)
-
-    def cancel(attempt: int, now_ns: int) -> None:
-        one = waiting[attempt]
-        if one in busy:
-            free(one, now_ns)
-        else:
-            line.leave(one)
-
-    while (now_ns := min(attempts.next_ns, ends[0][0] if ends else NEVER_NS)) < end_ns:
-        if ends and ends[0][0] <= now_ns:
-            _, attempt, one = heapq.heappop(ends)
-            if one in busy:  # not cancelled meanwhile
-                attempts.on_reply(attempt, True, now_ns)
-                free(one, now_ns)
-        attempts.advance(now_ns)
-        while attempts.outbox:
-            what, attempt = attempts.outbox.pop(0)
-            (send if what == "send" else cancel)(attempt, now_ns)
-
-
 @dataclass(frozen=True)
 class Expected:
     """In each of `BINS`, per second: attempts `sent`, and requests whose answer came in time (`good`)."""
@@ -163,16 +113,15 @@ def predict(load: int, retries: str, stall: float, cure: str, retry: Retry | Non
 @lru_cache(maxsize=64)
 def _expected(load: int, retries: str, stall: float, cure: str, retry: Retry | None) -> Expected:
     runs = [simulated(load, retries, stall, cure, seed, retry) for seed in SEEDS]
-    sent = [per_s([each.sent_ns / 1e9 for each in run.all]) for run in runs]
-    return Expected(np.mean(sent, 0), np.mean([per_s(run.answered_ns[run.answered_ns >= 0] / 1e9) for run in runs], 0))
+    sent = [per_s(np.concatenate([run.samples["arrived_s"], run.samples["retried_s"]])) for run in runs]
+    return Expected(np.mean(sent, 0), np.mean([per_s(run.samples["completed_s"]) for run in runs], 0))
 
 
-def simulated(load: int, retries: str, stall: float, cure: str, seed: int, retry: Retry | None = None) -> Attempts:
-    """The client after such a run on a virtual clock."""
-    attempts, _, work_us = client(load / 100, retries, cure, seed, retry)
-    stalls_ns = round(1e9 * STALL_AT_S), round(1e9 * (STALL_AT_S + stall))
-    play(attempts, work_us, LineRules(**server(cure)), stalls_ns, round(1e9 * RUN_S))
-    return attempts
+def simulated(load: int, retries: str, stall: float, cure: str, seed: int, retry: Retry | None = None) -> Frame:
+    """Such a run on a virtual clock."""
+    attempts, schedule, work_us = client(load / 100, retries, cure, seed, retry)
+    rules, stalls = LineRules(**server(cure)), (STALL_AT_S, STALL_AT_S + stall)
+    return play(attempts, schedule, work_us, rules, RUN_S, 1_000 * TIMEOUT_MS, stall=stalls)
 
 
 def sent_s(record: Record) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +19,12 @@ from numpy.typing import NDArray
 from perflab.measure.clock import SYSTEM_CLOCK
 from perflab.measure.frame import Frame
 from perflab.measure.guards import BadInput
+from perflab.systems.clients.attempt_frames import AttemptFrames
 from perflab.systems.clients.attempts import Attempts
 from perflab.systems.clients.loading import REJECTED, SLICE_S
 from perflab.systems.http.connection import CHUNK, TIMEOUT_S
 from perflab.systems.http.multiplexed import cancel_line, request_line
 from perflab.systems.process.pausable import PausableServer
-
-MOMENTS = ("arrived_ns", "started_ns", "done_ns")
-"""What a `queue` says of a request that it has served."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +95,7 @@ def attempts_load(
     """Frames of `seconds` of load; `services_us` of the requests of the schedule, both of shape (n,). `again_us` are the services
     of their second attempts and later ones, where these differ.
 
-    Columns: "arrived_s", when each request was due so far, and "lateness_ns" of its sending; of those that succeeded "number",
-    "completed_s", "latency_ns" since they were due, and what the server says (`MOMENTS`); "rejected_number" and "failed_number",
-    given up after a refusal or a time-out, with "failed_s"; "retried_s" and "hedged_s", when such attempts were sent. Counts:
-    "calls" that succeeded, "rejected", "failures", and "needless" answers, which came after their time-out or another answer.
-    Facts: "elapsed_s" and requests "in_flight". A server that answers with an error raises `BadInput`.
+    What is in them, `AttemptFrames` says. A server that answers with an error raises `BadInput`.
     """
     with Streams([server.port for server in servers]) as streams:
         services = services_us.tolist(), (services_us if again_us is None else again_us).tolist()
@@ -113,7 +107,7 @@ def attempts_load(
             for server in servers:
                 server.pause()
             try:
-                yield run.frame(held_ns)
+                yield run.frames.next(held_ns)
             finally:
                 for server in servers:
                     server.resume()
@@ -131,10 +125,9 @@ class _Run:
         services_us: tuple[list[int], list[int]],
         deadline_us: int,
     ) -> None:
-        self._attempts, self._streams, self._schedule = attempts, streams, schedule_ns
+        self._attempts, self._streams = attempts, streams
+        self.frames = AttemptFrames(attempts, schedule_ns)
         self._services, self._deadline_us = services_us, deadline_us
-        self._moments: dict[int, bytes] = {}
-        self._told = (0, 0, 0, 0, 0)
         self.start_ns = SYSTEM_CLOCK.now_ns()
 
     def now(self) -> int:
@@ -166,37 +159,4 @@ class _Run:
         if not is_ok and answer.status != REJECTED:
             raise BadInput(f"The server could not answer: {answer.body.decode(errors='replace')}")
         if self._attempts.on_reply(answer.attempt, is_ok, self.now()):
-            self._moments[self._attempts.all[answer.attempt].number] = answer.body
-
-    def frame(self, held_ns: int) -> Frame:
-        """What happened since the last one."""
-        attempts = self._attempts
-        due, ended, failed, sent, needless = self._told
-        position = attempts.position
-        self._told = position, len(attempts.ended), len(attempts.failed), len(attempts.all), attempts.needless
-        numbers = np.array(attempts.ended[ended:], np.int64)
-        done_ns = attempts.answered_ns[numbers]
-        moments = np.array([self._moments.pop(number).split() for number in numbers.tolist()], np.int64).reshape(-1, 3)
-        tries = attempts.all[sent:]
-        gave_up = attempts.failed[failed:]
-        first_ns = np.array([each.sent_ns for each in tries if each.kind == "first"], np.int64)
-        columns: dict[str, Any] = {
-            "arrived_s": self._schedule[due:position] / 1e9,
-            "lateness_ns": first_ns - self._schedule[due:position],
-            "number": numbers,
-            "completed_s": done_ns / 1e9,
-            "latency_ns": done_ns - self._schedule[numbers],
-            **dict(zip(MOMENTS, moments.T, strict=True)),
-            "rejected_number": np.array([number for number, _, refused in gave_up if refused], np.int64),
-            "failed_number": np.array([number for number, _, refused in gave_up if not refused], np.int64),
-            "failed_s": np.array([at for _, at, refused in gave_up if not refused]) / 1e9,
-            "retried_s": np.array([each.sent_ns for each in tries if each.kind == "retry"]) / 1e9,
-            "hedged_s": np.array([each.sent_ns for each in tries if each.kind == "hedge"]) / 1e9,
-        }
-        counts = {
-            "calls": numbers.size,
-            "rejected": columns["rejected_number"].size,
-            "failures": columns["failed_number"].size,
-            "needless": attempts.needless - needless,
-        }
-        return Frame(columns, counts, {"elapsed_s": held_ns / 1e9, "in_flight": attempts.in_flight})
+            self.frames.moments[self._attempts.all[answer.attempt].number] = tuple(map(int, answer.body.split()))

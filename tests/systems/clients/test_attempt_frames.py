@@ -1,0 +1,45 @@
+"""Each frame tells what is new, and nothing twice."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from perflab.measure.frame import merge
+from perflab.systems.clients.attempt_frames import AttemptFrames
+from perflab.systems.clients.attempts import Attempts, Patience
+
+
+def test_frames_tell_what_is_new() -> None:
+    schedule = np.array([0, 5, 9], np.int64) * 1_000_000
+    attempts = Attempts(schedule, Patience(timeout_s=0.02, retry=lambda tries, _: 0.0 if tries < 2 else None))
+    frames = AttemptFrames(attempts, schedule)
+    attempts.advance(5_500_000)
+    attempts.on_reply(1, True, 8_000_000)
+    frames.moments[1] = (6, 7, 8)
+    first = frames.next(8_000_000)
+    assert first.samples["arrived_s"].tolist() == [0, 0.005] and first.samples["lateness_ns"].tolist() == [
+        5_500_000,
+        500_000,
+    ]
+    assert first.samples["number"].tolist() == [1] and first.samples["latency_ns"].tolist() == [3_000_000]
+    assert first.samples["done_ns"].tolist() == [8] and first.facts == {"elapsed_s": 0.008, "in_flight": 1}
+    attempts.advance(26_000_000)
+    attempts.on_reply(2, False, 27_000_000)
+    attempts.advance(60_000_000)
+    attempts.on_reply(0, True, 61_000_000)
+    second = frames.next(61_000_000)
+    assert second.samples["arrived_s"].tolist() == [0.009] and second.samples["number"].size == 0
+    assert second.samples["retried_s"].tolist() == [0.026, 0.027]
+    assert sorted(second.samples["failed_number"]) == [0, 2] and second.counts["failures"] == 2
+    assert second.counts == {"calls": 0, "rejected": 0, "failures": 2, "needless": 1}
+    assert merge([first, second, frames.next(62_000_000)]).counts == {
+        "calls": 1,
+        "rejected": 0,
+        "failures": 2,
+        "needless": 1,
+    }
+
+
+def test_a_run_before_its_first_request_has_all_columns_empty() -> None:
+    frame = AttemptFrames(Attempts(np.empty(0, np.int64), Patience()), np.empty(0, np.int64)).next(1)
+    assert all(column.size == 0 for column in frame.samples.values()) and len(frame.samples) == 13
