@@ -38,7 +38,8 @@ def experiment(
     work_us = overload_model.service_us(services, schedule.size, seed)
     queue = {**overload_model.rules(discipline, deadline), "may_queue": may_queue}
     with staged_server(("queue", queue), front=MULTIPLEXED) as server:
-        yield from attempts_load([server], Attempts(schedule, Patience()), schedule, work_us, RUN_S, 1_000 * deadline)
+        in_server_us = 1_000 * deadline - overload_model.WAY_US
+        yield from attempts_load([server], Attempts(schedule, Patience()), schedule, work_us, RUN_S, in_server_us)
 
 
 def name_of(part: int) -> Callable[[Record], Any]:

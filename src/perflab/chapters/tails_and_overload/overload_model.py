@@ -54,6 +54,8 @@ ORDERS = {FIRST: fifo, LAST: lifo, SHORTEST: shortest_first}
 SEEDS = range(1, 7)
 IN_TIME, TOO_LATE, REJECTED, OVERDUE, OPEN = range(5)
 REJECTED_NS = 1.3e6
+WAY_US = 500
+"""What a client takes off the deadline that it tells the server: about the time for the way there and back."""
 
 
 def rules(discipline: str, deadline_ms: float) -> dict[str, Any]:
@@ -76,17 +78,18 @@ def simulated(
     discipline: str,
     deadline_s: float,
     may_queue: MayQueue | None = None,
+    way_s: float = 0.0,
 ) -> SimulatedQueue:
-    """These requests at such a server."""
-    chosen, usual_s = rules(discipline, 1e3 * deadline_s), SERVICE_MS / 1e3
-    own = None if may_queue is None else lambda queued, _: truth(may_queue(queued, usual_s, deadline_s))
+    """These requests at such a server, which is told a deadline that leaves so much time for the way there and back."""
+    chosen, usual_s, told_s = rules(discipline, 1e3 * deadline_s), SERVICE_MS / 1e3, deadline_s - way_s
+    own = None if may_queue is None else lambda queued, _: truth(may_queue(queued, usual_s, told_s))
     return simulate(
         arrivals_s,
         services_s,
         places=chosen["places"] if chosen["places"] < MAX_PLACES else np.inf,
         discipline=ORDERS[chosen["order"]],
         may_queue=own,
-        drops=_drops(chosen["drop"], deadline_s),
+        drops=_drops(chosen["drop"], told_s),
     )
 
 
@@ -214,14 +217,19 @@ def each(part: int) -> Callable[[Record], Any]:
 
 
 def replayed_per_s(record: Record) -> float:
-    """Requests per second that the simulated server answers in time, sent when these were, with the same service times."""
-    due_s, chosen = record.column("arrived_s"), record.parameters
-    sent_s, deadline_s = np.maximum.accumulate(due_s + record.column("lateness_ns") / 1e9), chosen["deadline"] / 1e3
-    number = poisson(chosen["offered"] * CAPACITY, RUN_S, record.seed).size
-    work_s = service_us(chosen["services"], number, record.seed)[: sent_s.size] / 1e6
-    run, elapsed_s = simulated(sent_s, work_s, chosen["discipline"], deadline_s), record.fact("elapsed_s", np.nan)
-    in_time = (run.departures - due_s <= deadline_s) & (run.departures <= elapsed_s)
-    return float(np.count_nonzero(in_time)) / elapsed_s
+    """Requests per second that the simulated server answers in time, sent when these were, with the same service times, and with
+    the median time to the server and back.
+    """
+    due_s, late_s, chosen = record.column("arrived_s"), record.column("lateness_ns") / 1e9, record.parameters
+    deadline_s, number = chosen["deadline"] / 1e3, record.column("number").astype(int)
+    inside_ns = record.column("done_ns") - record.column("arrived_ns")
+    way_s = float(np.median((record.column("latency_ns") - inside_ns) / 1e9 - late_s[number])) if number.size else 0.0
+    planned = poisson(chosen["offered"] * CAPACITY, RUN_S, record.seed).size
+    work_s = service_us(chosen["services"], planned, record.seed)[: due_s.size] / 1e6
+    sent_s = np.maximum.accumulate(due_s + late_s)
+    run = simulated(sent_s, work_s, chosen["discipline"], deadline_s, way_s=WAY_US / 1e6)
+    elapsed_s, done_s = record.fact("elapsed_s", np.nan), run.departures + way_s
+    return float(np.count_nonzero((done_s - due_s <= deadline_s) & (done_s <= elapsed_s))) / elapsed_s
 
 
 def replay_text(record: Record) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -112,9 +113,8 @@ def finding(record: Record, pinned: Record | None) -> str | None:
         return None
     if good > RECOVERED:
         return f"The server has recovered: {percent(good)} of the requests are answered in time again."
-    still = (
-        f"{RUN_S - STALL_AT_S - chosen['stall']:.1f} s after the stall {percent(1 - good)} of the requests still fail"
-    )
+    after_s = RUN_S - STALL_AT_S - chosen["stall"]
+    still = f"{after_s:.1f} s after the stall {percent(1 - good)} of the requests still fail"
     other = "" if pinned is None else pinned.parameters["retries"]
     if pinned is not None and other != chosen["retries"] and good_at_the_end(pinned) <= RECOVERED:
         return f"{still}, with retries “{chosen['retries']}” as with “{other}”."
@@ -191,13 +191,7 @@ def lab() -> Lab:
         },
         charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict_of(
-            say,
-            lambda run: loads.too_late(run, LATE_NS),
-            compare=compare,
-            empty="Nothing was answered.",
-            needs="arrived_s",
-        ),
+        verdict=verdict_of(say, partial(loads.too_late, limit_ns=LATE_NS), compare=compare, needs="arrived_s"),
         table=TABLE,
         trust=trust_of(loads.sent(), loads.LATENESS, needs="arrived_s"),
         finding=finding,

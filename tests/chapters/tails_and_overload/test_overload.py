@@ -1,0 +1,211 @@
+"""The lab on overload: its model, its words on a virtual clock, and disciplines that differ on a real server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from drawing import check_shows_all_and_can_be_emptied, drawn, points
+from labs import measure, measured_together
+from predictions import assert_each_comment_fits
+from relations import two_of_three
+from turns import side_by_side
+
+from perflab.chapters.tails_and_overload import overload
+from perflab.chapters.tails_and_overload import overload_model as model
+from perflab.chapters.tails_and_overload.overload_model import (
+    CAPACITY,
+    CONSTANT,
+    DISCIPLINES,
+    DROP_HOPELESS,
+    DROP_LATE,
+    EXPONENTIAL,
+    FIFO,
+    LIFO,
+    LIKE_CODEL,
+    LOADS,
+    RUN_S,
+    SHORT_QUEUE,
+    SHORTEST_FIRST,
+    goodput,
+)
+from perflab.lab import Record
+from perflab.measure import poisson
+from perflab.measure.frame import Frame
+from perflab.measure.guards import BadInput
+from perflab.systems.clients.attempts import Attempts, Patience
+from perflab.systems.clients.virtual_servers import play
+from perflab.systems.servers.waiting_line import LineRules
+from perflab.theory.overload import from_empty, goodput_first_come
+
+LAB = overload.lab()
+START = LAB.check({})
+LOSSLESS = (SHORT_QUEUE, DROP_HOPELESS, LIFO, LIKE_CODEL)
+
+
+def virtual(seed: int = 1, **changes: Any) -> Record:
+    """A whole run on a virtual clock, with the decisions of the real server."""
+    chosen = LAB.check(changes)
+    schedule = poisson(chosen["offered"] * CAPACITY, RUN_S, seed)
+    work_us = model.service_us(chosen["services"], schedule.size, seed)
+    rules = LineRules(**model.rules(chosen["discipline"], chosen["deadline"]))
+    frame = play(
+        Attempts(schedule, Patience()), schedule, work_us, rules, RUN_S, 1_000 * chosen["deadline"] - model.WAY_US
+    )
+    return Record("overload", chosen, seed, "", frame, RUN_S, "complete")
+
+
+def share(discipline: str, load: float, kind: str = CONSTANT, deadline: int = 80) -> float:
+    """Goodput in the model, over the capacity."""
+    return float(LAB.predict(load, discipline, deadline, kind).goodput[LOADS.index(load)]) / CAPACITY  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("discipline", LOSSLESS)
+@pytest.mark.parametrize("load", [1.5, 2.0, 3.0])
+def test_four_ways_answer_in_time_nearly_what_the_server_can_do(discipline: str, load: float) -> None:
+    assert share(discipline, load) > 0.93 and share(discipline, load, EXPONENTIAL) > 0.85
+
+
+@pytest.mark.parametrize("load", [1.5, 2.0, 3.0])
+def test_two_ways_collapse_as_the_formulas_say(load: float) -> None:
+    first_come = goodput_first_come(load, 0.080, 0.004, RUN_S)
+    assert share(FIFO, load) == pytest.approx(first_come, rel=0.2) and first_come < 0.12
+    for kind in (CONSTANT, EXPONENTIAL):
+        closed = model.long_run(DROP_LATE, kind)
+        assert closed is not None
+        assert share(DROP_LATE, load, kind) == pytest.approx(from_empty(load, 0.080, RUN_S, closed(load)), rel=0.25)
+
+
+def test_the_shortest_first_answers_more_than_the_capacity_where_services_differ_and_collapses_where_they_do_not() -> (
+    None
+):
+    assert share(SHORTEST_FIRST, 2.0, EXPONENTIAL) > 1.3
+    assert share(SHORTEST_FIRST, 2.0) == share(FIFO, 2.0)
+
+
+@pytest.mark.parametrize("discipline", DISCIPLINES)
+def test_a_server_that_keeps_up_answers_all_in_time_whatever_it_does(discipline: str) -> None:
+    assert share(discipline, 0.5) == pytest.approx(0.5, rel=0.1) == share(FIFO, 0.5)
+    assert LAB.predict(0.5, discipline, 80, CONSTANT) is LAB.predict(3.0, discipline, 80, CONSTANT)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("discipline", DISCIPLINES)
+@pytest.mark.parametrize("kind", [CONSTANT, EXPONENTIAL])
+@pytest.mark.parametrize("load", [0.75, 2.0])
+def test_the_real_decisions_and_the_simulation_agree_request_for_request(
+    discipline: str, kind: str, load: float
+) -> None:
+    run = virtual(discipline=discipline, services=kind, offered=load)
+    assert model.replayed_per_s(run) == goodput(run)
+
+
+def test_a_learners_rule_decides_in_the_model() -> None:
+    none = LAB.predict(**START, may_queue=lambda queued, service_s, deadline_s: False)  # type: ignore[misc]
+    assert not none.loads.size and none.goodput[-1] < CAPACITY
+    asked: list[tuple[int, float, float]] = []
+
+    def may_queue(queued: int, service_s: float, deadline_s: float) -> bool:
+        asked.append((queued, service_s, deadline_s))
+        return queued < 10
+
+    own = LAB.predict(**START, may_queue=may_queue)  # type: ignore[misc]
+    assert own.goodput.tolist() == LAB.predict(**{**START, "discipline": SHORT_QUEUE}).goodput.tolist()  # type: ignore[misc]
+    assert asked[0] == (0, 0.004, 0.08)
+    with pytest.raises(BadInput, match="must return True or False"):
+        LAB.predict(**START, may_queue=lambda *_: None)  # type: ignore[misc]
+
+
+def test_each_request_is_in_one_part() -> None:
+    for discipline in DISCIPLINES:
+        run = virtual(discipline=discipline)
+        _, times, became = model.outcomes(run)
+        number = np.bincount(became, minlength=5)
+        assert number.sum() == run.column("arrived_s").size
+        assert number[model.REJECTED] == run.count("rejected") == np.isnan(times).sum()
+        assert number[model.IN_TIME] + number[model.TOO_LATE] == run.count("calls")
+        assert number[model.OVERDUE] + number[model.OPEN] == run.fact("in_flight")
+        assert times[became == model.OVERDUE].min(initial=np.inf) > 80e6 >= times[became == model.OPEN].max(initial=0)
+
+
+def test_what_waits_too_long_counts_as_late_though_it_was_never_answered() -> None:
+    good, late, rejected = model.parts(virtual(discipline=LIFO))
+    assert good > 450 and late > 400 and rejected == 0
+
+
+def test_the_words_tell_what_became_of_the_offered_load() -> None:
+    run = virtual(discipline=DROP_LATE)
+    good, late, rejected = model.per_s(run)
+    said = LAB.verdict(run, None).text
+    assert f"{good:.0f} of 500 requests/s were answered within 80 ms" in said and "of the capacity of 250/s" in said
+    assert f"{late:.0f}/s were answered later or still wait, {rejected:.0f}/s were rejected" in said
+    assert LAB.found(run, None).startswith(f"At 2 × capacity, “drop the late” answers {good:.0f} requests/s in time: ")
+    assert "500 requests/s at one worker, which takes always 4 ms" in LAB.scenario(START)  # type: ignore[misc]
+    assert "on average" in LAB.scenario({**START, "services": EXPONENTIAL})  # type: ignore[misc]
+
+
+def test_the_pinned_run_is_compared_by_its_goodput() -> None:
+    short, dropping = side_by_side(virtual(discipline=SHORT_QUEUE), virtual(discipline=DROP_LATE))
+    found = LAB.verdict_of(short, dropping)
+    assert found.kind == "clear" and "in time; this run has 3." in found.text
+    assert "“drop the late” answers" in LAB.found(short, dropping) and "“short queue”" in LAB.found(short, dropping)
+
+
+def test_a_generator_that_is_late_by_a_fifth_of_the_deadline_says_nothing() -> None:
+    run = virtual()
+    late = np.full(run.column("arrived_s").size, 17_000_000)
+    slow = replace(run, frame=Frame({**run.frame.samples, "lateness_ns": late}, run.frame.counts, run.frame.facts))
+    assert LAB.verdict(slow, None).kind == "invalid" and LAB.found(slow, None) == ""
+    assert LAB.verdict(replace(slow, parameters={**START, "deadline": 120}), None).kind == ""
+
+
+def test_a_run_that_has_just_begun_can_be_shown() -> None:
+    frame = Frame({name: column[:0] for name, column in virtual().frame.samples.items()}, {}, {"elapsed_s": 0.0})
+    empty = Record("overload", START, 1, "", frame)
+    assert LAB.verdict(empty, None).kind == "invalid"
+    assert np.isnan(goodput(empty)) and model.parts(empty).tolist() == [0, 0, 0]
+
+
+def test_the_charts_show_it() -> None:
+    run, pinned = virtual(discipline=DROP_LATE), virtual(discipline=LIFO, offered=3.0)
+    short = {**START, "discipline": SHORT_QUEUE, "deadline": 120}
+    check_shows_all_and_can_be_emptied(LAB.charts[0], run, pinned, short, LAB.predict(**short))  # type: ignore[misc,arg-type]
+    chart, artists = drawn(LAB.charts[1])  # type: ignore[arg-type]
+    chart.show_run(run, (run,))
+    counted = {name: len(points(artists[name])) for name in ("in time", "late", "rejected", "no answer yet")}
+    assert [*counted.values()] == np.bincount(model.outcomes(run)[2], minlength=5)[:4].tolist()
+
+
+def outcome(dropping: Record, short: Record) -> Any:
+    return LAB.prediction.outcome(side_by_side(dropping, short), LAB.check)  # type: ignore[union-attr]
+
+
+def test_the_question_is_settled_whatever_was_found() -> None:
+    dropping, short = virtual(discipline=DROP_LATE), virtual(discipline=SHORT_QUEUE)
+    found = outcome(dropping, short)
+    assert found.choice == overload.EARLY and "/s in time by dropping" in found.measured
+    assert_each_comment_fits(overload.PREDICTION, found)
+    swapped = [replace(run, parameters=other.parameters) for run, other in ((short, dropping), (dropping, short))]
+    assert outcome(*swapped).choice == overload.DROPPING
+    same = [short, replace(short, seed=2)]
+    assert outcome(replace(same[0], parameters=dropping.parameters), same[1]).choice == overload.SAME
+    cut = replace(short, frame=Frame(short.frame.samples, short.frame.counts, {**short.frame.facts, "elapsed_s": 1.0}))
+    assert outcome(dropping, cut) is None
+
+
+@pytest.mark.clock
+def test_on_a_real_server_a_short_queue_answers_more_than_twice_as_many_in_time() -> None:
+    def pair() -> tuple[float, float]:
+        runs = measured_together(LAB, {"discipline": DROP_LATE}, {"discipline": SHORT_QUEUE}, budget_s=1.2)
+        return goodput(runs[0]), goodput(runs[1])
+
+    two_of_three(pair, lambda found: found[1] > 2 * found[0], "more in time")
+
+
+@pytest.mark.clock
+def test_a_learners_rule_decides_in_the_real_server() -> None:
+    lab = replace(LAB, policy={"may_queue": lambda queued, service_s, deadline_s: False})
+    frame = measure(lab, 0.3)
+    waited = frame.samples["started_ns"] - frame.samples["arrived_ns"]
+    assert frame.counts["rejected"] > 20 and waited.max() < 2e6

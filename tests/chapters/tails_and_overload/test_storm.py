@@ -1,0 +1,183 @@
+"""The lab on retry storms: the condition, what ends a storm and what does not, and the same on a real server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from drawing import check_shows_all_and_can_be_emptied
+from labs import measured_together
+from predictions import assert_each_comment_fits
+from relations import two_of_three
+from turns import side_by_side
+
+from perflab.chapters.tails_and_overload import storm
+from perflab.chapters.tails_and_overload import storm_model as model
+from perflab.chapters.tails_and_overload.storm_model import (
+    AT_ONCE,
+    BUDGET,
+    CANCEL,
+    DROP_LATE,
+    END_S,
+    JITTER,
+    LIFO,
+    NONE,
+    NOTHING,
+    ONCE,
+    RUN_S,
+    SHORT_QUEUE,
+    good_at_the_end,
+)
+from perflab.lab import Record
+from perflab.measure.frame import Frame
+from perflab.measure.guards import BadInput
+
+LAB = storm.lab()
+START = LAB.check({})
+
+
+def virtual(seed: int = 1, **changes: Any) -> Record:
+    """A whole run on a virtual clock."""
+    chosen = LAB.check(changes)
+    return Record("storm", chosen, seed, "", model.simulated(**chosen, seed=seed), RUN_S, "complete")
+
+
+@pytest.mark.parametrize("retries", [NONE, ONCE, AT_ONCE, JITTER])
+@pytest.mark.parametrize("load", [10, 30, 40, 60, 70])
+def test_the_condition_tells_in_nine_of_ten_runs_whether_the_server_stays_down(retries: str, load: int) -> None:
+    chosen = {**START, "retries": retries, "load": load}
+    if retries == ONCE and load == 40:
+        return  # too near to the edge of 50%
+    down = model.is_predicted_down(chosen)
+    found = [good_at_the_end(virtual(seed, retries=retries, load=load)) for seed in range(1, 11)]
+    assert sum((good < 0.5) == down for good in found) >= 9, found
+
+
+@pytest.mark.parametrize(
+    ("cure", "retries"), [(SHORT_QUEUE, AT_ONCE), (LIFO, AT_ONCE), (CANCEL, AT_ONCE), (NOTHING, BUDGET)]
+)
+@pytest.mark.parametrize("load", [30, 50, 60])
+def test_what_ends_the_storm(cure: str, retries: str, load: int) -> None:
+    assert min(good_at_the_end(virtual(seed, load=load, cure=cure, retries=retries)) for seed in range(1, 6)) > 0.9
+
+
+def test_dropping_what_is_late_ends_it_at_half_load_and_not_near_the_capacity() -> None:
+    assert good_at_the_end(virtual(load=50, cure=DROP_LATE)) > 0.9
+    assert good_at_the_end(virtual(load=80, cure=DROP_LATE)) < 0.5
+
+
+def test_pauses_with_jitter_only_delay_the_retries() -> None:
+    at_once, later = (virtual(retries=retries) for retries in (AT_ONCE, JITTER))
+    assert good_at_the_end(at_once) == good_at_the_end(later) == 0
+    loads = [model.offered_at_the_end(run) for run in (at_once, later)]
+    assert loads == pytest.approx([2, 2], rel=0.1)
+
+
+def test_rules_of_retries() -> None:
+    assert [model.at_most(tries, 10, 3) for tries in (1, 3, 4)] == [0, 0, None]
+    assert [model.within_budget(tries, tokens) for tries, tokens in ((1, 1), (3, 1), (4, 9), (1, 0.9))] == [
+        0,
+        0,
+        None,
+        None,
+    ]
+    pauses = [model.policy(JITTER, 5)(1, 10) for _ in range(2)]
+    assert pauses[0] == pauses[1], "the same for the same seed"
+    rule = model.policy(JITTER, 5)
+    drawn = [rule(1, 10) for _ in range(500)]
+    assert np.mean(drawn) == pytest.approx(0.08, rel=0.1) and 0 <= min(drawn) < max(drawn) <= 0.16  # type: ignore[type-var]
+    assert rule(4, 10) is None and model.policy(NONE, 1)(1, 10) is None
+
+
+def test_a_learners_policy_decides_in_the_model() -> None:
+    expected = LAB.predict(**START, retry=lambda tries, tokens: None)  # type: ignore[misc]
+    assert expected.sent[-3:].mean() == pytest.approx(250, rel=0.2)
+    with pytest.raises(BadInput, match="retry raised ZeroDivisionError"):
+        LAB.predict(**START, retry=lambda tries, tokens: 1 / 0)  # type: ignore[misc]
+
+
+def test_the_model_stands_in_bins_that_cover_the_run() -> None:
+    expected = LAB.predict(**START)  # type: ignore[misc]
+    assert expected.sent.size == expected.good.size == model.BINS.size == 14
+    assert model.EDGES[-1] == pytest.approx(RUN_S) and model.per_s([0.05, 0.1, 0.3]).tolist()[:2] == [10, 5]
+    assert expected.good[0] == pytest.approx(250, rel=0.4) and expected.good[-1] == 0
+
+
+def test_the_edge_is_drawn_only_where_the_condition_speaks() -> None:
+    assert model.edge(START) == 25 and model.edge({**START, "retries": ONCE}) == 50
+    for changes in ({"retries": NONE}, {"retries": BUDGET}, {"cure": LIFO}):
+        assert np.isnan(model.edge({**START, **changes})) and not model.is_predicted_down({**START, **changes})
+
+
+def test_a_storm_is_said_and_so_is_a_recovery() -> None:
+    down, up = virtual(), virtual(retries=BUDGET)
+    said = LAB.verdict(down, None).text
+    assert "0% of the requests were answered in time" in said and "ρ(1 + k) = 2.00 is offered: it stays down" in said
+    assert LAB.found(down, None) == "2.1 s after the stall 100% of the requests still fail."
+    assert LAB.found(up, None).startswith("The server has recovered: ") and "ρ(1 + k)" not in LAB.verdict(up, None).text
+    low = LAB.verdict(virtual(load=20), None).text
+    assert "ρ(1 + k) = 0.80 is offered: it recovers, says the condition" in low
+    pair = side_by_side(virtual(retries=JITTER), down)
+    assert "“3 after a pause with jitter” as with “3 at once”" in LAB.found(*pair)
+    assert "Pinned run: 0% at the end." in LAB.verdict_of(*pair).text
+    rows = dict(row[:2] for row in LAB.table(down, None))
+    assert rows["retries"] == f"{down.column('retried_s').size:,}"
+
+
+def cut(run: Record, elapsed_s: float) -> Record:
+    samples = dict(run.frame.samples)
+    early = samples["arrived_s"] < elapsed_s
+    samples |= {name: samples[name][early] for name in ("arrived_s", "lateness_ns")}
+    return replace(run, frame=Frame(samples, run.frame.counts, {**run.frame.facts, "elapsed_s": elapsed_s}))
+
+
+def test_a_run_before_its_last_part_claims_nothing() -> None:
+    begun = cut(virtual(), 1.0)
+    assert LAB.verdict(begun, None).text == "The end of the run has not come yet." and LAB.found(begun, None) == ""
+    assert np.isnan(model.counted(begun, begun.column("completed_s"))[-1])
+    assert LAB.verdict(Record("storm", START, 1, ""), None).kind == "invalid"
+
+
+def test_a_run_in_which_nothing_was_answered_is_a_finding_too() -> None:
+    run = virtual()
+    none = {**run.frame.samples, "number": np.empty(0, int), "completed_s": np.empty(0), "latency_ns": np.empty(0)}
+    assert "100% of the requests still fail" in LAB.found(replace(run, frame=Frame(none, {}, run.frame.facts)), None)
+
+
+def test_the_charts_show_it() -> None:
+    for chart in LAB.charts:
+        check_shows_all_and_can_be_emptied(
+            chart,  # type: ignore[arg-type]
+            virtual(),
+            virtual(retries=BUDGET, load=70),
+            {**START, "load": 60},
+            LAB.predict(**{**START, "load": 60}),  # type: ignore[misc]
+        )
+
+
+def outcome(at_once: Record, with_pauses: Record) -> Any:
+    return LAB.prediction.outcome(side_by_side(at_once, with_pauses), LAB.check)  # type: ignore[union-attr]
+
+
+def test_the_question_is_settled_whatever_was_found() -> None:
+    at_once, pauses, up = virtual(), virtual(retries=JITTER), virtual(retries=NONE)
+    found = outcome(at_once, pauses)
+    assert found.choice == storm.BOTH_DOWN and "0% with pauses" in found.measured
+    assert_each_comment_fits(storm.PREDICTION, found)
+    recovered = [replace(up, parameters=run.parameters) for run in (at_once, pauses)]
+    assert outcome(*recovered).choice == storm.BOTH_UP and outcome(at_once, recovered[1]).choice == storm.JITTER_UP
+    assert outcome(recovered[0], pauses) is None, "that says nothing about pauses"
+    assert outcome(at_once, cut(pauses, RUN_S - END_S / 2)) is None
+    for found in (outcome(*recovered), outcome(at_once, recovered[1])):
+        assert_each_comment_fits(storm.PREDICTION, found)
+
+
+@pytest.mark.clock
+def test_a_real_server_stays_down_and_a_budget_brings_it_back() -> None:
+    def pair() -> tuple[float, float]:
+        runs = measured_together(LAB, {"retries": AT_ONCE}, {"retries": BUDGET}, budget_s=RUN_S + 1)
+        return good_at_the_end(runs[0]), good_at_the_end(runs[1])
+
+    two_of_three(pair, lambda found: found[0] < 0.1 and found[1] > 0.8, "down, and up again")
