@@ -14,6 +14,7 @@ from virtual_loop import VirtualHost, run_virtually
 
 from perflab.measure.guards import BadInput
 from perflab.systems.http.http11 import Reply, Request
+from perflab.systems.servers.stage_kinds.queue import DROPPED, REJECTED
 from perflab.systems.servers.staged_server import Frame
 from perflab.systems.servers.waiting_line import FIRST, LAST, LATE, SHORTEST
 from perflab.theory.simulate import fifo, lifo, shortest_first, simulate
@@ -72,13 +73,13 @@ def test_it_serves_request_for_request_as_the_simulation(
 
 def test_what_is_too_late_is_dropped_when_its_turn_has_come() -> None:
     replies = served(all_at([0, 1, 60], [50, 50, 50]), drop=LATE)
-    assert [reply.body for reply in replies[1:2]] == [b"dropped"] and replies[1].status == 503
+    assert replies[1].status == DROPPED.status and replies[1].body == DROPPED.body
     assert moments(replies[2]) == pytest.approx([60, 60, 110], abs=0.01)
 
 
 def test_a_full_line_rejects() -> None:
     replies = served(all_at([0, 1, 2], [50, 50, 50]), places=1)
-    assert [reply.status for reply in replies] == [200, 200, 503] and replies[2].body == b"rejected"
+    assert [reply.status for reply in replies] == [200, 200, 503] and replies[2].body == REJECTED.body
 
 
 def test_a_service_begins_when_the_one_before_should_have_ended_however_late_that_was_noticed() -> None:

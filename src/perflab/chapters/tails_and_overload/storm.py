@@ -168,7 +168,7 @@ PREDICTION = Prediction(
             "Here the pauses left the server enough time to empty its queue.",
         ),
         BOTH_DOWN: Answer(
-            "",
+            "They would, were all attempts to time out. Here some did not.",
             "Each request is sent four times, so twice the capacity is offered, and all of it is answered too late. The cause "
             "has gone, and the state stays (a metastable failure). Pauses only delay the retries; a budget makes them fewer.",
         ),
