@@ -37,7 +37,7 @@ def experiment(
     schedule = poisson(offered * CAPACITY, RUN_S, seed)
     work_us = overload_model.service_us(services, schedule.size, seed)
     queue = {**overload_model.rules(discipline, deadline), "may_queue": may_queue}
-    with staged_server(("queue", queue), front=MULTIPLEXED) as server:
+    with staged_server(("queue", queue), front=MULTIPLEXED, tells=False) as server:
         in_server_us = 1_000 * deadline - overload_model.WAY_US
         yield from attempts_load([server], Attempts(schedule, Patience()), schedule, work_us, RUN_S, in_server_us)
 

@@ -18,6 +18,7 @@ from perflab.lab import Record
 from perflab.measure import count, poisson
 from perflab.measure.compare import Ratio
 from perflab.measure.schedule import services
+from perflab.systems.servers.policy import Policy
 from perflab.systems.servers.waiting_line import (
     CODEL,
     FIRST,
@@ -31,7 +32,6 @@ from perflab.systems.servers.waiting_line import (
     TARGET,
     Codel,
     MayQueue,
-    truth,
 )
 from perflab.theory.overload import constant, exponential, goodput_dropping_late, goodput_shortest_first
 from perflab.theory.simulate import Drops, SimulatedQueue, fifo, lifo, shortest_first, simulate
@@ -82,7 +82,8 @@ def simulated(
 ) -> SimulatedQueue:
     """These requests at such a server, which is told a deadline that leaves so much time for the way there and back."""
     chosen, usual_s, told_s = rules(discipline, 1e3 * deadline_s), SERVICE_MS / 1e3, deadline_s - way_s
-    own = None if may_queue is None else lambda queued, _: truth(may_queue(queued, usual_s, told_s))
+    policy = None if may_queue is None else Policy("The admission rule", may_queue)
+    own = None if policy is None else lambda queued, _: policy(queued, usual_s, told_s)
     return simulate(
         arrivals_s,
         services_s,

@@ -39,7 +39,7 @@ def experiment(
     load: int, retries: str, stall: float, cure: str, seed: int, retry: Retry | None = None
 ) -> Iterator[Frame]:
     client, schedule, work_us = storm_model.client(load / 100, retries, cure, seed, retry)
-    with staged_server(("queue", storm_model.server(cure)), ("stall", {}), front=MULTIPLEXED) as server:
+    with staged_server(("queue", storm_model.server(cure)), ("stall", {}), front=MULTIPLEXED, tells=False) as server:
         server.ask("stall", after_s=STALL_AT_S, for_s=stall)
         yield from attempts_load([server], client, schedule, work_us, RUN_S, 1_000 * TIMEOUT_MS)
 

@@ -95,7 +95,7 @@ def attempts_load(
     """Frames of `seconds` of load; `services_us` of the requests of the schedule, both of shape (n,). `again_us` are the services
     of their second attempts and later ones, where these differ.
 
-    What is in them, `AttemptFrames` says. A server that answers with an error raises `BadInput`.
+    What is in them, `AttemptFrames` says. A server that answers with an error, or whose rule has failed, raises `BadInput`.
     """
     with Streams([server.port for server in servers]) as streams:
         services = services_us.tolist(), (services_us if again_us is None else again_us).tolist()
@@ -106,6 +106,8 @@ def attempts_load(
             held_ns = run.now()
             for server in servers:
                 server.pause()
+            if run.fault:
+                raise BadInput(run.fault)
             try:
                 yield run.frames.next(held_ns)
             finally:
@@ -128,6 +130,7 @@ class _Run:
         self._attempts, self._streams = attempts, streams
         self.frames = AttemptFrames(attempts, schedule_ns)
         self._services, self._deadline_us = services_us, deadline_us
+        self.fault = ""
         self.start_ns = SYSTEM_CLOCK.now_ns()
 
     def now(self) -> int:
@@ -137,7 +140,7 @@ class _Run:
     def until(self, end_ns: int) -> None:
         """Do what is due, and take what comes, until then."""
         attempts, streams, now = self._attempts, self._streams, self.now
-        while (moment := now()) < end_ns:
+        while (moment := now()) < end_ns and not self.fault:
             attempts.advance(moment)
             if attempts.outbox:
                 self._send_all()
@@ -157,6 +160,6 @@ class _Run:
     def _take(self, answer: Answer) -> None:
         is_ok = answer.status == 200
         if not is_ok and answer.status != REJECTED:
-            raise BadInput(f"The server could not answer: {answer.body.decode(errors='replace')}")
+            self.fault = f"The server could not answer: {answer.body.decode(errors='replace')}"
         if self._attempts.on_reply(answer.attempt, is_ok, self.now()):
             self.frames.moments[self._attempts.all[answer.attempt].number] = tuple(map(int, answer.body.split()))

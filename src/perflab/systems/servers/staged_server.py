@@ -42,6 +42,7 @@ KINDS = {
     "link": "stage_kinds.link.Link",
     "pages": "stage_kinds.pages.Pages",
     "pool": "stage_kinds.pool.Pool",
+    "queue": "stage_kinds.queue.Queue",
     "shop": "shop.Shop",
     "stall": "stage_kinds.stall.Stall",
     "threads": "stage_kinds.threads.Threads",

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from perflab.measure.guards import BadInput, check_number, is_number
+from perflab.measure.guards import BadInput, check_number
+from perflab.systems.servers.policy import Policy
 
 FIRST, LAST, SHORTEST = "first come", "last come", "shortest"
 ORDERS = (FIRST, LAST, SHORTEST)
@@ -63,19 +64,29 @@ class Line:
     """The requests that wait, by rules that may be exchanged meanwhile: what waits already keeps its rank."""
 
     def __init__(self, rules: LineRules) -> None:
-        self.rules = rules
+        self.follow(rules)
         self.length = 0
         self._waiting: list[tuple[int, int, Waiting]] = []
         self._number = 0
         self._codel = Codel()
 
+    def follow(self, rules: LineRules) -> None:
+        """These rules from now on."""
+        self.rules = rules
+        self._policy = Policy("The admission rule", rules.may_queue) if rules.may_queue else None
+
+    def check(self) -> None:
+        """Raise `PolicyFailed` where the learner's rule has failed, or does not return. From any thread."""
+        if self._policy is not None:
+            self._policy.check()
+
     def enter(self, one: Waiting) -> bool:
-        """Wait in line; false where it may not."""
+        """Wait in line; false where it may not. Raises `PolicyFailed`."""
         rules = self.rules
-        if rules.may_queue is None:
+        if self._policy is None:
             is_let_in = self.length < rules.places
         else:
-            is_let_in = truth(rules.may_queue(self.length, rules.usual_ms / 1e3, one.deadline_ns / 1e9))
+            is_let_in = self._policy(self.length, rules.usual_ms / 1e3, one.deadline_ns / 1e9)
         if is_let_in:
             self._number += 1
             rank = {FIRST: 0, LAST: -self._number, SHORTEST: one.service_ns}[rules.order]
@@ -123,14 +134,3 @@ class Codel:
             self._least_ms, self._until_ms = waited_ms, now_ms + INTERVAL_MS
         self._least_ms = min(self._least_ms, waited_ms)
         return self._is_standing and waited_ms > SLOUGH * target_ms
-
-
-def truth(answer: Any) -> bool:
-    """The answer of a rule as true or false; raises `BadInput` for what is neither."""
-    if (
-        isinstance(answer, bool)
-        or (is_number(answer) and answer in (0, 1))
-        or type(answer).__name__ in ("bool", "bool_")
-    ):
-        return bool(answer)
-    raise BadInput(f"may_queue must return True or False; it returned {answer!r}.")

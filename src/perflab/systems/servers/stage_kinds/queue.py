@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from perflab.measure.guards import check_number
 from perflab.systems.http.http11 import Reply, Request
@@ -21,7 +23,7 @@ MAX_US = 10_000_000
 class Queue(SettableStage[LineRules]):
     """Workers, and the requests that wait for one of them by the `LineRules`; a worker is held while the next stages answer."""
 
-    Settings = LineRules
+    settings_type = LineRules
 
     def __init__(self, host: Host, settings: LineRules) -> None:
         super().__init__(host, settings)
@@ -79,7 +81,11 @@ class Queue(SettableStage[LineRules]):
         self._busy -= 1
 
     def change(self, settings: LineRules) -> None:
-        self._line.rules = settings
+        self._line.follow(settings)
+
+    def settle(self) -> Mapping[str, Any]:
+        self._line.check()
+        return {}
 
 
 def _asked_us(request: Request, name: str) -> int:

@@ -14,6 +14,7 @@ from virtual_loop import VirtualHost, run_virtually
 
 from perflab.measure.guards import BadInput
 from perflab.systems.http.http11 import Reply, Request
+from perflab.systems.servers.policy import PolicyFailed
 from perflab.systems.servers.stage_kinds.queue import DROPPED, REJECTED
 from perflab.systems.servers.staged_server import Frame
 from perflab.systems.servers.waiting_line import FIRST, LAST, LATE, SHORTEST
@@ -175,9 +176,11 @@ def test_errors_of_a_rule_pass_on_and_free_what_was_held() -> None:
         stage: Any = frame.stages["queue"]
         first = asyncio.ensure_future(frame.answer(asked(4)))
         await asyncio.sleep(0)
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(PolicyFailed, match="The admission rule raised ZeroDivisionError: by zero"):
             await frame.answer(asked(4))
         await first
+        with pytest.raises(PolicyFailed, match="by zero"):
+            frame.settle()
         return stage._busy, stage._line.length
 
     assert served(serve, may_queue=may_queue) == (0, 0)
