@@ -134,7 +134,7 @@ def offered_at_the_end(record: Record) -> float:
     return float(np.count_nonzero(sent_s(record) > RUN_S - END_S)) / END_S / CAPACITY
 
 
-def share_good(due_s: NDArray[np.float64], answered: NDArray[np.int64]) -> float:
+def share_good(due_s: NDArray[Any], answered: NDArray[Any]) -> float:
     """Of the requests that were due in the last part of a run, but early enough to be answered: how many were, in time.
 
     When each request was due (s), and the numbers of those that were answered. NaN before that part.
