@@ -99,7 +99,8 @@ def say(record: Record) -> str:
     good, late, rejected = per_s(record)
     said = f"{count(good)} of {count(load.Load(record).offered_per_s)} requests/s were answered within "
     said += f"{record.parameters['deadline']} ms: {percent(good / CAPACITY)} of the capacity of {count(CAPACITY)}/s."
-    said += f" {count(late)}/s were answered later or still wait, {count(rejected)}/s were rejected."
+    said += f" {count(late)}/s were answered later or still wait." if late else ""
+    said += f" {count(rejected)}/s were rejected or dropped." if rejected else ""
     return said + load.failures_said(record) + load.lateness_said(record)
 
 

@@ -92,8 +92,8 @@ def say(record: Record) -> str:
     chosen, good = record.parameters, good_at_the_end(record)
     if np.isnan(good):
         return "The end of the run has not come yet."
-    said = f"In the last {END_S:g} s {percent(good)} of the requests were answered in time, by one of their attempts; these were "
-    said += f"sent at {storm_model.offered_at_the_end(record):.2f} × the capacity."
+    said = f"In the last {END_S:g} s {percent(good)} of the requests were answered in time, by one of their attempts; attempts "
+    said += f"were sent at {storm_model.offered_at_the_end(record):.2f} × the capacity."
     if np.isfinite(storm_model.edge(chosen)):
         worst = offered_load(chosen["load"] / 100, RETRIES[chosen["retries"]])
         told = "it stays down" if storm_model.is_predicted_down(chosen) else "it recovers"
