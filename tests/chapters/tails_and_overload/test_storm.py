@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import corpus
 import numpy as np
 import pytest
 from drawing import check_shows_all_and_can_be_emptied
-from labs import measured_together
 from predictions import assert_each_comment_fits
-from relations import two_of_three
 from turns import side_by_side
 
 from perflab.chapters.tails_and_overload import storm
@@ -175,9 +174,7 @@ def test_the_question_is_settled_whatever_was_found() -> None:
 
 
 @pytest.mark.clock
-def test_a_real_server_stays_down_and_a_budget_brings_it_back() -> None:
-    def pair() -> tuple[float, float]:
-        runs = measured_together(LAB, {"retries": AT_ONCE}, {"retries": BUDGET}, budget_s=RUN_S + 1)
-        return good_at_the_end(runs[0]), good_at_the_end(runs[1])
-
-    two_of_three(pair, lambda found: found[0] < 0.1 and found[1] > 0.8, "down, and up again")
+def test_a_real_server_stays_down_with_retries_at_once_and_with_pauses() -> None:
+    records = corpus.click("tails_and_overload.storm").records
+    assert [good_at_the_end(record) < 0.1 for record in records] == [True, True]
+    assert all(record.fact("in_flight") < 100 for record in records), "each request is given up after four attempts"
