@@ -1,4 +1,4 @@
-"""A page that needs the answers to several calls is as slow as the slowest of them; and what a second copy of a late call changes.
+"""A page that needs several calls is as slow as the slowest of them; and what a second copy of a late call changes.
 
 Calls are independent and alike, given by their tail P(T > t): a function of times (any unit) that is 1 below 0. A copy that is
 sent when a call has no answer after d, to another server, is a *hedge*; the first answer counts. Dean and Barroso, "The tail at
@@ -16,7 +16,7 @@ Tail = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 def slow_pages(slow_calls: ArrayLike, calls: ArrayLike) -> NDArray[np.float64]:
-    """Share of pages with at least one slow call: 1 − (1 − p)ⁿ, from the share p of slow calls. Shapes as numpy broadcasts them."""
+    """Share of pages with at least one slow call: 1 − (1 − p)ⁿ, from the share p of slow calls."""
     shares, numbers = np.asarray(slow_calls, float), np.asarray(calls, float)
     if not (np.all((shares >= 0) & (shares <= 1)) and np.all(numbers >= 1)):
         raise ValueError("a share of slow calls lies from 0 to 1, and a page makes at least one call")
