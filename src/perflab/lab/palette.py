@@ -32,6 +32,9 @@ SEGMENTS: tuple[dict[str, Any], ...] = (
 )
 """Parts of a whole, told apart by hatching too; neighbours differ in brightness."""
 
+HEAT = ("#DE7826", "#A34100", "#2B0A00")
+"""From one measurement in a cell, which has a contrast of 3:1 on white, to many."""
+
 MODEL_LINE: dict[str, Any] = {"color": MODEL, "linestyle": "-", "linewidth": 2.5}
 MODEL_HERE: dict[str, Any] = {
     "color": MODEL,
