@@ -40,7 +40,9 @@ class HeatMap(Mark):
             "norm": LogNorm(1, self._most),
             "cmap": LinearSegmentedColormap.from_list("heat", HEAT),
         }
-        self._mesh = axes.pcolormesh(*edges, np.ma.masked_all((ROWS, COLUMNS)), zorder=2, **colours, **self._style)
+        self._mesh = axes.pcolormesh(
+            *edges, np.ma.masked_equal(np.zeros((ROWS, COLUMNS)), 0), zorder=2, **colours, **self._style
+        )
         return [self._mesh]
 
     def draw(self, data: Any) -> None:
