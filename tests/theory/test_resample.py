@@ -9,7 +9,7 @@ import pytest
 
 from perflab.measure.percentiles import percentile
 from perflab.measure.summary import DEPENDENT, SURE, summarise
-from perflab.theory.resample import MIN_REQUESTS, spread
+from perflab.theory.resample import MIN_REQUESTS, drawn_again, spread
 from perflab.theory.simulate import SimulatedQueue, simulate
 
 
@@ -78,3 +78,15 @@ def test_the_order_of_the_records_does_not_matter_and_the_servers_are_found() ->
 def test_services_without_length_have_no_logarithm() -> None:
     times = np.arange(200.0)
     assert spread(times, times, times) is None
+
+
+def test_runs_drawn_again_have_as_many_requests_and_the_mean_of_such_runs() -> None:
+    random = np.random.default_rng(3)
+    arrived, services = np.cumsum(random.exponential(1.0, 2_000)), random.exponential(0.5, 2_000)
+    run = simulate(arrived, services)
+    again = list(drawn_again(arrived, run.starts, run.departures, 60, seed=1))
+    assert {ordered.size for ordered in again} == {2_000}
+    assert all(np.all(np.diff(ordered) >= 0) for ordered in again)
+    assert np.mean([ordered.mean() for ordered in again]) == pytest.approx(run.responses.mean(), rel=0.1)
+    assert not np.array_equal(again[0], again[1])
+    assert np.array_equal(again[0], next(drawn_again(arrived, run.starts, run.departures, 1, seed=1)))

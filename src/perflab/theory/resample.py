@@ -11,7 +11,7 @@ runs: M/M/1, M/D/1 and hyperexponential services at 30 to 90%, M/M/4 at 80 and 9
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,18 +43,28 @@ def spread(
     servers = _most_at_once(started, gone)
     if replay(arrived, started, gone, servers).deviation > FAR:
         return None
-    generator, size = np.random.default_rng(seed), arrived.size
-    gaps, services = np.diff(np.sort(arrived)), np.maximum(gone - started, 0)
+    size = arrived.size
     ranks = [math.ceil(size * share - 1e-9) - 1 for share in shares]
-    found = np.empty((min(RUNS, max(50, MAX_CUSTOMERS // size)), len(shares) + 1))
-    for number in range(len(found)):
-        between, taken = (generator.choice(times, size) for times in (gaps, services))
-        run = simulate(np.cumsum(between), taken, servers)
-        ordered = np.sort(run.responses)
-        found[number] = [*ordered[ranks], ordered.mean()]
+    again = drawn_again(arrived, started, gone, min(RUNS, max(50, MAX_CUSTOMERS // size)), seed, servers)
+    found = np.array([[*ordered[ranks], ordered.mean()] for ordered in again])
     if found.min() <= 0:
         return None
     return dict(zip([*shares, "mean"], np.log(found).std(axis=0, ddof=1).tolist(), strict=True))
+
+
+def drawn_again(
+    arrivals: ArrayLike, starts: ArrayLike, departures: ArrayLike, runs: int, seed: int = 0, servers: int = 1
+) -> Iterator[NDArray[np.float64]]:
+    """Response times, in rising order, of so many runs whose gaps between arrivals and services are drawn from those of one run.
+
+    All of shape (requests,).
+    """
+    arrived, started, gone = (np.asarray(times, float) for times in (arrivals, starts, departures))
+    generator, size = np.random.default_rng(seed), arrived.size
+    gaps, services = np.diff(np.sort(arrived)), np.maximum(gone - started, 0)
+    for _ in range(runs):
+        between, taken = (generator.choice(times, size) for times in (gaps, services))
+        yield np.sort(simulate(np.cumsum(between), taken, servers).responses)
 
 
 def _most_at_once(started: NDArray[np.float64], gone: NDArray[np.float64]) -> int:
