@@ -2,65 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from perflab.chapters import load as loads
 from perflab.chapters.load import Load
-from perflab.chapters.tails_and_overload.hockey_stick_model import (
-    CONSTANT,
-    KINDS,
-    LOADS,
-    RUN_S,
-    calibrate,
-    offered_load,
-    overheads_ms,
-    predict,
-    service_times,
-    tail_over_mean,
-)
+from perflab.chapters.tails_and_overload import hockey_stick_model as stick
+from perflab.chapters.tails_and_overload.hockey_stick_model import CONSTANT, RUN_S, STATISTICS, offered_load, point
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, duration_ticks, nearest, slider
 from perflab.lab.controls import values_slider
 from perflab.lab.heat_map import HeatMap
 from perflab.lab.marks import Here, Line, Rule, before
 from perflab.lab.palette import MEASURED, MODEL, MODEL_LINE, PINNED_POINTS
-from perflab.lab.verdict import (
-    against_pinned,
-    percentile_text,
-    ratio_in_turns,
-    ratio_text,
-    table_of,
-    trust_of,
-    verdict_of,
-)
+from perflab.lab.verdict import percentile_of, percentile_text, ratio_text, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, percent, poisson
-from perflab.measure.percentiles import percentile
 from perflab.systems.clients.worker_load import watch
 from perflab.systems.servers.worker_kinds import Work
 from perflab.systems.servers.worker_server import worker_server
 
-SHORTEST_NS, LONGEST_NS = 1e6, 2e9
-SERVICES_MS = (2, 5, 10)
+SHORTEST_NS, LONGEST_NS, MIN_REQUESTS = 1e6, 2e9, 100
+ENDS_NS = (5e7, 1e8, 2e8, 5e8, 1e9, 2e9)
 
 
 def experiment(load: int, kind: str, service: int, seed: int) -> Iterator[Frame]:
     schedule = poisson(load / 100 * 1e3 / service, RUN_S, seed)
     with worker_server(1) as server:
-        too_long_ms, _ = overheads_ms(server.port, service)
-        waits_ms = np.maximum(0, service_times(kind, service, schedule.size, seed) - too_long_ms)
+        too_long_ms, _ = stick.overheads_ms(server.port, service)
+        waits_ms = np.maximum(0, stick.service_times(kind, service, schedule.size, seed) - too_long_ms)
         yield from watch(server, lambda number: Work(wait_ms=waits_ms[number]), schedule, RUN_S)
-
-
-def point(value: Callable[[Any], float]) -> Callable[[Record], tuple[float, float]]:
-    """Where a run lies: the load that it really got, and a number of its response times (ns)."""
-
-    def of(record: Record) -> tuple[float, float]:
-        times = record.column("latency_ns")
-        return offered_load(record), value(times) if times.size else np.nan
-
-    return of
 
 
 def moments(record: Record) -> tuple[Any, Any]:
@@ -68,55 +39,78 @@ def moments(record: Record) -> tuple[Any, Any]:
     return record.column("completed_s") - record.column("latency_ns") / 1e9, record.column("latency_ns")
 
 
-def dots(marker: str, **style: Any) -> dict[str, Any]:
-    return {"color": MEASURED, "marker": marker, "linestyle": "none", **style}
-
-
-STATISTICS: dict[str, tuple[Callable[[Any], float], str, str]] = {
-    "p99": (lambda times: percentile(times, 0.99), "^", "-"),
-    "mean": (lambda times: float(np.mean(times)), "o", "--"),
-    "p50": (lambda times: percentile(times, 0.5), "s", ":"),
-}
-"""How each is found, its marker, and the line of its model."""
-
-
 def curve(name: str) -> Callable[[Any], tuple[Any, Any]]:
-    return lambda model: (LOADS, getattr(model, f"{name}_ns"))
+    return lambda model: (stick.LOADS, getattr(model, f"{name}_ns"))
 
 
-def response_axis(label: str) -> Axis:
-    return Axis(label, SHORTEST_NS, LONGEST_NS, log=True, ticks=duration_ticks)
+def highest(model: Any) -> float:
+    """Up to where the axis has to reach: a server that is nearly saturated."""
+    return float(np.interp(94, *curve("p99")(model)))
+
+
+def marks_of(name: str, marker: str, dashes: str, at: int) -> tuple[Line, ...]:
+    """The model's curve with its name at this load, and the runs."""
+    side: Any = "below" if name == "p50" else "above"
+    dots: dict[str, Any] = {"color": MEASURED, "marker": marker, "linestyle": "none"}
+    return (
+        Line(name, at=at, side=side, model=curve(name), **{**MODEL_LINE, "linestyle": dashes}),
+        Line(runs=before(point(name), ("load",)), **dots, markersize=4, alpha=0.5),
+        Line(f"measured {name}", run=point(name), **dots, markersize=9),
+    )
 
 
 CHARTS = (
     Chart(
         "Response time against load",
         Axis("load (% of the server's time)", 0, 112, ticks=range(0, 101, 20)),
-        response_axis("response time (log)"),
-        Line("mean in the long run (P-K)", model=curve("long_run"), color=MODEL, linewidth=1, alpha=0.6),
-        *(
-            Line(f"model: {name}", model=curve(name), **{**MODEL_LINE, "linestyle": dashes})
-            for name, (_, _, dashes) in STATISTICS.items()
+        Axis(
+            "response time",
+            0,
+            5e7,
+            ticks=duration_ticks,
+            ends=ENDS_NS,
+            reach=highest,
+            run_reach=lambda run: point("p99")(run)[1],
         ),
+        *marks_of("mean", "o", "--", 80),
+        *marks_of("p50", "s", ":", 104),
+        *marks_of("p99", "^", "-", 56),
+        Line("mean in the long run", model=curve("long_run"), color=MODEL, linewidth=1),
         Here("load", curve("p99")),
-        *(
-            Line(runs=before(point(value), ("load",)), **dots(marker, markersize=4, alpha=0.5))
-            for value, marker, _ in STATISTICS.values()
-        ),
-        Line("pinned run: p99", pinned=point(STATISTICS["p99"][0]), **PINNED_POINTS),
-        *(
-            Line(f"measured: {name}", run=point(value), **dots(marker, markersize=9))
-            for name, (value, marker, _) in STATISTICS.items()
-        ),
+        Line("pinned run, p99", pinned=point("p99"), **PINNED_POINTS),
     ),
     Chart(
         "Each request (darker: more of them)",
         Axis("time at which it was due (s)", 0, RUN_S),
-        response_axis("response time (log)"),
+        Axis("response time (log)", SHORTEST_NS, LONGEST_NS, log=True, ticks=duration_ticks),
         HeatMap((0, RUN_S), (SHORTEST_NS, LONGEST_NS), run=moments),
         Rule("y", "mean service time", setting=lambda chosen: 1e6 * chosen["service"], color=MODEL, linestyle="--"),
+        empty="Each request will appear here.",
     ),
 )
+
+
+SERVICES = {
+    CONSTANT: "Each service takes {0} ms.",
+    stick.EXPONENTIAL: "Service times are exponential, {0} ms on average.",
+    stick.TWO_KINDS: "9 of 10 services take {1:g} ms, the others {2:g} ms.",
+}
+
+
+def scenario(chosen: Mapping[str, Any]) -> str:
+    """What is done."""
+    each = SERVICES[chosen["kind"]].format(*(times * chosen["service"] for times in (1, stick.SHORT, stick.LONG)))
+    rate = count(10 * chosen["load"] / chosen["service"])
+    return f"For {RUN_S:g} s, {rate} requests per second arrive at random at a server that serves one at a time. {each}"
+
+
+def finding(record: Record, pinned: Record | None) -> str | None:
+    """The tail beside the mean."""
+    times = record.column("latency_ns")
+    if times.size < MIN_REQUESTS:
+        return None
+    mean, p99 = (duration(STATISTICS[name](times)) for name in ("mean", "p99"))
+    return f"At {offered_load(record):.0f}% load, 1 request in 100 takes over {p99}; the mean is {mean}."
 
 
 def say(record: Record) -> str:
@@ -130,29 +124,22 @@ def say(record: Record) -> str:
     return said + loads.failures_said(record) + loads.lateness_said(record)
 
 
-def compare(record: Record, pinned: Record) -> tuple[str, str] | None:
-    """The p99 of the pinned run, and the p50 of both."""
-    p50 = ratio_in_turns(record, pinned)
-    tail = duration(percentile(pinned.column("latency_ns"), 0.99))
-    said = f"Pinned run, at {offered_load(pinned):.0f}% load: p99 {tail}"
-    return (f"{said}; the p50 is {against_pinned(p50)}.", p50.verdict) if p50 else None
-
-
 def what_the_tail_does(calm: Record, busy: Record) -> Outcome | None:
     """By how many times as much as the mean the p99 grew."""
     if min(run.fact("elapsed_s", 0.0) for run in (calm, busy)) < 0.95 * RUN_S:
         return None
-    found = tail_over_mean(calm, busy)
-    if not 0 < found.low <= found.high < np.inf or nearest(CHOICES, found.low) != nearest(CHOICES, found.high):
+    found = stick.tail_over_mean(calm, busy)
+    if not found.has_interval or nearest(CHOICES, found.low) != nearest(CHOICES, found.high):
         return None
     times = [run.column("latency_ns") for run in (calm, busy)]
-    grown = [" to ".join(duration(STATISTICS[name][0](each)) for each in times) for name in ("mean", "p99")]
+    grown = [" to ".join(duration(STATISTICS[name](each)) for each in times) for name in ("mean", "p99")]
     told = f"the mean grew from {grown[0]}, the p99 from {grown[1]}, by {ratio_text(found)} as much"
     return Outcome(nearest(CHOICES, found.value), told)
 
 
 HARDLY, AS_MUCH, MORE = "hardly at all", "by as much as the mean", "by about 3 times as much"
-CHOICES = {HARDLY: 0.1, AS_MUCH: 1.0, MORE: 3.0}
+CHOICES = {HARDLY: 0.25, AS_MUCH: 1.0, MORE: 2.25}
+"""So that the borders between them are half as much as the mean, and 1.5 times as much."""
 
 PREDICTION = Prediction(
     question="A server works on each request for 2 ms, always. Its load goes from 50% to 90%, so the mean response time grows by "
@@ -180,20 +167,22 @@ def lab() -> Lab:
     return Lab(
         question="Which response times leave first as a server gets busier?",
         experiment=experiment,
-        calibrate=calibrate,
-        predict=predict,
+        calibrate=stick.calibrate,
+        predict=stick.predict,
         controls={
             "load": slider(10, 98, 50, 4, unit="%", label="load"),
-            "kind": choice(KINDS, label="service times"),
-            "service": values_slider(SERVICES_MS, 2, unit="ms", label="mean service"),
+            "kind": choice(stick.KINDS, label="service times"),
+            "service": values_slider((2, 5, 10), 2, unit="ms", label="mean service"),
         },
         charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict_of(say, loads.too_late, compare=compare, empty="No request was answered."),
+        verdict=verdict_of(say, loads.too_late, compare=percentile_of(), empty="No request was answered."),
         table=table_of(
             ("load: work that arrived, in % of the time", lambda run: percent(offered_load(run) / 100)),
             *(loads.MEAN, loads.P50, loads.P99, loads.IN_FLIGHT, loads.FAILED),
         ),
+        finding=finding,
+        scenario=scenario,
         trust=trust_of(*loads.trust()),
         budget_s=RUN_S + 1,
     )

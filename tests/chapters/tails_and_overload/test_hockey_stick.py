@@ -1,0 +1,208 @@
+"""The hockey stick: its model is that of its runs, the tail leaves first, in words, on the chart, and on a real server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from drawing import check_shows_all_and_can_be_emptied, drawn, points
+from labs import measure
+from predictions import assert_each_comment_fits
+from relations import assert_more
+from replays import agrees
+from turns import side_by_side
+
+from perflab.chapters.load import Load
+from perflab.chapters.tails_and_overload import hockey_stick
+from perflab.chapters.tails_and_overload import hockey_stick_model as model
+from perflab.chapters.tails_and_overload.hockey_stick_model import CONSTANT, EXPONENTIAL, KINDS, LOADS, TWO_KINDS
+from perflab.lab import Outcome, Record
+from perflab.measure.frame import Frame
+from perflab.measure.percentiles import percentile
+from perflab.theory.simulate import lindley
+
+LAB = hockey_stick.lab()
+TRIP = {"trip_ms": 0.3}
+
+
+def simulated(load: float, kind: str = CONSTANT, service: int = 2, seed: int = 1) -> Record:
+    """What a run of the lab would record of a server that needs nothing beyond its services."""
+    random = np.random.default_rng(seed)
+    arrived = np.sort(random.uniform(0, model.RUN_S, random.poisson(load / 100 / service * 1e3 * model.RUN_S)))
+    services = model.service_times(kind, service / 1e3, arrived.size, seed)
+    started = arrived + lindley(arrived, services)
+    done = started + services
+    kept = done <= model.RUN_S
+    times = {"arrived_ns": arrived, "started_ns": started, "begun_ns": started, "done_ns": done}
+    columns: dict[str, Any] = {name: np.round(1e9 * each[kept]) for name, each in times.items()}
+    columns |= {"latency_ns": columns["done_ns"] - columns["arrived_ns"], "completed_s": done[kept]}
+    columns |= {"arrived_s": arrived, "lateness_ns": np.full(arrived.size, 1e4), "failed_s": np.empty(0)}
+    counts = {"calls": int(kept.sum()), "failures": 0, "not_sent": 0, "rejected": 0}
+    facts = {"elapsed_s": model.RUN_S, "in_flight": int((~kept).sum())}
+    parameters = {"load": load, "kind": kind, "service": service}
+    return Record("hockey_stick", parameters, seed, "", Frame(columns, counts, facts), model.RUN_S, "complete")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_services_have_the_moments_that_the_formula_is_given(kind: str) -> None:
+    times = model.service_times(kind, 2.0, 100_000, 3)
+    assert times.mean() == pytest.approx(2.0, rel=0.02)
+    assert (times**2).mean() == pytest.approx(4 * model.second_moment(kind), rel=0.03)
+    assert not np.array_equal(times, model.service_times(kind, 2.0, 100_000, 4)) or kind == CONSTANT
+
+
+def test_the_long_run_is_the_known_one() -> None:
+    at = {load: place for place, load in enumerate(LOADS.tolist())}
+    for kind, means_ms in ((EXPONENTIAL, (4, 20)), (CONSTANT, (3, 11)), (TWO_KINDS, (5.25, 31.25))):
+        found = model.predict(50, kind, 2, {"trip_ms": 0.0}).long_run_ns / 1e6
+        assert found[[at[50], at[90]]] == pytest.approx(means_ms)
+        assert np.isnan(found[at[102]]), "in the long run the queue grows without end"
+
+
+@pytest.mark.parametrize(("kind", "service"), [(CONSTANT, 2), (EXPONENTIAL, 2), (TWO_KINDS, 5)])
+def test_the_model_is_near_the_medians_of_many_other_runs(
+    kind: str, service: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = np.array([10, 50, 70, 90])
+    shown = model.typical_ms(kind, service)[:, np.searchsorted(LOADS, some)]
+    for name, value in (("LOADS", some), ("RUNS", 300), ("FIRST_SEED", 5_000)):
+        monkeypatch.setattr(model, name, value)
+    others = model.typical_ms.__wrapped__(kind, service)
+    assert shown == pytest.approx(others, rel=0.25)
+    assert np.abs(np.log(shown / others)).mean() < 0.07
+
+
+def test_the_trip_is_in_every_number() -> None:
+    without, with_trip = (model.predict(50, EXPONENTIAL, 2, {"trip_ms": trip}) for trip in (0.0, 0.5))
+    for name in ("mean_ns", "p50_ns", "p99_ns"):
+        assert getattr(with_trip, name) - getattr(without, name) == pytest.approx(np.full(LOADS.size, 5e5))
+
+
+def test_the_load_of_a_run_is_that_of_what_arrived() -> None:
+    record = simulated(80)
+    arrived = record.column("arrived_s").size
+    assert model.offered_load(record) == pytest.approx(100 * arrived * 0.002 / model.RUN_S, rel=1e-6)
+    assert 70 < model.offered_load(record) < 90
+    assert model.offered_load(simulated(150, seed=2)) > 120, "also what is not served yet"
+    assert np.isnan(model.offered_load(Record("hockey_stick", {}, 1, "")))
+
+
+def test_the_tail_of_constant_services_grows_about_three_times_as_much_as_their_mean() -> None:
+    found = [model.tail_over_mean(simulated(50, seed=seed), simulated(90, seed=seed + 1_000)) for seed in range(40)]
+    assert np.median([ratio.value for ratio in found]) == pytest.approx(3.1, rel=0.15)
+    assert sum(ratio.low < 3.1 < ratio.high for ratio in found) >= 36
+    assert sum(ratio.low > 1.5 for ratio in found) >= 36, "nearly all runs tell it from as much as the mean"
+
+
+def test_where_nothing_grew_nothing_is_told() -> None:
+    assert not model.tail_over_mean(simulated(50), simulated(50)).has_interval
+    assert not model.tail_over_mean(simulated(90), simulated(50)).has_interval
+
+
+def test_a_run_says_its_load_and_its_three_numbers() -> None:
+    record = simulated(90)
+    said = LAB.verdict(record, None).text
+    assert said.startswith(f"At {model.offered_load(record):.0f}% load: p50 ")
+    assert "mean " in said and "p99 " in said and f"of {record.column('latency_ns').size} requests" in said
+    assert "Saturated" not in said
+    assert "Saturated" in LAB.verdict(simulated(130, seed=2), None).text
+
+
+def test_the_headline_is_the_tail_beside_the_mean() -> None:
+    record = simulated(90)
+    p99, mean = percentile(record.column("latency_ns"), 0.99) / 1e6, record.column("latency_ns").mean() / 1e6
+    assert LAB.found(record, None).endswith(f"1 request in 100 takes over {p99:.0f} ms; the mean is {mean:.2g} ms.")
+    assert LAB.found(simulated(10, service=10), None) == "", "20 requests have no such tail"
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"), [("constant", "takes 2 ms"), ("exponential", "2 ms on average"), ("two kinds", "take 1 ms, the")]
+)
+def test_what_was_done_is_said(kind: str, told: str) -> None:
+    said = hockey_stick.scenario({"load": 50, "kind": kind, "service": 2})
+    assert "250 requests per second" in said and told in said
+
+
+def test_a_late_generator_shows_no_times() -> None:
+    record = simulated(50)
+    columns = {**record.frame.samples, "lateness_ns": np.full(10, 10**8)}
+    late = LAB.verdict(replace(record, frame=replace(record.frame, samples=columns)), None)
+    assert late.kind == "invalid" and "too late" in late.text
+    assert LAB.found(replace(record, frame=replace(record.frame, samples=columns)), None) == ""
+
+
+def test_a_run_lies_at_the_load_that_it_got() -> None:
+    record = simulated(90)
+    chart, artists = drawn(hockey_stick.CHARTS[0])
+    chart.show_run(record, [record])
+    for name, statistic in model.STATISTICS.items():
+        ((load, shown),) = points(artists[f"measured {name}"])
+        assert load == pytest.approx(model.offered_load(record))
+        assert shown == pytest.approx(statistic(record.column("latency_ns")))
+
+
+def test_the_axis_holds_the_tail_of_model_and_run() -> None:
+    chart: Any = drawn(hockey_stick.CHARTS[0])[0]
+    chart.show_model({"load": 50}, model.predict(50, "constant", 2, TRIP))
+    assert chart._axes.get_ylim() == (0, 5e7)
+    run = simulated(110, "two kinds", 10, seed=3)
+    chart.show_run(run, [run])
+    assert chart._axes.get_ylim()[1] >= percentile(run.column("latency_ns"), 0.99) > 5e7
+
+
+def test_each_request_is_on_the_heat_map() -> None:
+    record = simulated(90)
+    due_s, times = hockey_stick.moments(record)
+    assert due_s == pytest.approx(record.column("arrived_ns") / 1e9, abs=1e-6)
+    chart, artists = drawn(hockey_stick.CHARTS[1])
+    chart.show_run(record, [record])
+    assert artists["0"].get_array().sum() == times.size
+
+
+def test_the_chart_follows_runs_and_model() -> None:
+    expected = model.predict(90, "constant", 2, TRIP)
+    check_shows_all_and_can_be_emptied(hockey_stick.CHARTS[0], simulated(90), simulated(50), LAB.check({}), expected)
+
+
+def outcome(calm: Record, busy: Record) -> Outcome | None:
+    return LAB.prediction.outcome(side_by_side(calm, busy), LAB.check)  # type: ignore[union-attr]
+
+
+def test_the_tail_settles_the_prediction_whatever_was_predicted() -> None:
+    found = outcome(simulated(50), simulated(90, seed=5))
+    assert found is not None and found.choice == hockey_stick.MORE
+    assert "the mean grew from" in found.measured and "× (" in found.measured
+    assert_each_comment_fits(hockey_stick.PREDICTION, found)
+
+
+def test_runs_that_cannot_tell_settle_nothing() -> None:
+    calm, busy = simulated(50), simulated(90, seed=5)
+    short = replace(busy, frame=replace(busy.frame, facts={**busy.frame.facts, "elapsed_s": 1.0}))
+    assert outcome(calm, short) is None
+    assert outcome(calm, replace(simulated(50, seed=9), parameters=busy.parameters)) is None, "it hardly grew"
+
+
+def test_nothing_served_is_nothing_said() -> None:
+    empty = Record("hockey_stick", LAB.check({}), 1, "", Frame({}, {}, {"elapsed_s": 1.0}))
+    assert LAB.verdict(empty, None).kind == "invalid"
+
+
+def run(**parameters: Any) -> Record:
+    checked = LAB.check(parameters)
+    return Record("hockey_stick", checked, 1, "", measure(LAB, 5.0, **checked), model.RUN_S, "complete")
+
+
+@pytest.mark.clock
+def test_the_p99_of_a_real_server_grows_several_times_and_its_queue_is_replayed() -> None:
+    records: dict[int, Record] = {}
+
+    def p99(load: int) -> float:
+        records[load] = run(load=load, kind="constant")
+        return percentile(records[load].column("latency_ns"), 0.99)
+
+    assert_more(lambda: p99(90), lambda: p99(50), 2, "p99 at 90% load against 50%")
+    assert agrees(Load(records[90]).replay(), records[90])
+    served_ns = records[90].column("done_ns") - records[90].column("started_ns")
+    assert float(np.median(served_ns)) == pytest.approx(2e6, rel=0.1), "waits are as long as they should be"
