@@ -1,0 +1,234 @@
+"""Pages of several calls to two servers, with and without hedges: formulas for calls that never queue, and the run simulated."""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perflab.lab import Record
+from perflab.measure import count, duration, percent, poisson
+from perflab.measure.load import NEVER_NS
+from perflab.measure.percentiles import percentile
+from perflab.systems.clients.attempts import Attempts, HedgeAfter, Patience
+from perflab.theory.fan_out import hedged, kinds_tail, slow_pages
+
+PART_S, REST_S = 1.0, 0.1
+"""For so long pages are due, with and without hedges; and then their calls may still be answered."""
+CALLS_PER_S, SERVERS = 1_000, 2
+USUAL_MS, UNLUCKY_MS, UNLUCKY = 2.0, 50.0, 0.01
+LIMIT_MS = 30.0
+"""A page that takes longer is slow."""
+ALL, CANCELLED, SAVED = "all late calls", "all, loser cancelled", "at most 5% of calls"
+HEDGES = (ALL, CANCELLED, SAVED)
+SHARE, RUNS = 0.05, 3
+NUMBERS = np.arange(1, 51)
+Floats = NDArray[np.float64]
+
+
+class Calls(NamedTuple):
+    """When each call is due (ns), and how long its first and its second copy would be served (µs): shapes (n,) and (2, n)."""
+
+    due_ns: NDArray[np.int64]
+    services_us: NDArray[np.int64]
+
+
+def calls_of(calls: int, seed: int) -> Calls:
+    """Pages at random, of so many calls at once; 1 call in 100 is unlucky, and so is 1 copy in 100, independently."""
+    due_ns = np.repeat(poisson(CALLS_PER_S / calls, PART_S, seed), calls)
+    unlucky = np.random.default_rng((seed, 2)).random((2, due_ns.size)) < UNLUCKY
+    return Calls(due_ns, np.where(unlucky, 1e3 * UNLUCKY_MS, 1e3 * USUAL_MS).astype(np.int64))
+
+
+def utilisation(workers: int) -> float:
+    """Share of the workers' time that first copies need."""
+    mean_ms = (1 - UNLUCKY) * USUAL_MS + UNLUCKY * UNLUCKY_MS
+    return CALLS_PER_S * mean_ms / 1e3 / (SERVERS * workers)
+
+
+def patience(hedge: float, hedges: str, hedge_after: HedgeAfter | None = None) -> Patience:
+    """A client that sends a copy `hedge` ms after a call without an answer, or when its own rule says so."""
+    rule = hedge_after or (lambda recent: hedge / 1e3)
+    return Patience(hedge_after=rule, cancels=hedges == CANCELLED, saves=hedges == SAVED, share=SHARE)
+
+
+def simulate(attempts: Attempts, work: Calls, workers: int) -> Attempts:
+    """The client's own decisions, before servers that take nothing but the services: first come, first served."""
+    until_ns, services_ns = round((PART_S + REST_S) * 1e9), (1_000 * work.services_us).tolist()
+    lines: list[deque[int]] = [deque() for _ in range(SERVERS)]
+    idle, serving, given_up = [workers] * SERVERS, set[int](), set[int]()
+    ends: list[tuple[int, int]] = []
+
+    def serve(server: int, now: int) -> None:
+        while idle[server] and lines[server]:
+            attempt = lines[server].popleft()
+            if attempt not in given_up:
+                tried = attempts.all[attempt]
+                idle[server] -= 1
+                serving.add(attempt)
+                heapq.heappush(ends, (now + services_ns[tried.kind != "first"][tried.number], attempt))
+
+    def stop(attempt: int, now: int) -> None:
+        serving.discard(attempt)
+        idle[attempts.all[attempt].server] += 1
+        serve(attempts.all[attempt].server, now)
+
+    while (now := min(attempts.next_ns, ends[0][0] if ends else NEVER_NS)) <= until_ns:
+        if ends and ends[0][0] <= now:
+            _, attempt = heapq.heappop(ends)
+            if attempt in serving:  # else it was given up
+                attempts.on_reply(attempt, True, now)
+                stop(attempt, now)
+        else:
+            attempts.advance(now)
+        for what, attempt in attempts.outbox:
+            if what == "send":
+                lines[attempts.all[attempt].server].append(attempt)
+                serve(attempts.all[attempt].server, now)
+            elif attempt in serving:
+                stop(attempt, now)
+            else:
+                given_up.add(attempt)
+        attempts.outbox.clear()
+    return attempts
+
+
+class Pages(NamedTuple):
+    """When each page was due (s), how long it took (ns), and whether a call of it was never answered; of shape (pages,)."""
+
+    due_s: Floats
+    took_ns: Floats
+    unanswered: NDArray[np.bool_]
+
+    @property
+    def slow(self) -> NDArray[np.bool_]:
+        """Which took longer than the limit."""
+        return self.took_ns > 1e6 * LIMIT_MS
+
+
+def pages_of(due_s: Floats, done_s: Floats, calls: int, elapsed_s: float) -> Pages:
+    """A page is there when the last of its calls is. `done_s` is NaN for a call without an answer, which counts as what it has
+    waited; a page that has not waited for `REST_S` yet is left out.
+    """
+    open_: Any = np.isnan(done_s)
+    took_s = np.where(open_, elapsed_s - due_s, done_s - due_s).reshape(-1, calls).max(axis=1)
+    unanswered = open_.reshape(-1, calls).any(axis=1)
+    told = ~unanswered | (took_s >= REST_S - 1e-9)
+    return Pages(due_s[::calls][told], 1e9 * took_s[told], unanswered[told])
+
+
+def measured_pages(record: Record, part: str) -> Pages:
+    """The pages of a part of a run."""
+    due_s = record.column(f"{part}arrived_s")
+    done_s = np.full(due_s.size, np.nan)
+    done_s[record.column(f"{part}number").astype(int)] = record.column(f"{part}completed_s")
+    return pages_of(due_s, done_s, record.parameters["calls"], record.fact(f"{part}elapsed_s", 0.0))
+
+
+def simulated_pages(work: Calls, calls: int, workers: int, client: Patience) -> tuple[Pages, float]:
+    """The pages of a part, and its copies per call."""
+    attempts = simulate(Attempts(work.due_ns, client, SERVERS), work, workers)
+    done_s = np.where(attempts.answered_ns < 0, np.nan, attempts.answered_ns / 1e9)
+    copies = sum(attempt.kind == "hedge" for attempt in attempts.all)
+    return pages_of(work.due_ns / 1e9, done_s, calls, PART_S + REST_S), copies / max(1, work.due_ns.size)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Shares of slow pages at `NUMBERS` of calls that never queue, `plain` and `hedged`; and of a few simulated runs at this
+    setting: `calls` of a page, its shares of slow pages (without and with hedges), p95 (ns), and copies per call.
+    """
+
+    plain: Floats
+    hedged: Floats
+    calls: int
+    slow: Floats
+    p95_ns: Floats
+    extra: float
+
+
+def predict(calls: int, workers: int, hedge: int, hedges: str, hedge_after: HedgeAfter | None = None) -> Expected:
+    """1 − (1 − p)ⁿ, with P(T > t) · P(T > t − d) for hedged calls; and the servers with their queues."""
+    tail, limit = kinds_tail((USUAL_MS, UNLUCKY_MS), (1 - UNLUCKY, UNLUCKY)), np.array(LIMIT_MS)
+    plain, with_hedges = (slow_pages(each(limit), NUMBERS) for each in (tail, hedged(tail, hedge)))
+    if hedge_after is not None:
+        with_hedges = np.full(NUMBERS.size, np.nan)  # no formula knows that rule
+    found = typical(calls, workers, hedge, hedges, hedge_after)
+    return Expected(plain, with_hedges, calls, *found)
+
+
+@lru_cache(maxsize=64)
+def typical(
+    calls: int, workers: int, hedge: int, hedges: str, hedge_after: HedgeAfter | None
+) -> tuple[Floats, Floats, float]:
+    """Shares of slow pages and p95 (ns), without and with hedges, and copies per call, of the pages of a few runs."""
+    took: tuple[list[Floats], list[Floats]] = ([], [])
+    extra = []
+    for seed in range(RUNS):
+        work = calls_of(calls, seed)
+        for client, times in zip((Patience(), patience(hedge, hedges, hedge_after)), took, strict=True):
+            pages, copies = simulated_pages(work, calls, workers, client)
+            times.append(pages.took_ns)
+        extra.append(copies)
+    joined = [np.concatenate(times) for times in took]
+    slow = np.array([np.mean(times > 1e6 * LIMIT_MS) for times in joined])
+    return slow, np.array([percentile(times, 0.95) for times in joined]), float(np.mean(extra))
+
+
+def slow_share(part: str) -> Callable[[Record], tuple[float, float]]:
+    """Where a run lies: calls of a page, and its share of slow pages in a part."""
+
+    def of(record: Record) -> tuple[float, float]:
+        slow = measured_pages(record, part).slow
+        return record.parameters["calls"], float(slow.mean()) if slow.size else np.nan
+
+    return of
+
+
+def page_dots(part: str) -> Callable[[Record], tuple[Floats, Floats]]:
+    """Each page of a part: when it was due (s), and how long it took (ns)."""
+    return lambda record: measured_pages(record, part)[:2]
+
+
+def slow_text(record: Record, part: str) -> str:
+    """How many pages were slow, of how many; empty before there were any."""
+    slow = measured_pages(record, part).slow
+    return f"{count(slow.sum())} of {count(slow.size)}" if slow.size else ""
+
+
+def p95_text(record: Record, part: str) -> str:
+    """The p95; what it is at least, where that page was never answered."""
+    pages = measured_pages(record, part)
+    if not pages.slow.size:
+        return ""
+    p95 = percentile(pages.took_ns, 0.95)
+    return f"{'over ' if p95 >= pages.took_ns[pages.unanswered].min(initial=np.inf) else ''}{duration(p95)}"
+
+
+def slow_expected(record: Record) -> str:
+    """Shares of slow pages, without and with hedges."""
+    return "; ".join(map(percent, predict(**record.parameters).slow))
+
+
+def p95_expected(record: Record) -> str:
+    """The p95 of pages, without and with hedges; a page is followed for `REST_S` after the last was due."""
+    return "; ".join(map(duration, predict(**record.parameters).p95_ns))
+
+
+def copies(record: Record) -> float:
+    """Second copies per call."""
+    return record.column("hedged_s").size / max(1, record.column("arrived_s").size)
+
+
+def helped(record: Record) -> int:
+    """1 where fewer of the same pages were slow with hedges, -1 where more were; 0 where that may be chance (sign test)."""
+    plain, hedged = (measured_pages(record, part).slow for part in ("plain_", ""))
+    size = min(plain.size, hedged.size)
+    better, worse = (int(np.sum(one[:size] & ~other[:size])) for one, other in ((plain, hedged), (hedged, plain)))
+    return int(np.sign(better - worse)) if abs(better - worse) > 2 * np.sqrt(better + worse) else 0
