@@ -1,0 +1,192 @@
+"""Pages of many calls: the formulas, the queues, hedges that help and hedges that harm, and the same on real servers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from drawing import check_shows_all_and_can_be_emptied, drawn, points
+from labs import measure
+from pages import page_record
+from predictions import assert_each_comment_fits
+from relations import two_of_three
+from replays import agrees
+from turns import side_by_side
+
+from perflab.chapters.load import Load
+from perflab.chapters.tails_and_overload import fan_out
+from perflab.chapters.tails_and_overload import fan_out_model as fan
+from perflab.chapters.tails_and_overload.fan_out import HEDGED, PLAIN
+from perflab.chapters.tails_and_overload.fan_out_model import ALL, CANCELLED, SAVED, measured_pages
+from perflab.lab import Record
+from perflab.measure.frame import Frame
+from perflab.systems.clients.attempts import Attempts, Patience
+from perflab.theory.simulate import simulate
+
+LAB = fan_out.lab()
+START = LAB.check({})
+
+
+def test_calls_of_a_page_are_due_at_once_and_1_in_100_is_unlucky() -> None:
+    work = fan.calls_of(20, 1)
+    assert work.due_ns.size % 20 == 0 and np.unique(work.due_ns).size == work.due_ns.size / 20
+    slow = fan.calls_of(1, 2).services_us == 50_000
+    many = np.concatenate([fan.calls_of(10, seed).services_us for seed in range(60)], axis=1) == 50_000
+    assert many.mean(axis=1) == pytest.approx([0.01, 0.01], rel=0.1)
+    assert (many[0] & many[1]).mean() < 0.001, "a copy has luck of its own"
+    assert slow.shape[0] == 2
+
+
+def test_two_workers_are_62_percent_busy_and_16_hardly() -> None:
+    assert fan.utilisation(2) == pytest.approx(0.62)
+    assert fan.utilisation(16) == pytest.approx(0.0775)
+
+
+def test_the_simulation_without_hedges_is_the_queue_of_each_server() -> None:
+    work = fan.calls_of(10, 3)
+    attempts = fan.simulate(Attempts(work.due_ns, Patience(), fan.SERVERS), work, 2)
+    for server in range(fan.SERVERS):
+        own = slice(server, None, fan.SERVERS)
+        queue = simulate(work.due_ns[own].astype(float), 1e3 * work.services_us[0, own], 2)
+        done = attempts.answered_ns[own]
+        assert np.array_equal(done[done >= 0], queue.departures[done >= 0])
+        assert np.all(queue.departures[done < 0] > 1e9 * (fan.PART_S + fan.REST_S))
+
+
+def test_a_cancelled_copy_frees_its_worker_or_its_place_in_line() -> None:
+    # One call is unlucky; its copy is done after 6 + 2 ms, and the call that waited behind it is served then.
+    services = np.array([[50_000, 2_000, 2_000], [2_000, 2_000, 2_000]])
+    work = fan.Calls(np.array([0, 0, 1_000_000]), services)
+    done = {}
+    for hedges in (ALL, CANCELLED):
+        attempts = fan.simulate(Attempts(work.due_ns, fan.patience(6, hedges), fan.SERVERS), work, 1)
+        done[hedges] = (attempts.answered_ns / 1e6).tolist()
+        assert attempts.in_flight == 0
+    assert done[CANCELLED] == [8, 2, 10] and done[ALL][:2] == [8, 2]
+    assert done[ALL][2] == 10, "here the third call is hedged, too: 1 + 6 ms, behind the first copy, and 2 ms"
+
+
+@pytest.mark.parametrize(("calls", "share"), [(1, 0.01), (10, 0.095618), (50, 0.394994)])
+def test_the_formula_is_the_known_one(calls: int, share: float) -> None:
+    expected = fan.predict(**{**START, "calls": calls})
+    assert expected.plain[calls - 1] == pytest.approx(share, abs=1e-6)
+    assert expected.hedged[calls - 1] == pytest.approx(1 - (1 - 1e-4) ** calls)
+    late = fan.predict(**{**START, "hedge": 50})
+    assert np.array_equal(late.hedged, late.plain), "a copy after 50 ms comes too late"
+
+
+def test_with_idle_workers_the_simulation_is_near_the_formula_and_with_busy_ones_it_is_not() -> None:
+    idle, busy = (fan.predict(**{**START, "workers": workers}) for workers in (16, 2))
+    assert idle.slow == pytest.approx([0.0956, 0.001], abs=0.05)
+    assert idle.p95_ns == pytest.approx([50e6, 8e6]) and idle.extra == pytest.approx(0.01, abs=0.005)
+    assert busy.slow[1] > 2 * busy.slow[0] > 2 * idle.slow[0] and busy.extra > 0.5
+    saved = fan.predict(**{**START, "workers": 2, "hedges": SAVED})
+    assert saved.extra < 0.07 and saved.slow[1] < 1.2 * saved.slow[0]
+
+
+def test_no_formula_knows_a_rule_of_the_learners_and_the_simulation_does() -> None:
+    expected = LAB.predict(**START, hedge_after=lambda recent: None)  # type: ignore[misc]
+    assert np.isnan(expected.hedged).all() and expected.extra == 0 and expected.slow[0] == expected.slow[1]
+
+
+def test_a_page_is_there_with_its_last_call() -> None:
+    due_s, done_s = np.repeat([0.0, 0.5], 2), np.array([0.01, 0.03, 0.51, np.nan])
+    pages = fan.pages_of(due_s, done_s, 2, 1.1)
+    assert pages.took_ns == pytest.approx([3e7, 6e8]) and pages.unanswered.tolist() == [False, True]
+    assert pages.due_s.tolist() == [0, 0.5] and pages.slow.tolist() == [False, True]
+    assert fan.pages_of(due_s, done_s, 2, 0.55).took_ns == pytest.approx([3e7]), "one in progress is left out"
+
+
+def test_a_run_says_what_hedges_changed_and_cost() -> None:
+    good = page_record()
+    said = LAB.verdict(good, None)
+    without, with_hedges = (measured_pages(good, part).slow.sum() for part in (PLAIN, HEDGED))
+    assert without > 3 and with_hedges == 0 and said.kind == ""
+    assert f"Without hedges {without} of " in said.text and "p95 50 ms. With hedges 0 of " in said.text
+    assert "more than the servers can do" not in said.text
+    bad = LAB.verdict(page_record(workers=2), None).text
+    assert "p95 over " in bad and "more than the servers can do: 62% busy" in bad
+    assert LAB.found(good, None).startswith(f"{without} of ") and "0 of " in LAB.found(good, None)
+
+
+def test_a_run_in_its_first_part_speaks_of_that_alone() -> None:
+    whole = page_record()
+    first = {name: column for name, column in whole.frame.samples.items() if name.startswith(("plain_", "late"))}
+    begun = replace(whole, frame=Frame(first, {}, {"plain_elapsed_s": 1.1}), status="running")
+    assert "With hedges" not in LAB.verdict(begun, None).text
+    assert LAB.found(begun, None) == ""
+    assert LAB.verdict(replace(whole, frame=Frame()), None).kind == "invalid"
+
+
+def test_a_generator_that_is_late_by_a_fifth_of_the_delay_tells_nothing() -> None:
+    assert LAB.verdict(page_record(late_ns=1_300_000), None).kind == "invalid"
+    assert LAB.verdict(page_record(late_ns=1_100_000), None).kind == ""
+    assert LAB.verdict(page_record(late_ns=1_300_000, hedge=10), None).kind == ""
+
+
+def test_what_is_done_is_said() -> None:
+    said = fan_out.scenario(LAB.check({"calls": 20, "workers": 2}))
+    assert "50 pages per second, each 20 calls" in said and "62% busy" in said and "copy after 6 ms" in said
+
+
+def test_the_rows_name_both_parts_and_the_model() -> None:
+    record = page_record(workers=2)
+    rows, trust = dict(LAB.table(record, None)[1:]), dict(LAB.trust(record, None)[1:])
+    assert rows["slow pages, with hedges"] == fan.slow_text(record, HEDGED)
+    assert rows["copies, of all calls"].endswith("%")
+    assert trust["p95 of a page, model: without; with hedges"].count(";") == 1
+
+
+def test_the_charts_show_both_parts_and_the_model() -> None:
+    record = page_record()
+    for chart in fan_out.CHARTS:
+        built, artists = drawn(chart)
+        built.show_model(record.parameters, fan.predict(**record.parameters))
+        built.show_run(record, [record])
+        for label in ("without hedges", "with hedges"):
+            if label in artists:
+                assert len(points(artists[label])) == measured_pages(record, PLAIN).slow.size
+    check_shows_all_and_can_be_emptied(
+        fan_out.CHARTS[1], record, page_record(hedge=50), record.parameters, fan.predict(**record.parameters)
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_click_settles_the_prediction(seed: int) -> None:
+    idle, busy = page_record(seed, workers=16), page_record(seed, workers=2)
+    found = LAB.prediction.outcome(side_by_side(idle, busy), LAB.check)  # type: ignore[union-attr]
+    assert found is not None and found.choice == fan_out.LUCK and "with 16 workers per server" in found.measured
+    assert_each_comment_fits(fan_out.PREDICTION, found)
+
+
+def test_pages_that_changed_by_chance_settle_nothing() -> None:
+    idle = page_record(hedge=50)
+    assert fan.helped(idle) == 0
+    same = replace(idle, parameters=START), page_record(workers=2)
+    assert LAB.prediction.outcome(side_by_side(*same), LAB.check) is None  # type: ignore[union-attr]
+
+
+def test_the_frame_of_a_part_says_of_which_server_each_call_was() -> None:
+    frame = fan_out.named(Frame({"number": np.array([4, 1]), "lateness_ns": np.ones(3)}, {}, {"elapsed_s": 1.0}), PLAIN)
+    assert frame.samples["plain_server"].tolist() == [0, 1] and frame.facts == {"plain_elapsed_s": 1.0}
+    assert frame.samples["lateness_ns"].size == 3, "the generator's lateness is that of both parts"
+
+
+def run(**parameters: Any) -> Record:
+    checked = LAB.check(parameters)
+    return Record("fan_out", checked, 1, "", measure(LAB, 10.0, **checked), 2.2, "complete")
+
+
+@pytest.mark.clock
+def test_real_hedges_help_against_bad_luck_and_harm_in_a_queue() -> None:
+    seen: list[Record] = []
+
+    def helped(workers: int) -> int:
+        seen.append(run(workers=workers))
+        return fan.helped(seen[-1])
+
+    two_of_three(lambda: (helped(16), helped(2)), lambda found: found == (1, -1), "hedges help idle servers only")
+    busy = seen[-1]
+    assert agrees(Load(busy).replay(2, PLAIN), busy)
