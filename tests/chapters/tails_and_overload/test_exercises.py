@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pages import page_record
+from tail_records import page_record
 
 from perflab.chapters.tails_and_overload import exercises
 from perflab.chapters.tails_and_overload.fan_out_model import ALL, CANCELLED, SAVED

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from drawing import check_shows_all_and_can_be_emptied, drawn, points
 from labs import measure
-from pages import page_record
 from predictions import assert_each_comment_fits
 from relations import two_of_three
 from replays import agrees
+from tail_records import page_record
 from turns import side_by_side
 
 from perflab.chapters.load import Load

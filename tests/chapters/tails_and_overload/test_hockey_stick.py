@@ -12,6 +12,7 @@ from labs import measure
 from predictions import assert_each_comment_fits
 from relations import assert_more
 from replays import agrees
+from tail_records import queue_record
 from turns import side_by_side
 
 from perflab.chapters.load import Load
@@ -21,28 +22,9 @@ from perflab.chapters.tails_and_overload.hockey_stick_model import CONSTANT, EXP
 from perflab.lab import Outcome, Record
 from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
-from perflab.theory.simulate import lindley
 
 LAB = hockey_stick.lab()
 TRIP = {"trip_ms": 0.3}
-
-
-def simulated(load: float, kind: str = CONSTANT, service: int = 2, seed: int = 1) -> Record:
-    """What a run of the lab would record of a server that needs nothing beyond its services."""
-    random = np.random.default_rng(seed)
-    arrived = np.sort(random.uniform(0, model.RUN_S, random.poisson(load / 100 / service * 1e3 * model.RUN_S)))
-    services = model.service_times(kind, service / 1e3, arrived.size, seed)
-    started = arrived + lindley(arrived, services)
-    done = started + services
-    kept = done <= model.RUN_S
-    times = {"arrived_ns": arrived, "started_ns": started, "begun_ns": started, "done_ns": done}
-    columns: dict[str, Any] = {name: np.round(1e9 * each[kept]) for name, each in times.items()}
-    columns |= {"latency_ns": columns["done_ns"] - columns["arrived_ns"], "completed_s": done[kept]}
-    columns |= {"arrived_s": arrived, "lateness_ns": np.full(arrived.size, 1e4), "failed_s": np.empty(0)}
-    counts = {"calls": int(kept.sum()), "failures": 0, "not_sent": 0, "rejected": 0}
-    facts = {"elapsed_s": model.RUN_S, "in_flight": int((~kept).sum())}
-    parameters = {"load": load, "kind": kind, "service": service}
-    return Record("hockey_stick", parameters, seed, "", Frame(columns, counts, facts), model.RUN_S, "complete")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -81,40 +63,42 @@ def test_the_trip_is_in_every_number() -> None:
 
 
 def test_the_load_of_a_run_is_that_of_what_arrived() -> None:
-    record = simulated(80)
+    record = queue_record(80)
     arrived = record.column("arrived_s").size
     assert model.offered_load(record) == pytest.approx(100 * arrived * 0.002 / model.RUN_S, rel=1e-6)
     assert 70 < model.offered_load(record) < 90
-    assert model.offered_load(simulated(150, seed=2)) > 120, "also what is not served yet"
+    assert model.offered_load(queue_record(150, seed=2)) > 120, "also what is not served yet"
     assert np.isnan(model.offered_load(Record("hockey_stick", {}, 1, "")))
 
 
 def test_the_tail_of_constant_services_grows_about_three_times_as_much_as_their_mean() -> None:
-    found = [model.tail_over_mean(simulated(50, seed=seed), simulated(90, seed=seed + 1_000)) for seed in range(40)]
+    found = [
+        model.tail_over_mean(queue_record(50, seed=seed), queue_record(90, seed=seed + 1_000)) for seed in range(40)
+    ]
     assert np.median([ratio.value for ratio in found]) == pytest.approx(3.1, rel=0.15)
     assert sum(ratio.low < 3.1 < ratio.high for ratio in found) >= 36
     assert sum(ratio.low > 1.5 for ratio in found) >= 36, "nearly all runs tell it from as much as the mean"
 
 
 def test_where_nothing_grew_nothing_is_told() -> None:
-    assert not model.tail_over_mean(simulated(50), simulated(50)).has_interval
-    assert not model.tail_over_mean(simulated(90), simulated(50)).has_interval
+    assert not model.tail_over_mean(queue_record(50), queue_record(50)).has_interval
+    assert not model.tail_over_mean(queue_record(90), queue_record(50)).has_interval
 
 
 def test_a_run_says_its_load_and_its_three_numbers() -> None:
-    record = simulated(90)
+    record = queue_record(90)
     said = LAB.verdict(record, None).text
     assert said.startswith(f"At {model.offered_load(record):.0f}% load: p50 ")
     assert "mean " in said and "p99 " in said and f"of {record.column('latency_ns').size} requests" in said
     assert "Saturated" not in said
-    assert "Saturated" in LAB.verdict(simulated(130, seed=2), None).text
+    assert "Saturated" in LAB.verdict(queue_record(130, seed=2), None).text
 
 
 def test_the_headline_is_the_tail_beside_the_mean() -> None:
-    record = simulated(90)
+    record = queue_record(90)
     p99, mean = percentile(record.column("latency_ns"), 0.99) / 1e6, record.column("latency_ns").mean() / 1e6
     assert LAB.found(record, None).endswith(f"1 request in 100 takes over {p99:.0f} ms; the mean is {mean:.2g} ms.")
-    assert LAB.found(simulated(10, service=10), None) == "", "20 requests have no such tail"
+    assert LAB.found(queue_record(10, service=10), None) == "", "20 requests have no such tail"
 
 
 @pytest.mark.parametrize(
@@ -126,7 +110,7 @@ def test_what_was_done_is_said(kind: str, told: str) -> None:
 
 
 def test_a_late_generator_shows_no_times() -> None:
-    record = simulated(50)
+    record = queue_record(50)
     columns = {**record.frame.samples, "lateness_ns": np.full(10, 10**8)}
     late = LAB.verdict(replace(record, frame=replace(record.frame, samples=columns)), None)
     assert late.kind == "invalid" and "too late" in late.text
@@ -134,7 +118,7 @@ def test_a_late_generator_shows_no_times() -> None:
 
 
 def test_a_run_lies_at_the_load_that_it_got() -> None:
-    record = simulated(90)
+    record = queue_record(90)
     chart, artists = drawn(hockey_stick.CHARTS[0])
     chart.show_run(record, [record])
     for name, statistic in model.STATISTICS.items():
@@ -147,13 +131,13 @@ def test_the_axis_holds_the_tail_of_model_and_run() -> None:
     chart: Any = drawn(hockey_stick.CHARTS[0])[0]
     chart.show_model({"load": 50}, model.predict(50, "constant", 2, TRIP))
     assert chart._axes.get_ylim() == (0, 5e7)
-    run = simulated(110, "two kinds", 10, seed=3)
+    run = queue_record(110, "two kinds", 10, seed=3)
     chart.show_run(run, [run])
     assert chart._axes.get_ylim()[1] >= percentile(run.column("latency_ns"), 0.99) > 5e7
 
 
 def test_each_request_is_on_the_heat_map() -> None:
-    record = simulated(90)
+    record = queue_record(90)
     due_s, times = hockey_stick.moments(record)
     assert due_s == pytest.approx(record.column("arrived_ns") / 1e9, abs=1e-6)
     chart, artists = drawn(hockey_stick.CHARTS[1])
@@ -163,7 +147,9 @@ def test_each_request_is_on_the_heat_map() -> None:
 
 def test_the_chart_follows_runs_and_model() -> None:
     expected = model.predict(90, "constant", 2, TRIP)
-    check_shows_all_and_can_be_emptied(hockey_stick.CHARTS[0], simulated(90), simulated(50), LAB.check({}), expected)
+    check_shows_all_and_can_be_emptied(
+        hockey_stick.CHARTS[0], queue_record(90), queue_record(50), LAB.check({}), expected
+    )
 
 
 def outcome(calm: Record, busy: Record) -> Outcome | None:
@@ -171,17 +157,17 @@ def outcome(calm: Record, busy: Record) -> Outcome | None:
 
 
 def test_the_tail_settles_the_prediction_whatever_was_predicted() -> None:
-    found = outcome(simulated(50), simulated(90, seed=5))
+    found = outcome(queue_record(50), queue_record(90, seed=5))
     assert found is not None and found.choice == hockey_stick.MORE
     assert "the mean grew from" in found.measured and "× (" in found.measured
     assert_each_comment_fits(hockey_stick.PREDICTION, found)
 
 
 def test_runs_that_cannot_tell_settle_nothing() -> None:
-    calm, busy = simulated(50), simulated(90, seed=5)
+    calm, busy = queue_record(50), queue_record(90, seed=5)
     short = replace(busy, frame=replace(busy.frame, facts={**busy.frame.facts, "elapsed_s": 1.0}))
     assert outcome(calm, short) is None
-    assert outcome(calm, replace(simulated(50, seed=9), parameters=busy.parameters)) is None, "it hardly grew"
+    assert outcome(calm, replace(queue_record(50, seed=9), parameters=busy.parameters)) is None, "it hardly grew"
 
 
 def test_nothing_served_is_nothing_said() -> None:

@@ -1,4 +1,4 @@
-"""Runs of the lab on fan-out, simulated with the decisions of the real client, as it would record them."""
+"""Runs of the labs on queues and on fan-out, simulated, as they would record them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 
 from perflab.chapters.tails_and_overload import fan_out_model as fan
+from perflab.chapters.tails_and_overload import hockey_stick_model as stick
 from perflab.chapters.tails_and_overload.fan_out import HEDGED, PLAIN, lab
 from perflab.lab import Record
 from perflab.measure.frame import Frame
 from perflab.systems.clients.attempts import Attempts, Patience
+from perflab.theory.simulate import lindley
 
 
 def page_record(seed: int = 1, late_ns: int = 10_000, **changes: Any) -> Record:
-    """A whole run."""
+    """A whole run on fan-out, with the decisions of the real client."""
     parameters = lab().check(changes)
     work = fan.calls_of(parameters["calls"], seed)
     columns: dict[str, Any] = {"lateness_ns": np.full(work.due_ns.size, late_ns)}
@@ -33,3 +35,21 @@ def page_record(seed: int = 1, late_ns: int = 10_000, **changes: Any) -> Record:
         }
         facts |= {f"{part}elapsed_s": fan.PART_S + fan.REST_S, f"{part}in_flight": attempts.in_flight}
     return Record("fan_out", parameters, seed, "", Frame(columns, {"calls": 0}, facts), 2.2, "complete")
+
+
+def queue_record(load: float, kind: str = stick.CONSTANT, service: int = 2, seed: int = 1) -> Record:
+    """What a run of the lab would record of a server that needs nothing beyond its services."""
+    random = np.random.default_rng(seed)
+    arrived = np.sort(random.uniform(0, stick.RUN_S, random.poisson(load / 100 / service * 1e3 * stick.RUN_S)))
+    services = stick.service_times(kind, service / 1e3, arrived.size, seed)
+    started = arrived + lindley(arrived, services)
+    done = started + services
+    kept = done <= stick.RUN_S
+    times = {"arrived_ns": arrived, "started_ns": started, "begun_ns": started, "done_ns": done}
+    columns: dict[str, Any] = {name: np.round(1e9 * each[kept]) for name, each in times.items()}
+    columns |= {"latency_ns": columns["done_ns"] - columns["arrived_ns"], "completed_s": done[kept]}
+    columns |= {"arrived_s": arrived, "lateness_ns": np.full(arrived.size, 1e4), "failed_s": np.empty(0)}
+    counts = {"calls": int(kept.sum()), "failures": 0, "not_sent": 0, "rejected": 0}
+    facts = {"elapsed_s": stick.RUN_S, "in_flight": int((~kept).sum())}
+    parameters = {"load": load, "kind": kind, "service": service}
+    return Record("hockey_stick", parameters, seed, "", Frame(columns, counts, facts), stick.RUN_S, "complete")

@@ -1,0 +1,83 @@
+"""The claims of notebook 07, each judged by what this machine has measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from perflab.chapters.load import too_late
+from perflab.chapters.tails_and_overload import fan_out
+from perflab.chapters.tails_and_overload import fan_out_model as fan
+from perflab.chapters.tails_and_overload.hockey_stick_model import STATISTICS, offered_load
+from perflab.lab import Record, one_run, pairs
+from perflab.lab.claims import Claim, report_claims
+from perflab.measure import duration, percent
+
+Found = tuple[bool, str] | None
+MIN_REQUESTS, MORE_LOAD = 368, 1.5
+
+
+def takeaways() -> None:
+    """Print the claims of this notebook with the verdicts of this machine."""
+    report_claims(CLAIMS)
+
+
+def _grows_as_the_load(records: Sequence[Record]) -> Found:
+    """The pair of runs whose loads are farthest apart: did the mean response grow no more than the load?"""
+    found = [
+        (offered_load(busy) / offered_load(calm), calm, busy)
+        for calm, busy in pairs(records, "load")
+        if _tells(calm) and _tells(busy) and offered_load(busy) > MORE_LOAD * offered_load(calm)
+    ]
+    if not found:
+        return None
+    ratio, calm, busy = max(found, key=lambda each: each[0])
+    means = [STATISTICS["mean"](run.column("latency_ns")) for run in (calm, busy)]
+    told = [f"{duration(mean)} at {offered_load(run):.0f}%" for mean, run in zip(means, (calm, busy), strict=True)]
+    return means[1] < 1.1 * ratio * means[0], f"the mean response was {told[0]} and {told[1]} load."
+
+
+def _mean_is_enough(record: Record) -> Found:
+    if not _tells(record) or record.column("latency_ns").size < MIN_REQUESTS:
+        return None
+    mean, p99 = (STATISTICS[name](record.column("latency_ns")) for name in ("mean", "p99"))
+    told = f"at {offered_load(record):.0f}% load the mean was {duration(mean)}, and 1 request in 100 took over {duration(p99)}."
+    return p99 < 2 * mean, told
+
+
+def _tells(record: Record) -> bool:
+    return record.column("latency_ns").size > 0 and too_late(record) is None and np.isfinite(offered_load(record))
+
+
+def _pages_as_calls(record: Record) -> Found:
+    """Where the workers are idle: did no more pages than calls turn out slow?"""
+    slow, calls = fan.measured_pages(record, fan_out.PLAIN).slow, record.parameters["calls"]
+    if calls < 5 or record.parameters["workers"] < 8 or slow.size < 10 or fan_out.too_late(record) is not None:
+        return None
+    told = f"{slow.sum()} of {slow.size} pages with {calls} calls each were slow ({percent(slow.mean())})."
+    return bool(slow.mean() < 2 * fan.UNLUCKY), told
+
+
+def _copies_always_help(records: Sequence[Record]) -> Found:
+    """A run in which they made more pages slow speaks against it; for it, one in which they helped busy servers."""
+    told = [run for run in reversed(records) if fan_out.too_late(run) is None and fan.helped(run)]
+    for run in told:
+        busy = run.parameters["workers"] < 4
+        if fan.helped(run) < 0 or busy:
+            parts = [fan.slow_text(run, part) for part in (fan_out.PLAIN, fan_out.HEDGED)]
+            said = f"with {run.parameters['workers']} workers per server {parts[0]} pages were slow, {parts[1]} with hedges."
+            return fan.helped(run) > 0, said
+    return None
+
+
+CLAIMS = (
+    Claim("The response time grows as the load does.", "hockey_stick", _grows_as_the_load),
+    Claim(
+        "The mean says how long requests take: hardly any takes twice as long.",
+        "hockey_stick",
+        one_run(_mean_is_enough),
+    ),
+    Claim("If 1 call in 100 is slow, so is 1 page in 100.", "fan_out", one_run(_pages_as_calls)),
+    Claim("A second copy of late calls makes pages faster.", "fan_out", _copies_always_help),
+)

@@ -1,0 +1,68 @@
+"""The claims of notebook 07 are judged by records, both ways."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from tail_records import page_record, queue_record
+
+from perflab.chapters.tails_and_overload import fan_out_model as fan
+from perflab.chapters.tails_and_overload.claims import CLAIMS
+from perflab.chapters.tails_and_overload.fan_out_model import CANCELLED
+from perflab.lab.record import Record
+
+
+def flat(load: int, response_ms: float = 2.0, tail_ms: float = 2.0) -> Record:
+    """A server whose requests take equally long, but for 1 in 50, at any load."""
+    record = queue_record(load)
+    times = np.full(record.column("latency_ns").size, response_ms * 1e6)
+    times[::50] = tail_ms * 1e6
+    columns = {**record.frame.samples, "latency_ns": times}
+    return replace(record, frame=replace(record.frame, samples=columns))
+
+
+def late(record: Record) -> Record:
+    columns: dict[str, Any] = {**record.frame.samples, "lateness_ns": np.full(100, 10**8)}
+    return replace(record, frame=replace(record.frame, samples=columns))
+
+
+def lucky(calls: int) -> Record:
+    """Pages of which none is slow."""
+    for seed in range(200):
+        record = page_record(seed, calls=calls)
+        if fan.measured_pages(record, "plain_").slow.sum() <= 1:
+            return record
+    raise AssertionError("no such run")
+
+
+CASES = [
+    (0, [flat(50), flat(90, 2.5)], [queue_record(50), queue_record(90)]),
+    (1, [flat(90, 2, 3)], [flat(90, 2, 30)]),
+    (2, [lucky(5)], [page_record(calls=20)]),
+    (3, [page_record(workers=2, hedges=CANCELLED)], [page_record(workers=2)]),
+]
+
+
+def test_every_claim_has_cases() -> None:
+    assert [place for place, *_ in CASES] == list(range(len(CASES)))
+
+
+@pytest.mark.parametrize(("place", "holds", "fails"), CASES)
+def test_a_claim_holds_or_not_by_what_was_measured(place: int, holds: list[Record], fails: list[Record]) -> None:
+    for records, expected in ((holds, True), (fails, False)):
+        found = CLAIMS[place].judge(records)
+        assert found is not None and found[0] is expected, found
+        assert found[1].endswith(".")
+
+
+@pytest.mark.parametrize("place", range(len(CLAIMS)))
+def test_no_run_or_one_that_tells_nothing_decides_nothing(place: int) -> None:
+    assert CLAIMS[place].judge([]) is None
+    assert CLAIMS[place].judge([late(record) for record in CASES[place][2]]) is None
+
+
+def test_copies_that_helped_idle_servers_do_not_speak_for_always() -> None:
+    assert CLAIMS[3].judge([page_record()]) is None
