@@ -39,6 +39,10 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
     ("raising_throughput.which_strategy", "writes"): {"wait": 0},
     ("tails_and_overload.overload", "deadline"): {"discipline": "short queue"},
     ("tails_and_overload.overload", "services"): {"discipline": "shortest first"},
+    ("tails_and_overload.fan_out", "calls"): {"workers": 2},
+    ("tails_and_overload.fan_out", "hedges"): {"workers": 2},
+    ("tails_and_overload.fan_out", "workers"): {"calls": 50},
+    ("tails_and_overload.hockey_stick", "kind"): {"load": 30},
     ("where_latency_comes_from.anatomy", "calls"): {"round_trip": 0},
     ("where_latency_comes_from.query", "rows"): {"index": False},
 }
@@ -51,6 +55,7 @@ FAR = {
     ("tails_and_overload.overload", "discipline"): "LIFO",
     ("highway.littles_law", "workers"): 1,
     ("highway.same_road", "lanes"): 1,
+    ("tails_and_overload.fan_out", "calls"): 50,
     ("where_latency_comes_from.api_cache", "ttl"): 0,
 }
 """Which value says most, or what a machine with one CPU allows, where it is not the farther end of the control."""
@@ -67,6 +72,8 @@ LENGTH = {
     ("raising_throughput.which_strategy", "wait"): (0.0, 2),
     ("raising_throughput.which_strategy", "writes"): (0.0, 2),
     ("raising_throughput.which_strategy", "pages"): (0.0, 7),
+    ("tails_and_overload.fan_out", "hedge"): (2.5, 2),
+    ("tails_and_overload.fan_out", "hedges"): (2.5, 2),
 }
 """Runs (s, and slices at least) in which what the control does comes late, or that must not end between two strategies."""
 CLICKED, CLICKS = (0.2, 0.4, 1.0, 2.0), 3
