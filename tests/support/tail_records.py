@@ -8,10 +8,10 @@ import numpy as np
 
 from perflab.chapters.tails_and_overload import fan_out_model as fan
 from perflab.chapters.tails_and_overload import hockey_stick_model as stick
-from perflab.chapters.tails_and_overload.fan_out import HEDGED, PLAIN, lab
+from perflab.chapters.tails_and_overload.fan_out import HEDGED, PLAIN, lab, named
 from perflab.lab import Record
-from perflab.measure.frame import Frame
-from perflab.systems.clients.attempts import Attempts, Patience
+from perflab.measure.frame import Frame, merge
+from perflab.systems.clients.attempts import Patience
 from perflab.theory.simulate import lindley
 
 
@@ -19,22 +19,11 @@ def page_record(seed: int = 1, late_ns: int = 10_000, **changes: Any) -> Record:
     """A whole run on fan-out, with the decisions of the real client."""
     parameters = lab().check(changes)
     work = fan.calls_of(parameters["calls"], seed)
-    columns: dict[str, Any] = {"lateness_ns": np.full(work.due_ns.size, late_ns)}
-    facts: dict[str, Any] = {}
-    for part, client in ((PLAIN, Patience()), (HEDGED, fan.patience(parameters["hedge"], parameters["hedges"]))):
-        attempts = fan.simulate(Attempts(work.due_ns, client, fan.SERVERS), work, parameters["workers"])
-        numbers = np.array(attempts.ended, int)
-        done_ns = attempts.answered_ns[numbers]
-        columns |= {
-            f"{part}arrived_s": work.due_ns / 1e9,
-            f"{part}number": numbers,
-            f"{part}completed_s": done_ns / 1e9,
-            f"{part}latency_ns": done_ns - work.due_ns[numbers],
-            f"{part}server": numbers % fan.SERVERS,
-            f"{part}hedged_s": np.array([each.sent_ns for each in attempts.all if each.kind == "hedge"]) / 1e9,
-        }
-        facts |= {f"{part}elapsed_s": fan.PART_S + fan.REST_S, f"{part}in_flight": attempts.in_flight}
-    return Record("fan_out", parameters, seed, "", Frame(columns, {"calls": 0}, facts), 2.2, "complete")
+    parts = {PLAIN: Patience(), HEDGED: fan.patience(parameters["hedge"], parameters["hedges"])}
+    frames = [named(fan.simulated(work, parameters["workers"], client), part) for part, client in parts.items()]
+    whole = merge(frames)
+    columns = {**whole.samples, "lateness_ns": np.full(work.due_ns.size, late_ns)}
+    return Record("fan_out", parameters, seed, "", Frame(columns, whole.counts, whole.facts), 2.2, "complete")
 
 
 def queue_record(load: float, kind: str = stick.CONSTANT, service: int = 2, seed: int = 1) -> Record:

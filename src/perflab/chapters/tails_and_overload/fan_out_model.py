@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,9 +12,11 @@ from numpy.typing import NDArray
 
 from perflab.lab import Record
 from perflab.measure import count, duration, percent, poisson
-from perflab.measure.load import NEVER_NS
+from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
 from perflab.systems.clients.attempts import Attempts, HedgeAfter, Patience
+from perflab.systems.clients.virtual_servers import play
+from perflab.systems.servers.waiting_line import LineRules
 from perflab.theory.fan_out import hedged, kinds_tail, slow_pages
 
 PART_S, REST_S = 1.0, 0.1
@@ -28,6 +28,7 @@ LIMIT_MS = 30.0
 ALL, CANCELLED, SAVED = "all late calls", "all, loser cancelled", "at most 5% of calls"
 HEDGES = (ALL, CANCELLED, SAVED)
 SHARE, RUNS = 0.05, 3
+CALLS = ("arrived_s", "number", "completed_s")
 NUMBERS = np.arange(1, 51)
 Floats = NDArray[np.float64]
 
@@ -58,47 +59,6 @@ def patience(hedge: float, hedges: str, hedge_after: HedgeAfter | None = None) -
     return Patience(hedge_after=rule, cancels=hedges == CANCELLED, saves=hedges == SAVED, share=SHARE)
 
 
-def simulate(attempts: Attempts, work: Calls, workers: int) -> Attempts:
-    """The client's own decisions, before servers that take nothing but the services: first come, first served."""
-    until_ns, services_ns = round((PART_S + REST_S) * 1e9), (1_000 * work.services_us).tolist()
-    lines: list[deque[int]] = [deque() for _ in range(SERVERS)]
-    idle, serving, given_up = [workers] * SERVERS, set[int](), set[int]()
-    ends: list[tuple[int, int]] = []
-
-    def serve(server: int, now: int) -> None:
-        while idle[server] and lines[server]:
-            attempt = lines[server].popleft()
-            if attempt not in given_up:
-                tried = attempts.all[attempt]
-                idle[server] -= 1
-                serving.add(attempt)
-                heapq.heappush(ends, (now + services_ns[tried.kind != "first"][tried.number], attempt))
-
-    def stop(attempt: int, now: int) -> None:
-        serving.discard(attempt)
-        idle[attempts.all[attempt].server] += 1
-        serve(attempts.all[attempt].server, now)
-
-    while (now := min(attempts.next_ns, ends[0][0] if ends else NEVER_NS)) <= until_ns:
-        if ends and ends[0][0] <= now:
-            _, attempt = heapq.heappop(ends)
-            if attempt in serving:  # else it was given up
-                attempts.on_reply(attempt, True, now)
-                stop(attempt, now)
-        else:
-            attempts.advance(now)
-        for what, attempt in attempts.outbox:
-            if what == "send":
-                lines[attempts.all[attempt].server].append(attempt)
-                serve(attempts.all[attempt].server, now)
-            elif attempt in serving:
-                stop(attempt, now)
-            else:
-                given_up.add(attempt)
-        attempts.outbox.clear()
-    return attempts
-
-
 class Pages(NamedTuple):
     """When each page was due (s), how long it took (ns), and whether a call of it was never answered; of shape (pages,)."""
 
@@ -123,20 +83,30 @@ def pages_of(due_s: Floats, done_s: Floats, calls: int, elapsed_s: float) -> Pag
     return Pages(due_s[::calls][told], 1e9 * took_s[told], unanswered[told])
 
 
+def pages_in(frame: Frame, part: str, calls: int) -> Pages:
+    """The pages of a part of a run, whose columns and facts begin with `part`."""
+    due_s, number, completed_s = (np.asarray(frame.samples.get(f"{part}{name}", ())) for name in CALLS)
+    done_s = np.full(due_s.size, np.nan)
+    done_s[number.astype(int)] = completed_s
+    return pages_of(due_s, done_s, calls, float(frame.facts.get(f"{part}elapsed_s", 0.0)))
+
+
 def measured_pages(record: Record, part: str) -> Pages:
     """The pages of a part of a run."""
-    due_s = record.column(f"{part}arrived_s")
-    done_s = np.full(due_s.size, np.nan)
-    done_s[record.column(f"{part}number").astype(int)] = record.column(f"{part}completed_s")
-    return pages_of(due_s, done_s, record.parameters["calls"], record.fact(f"{part}elapsed_s", 0.0))
+    return pages_in(record.frame, part, record.parameters["calls"])
+
+
+def simulated(work: Calls, workers: int, client: Patience) -> Frame:
+    """A part with this client, in which nothing takes time but the services."""
+    attempts, rules = Attempts(work.due_ns, client, SERVERS), LineRules(workers)
+    first_us, again_us = work.services_us
+    return play(attempts, work.due_ns, first_us, rules, PART_S + REST_S, servers=SERVERS, again_us=again_us)
 
 
 def simulated_pages(work: Calls, calls: int, workers: int, client: Patience) -> tuple[Pages, float]:
-    """The pages of a part, and its copies per call."""
-    attempts = simulate(Attempts(work.due_ns, client, SERVERS), work, workers)
-    done_s = np.where(attempts.answered_ns < 0, np.nan, attempts.answered_ns / 1e9)
-    copies = sum(attempt.kind == "hedge" for attempt in attempts.all)
-    return pages_of(work.due_ns / 1e9, done_s, calls, PART_S + REST_S), copies / max(1, work.due_ns.size)
+    """The pages of a simulated part, and its copies per call."""
+    frame = simulated(work, workers, client)
+    return pages_in(frame, "", calls), frame.samples["hedged_s"].size / max(1, work.due_ns.size)
 
 
 @dataclass(frozen=True)
