@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.lab import Record
-from perflab.measure import count, duration, percent, poisson
+from perflab.measure import count, duration, percent
 from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
 from perflab.systems.clients.attempts import Attempts, HedgeAfter, Patience
@@ -28,7 +28,7 @@ LIMIT_MS = 30.0
 ALL, CANCELLED, SAVED = "all late calls", "all, loser cancelled", "at most 5% of calls"
 HEDGES = (ALL, CANCELLED, SAVED)
 SHARE = 0.05
-SEEDS = (26, 27)
+SEEDS = (5, 6)
 """Two runs whose pages come nearest to those of 40, over all numbers of calls and workers: within 0.11 of the shares."""
 CALLS = ("arrived_s", "number", "completed_s")
 NUMBERS = np.arange(1, 51)
@@ -43,8 +43,9 @@ class Calls(NamedTuple):
 
 
 def calls_of(calls: int, seed: int) -> Calls:
-    """Pages at random, of so many calls at once; 1 call in 100 is unlucky, and so is 1 copy in 100, independently."""
-    due_ns = np.repeat(poisson(CALLS_PER_S / calls, PART_S, seed), calls)
+    """Pages at random moments, of so many calls at once; 1 call in 100 is unlucky, and so is 1 copy in 100, independently."""
+    pages = round(CALLS_PER_S * PART_S / calls)
+    due_ns = np.repeat(np.sort(np.random.default_rng((seed, 1)).integers(round(1e9 * PART_S), size=pages)), calls)
     unlucky = np.random.default_rng((seed, 2)).random((2, due_ns.size)) < UNLUCKY
     return Calls(due_ns, np.where(unlucky, 1e3 * UNLUCKY_MS, 1e3 * USUAL_MS).astype(np.int64))
 
