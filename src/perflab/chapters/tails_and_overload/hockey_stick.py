@@ -18,9 +18,6 @@ from perflab.lab.marks import Here, Line, Rule, before
 from perflab.lab.palette import MEASURED, MODEL, MODEL_LINE, PINNED_POINTS
 from perflab.lab.verdict import percentile_of, percentile_text, ratio_text, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, percent, poisson
-from perflab.systems.clients.worker_load import watch
-from perflab.systems.servers.worker_kinds import Work
-from perflab.systems.servers.worker_server import worker_server
 
 SHORTEST_NS, LONGEST_NS, MIN_REQUESTS = 1e6, 2e9, 100
 ENDS_NS = (5e7, 1e8, 2e8, 5e8, 1e9, 2e9)
@@ -28,10 +25,8 @@ ENDS_NS = (5e7, 1e8, 2e8, 5e8, 1e9, 2e9)
 
 def experiment(load: int, kind: str, service: int, seed: int) -> Iterator[Frame]:
     schedule = poisson(load / 100 * 1e3 / service, RUN_S, seed)
-    with worker_server(1) as server:
-        too_long_ms, _ = stick.overheads_ms(server.port, service)
-        waits_ms = np.maximum(0, stick.service_times(kind, service, schedule.size, seed) - too_long_ms)
-        yield from watch(server, lambda number: Work(wait_ms=waits_ms[number]), schedule, RUN_S)
+    services_ms = stick.service_times(kind, service, schedule.size, seed)
+    yield from stick.load_of(schedule, services_ms, RUN_S)
 
 
 def moments(record: Record) -> tuple[Any, Any]:
@@ -183,6 +178,6 @@ def lab() -> Lab:
         ),
         finding=finding,
         scenario=scenario,
-        trust=trust_of(*loads.trust()),
+        trust=trust_of(loads.replayed(), loads.sent(), loads.LATENESS),
         budget_s=RUN_S + 1,
     )

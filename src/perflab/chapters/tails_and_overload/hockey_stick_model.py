@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -14,12 +12,12 @@ from numpy.typing import NDArray
 
 from perflab.lab import Record
 from perflab.measure.compare import UNKNOWN, Ratio
-from perflab.measure.frame import Frame
+from perflab.measure.frame import Frame, merge
 from perflab.measure.percentiles import percentile
-from perflab.systems.clients.worker_load import note_stages, work_request
-from perflab.systems.http.connection import Connection
-from perflab.systems.servers.worker_kinds import Work
-from perflab.systems.servers.worker_server import worker_server
+from perflab.measure.schedule import constant
+from perflab.systems.clients.attempts import Attempts, Patience
+from perflab.systems.clients.streams import attempts_load
+from perflab.systems.servers.staged_server import MULTIPLEXED, staged_server
 from perflab.theory.queues import mean_wait
 from perflab.theory.resample import drawn_again
 from perflab.theory.simulate import lindley
@@ -31,7 +29,8 @@ SHORT, LONG, LONG_SHARE = 0.5, 5.5, 0.1
 """Of two kinds: their services in times of the mean, and the share of long ones."""
 LOADS = np.array([2, 10, 20, 30, 40, 50, 60, 70, 75, 80, 84, 87, 90, 92, 94, 96, 98, 102, 106, 110])
 """Percent. A run may get more than the slider says: its arrivals are random."""
-PROBES, DRAWS, SURELY_GROWN = 25, 200, 0.95
+PROBES_PER_S, PROBING_S = 100, 0.4
+DRAWS, SURELY_GROWN = 200, 0.95
 DEVIATIONS = 1.8
 """Of the logarithm of `tail_over_mean`, to either side: its interval then holds the typical value in 95 of 100 simulated runs."""
 RUNS, FIRST_SEED = 24, 334
@@ -60,24 +59,18 @@ def second_moment(kind: str) -> float:
     return {CONSTANT: 1.0, EXPONENTIAL: 2.0, TWO_KINDS: (1 - LONG_SHARE) * SHORT**2 + LONG_SHARE * LONG**2}[kind]
 
 
-def overheads_ms(port: int, service_ms: float) -> tuple[float, float]:
-    """By how much a wait in the server lasts too long, and a request's way there and back: medians of some, one by one."""
-    request, found = work_request(Work(wait_ms=service_ms)), []
-    with closing(Connection(port)) as connection:
-        for _ in range(PROBES):
-            sent_ns = time.perf_counter_ns()
-            reply = connection.ask(request)
-            took_ns, noted = time.perf_counter_ns() - sent_ns, note_stages(reply)
-            inside_ns, served_ns = (noted["done_ns"] - noted[name] for name in ("arrived_ns", "started_ns"))
-            found.append((served_ns / 1e6 - service_ms, (took_ns - inside_ns) / 1e6))
-    wait_ms, trip_ms = np.median(found, axis=0).tolist()
-    return wait_ms, trip_ms
+def load_of(schedule_ns: NDArray[np.int64], services_ms: Floats, seconds: float) -> Iterator[Frame]:
+    """Frames of these requests to a server that serves one at a time, in the order in which they come."""
+    services_us = np.round(1e3 * services_ms).astype(np.int64)
+    with staged_server(("queue", {"workers": 1}), front=MULTIPLEXED) as server:
+        yield from attempts_load([server], Attempts(schedule_ns, Patience()), schedule_ns, services_us, seconds)
 
 
 def calibrate() -> Iterator[Frame]:
-    """A request's way to an idle server and back."""
-    with worker_server(1) as server:
-        yield Frame(facts={"trip_ms": overheads_ms(server.port, 1.0)[1]})
+    """A request's way to an idle server and back, beside its service."""
+    schedule_ns = constant(PROBES_PER_S, PROBING_S)
+    found = merge(load_of(schedule_ns, np.ones(schedule_ns.size), PROBING_S)).samples
+    yield Frame(facts={"trip_ms": float(np.median(np.asarray(found["latency_ns"], float))) / 1e6 - 1})
 
 
 @dataclass(frozen=True)
