@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from perflab.lab.axes import byte_ticks, from_zero_ticks
+from perflab.lab.axes import byte_ticks, duration_ticks, from_zero_ticks
 from perflab.lab.chart import Axis, Chart
 from perflab.lab.marks import Line, before, measured
 from perflab.lab.record import Record
@@ -18,6 +18,12 @@ def test_bytes_are_labelled_with_units() -> None:
     axes.set(xscale="log", xlim=(1e3, 1e7))
     byte_ticks(axes.xaxis)
     assert axes.xaxis.get_major_formatter()(1e6, 0) == "1 MB"
+
+
+def test_an_axis_of_durations_begins_at_0_without_a_unit() -> None:
+    axes = Figure().add_subplot()
+    duration_ticks(axes.yaxis)
+    assert [axes.yaxis.get_major_formatter()(value, 0) for value in (0, 2e7)] == ["0", "20 ms"]
 
 
 def test_an_axis_grows_from_its_high_end_to_the_first_end_that_holds_what_the_model_and_the_run_need() -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def duration_ticks(axis: Axis) -> None:
     """Label an axis of nanoseconds with units: 1 µs, 10 µs, 100 µs, 1 ms, …"""
-    _ticks(axis, lambda value, _: duration(value, 1))
+    _ticks(axis, lambda value, _: duration(value, 1) if value else "0")
 
 
 def human_ticks(axis: Axis) -> None:
