@@ -122,7 +122,7 @@ def test_a_run_lies_at_the_load_that_it_got() -> None:
     chart, artists = drawn(hockey_stick.CHARTS[0])
     chart.show_run(record, [record])
     for name, statistic in model.STATISTICS.items():
-        ((load, shown),) = points(artists[f"measured {name}"])
+        ((load, shown),) = points(artists["measured: mean" if name == "mean" else name])
         assert load == pytest.approx(model.offered_load(record))
         assert shown == pytest.approx(statistic(record.column("latency_ns")))
 

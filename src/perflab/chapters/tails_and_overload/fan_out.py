@@ -77,9 +77,10 @@ CHARTS = (
         Axis("share of slow pages", 0, 1, ticks=percent_ticks),
         Line("hedges", at=34, model=lambda m: (fan.NUMBERS, m.hedged), **MODEL_LINE),
         Line("no hedges", at=34, model=lambda m: (fan.NUMBERS, m.plain), **{**MODEL_LINE, "linestyle": "--"}),
-        Line("model with queues", model=lambda m: ([m.calls] * 2, m.slow), **MODEL_HERE),
+        Line("simulated, with queues", model=lambda m: ([m.calls] * 2, m.slow), **MODEL_HERE),
         Line("measured without", run=fan.slow_share(PLAIN), **WITHOUT, markersize=9),
         *measured(fan.slow_share(HEDGED), among=("calls",), label="measured with"),
+        columns=2,
     ),
 )
 

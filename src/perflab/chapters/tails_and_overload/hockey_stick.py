@@ -50,7 +50,7 @@ def marks_of(name: str, marker: str, dashes: str, at: int) -> tuple[Line, ...]:
     return (
         Line(name, at=at, side=side, model=curve(name), **{**MODEL_LINE, "linestyle": dashes}),
         Line(runs=before(point(name), ("load",)), **dots, markersize=4, alpha=0.5),
-        Line(f"measured {name}", run=point(name), **dots, markersize=9),
+        Line("measured: mean" if name == "mean" else name, run=point(name), **dots, markersize=9),
     )
 
 
@@ -67,12 +67,12 @@ CHARTS = (
             reach=highest,
             run_reach=lambda run: point("p99")(run)[1],
         ),
-        *marks_of("mean", "o", "--", 80),
-        *marks_of("p50", "s", ":", 104),
+        *marks_of("mean", "o", "--", 78),
+        *marks_of("p50", "s", ":", 96),
         *marks_of("p99", "^", "-", 56),
-        Line("mean in the long run", model=curve("long_run"), color=MODEL, linewidth=1),
+        Line("mean, long run", model=curve("long_run"), color=MODEL, linewidth=1),
         Here("load", curve("p99")),
-        Line("pinned run, p99", pinned=point("p99"), **PINNED_POINTS),
+        Line("pinned run: p99", pinned=point("p99"), **PINNED_POINTS),
     ),
     Chart(
         "Each request (darker: more of them)",
