@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,7 @@ from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
 
 LAB = hockey_stick.lab()
+MEAN_AND_P99 = [model.STATISTICS[name] for name in ("mean", "p99")]
 TRIP = {"trip_ms": 0.3}
 
 
@@ -98,7 +100,20 @@ def test_the_headline_is_the_tail_beside_the_mean() -> None:
     record = queue_record(90)
     p99, mean = percentile(record.column("latency_ns"), 0.99) / 1e6, record.column("latency_ns").mean() / 1e6
     assert LAB.found(record, None).endswith(f"1 request in 100 takes over {p99:.0f} ms; the mean is {mean:.2g} ms.")
-    assert LAB.found(queue_record(10, service=10), None) == "", "20 requests have no such tail"
+    assert LAB.found(queue_record(10, service=10), None).startswith("At 8% load the mean is "), (
+        "20 requests have no p99"
+    )
+
+
+def test_beside_another_load_the_headline_is_by_how_much_both_grew() -> None:
+    calm, busy = side_by_side(queue_record(50), queue_record(90, seed=5))
+    grown = [statistic(busy.column("latency_ns")) - statistic(calm.column("latency_ns")) for statistic in MEAN_AND_P99]
+    for record, pinned in ((busy, calm), (calm, busy)):
+        said = hockey_stick.finding(record, pinned)
+        assert said.startswith("From 50% to 93% load, the mean grew by"), said
+        assert [float(number) for number in re.findall(r"by ([\d.]+) ms", said)] == pytest.approx(
+            [each / 1e6 for each in grown], rel=0.05
+        )
 
 
 @pytest.mark.parametrize(

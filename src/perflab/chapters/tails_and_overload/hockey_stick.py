@@ -19,7 +19,7 @@ from perflab.lab.palette import MEASURED, MODEL, MODEL_LINE, PINNED_POINTS
 from perflab.lab.verdict import percentile_of, percentile_text, ratio_text, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, percent, poisson
 
-SHORTEST_NS, LONGEST_NS, MIN_REQUESTS = 1e6, 2e9, 100
+SHORTEST_NS, LONGEST_NS, MIN_REQUESTS = 1e6, 2e9, 368
 ENDS_NS = (5e7, 1e8, 2e8, 5e8, 1e9, 2e9)
 
 
@@ -99,13 +99,19 @@ def scenario(chosen: Mapping[str, Any]) -> str:
     return f"For {RUN_S:g} s, {rate} requests per second arrive at random at a server that serves one at a time. {each}"
 
 
-def finding(record: Record, pinned: Record | None) -> str | None:
-    """The tail beside the mean."""
-    times = record.column("latency_ns")
-    if times.size < MIN_REQUESTS:
-        return None
-    mean, p99 = (duration(STATISTICS[name](times)) for name in ("mean", "p99"))
-    return f"At {offered_load(record):.0f}% load, 1 request in 100 takes over {p99}; the mean is {mean}."
+def finding(record: Record, pinned: Record | None) -> str:
+    """The tail beside the mean; or by how much both grew with the load."""
+    runs = sorted((run for run in (pinned, record) if run is not None), key=offered_load)
+    loads_of = [f"{offered_load(run):.0f}%" for run in runs]
+    mean, p99 = ([STATISTICS[name](run.column("latency_ns")) for run in runs] for name in ("mean", "p99"))
+    if min(run.column("latency_ns").size for run in runs) < MIN_REQUESTS:
+        return f"At {offered_load(record):.0f}% load the mean is {duration(STATISTICS['mean'](record.column('latency_ns')))}."
+    if len(runs) == 1:
+        return (
+            f"At {loads_of[0]} load, 1 request in 100 takes over {duration(p99[0])}; the mean is {duration(mean[0])}."
+        )
+    grown = [duration(max(0, busy - calm)) for calm, busy in (mean, p99)]
+    return f"From {loads_of[0]} to {loads_of[1]} load, the mean grew by {grown[0]}, the p99 by {grown[1]}."
 
 
 def say(record: Record) -> str:
