@@ -1,4 +1,4 @@
-"""Runs of the labs on queues and on fan-out, simulated, as they would record them."""
+"""Runs of the labs of notebook 07, simulated, as they would record them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ import numpy as np
 
 from perflab.chapters.tails_and_overload import fan_out_model as fan
 from perflab.chapters.tails_and_overload import hockey_stick_model as stick
+from perflab.chapters.tails_and_overload import overload, overload_model, storm, storm_model
 from perflab.chapters.tails_and_overload.fan_out import HEDGED, PLAIN, lab, named
 from perflab.lab import Record
+from perflab.measure import poisson
 from perflab.measure.frame import Frame, merge
-from perflab.systems.clients.attempts import Patience
+from perflab.systems.clients.attempts import Attempts, Patience
+from perflab.systems.clients.virtual_servers import play
+from perflab.systems.servers.waiting_line import LineRules
 from perflab.theory.simulate import lindley
 
 
@@ -42,3 +46,21 @@ def queue_record(load: float, kind: str = stick.CONSTANT, service: int = 2, seed
     facts = {"elapsed_s": stick.RUN_S, "in_flight": int((~kept).sum())}
     parameters = {"load": load, "kind": kind, "service": service}
     return Record("hockey_stick", parameters, seed, "", Frame(columns, counts, facts), stick.RUN_S, "complete")
+
+
+def overload_record(seed: int = 1, **changes: Any) -> Record:
+    """A whole run of the lab on overload on a virtual clock, with the decisions of the real server."""
+    chosen = overload.lab().check(changes)
+    schedule = poisson(chosen["offered"] * overload_model.CAPACITY, overload_model.RUN_S, seed)
+    work_us = overload_model.service_us(chosen["services"], schedule.size, seed)
+    rules = LineRules(**overload_model.rules(chosen["discipline"], chosen["deadline"]))
+    told_us = 1_000 * chosen["deadline"] - overload_model.WAY_US
+    frame = play(Attempts(schedule, Patience()), schedule, work_us, rules, overload_model.RUN_S, told_us)
+    return Record("overload", chosen, seed, "", frame, overload_model.RUN_S, "complete")
+
+
+def storm_record(seed: int = 1, **changes: Any) -> Record:
+    """A whole run of the lab on retry storms on a virtual clock."""
+    chosen = storm.lab().check(changes)
+    frame = storm_model.simulated(**chosen, seed=seed)
+    return Record("storm", chosen, seed, "", frame, storm_model.RUN_S, "complete")

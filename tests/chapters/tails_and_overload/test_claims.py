@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tail_records import page_record, queue_record
+from tail_records import overload_record, page_record, queue_record, storm_record
 
 from perflab.chapters.tails_and_overload.claims import CLAIMS
 from perflab.chapters.tails_and_overload.fan_out_model import CANCELLED
+from perflab.chapters.tails_and_overload.overload_model import DROP_LATE
+from perflab.chapters.tails_and_overload.storm_model import JITTER, NONE, ONCE
 from perflab.lab.record import Record
 
 
@@ -36,11 +38,26 @@ def lucky(calls: int) -> Record:
     return replace(record, frame=replace(record.frame, samples=columns))
 
 
+def all_in_time(record: Record) -> Record:
+    """As if each request had been served within its deadline."""
+    columns = {**record.frame.samples, "latency_ns": np.full(record.column("number").size, 5e6)}
+    return replace(record, frame=replace(record.frame, samples=columns))
+
+
+def up(record: Record) -> Record:
+    """As if each request had been answered."""
+    columns = {**record.frame.samples, "number": np.arange(record.column("arrived_s").size)}
+    return replace(record, frame=replace(record.frame, samples=columns))
+
+
 CASES = [
     (0, [flat(50), flat(90, 2.5)], [queue_record(50), queue_record(90)]),
     (1, [flat(90, 2, 3)], [flat(90, 2, 30)]),
     (2, [lucky(5)], [page_record(calls=20)]),
     (3, [page_record(workers=2, hedges=CANCELLED)], [page_record(workers=2)]),
+    (4, [all_in_time(overload_record(discipline=DROP_LATE))], [overload_record(discipline=DROP_LATE)]),
+    (5, [storm_record(load=10)], [storm_record(retries=ONCE, load=70)]),
+    (6, [up(storm_record(retries=JITTER))], [storm_record(retries=JITTER)]),
 ]
 
 
@@ -64,3 +81,11 @@ def test_no_run_or_one_that_tells_nothing_decides_nothing(place: int) -> None:
 
 def test_copies_that_helped_idle_servers_do_not_speak_for_always() -> None:
     assert CLAIMS[3].judge([page_record()]) is None
+
+
+def test_a_storm_that_could_not_have_been_speaks_for_nothing() -> None:
+    told = {"stall": 0.0}, {"cure": "LIFO"}, {"retries": NONE}
+    assert [CLAIMS[5].judge([storm_record(**changes)]) for changes in told] == [None] * 3
+    assert CLAIMS[6].judge([storm_record(retries=JITTER, load=20)]) is None
+    assert CLAIMS[4].judge([overload_record(discipline=DROP_LATE, offered=1.0)]) is None
+    assert CLAIMS[4].judge([overload_record(discipline="LIFO")]) is None

@@ -12,6 +12,7 @@ from drawing import check_shows_all_and_can_be_emptied, drawn, points
 from labs import measured_together
 from predictions import assert_each_comment_fits
 from relations import two_of_three
+from tail_records import overload_record
 from turns import side_by_side
 
 from perflab.chapters.tails_and_overload import overload
@@ -33,29 +34,13 @@ from perflab.chapters.tails_and_overload.overload_model import (
     goodput,
 )
 from perflab.lab import Record
-from perflab.measure import poisson
 from perflab.measure.frame import Frame
 from perflab.measure.guards import BadInput
-from perflab.systems.clients.attempts import Attempts, Patience
-from perflab.systems.clients.virtual_servers import play
-from perflab.systems.servers.waiting_line import LineRules
 from perflab.theory.overload import from_empty, goodput_first_come
 
 LAB = overload.lab()
 START = LAB.check({})
 LOSSLESS = (SHORT_QUEUE, DROP_HOPELESS, LIFO, LIKE_CODEL)
-
-
-def virtual(seed: int = 1, **changes: Any) -> Record:
-    """A whole run on a virtual clock, with the decisions of the real server."""
-    chosen = LAB.check(changes)
-    schedule = poisson(chosen["offered"] * CAPACITY, RUN_S, seed)
-    work_us = model.service_us(chosen["services"], schedule.size, seed)
-    rules = LineRules(**model.rules(chosen["discipline"], chosen["deadline"]))
-    frame = play(
-        Attempts(schedule, Patience()), schedule, work_us, rules, RUN_S, 1_000 * chosen["deadline"] - model.WAY_US
-    )
-    return Record("overload", chosen, seed, "", frame, RUN_S, "complete")
 
 
 def share(discipline: str, load: float, kind: str = CONSTANT, deadline: int = 80) -> float:
@@ -98,7 +83,7 @@ def test_a_server_that_keeps_up_answers_all_in_time_whatever_it_does(discipline:
 def test_the_real_decisions_and_the_simulation_agree_request_for_request(
     discipline: str, kind: str, load: float
 ) -> None:
-    run = virtual(discipline=discipline, services=kind, offered=load)
+    run = overload_record(discipline=discipline, services=kind, offered=load)
     assert model.replayed_per_s(run) == goodput(run)
 
 
@@ -120,7 +105,7 @@ def test_a_learners_rule_decides_in_the_model() -> None:
 
 def test_each_request_is_in_one_part() -> None:
     for discipline in DISCIPLINES:
-        run = virtual(discipline=discipline)
+        run = overload_record(discipline=discipline)
         _, times, became = model.outcomes(run)
         number = np.bincount(became, minlength=5)
         assert number.sum() == run.column("arrived_s").size
@@ -131,31 +116,31 @@ def test_each_request_is_in_one_part() -> None:
 
 
 def test_what_waits_too_long_counts_as_late_though_it_was_never_answered() -> None:
-    good, late, rejected = model.parts(virtual(discipline=LIFO))
+    good, late, rejected = model.parts(overload_record(discipline=LIFO))
     assert good > 450 and late > 400 and rejected == 0
 
 
 def test_the_words_tell_what_became_of_the_offered_load() -> None:
-    run = virtual(discipline=DROP_LATE)
+    run = overload_record(discipline=DROP_LATE)
     good, late, rejected = model.per_s(run)
     said = LAB.verdict(run, None).text
     assert f"{good:.0f} of 500 requests/s were answered within 80 ms" in said and "of the capacity of 250/s" in said
     assert f" {late:.0f}/s were answered later or still wait. {rejected:.0f}/s were rejected or dropped." in said
-    assert "rejected" not in LAB.verdict(virtual(discipline=FIFO), None).text
+    assert "rejected" not in LAB.verdict(overload_record(discipline=FIFO), None).text
     assert LAB.found(run, None).startswith(f"At 2 × capacity, “drop the late” answers {good:.0f} requests/s in time: ")
     assert "500 requests/s at one worker, which takes always 4 ms" in LAB.scenario(START)  # type: ignore[misc]
     assert "on average" in LAB.scenario({**START, "services": EXPONENTIAL})  # type: ignore[misc]
 
 
 def test_the_pinned_run_is_compared_by_its_goodput() -> None:
-    short, dropping = side_by_side(virtual(discipline=SHORT_QUEUE), virtual(discipline=DROP_LATE))
+    short, dropping = side_by_side(overload_record(discipline=SHORT_QUEUE), overload_record(discipline=DROP_LATE))
     found = LAB.verdict_of(short, dropping)
     assert found.kind == "clear" and "in time; this run has 3." in found.text
     assert "“drop the late” answers" in LAB.found(short, dropping) and "“short queue”" in LAB.found(short, dropping)
 
 
 def test_a_generator_that_is_late_by_a_fifth_of_the_deadline_says_nothing() -> None:
-    run = virtual()
+    run = overload_record()
     late = np.full(run.column("arrived_s").size, 17_000_000)
     slow = replace(run, frame=Frame({**run.frame.samples, "lateness_ns": late}, run.frame.counts, run.frame.facts))
     assert LAB.verdict(slow, None).kind == "invalid" and LAB.found(slow, None) == ""
@@ -163,14 +148,16 @@ def test_a_generator_that_is_late_by_a_fifth_of_the_deadline_says_nothing() -> N
 
 
 def test_a_run_that_has_just_begun_can_be_shown() -> None:
-    frame = Frame({name: column[:0] for name, column in virtual().frame.samples.items()}, {}, {"elapsed_s": 0.0})
+    frame = Frame(
+        {name: column[:0] for name, column in overload_record().frame.samples.items()}, {}, {"elapsed_s": 0.0}
+    )
     empty = Record("overload", START, 1, "", frame)
     assert LAB.verdict(empty, None).kind == "invalid"
     assert np.isnan(goodput(empty)) and model.parts(empty).tolist() == [0, 0, 0]
 
 
 def test_the_charts_show_it() -> None:
-    run, pinned = virtual(discipline=DROP_LATE), virtual(discipline=LIFO, offered=3.0)
+    run, pinned = overload_record(discipline=DROP_LATE), overload_record(discipline=LIFO, offered=3.0)
     short = {**START, "discipline": SHORT_QUEUE, "deadline": 120}
     check_shows_all_and_can_be_emptied(LAB.charts[0], run, pinned, short, LAB.predict(**short))  # type: ignore[misc,arg-type]
     chart, artists = drawn(LAB.charts[1])  # type: ignore[arg-type]
@@ -184,7 +171,7 @@ def outcome(dropping: Record, short: Record) -> Any:
 
 
 def test_the_question_is_settled_whatever_was_found() -> None:
-    dropping, short = virtual(discipline=DROP_LATE), virtual(discipline=SHORT_QUEUE)
+    dropping, short = overload_record(discipline=DROP_LATE), overload_record(discipline=SHORT_QUEUE)
     found = outcome(dropping, short)
     assert found.choice == overload.EARLY and "/s in time by dropping" in found.measured
     assert_each_comment_fits(overload.PREDICTION, found)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from drawing import check_shows_all_and_can_be_emptied
 from predictions import assert_each_comment_fits
+from tail_records import storm_record
 from turns import side_by_side
 
 from perflab.chapters.tails_and_overload import storm
@@ -37,12 +38,6 @@ LAB = storm.lab()
 START = LAB.check({})
 
 
-def virtual(seed: int = 1, **changes: Any) -> Record:
-    """A whole run on a virtual clock."""
-    chosen = LAB.check(changes)
-    return Record("storm", chosen, seed, "", model.simulated(**chosen, seed=seed), RUN_S, "complete")
-
-
 @pytest.mark.parametrize("retries", [NONE, ONCE, AT_ONCE, JITTER])
 @pytest.mark.parametrize("load", [10, 30, 40, 60, 70])
 def test_the_condition_tells_in_nine_of_ten_runs_whether_the_server_stays_down(retries: str, load: int) -> None:
@@ -50,7 +45,7 @@ def test_the_condition_tells_in_nine_of_ten_runs_whether_the_server_stays_down(r
     if retries == ONCE and load == 40:
         return  # too near to the edge of 50%
     down = model.is_predicted_down(chosen)
-    found = [good_at_the_end(virtual(seed, retries=retries, load=load)) for seed in range(1, 11)]
+    found = [good_at_the_end(storm_record(seed, retries=retries, load=load)) for seed in range(1, 11)]
     assert sum((good < 0.5) == down for good in found) >= 9, found
 
 
@@ -59,16 +54,16 @@ def test_the_condition_tells_in_nine_of_ten_runs_whether_the_server_stays_down(r
 )
 @pytest.mark.parametrize("load", [30, 50, 60])
 def test_what_ends_the_storm(cure: str, retries: str, load: int) -> None:
-    assert min(good_at_the_end(virtual(seed, load=load, cure=cure, retries=retries)) for seed in range(1, 6)) > 0.9
+    assert min(good_at_the_end(storm_record(seed, load=load, cure=cure, retries=retries)) for seed in range(1, 6)) > 0.9
 
 
 def test_dropping_what_is_late_ends_it_at_half_load_and_not_near_the_capacity() -> None:
-    assert good_at_the_end(virtual(load=50, cure=DROP_LATE)) > 0.9
-    assert good_at_the_end(virtual(load=80, cure=DROP_LATE)) < 0.5
+    assert good_at_the_end(storm_record(load=50, cure=DROP_LATE)) > 0.9
+    assert good_at_the_end(storm_record(load=80, cure=DROP_LATE)) < 0.5
 
 
 def test_pauses_with_jitter_only_delay_the_retries() -> None:
-    at_once, later = (virtual(retries=retries) for retries in (AT_ONCE, JITTER))
+    at_once, later = (storm_record(retries=retries) for retries in (AT_ONCE, JITTER))
     assert good_at_the_end(at_once) == good_at_the_end(later) == 0
     loads = [model.offered_at_the_end(run) for run in (at_once, later)]
     assert loads == pytest.approx([2, 2], rel=0.1)
@@ -111,14 +106,14 @@ def test_the_edge_is_drawn_only_where_the_condition_speaks() -> None:
 
 
 def test_a_storm_is_said_and_so_is_a_recovery() -> None:
-    down, up = virtual(), virtual(retries=BUDGET)
+    down, up = storm_record(), storm_record(retries=BUDGET)
     said = LAB.verdict(down, None).text
     assert "0% of the requests were answered in time" in said and "ρ(1 + k) = 2.00 is offered: it stays down" in said
     assert LAB.found(down, None) == "2.1 s after the stall 100% of the requests still fail."
     assert LAB.found(up, None).startswith("The server has recovered: ") and "ρ(1 + k)" not in LAB.verdict(up, None).text
-    low = LAB.verdict(virtual(load=20), None).text
+    low = LAB.verdict(storm_record(load=20), None).text
     assert "ρ(1 + k) = 0.80 is offered: it recovers, says the condition" in low
-    pair = side_by_side(virtual(retries=JITTER), down)
+    pair = side_by_side(storm_record(retries=JITTER), down)
     assert "“3 after a pause with jitter” as with “3 at once”" in LAB.found(*pair)
     assert "Pinned run: 0% at the end." in LAB.verdict_of(*pair).text
     rows = dict(row[:2] for row in LAB.table(down, None))
@@ -133,14 +128,14 @@ def cut(run: Record, elapsed_s: float) -> Record:
 
 
 def test_a_run_before_its_last_part_claims_nothing() -> None:
-    begun = cut(virtual(), 1.0)
+    begun = cut(storm_record(), 1.0)
     assert LAB.verdict(begun, None).text == "The end of the run has not come yet." and LAB.found(begun, None) == ""
     assert np.isnan(model.counted(begun, begun.column("completed_s"))[-1])
     assert LAB.verdict(Record("storm", START, 1, ""), None).kind == "invalid"
 
 
 def test_a_run_in_which_nothing_was_answered_is_a_finding_too() -> None:
-    run = virtual()
+    run = storm_record()
     none = {**run.frame.samples, "number": np.empty(0, int), "completed_s": np.empty(0), "latency_ns": np.empty(0)}
     assert "100% of the requests still fail" in LAB.found(replace(run, frame=Frame(none, {}, run.frame.facts)), None)
 
@@ -149,8 +144,8 @@ def test_the_charts_show_it() -> None:
     for chart in LAB.charts:
         check_shows_all_and_can_be_emptied(
             chart,  # type: ignore[arg-type]
-            virtual(),
-            virtual(retries=BUDGET, load=70),
+            storm_record(),
+            storm_record(retries=BUDGET, load=70),
             {**START, "load": 60},
             LAB.predict(**{**START, "load": 60}),  # type: ignore[misc]
         )
@@ -161,7 +156,7 @@ def outcome(at_once: Record, with_pauses: Record) -> Any:
 
 
 def test_the_question_is_settled_whatever_was_found() -> None:
-    at_once, pauses, up = virtual(), virtual(retries=JITTER), virtual(retries=NONE)
+    at_once, pauses, up = storm_record(), storm_record(retries=JITTER), storm_record(retries=NONE)
     found = outcome(at_once, pauses)
     assert found.choice == storm.BOTH_DOWN and "0% with pauses" in found.measured
     assert_each_comment_fits(storm.PREDICTION, found)

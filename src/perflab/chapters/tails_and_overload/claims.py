@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from perflab.chapters.load import too_late
-from perflab.chapters.tails_and_overload import fan_out
+from perflab.chapters.tails_and_overload import fan_out, overload, overload_model, storm, storm_model
 from perflab.chapters.tails_and_overload import fan_out_model as fan
 from perflab.chapters.tails_and_overload.hockey_stick_model import STATISTICS, offered_load
 from perflab.lab import Record, one_run, pairs
@@ -15,7 +15,7 @@ from perflab.lab.claims import Claim, report_claims
 from perflab.measure import duration, percent
 
 Found = tuple[bool, str] | None
-MIN_REQUESTS, MORE_LOAD = 368, 1.5
+MIN_REQUESTS, MORE_LOAD, MOST = 368, 1.5, 0.8
 
 
 def takeaways() -> None:
@@ -71,6 +71,35 @@ def _copies_always_help(records: Sequence[Record]) -> Found:
     return None
 
 
+def _dropping_is_enough(record: Record) -> Found:
+    chosen = record.parameters
+    if chosen["discipline"] != overload_model.DROP_LATE or chosen["offered"] < 1.5 or overload.too_late(record):
+        return None
+    share = overload_model.goodput(record) / overload_model.CAPACITY
+    said = f"at {chosen['offered']:g} × capacity {percent(share)} of what the server can do was answered in time."
+    return share > MOST, said
+
+
+def _recovers(record: Record) -> Found:
+    """Where clients try again, and the server does nothing about it: is it up again at the end of the run?"""
+    return _is_up(record) if record.parameters["retries"] in (storm_model.ONCE, storm_model.AT_ONCE) else None
+
+
+def _jitter_prevents(record: Record) -> Found:
+    """At a load at which retries could keep the server down."""
+    is_asked = record.parameters["retries"] == storm_model.JITTER and storm_model.is_predicted_down(record.parameters)
+    return _is_up(record) if is_asked else None
+
+
+def _is_up(record: Record) -> Found:
+    good, chosen = storm_model.good_at_the_end(record), record.parameters
+    if not np.isfinite(good) or not chosen["stall"] or chosen["cure"] != storm_model.NOTHING or storm.too_late(record):
+        return None
+    after = f"long after a stall of {chosen['stall']:g} s"
+    said = f"at {chosen['load']}% load, {after}, {percent(good)} of the requests were answered in time."
+    return good > MOST, said
+
+
 CLAIMS = (
     Claim("The response time grows as the load does.", "hockey_stick", _grows_as_the_load),
     Claim(
@@ -80,4 +109,7 @@ CLAIMS = (
     ),
     Claim("If 1 call in 100 is slow, so is 1 page in 100.", "fan_out", one_run(_pages_as_calls)),
     Claim("A second copy of late calls makes pages faster.", "fan_out", _copies_always_help),
+    Claim("A server that drops what is late wastes no work.", "overload", one_run(_dropping_is_enough)),
+    Claim("When the cause of a failure has gone, the server recovers.", "storm", one_run(_recovers)),
+    Claim("Pauses with jitter prevent retry storms.", "storm", one_run(_jitter_prevents)),
 )

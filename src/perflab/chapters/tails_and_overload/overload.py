@@ -16,7 +16,7 @@ from perflab.chapters.tails_and_overload.overload_model import (
     goodput,
     per_s,
 )
-from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
+from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, Verdict, choice, values_slider
 from perflab.lab.axes import count_ticks, duration_ticks
 from perflab.lab.marks import Here, Label, Line, Rule, Whiskers, measured
 from perflab.lab.palette import ALARM, CLOCK, INK, MODEL, MODEL_LINE, PINNED
@@ -28,7 +28,6 @@ from perflab.systems.servers.staged_server import MULTIPLEXED, staged_server
 from perflab.systems.servers.waiting_line import MayQueue
 
 LATE_SHARE = 0.2
-"""Of the deadline: a generator that is later than that says nothing about who was in time."""
 
 
 def experiment(
@@ -127,6 +126,11 @@ def scenario(chosen: Mapping[str, Any]) -> str:
     )
 
 
+def too_late(record: Record) -> Verdict | None:
+    """A guard: the generator was late by more than a fifth of the deadline."""
+    return load.too_late(record, LATE_SHARE * deadline_ns(record))
+
+
 TABLE = table_of(
     ("requests/s offered", lambda run: count(load.Load(run).offered_per_s)),
     ("goodput: answered in time, per second", lambda run: count(goodput(run))),
@@ -180,12 +184,7 @@ def lab() -> Lab:
         },
         charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict_of(
-            say,
-            lambda run: load.too_late(run, LATE_SHARE * deadline_ns(run)),
-            compare=compare,
-            empty="Nothing was answered.",
-        ),
+        verdict=verdict_of(say, too_late, compare=compare, empty="Nothing was answered."),
         table=TABLE,
         trust=TRUST,
         finding=finding,

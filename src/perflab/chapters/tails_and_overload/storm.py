@@ -31,8 +31,8 @@ from perflab.systems.clients.streams import attempts_load
 from perflab.systems.servers.staged_server import MULTIPLEXED, staged_server
 from perflab.theory.retries import offered_load
 
-LATE_NS, RECOVERED = 0.2 * TIMEOUT_MS * 1e6, 0.5
-"""A generator that is later by a fifth of the time-out says nothing. Where so many are answered at the end, the server is up."""
+RECOVERED = 0.5  # where so many are answered at the end, the server is up
+too_late = partial(loads.too_late, limit_ns=0.2 * TIMEOUT_MS * 1e6)
 
 
 def experiment(
@@ -191,7 +191,7 @@ def lab() -> Lab:
         },
         charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict_of(say, partial(loads.too_late, limit_ns=LATE_NS), compare=compare, needs="arrived_s"),
+        verdict=verdict_of(say, too_late, compare=compare, needs="arrived_s"),
         table=TABLE,
         trust=trust_of(loads.sent(), loads.LATENESS, needs="arrived_s"),
         finding=finding,
