@@ -155,6 +155,18 @@ def test_pages_that_changed_by_chance_settle_nothing() -> None:
     assert LAB.prediction.outcome(side_by_side(*same), LAB.check) is None  # type: ignore[union-attr]
 
 
+def test_pages_of_both_parts_are_compared_by_when_they_were_due() -> None:
+    whole = page_record()
+    late = whole.column("number") >= 40  # the first pages are still in progress when a run is stopped
+    columns = {
+        **whole.frame.samples,
+        **{name: whole.column(name)[late] for name in ("number", "completed_s")},
+    }
+    stopped = replace(whole, frame=replace(whole.frame, samples=columns, facts={**whole.frame.facts, "elapsed_s": 0.0}))
+    assert measured_pages(stopped, HEDGED).slow.size == 96
+    assert fan.helped(stopped) == fan.helped(whole) == 1
+
+
 def test_the_frame_of_a_part_says_of_which_server_each_call_was() -> None:
     frame = fan_out.named(Frame({"number": np.array([4, 1]), "lateness_ns": np.ones(3)}, {}, {"elapsed_s": 1.0}), PLAIN)
     assert frame.samples["plain_server"].tolist() == [0, 1] and frame.facts == {"plain_elapsed_s": 1.0}

@@ -200,7 +200,8 @@ def copies(record: Record) -> float:
 
 def helped(record: Record) -> int:
     """1 where fewer of the same pages were slow with hedges, -1 where more were; 0 where that may be chance (sign test)."""
-    plain, hedged = (measured_pages(record, part).slow for part in ("plain_", ""))
-    size = min(plain.size, hedged.size)
-    better, worse = (int(np.sum(one[:size] & ~other[:size])) for one, other in ((plain, hedged), (hedged, plain)))
+    plain, hedged = (measured_pages(record, part) for part in ("plain_", ""))
+    _, first, second = np.intersect1d(plain.due_s, hedged.due_s, return_indices=True)
+    before, after = plain.slow[first], hedged.slow[second]
+    better, worse = int(np.sum(before & ~after)), int(np.sum(after & ~before))
     return int(np.sign(better - worse)) if abs(better - worse) > 2 * np.sqrt(better + worse) else 0
