@@ -118,8 +118,8 @@ SERVICE_LEVELS = {
     "met": "68 ms is an average of percentiles, and not a percentile. On the tenth shard at least 1 request in 100 "
     "takes 500 ms or more.",
     "missed": "At least 1% of the requests to the tenth shard take 500 ms or more: that is 0.1% of all. What else do you know?",
-    "cannot be told": "Right: between 0.1% and 11% of all requests take over 100 ms. On the tenth shard nearly all may, or hardly "
-    "more than 1 in 100; on the others up to 1 in 100. Add up counts of slow requests, or merge histograms.",
+    "cannot be told": "Right: between 0.1% and 11% of all requests take over 100 ms. On the tenth shard nearly all may, or "
+    "hardly more than 1 in 100; on the others up to 1 in 100. Add up counts of slow requests, or merge histograms.",
 }
 
 
