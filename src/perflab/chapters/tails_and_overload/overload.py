@@ -42,11 +42,16 @@ def experiment(
 
 
 def name_of(part: int) -> Callable[[Record], Any]:
-    """What a part of the bar is, beside it; nothing where it has no place for a text."""
+    """What a part of the bar is, beside it, where no line crosses the text; nothing where there is no place for one."""
 
     def text(record: Record) -> Any:
         (x,), (low,), (high,) = overload_model.bar(part)(record)
-        return (x + 0.08, (low + high) / 2, f"{[*PARTS][part]}: {count(high - low)}/s") if high - low > 40 else None
+        middle = (low + high) / 2
+        if x <= 1:
+            middle = 1.3 * CAPACITY + 65 * part
+        elif abs(middle - CAPACITY) < 45:
+            middle = CAPACITY + 55
+        return (x + 0.08, middle, f"{[*PARTS][part]}: {count(high - low)}/s") if high - low > 40 else None
 
     return text
 
@@ -54,7 +59,6 @@ def name_of(part: int) -> Callable[[Record], Any]:
 ENDS = 0.35, 4.1
 PARTS = {"in time": (CLOCK, "o"), "late": (ALARM, "^"), "rejected": (PINNED, "|")}
 DOTS: dict[str, Any] = {"linestyle": "none", "markersize": 4, "alpha": 0.7}
-BESIDE: dict[str, Any] = {"fontsize": 11, "bbox": {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1}}
 
 CHARTS = (
     Chart(
@@ -65,12 +69,12 @@ CHARTS = (
             Whiskers(run=overload_model.bar(part), color=color, linewidth=16)
             for part, (color, _) in enumerate(PARTS.values())
         ),
-        Line("capacity", setting=lambda _: (ENDS, [CAPACITY] * 2), color=INK, linestyle=":", linewidth=1.8, at=0.6),
+        Line("capacity", setting=lambda _: (ENDS, [CAPACITY] * 2), color=INK, linestyle=":", linewidth=1.8, at=3.7),
         Line("long run", model=lambda m: (m.loads, m.long_run), color=MODEL, linewidth=1, linestyle="--"),
         Line("model: in time", model=lambda m: (LOADS, m.goodput), **MODEL_LINE),
         Here("offered", lambda m: (LOADS, m.goodput)),
         *measured(lambda run: (run.parameters["offered"], goodput(run)), among=("offered",), label="measured: in time"),
-        *(Label(run=name_of(part), color=color, **BESIDE) for part, (color, _) in enumerate(PARTS.values())),
+        *(Label(run=name_of(part), color=color, fontsize=11) for part, (color, _) in enumerate(PARTS.values())),
         columns=4,
     ),
     Chart(

@@ -21,7 +21,7 @@ from perflab.chapters.tails_and_overload.storm_model import (
     good_at_the_end,
 )
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, slider, values_slider
-from perflab.lab.axes import count_ticks, percent_ticks
+from perflab.lab.axes import count_ticks
 from perflab.lab.marks import Band, Line, Rule, measured
 from perflab.lab.palette import ALARM, CLOCK, INK, MEASURED, MODEL, PINNED_LINE
 from perflab.lab.verdict import table_of, trust_of, verdict_of
@@ -75,7 +75,7 @@ CHARTS = (
     Chart(
         f"Answered in time in the last {END_S:g} s",
         Axis("load without retries (% of the capacity)", 5, 85, ticks=range(10, 81, 10)),
-        Axis("share of the requests", -0.03, 1.05, ticks=percent_ticks),
+        Axis("share of the requests", -0.03, 1.05, ticks={each / 4: f"{25 * each}%" for each in range(5)}),
         Band(
             "x", "retries alone keep it down", setting=lambda now: (storm_model.edge(now), 85), color=ALARM, alpha=0.2
         ),
