@@ -69,7 +69,15 @@ CHARTS = (
             Whiskers(run=overload_model.bar(part), color=color, linewidth=16)
             for part, (color, _) in enumerate(PARTS.values())
         ),
-        Line("capacity", setting=lambda _: (ENDS, [CAPACITY] * 2), color=INK, linestyle=":", linewidth=1.8, at=3.7),
+        Line(
+            "capacity",
+            setting=lambda _: (ENDS, [CAPACITY] * 2),
+            color=INK,
+            linestyle=":",
+            linewidth=1.8,
+            at=3.7,
+            side="below",
+        ),
         Line("long run", model=lambda m: (m.loads, m.long_run), color=MODEL, linewidth=1, linestyle="--"),
         Line("model: in time", model=lambda m: (LOADS, m.goodput), **MODEL_LINE),
         Here("offered", lambda m: (LOADS, m.goodput)),
