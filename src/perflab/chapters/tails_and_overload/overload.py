@@ -58,6 +58,7 @@ def name_of(part: int) -> Callable[[Record], Any]:
 
 ENDS = 0.35, 4.1
 PARTS = {"in time": (CLOCK, "o"), "late": (ALARM, "^"), "rejected": (PINNED, "|")}
+LIMIT: dict[str, Any] = {"color": INK, "linestyle": ":", "linewidth": 1.8}
 DOTS: dict[str, Any] = {"linestyle": "none", "markersize": 4, "alpha": 0.7}
 
 CHARTS = (
@@ -69,15 +70,7 @@ CHARTS = (
             Whiskers(run=overload_model.bar(part), color=color, linewidth=16)
             for part, (color, _) in enumerate(PARTS.values())
         ),
-        Line(
-            "capacity",
-            setting=lambda _: (ENDS, [CAPACITY] * 2),
-            color=INK,
-            linestyle=":",
-            linewidth=1.8,
-            at=3.7,
-            side="below",
-        ),
+        Line("capacity", setting=lambda _: (ENDS, [CAPACITY] * 2), at=3.7, side="below", **LIMIT),
         Line("long run", model=lambda m: (m.loads, m.long_run), color=MODEL, linewidth=1, linestyle="--"),
         Line("model: in time", model=lambda m: (LOADS, m.goodput), **MODEL_LINE),
         Here("offered", lambda m: (LOADS, m.goodput)),
