@@ -28,6 +28,7 @@ from perflab.chapters.tails_and_overload.storm_model import (
     ONCE,
     RUN_S,
     SHORT_QUEUE,
+    YOURS,
     good_at_the_end,
 )
 from perflab.lab import Record
@@ -86,10 +87,14 @@ def test_rules_of_retries() -> None:
 
 
 def test_a_learners_policy_decides_in_the_model() -> None:
-    expected = LAB.predict(**START, retry=lambda tries, tokens: None)  # type: ignore[misc]
+    own = {**START, "retries": YOURS}
+    expected = LAB.predict(**own, retry=lambda tries, tokens: None)  # type: ignore[misc]
     assert expected.sent[-3:].mean() == pytest.approx(250, rel=0.2)
+    usual = LAB.predict(**START, retry=lambda tries, tokens: None)  # type: ignore[misc]
+    assert usual.sent[-3:].mean() == pytest.approx(1_000, rel=0.2), "to be compared with"
+    assert np.isnan(model.edge(own))
     with pytest.raises(BadInput, match="retry raised ZeroDivisionError"):
-        LAB.predict(**START, retry=lambda tries, tokens: 1 / 0)  # type: ignore[misc]
+        LAB.predict(**own, retry=lambda tries, tokens: 1 / 0)  # type: ignore[misc]
 
 
 def test_the_model_stands_in_bins_that_cover_the_run() -> None:

@@ -12,8 +12,8 @@ import numpy as np
 from perflab.chapters.judging import OPEN, RIGHT, attempt, is_function
 from perflab.chapters.tails_and_overload import overload, overload_model, storm, storm_model
 from perflab.chapters.tails_and_overload.overload_model import CAPACITY, CONSTANT, EXPONENTIAL, FIFO, RUN_S
-from perflab.chapters.tails_and_overload.storm_model import NONE, NOTHING
-from perflab.lab import Lab
+from perflab.chapters.tails_and_overload.storm_model import AT_ONCE, NONE, NOTHING, YOURS
+from perflab.lab import Lab, choice
 from perflab.lab.verdict import no_rows
 from perflab.measure import percent, poisson
 from perflab.systems.clients.attempts import Retry
@@ -104,7 +104,7 @@ class Trouble:
 
     def outcome(self, retry: Retry | None) -> tuple[float, float]:
         """Shares of requests that were never answered in time: of the whole run, and of its last part."""
-        runs = [storm_model.simulated(self.load, NONE, self.stall, NOTHING, seed, retry) for seed in SEEDS]
+        runs = [storm_model.simulated(self.load, YOURS, self.stall, NOTHING, seed, retry) for seed in SEEDS]
         answered = sum(run.samples["number"].size for run in runs) / sum(run.samples["arrived_s"].size for run in runs)
         ends = [
             storm_model.share_good(*(np.asarray(run.samples[name]) for name in ("arrived_s", "number"))) for run in runs
@@ -138,6 +138,11 @@ def check_retry(retry: Retry) -> Lab | None:
             break
     else:
         print(f"{RIGHT}: it saves what a short stall has cost, and causes no storm. The lab uses your policy.")
+    lab = storm.lab()
     return replace(
-        storm.lab(), question="What does your policy do?", policy={"retry": retry}, prediction=None, scenario=None
+        lab,
+        question="What does your policy do?",
+        controls={**lab.controls, "retries": choice((YOURS, NONE, AT_ONCE))},
+        policy={"retry": retry},
+        prediction=None,
     )

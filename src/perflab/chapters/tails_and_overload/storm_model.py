@@ -32,6 +32,7 @@ NONE, ONCE, AT_ONCE, JITTER, BUDGET = (
 )
 RETRIES: Mapping[str, int] = {NONE: 0, ONCE: 1, AT_ONCE: 3, JITTER: 3, BUDGET: 3}
 """How often a request that has timed out is tried again at most."""
+YOURS = "yours"
 PAUSE_S = 0.16
 NOTHING, SHORT_QUEUE, DROP_LATE, LIFO, CANCEL = (
     "nothing",
@@ -68,7 +69,7 @@ def policy(name: str, seed: int) -> Retry:
     """The rule of that name; what it draws at random is the same for the same seed."""
     if name == JITTER:
         return partial(with_jitter, random=Random(seed))
-    return within_budget if name == BUDGET else partial(at_most, most=RETRIES[name]) if RETRIES[name] else never
+    return within_budget if name == BUDGET else partial(at_most, most=RETRIES[name]) if RETRIES.get(name) else never
 
 
 def client(
@@ -77,7 +78,7 @@ def client(
     """The client of a run, with its schedule (ns) and the service times of its requests (µs)."""
     schedule = poisson(load * CAPACITY, RUN_S, seed)
     work_us = np.round(1e3 * services(SERVICE_MS, schedule.size, seed)).astype(np.int64)
-    rule = policy(retries, seed) if retry is None else retry
+    rule = policy(retries, seed) if retry is None or retries != YOURS else retry
     patience = Patience(timeout_s=TIMEOUT_MS / 1e3, retry=rule, cancels=cure == CANCEL)
     return Attempts(schedule, patience), schedule, work_us
 
@@ -150,7 +151,7 @@ def good_at_the_end(record: Record) -> float:
 
 def edge(chosen: Mapping[str, Any]) -> float:
     """Above which load (%) the retries alone keep the server down; NaN where there is none."""
-    most = RETRIES[chosen["retries"]]
+    most = RETRIES.get(chosen["retries"], 0)
     is_free = chosen["cure"] == NOTHING and chosen["retries"] != BUDGET
     return 100 / (1 + most) if most and is_free else np.nan
 
