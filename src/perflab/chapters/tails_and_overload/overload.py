@@ -64,7 +64,7 @@ DOTS: dict[str, Any] = {"linestyle": "none", "markersize": 4, "alpha": 0.7}
 CHARTS = (
     Chart(
         "Requests per second: in time, late, rejected",
-        Axis("offered load (× capacity)", *ENDS, ticks={each: f"{each:g}" for each in LOADS}),
+        Axis("offered load (× capacity)", *ENDS, ticks={each / 2: f"{each / 2:g}" for each in range(1, 7)}),
         Axis("requests per second", 0, 800, ticks=count_ticks),
         *(
             Whiskers(run=overload_model.bar(part), color=color, linewidth=16)
@@ -74,7 +74,7 @@ CHARTS = (
         Line("long run", model=lambda m: (m.loads, m.long_run), color=MODEL, linewidth=1, linestyle="--"),
         Line("model: in time", model=lambda m: (LOADS, m.goodput), **MODEL_LINE),
         Here("offered", lambda m: (LOADS, m.goodput)),
-        *measured(lambda run: (run.parameters["offered"], goodput(run)), among=("offered",), label="measured: in time"),
+        *measured(lambda run: (run.parameters["offered"], goodput(run)), among=("offered",), label="measured"),
         *(Label(run=name_of(part), color=color, fontsize=11) for part, (color, _) in enumerate(PARTS.values())),
         columns=4,
     ),

@@ -76,10 +76,8 @@ CHARTS = (
         f"Answered in time in the last {END_S:g} s",
         Axis("load without retries (% of the capacity)", 5, 85, ticks=range(10, 81, 10)),
         Axis("share of the requests", -0.03, 1.05, ticks={each / 4: f"{25 * each}%" for each in range(5)}),
-        Band(
-            "x", "retries alone keep it down", setting=lambda now: (storm_model.edge(now), 85), color=ALARM, alpha=0.2
-        ),
-        Rule("x", "load = 1/(1 + retries)", setting=storm_model.edge, color=ALARM, linestyle="--", linewidth=2),
+        Band("x", "retries keep it down", setting=lambda now: (storm_model.edge(now), 85), color=ALARM, alpha=0.2),
+        Rule("x", "1/(1 + retries)", setting=storm_model.edge, color=ALARM, linestyle="--", linewidth=2),
         *measured(lambda run: (run.parameters["load"], good_at_the_end(run)), among=("load",)),
         columns=2,
         empty="Each run will be a point.",
