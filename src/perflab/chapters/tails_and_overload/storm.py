@@ -51,9 +51,7 @@ CHARTS = (
     Chart(
         "Attempts sent, and requests answered in time, per second",
         Axis("time since the start (s)", *ENDS),
-        Axis(
-            "per second", 0, 300, ticks=count_ticks, ends=(300, 600, 1_200, 1_800), reach=lambda m: 1.05 * m.sent.max()
-        ),
+        Axis("per second", 0, 600, ticks=count_ticks, ends=(600, 1_200, 1_800), reach=lambda m: 1.05 * m.sent.max()),
         Band("x", "stall", setting=lambda now: (STALL_AT_S, STALL_AT_S + now["stall"]), color=ALARM, alpha=0.25),
         Line("capacity", setting=lambda _: (ENDS, [CAPACITY] * 2), color=INK, linestyle=":", linewidth=1.8, at=3.1),
         Line("model: sent", model=lambda m: (BINS, m.sent), color=MODEL, linestyle="--", **STEPS),
@@ -71,13 +69,14 @@ CHARTS = (
         ),
         width=1.4,
         columns=4,
+        empty="Attempts and answers will appear here.",
     ),
     Chart(
         f"Answered in time in the last {END_S:g} s",
         Axis("load without retries (% of the capacity)", 5, 85, ticks=range(10, 81, 10)),
         Axis("share of the requests", -0.03, 1.05, ticks={each / 4: f"{25 * each}%" for each in range(5)}),
-        Band("x", "retries keep it down", setting=lambda now: (storm_model.edge(now), 85), color=ALARM, alpha=0.2),
-        Rule("x", "1/(1 + retries)", setting=storm_model.edge, color=ALARM, linestyle="--", linewidth=2),
+        Band("x", "retries keep it down", model=lambda m: (m.edge, 85), color=ALARM, alpha=0.2),
+        Rule("x", "1/(1 + retries)", model=lambda m: m.edge, color=ALARM, linestyle="--", linewidth=2),
         *measured(lambda run: (run.parameters["load"], good_at_the_end(run)), among=("load",)),
         columns=2,
         empty="Each run will be a point.",

@@ -90,10 +90,11 @@ def server(cure: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Expected:
-    """In each of `BINS`, per second: attempts `sent`, and requests whose answer came in time (`good`)."""
+    """In each of `BINS`, per second: attempts `sent`, and requests whose answer came in time (`good`); and the `edge` (%)."""
 
     sent: NDArray[np.float64]
     good: NDArray[np.float64]
+    edge: float
 
 
 SEEDS = (1, 2)
@@ -115,7 +116,8 @@ def predict(load: int, retries: str, stall: float, cure: str, retry: Retry | Non
 def _expected(load: int, retries: str, stall: float, cure: str, retry: Retry | None) -> Expected:
     runs = [simulated(load, retries, stall, cure, seed, retry) for seed in SEEDS]
     sent = [per_s(np.concatenate([run.samples["arrived_s"], run.samples["retried_s"]])) for run in runs]
-    return Expected(np.mean(sent, 0), np.mean([per_s(run.samples["completed_s"]) for run in runs], 0))
+    good = [per_s(run.samples["completed_s"]) for run in runs]
+    return Expected(np.mean(sent, 0), np.mean(good, 0), edge({"retries": retries, "cure": cure}))
 
 
 def simulated(load: int, retries: str, stall: float, cure: str, seed: int, retry: Retry | None = None) -> Frame:
