@@ -8,7 +8,7 @@ from typing import Any
 import corpus
 import numpy as np
 import pytest
-from drawing import check_shows_all_and_can_be_emptied
+from drawing import check_shows_all_and_can_be_emptied, drawn
 from predictions import assert_each_comment_fits
 from tail_records import storm_record
 from turns import side_by_side
@@ -144,6 +144,15 @@ def test_a_run_in_which_nothing_was_answered_is_a_finding_too() -> None:
     run = storm_record()
     none = {**run.frame.samples, "number": np.empty(0, int), "completed_s": np.empty(0), "latency_ns": np.empty(0)}
     assert "100% of the requests still fail" in LAB.found(replace(run, frame=Frame(none, {}, run.frame.facts)), None)
+
+
+def test_the_time_line_holds_the_model_and_the_run() -> None:
+    chart, _ = drawn(LAB.charts[0])  # type: ignore[arg-type]
+    expected, run = LAB.predict(**START), storm_record(load=80)  # type: ignore[misc]
+    chart.show_model(START, expected)
+    assert model.expected_most(expected) < 1_200 == chart._axes.get_ylim()[1]
+    chart.show_run(run, (run,))
+    assert 1_200 < model.most_sent(run) < 1_800 == chart._axes.get_ylim()[1]
 
 
 def test_the_charts_show_it() -> None:

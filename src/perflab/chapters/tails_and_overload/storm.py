@@ -18,7 +18,9 @@ from perflab.chapters.tails_and_overload.storm_model import (
     RUN_S,
     STALL_AT_S,
     TIMEOUT_MS,
+    expected_most,
     good_at_the_end,
+    most_sent,
 )
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, slider, values_slider
 from perflab.lab.axes import count_ticks
@@ -51,7 +53,9 @@ CHARTS = (
     Chart(
         "Attempts sent, and requests answered in time, per second",
         Axis("time since the start (s)", *ENDS),
-        Axis("per second", 0, 600, ticks=count_ticks, ends=(600, 1_200, 1_800), reach=lambda m: 1.05 * m.sent.max()),
+        Axis(
+            "per second", 0, 600, ticks=count_ticks, ends=(600, 1_200, 1_800), reach=most_sent, run_reach=most_sent_in
+        ),
         Band("x", "stall", setting=lambda now: (STALL_AT_S, STALL_AT_S + now["stall"]), color=ALARM, alpha=0.25),
         Line("capacity", setting=lambda _: (ENDS, [CAPACITY] * 2), color=INK, linestyle=":", linewidth=1.8, at=3.1),
         Line("model: sent", model=lambda m: (BINS, m.sent), color=MODEL, linestyle="--", **STEPS),

@@ -132,6 +132,16 @@ def sent_s(record: Record) -> NDArray[np.float64]:
     return np.concatenate([record.column("arrived_s") + record.column("lateness_ns") / 1e9, record.column("retried_s")])
 
 
+def expected_most(expected: Expected) -> float:
+    """The most attempts per second in a bin of the model."""
+    return float(expected.sent.max())
+
+
+def most_sent(record: Record) -> float:
+    """The most attempts per second in a bin of a run."""
+    return float(per_s(sent_s(record)).max())
+
+
 def offered_at_the_end(record: Record) -> float:
     """Attempts sent in the last part of a run, retries included, over the capacity."""
     return float(np.count_nonzero(sent_s(record) > RUN_S - END_S)) / END_S / CAPACITY
