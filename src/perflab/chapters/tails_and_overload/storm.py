@@ -47,15 +47,13 @@ def experiment(
 
 
 STEPS: dict[str, Any] = {"drawstyle": "steps-mid", "linewidth": 2}
-ENDS = (0, RUN_S)
+ENDS, HEIGHTS = (0, RUN_S), (600, 1_200, 2_000)
 
 CHARTS = (
     Chart(
         "Attempts sent, and requests answered in time, per second",
         Axis("time since the start (s)", *ENDS),
-        Axis(
-            "per second", 0, 600, ticks=count_ticks, ends=(600, 1_200, 1_800), reach=most_sent, run_reach=most_sent_in
-        ),
+        Axis("per second", 0, 600, ticks=count_ticks, ends=HEIGHTS, reach=expected_most, run_reach=most_sent),
         Band("x", "stall", setting=lambda now: (STALL_AT_S, STALL_AT_S + now["stall"]), color=ALARM, alpha=0.25),
         Line("capacity", setting=lambda _: (ENDS, [CAPACITY] * 2), color=INK, linestyle=":", linewidth=1.8, at=3.1),
         Line("model: sent", model=lambda m: (BINS, m.sent), color=MODEL, linestyle="--", **STEPS),
