@@ -19,7 +19,7 @@ from perflab.chapters.load import Load
 from perflab.chapters.tails_and_overload import fan_out
 from perflab.chapters.tails_and_overload import fan_out_model as fan
 from perflab.chapters.tails_and_overload.fan_out import HEDGED, PLAIN
-from perflab.chapters.tails_and_overload.fan_out_model import SAVED, measured_pages
+from perflab.chapters.tails_and_overload.fan_out_model import ALL, SAVED, measured_pages
 from perflab.lab import Record
 from perflab.measure.frame import Frame
 from perflab.systems.clients.attempts import Patience
@@ -124,6 +124,9 @@ def test_the_rows_name_both_parts_and_the_model() -> None:
     assert rows["slow pages, with hedges"] == fan.slow_text(record, HEDGED)
     assert rows["copies, of all calls"].endswith("%")
     assert trust["p95 of a page, model: without; with hedges"].count(";") == 1
+    without, with_hedges = trust["p95 of a page, this very run simulated"].split("; ")
+    assert rows["p95 of a page, without hedges"].removeprefix("over ") == without
+    assert rows["p95 of a page, with hedges"].removeprefix("over ") == with_hedges
 
 
 def test_the_charts_show_both_parts_and_the_model() -> None:
@@ -189,3 +192,7 @@ def test_real_hedges_help_against_bad_luck_and_harm_in_a_queue() -> None:
     two_of_three(lambda: (helped(16), helped(2)), lambda found: found == (1, -1), "hedges help idle servers only")
     busy = seen[-1]
     assert agrees(Load(busy).replay(2, PLAIN), busy)
+    for part, client in ((PLAIN, Patience()), (HEDGED, fan.patience(6, ALL))):
+        pages, _ = fan.simulated_pages(fan.calls_of(10, 1), 10, 2, client)
+        late = Load(busy).lateness_p99_ns / pages.took_ns.mean()
+        assert measured_pages(busy, part).took_ns.mean() == pytest.approx(pages.took_ns.mean(), rel=0.1 + 3 * late)

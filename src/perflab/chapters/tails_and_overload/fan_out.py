@@ -181,6 +181,7 @@ def lab() -> Lab:
         trust=trust_of(
             ("slow pages, model: without; with hedges", fan.slow_expected),
             ("p95 of a page, model: without; with hedges", fan.p95_expected),
+            ("p95 of a page, this very run simulated", fan.p95_replayed),
             (load.replayed()[0], lambda run: load.replay_text(Load(run).replay(run.parameters["workers"], PLAIN))),
             load.LATENESS,
             needs=f"{PLAIN}latency_ns",

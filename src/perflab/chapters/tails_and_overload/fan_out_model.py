@@ -193,6 +193,18 @@ def p95_expected(record: Record) -> str:
     return "; ".join(map(duration, predict(**record.parameters).p95_ns))
 
 
+def p95_replayed(record: Record) -> str:
+    """The p95 of the pages of this very run, simulated: without and with hedges."""
+    chosen = record.parameters
+    clients = Patience(), patience(chosen["hedge"], chosen["hedges"])
+    return "; ".join(duration(_p95_ns(chosen["calls"], chosen["workers"], client, record.seed)) for client in clients)
+
+
+@lru_cache(maxsize=32)
+def _p95_ns(calls: int, workers: int, client: Patience, seed: int) -> float:
+    return percentile(simulated_pages(calls_of(calls, seed), calls, workers, client)[0].took_ns, 0.95)
+
+
 def copies(record: Record) -> float:
     """Second copies per call."""
     return record.column("hedged_s").size / max(1, record.column("arrived_s").size)
