@@ -164,9 +164,7 @@ COST = Cost(10.0, 1.0)
         (32, 20, 99, 20 / 30),
     ],
 )
-def test_saturated_threads_come_to_their_closed_form(
-    threads: int, size: int, max_wait: float, expected: float
-) -> None:
+def test_saturated_threads_come_to_their_closed_form(threads: int, size: int, max_wait: float, expected: float) -> None:
     assert saturated(threads, size, max_wait, COST) == pytest.approx(expected, rel=1e-9)
 
 

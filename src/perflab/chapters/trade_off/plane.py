@@ -6,18 +6,18 @@ and `ALONE`, and the baseline's in those with `BASE` before their names; NaN whe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perflab.lab import Axis, Chart, Record, count_ticks, duration_ticks
-from perflab.lab.marks import Line, Mark, Note, Point, Rule, Whiskers, measured
-from perflab.lab.palette import INK, MEASURED, MODEL_HERE, PINNED
+from perflab.lab.marks import Label, Line, Mark, Note, Point, Rule, Whiskers, measured
+from perflab.lab.palette import INK, MEASURED, MODEL_HERE, PINNED, QUIET
 from perflab.lab.rows import strokes
 from perflab.lab.verdict import ratio_text
-from perflab.measure import Estimate, Ratio, count, duration, duration_range, paired_ratio
+from perflab.measure import Estimate, Ratio, count, duration, duration_range, number, paired_ratio
 from perflab.measure.compare import CLEAR, EQUAL
 from perflab.measure.percentiles import rank_interval
 
@@ -81,9 +81,21 @@ WORTH = {
 
 def worth(run: Record) -> str:
     """What the setting is worth against the baseline: a sentence on capacity and latency, or that the run cannot tell."""
-    ratios = change(run, PER_S), change(run, ALONE)
-    found = tuple(None if ratio is None else direction(ratio) for ratio in ratios)
-    return WORTH.get(found, "This run cannot tell what it is worth: too close to call.")  # type: ignore[call-overload]
+    more, later = (None if ratio is None else direction(ratio) for ratio in (change(run, PER_S), change(run, ALONE)))
+    if more is None or later is None:
+        return "What it is worth is too close to call."
+    return WORTH[more, later]
+
+
+def both_axes(run: Record) -> str | None:
+    """The headline of a run: how many times the baseline's both numbers are; None where one is too close to call."""
+    said = []
+    for column in (PER_S, ALONE):
+        ratio = change(run, column)
+        if ratio is None or (way := direction(ratio)) is None:
+            return None
+        said.append(f"{number(ratio.value)}×" if way else "1×")
+    return f"{said[0]} the requests per second, {said[1]} the latency. {worth(run)}"
 
 
 def times_said(ratio: Ratio | None) -> str:
@@ -120,30 +132,39 @@ class Arrow(Mark):
             self._arrow.xy = end
 
 
-def plane(title: str, capacity: tuple[float, float], latency_ns: tuple[float, float], **style: Any) -> Chart:
-    """The chart: the model has `here` and `base`, two points; the arrow leads from the baseline to the setting, as measured.
-
-    Settings that were measured before stay as small dots.
+def plane(
+    title: str,
+    capacity: tuple[float, float],
+    latency_ns: tuple[float, float],
+    name: Callable[[Record], str],
+    baseline: str,
+    **style: Any,
+) -> Chart:
+    """The chart: the model has `here` and `base`, two points; an arrow leads from the measured baseline to the setting, which
+    `name` tells. Settings that were measured before stay as small dots.
     """
     base: dict[str, Any] = {"color": INK, "marker": "s", "linestyle": "none", "markersize": 8}
-    ring: dict[str, Any] = {**MODEL_HERE, "marker": "s", "markersize": 14}
-    corner: dict[str, Any] = {"color": PINNED, "fontsize": 11}
+    ring: dict[str, Any] = {**MODEL_HERE, "marker": "s", "markersize": 15}
+    corner: dict[str, Any] = {"color": QUIET, "fontsize": 11}
     cross: dict[str, Any] = {"color": PINNED, "linestyle": ":", "linewidth": 1.2}
+    stroke: dict[str, Any] = {"color": MEASURED, "linewidth": 2}
     return Chart(
         title,
-        Axis("capacity: requests/s of saturated threads (log)", *capacity, log=True, ticks=count_ticks),
-        Axis("latency of a request alone (log)", *latency_ns, log=True, ticks=duration_ticks),
+        Axis("capacity: requests/s while all threads are busy", *capacity, log=True, ticks=count_ticks),
+        Axis("latency of a request alone", *latency_ns, log=True, ticks=duration_ticks),
         Rule("x", run=lambda run: base_point(run)[0], **cross),
         Rule("y", run=lambda run: base_point(run)[1], **cross),
         Note(0.98, 0.03, setting=lambda _: "more, and sooner", ha="right", **corner),
-        Note(0.02, 0.94, setting=lambda _: "fewer, and later", **corner),
-        Arrow(run=lambda run: (base_point(run), point(run)), color=MEASURED, linewidth=2),
-        Line(run=lambda run: _across(run), color=MEASURED, linewidth=2),
-        Whiskers(run=lambda run: _upright(run), color=MEASURED, linewidth=2),
-        Line("model", model=lambda model: model.here, **MODEL_HERE),
+        Note(0.02, 0.93, setting=lambda _: "fewer, and later", **corner),
+        Arrow(run=lambda run: (base_point(run), point(run)), **stroke),
+        Line(run=_across, **stroke),
+        Whiskers(run=_upright, **stroke),
         Line(model=lambda model: model.base, **ring),
-        Line("no batching", run=base_point, **base),
+        Line("model", model=lambda model: model.here, **MODEL_HERE),
+        Line(baseline, run=base_point, at="end", side="below", **base),
         *measured(point, among=None, label="measured", earlier="measured before"),
+        Label(run=lambda run: (*point(run), name(run)), color=MEASURED),
+        columns=4,
         **style,
     )
 

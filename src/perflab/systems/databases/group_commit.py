@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from perflab.measure.collector import gc_paused
 from perflab.measure.guards import machine_limits
 
-Rule = Callable[[int, float, int], bool]
+WhenToCommit = Callable[[int, float, int], bool]
 """Whether to commit now: how many requests wait, for how long the oldest has waited (s), how many the last commit held."""
 LOOK_S = 0.0005
 
@@ -43,8 +43,8 @@ class Written:
 class Desk:
     """Where requests wait for the writer, in the order in which they came."""
 
-    def __init__(self, size: int, max_wait_s: float, rule: Rule | None = None) -> None:
-        self._size, self._max_wait_s, self._rule = size, max_wait_s, rule
+    def __init__(self, size: int, max_wait_s: float, when: WhenToCommit | None = None) -> None:
+        self._size, self._max_wait_s, self._when = size, max_wait_s, when
         self._changed = Condition(Lock())
         self._waiting: deque[tuple[int, Lock]] = deque()
         self._last, self._closed = 0, False
@@ -64,7 +64,7 @@ class Desk:
             while (now := perf_counter_ns()) < until_ns:
                 wait_s = self._wait_s(now) if self._waiting else np.inf
                 if wait_s <= 0:
-                    number = min(len(self._waiting), self._size) if self._rule is None else len(self._waiting)
+                    number = min(len(self._waiting), self._size) if self._when is None else len(self._waiting)
                     self._last = number
                     return [self._waiting.popleft()[1] for _ in range(number)]
                 self._changed.wait(min(wait_s, (until_ns - now) / 1e9))
@@ -80,8 +80,8 @@ class Desk:
 
     def _wait_s(self, now: int) -> float:
         waiting, oldest_wait_s = len(self._waiting), (now - self._waiting[0][0]) / 1e9
-        if self._rule is not None:  # it may want to commit at any moment
-            return 0.0 if self._rule(waiting, oldest_wait_s, self._last) else LOOK_S
+        if self._when is not None:  # it may want to commit at any moment
+            return 0.0 if self._when(waiting, oldest_wait_s, self._last) else LOOK_S
         return 0.0 if waiting >= self._size else self._max_wait_s - oldest_wait_s
 
 
@@ -92,15 +92,15 @@ def write_for(
     size: int = 1,
     max_wait_s: float = 0.0,
     rest_s: float = 0.0,
-    rule: Rule | None = None,
+    when: WhenToCommit | None = None,
 ) -> Written:
     """So many threads for so long, each of which rests between a reply and its next request; `write(n)` commits n requests.
 
-    A commit begins when `size` requests wait, or the oldest has waited `max_wait_s`; a `rule` decides instead, and takes all. What
-    is not committed when the time is over never is. Raises what `write` or the rule raises, and `BadInput` for too many threads.
+    A commit begins when `size` requests wait, or the oldest has waited `max_wait_s`; `when` decides instead, and takes all. What
+    is not committed when the time is over never is. Raises what `write` or `when` raises, and `BadInput` for too many threads.
     """
     machine_limits().check(threads=threads)
-    desk, responses = Desk(size, max_wait_s, rule), deque[int]()
+    desk, responses = Desk(size, max_wait_s, when), deque[int]()
     commits: list[tuple[int, int, int]] = []
 
     def client() -> None:
