@@ -43,7 +43,7 @@ from perflab.lab.marks import Line
 from perflab.lab.palette import MEASURED, PINNED, THIRD
 from perflab.lab.verdict import against_pinned, ratio_in_turns, ratio_text, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, merge, percent
-from perflab.systems.databases.group_commit import WhenToCommit, Written, write_for
+from perflab.systems.databases.writing_threads import WhenToCommit, Written, write_for
 from perflab.systems.databases.ledger import ledger
 from perflab.systems.machine.storage import durability_caveat
 
