@@ -35,28 +35,6 @@ def test_the_time_of_a_reply_is_the_sum_of_its_steps() -> None:
     assert float(KNOWN.reply_time(1e6, 10e6)) == pytest.approx(sum(steps))
 
 
-def simulated_capacity(codec: Codec, link: float, cpus: int, replies: int = 2_000) -> float:
-    """Replies of one byte in a pipeline: a thread that compresses, the link, a thread that decompresses; on one CPU in turns."""
-    sent = done = packed = 0.0
-    for _ in range(replies):
-        if cpus == 1:  # both threads share it: for each reply it computes for both
-            packed = packed + 1 / codec.compressed + codec.ratio / codec.decompressed
-            sent = max(packed, sent) + codec.ratio / link
-            done = sent
-        else:
-            packed += 1 / codec.compressed
-            sent = max(packed, sent) + codec.ratio / link
-            done = max(sent, done) + codec.ratio / codec.decompressed
-    return replies / done
-
-
-@pytest.mark.parametrize("link", [5e6, 50e6, 500e6])
-@pytest.mark.parametrize("cpus", [1, 2])
-@pytest.mark.parametrize("codec", [KNOWN, Codec(0.8, 400e6, 50e6)])
-def test_capacity_is_what_a_pipeline_of_three_steps_comes_to(codec: Codec, link: float, cpus: int) -> None:
-    assert codec.capacity(link, cpus) == pytest.approx(simulated_capacity(codec, link, cpus), rel=0.01)
-
-
 @pytest.mark.parametrize("values", [(0, 1, 1), (0.5, 0, 1), (0.5, 1, -1), (math.nan, 1, 1)])
 def test_a_codec_of_nonsense_is_refused(values: tuple[float, float, float]) -> None:
     with pytest.raises(ValueError, match="above 0"):

@@ -42,13 +42,6 @@ class Codec:
         """Time of a compressed reply over links of so many bytes per time."""
         return size * (self.computing + self.ratio / np.asarray(link, float))
 
-    def capacity(self, link: float, cpus: float) -> float:
-        """Bytes per time, before compressing, that can be served at most: the link carries r of each; the CPUs of both sides,
-        `cpus` in all, compute for each. A side with one thread does no more than V_c or V_d/r.
-        """
-        sides = min(self.compressed, self.decompressed / self.ratio)
-        return min(link / self.ratio, sides, cpus / self.computing)
-
 
 def crossing(links: ArrayLike, ratios: ArrayLike) -> float:
     """The link at which measured times (compressed over plain) cross 1, read between its neighbours on log axes; NaN where none

@@ -8,43 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from perflab.chapters.trade_off.batching_model import (
-    PHASE_S,
-    REST_S,
-    ROWS,
-    SHOWN_MS,
-    all_stored,
-    bound,
-    calibrate,
-    commits,
-    expected_here,
-    frame_of,
-    predict,
-    setting_of,
-    told,
-    writer,
-)
-from perflab.chapters.trade_off.plane import (
-    ALONE,
-    BASE,
-    PER_S,
-    both_axes,
-    capacity_text,
-    change,
-    direction,
-    latency_text,
-    middle,
-    plane,
-    times_said,
-    worth,
-)
+from perflab.chapters.trade_off import batching_model, plane
+from perflab.chapters.trade_off.batching_model import PHASE_S, REST_S, ROWS, SHOWN_MS, bound, frame_of, writer
+from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S, capacity_text, change, latency_text, middle
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, count_ticks, values_slider
 from perflab.lab.marks import Line
 from perflab.lab.palette import MEASURED, PINNED, THIRD
 from perflab.lab.verdict import against_pinned, ratio_in_turns, ratio_text, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, merge, percent
-from perflab.systems.databases.writing_threads import WhenToCommit, Written, write_for
 from perflab.systems.databases.ledger import ledger
+from perflab.systems.databases.writing_threads import WhenToCommit, Written, write_for
 from perflab.systems.machine.storage import durability_caveat
 
 SLICE_S = 0.1
@@ -77,11 +50,11 @@ def level(name: str) -> Any:
 
 
 CHARTS = (
-    plane(
+    plane.chart(
         "One setting, two loads",
         (20, 100_000),
         (5e4, 5e8),
-        setting_of,
+        batching_model.setting_of,
         "no batching",
         empty="Without batching and with it: two points will appear here.",
     ),
@@ -91,7 +64,7 @@ CHARTS = (
         Axis("requests in a commit", 0.8, 150, log=True, ticks=count_ticks),
         Line("all threads", setting=level("threads"), color=PINNED, linestyle=":", linewidth=2, at=0.0),
         Line("a full batch", setting=level("size"), color=THIRD, linestyle="--", linewidth=2, at=0.0, side="below"),
-        Line(run=commits, color=MEASURED, linewidth=1.5),
+        Line(run=batching_model.commits, color=MEASURED, linewidth=1.5),
         columns=0,
         empty="Each commit will appear here, as high as it holds requests.",
     ),
@@ -105,8 +78,8 @@ def say(record: Record) -> str:
     said = f"Alone, a request takes {alone}; {threads} thread{'s' * (threads > 1)} get {capacity}."
     if record.parameters["size"] == 1:
         return f"{said} This is the baseline: one commit for each request."
-    latency, more = (times_said(change(record, name)) for name in (ALONE, PER_S))
-    said += f" Against no batching: latency {latency}, capacity {more}. {worth(record)}"
+    latency, more = (plane.times_said(change(record, name)) for name in (ALONE, PER_S))
+    said += f" Against no batching: latency {latency}, capacity {more}. {plane.worth(record)}"
     if np.isfinite(most := bound(record)):
         said += f" A batch of {record.parameters['size']} never fills with {threads} threads: at most {count(most)}/s."
     return said
@@ -114,7 +87,7 @@ def say(record: Record) -> str:
 
 def finding(record: Record, pinned: Record | None) -> str | None:
     """What the setting does to both axes."""
-    return None if record.parameters["size"] == 1 else both_axes(record)
+    return None if record.parameters["size"] == 1 else plane.both_axes(record)
 
 
 def scenario(chosen: Mapping[str, Any]) -> str:
@@ -141,7 +114,10 @@ TABLE = table_of(
 )
 TRUST = trust_of(
     ("rounds", lambda run: count(run.column(PER_S).size)),
-    ("capacity by the model, with the commits of this run's baseline", lambda run: f"{count(expected_here(run))}/s"),
+    (
+        "capacity by the model, with the commits of this run's baseline",
+        lambda run: f"{count(batching_model.expected_here(run))}/s",
+    ),
     (
         "rows committed; stored",
         lambda run: f"{count(ROWS * run.count('stored_requests'))}; {count(run.fact('stored'))}",
@@ -154,9 +130,12 @@ TRUST = trust_of(
 def what_the_batch_did(record: Record) -> Outcome | None:
     """The capacity with batches of 20 against none; None where it is too close to call."""
     found = change(record, PER_S)
-    if found is None or not found.has_interval or (way := direction(found)) is None:
+    if found is None or not found.has_interval or (way := plane.direction(found)) is None:
         return None
-    return Outcome({1: "more", 0: "the same", -1: "fewer"}[way], f"capacity {ratio_text(found)} that of single commits")
+    return Outcome(
+        {1: "more", 0: "the same", -1: "fewer"}[way],
+        f"capacity {ratio_text(found)} that of single commits",
+    )
 
 
 PREDICTION = Prediction(
@@ -189,8 +168,8 @@ def lab() -> Lab:
     return Lab(
         question="What does batching do to latency, and what to throughput?",
         experiment=experiment,
-        calibrate=calibrate,
-        predict=predict,
+        calibrate=batching_model.calibrate,
+        predict=batching_model.predict,
         controls={
             "size": values_slider((1, 2, 4, 8, 16, 20, 32, 64, 100), 1, unit="requests", label="batch size"),
             "max_wait": values_slider((0, 1, 2, 5, 10, 20, 50), 20, unit="ms", label="longest wait", called=waits),
@@ -198,7 +177,7 @@ def lab() -> Lab:
         },
         charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict_of(say, told, all_stored, compare=compare, needs=PER_S),
+        verdict=verdict_of(say, batching_model.told, batching_model.all_stored, compare=compare, needs=PER_S),
         table=TABLE,
         trust=TRUST,
         finding=finding,

@@ -13,8 +13,8 @@ from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S, middle
 from perflab.lab import Record, Verdict
 from perflab.lab.verdict import INVALID
 from perflab.measure import Frame, count, percentile
-from perflab.systems.databases.writing_threads import Written, write_for
 from perflab.systems.databases.ledger import Ledger, ledger
+from perflab.systems.databases.writing_threads import Written, write_for
 from perflab.theory.batching import Cost, alone, fit_cost, saturated
 
 ROWS = 8

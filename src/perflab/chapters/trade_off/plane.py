@@ -132,7 +132,7 @@ class Arrow(Mark):
             self._arrow.xy = end
 
 
-def plane(
+def chart(
     title: str,
     capacity: tuple[float, float],
     latency_ns: tuple[float, float],

@@ -39,6 +39,7 @@ KINDS = {
     "computing": "stage_kinds.computing.Computing",
     "concurrency": "stage_kinds.concurrency.Concurrency",
     "database": "stage_kinds.database.Database",
+    "documents": "stage_kinds.documents.Documents",
     "link": "stage_kinds.link.Link",
     "pages": "stage_kinds.pages.Pages",
     "pool": "stage_kinds.pool.Pool",
