@@ -18,8 +18,9 @@ from perflab.lab.palette import INK, MEASURED, MODEL_HERE, PINNED, QUIET
 from perflab.lab.rows import strokes
 from perflab.lab.verdict import ratio_text
 from perflab.measure import Estimate, Ratio, count, duration, duration_range, number, paired_ratio
-from perflab.measure.compare import CLEAR, EQUAL
+from perflab.measure.compare import CLEAR, EQUAL, TOO_CLOSE
 from perflab.measure.percentiles import rank_interval
+from perflab.measure.units import DASH
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 PER_S, ALONE, BASE = "per_s", "alone_p50_ns", "base_"
 ROUNDS_NEEDED = 6
 """Below it the middle of rounds has no 95% interval."""
-UNKNOWN = "too close to call"
 
 
 def middle(run: Record, column: str) -> Estimate:
@@ -83,7 +83,7 @@ def worth(run: Record) -> str:
     """What the setting is worth against the baseline: a sentence on capacity and latency, or that the run cannot tell."""
     more, later = (None if ratio is None else direction(ratio) for ratio in (change(run, PER_S), change(run, ALONE)))
     if more is None or later is None:
-        return "What it is worth is too close to call."
+        return f"What it is worth is {TOO_CLOSE}."
     return WORTH[more, later]
 
 
@@ -101,13 +101,15 @@ def both_axes(run: Record) -> str | None:
 def times_said(ratio: Ratio | None) -> str:
     """`4.2× (3.9–4.4)`, as much, or that it is too close to call."""
     if ratio is None:
-        return "–"
-    return {0: "practically the same", None: f"{ratio_text(ratio)}, {UNKNOWN}"}.get(direction(ratio), ratio_text(ratio))
+        return DASH
+    if direction(ratio) == 0:
+        return "practically the same"
+    return f"{ratio_text(ratio)}{f', {TOO_CLOSE}' if ratio.has_interval and direction(ratio) is None else ''}"
 
 
 def latency_text(found: Estimate) -> str:
-    """`20 ms [19–21 ms]`; without the interval where there is none."""
-    return f"{duration(found.value)}{f' [{duration_range(found.low, found.high)}]' if found.has_interval else ''}"
+    """`20.0 ms [19.8–20.2 ms]`; without the interval where there is none."""
+    return f"{duration(found.value, 3)}{f' [{duration_range(found.low, found.high, 3)}]' if found.has_interval else ''}"
 
 
 def capacity_text(found: Estimate) -> str:

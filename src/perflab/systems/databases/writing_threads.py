@@ -47,6 +47,7 @@ class Desk:
         self._size, self._max_wait_s, self._when = size, max_wait_s, when
         self._changed = Condition(Lock())
         self._waiting: deque[tuple[int, Lock]] = deque()
+        self._taken: list[Lock] = []
         self._last, self._closed = 0, False
         self.left: frozenset[Lock] = frozenset()
 
@@ -66,15 +67,22 @@ class Desk:
                 if wait_s <= 0:
                     number = min(len(self._waiting), self._size) if self._when is None else len(self._waiting)
                     self._last = number
-                    return [self._waiting.popleft()[1] for _ in range(number)]
+                    self._taken = [self._waiting.popleft()[1] for _ in range(number)]
+                    return self._taken
                 self._changed.wait(min(wait_s, (until_ns - now) / 1e9))
             return []
 
+    def tell(self) -> None:
+        """The batch that was taken is committed: its threads go on."""
+        told, self._taken = self._taken, []
+        for each in told:
+            each.release()
+
     def close(self) -> None:
-        """Nothing more is committed: `left` are the requests that wait, and their threads go on."""
+        """Nothing more is committed: `left` are the requests that wait, or were taken in vain, and their threads go on."""
         with self._changed:
             self._closed = True
-            self.left = frozenset(told for _, told in self._waiting)
+            self.left = frozenset([*self._taken, *(told for _, told in self._waiting)])
             for told in self.left:
                 told.release()
 
@@ -125,8 +133,7 @@ def write_for(
                 began_ns = perf_counter_ns()
                 write(len(batch))
                 commits.append((began_ns - start_ns, perf_counter_ns() - start_ns, len(batch)))
-                for told in batch:
-                    told.release()
+                desk.tell()
         finally:
             desk.close()
         for each in clients:
