@@ -75,7 +75,7 @@ def say(record: Record) -> str:
     """Latency and capacity with their intervals, against those without batching, and what the setting is worth."""
     alone, capacity = latency_text(middle(record, ALONE)), capacity_text(middle(record, PER_S))
     threads = record.parameters["threads"]
-    said = f"Alone, a request takes {alone}; {threads} thread{'s' * (threads > 1)} get {capacity}."
+    said = f"Alone, a request takes {alone}; {threads} {'threads get' if threads > 1 else 'thread gets'} {capacity}."
     if record.parameters["size"] == 1:
         return f"{said} This is the baseline: one commit for each request."
     latency, more = (plane.times_said(change(record, name)) for name in (ALONE, PER_S))
