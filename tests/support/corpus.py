@@ -37,6 +37,8 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
     ("raising_throughput.bottleneck", "disk"): {"cpu": 0, "network": 0},
     ("raising_throughput.more_machines", "routing"): {"kind": "one 4 times as slow"},
     ("raising_throughput.which_strategy", "writes"): {"wait": 0},
+    ("trade_off.batching", "max_wait"): {"size": 20},
+    ("trade_off.batching", "threads"): {"size": 20},
     ("where_latency_comes_from.anatomy", "calls"): {"round_trip": 0},
     ("where_latency_comes_from.query", "rows"): {"index": False},
 }

@@ -46,7 +46,7 @@ def experiment(size: int, max_wait: int, threads: int, when: WhenToCommit | None
 
 def level(name: str) -> Any:
     """A control as a height across the chart."""
-    return lambda chosen: ([0, SHOWN_MS[-1]], [chosen[name]] * 2)
+    return lambda chosen: ([0, SHOWN_MS[-1]], [chosen.get(name, np.nan)] * 2)
 
 
 CHARTS = (
@@ -76,7 +76,7 @@ def say(record: Record) -> str:
     alone, capacity = latency_text(middle(record, ALONE)), capacity_text(middle(record, PER_S))
     threads = record.parameters["threads"]
     said = f"Alone, a request takes {alone}; {threads} {'threads get' if threads > 1 else 'thread gets'} {capacity}."
-    if record.parameters["size"] == 1:
+    if record.parameters.get("size") == 1:
         return f"{said} This is the baseline: one commit for each request."
     latency, more = (plane.times_said(change(record, name)) for name in (ALONE, PER_S))
     said += f" Against no batching: latency {latency}, capacity {more}. {plane.worth(record)}"
@@ -87,7 +87,7 @@ def say(record: Record) -> str:
 
 def finding(record: Record, pinned: Record | None) -> str | None:
     """What the setting does to both axes."""
-    return None if record.parameters["size"] == 1 else plane.both_axes(record)
+    return None if record.parameters.get("size") == 1 else plane.both_axes(record)
 
 
 def scenario(chosen: Mapping[str, Any]) -> str:

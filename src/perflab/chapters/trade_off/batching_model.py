@@ -119,8 +119,10 @@ def commits(run: Record) -> Any:
 
 
 def setting_of(run: Record) -> str:
-    """A run's setting in a few words; the threads are on the other chart."""
-    size, wait = run.parameters["size"], run.parameters["max_wait"]
+    """A run's setting in a few words; the threads are on the other chart. A learner's rule has no size."""
+    size, wait = run.parameters.get("size"), run.parameters.get("max_wait")
+    if size is None:
+        return "your rule"
     return "" if size == 1 else f"{size} requests, {wait} ms" if wait else f"what waits, up to {size}"
 
 
@@ -134,7 +136,7 @@ def expected_here(run: Record) -> float:
 def bound(record: Record) -> float:
     """Requests/s that threads can do at most which all wait for a timer; infinite where a batch fills before."""
     chosen = record.parameters
-    endless = chosen["size"] <= chosen["threads"] or not chosen["max_wait"]
+    endless = chosen.get("size", 0) <= chosen["threads"] or not chosen["max_wait"]
     return np.inf if endless else 1e3 * chosen["threads"] / chosen["max_wait"]
 
 
