@@ -76,7 +76,7 @@ def test_a_run_says_what_the_setting_does_to_both_and_why_no_batch_fills() -> No
     said = LAB.verdict(record(), None).text
     assert "8 threads get 384/s" in said and "Worse on both axes." in said
     assert "A batch of 20 never fills with 8 threads: at most 400/s." in said
-    assert LAB.found(record(), None) == "0.096× the requests per second, 68× the latency. Worse on both axes."
+    assert LAB.found(record(), None) == "9.6% of the requests per second, 68× the latency. Worse on both axes."
 
 
 @pytest.mark.parametrize("changes", [{"threads": 32}, {"max_wait": 0}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from threading import Lock
 from time import perf_counter_ns
@@ -31,8 +32,17 @@ def until() -> int:
 def test_a_full_batch_is_taken_at_once_in_the_order_of_arrival_and_the_rest_waits() -> None:
     desk, told = desk_with(6, perf_counter_ns())
     assert desk.take(until()) == told[:4]
+    desk.tell()
+    assert [lock.locked() for lock in told] == [False] * 4 + [True] * 2
     desk.close()
     assert desk.left == set(told[4:])
+
+
+def test_a_batch_that_was_taken_in_vain_is_told_so() -> None:
+    desk, told = desk_with(4, perf_counter_ns())
+    desk.take(until())
+    desk.close()
+    assert desk.left == set(told) and not any(lock.locked() for lock in told)
 
 
 def test_what_has_waited_long_enough_is_taken_though_the_batch_is_not_full() -> None:
@@ -98,6 +108,12 @@ def test_a_batch_that_too_few_threads_can_fill_waits_for_its_timer() -> None:
     assert set(done.requests.tolist()) == {4}
     assert done.response_ns.min() >= 10e6
     assert done.per_s <= 4 / 0.01
+
+
+@pytest.mark.clock
+def test_a_load_lasts_until_two_commits_are_done_though_the_drive_is_slow() -> None:
+    done = write_for(lambda _: time.sleep(0.03), 2, 0.01)
+    assert done.requests.size == 2 and done.per_s < 1 / 0.03
 
 
 @pytest.mark.clock

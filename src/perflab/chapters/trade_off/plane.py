@@ -17,7 +17,7 @@ from perflab.lab.marks import Label, Line, Mark, Note, Point, Rule, Whiskers, me
 from perflab.lab.palette import INK, MEASURED, MODEL_HERE, PINNED, QUIET
 from perflab.lab.rows import strokes
 from perflab.lab.verdict import ratio_text
-from perflab.measure import Estimate, Ratio, count, duration, duration_range, number, paired_ratio
+from perflab.measure import Estimate, Ratio, count, duration, duration_range, number, paired_ratio, percent
 from perflab.measure.compare import CLEAR, EQUAL, TOO_CLOSE
 from perflab.measure.percentiles import rank_interval
 from perflab.measure.units import DASH
@@ -94,8 +94,8 @@ def both_axes(run: Record) -> str | None:
         ratio = change(run, column)
         if ratio is None or (way := direction(ratio)) is None:
             return None
-        said.append(f"{number(ratio.value)}×" if way else "1×")
-    return f"{said[0]} the requests per second, {said[1]} the latency. {worth(run)}"
+        said.append({1: f"{number(ratio.value)}× the", 0: "the same", -1: f"{percent(ratio.value)} of the"}[way])
+    return f"{said[0][0].upper()}{said[0][1:]} requests per second, {said[1]} latency. {worth(run)}"
 
 
 def times_said(ratio: Ratio | None) -> str:

@@ -19,6 +19,8 @@ from perflab.measure.guards import machine_limits
 WhenToCommit = Callable[[int, float, int], bool]
 """Whether to commit now: how many requests wait, for how long the oldest has waited (s), how many the last commit held."""
 LOOK_S = 0.0005
+FEWEST, PATIENCE_S = 2, 0.25
+"""So many commits a load has at least, for which it goes on up to that long."""
 
 
 @dataclass(frozen=True)
@@ -127,9 +129,9 @@ def write_for(
     with gc_paused(generation=0), ThreadPoolExecutor(threads) as pool:
         clients = [pool.submit(client) for _ in range(threads)]
         start_ns = perf_counter_ns()
-        until_ns = start_ns + round(seconds * 1e9)
+        until_ns, patient_ns = (start_ns + round(1e9 * each) for each in (seconds, max(seconds, PATIENCE_S)))
         try:
-            while batch := desk.take(until_ns):
+            while batch := desk.take(until_ns if len(commits) >= FEWEST else patient_ns):
                 began_ns = perf_counter_ns()
                 write(len(batch))
                 commits.append((began_ns - start_ns, perf_counter_ns() - start_ns, len(batch)))
