@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from labs import measured_together
 from two_axes import batched, packed
 
 from perflab.chapters.trade_off import exercises
@@ -85,10 +86,8 @@ def test_the_lab_runs_the_rule_that_was_written() -> None:
 
 @pytest.mark.clock
 def test_the_rule_commits_in_the_real_lab() -> None:
-    from labs import measure
-
-    found = measure(exercises.rule_lab(fuller), 0.15)
-    assert found.samples["requests"].size > 5 and np.isfinite(found.samples["per_s"]).all()
+    (found,) = measured_together(exercises.rule_lab(fuller), {}, budget_s=0.1)
+    assert found.column("requests").size > 5 and np.isfinite(found.column("per_s")).all()
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_every_request_that_is_answered_was_committed_once() -> None:
 def test_a_batch_that_too_few_threads_can_fill_waits_for_its_timer() -> None:
     done = write_for(lambda _: None, 4, 0.05, size=20, max_wait_s=0.01)
     assert set(done.requests.tolist()) == {4}
-    assert done.response_ns.min() >= 10e6
+    assert done.response_ns.max() >= 10e6, "the oldest of a batch"
     assert done.per_s <= 4 / 0.01
 
 

@@ -57,17 +57,17 @@ CHARTS = (
         (5e4, 5e8),
         batching_model.setting_of,
         "no batching",
-        empty="Without batching and with it: two points will appear here.",
+        empty="Two points will appear here.",
     ),
     Chart(
         "Commits while all threads are busy",
         Axis("time (ms)", 0, SHOWN_MS[0], ends=SHOWN_MS, reach=lambda model: model.shown_ms),
         Axis("requests in a commit", 0.8, 150, log=True, ticks=count_ticks),
-        Line("all threads", setting=level("threads"), color=PINNED, linestyle=":", linewidth=2, at=0.0),
-        Line("a full batch", setting=level("size"), color=THIRD, linestyle="--", linewidth=2, at=0.0, side="below"),
+        Line("all threads", setting=level("threads"), color=PINNED, linestyle=":", linewidth=2, at=0.0, side="below"),
+        Line("a full batch", setting=level("size"), color=THIRD, linestyle="--", linewidth=2, at=0.0),
         Line(run=batching_model.commits, color=MEASURED, linewidth=1.5),
         columns=0,
-        empty="Each commit will appear here, as high as it holds requests.",
+        empty="Each commit will appear here.",
     ),
 )
 
