@@ -9,32 +9,31 @@ from typing import Any
 import numpy as np
 
 from perflab.chapters.trade_off import batching_model, plane
-from perflab.chapters.trade_off.batching_model import PHASE_S, REST_S, ROWS, SHOWN_MS, bound, frame_of, writer
+from perflab.chapters.trade_off.batching_model import PHASE_S, REST_S, ROWS, SHOWN_MS, bound, frame_of
 from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S, capacity_text, change, latency_text, middle
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, count_ticks, values_slider
 from perflab.lab.marks import Line
 from perflab.lab.palette import MEASURED, PINNED, THIRD
 from perflab.lab.verdict import against_pinned, ratio_in_turns, ratio_text, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, merge, percent
-from perflab.systems.databases.ledger import ledger
-from perflab.systems.databases.writing_threads import WhenToCommit, Written, write_for
+from perflab.systems.databases.writing_threads import WhenToCommit, Written
 from perflab.systems.machine.storage import durability_caveat
+from perflab.systems.servers.writing import Writing
 
 SLICE_S = 0.1
 NO_BATCHING: dict[str, Any] = {"size": 1, "max_wait_s": 0.0}
 
 
 def experiment(size: int, max_wait: int, threads: int, when: WhenToCommit | None = None) -> Iterator[Frame]:
-    chosen = {"size": size, "max_wait_s": max_wait / 1e3, "when": when}
+    chosen = {"size": size, "max_wait_s": max_wait / 1e3, "by_rule": when is not None}
     caveat = durability_caveat() or ""
-    with ledger() as table:
-        write = writer(table)
+    with Writing(ROWS, when) as writing:
 
         def written(threads: int, rest_s: float, setting: dict[str, Any]) -> Written:
-            return write_for(write, threads, PHASE_S + 2 * setting["max_wait_s"], rest_s=rest_s, **setting)
+            return writing.load(threads, PHASE_S + 2 * setting["max_wait_s"], rest_s=rest_s, **setting)
 
         written(threads, 0.0, NO_BATCHING)  # left out: the first commits wake the drive up
-        first, sides = table.count(), [(BASE, NO_BATCHING), ("", chosen)]
+        first, sides = writing.stored, [(BASE, NO_BATCHING), ("", chosen)]
         while True:
             rounds: list[Frame] = []
             ends = perf_counter() + SLICE_S
@@ -42,7 +41,7 @@ def experiment(size: int, max_wait: int, threads: int, when: WhenToCommit | None
                 alone = {of: written(1, REST_S, setting) for of, setting in sides}
                 rounds += [frame_of(of, alone[of], written(threads, 0.0, setting)) for of, setting in sides]
                 sides.reverse()  # so that neither always comes first
-            yield merge([*rounds, Frame(facts={"stored": table.count() - first, "caveat": caveat})])
+            yield merge([*rounds, Frame(facts={"stored": writing.stored - first, "caveat": caveat})])
 
 
 def level(name: str) -> Any:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +12,8 @@ from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S, middle
 from perflab.lab import Record, Verdict
 from perflab.lab.verdict import INVALID
 from perflab.measure import Frame, count, percentile
-from perflab.systems.databases.ledger import Ledger, ledger
-from perflab.systems.databases.writing_threads import Written, write_for
+from perflab.systems.databases.writing_threads import Written
+from perflab.systems.servers.writing import Writing
 from perflab.theory.batching import Cost, alone, fit_cost, saturated
 
 ROWS = 8
@@ -36,36 +35,25 @@ def after_rest(rest_ms: float) -> str:
     return f"more after {rest_ms:g} ms"
 
 
-def writer(table: Ledger) -> Callable[[int], object]:
-    """A function that commits so many requests at once."""
-    numbers = itertools.count(table.count())
-
-    def write(requests: int) -> object:
-        return table.write([(number, 1) for number in itertools.islice(numbers, ROWS * requests)])
-
-    return write
-
-
 def calibrate() -> Iterator[Frame]:
     """What a batch of a few sizes costs, one after the other, all hand-overs between threads included: the line s₀ + s₁·b; and
     what a rest before it adds to a request alone.
     """
     sizes, times = [], []
     rested: dict[float, list[float]] = {rest_ms: [] for rest_ms in RESTS_MS}
-    with ledger() as table:
-        write = writer(table)
-        write_for(write, 8, PROBE_S)  # the drive and the CPU have yet to wake up
+    with Writing(ROWS) as writing:
+        writing.load(8, PROBE_S)  # the drive and the CPU have yet to wake up
         for _ in range(PROBES):
             for group in GROUPS:
                 # One group waits while the other is written, so that a writer never waits for threads.
-                done = write_for(write, 2 * group, PROBE_S, size=group)
+                done = writing.load(2 * group, PROBE_S, size=group)
                 cycles, full = np.diff(done.ended_ns), done.requests[1:] == group
                 sizes += [group] * int(full.sum())
                 times += cycles[full].tolist()
             for rest_ms in RESTS_MS:
                 seconds = PROBE_S + rest_ms / 1e3
-                rested[rest_ms] += write_for(write, 1, seconds, rest_s=rest_ms / 1e3).response_ns.tolist()
-        cost = fit_cost(sizes, times)
+                rested[rest_ms] += writing.load(1, seconds, rest_s=rest_ms / 1e3).response_ns.tolist()
+    cost = fit_cost(sizes, times)
     one = float(cost.of(1))
     more = {after_rest(rest_ms): max(0.0, percentile(found, 0.5) - one) for rest_ms, found in rested.items() if found}
     yield Frame(facts={"each_batch_ns": cost.each_batch, "each_request_ns": cost.each_row, **more})
