@@ -95,7 +95,7 @@ CHARTS = (
             "share of the plain reply's time",
             *(0, 1.25),
             ticks=percent_ticks,
-            ends=(1.25, 2.5, 5, 10, 25),
+            ends=(1.25, 2.4, 4.8, 9.5, 24),
             reach=lambda m: reach(m.parts),
             run_reach=lambda run: reach(parts_of(run)),
         ),
