@@ -171,7 +171,9 @@ def test_the_model_with_the_commits_of_the_run_follows_the_run_not_the_calibrati
 
 def test_a_scenario_names_the_rule() -> None:
     told = [batching.scenario(LAB.check(each)) for each in ({"size": 1}, {"size": 20}, {"size": 20, "max_wait": 0})]
-    assert "a commit for each request" in told[0] and "after 20 ms at most" in told[1] and "of what waits" in told[2]
+    assert (
+        "one commit for each request" in told[0] and "after 20 ms at most" in told[1] and "holds what waits" in told[2]
+    )
     assert batching_model.setting_of(record()) == "20 requests, 20 ms"
     assert batching_model.setting_of(record(max_wait=0)) == "what waits, up to 20"
     assert batching_model.setting_of(record(size=1)) == ""

@@ -93,9 +93,9 @@ def finding(record: Record, pinned: Record | None) -> str | None:
 def scenario(chosen: Mapping[str, Any]) -> str:
     """What a run does."""
     size, wait, threads = (chosen[name] for name in ("size", "max_wait", "threads"))
-    rule = f"of up to {size} requests" + (f", after {wait} ms at most" if wait else ", of what waits")
-    how = "for each request" if size == 1 else rule
-    return f"A request writes {ROWS} rows, a commit {how}. One client alone, then {threads} busy threads. Both axes: ×10 a step."
+    held = f"up to {size} requests, after {wait} ms at most" if wait else f"what waits, up to {size} requests"
+    how = "one commit for each request" if size == 1 else f"a commit holds {held}"
+    return f"{ROWS} rows a request; {how}. One client alone, then {threads} busy threads. Both axes of the plane: ×10 a step."
 
 
 def compare(record: Record, pinned: Record) -> tuple[str, str] | None:
