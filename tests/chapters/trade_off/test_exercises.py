@@ -87,7 +87,7 @@ def test_the_lab_runs_the_rule_that_was_written() -> None:
 @pytest.mark.clock
 def test_the_rule_commits_in_the_real_lab() -> None:
     (found,) = measured_together(exercises.rule_lab(fuller), {}, budget_s=0.1)
-    assert found.column("requests").size > 5 and np.isfinite(found.column("per_s")).all()
+    assert found.column("requests").size >= 2 and np.isfinite(found.column("per_s")).all()
 
 
 @pytest.mark.parametrize(

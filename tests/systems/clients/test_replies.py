@@ -15,6 +15,8 @@ def test_the_same_document_arrives_at_each_level_and_tells_what_was_sent() -> No
     with documents(JSON, 20_000, 1e9) as server:
         (plain, as_it_is), (one, quick), (nine, small) = (server.fetch(level) for level in (0, 1, 9))
         again, _ = server.fetch(0)
+        server.change(PACKED, 3_000)
+        assert server.fetch(0)[0] == server.fetch(6)[0] == document(PACKED, 3_000)
     assert plain == one == nine == again == document(JSON, 20_000)
     assert as_it_is.sent_bytes == 20_000 > quick.sent_bytes > small.sent_bytes
     assert as_it_is.compress_ns == as_it_is.decompress_ns == 0

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import zlib
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from time import perf_counter_ns
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from perflab.lab.marks import Point, before
 from perflab.lab.rows import in_turn
 from perflab.measure import Frame, Ratio, number, paired_ratio, percent, percentile
 from perflab.systems.clients.replies import documents
-from perflab.systems.servers.stage_kinds.documents import KINDS, document
+from perflab.systems.servers.stage_kinds.documents import KINDS
 from perflab.theory.compression import Codec, crossing
 
 LEVELS = (1, 6, 9)
@@ -34,27 +33,22 @@ def name_of(what: str, kind: str, level: int, size_kb: int) -> str:
 
 
 def calibrate() -> Iterator[Frame]:
-    """How small zlib makes each kind, and how long that and the way back take (ns); then what a reply takes besides."""
-    for kind in KINDS:
-        facts: dict[str, float] = {}
-        for size_kb in PROBED_KB:
-            plain = document(kind, 1_000 * size_kb)
-            for level in LEVELS:
-                times, packed = [], b""
-                for _ in range(PROBES):
-                    began = perf_counter_ns()
-                    packed = zlib.compress(plain, level)
-                    half = perf_counter_ns()
-                    zlib.decompress(packed)
-                    times.append((half - began, perf_counter_ns() - half))
-                compress, decompress = np.median(times, axis=0)
-                facts[name_of("ratio", kind, level, size_kb)] = len(packed) / len(plain)
-                facts[name_of("compressing", kind, level, size_kb)] = float(compress)
-                facts[name_of("decompressing", kind, level, size_kb)] = float(decompress)
-        yield Frame(facts=facts)
+    """How small zlib makes each kind, and how long that and the way back take (ns), in the server and the client that a run has;
+    and what a reply takes besides.
+    """
     with documents(KINDS[0], 1_000 * PROBED_KB[0], UNLIMITED) as server:
         rest = [server.fetch(0)[1].total_ns for _ in range(8 * PROBES)]
-    yield Frame(facts={"rest_ns": percentile(rest, 0.5)})
+        yield Frame(facts={"rest_ns": percentile(rest, 0.5)})
+        for kind, size_kb in itertools.product(KINDS, PROBED_KB):
+            server.change(kind, 1_000 * size_kb)
+            facts: dict[str, float] = {}
+            for level in LEVELS:
+                found = [server.fetch(level)[1] for _ in range(PROBES)]
+                compress, decompress = (float(np.median([getattr(each, name) for each in found])) for name in PARTS)
+                facts[name_of("ratio", kind, level, size_kb)] = found[0].sent_bytes / (1_000 * size_kb)
+                facts[name_of("compressing", kind, level, size_kb)] = compress
+                facts[name_of("decompressing", kind, level, size_kb)] = decompress
+            yield Frame(facts=facts)
 
 
 @dataclass(frozen=True)

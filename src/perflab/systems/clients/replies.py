@@ -35,6 +35,10 @@ class Documents:
     def __init__(self, server: ChildServer, connection: Connection) -> None:
         self._server, self._connection, self._level = server, connection, 0
 
+    def change(self, kind: str, size: int) -> None:
+        """From now on another document."""
+        self._server.ask("set", kind=kind, size=size)
+
     def fetch(self, level: int) -> tuple[bytes, Fetched]:
         """The document, compressed as a whole at this level of zlib, sent, and decompressed as a whole; 0 sends it as it is."""
         if level != self._level:
