@@ -66,15 +66,23 @@ def test_a_run_says_both_times_and_the_break_even_of_its_speeds() -> None:
     assert "200 kB arrive after 4.0 ms compressed, after 16 ms as they are: 0.250×" in said
     assert "They shrink to 25%" in said and "below 480 Mb/s" in said
     assert compression_model.break_even_mbits(record()) == pytest.approx(480)
-    assert LAB.found(record(), None) == "Over 100 Mb/s, compressing makes the reply 4.0× quicker."
+    assert LAB.found(record(), None) == "Compressing makes the reply 4.0× quicker over 100 Mb/s."
 
 
 @pytest.mark.parametrize(
     ("packed_ms", "headline"),
-    [(32.0, "compressing makes the reply 2.0× slower."), (16.0, "compressing makes the reply as slow as before.")],
+    [(32.0, "makes the reply 2.0× slower over 100 Mb/s."), (16.0, "makes the reply as slow as before over 100 Mb/s.")],
 )
 def test_the_headline_says_what_compressing_did(packed_ms: float, headline: str) -> None:
     assert LAB.found(record(packed_ms=packed_ms), None).endswith(headline)
+
+
+def test_two_links_share_a_headline() -> None:
+    slow, fast = side_by_side(record(32.0, 8.0, 50), record(1.0, 2.0, 1_600))
+    both = "Compressing makes the reply 4.0× quicker over 50 Mb/s, and 2.0× slower over 1,600 Mb/s."
+    assert compression.finding(fast, slow) == LAB.found(fast, slow) == both
+    alike = compression.finding(record(8.0, 4.0, 100, level=1), record(8.0, 4.0, 100))
+    assert alike == "Compressing makes the reply 2.0× quicker over 100 Mb/s."
 
 
 def test_what_does_not_shrink_never_pays() -> None:

@@ -118,13 +118,21 @@ def say(record: Record) -> str:
     return f"{said} {shrunk} {number(break_even_mbits(record), 3)} Mb/s."
 
 
-def finding(record: Record, pinned: Record | None) -> str | None:
-    """Whether compressing paid."""
+def effect(record: Record) -> str:
+    """What compressing did on this link; empty where it is too close to call."""
     ratio = times(record)
     if ratio is None or (way := direction(ratio)) is None:
-        return None
+        return ""
     how = {1: f"{number(ratio.value)}× slower", 0: "as slow as before", -1: f"{number(1 / ratio.value)}× quicker"}[way]
-    return f"Over {count(record.parameters['bandwidth'])} Mb/s, compressing makes the reply {how}."
+    return f"{how} over {count(record.parameters['bandwidth'])} Mb/s"
+
+
+def finding(record: Record, pinned: Record | None) -> str | None:
+    """Whether compressing paid; on both links where the pinned run had another."""
+    said = effect(record)
+    if said and pinned is not None and pinned.parameters["bandwidth"] != record.parameters["bandwidth"]:
+        said = ", and ".join(filter(None, (effect(pinned), said)))
+    return f"Compressing makes the reply {said}." if said else None
 
 
 def scenario(chosen: Mapping[str, Any]) -> str:
