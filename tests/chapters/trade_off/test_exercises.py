@@ -29,6 +29,7 @@ def fuller(waiting: int, oldest_wait_s: float, last: int) -> bool:
         (batched(3, 1, max_wait=0), "`threads` should be 16"),
         (batched(1.2, 1, threads=16), "How many requests could share a commit?"),
         (batched(3, 20, threads=16), "What does a request alone wait for?"),
+        (batched(3, np.array([0.5, 2, 2] * 3), threads=16), "too close to call. Run it again"),  # type: ignore[arg-type]
         (batched(3, 1, threads=16, max_wait=0), "Right: 3.00×"),
     ],
 )
