@@ -40,6 +40,8 @@ def check_no_price(record: Record | None) -> None:
         print(
             f"{OPEN}The capacity is {ratio_text(more)} that of single commits. How many requests could share a commit?"
         )
+    elif later.value > LATER and later.low < 1:
+        print(f"Not yet: the latency is {ratio_text(later)} that of single commits, too close to call. Run it again.")
     elif later.value > LATER:
         print(
             f"{OPEN}{ratio_text(more)} the capacity, but {ratio_text(later)} the latency. What does a request alone wait for?"
