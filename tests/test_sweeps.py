@@ -70,6 +70,19 @@ def test_measured_is_divided_by_the_model_at_each_place() -> None:
     assert list(sweeps.beside(lab, record, 10)) == [("latency", 0.8)]
 
 
+def test_in_a_plane_what_lies_across_is_compared_too() -> None:
+    chart = Chart(
+        sweeps.PLANES[0],
+        Axis("x", 0, 10),
+        Axis("y", 0, 10),
+        Line("model", model=lambda _: (2.0, 4.0), **MODEL_LINE),
+        Line("pinned run", pinned=lambda run: (3.0, 5.0), **PINNED_POINTS),
+    )
+    lab: Any = type("Lab", (), {"charts": (chart,)})
+    found = list(sweeps.beside(lab, Record("any", {}, 1, "", Frame({"y": np.ones(1)})), None))
+    assert found == [(f"{chart.title}, across", 1.5), (chart.title, 1.25)]
+
+
 def test_a_control_is_swept_from_end_to_end() -> None:
     values = sweeps.spread(log_slider(1, 1_000, 10))
     assert (len(values), values[0], values[-1]) == (5, 1, 1_000)

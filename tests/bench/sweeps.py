@@ -26,6 +26,8 @@ from perflab.lab.verdict import INVALID
 ON_REQUEST = True
 POINTS, TIMES, RUN_S = 5, 3, 1.0
 ENDS = ("Hit ratio so far",)
+PLANES = ("One setting, two loads",)
+"""Charts whose both axes are measured: what lies across is compared too."""
 BAND = 0.2
 """How far a measured point may be from the model, as a share of the model."""
 
@@ -116,6 +118,8 @@ def beside(lab: Lab, record: Record, model: Any) -> Iterator[tuple[str, float]]:
             yield shown.title, float(np.nanmax(points[1]) / np.nanmax(curve[1]))
             continue
         pairs = list(zip(*(np.atleast_1d(np.asarray(part, float)) for part in points), strict=True))
+        if shown.title in PLANES:
+            yield f"{shown.title}, across", float(pairs[0][0] / np.atleast_1d(curve[0])[0])
         for x, y in pairs[-1:] if shown.title in ENDS else pairs:
             value, expected = in_row(x, y, curve) if shown._y.low > shown._y.high else (y, at(x, curve, shown))
             if np.isfinite([expected, value]).all() and expected > 0:

@@ -86,3 +86,8 @@ def test_one_of_something_is_not_called_by_its_plural(value: int, unit: str, tex
 def test_a_value_may_have_a_name_beside_its_number() -> None:
     way = values_slider([1, 20], 1, unit="ms", called=lambda ms: "same city" if ms < 10 else "same country")
     assert [text for text, _ in way.options(5)] == ["1 ms, same city", "5 ms, same city", "20 ms, same country"]
+
+
+def test_a_value_without_a_name_stands_alone() -> None:
+    wait = values_slider([0, 20], 0, unit="ms", called=lambda ms: "" if ms else "no timer")
+    assert [text for text, _ in wait.options()] == ["0 ms, no timer", "20 ms"]

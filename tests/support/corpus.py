@@ -43,6 +43,8 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
     ("tails_and_overload.fan_out", "hedges"): {"workers": 2},
     ("tails_and_overload.fan_out", "workers"): {"calls": 50},
     ("tails_and_overload.hockey_stick", "kind"): {"load": 30},
+    ("trade_off.batching", "max_wait"): {"size": 20},
+    ("trade_off.batching", "threads"): {"size": 20},
     ("where_latency_comes_from.anatomy", "calls"): {"round_trip": 0},
     ("where_latency_comes_from.query", "rows"): {"index": False},
 }

@@ -3,7 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from perflab.theory.batching import Cost, fit_cost, lateness, replay_batches, simulate_batches
+from perflab.theory.batching import (
+    Cost,
+    alone,
+    fit_cost,
+    lateness,
+    replay_batches,
+    saturated,
+    simulate_batches,
+)
 
 
 def test_throughput_rises_towards_one_over_the_cost_of_a_row() -> None:
@@ -134,3 +142,50 @@ def test_batches_of_nothing_and_waits_below_0_are_refused(size: int, max_wait: f
 def test_an_empty_batch_is_not_replayed() -> None:
     with pytest.raises(ValueError, match="an arrival for each row"):
         replay_batches([0, 1], [2, 0], [1, 2], [1, 1], 2, 5.0)
+
+
+COST = Cost(10.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("threads", "size", "max_wait", "expected"),
+    [
+        (1, 1, 0, 1 / 11),
+        (8, 1, 0, 1 / 11),  # one commit a request, whatever waits
+        (8, 1, 99, 1 / 11),
+        (8, 4, 0, 4 / 14),  # enough for two full batches
+        (8, 8, 0, 8 / 28),  # what waits: two groups take turns
+        (8, 100, 0, 8 / 28),
+        (8, 8, 99, 8 / 18),  # the last to be back makes it full
+        (8, 20, 99, 8 / (99 + 18)),  # never full
+        (8, 20, 5, 8 / (5 + 18)),  # a short wait keeps all in one group: more than without
+        (1, 20, 0, 1 / 11),
+        (1, 20, 99, 1 / (99 + 11)),
+        (32, 20, 99, 20 / 30),
+    ],
+)
+def test_saturated_threads_come_to_their_closed_form(threads: int, size: int, max_wait: float, expected: float) -> None:
+    assert saturated(threads, size, max_wait, COST) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("threads", [1, 3, 8, 64])
+@pytest.mark.parametrize("size", [2, 8, 100])
+@pytest.mark.parametrize("max_wait", [1.0, 30.0, 1_000.0])
+def test_no_setting_does_more_than_its_bounds_allow(threads: int, size: int, max_wait: float) -> None:
+    found = saturated(threads, size, max_wait, COST)
+    assert found <= float(COST.throughput(min(size, threads))) + 1e-12
+    assert size <= threads or found <= threads / (max_wait + 10.0)
+
+
+def test_a_rest_before_each_batch_is_paid_for_on_both_loads() -> None:
+    rested = Cost(10.0, 1.0, ((100.0, 50.0),))
+    assert saturated(8, 20, 100.0, rested) == pytest.approx(8 / (100 + 18 + 50))
+    assert alone(20, 60.0, 40.0, rested) == 60 + 11 + 50
+    assert alone(1, 60.0, 40.0, rested) == 11 + 20, "a batch of one does not wait"
+    assert alone(20, 0.0, 0.0, rested) == 11
+
+
+@pytest.mark.parametrize("wrong", [(0, 1, 0.0), (1, 0, 0.0), (1, 1, -1.0)])
+def test_threads_and_batches_of_nobody_are_refused(wrong: tuple[int, int, float]) -> None:
+    with pytest.raises(ValueError, match="there is a thread"):
+        saturated(*wrong, COST)

@@ -19,7 +19,7 @@ PLURAL = re.compile("[a-z]{2,}s")
 class Slider:
     """A number among `values`, in rising order. Code may pass any number between the ends; a finger gets the steps.
 
-    `called` names a value in words beside its number.
+    `called` names a value in words beside its number; an empty name is left out.
     """
 
     values: tuple[float, ...]
@@ -43,7 +43,8 @@ class Slider:
         """The value with its unit, as it stands at the end of the slider: 2 threads, 1 thread, 5 ms."""
         unit = self.unit[:-1] if value == 1 and PLURAL.fullmatch(self.unit) else self.unit
         said = f"{count(value) if self.whole else f'{value:g}'} {unit}".strip()
-        return said if self.called is None else f"{said}, {self.called(value)}"
+        name = self.called(value) if self.called is not None else ""
+        return f"{said}, {name}" if name else said
 
 
 @dataclass(frozen=True)

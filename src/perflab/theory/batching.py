@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,6 +102,39 @@ def simulate_batches(arrivals: ArrayLike, size: int, max_wait: float, cost: Cost
     if not count:
         raise ValueError("too few arrivals: no batch is complete before they end")
     return Waits(waiting / first, writing / first, first / count)
+
+
+def alone(size: int, max_wait: float, rest: float, cost: Cost) -> float:
+    """Response time of a single client that sends each request so long after the last reply: nothing comes to fill its batch."""
+    waits = max_wait if size > 1 else 0.0
+    return waits + float(cost.of(1)) + cost.after_rest(rest + waits)
+
+
+def saturated(threads: int, size: int, max_wait: float, cost: Cost, batches: int = 100) -> float:
+    """Requests per unit of time of so many threads, each of which asks again as soon as its request is done: a closed loop.
+
+    By following the batches of one writer. At the end of a batch it looks at what waits before the requests of this batch are
+    back. So with b the size and N threads: X = b/S(b) where N ≥ 2b; N/(2s₀ + s₁N) with N ≤ b and no wait, because two groups
+    take turns; b/S(b) with N ≥ b and a long wait; N/(max_wait + S(N)) with N < b, since no batch ever fills. Raises ValueError
+    for less than one thread or request in a batch, and for a negative wait.
+    """
+    if not (threads >= 1 and size >= 1 and max_wait >= 0):
+        raise ValueError("there is a thread, a batch holds a request, and none waits for less than no time")
+    waiting, back, now, done, since = deque([0.0] * threads), 0, 0.0, 0, 0.0
+    for number in range(batches):
+        if number == batches // 2:  # by then it repeats itself
+            done, since = 0, now
+        start, rows = now, min(size, len(waiting))
+        if not waiting or (rows < size and now - waiting[0] < max_wait):
+            waiting.extend([now] * back)
+            back = 0
+            rows = min(size, len(waiting)) if max_wait else 1  # without a wait the first to be back is a batch
+            start = now if rows == size else waiting[0] + max_wait
+        waiting.extend([now] * back)
+        for _ in range(rows):
+            waiting.popleft()
+        now, done, back = start + float(cost.of(rows)) + cost.after_rest(start - now), done + rows, rows
+    return done / (now - since)
 
 
 def replay_batches(

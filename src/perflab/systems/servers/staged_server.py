@@ -7,10 +7,8 @@ what it offers (`stall`). While its clock is paused, no request gets on in any s
 
 from __future__ import annotations
 
-import base64
 import importlib
 import inspect
-import pickle
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -25,6 +23,7 @@ from perflab.systems.http.server_timing import HEADER, encode_state
 from perflab.systems.process.child import Handlers, keep_serving, read_config, run_server
 from perflab.systems.process.loops import precise_loop
 from perflab.systems.process.pausable import PausableServer, RunningClock
+from perflab.systems.servers.pickled import packed, unpacked
 from perflab.systems.servers.policy import PolicyFailed
 from perflab.systems.servers.stages import Host, SettableStage, chain, timed
 
@@ -39,6 +38,7 @@ KINDS = {
     "computing": "stage_kinds.computing.Computing",
     "concurrency": "stage_kinds.concurrency.Concurrency",
     "database": "stage_kinds.database.Database",
+    "documents": "stage_kinds.documents.Documents",
     "link": "stage_kinds.link.Link",
     "pages": "stage_kinds.pages.Pages",
     "pool": "stage_kinds.pool.Pool",
@@ -165,8 +165,8 @@ class StagedServer(PausableServer):
         try:
             given = [(stage, with_folder(stage, its_config, self._folder.name)) for stage, its_config in stages]
             owners({stage: sorted_out(stage, its_config)[0] for stage, its_config in given})
-            packed = [(stage, {key: _packed(value) for key, value in each.items()}) for stage, each in given]
-            config = {"stages": packed, "folder": self._folder.name, **config}
+            named = [(stage, {key: packed(value) for key, value in each.items()}) for stage, each in given]
+            config = {"stages": named, "folder": self._folder.name, **config}
             super().__init__("perflab.systems.servers.staged_server", config, name)
         except BaseException:
             self._folder.cleanup()
@@ -198,25 +198,13 @@ def staged_server(
     return StagedServer(stages, name, front=front, precise=precise or front == MULTIPLEXED, tells=tells)
 
 
-def _packed(value: Any) -> Any:
-    if not callable(value):
-        return value
-    import cloudpickle  # the server itself needs it only for a function that is in no module
-
-    return {"pickled": base64.b64encode(cloudpickle.dumps(value)).decode()}
-
-
-def _unpacked(value: Any) -> Any:
-    return pickle.loads(base64.b64decode(value["pickled"])) if isinstance(value, dict) else value
-
-
 def _plain(settings: Any) -> dict[str, Any]:
     told = {field.name: getattr(settings, field.name) for field in fields(settings)}
     return {name: value for name, value in told.items() if not callable(value)}
 
 
 async def _main(stages: list[Config], folder: str, front: str, tells: bool, precise: bool, clock: str) -> None:
-    config = [(stage, {key: _unpacked(value) for key, value in given.items()}) for stage, given in stages]
+    config = [(stage, {key: unpacked(value) for key, value in given.items()}) for stage, given in stages]
     frame = Frame(config, Host(RunningClock(Path(clock))), tells)
     server = await importlib.import_module(f"perflab.systems.http.{front}").start_server(frame.answer)
 

@@ -1,0 +1,75 @@
+"""The claims of notebook 06, each judged by what this machine has measured. One run that contradicts a claim is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from perflab.chapters.trade_off.batching_model import setting_of
+from perflab.chapters.trade_off.compression_model import codec_seen, times
+from perflab.chapters.trade_off.plane import ALONE, PER_S, change, direction
+from perflab.lab import Record
+from perflab.lab.claims import Claim, Judge, report_claims
+from perflab.lab.verdict import ratio_text
+from perflab.measure import count, percent
+
+Found = tuple[bool, str] | None
+SHRUNK = 0.9
+
+
+def takeaways() -> None:
+    """Print the claims of this notebook with the verdicts of this machine."""
+    report_claims(CLAIMS)
+
+
+def unless_contradicted(find: Callable[[Record], Found]) -> Judge:
+    """The newest run against the claim; without one the newest for it."""
+
+    def judge(records: Sequence[Record]) -> Found:
+        found = [told for record in reversed(records) if (told := find(record)) is not None]
+        return next((told for told in found if not told[0]), found[0] if found else None)
+
+    return judge
+
+
+def _batch(column: str, what: str) -> Judge:
+    """Whether each setting with batches had more of it than single commits."""
+
+    def find(record: Record) -> Found:
+        ratio = change(record, column)
+        way = None if ratio is None or record.parameters.get("size") == 1 else direction(ratio)
+        if ratio is None or way is None:
+            return None
+        told = f"{setting_of(record)}, {count(record.parameters['threads'])} threads: {what} {ratio_text(ratio)}."
+        return way == 1, told
+
+    return unless_contradicted(find)
+
+
+def _compressed(record: Record) -> tuple[int, str] | None:
+    ratio = times(record)
+    way = None if ratio is None else direction(ratio)
+    if ratio is None or way is None:
+        return None
+    chosen = record.parameters
+    reply = f"{chosen['size']} kB of {chosen['kind']}, level {chosen['level']}, {count(chosen['bandwidth'])} Mb/s"
+    return way, f"{reply}: {ratio_text(ratio)} the time."
+
+
+def _raises_latency(record: Record) -> Found:
+    found = _compressed(record)
+    return None if found is None else (found[0] == 1, found[1])
+
+
+def _what_shrinks_pays(record: Record) -> Found:
+    found, codec = _compressed(record), codec_seen(record)
+    if found is None or codec is None or codec.ratio > SHRUNK:
+        return None
+    return found[0] == -1, f"shrunk to {percent(codec.ratio)}; {found[1]}"
+
+
+CLAIMS = (
+    Claim("Batching raises throughput.", "batching", _batch(PER_S, "capacity")),
+    Claim("Batching raises latency: that is what its throughput costs.", "batching", _batch(ALONE, "latency alone")),
+    Claim("Compressing raises latency, because it adds work.", "compression", unless_contradicted(_raises_latency)),
+    Claim("What shrinks is worth compressing.", "compression", unless_contradicted(_what_shrinks_pays)),
+)

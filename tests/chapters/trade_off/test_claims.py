@@ -1,0 +1,50 @@
+"""The claims of notebook 06 are judged by records, both ways."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from two_axes import batched, packed
+
+from perflab.chapters.trade_off.claims import CLAIMS
+from perflab.lab import Record
+
+CASES = [
+    (0, [batched(3, 20)], [batched(0.1, 20), batched(3, 20)]),
+    (1, [batched(3, 20)], [batched(3, 1, max_wait=0), batched(3, 20)]),
+    (2, [packed(2, bandwidth=1_600)], [packed(0.3)]),
+    (3, [packed(0.3)], [packed(2, bandwidth=1_600), packed(0.3)]),
+]
+
+
+@pytest.mark.parametrize(("number", "for_it", "against_it"), CASES)
+def test_a_claim_holds_or_does_not_by_what_was_measured(
+    number: int, for_it: list[Record], against_it: list[Record]
+) -> None:
+    claim = CLAIMS[number]
+    assert claim.report(for_it).startswith("✓")
+    assert claim.report(against_it).startswith("✗"), "one run against it is enough, whatever came later"
+
+
+def test_every_claim_is_tested_and_open_until_its_lab_was_used() -> None:
+    assert [number for number, *_ in CASES] == list(range(len(CLAIMS)))
+    assert all("Not measured yet" in claim.report([]) for claim in CLAIMS)
+
+
+@pytest.mark.parametrize(
+    ("number", "irrelevant"),
+    [
+        (0, batched(3, 20, size=1)),
+        (1, batched(3, 20, size=1)),
+        (0, batched(np.array([0.1, 10, 1] * 3), 1)),  # type: ignore[arg-type]
+        (2, packed(np.array([0.1, 10, 1] * 3))),  # type: ignore[arg-type]
+        (3, packed(1.5, sent=200_060, kind="already compressed")),
+    ],
+)
+def test_runs_that_do_not_decide_leave_a_claim_open(number: int, irrelevant: Record) -> None:
+    assert "Not measured yet" in CLAIMS[number].report([irrelevant])
+
+
+def test_the_numbers_name_the_setting() -> None:
+    assert "what waits, up to 20, 8 threads: latency alone 0.500×" in CLAIMS[1].report([batched(3, 0.5, max_wait=0)])
+    assert "200 kB of JSON, level 6, 100 Mb/s: 0.300×" in CLAIMS[2].report([packed(0.3)])
