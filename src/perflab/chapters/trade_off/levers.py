@@ -76,9 +76,7 @@ CHARTS = (
     ),
     Chart(
         "Each lever here; ↑ ↓ is what is claimed",
-        Axis(
-            "times the number without it", 0.1, 60, log=True, ticks={x: f"{x:g}×" for x in (0.1, 0.3, 1, 3, 10)}
-        ),
+        Axis("times the number without it", 0.1, 60, log=True, ticks={x: f"{x:g}×" for x in (0.1, 0.3, 1, 3, 10)}),
         replace(named_rows(ROW_TEXTS), grid=False),
         Rule("x", setting=lambda _: 1.0, color=INK, linewidth=1),
         Line("model", model=lambda model: intervals_in(ROWS, model.changes), color=MODEL, **BAR),
@@ -120,7 +118,8 @@ def finding(record: Record, pinned: Record | None) -> str | None:
 
 def scenario(chosen: Mapping[str, Any]) -> str:
     """What a run does."""
-    what = f"A request waits {QUERY_MS:g} ms for a database, commits {{commits}} times, sends {byte_size(REPLY_BYTES)} "
+    often = "once" if chosen["commits"] == 1 else "{commits} times"
+    what = f"A request waits {QUERY_MS:g} ms for a database, commits {often}, sends {byte_size(REPLY_BYTES)} "
     load = "over {link:,} Mb/s. One client alone, then {clients}, without {lever} and with it, in turns."
     return (what + load).format(**chosen, clients=clients_of(chosen["threads"]))
 

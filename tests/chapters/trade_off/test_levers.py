@@ -1,0 +1,92 @@
+"""The lab on levers: what is said of pairs on two loads, and what really happens on both axes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from drawing import check_shows_all_and_can_be_emptied, drawn
+from lever_runs import CONSTANTS, run
+from predictions import assert_each_comment_fits
+
+from perflab.chapters.trade_off import levers
+from perflab.chapters.trade_off.levers_model import COMPRESSION, POOLING, TIMED
+
+LAB = levers.lab()
+PREDICTION = levers.PREDICTION
+
+
+def test_the_words_tell_both_changes_both_claims_and_the_bottlenecks() -> None:
+    verdict = LAB.verdict_of(run(0.3, 1.0), None)
+    assert verdict.text == (
+        "Caching: latency alone 0.300× (0.297–0.303), capacity practically the same. Claimed of latency: “down”, holds; of "
+        "throughput: “up”, no change. Bottleneck by the model: commits (62/s) without it, commits (62/s) with it."
+    )
+    without_a_model = LAB.verdict_of(replace(run(0.3, 1.0), constants={}), None)
+    assert "no change." in without_a_model.text and "model" not in without_a_model.text
+
+
+def test_the_headline_claims_what_the_run_can_tell() -> None:
+    assert LAB.found(run(0.3, 1.0), None) == "Caching: 0.30× the latency alone, 1× the requests per second."
+    assert LAB.found(run(0.3, 1.1, spread=0.2), None) == "Caching: 0.30× the latency alone."
+    assert LAB.found(run(1.0, 1.1, spread=0.3), None) == ""
+
+
+def test_a_run_is_described_by_its_conditions() -> None:
+    assert LAB.scenario is not None
+    assert LAB.scenario(run(1, 1, lever=POOLING, commits=1, link=20, threads=2).parameters) == (
+        "A request waits 10 ms for a database, commits once, sends 20 kB over 20 Mb/s. One client alone, then 8, without "
+        "pooling and with it, in turns."
+    )
+
+
+def test_the_second_chart_gathers_the_levers_of_these_conditions() -> None:
+    chart, artists = drawn(LAB.charts[1])
+    runs = [run(2.0, 3.0, lever=TIMED), run(0.6, 3.0, lever=COMPRESSION, link=20), run(0.3, 1.0)]
+    chart.show_run(runs[-1], runs)
+    x, rows = artists["measured, 95% interval"].get_data()
+    assert np.round(x, 2).tolist() == [2.0, 3.0, 0.3, 1.0]
+    assert list(rows) == [0, 1, 4, 5]
+    texts = [artist.get_text() for artist in artists.values() if hasattr(artist, "get_text")]
+    assert texts == ["holds", "holds", "", "", "holds", "no change", *[""] * 6]
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_each_chart_shows_run_pinned_run_and_model_and_can_be_emptied(number: int) -> None:
+    chart, record = LAB.charts[number], run(0.3, 1.5)
+    model = LAB.model(record.parameters, CONSTANTS)
+    if number == 0:
+        check_shows_all_and_can_be_emptied(chart, record, run(0.5, 2.0), record.parameters, model)
+    assert chart.follows("model") and chart.follows("run")
+
+
+@pytest.mark.parametrize(
+    ("capacity", "spread", "outcome"),
+    [
+        (1.05, 0.2, levers.HARDLY),
+        (0.9, 0.02, levers.HARDLY),
+        (2.8, 0.1, levers.THRICE),
+        (4.8, 0.05, levers.FIVE),
+        (1.7, 0.2, None),
+        (3.9, 0.2, None),
+    ],
+)
+def test_the_question_is_settled_by_an_interval_that_lies_in_one_choice(
+    capacity: float, spread: float, outcome: str | None
+) -> None:
+    found = PREDICTION.find(run(0.3, capacity, spread))
+    assert (found.choice if found else None) == outcome
+    if found:
+        assert "latency alone 0." in found.measured
+        assert_each_comment_fits(PREDICTION, found)
+
+
+def test_too_few_pairs_settle_nothing() -> None:
+    assert PREDICTION.find(run(0.3, 1.0, pairs=5)) is None
+    assert PREDICTION.find(run(0.3, 1.0, pairs=0)) is None
+
+
+def test_the_question_is_put_where_commits_are_the_bottleneck() -> None:
+    (settings,) = PREDICTION.runs
+    assert LAB.check({}) == settings, "and the lab starts with it"
