@@ -14,6 +14,7 @@ from perflab.chapters.trade_off.levers_model import (
     ALONE_S,
     BUSY_S,
     CACHING,
+    FEWEST,
     LEVERS,
     OFF,
     QUERY_MS,
@@ -52,7 +53,7 @@ def experiment(lever: str, commits: int, link: int, threads: int) -> Iterator[Fr
             for of, settings in sides:
                 served.set(**settings)
                 with gc_paused(generation=0):
-                    alone, busy = served.load(1, ALONE_S), served.load(clients, BUSY_S)
+                    alone, busy = served.load(1, ALONE_S, FEWEST), served.load(clients, BUSY_S, threads + FEWEST)
                 pair |= {of + ALONE: np.array([p50(alone)]), of + PER_S: np.array([busy.per_s(threads)])}
                 calls = {"calls": alone.took_ns.size + busy.took_ns.size}
                 is_whole = len(pair) == len(sides) * len(COLUMNS)  # a slice ends with each side, a pair with the second
@@ -159,12 +160,12 @@ def what_the_cache_did(record: Record) -> Outcome | None:
 
 ONE_IN_FIVE = "Only 1 of 5 requests asks the database, "
 PREDICTION = Prediction(
-    question="Each request waits 10 ms for a database and commits 8 times to one disk; 16 threads serve. Now 4 of 5 requests "
+    question="Each request waits 10 ms for a database and commits 10 times to one disk; 16 threads serve. Now 4 of 5 requests "
     "find their page in a cache, and need no database, but commit as before. Requests per second, under load?",
     choices={
         HARDLY: Answer(
             "Commits are quick on this drive, so something else was the bottleneck, which a hit of the cache does not need.",
-            "The disk makes one commit after the other, 8 for each request as before. The cache shortens a request, but spares "
+            "The disk makes one commit after the other, 10 for each request as before. The cache shortens a request, but spares "
             "nothing of what is the bottleneck.",
         ),
         THRICE: Answer(
@@ -177,7 +178,7 @@ PREDICTION = Prediction(
             ONE_IN_FIVE + "and on this drive commits are so quick that nothing else is the bottleneck.",
         ),
     },
-    runs=({"lever": CACHING, "commits": 8, "link": 1_000, "threads": 16},),
+    runs=({"lever": CACHING, "commits": 10, "link": 500, "threads": 16},),
     find=what_the_cache_did,
 )
 
@@ -190,8 +191,8 @@ def lab() -> Lab:
         predict=predict,
         controls={
             "lever": choice(LEVERS, CACHING, menu=True),
-            "commits": values_slider((1, 2, 4, 6, 8, 10), 8, unit="a request", label="commits"),
-            "link": values_slider((20, 50, 100, 200, 500, 1_000), 1_000, unit="Mb/s"),
+            "commits": values_slider((1, 2, 4, 6, 8, 10), 10, unit="a request", label="commits"),
+            "link": values_slider((10, 20, 50, 100, 200, 500), 500, unit="Mb/s"),
             "threads": values_slider((1, 2, 4, 8, 16, 32), 16, unit="threads"),
         },
         charts=CHARTS,

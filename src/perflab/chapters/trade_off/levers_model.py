@@ -13,14 +13,16 @@ import numpy as np
 
 from perflab.measure import Estimate, Frame, percentile
 from perflab.systems.clients.service import NEW_EVERY, TTL_S, Answered, service
-from perflab.systems.servers.group_commit import NONE, TIMER, WAITING
+from perflab.systems.servers.group_commit import MAX_ROWS, NONE, TIMER, WAITING
 from perflab.systems.servers.stage_kinds.pages import ROW_BYTES, products
 
-QUERY_MS, REPLY_BYTES, LEVEL = 10.0, 20_000, 6
+QUERY_MS, REPLY_BYTES, LEVEL, HANDSHAKE = 10.0, 10_000, 6, 2_000
 BATCH, MAX_WAIT_MS, CONNECTIONS = 8, 20.0, 10
 MIN_CLIENTS, CLIENTS_PER_THREAD = 8, 2
 """Two clients for each thread, so that all threads are busy; at least 8, so that there are some whatever the threads are."""
-ALONE_S, BUSY_S = 0.15, 0.2
+ALONE_S, BUSY_S = 0.12, 0.16
+FEWEST = 5
+"""Replies of a load at least, besides those of its beginning: among five in a row one page is new."""
 
 OFF: dict[str, Any] = {
     "batch": NONE,
@@ -33,6 +35,7 @@ OFF: dict[str, Any] = {
     "asynchronous": False,
     "query_ms": QUERY_MS,
     "payload_bytes": REPLY_BYTES,
+    "iterations": HANDSHAKE,
 }
 TIMED, AT_ONCE, CACHING, POOLING, COMPRESSION, ASYNC = LEVERS = (
     "batching: timer",
@@ -72,8 +75,8 @@ FREE: dict[str, Any] = {**OFF, **conditions(0, 1, 16), "bits_per_s": None, "pool
 PROBED: dict[str, dict[str, Any]] = {
     "nothing": {},
     "handshake": {"pooled": False},
-    "commits": {"rows": 8},
-    "batch": {"rows": 8, "batch": WAITING},
+    "commits": {"rows": MAX_ROWS},
+    "batch": {"rows": MAX_ROWS, "batch": WAITING},
 }
 """Requests alone: a query, and what this adds."""
 PRESSED: dict[str, dict[str, Any]] = {
@@ -150,7 +153,7 @@ def limits_of(lever: str, commits: int, link: int, threads: int, constants: Mapp
     if lever == COMPRESSION:
         compressing, decompressing, ratio = (constants[name] for name in ("compress_ns", "decompress_ns", "ratio"))
     way = 8e3 * ratio * REPLY_BYTES / link
-    single, batch = parts["commits"] / 8 * commits, parts["batch"]
+    single, batch = parts["commits"] / MAX_ROWS * commits, parts["batch"]
     waits = 1e6 * MAX_WAIT_MS if lever == TIMED else 0.0
     stored = batch if lever in (TIMED, AT_ONCE) else single
     alone = rest + (0.0 if lever == CACHING else read) + waits + stored + compressing + way + decompressing

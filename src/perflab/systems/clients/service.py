@@ -55,13 +55,14 @@ class Service:
         """Change settings of its stages for the requests that are sent from now on."""
         self._server.ask("set", **settings)
 
-    def load(self, clients: int, seconds: float) -> Answered:
-        """So many clients, each of which asks again as soon as it has a reply, for so long; then wait for the last replies.
+    def load(self, clients: int, seconds: float, fewest: int = 1) -> Answered:
+        """So many clients, each of which asks again as soon as it has a reply, for so long, and until there are that many
+        replies; then wait for the last ones.
 
         Raises ConnectionError when a request fails, or is not answered in time.
         """
         began_ns = perf_counter_ns()
-        until_ns, sent_ns = began_ns + round(seconds * 1e9), dict[int, int]()
+        until_ns, sent_ns = round(seconds * 1e9), dict[int, int]()
 
         def send() -> None:
             number = next(self._numbers)
@@ -80,9 +81,11 @@ class Service:
             for number, _ in ended:
                 done.append(now_ns - began_ns)
                 took.append(now_ns - sent_ns.pop(number))
-                if now_ns < until_ns:
+                if len(done) <= fewest:
+                    until_ns = max(until_ns, done[-1])
+                if done[-1] < until_ns or len(done) < fewest:
                     send()
-        return Answered(np.array(done), np.array(took), until_ns - began_ns)
+        return Answered(np.array(done), np.array(took), until_ns)
 
     def _on_reply(self, number: int, reply: Reply) -> None:
         body = zlib.decompress(reply.body) if ENCODED in reply.head else reply.body
