@@ -15,14 +15,14 @@ MS = 1e6
 CONSTANTS = {
     "nothing": 11 * MS,
     "handshake": 13 * MS,
-    "commits": 27 * MS,
+    "commits": 31 * MS,
     "batch": 13 * MS,
     "ratio": 0.25,
     "compress_ns": 0.8 * MS,
     "decompress_ns": 0.2 * MS,
     **{per_s(lever): rate for lever, rate in {"": 1_000.0, POOLING: 2_000.0, COMPRESSION: 800.0, ASYNC: 500.0}.items()},
 }
-START: dict[str, Any] = {"lever": CACHING, "commits": 8, "link": 1_000, "threads": 16}
+START: dict[str, Any] = {"lever": CACHING, "commits": 10, "link": 500, "threads": 16}
 
 
 def run(latency: float, capacity: float, spread: float = 0.01, pairs: int = 8, **parameters: Any) -> Record:

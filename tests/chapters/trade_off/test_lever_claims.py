@@ -19,9 +19,9 @@ from perflab.chapters.trade_off.lever_claims import (
     verdict_on,
 )
 from perflab.chapters.trade_off.levers_model import AT_ONCE, CACHING, COMPRESSION, LEVERS, POOLING, TIMED
-from perflab.chapters.trade_off.plane import UNKNOWN
 from perflab.lab import Record
 from perflab.lab.verdict import NOISY
+from perflab.measure.compare import TOO_CLOSE
 from perflab.measure.noise import NoiseLedger
 
 LOUD = NoiseLedger(1e6, 3e6, 1.0, 1.0, 0, 0.0, 0.0, 1.0)
@@ -50,8 +50,8 @@ def test_a_claim_holds_or_is_reversed_by_the_direction_of_the_change(lever: str,
 
 
 def test_what_a_run_cannot_tell_is_neither() -> None:
-    assert verdict_on(run(1.05, 1.05, spread=0.3), 0) == UNKNOWN
-    assert verdict_on(run(0.3, 1.0, pairs=5), 0) == UNKNOWN, "five pairs have no interval"
+    assert verdict_on(run(1.05, 1.05, spread=0.3), 0) == TOO_CLOSE
+    assert verdict_on(run(0.3, 1.0, pairs=5), 0) == TOO_CLOSE, "five pairs have no interval"
     assert verdict_on(replace(run(0.3, 1.0), noise=LOUD), 0) == NOISY
 
 

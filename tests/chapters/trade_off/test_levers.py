@@ -21,22 +21,22 @@ def test_the_words_tell_both_changes_both_claims_and_the_bottlenecks() -> None:
     verdict = LAB.verdict_of(run(0.3, 1.0), None)
     assert verdict.text == (
         "Caching: latency alone 0.300× (0.297–0.303), capacity practically the same. Claimed of latency: “down”, holds; of "
-        "throughput: “up”, no change. Bottleneck by the model: commits (62/s) without it, commits (62/s) with it."
+        "throughput: “up”, no change. Bottleneck by the model: commits (50/s) without it, commits (50/s) with it."
     )
     without_a_model = LAB.verdict_of(replace(run(0.3, 1.0), constants={}), None)
     assert "no change." in without_a_model.text and "model" not in without_a_model.text
 
 
 def test_the_headline_claims_what_the_run_can_tell() -> None:
-    assert LAB.found(run(0.3, 1.0), None) == "Caching: 0.30× the latency alone, 1× the requests per second."
-    assert LAB.found(run(0.3, 1.1, spread=0.2), None) == "Caching: 0.30× the latency alone."
+    assert LAB.found(run(0.3, 1.0), None) == "Caching: 30% of the latency alone, the same requests per second."
+    assert LAB.found(run(0.3, 1.1, spread=0.2), None) == "Caching: 30% of the latency alone."
     assert LAB.found(run(1.0, 1.1, spread=0.3), None) == ""
 
 
 def test_a_run_is_described_by_its_conditions() -> None:
     assert LAB.scenario is not None
     assert LAB.scenario(run(1, 1, lever=POOLING, commits=1, link=20, threads=2).parameters) == (
-        "A request waits 10 ms for a database, commits once, sends 20 kB over 20 Mb/s. One client alone, then 8, without "
+        "A request waits 10 ms for a database, commits once, sends 10 kB over 20 Mb/s. One client alone, then 8, without "
         "pooling and with it, in turns."
     )
 

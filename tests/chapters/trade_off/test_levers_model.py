@@ -29,9 +29,9 @@ from perflab.chapters.trade_off.levers_model import (
     zlib_facts,
 )
 
-COMMITS: dict[str, Any] = {"commits": 8, "link": 1_000, "threads": 16}
-LINK: dict[str, Any] = {"commits": 1, "link": 20, "threads": 16}
-THREADS: dict[str, Any] = {"commits": 1, "link": 1_000, "threads": 2}
+COMMITS: dict[str, Any] = {"commits": 10, "link": 500, "threads": 16}
+LINK: dict[str, Any] = {"commits": 1, "link": 10, "threads": 16}
+THREADS: dict[str, Any] = {"commits": 1, "link": 500, "threads": 2}
 
 
 def limits(lever: str, **conditions: Any) -> Limits:
@@ -46,11 +46,11 @@ def changes(lever: str, conditions: dict[str, Any]) -> tuple[float, float]:
 
 
 def test_a_request_alone_is_the_sum_of_its_parts() -> None:
-    way = 8e3 * REPLY_BYTES / 1_000
-    assert limits("").alone_ns == pytest.approx(1 * MS + 2 * MS + 10 * MS + 16 * MS + way)
+    way = 8e3 * REPLY_BYTES / 500
+    assert limits("").alone_ns == pytest.approx(1 * MS + 2 * MS + 10 * MS + 20 * MS + way)
     assert limits(POOLING).alone_ns == pytest.approx(limits("").alone_ns - 2 * MS)
     assert limits(CACHING).alone_ns == pytest.approx(limits("").alone_ns - (2 + QUERY_MS) * MS)
-    assert limits(AT_ONCE).alone_ns == pytest.approx(limits("").alone_ns - 14 * MS)
+    assert limits(AT_ONCE).alone_ns == pytest.approx(limits("").alone_ns - 18 * MS)
     assert limits(TIMED).alone_ns == pytest.approx(limits(AT_ONCE).alone_ns + MAX_WAIT_MS * MS)
     assert limits(COMPRESSION).alone_ns == pytest.approx(limits("").alone_ns + 1 * MS - 0.75 * way)
     assert limits(ASYNC).alone_ns == limits("").alone_ns
@@ -73,12 +73,12 @@ def test_a_lever_on_what_is_not_the_bottleneck_does_not_raise_capacity(
 
 def test_the_capacity_of_each_resource() -> None:
     found = limits("").limits
-    assert found["commits"] == pytest.approx(1e9 / (16 * MS))
-    assert found["link"] == pytest.approx(1e9 / 8 / REPLY_BYTES)
-    assert found["threads"] == pytest.approx(16 * 1e9 / (29 * MS))
+    assert found["commits"] == pytest.approx(1e9 / (20 * MS))
+    assert found["link"] == pytest.approx(500e6 / 8 / REPLY_BYTES)
+    assert found["threads"] == pytest.approx(16 * 1e9 / (33 * MS))
     assert found["CPU"] == 1_000 and limits(ASYNC).limits["CPU"] == 500
     assert limits(POOLING).limits["pool"] == CONNECTIONS * 1e3 / QUERY_MS
-    assert "threads" not in limits(ASYNC).limits and limits(ASYNC, threads=1).limits["clients"] > 2 * 1e9 / (29 * MS)
+    assert "threads" not in limits(ASYNC).limits and limits(ASYNC, threads=1).limits["clients"] > 2 * 1e9 / (33 * MS)
 
 
 def test_a_cache_costs_the_cpus_less_than_no_cache_and_more_than_hits_alone() -> None:
@@ -110,7 +110,7 @@ def test_the_model_of_a_setting_holds_all_levers_under_its_conditions() -> None:
 
 def test_noise_in_a_calibration_takes_no_time_away() -> None:
     found = limits_of("", **COMMITS, constants={**CONSTANTS, "handshake": 10.9 * MS, "commits": 10.9 * MS})
-    assert found.alone_ns == pytest.approx(11 * MS + 8e3 * REPLY_BYTES / 1_000)
+    assert found.alone_ns == pytest.approx(11 * MS + 8e3 * REPLY_BYTES / 500)
     assert np.isinf(found.limits["commits"])
 
 

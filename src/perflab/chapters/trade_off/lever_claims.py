@@ -14,10 +14,11 @@ from perflab.chapters.trade_off.levers_model import (
     TIMED,
     rows_of,
 )
-from perflab.chapters.trade_off.plane import ALONE, PER_S, UNKNOWN, change, direction
+from perflab.chapters.trade_off.plane import ALONE, PER_S, change, direction
 from perflab.lab import Record
 from perflab.lab.verdict import NOISY
 from perflab.measure import Ratio
+from perflab.measure.compare import TOO_CLOSE
 
 
 class Claimed(NamedTuple):
@@ -57,7 +58,7 @@ def verdict_on(run: Record, axis: int) -> str:
     """What a run says of the claim on latency (0) or throughput (1)."""
     way = way_of(run, COLUMNS[axis])
     if way is None:
-        return NOISY if is_noisy(run) else UNKNOWN
+        return NOISY if is_noisy(run) else TOO_CLOSE
     return NO_CHANGE if way == 0 else HOLDS if way == CLAIMED[run.parameters["lever"]][axis].way else REVERSED
 
 

@@ -8,33 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from perflab.chapters.trade_off import plane
+from perflab.chapters.trade_off import levers_model, plane
 from perflab.chapters.trade_off.lever_claims import COLUMNS, CONDITIONS, arrow, changes_of, claim_text, judged
-from perflab.chapters.trade_off.levers_model import (
-    ALONE_S,
-    BUSY_S,
-    CACHING,
-    FEWEST,
-    LEVERS,
-    OFF,
-    QUERY_MS,
-    REPLY_BYTES,
-    SWITCHES,
-    calibrate,
-    clients_of,
-    conditions,
-    limits_of,
-    p50,
-    predict,
-    rows_of,
-)
+from perflab.chapters.trade_off.levers_model import CACHING, FEWEST, LEVERS, OFF, SWITCHES, clients_of, rows_of
 from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S, capacity_text, change, latency_text, middle
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.marks import Line, Rule
 from perflab.lab.palette import INK, MEASURED, MEASURED_POINTS, MODEL
 from perflab.lab.rows import Texts, intervals_in, named_rows, values_in
 from perflab.lab.verdict import against_pinned, ratio_in_turns, ratio_text, table_of, trust_of, verdict_of
-from perflab.measure import Frame, byte_size, count, gc_paused, number
+from perflab.measure import Frame, byte_size, count, gc_paused, number, percent
 from perflab.systems.clients.service import service
 from perflab.systems.machine.storage import durability_caveat
 
@@ -42,19 +25,20 @@ ROUNDS = 8
 
 
 def experiment(lever: str, commits: int, link: int, threads: int) -> Iterator[Frame]:
-    same, clients = {**OFF, **conditions(commits, link, threads)}, clients_of(threads)
+    same, clients = {**OFF, **levers_model.conditions(commits, link, threads)}, clients_of(threads)
     sides = [(BASE, same), ("", {**same, **SWITCHES[lever]})]
     with service(clients, **same) as served:
         for _, settings in sides:  # left out: threads are started, the cache is filled, the drive wakes up
             served.set(**settings)
-            served.load(clients, ALONE_S)
+            served.load(clients, levers_model.ALONE_S)
         for _ in range(ROUNDS):
             pair: dict[str, Any] = {}
             for of, settings in sides:
                 served.set(**settings)
                 with gc_paused(generation=0):
-                    alone, busy = served.load(1, ALONE_S, FEWEST), served.load(clients, BUSY_S, threads + FEWEST)
-                pair |= {of + ALONE: np.array([p50(alone)]), of + PER_S: np.array([busy.per_s(threads)])}
+                    alone = served.load(1, levers_model.ALONE_S, FEWEST)
+                    busy = served.load(clients, levers_model.BUSY_S, threads + FEWEST)
+                pair |= {of + ALONE: np.array([levers_model.p50(alone)]), of + PER_S: np.array([busy.per_s(threads)])}
                 calls = {"calls": alone.took_ns.size + busy.took_ns.size}
                 is_whole = len(pair) == len(sides) * len(COLUMNS)  # a slice ends with each side, a pair with the second
                 yield Frame(pair if is_whole else {}, calls, {"caveat": durability_caveat() or ""})
@@ -103,24 +87,28 @@ def say(record: Record) -> str:
 
 def bottleneck(record: Record, lever: str) -> str:
     """The resource that allows least, by the model, and how much that is."""
-    limits = limits_of(lever, **{name: record.parameters[name] for name in CONDITIONS}, constants=record.constants)
+    limits = levers_model.limits_of(
+        lever, **{name: record.parameters[name] for name in CONDITIONS}, constants=record.constants
+    )
     return f"{limits.bottleneck} ({count(limits.point[0])}/s)"
 
 
 def finding(record: Record, pinned: Record | None) -> str | None:
     """What the lever does to both axes, as far as this run can tell."""
     told = []
-    for column, name in ((ALONE, "the latency alone"), (PER_S, "the requests per second")):
+    for column, name in ((ALONE, "latency alone"), (PER_S, "requests per second")):
         ratio = change(record, column)
         if ratio is not None and (way := plane.direction(ratio)) is not None:
-            told.append(f"{number(ratio.value) if way else 1}× {name}")
+            times = {1: f"{number(ratio.value)}× the", 0: "the same", -1: f"{percent(ratio.value)} of the"}[way]
+            told.append(f"{times} {name}")
     return f"{record.parameters['lever'].capitalize()}: {', '.join(told)}." if told else None
 
 
 def scenario(chosen: Mapping[str, Any]) -> str:
     """What a run does."""
     often = "once" if chosen["commits"] == 1 else "{commits} times"
-    what = f"A request waits {QUERY_MS:g} ms for a database, commits {often}, sends {byte_size(REPLY_BYTES)} "
+    size = byte_size(levers_model.REPLY_BYTES)
+    what = f"A request waits {levers_model.QUERY_MS:g} ms for a database, commits {often}, sends {size} "
     load = "over {link:,} Mb/s. One client alone, then {clients}, without {lever} and with it, in turns."
     return (what + load).format(**chosen, clients=clients_of(chosen["threads"]))
 
@@ -187,8 +175,8 @@ def lab() -> Lab:
     return Lab(
         question="What does each lever change, alone and under load?",
         experiment=experiment,
-        calibrate=calibrate,
-        predict=predict,
+        calibrate=levers_model.calibrate,
+        predict=levers_model.predict,
         controls={
             "lever": choice(LEVERS, CACHING, menu=True),
             "commits": values_slider((1, 2, 4, 6, 8, 10), 10, unit="a request", label="commits"),
