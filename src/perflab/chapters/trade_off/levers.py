@@ -21,7 +21,8 @@ from perflab.measure import Frame, byte_size, count, gc_paused, number, percent
 from perflab.systems.clients.service import service
 from perflab.systems.machine.storage import durability_caveat
 
-ROUNDS = 8
+ROUNDS = 9
+"""So many that one disturbed pair does not widen the interval of the median."""
 
 
 def experiment(lever: str, commits: int, link: int, threads: int) -> Iterator[Frame]:
@@ -90,7 +91,7 @@ def bottleneck(record: Record, lever: str) -> str:
     limits = levers_model.limits_of(
         lever, **{name: record.parameters[name] for name in CONDITIONS}, constants=record.constants
     )
-    return f"{limits.bottleneck} ({count(limits.point[0])}/s)"
+    return f"{limits.bottleneck} ({count(limits.limits[limits.bottleneck])}/s)"
 
 
 def finding(record: Record, pinned: Record | None) -> str | None:

@@ -15,12 +15,13 @@ from perflab.measure import Estimate, Frame, percentile
 from perflab.systems.clients.service import NEW_EVERY, TTL_S, Answered, service
 from perflab.systems.servers.group_commit import MAX_ROWS, NONE, TIMER, WAITING
 from perflab.systems.servers.stage_kinds.pages import ROW_BYTES, products
+from perflab.theory.queues import closed
 
-QUERY_MS, REPLY_BYTES, LEVEL, HANDSHAKE = 10.0, 10_000, 6, 2_000
+QUERY_MS, REPLY_BYTES, LEVEL, HANDSHAKE = 10.0, 10_000, 6, 1_000
 BATCH, MAX_WAIT_MS, CONNECTIONS = 8, 20.0, 10
 MIN_CLIENTS, CLIENTS_PER_THREAD = 8, 2
 """Two clients for each thread, so that all threads are busy; at least 8, so that there are some whatever the threads are."""
-ALONE_S, BUSY_S = 0.12, 0.16
+ALONE_S, BUSY_S = 0.1, 0.13
 FEWEST = 5
 """Replies of a load at least, besides those of its beginning: among five in a row one page is new."""
 
@@ -86,7 +87,7 @@ PRESSED: dict[str, dict[str, Any]] = {
     ASYNC: {"pooled": False, "asynchronous": True},
 }
 """Clients that never rest, without query, commits and link: only the CPU is left."""
-PROBES, PROBE_S = 2, 0.12
+PROBES, PROBE_S = 3, 0.1
 
 
 def calibrate() -> Iterator[Frame]:
@@ -124,10 +125,11 @@ def zlib_facts() -> dict[str, float]:
 
 
 class Limits(NamedTuple):
-    """Latency of a request alone (ns), and the most requests/s that each resource allows."""
+    """Latency of a request alone (ns), the most requests/s that each resource allows, and how many that makes together."""
 
     alone_ns: float
     limits: Mapping[str, float]
+    per_s: float
 
     @property
     def bottleneck(self) -> str:
@@ -137,42 +139,44 @@ class Limits(NamedTuple):
     @property
     def point(self) -> tuple[float, float]:
         """Capacity and latency: its place in the plane."""
-        return self.limits[self.bottleneck], self.alone_ns
+        return self.per_s, self.alone_ns
 
 
 def limits_of(lever: str, commits: int, link: int, threads: int, constants: Mapping[str, Any]) -> Limits:
-    """Alone: query + handshake + commits + the way + zlib (+ timer). Saturated: what the tightest resource allows.
+    """Alone: query + handshake + commits + link + zlib (+ timer). Saturated: threads that wait for the query, and take turns at
+    the CPUs and the disk (mean value analysis); never more than link or pool allow.
 
-    A thread is held by all but the link. A cache spares query and handshake of all but new pages: of the median, both.
+    A cache spares query and handshake of all but new pages: of the median both. A thread is held by all but the link.
     """
     parts = {name: max(0.0, constants[name] - constants["nothing"]) for name in ("handshake", "commits", "batch")}
     rest = constants["nothing"] - 1e6 * QUERY_MS
-    read = 1e6 * QUERY_MS + (0.0 if lever == POOLING else parts["handshake"])
+    query, handshake = 1e6 * QUERY_MS, 0.0 if lever == POOLING else parts["handshake"]
     misses = 1 / NEW_EVERY if lever == CACHING else 1.0
     compressing, decompressing, ratio = 0.0, 0.0, 1.0
     if lever == COMPRESSION:
         compressing, decompressing, ratio = (constants[name] for name in ("compress_ns", "decompress_ns", "ratio"))
     way = 8e3 * ratio * REPLY_BYTES / link
-    single, batch = parts["commits"] / MAX_ROWS * commits, parts["batch"]
-    waits = 1e6 * MAX_WAIT_MS if lever == TIMED else 0.0
-    stored = batch if lever in (TIMED, AT_ONCE) else single
-    alone = rest + (0.0 if lever == CACHING else read) + waits + stored + compressing + way + decompressing
+    # A batch is one commit of those who share it; a saturated request waits for the commit under way and for its own.
+    stored, timer, waits, shared_by = parts["commits"] / MAX_ROWS * commits, 0.0, 0.0, 1
+    if lever in (TIMED, AT_ONCE):
+        stored, shared_by = parts["batch"], min(threads, BATCH) if lever == TIMED else threads
+        timer = 1e6 * MAX_WAIT_MS if lever == TIMED else 0.0
+        waits = 1.5 * stored + (timer if threads < BATCH else 0.0)
+    alone = rest + (0.0 if lever == CACHING else query + handshake) + timer + stored + compressing + way + decompressing
 
-    together = min(threads, BATCH) if lever == TIMED else threads
-    in_batch = stored if lever not in (TIMED, AT_ONCE) else 1.5 * batch + (waits if threads < BATCH else 0.0)
-    held = rest + misses * read + in_batch + compressing
+    at_once = clients_of(threads) if lever == ASYNC else threads
+    held = rest + misses * (query + handshake) + (waits or stored) + compressing
+    cpu, disk = 1e9 / cpu_per_s(lever, constants), stored / shared_by
     limits = {
-        "commits": (together if lever in (TIMED, AT_ONCE) else 1) * 1e9 / stored if stored else np.inf,
+        "commits": 1e9 / disk if disk else np.inf,
         "link": 1e9 / way,
-        "threads": threads * 1e9 / held,
-        "CPU": cpu_per_s(lever, constants),
+        "clients" if lever == ASYNC else "threads": at_once * 1e9 / held,
+        "CPU": 1e9 / cpu,
     }
-    if lever == ASYNC:
-        limits["clients"] = clients_of(threads) * 1e9 / (held + way)
-        del limits["threads"]
     if lever == POOLING:
         limits["pool"] = CONNECTIONS * 1e3 / QUERY_MS
-    return Limits(alone, limits)
+    together = 1e9 * closed(at_once, [cpu, disk], misses * query + waits)[0]
+    return Limits(alone, limits, min(together, *limits.values()))
 
 
 def cpu_per_s(lever: str, constants: Mapping[str, Any]) -> float:
