@@ -13,8 +13,10 @@ from perflab.chapters.trade_off.lever_claims import (
     NO_CHANGE,
     REVERSED,
     arrow,
+    both_claims,
     changes_of,
     claim_text,
+    favour_one,
     judged,
     verdict_on,
 )
@@ -100,3 +102,35 @@ def test_a_lever_that_did_something_here_and_nothing_there_depends_on_that() -> 
 )
 def test_only_a_run_that_differs_in_one_condition_and_can_tell_makes_a_claim_depend_on_it(other: Record) -> None:
     assert judged([other, run(0.6, 3.0, lever=COMPRESSION, link=20)])["compression · latency"] == REVERSED
+
+
+@pytest.mark.parametrize(
+    ("latency", "capacity", "spread", "holds"),
+    [
+        (0.3, 2.0, 0.01, True),
+        (0.3, 0.8, 0.01, False),
+        (1.3, 2.0, 0.01, False),
+        (0.3, 1.0, 0.01, False),
+        (0.3, 1.0, 0.1, None),
+        (1.4, 1.0, 0.1, False),
+    ],
+)
+def test_both_claims_hold_or_one_is_refuted(latency: float, capacity: float, spread: float, holds: bool | None) -> None:
+    found = both_claims(run(latency, capacity, spread))
+    assert (found[0] if found else None) == holds
+    if found:
+        assert found[1].startswith("10 commits, 500 Mb/s, 16 threads: latency alone ")
+
+
+def test_whether_most_settings_favour_one_axis_is_counted_over_the_newest_run_of_each() -> None:
+    traded = [run(2.0, 3.0, lever=TIMED), run(0.5, 0.4, commits=1)]
+    others = [run(0.3, 2.0), run(1.0, 3.0, lever=COMPRESSION), run(0.9, 1.0, lever=POOLING)]
+    assert favour_one([*traded, others[0]]) is None
+    assert favour_one([run(2.0, 2.0), *traded, *others]) == (
+        False,
+        "2 of 5 settings gained on one axis and lost on the other.",
+    )
+    assert favour_one([*traded, run(2.0, 2.0, lever=POOLING), others[0]]) == (
+        True,
+        "3 of 4 settings gained on one axis and lost on the other.",
+    )

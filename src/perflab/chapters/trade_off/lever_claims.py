@@ -14,10 +14,10 @@ from perflab.chapters.trade_off.levers_model import (
     TIMED,
     rows_of,
 )
-from perflab.chapters.trade_off.plane import ALONE, PER_S, change, direction
+from perflab.chapters.trade_off.plane import ALONE, PER_S, change, direction, times_said
 from perflab.lab import Record
 from perflab.lab.verdict import NOISY
-from perflab.measure import Ratio
+from perflab.measure import Ratio, count
 from perflab.measure.compare import TOO_CLOSE
 
 
@@ -40,6 +40,7 @@ CLAIMED: dict[str, tuple[Claimed, Claimed]] = {
 """Of latency and of throughput, in this order."""
 COLUMNS = ALONE, PER_S
 CONDITIONS = ("commits", "link", "threads")
+MIN_TOLD = 4
 HOLDS, REVERSED, NO_CHANGE = "holds", "reversed", "no change"
 
 
@@ -110,3 +111,29 @@ def judged(runs: Sequence[Record]) -> dict[str, str]:
             depends = depends_on(run, runs, axis)
             found[row] = f"depends on the {depends[0]}" if depends else verdict_on(run, axis)
     return found
+
+
+def both_claims(run: Record) -> tuple[bool, str] | None:
+    """Whether both claims on a run's lever hold, with the numbers; None where neither is refuted and one cannot be told."""
+    ways = [way_of(run, column) for column in COLUMNS]
+    as_claimed = [way == claim.way for way, claim in zip(ways, CLAIMED[run.parameters["lever"]], strict=True)]
+    if all(None is way or claimed for way, claimed in zip(ways, as_claimed, strict=True)) and None in ways:
+        return None
+    latency, capacity = (times_said(change(run, column)) for column in COLUMNS)
+    return all(as_claimed), f"{conditions_text(run)}: latency alone {latency}, capacity {capacity}."
+
+
+def conditions_text(run: Record) -> str:
+    """The conditions of a run, as its controls show them."""
+    commits, link, threads = (run.parameters[name] for name in CONDITIONS)
+    return f"{commits} commit{'s' * (commits > 1)}, {count(link)} Mb/s, {threads} thread{'s' * (threads > 1)}"
+
+
+def favour_one(runs: Sequence[Record]) -> tuple[bool, str] | None:
+    """Whether most settings that were tried gain on one axis what they lose on the other; None before four of them can tell."""
+    newest = {tuple(run.parameters.values()): [way_of(run, column) for column in COLUMNS] for run in runs}
+    told = [ways for ways in newest.values() if None not in ways]
+    if len(told) < MIN_TOLD:
+        return None
+    traded = sum(latency == capacity != 0 for latency, capacity in told)
+    return 2 * traded > len(told), f"{traded} of {len(told)} settings gained on one axis and lost on the other."
