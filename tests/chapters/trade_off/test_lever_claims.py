@@ -71,8 +71,8 @@ def test_of_each_lever_the_newest_run_under_these_conditions_counts() -> None:
         "caching · requests/s": 1.0,
         "pooling · latency": 0.7,
         "pooling · requests/s": 2.0,
-        "batching: timer · latency": 2.0,
-        "batching: timer · requests/s": 3.0,
+        "batching with timer · latency": 2.0,
+        "batching with timer · requests/s": 3.0,
     }
 
 
@@ -88,8 +88,8 @@ def test_a_claim_that_went_both_ways_depends_on_what_differed() -> None:
 def test_a_lever_that_did_something_here_and_nothing_there_depends_on_that() -> None:
     there, here = run(2.0, 3.0, lever=TIMED), run(2.0, 1.0, lever=TIMED, commits=1)
     found = judged([there, here])
-    assert found["batching: timer · requests/s"] == "depends on the commits"
-    assert found["batching: timer · latency"] == HOLDS
+    assert found["batching with timer · requests/s"] == "depends on the commits"
+    assert found["batching with timer · latency"] == HOLDS
 
 
 @pytest.mark.parametrize(

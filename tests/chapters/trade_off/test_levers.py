@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +10,22 @@ import pytest
 from drawing import check_shows_all_and_can_be_emptied, drawn
 from lever_runs import CONSTANTS, run
 from predictions import assert_each_comment_fits
+from relations import assert_more, two_of_three
 
-from perflab.chapters.trade_off import levers
-from perflab.chapters.trade_off.levers_model import COMPRESSION, POOLING, TIMED
+from perflab.chapters.trade_off import levers, levers_model
+from perflab.chapters.trade_off.levers_model import (
+    AT_ONCE,
+    CACHING,
+    COMPRESSION,
+    FEWEST,
+    OFF,
+    POOLING,
+    SWITCHES,
+    TIMED,
+    clients_of,
+)
+from perflab.chapters.trade_off.plane import ALONE, PER_S
+from perflab.systems.clients.service import Service, service
 
 LAB = levers.lab()
 PREDICTION = levers.PREDICTION
@@ -90,3 +104,55 @@ def test_too_few_pairs_settle_nothing() -> None:
 def test_the_question_is_put_where_commits_are_the_bottleneck() -> None:
     (settings,) = PREDICTION.runs
     assert LAB.check({}) == settings, "and the lab starts with it"
+
+
+COMMITS, LINK, THREADS = (
+    {"commits": 10, "link": 500, "threads": 16},
+    {"commits": 1, "link": 10, "threads": 8},
+    {"commits": 1, "link": 500, "threads": 2},
+)
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Service]:
+    with service(clients_of(16), **OFF) as running:
+        yield running
+
+
+def measured(served: Service, lever: str, what: str, conditions: dict[str, int]) -> Callable[[], float]:
+    """A load of the lab, on the service with a lever or, for "", without any."""
+    threads = conditions["threads"]
+
+    def load() -> float:
+        served.set(**{**OFF, **levers_model.conditions(**conditions), **SWITCHES.get(lever, {})})
+        if what == ALONE:
+            return levers_model.p50(served.load(1, levers_model.ALONE_S, FEWEST))
+        return served.load(clients_of(threads), levers_model.BUSY_S, threads + FEWEST).per_s(threads)
+
+    return load
+
+
+@pytest.mark.clock
+@pytest.mark.parametrize(
+    ("conditions", "what", "more", "less", "times"),
+    [
+        (COMMITS, PER_S, AT_ONCE, "", 1.4),
+        (COMMITS, ALONE, TIMED, "", 1.4),
+        (COMMITS, ALONE, "", CACHING, 2),
+        (LINK, PER_S, COMPRESSION, "", 2),
+        (THREADS, PER_S, CACHING, "", 1.5),
+        (THREADS, PER_S, "", TIMED, 1.5),
+    ],
+)
+def test_the_sure_signs(
+    served: Service, conditions: dict[str, int], what: str, more: str, less: str, times: float
+) -> None:
+    assert_more(measured(served, more, what, conditions), measured(served, less, what, conditions), times)
+
+
+@pytest.mark.clock
+def test_a_lever_on_what_is_not_the_bottleneck_does_nothing(served: Service) -> None:
+    cached, plain = (measured(served, lever, PER_S, LINK) for lever in (CACHING, ""))
+    two_of_three(
+        lambda: cached() / plain(), lambda ratio: 0.8 < ratio < 1.2, "over a slow link a cache changes nothing"
+    )

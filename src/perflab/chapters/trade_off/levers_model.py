@@ -39,8 +39,8 @@ OFF: dict[str, Any] = {
     "iterations": HANDSHAKE,
 }
 TIMED, AT_ONCE, CACHING, POOLING, COMPRESSION, ASYNC = LEVERS = (
-    "batching: timer",
-    "batching: what waits",
+    "batching with timer",
+    "batching what waits",
     "caching",
     "pooling",
     "compression",

@@ -38,9 +38,13 @@ class Answered:
     until_ns: int
 
     def per_s(self, skipped: int) -> float:
-        """Replies per second while clients asked again, after the first ones; NaN where there are fewer than two of them."""
-        counted = self.done_ns[skipped - 1 : np.searchsorted(self.done_ns, self.until_ns, "right")]
-        return 1e9 * (counted.size - 1) / float(counted[-1] - counted[0]) if counted.size > 1 else float("nan")
+        """Replies per second while clients asked again, after the first ones; NaN where there are none.
+
+        Replies come in bunches, as threads and batches end together: the time counts from the end of the first ones.
+        """
+        began = self.done_ns[skipped - 1] if self.done_ns.size >= skipped else self.until_ns
+        counted = self.done_ns[(self.done_ns > began) & (self.done_ns <= self.until_ns)]
+        return 1e9 * counted.size / float(counted[-1] - began) if counted.size else float("nan")
 
 
 class Service:
