@@ -63,7 +63,7 @@ class Service:
         """So many clients, each of which asks again as soon as it has a reply, for so long, and until there are that many
         replies; then wait for the last ones.
 
-        Raises ConnectionError when a request fails, or is not answered in time.
+        Raises OSError with what the service says when a request fails, ConnectionError when it is not answered in time.
         """
         began_ns = perf_counter_ns()
         until_ns, sent_ns = round(seconds * 1e9), dict[int, int]()
@@ -92,8 +92,9 @@ class Service:
         return Answered(np.array(done), np.array(took), until_ns)
 
     def _on_reply(self, number: int, reply: Reply) -> None:
+        reply.checked("/page")
         body = zlib.decompress(reply.body) if ENCODED in reply.head else reply.body
-        if reply.is_ok and not body.endswith(b"]"):
+        if not body.endswith(b"]"):
             raise RuntimeError("The reply is not a page of JSON.")
 
 
