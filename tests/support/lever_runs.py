@@ -13,16 +13,16 @@ from perflab.measure import Frame
 
 MS = 1e6
 CONSTANTS = {
-    "nothing": 11 * MS,
-    "handshake": 13 * MS,
-    "commits": 31 * MS,
-    "batch": 13 * MS,
+    "nothing": 9 * MS,
+    "handshake": 11 * MS,
+    "commits": 29 * MS,
+    "batch": 11 * MS,
     "ratio": 0.25,
     "compress_ns": 0.8 * MS,
     "decompress_ns": 0.2 * MS,
     **{per_s(lever): rate for lever, rate in {"": 1_000.0, POOLING: 2_000.0, COMPRESSION: 800.0, ASYNC: 500.0}.items()},
 }
-START: dict[str, Any] = {"lever": CACHING, "commits": 10, "link": 500, "threads": 16}
+START: dict[str, Any] = {"lever": CACHING, "commits": 10, "link": 500, "threads": 8}
 
 
 def run(latency: float, capacity: float, spread: float = 0.01, pairs: int = 8, **parameters: Any) -> Record:

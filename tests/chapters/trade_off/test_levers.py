@@ -50,7 +50,7 @@ def test_the_headline_claims_what_the_run_can_tell() -> None:
 def test_a_run_is_described_by_its_conditions() -> None:
     assert LAB.scenario is not None
     assert LAB.scenario(run(1, 1, lever=POOLING, commits=1, link=20, threads=2).parameters) == (
-        "A request waits 10 ms for a database, commits once, sends 10 kB over 20 Mb/s. One client alone, then 8, without "
+        "A request waits 8 ms for a database, commits once, sends 10 kB over 20 Mb/s. One client alone, then 16, without "
         "pooling and with it, in turns."
     )
 
@@ -107,7 +107,7 @@ def test_the_question_is_put_where_commits_are_the_bottleneck() -> None:
 
 
 COMMITS, LINK, THREADS = (
-    {"commits": 10, "link": 500, "threads": 16},
+    {"commits": 10, "link": 500, "threads": 8},
     {"commits": 1, "link": 10, "threads": 8},
     {"commits": 1, "link": 500, "threads": 2},
 )
@@ -115,7 +115,7 @@ COMMITS, LINK, THREADS = (
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Service]:
-    with service(clients_of(16), **OFF) as running:
+    with service(clients_of(8), **OFF) as running:
         yield running
 
 

@@ -29,7 +29,7 @@ from perflab.chapters.trade_off.levers_model import (
     zlib_facts,
 )
 
-COMMITS: dict[str, Any] = {"commits": 10, "link": 500, "threads": 16}
+COMMITS: dict[str, Any] = {"commits": 10, "link": 500, "threads": 8}
 LINK: dict[str, Any] = {"commits": 1, "link": 10, "threads": 16}
 THREADS: dict[str, Any] = {"commits": 1, "link": 500, "threads": 2}
 
@@ -47,7 +47,7 @@ def changes(lever: str, conditions: dict[str, Any]) -> tuple[float, float]:
 
 def test_a_request_alone_is_the_sum_of_its_parts() -> None:
     way = 8e3 * REPLY_BYTES / 500
-    assert limits("").alone_ns == pytest.approx(1 * MS + 2 * MS + 10 * MS + 20 * MS + way)
+    assert limits("").alone_ns == pytest.approx(1 * MS + 2 * MS + 8 * MS + 20 * MS + way)
     assert limits(POOLING).alone_ns == pytest.approx(limits("").alone_ns - 2 * MS)
     assert limits(CACHING).alone_ns == pytest.approx(limits("").alone_ns - (2 + QUERY_MS) * MS)
     assert limits(AT_ONCE).alone_ns == pytest.approx(limits("").alone_ns - 18 * MS)
@@ -75,10 +75,10 @@ def test_the_capacity_of_each_resource() -> None:
     found = limits("").limits
     assert found["commits"] == pytest.approx(1e9 / (20 * MS))
     assert found["link"] == pytest.approx(500e6 / 8 / REPLY_BYTES)
-    assert found["threads"] == pytest.approx(16 * 1e9 / (33 * MS))
+    assert found["threads"] == pytest.approx(8 * 1e9 / (31 * MS))
     assert found["CPU"] == 1_000 and limits(ASYNC).limits["CPU"] == 500
     assert limits(POOLING).limits["pool"] == CONNECTIONS * 1e3 / QUERY_MS
-    assert "threads" not in limits(ASYNC).limits and limits(ASYNC, threads=1).limits["clients"] > 2 * 1e9 / (33 * MS)
+    assert "threads" not in limits(ASYNC).limits and limits(ASYNC, threads=1).limits["clients"] > 2 * 1e9 / (31 * MS)
 
 
 def test_a_cache_costs_the_cpus_less_than_no_cache_and_more_than_hits_alone() -> None:
@@ -109,13 +109,13 @@ def test_the_model_of_a_setting_holds_all_levers_under_its_conditions() -> None:
 
 
 def test_noise_in_a_calibration_takes_no_time_away() -> None:
-    found = limits_of("", **COMMITS, constants={**CONSTANTS, "handshake": 10.9 * MS, "commits": 10.9 * MS})
-    assert found.alone_ns == pytest.approx(11 * MS + 8e3 * REPLY_BYTES / 500)
+    found = limits_of("", **COMMITS, constants={**CONSTANTS, "handshake": 8.9 * MS, "commits": 8.9 * MS})
+    assert found.alone_ns == pytest.approx(9 * MS + 8e3 * REPLY_BYTES / 500)
     assert np.isinf(found.limits["commits"])
 
 
 def test_there_are_always_clients_for_all_threads_and_some_more() -> None:
-    assert [clients_of(threads) for threads in (1, 4, 16, 32)] == [8, 8, 32, 64]
+    assert [clients_of(threads) for threads in (1, 4, 16, 32)] == [16, 16, 32, 64]
 
 
 def test_a_page_compresses_to_a_part_of_itself() -> None:

@@ -17,10 +17,10 @@ from perflab.systems.servers.group_commit import MAX_ROWS, NONE, TIMER, WAITING
 from perflab.systems.servers.stage_kinds.pages import ROW_BYTES, products
 from perflab.theory.queues import closed
 
-QUERY_MS, REPLY_BYTES, LEVEL, HANDSHAKE = 10.0, 10_000, 6, 1_000
-BATCH, MAX_WAIT_MS, CONNECTIONS = 8, 20.0, 10
-MIN_CLIENTS, CLIENTS_PER_THREAD = 8, 2
-"""Two clients for each thread, so that all threads are busy; at least 8, so that there are some whatever the threads are."""
+QUERY_MS, REPLY_BYTES, LEVEL, HANDSHAKE = 8.0, 10_000, 6, 1_000
+BATCH, MAX_WAIT_MS, CONNECTIONS = 5, 20.0, 8
+MIN_CLIENTS, CLIENTS_PER_THREAD = 16, 2
+"""Two clients for each thread, so that all threads are busy; at least 16, for what needs no thread."""
 ALONE_S, BUSY_S = 0.1, 0.13
 FEWEST = 5
 """Replies of a load at least, besides those of its beginning: among five in a row one page is new."""
@@ -72,7 +72,8 @@ def p50(answered: Answered) -> float:
     return percentile(answered.took_ns, 0.5)
 
 
-FREE: dict[str, Any] = {**OFF, **conditions(0, 1, 16), "bits_per_s": None, "pooled": True}
+THREADS = 16
+FREE: dict[str, Any] = {**OFF, **conditions(0, 1, THREADS), "bits_per_s": None, "pooled": True}
 PROBED: dict[str, dict[str, Any]] = {
     "nothing": {},
     "handshake": {"pooled": False},
@@ -93,15 +94,15 @@ PROBES, PROBE_S = 3, 0.1
 def calibrate() -> Iterator[Frame]:
     """What parts of a request take alone (ns), requests/s that the CPUs can do, and what zlib does to a reply."""
     found: dict[str, list[float]] = {}
-    with service(clients_of(16), **FREE) as served:
-        served.load(clients_of(16), PROBE_S)  # the first requests are slow: threads are started, code is loaded
+    with service(clients_of(THREADS), **FREE) as served:
+        served.load(clients_of(THREADS), PROBE_S)  # the first requests are slow: threads are started, code is loaded
         for _ in range(PROBES):
             for name, changed in PROBED.items():
                 served.set(**{**FREE, **changed})
                 found.setdefault(name, []).append(p50(served.load(1, PROBE_S)))
             for name, changed in PRESSED.items():
                 served.set(**{**FREE, "query_ms": 0.0, **changed})
-                found.setdefault(per_s(name), []).append(served.load(clients_of(16), PROBE_S).per_s(16))
+                found.setdefault(per_s(name), []).append(served.load(clients_of(THREADS), PROBE_S).per_s(THREADS))
             yield Frame(facts={name: float(np.median(each)) for name, each in found.items()})
     yield Frame(facts=zlib_facts())
 
