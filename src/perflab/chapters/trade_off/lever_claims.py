@@ -109,7 +109,7 @@ def judged(runs: Sequence[Record]) -> dict[str, str]:
     for lever, run in same_conditions(runs).items():
         for axis, row in enumerate(rows_of(lever)):
             depends = depends_on(run, runs, axis)
-            found[row] = f"depends on the {depends[0]}" if depends else verdict_on(run, axis)
+            found[row] = f"depends on {depends[0]}" if depends else verdict_on(run, axis)
     return found
 
 

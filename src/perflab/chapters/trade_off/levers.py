@@ -62,7 +62,7 @@ CHARTS = (
     ),
     Chart(
         "Each lever here; ↑ ↓ is what is claimed",
-        Axis("times the number without it", 0.1, 60, log=True, ticks={x: f"{x:g}×" for x in (0.1, 0.3, 1, 3, 10)}),
+        Axis("times the number without it", 0.1, 150, log=True, ticks={x: f"{x:g}×" for x in (0.1, 0.3, 1, 3, 10, 30)}),
         replace(named_rows(ROW_TEXTS), grid=False),
         Rule("x", setting=lambda _: 1.0, color=INK, linewidth=1),
         Line("model", model=lambda model: intervals_in(ROWS, model.changes), color=MODEL, **BAR),
