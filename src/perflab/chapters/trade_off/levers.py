@@ -50,6 +50,7 @@ ROWS = tuple(row for lever in LEVERS for row in rows_of(lever))
 ROW_TEXTS = [
     text for lever in LEVERS for text in (f"{lever} · latency {arrow(lever, 0)}", f"requests/s {arrow(lever, 1)}")
 ]
+TIMES = {x: f"{x:g}×" for x in (0.1, 0.3, 1, 3, 10, 30)}
 BAR: dict[str, Any] = {"linewidth": 11, "solid_capstyle": "butt", "alpha": 0.35}
 CHARTS = (
     plane.chart(
@@ -62,7 +63,7 @@ CHARTS = (
     ),
     Chart(
         "Each lever here; ↑ ↓ is what is claimed",
-        Axis("times the number without it", 0.1, 150, log=True, ticks={x: f"{x:g}×" for x in (0.1, 0.3, 1, 3, 10, 30)}),
+        Axis("times the number without it", 0.1, 150, log=True, ticks=TIMES, grid=False),
         replace(named_rows(ROW_TEXTS), grid=False),
         Rule("x", setting=lambda _: 1.0, color=INK, linewidth=1),
         Line("model", model=lambda model: intervals_in(ROWS, model.changes), color=MODEL, **BAR),
