@@ -137,8 +137,8 @@ def measured(served: Service, lever: str, what: str, conditions: dict[str, int])
     ("conditions", "what", "more", "less", "times"),
     [
         (COMMITS, PER_S, AT_ONCE, "", 1.4),
-        (COMMITS, ALONE, TIMED, "", 1.4),
-        (COMMITS, ALONE, "", CACHING, 2),
+        (THREADS, ALONE, TIMED, "", 2),
+        (THREADS, ALONE, "", CACHING, 2),
         (LINK, PER_S, COMPRESSION, "", 2),
         (THREADS, PER_S, CACHING, "", 1.5),
         (THREADS, PER_S, "", TIMED, 1.5),
