@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,8 +26,8 @@ from perflab.chapters.trade_off.levers_model import (
     TIMED,
     clients_of,
 )
-from perflab.chapters.trade_off.plane import ALONE, PER_S
-from perflab.systems.clients.service import Service, service
+from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S
+from perflab.systems.clients.service import Answered, Service, service
 
 LAB = levers.lab()
 PREDICTION = levers.PREDICTION
@@ -104,6 +106,41 @@ def test_too_few_pairs_settle_nothing() -> None:
 def test_the_question_is_put_where_commits_are_the_bottleneck() -> None:
     (settings,) = PREDICTION.runs
     assert LAB.check({}) == settings, "and the lab starts with it"
+
+
+class Scripted:
+    """A service on which a request takes 10 ms without a lever, and 5 ms with one."""
+
+    def __init__(self) -> None:
+        self.is_switched: list[bool] = []
+        self.loads: list[tuple[int, int]] = []
+
+    def set(self, **settings: Any) -> None:
+        self.is_switched.append(bool(settings["ttl_s"]))
+
+    def load(self, clients: int, seconds: float, fewest: int = 1) -> Answered:
+        self.loads.append((clients, fewest))
+        took = np.full(100, 5_000_000 if self.is_switched[-1] else 10_000_000)
+        return Answered(np.cumsum(took), took, 10**12)
+
+
+def test_pairs_are_measured_on_both_loads_and_neither_side_always_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted = Scripted()
+    monkeypatch.setattr(levers, "service", lambda *_, **__: nullcontext(scripted))
+    frames = list(LAB.experiment(lever=CACHING, commits=10, link=500, threads=8))
+    assert len(frames) == 2 * levers.ROUNDS and all(frame.counts == {"calls": 200} for frame in frames)
+    assert [bool(frame.samples) for frame in frames] == [False, True] * levers.ROUNDS
+    for pair in frames[1::2]:
+        assert {name: column.tolist() for name, column in pair.samples.items()} == {
+            ALONE: [5e6],
+            BASE + ALONE: [1e7],
+            PER_S: [pytest.approx(200)],
+            BASE + PER_S: [pytest.approx(100)],
+        }
+    warm_up, measured = scripted.is_switched[:2], scripted.is_switched[2:]
+    assert warm_up == [False, True], "and nothing of it is counted"
+    assert measured[:8] == [False, True, True, False] * 2
+    assert scripted.loads[2:4] == [(1, FEWEST), (16, 8 + FEWEST)], "alone, then two clients for each thread"
 
 
 COMMITS, LINK, THREADS = (
