@@ -85,6 +85,12 @@ def test_a_claim_that_went_both_ways_depends_on_what_differed() -> None:
     assert judged([fast, slow])["compression · latency"] == "depends on link"
 
 
+def test_a_run_that_is_under_way_is_shown_and_not_judged() -> None:
+    running = replace(run(0.3, 2.0), status="running")
+    assert judged([running, run(0.7, 2.0, lever=POOLING)]).keys() == {"pooling · latency", "pooling · requests/s"}
+    assert changes_of([running])["caching · latency"].value == pytest.approx(0.3, rel=1e-3)
+
+
 def test_a_lever_that_did_something_here_and_nothing_there_depends_on_that() -> None:
     there, here = run(2.0, 3.0, lever=TIMED), run(2.0, 1.0, lever=TIMED, commits=1)
     found = judged([there, here])

@@ -104,9 +104,11 @@ def depends_on(run: Record, runs: Sequence[Record], axis: int) -> tuple[str, Rec
 
 
 def judged(runs: Sequence[Record]) -> dict[str, str]:
-    """Row by row, what the runs so far say of each claim."""
+    """Row by row, what the runs so far say of each claim; nothing while one is under way."""
     found = {}
     for lever, run in same_conditions(runs).items():
+        if run.status == "running":
+            continue
         for axis, row in enumerate(rows_of(lever)):
             depends = depends_on(run, runs, axis)
             found[row] = f"depends on {depends[0]}" if depends else verdict_on(run, axis)
