@@ -61,7 +61,7 @@ def test_the_second_chart_gathers_the_levers_of_these_conditions() -> None:
     chart, artists = drawn(LAB.charts[1])
     runs = [run(2.0, 3.0, lever=TIMED), run(0.6, 3.0, lever=COMPRESSION, link=20), run(0.3, 1.0)]
     chart.show_run(runs[-1], runs)
-    x, rows = artists["measured, 95% interval"].get_data()
+    x, rows = artists["measured, 95%"].get_data()
     assert np.round(x, 2).tolist() == [2.0, 3.0, 0.3, 1.0]
     assert list(rows) == [0, 1, 4, 5]
     texts = [artist.get_text() for artist in artists.values() if hasattr(artist, "get_text")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S, capacity_text, 
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.marks import Line, Rule
 from perflab.lab.palette import INK, MEASURED, MEASURED_POINTS, MODEL
-from perflab.lab.rows import Texts, intervals_in, named_rows, values_in
+from perflab.lab.rows import Texts, intervals_in, values_in
 from perflab.lab.verdict import against_pinned, ratio_in_turns, ratio_text, table_of, trust_of, verdict_of
 from perflab.measure import Frame, byte_size, count, gc_paused, number, percent
 from perflab.systems.clients.service import service
@@ -59,19 +58,19 @@ CHARTS = (
         (1e6, 3e8),
         lambda run: run.parameters["lever"],
         "without it",
-        empty="The service without the lever and with it: two points will appear here.",
+        empty="Two points will appear here.",
     ),
     Chart(
-        "Each lever here; ↑ ↓ is what is claimed",
-        Axis("times the number without it", 0.1, 150, log=True, ticks=TIMES, grid=False),
-        replace(named_rows(ROW_TEXTS), grid=False),
+        "Claimed (↑ ↓), and measured",
+        Axis("times the number without it", 0.1, 150, log=True, ticks=TIMES),
+        Axis("", len(ROWS) - 0.5, -0.5, ticks=dict(enumerate(ROW_TEXTS)), grid=False),
         Rule("x", setting=lambda _: 1.0, color=INK, linewidth=1),
         Line("model", model=lambda model: intervals_in(ROWS, model.changes), color=MODEL, **BAR),
         Line(runs=lambda runs: intervals_in(ROWS, changes_of(runs)), color=MEASURED, linewidth=2),
-        Line("measured, 95% interval", runs=lambda runs: values_in(ROWS, changes_of(runs)), **MEASURED_POINTS),
+        Line("measured, 95%", runs=lambda runs: values_in(ROWS, changes_of(runs)), **MEASURED_POINTS),
         Texts(len(ROWS), runs=lambda runs: [judged(runs).get(row, "") for row in ROWS]),
         columns=2,
-        width=1.15,
+        width=1.3,
     ),
 )
 
