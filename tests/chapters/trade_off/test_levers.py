@@ -37,7 +37,7 @@ def test_the_words_tell_both_changes_both_claims_and_the_bottlenecks() -> None:
     verdict = LAB.verdict_of(run(0.3, 1.0), None)
     assert verdict.text == (
         "Caching: latency alone 0.300× (0.297–0.303), capacity practically the same. Claimed of latency: “down”, holds; of "
-        "throughput: “up”, no change. Bottleneck by the model: commits (50/s) without it, commits (50/s) with it."
+        "throughput: “up”, no change. Bottleneck by the model: commits (113/s) without it, commits (113/s) with it."
     )
     without_a_model = LAB.verdict_of(replace(run(0.3, 1.0), constants={}), None)
     assert "no change." in without_a_model.text and "model" not in without_a_model.text

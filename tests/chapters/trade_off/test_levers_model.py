@@ -26,6 +26,7 @@ from perflab.chapters.trade_off.levers_model import (
     clients_of,
     limits_of,
     predict,
+    with_commits_of,
     zlib_facts,
 )
 
@@ -122,3 +123,14 @@ def test_a_page_compresses_to_a_part_of_itself() -> None:
     found = zlib_facts()
     assert 0.1 < found["ratio"] < 0.6
     assert found["compress_ns"] > found["decompress_ns"] > 0
+
+
+def test_commits_are_as_quick_as_in_the_run() -> None:
+    known = with_commits_of(CONSTANTS, limits("").alone_ns - 10 * MS, **COMMITS)
+    quick = limits_of("", **COMMITS, constants=known)
+    assert quick.alone_ns == pytest.approx(limits("").alone_ns - 10 * MS)
+    assert quick.limits["commits"] == pytest.approx(2 * limits("").limits["commits"])
+    batched = limits_of(AT_ONCE, **COMMITS, constants=known)
+    assert batched.alone_ns == pytest.approx(limits(AT_ONCE).alone_ns - 1 * MS), "half as long, one commit too"
+    same = with_commits_of(CONSTANTS, limits("", commits=1).alone_ns, **{**COMMITS, "commits": 1})
+    assert same == pytest.approx(CONSTANTS)

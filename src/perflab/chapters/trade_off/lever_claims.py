@@ -10,6 +10,7 @@ from perflab.chapters.trade_off.levers_model import (
     AT_ONCE,
     CACHING,
     COMPRESSION,
+    CONDITIONS,
     POOLING,
     TIMED,
     rows_of,
@@ -39,7 +40,6 @@ CLAIMED: dict[str, tuple[Claimed, Claimed]] = {
 }
 """Of latency and of throughput, in this order."""
 COLUMNS = ALONE, PER_S
-CONDITIONS = ("commits", "link", "threads")
 MIN_TOLD = 4
 HOLDS, REVERSED, NO_CHANGE = "holds", "reversed", "no change"
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from perflab.chapters.trade_off import levers_model, plane
-from perflab.chapters.trade_off.lever_claims import COLUMNS, CONDITIONS, arrow, changes_of, claim_text, judged
+from perflab.chapters.trade_off.lever_claims import COLUMNS, arrow, changes_of, claim_text, judged
 from perflab.chapters.trade_off.levers_model import CACHING, FEWEST, LEVERS, OFF, SWITCHES, clients_of, rows_of
 from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S, capacity_text, change, latency_text, middle
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
@@ -83,15 +83,8 @@ def say(record: Record) -> str:
     said += f" Claimed of latency: {claim_text(record, 0)}; of throughput: {claim_text(record, 1)}."
     if not record.constants:
         return said
-    return f"{said} Bottleneck by the model: {bottleneck(record, '')} without it, {bottleneck(record, lever)} with it."
-
-
-def bottleneck(record: Record, lever: str) -> str:
-    """The resource that allows least, by the model, and how much that is."""
-    limits = levers_model.limits_of(
-        lever, **{name: record.parameters[name] for name in CONDITIONS}, constants=record.constants
-    )
-    return f"{limits.bottleneck} ({count(limits.limits[limits.bottleneck])}/s)"
+    without, with_it = (levers_model.bottleneck(record, each) for each in ("", lever))
+    return f"{said} Bottleneck by the model: {without} without it, {with_it} with it."
 
 
 def finding(record: Record, pinned: Record | None) -> str | None:
@@ -128,7 +121,14 @@ TABLE = table_of(
     ("claimed of throughput", lambda run: claim_text(run, 1)),
     needs=PER_S,
 )
-TRUST = trust_of(("pairs", lambda run: count(run.column(PER_S).size)), needs=PER_S)
+TRUST = trust_of(
+    ("pairs", lambda run: count(run.column(PER_S).size)),
+    (
+        "by the model, with the commits of this run's baseline",
+        lambda run: levers_model.expected_in(run) if run.constants else "",
+    ),
+    needs=PER_S,
+)
 
 HARDLY, THRICE, FIVE = "hardly more", "about 3 times as many", "about 5 times as many"
 ENDS = {HARDLY: (0.0, 1.7), THRICE: (1.7, 3.9), FIVE: (3.9, np.inf)}

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from perflab.measure import Estimate, Frame, percentile
+from perflab.chapters.trade_off.plane import ALONE, BASE, middle
+from perflab.lab import Record
+from perflab.measure import Estimate, Frame, count, duration, percentile
 from perflab.systems.clients.service import NEW_EVERY, TTL_S, Answered, service
 from perflab.systems.servers.group_commit import MAX_ROWS, NONE, TIMER, WAITING
 from perflab.systems.servers.stage_kinds.pages import ROW_BYTES, products
@@ -46,6 +48,7 @@ TIMED, AT_ONCE, CACHING, POOLING, COMPRESSION, ASYNC = LEVERS = (
     "compression",
     "async",
 )
+CONDITIONS = ("commits", "link", "threads")
 SWITCHES: dict[str, dict[str, Any]] = {
     TIMED: {"batch": TIMER},
     AT_ONCE: {"batch": WAITING},
@@ -180,6 +183,19 @@ def limits_of(lever: str, commits: int, link: int, threads: int, constants: Mapp
     return Limits(alone, limits, min(together, *limits.values()))
 
 
+def with_commits_of(
+    constants: Mapping[str, Any], alone_ns: float, commits: int, link: int, threads: int
+) -> dict[str, Any]:
+    """The constants with commits that take as long as they did in a run, whose baseline took so long alone: drives change their
+    speed from one second to the next.
+    """
+    nothing, calibrated = constants["nothing"], max(1.0, constants["commits"] - constants["nothing"])
+    rest = limits_of("", 0, link, threads, constants).alone_ns
+    found = max(1.0, alone_ns - rest) * MAX_ROWS / commits
+    batch = max(0.0, constants["batch"] - nothing) * found / calibrated
+    return {**constants, "commits": nothing + found, "batch": nothing + batch}
+
+
 def cpu_per_s(lever: str, constants: Mapping[str, Any]) -> float:
     """Requests/s that the CPUs can do; a hit of the cache costs as much as a request with a pool."""
     if lever == CACHING:
@@ -210,3 +226,22 @@ def predict(lever: str, commits: int, link: int, threads: int, constants: Mappin
         for row, value in zip(rows_of(each), (alone / base[1], capacity / base[0]), strict=True):
             changes[row] = Estimate(value, min(1.0, value), max(1.0, value))
     return Expected(points[lever], base, changes)
+
+
+def limits_in(record: Record, lever: str) -> Limits:
+    """The model under a run's conditions, with commits as quick as those of its baseline."""
+    chosen = {name: record.parameters[name] for name in CONDITIONS}
+    known = with_commits_of(record.constants, middle(record, BASE + ALONE).value, **chosen)
+    return limits_of(lever, **chosen, constants=known)
+
+
+def bottleneck(record: Record, lever: str) -> str:
+    """The resource that allows least, and how much that is."""
+    found = limits_in(record, lever)
+    return f"{found.bottleneck} ({count(found.limits[found.bottleneck])}/s)"
+
+
+def expected_in(record: Record) -> str:
+    """Capacity and latency by the model, with the lever."""
+    per_s, alone_ns = limits_in(record, record.parameters["lever"]).point
+    return f"{count(per_s)}/s; {duration(alone_ns)}"
