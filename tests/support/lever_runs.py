@@ -22,7 +22,7 @@ CONSTANTS = {
     "decompress_ns": 0.2 * MS,
     **{per_s(lever): rate for lever, rate in {"": 1_000.0, POOLING: 2_000.0, COMPRESSION: 800.0, ASYNC: 500.0}.items()},
 }
-START: dict[str, Any] = {"lever": CACHING, "commits": 10, "link": 500, "threads": 8}
+START: dict[str, Any] = {"lever": CACHING, "commits": 10, "link": 500, "threads": 16}
 
 
 def run(latency: float, capacity: float, spread: float = 0.01, pairs: int = 8, **parameters: Any) -> Record:

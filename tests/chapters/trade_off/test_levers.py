@@ -140,11 +140,11 @@ def test_pairs_are_measured_on_both_loads_and_neither_side_always_first(monkeypa
     warm_up, measured = scripted.is_switched[:2], scripted.is_switched[2:]
     assert warm_up == [False, True], "and nothing of it is counted"
     assert measured[:8] == [False, True, True, False] * 2
-    assert scripted.loads[2:4] == [(1, FEWEST), (16, 8 + FEWEST)], "alone, then two clients for each thread"
+    assert scripted.loads[2:4] == [(1, FEWEST), (16, 8 + FEWEST)], "alone, then 16 clients for 8 threads"
 
 
 COMMITS, LINK, THREADS = (
-    {"commits": 10, "link": 500, "threads": 8},
+    {"commits": 10, "link": 500, "threads": 16},
     {"commits": 1, "link": 10, "threads": 8},
     {"commits": 1, "link": 500, "threads": 2},
 )
@@ -152,7 +152,7 @@ COMMITS, LINK, THREADS = (
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Service]:
-    with service(clients_of(8), **OFF) as running:
+    with service(clients_of(16), **OFF) as running:
         yield running
 
 

@@ -30,7 +30,7 @@ from perflab.chapters.trade_off.levers_model import (
     zlib_facts,
 )
 
-COMMITS: dict[str, Any] = {"commits": 10, "link": 500, "threads": 8}
+COMMITS: dict[str, Any] = {"commits": 10, "link": 500, "threads": 16}
 LINK: dict[str, Any] = {"commits": 1, "link": 10, "threads": 16}
 THREADS: dict[str, Any] = {"commits": 1, "link": 500, "threads": 2}
 
@@ -76,7 +76,7 @@ def test_the_capacity_of_each_resource() -> None:
     found = limits("").limits
     assert found["commits"] == pytest.approx(1e9 / (20 * MS))
     assert found["link"] == pytest.approx(500e6 / 8 / REPLY_BYTES)
-    assert found["threads"] == pytest.approx(8 * 1e9 / (31 * MS))
+    assert found["threads"] == pytest.approx(16 * 1e9 / (31 * MS))
     assert found["CPU"] == 1_000 and limits(ASYNC).limits["CPU"] == 500
     assert limits(POOLING).limits["pool"] == CONNECTIONS * 1e3 / QUERY_MS
     assert "threads" not in limits(ASYNC).limits and limits(ASYNC, threads=1).limits["clients"] > 2 * 1e9 / (31 * MS)
@@ -116,7 +116,7 @@ def test_noise_in_a_calibration_takes_no_time_away() -> None:
 
 
 def test_there_are_always_clients_for_all_threads_and_some_more() -> None:
-    assert [clients_of(threads) for threads in (1, 4, 16, 32)] == [16, 16, 32, 64]
+    assert [clients_of(threads) for threads in (1, 4, 16, 32)] == [16, 16, 24, 48]
 
 
 def test_a_page_compresses_to_a_part_of_itself() -> None:

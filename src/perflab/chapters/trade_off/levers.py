@@ -149,7 +149,7 @@ def what_the_cache_did(record: Record) -> Outcome | None:
 
 ONE_IN_FIVE = "Only 1 of 5 requests asks the database, "
 PREDICTION = Prediction(
-    question="Each request waits 8 ms for a database and commits 10 times to one disk; 8 threads serve. Now 4 of 5 requests "
+    question="Each request waits 8 ms for a database and commits 10 times to one disk; 16 threads serve. Now 4 of 5 requests "
     "find their page in a cache, and need no database, but commit as before. Requests per second, under load?",
     choices={
         HARDLY: Answer(
@@ -167,7 +167,7 @@ PREDICTION = Prediction(
             ONE_IN_FIVE + "and on this drive commits are so quick that nothing else is the bottleneck.",
         ),
     },
-    runs=({"lever": CACHING, "commits": 10, "link": 500, "threads": 8},),
+    runs=({"lever": CACHING, "commits": 10, "link": 500, "threads": 16},),
     find=what_the_cache_did,
 )
 
@@ -182,7 +182,7 @@ def lab() -> Lab:
             "lever": choice(LEVERS, CACHING, menu=True),
             "commits": values_slider((1, 2, 4, 6, 8, 10), 10, unit="a request", label="commits"),
             "link": values_slider((10, 20, 50, 100, 200, 500), 500, unit="Mb/s"),
-            "threads": values_slider((1, 2, 4, 8, 16, 32), 8, unit="threads"),
+            "threads": values_slider((1, 2, 4, 8, 16, 32), 16, unit="threads"),
         },
         charts=CHARTS,
         prediction=PREDICTION,

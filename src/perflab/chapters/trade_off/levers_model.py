@@ -19,10 +19,10 @@ from perflab.systems.servers.group_commit import MAX_ROWS, NONE, TIMER, WAITING
 from perflab.systems.servers.stage_kinds.pages import ROW_BYTES, products
 from perflab.theory.queues import closed
 
-QUERY_MS, REPLY_BYTES, LEVEL, HANDSHAKE = 8.0, 10_000, 6, 1_000
+QUERY_MS, REPLY_BYTES, LEVEL, HANDSHAKE = 8.0, 10_000, 6, 100
 BATCH, MAX_WAIT_MS, CONNECTIONS = 5, 20.0, 8
-MIN_CLIENTS, CLIENTS_PER_THREAD = 16, 2
-"""Two clients for each thread, so that all threads are busy; at least 16, for what needs no thread."""
+MIN_CLIENTS, CLIENTS_PER_THREAD = 16, 1.5
+"""More clients than threads, so that all threads are busy; at least 16, for what needs no thread."""
 ALONE_S, BUSY_S = 0.1, 0.13
 FEWEST = 5
 """Replies of a load at least, besides those of its beginning: among five in a row one page is new."""
@@ -62,7 +62,7 @@ SWITCHES: dict[str, dict[str, Any]] = {
 
 def clients_of(threads: int) -> int:
     """How many clients saturate a server with so many threads."""
-    return max(MIN_CLIENTS, CLIENTS_PER_THREAD * threads)
+    return max(MIN_CLIENTS, round(CLIENTS_PER_THREAD * threads))
 
 
 def conditions(commits: int, link: int, threads: int) -> dict[str, Any]:
