@@ -24,6 +24,7 @@ WRITERS = {
     "measuring_throughput.batching": {"rate": 1_000},
     "raising_throughput.bottleneck": {"disk": 64},
     "raising_throughput.which_strategy": {},
+    "trade_off.levers": {},
 }
 FEW_BYTES = 12_000
 MEASURE = """

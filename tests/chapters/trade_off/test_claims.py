@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from lever_runs import run
 from two_axes import batched, packed
 
 from perflab.chapters.trade_off.claims import CLAIMS
+from perflab.chapters.trade_off.lever_claims import CLAIMED
+from perflab.chapters.trade_off.levers_model import POOLING
 from perflab.lab import Record
 
 CASES = [
@@ -14,6 +17,11 @@ CASES = [
     (1, [batched(3, 20)], [batched(3, 1, max_wait=0), batched(3, 20)]),
     (2, [packed(2, bandwidth=1_600)], [packed(0.3)]),
     (3, [packed(0.3)], [packed(2, bandwidth=1_600), packed(0.3)]),
+    *(
+        (4 + at, [run(2.0 ** lever[0].way, 2.0, lever=name)], [run(2.0 ** -lever[0].way, 2.0, lever=name)])
+        for at, (name, lever) in enumerate(CLAIMED.items())
+    ),
+    (10, [run(2.0, 2.0, lever=name) for name in CLAIMED], [run(0.5, 2.0, lever=name) for name in CLAIMED]),
 ]
 
 
@@ -39,6 +47,9 @@ def test_every_claim_is_tested_and_open_until_its_lab_was_used() -> None:
         (0, batched(np.array([0.1, 10, 1] * 3), 1)),  # type: ignore[arg-type]
         (2, packed(np.array([0.1, 10, 1] * 3))),  # type: ignore[arg-type]
         (3, packed(1.5, sent=200_060, kind="already compressed")),
+        (6, run(0.3, 1.0, lever=POOLING)),
+        (6, run(0.3, 1.0, spread=0.2)),
+        (10, run(2.0, 2.0)),
     ],
 )
 def test_runs_that_do_not_decide_leave_a_claim_open(number: int, irrelevant: Record) -> None:

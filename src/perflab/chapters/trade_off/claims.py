@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from perflab.chapters.trade_off.batching_model import setting_of
 from perflab.chapters.trade_off.compression_model import codec_seen, times
+from perflab.chapters.trade_off.lever_claims import CLAIMED, both_claims, favour_one
 from perflab.chapters.trade_off.plane import ALONE, PER_S, change, direction
 from perflab.lab import Record
 from perflab.lab.claims import Claim, Judge, report_claims
@@ -67,9 +68,19 @@ def _what_shrinks_pays(record: Record) -> Found:
     return found[0] == -1, f"shrunk to {percent(codec.ratio)}; {found[1]}"
 
 
+def _lever(lever: str) -> Judge:
+    """Whether both claims on a lever hold under all conditions that were tried."""
+    return unless_contradicted(lambda run: both_claims(run) if run.parameters["lever"] == lever else None)
+
+
 CLAIMS = (
     Claim("Batching raises throughput.", "batching", _batch(PER_S, "capacity")),
     Claim("Batching raises latency: that is what its throughput costs.", "batching", _batch(ALONE, "latency alone")),
     Claim("Compressing raises latency, because it adds work.", "compression", unless_contradicted(_raises_latency)),
     Claim("What shrinks is worth compressing.", "compression", unless_contradicted(_what_shrinks_pays)),
+    *(
+        Claim(f"{lever.capitalize()}: latency {latency.text}, throughput {throughput.text}.", "levers", _lever(lever))
+        for lever, (latency, throughput) in CLAIMED.items()
+    ),
+    Claim("Most optimizations favor one of the two, latency or throughput.", "levers", favour_one),
 )

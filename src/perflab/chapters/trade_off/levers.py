@@ -1,0 +1,195 @@
+"""What does each lever change, alone and under load? Five levers, each against the same service without it, on two loads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from perflab.chapters.trade_off import levers_model, plane
+from perflab.chapters.trade_off.lever_claims import COLUMNS, arrow, changes_of, claim_text, judged
+from perflab.chapters.trade_off.levers_model import CACHING, FEWEST, LEVERS, OFF, SWITCHES, clients_of, rows_of
+from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S, capacity_text, change, latency_text, middle
+from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
+from perflab.lab.marks import Line, Rule
+from perflab.lab.palette import INK, MEASURED, MEASURED_POINTS, MODEL
+from perflab.lab.rows import Texts, intervals_in, values_in
+from perflab.lab.verdict import against_pinned, ratio_in_turns, ratio_text, table_of, trust_of, verdict_of
+from perflab.measure import Frame, byte_size, count, gc_paused, number, percent
+from perflab.systems.clients.service import service
+from perflab.systems.machine.storage import durability_caveat
+
+ROUNDS = 9
+"""So many that one disturbed pair does not widen the interval of the median."""
+
+
+def experiment(lever: str, commits: int, link: int, threads: int) -> Iterator[Frame]:
+    same, clients = {**OFF, **levers_model.conditions(commits, link, threads)}, clients_of(threads)
+    sides = [(BASE, same), ("", {**same, **SWITCHES[lever]})]
+    with service(clients, **same) as served:
+        for _, settings in sides:  # left out: threads are started, the cache is filled, the drive wakes up
+            served.set(**settings)
+            served.load(clients, levers_model.ALONE_S)
+        for _ in range(ROUNDS):
+            pair: dict[str, Any] = {}
+            for of, settings in sides:
+                served.set(**settings)
+                with gc_paused(generation=0):
+                    alone = served.load(1, levers_model.ALONE_S, FEWEST)
+                    busy = served.load(clients, levers_model.BUSY_S, threads + FEWEST)
+                pair |= {of + ALONE: np.array([levers_model.p50(alone)]), of + PER_S: np.array([busy.per_s(threads)])}
+                calls = {"calls": alone.took_ns.size + busy.took_ns.size}
+                is_whole = len(pair) == len(sides) * len(COLUMNS)  # a slice ends with each side, a pair with the second
+                yield Frame(pair if is_whole else {}, calls, {"caveat": durability_caveat() or ""})
+            sides.reverse()  # so that neither always comes first
+
+
+ROWS = tuple(row for lever in LEVERS for row in rows_of(lever))
+ROW_TEXTS = [
+    text for lever in LEVERS for text in (f"{lever} · latency {arrow(lever, 0)}", f"requests/s {arrow(lever, 1)}")
+]
+TIMES = {x: f"{x:g}×" for x in (0.1, 0.3, 1, 3, 10, 30)}
+BAR: dict[str, Any] = {"linewidth": 11, "solid_capstyle": "butt", "alpha": 0.35}
+CHARTS = (
+    plane.chart(
+        "One lever, two loads",
+        (20, 5_000),
+        (1e6, 3e8),
+        lambda run: run.parameters["lever"],
+        "without it",
+        empty="Two points will appear here.",
+    ),
+    Chart(
+        "Claimed (↑ ↓), and measured",
+        Axis("times the number without it", 0.1, 150, log=True, ticks=TIMES),
+        Axis("", len(ROWS) - 0.5, -0.5, ticks=dict(enumerate(ROW_TEXTS)), grid=False),
+        Rule("x", setting=lambda _: 1.0, color=INK, linewidth=1),
+        Line("model", model=lambda model: intervals_in(ROWS, model.changes), color=MODEL, **BAR),
+        Line(runs=lambda runs: intervals_in(ROWS, changes_of(runs)), color=MEASURED, linewidth=2),
+        Line("measured, 95%", runs=lambda runs: values_in(ROWS, changes_of(runs)), **MEASURED_POINTS),
+        Texts(len(ROWS), runs=lambda runs: [judged(runs).get(row, "") for row in ROWS]),
+        columns=2,
+        width=1.3,
+    ),
+)
+
+
+def say(record: Record) -> str:
+    """What the lever does to both numbers, what the claims are worth here, and which resource was the bottleneck."""
+    lever = record.parameters["lever"]
+    latency, more = (plane.times_said(change(record, column)) for column in COLUMNS)
+    said = f"{lever.capitalize()}: latency alone {latency}, capacity {more}."
+    said += f" Claimed of latency: {claim_text(record, 0)}; of throughput: {claim_text(record, 1)}."
+    if not record.constants:
+        return said
+    without, with_it = (levers_model.bottleneck(record, each) for each in ("", lever))
+    return f"{said} Bottleneck by the model: {without} without it, {with_it} with it."
+
+
+def finding(record: Record, pinned: Record | None) -> str | None:
+    """What the lever does to both axes, as far as this run can tell."""
+    told = []
+    for column, name in ((ALONE, "latency alone"), (PER_S, "requests per second")):
+        ratio = change(record, column)
+        if ratio is not None and (way := plane.direction(ratio)) is not None:
+            times = {1: f"{number(ratio.value)}× the", 0: "the same", -1: f"{percent(ratio.value)} of the"}[way]
+            told.append(f"{times} {name}")
+    return f"{record.parameters['lever'].capitalize()}: {', '.join(told)}." if told else None
+
+
+def scenario(chosen: Mapping[str, Any]) -> str:
+    """What a run does."""
+    often = "once" if chosen["commits"] == 1 else "{commits} times"
+    size = byte_size(levers_model.REPLY_BYTES)
+    what = f"A request waits {levers_model.QUERY_MS:g} ms for a database, commits {often}, sends {size} "
+    load = "over {link:,} Mb/s. One client alone, then {clients}, without {lever} and with it, in turns."
+    return (what + load).format(**chosen, clients=clients_of(chosen["threads"]))
+
+
+def compare(record: Record, pinned: Record) -> tuple[str, str] | None:
+    compared = ratio_in_turns(record, pinned, PER_S)
+    return (f"The capacity is {against_pinned(compared)}.", compared.verdict) if compared else None
+
+
+TABLE = table_of(
+    ("latency alone, p50", lambda run: latency_text(middle(run, ALONE))),
+    ("the same without the lever", lambda run: latency_text(middle(run, BASE + ALONE))),
+    ("capacity, requests/s", lambda run: capacity_text(middle(run, PER_S))),
+    ("that without the lever", lambda run: capacity_text(middle(run, BASE + PER_S))),
+    ("claimed of latency", lambda run: claim_text(run, 0)),
+    ("claimed of throughput", lambda run: claim_text(run, 1)),
+    needs=PER_S,
+)
+TRUST = trust_of(
+    ("pairs", lambda run: count(run.column(PER_S).size)),
+    (
+        "by the model, with the commits of this run's baseline",
+        lambda run: levers_model.expected_in(run) if run.constants else "",
+    ),
+    needs=PER_S,
+)
+
+HARDLY, THRICE, FIVE = "hardly more", "about 3 times as many", "about 5 times as many"
+ENDS = {HARDLY: (0.0, 1.7), THRICE: (1.7, 3.9), FIVE: (3.9, np.inf)}
+"""Between which ratios of the capacity each choice is right: halfway, as ratios, to the next."""
+
+
+def what_the_cache_did(record: Record) -> Outcome | None:
+    """How many times the capacity the one with a cache is; None where the interval does not lie in one choice."""
+    found = change(record, PER_S)
+    if found is None or not found.has_interval:
+        return None
+    told = f"with the cache, capacity is {ratio_text(found)} that without, and latency alone "
+    told += plane.times_said(change(record, ALONE))
+    return next(
+        (Outcome(name, told) for name, (low, high) in ENDS.items() if low < found.low and found.high < high), None
+    )
+
+
+ONE_IN_FIVE = "Only 1 of 5 requests asks the database, "
+PREDICTION = Prediction(
+    question="Each request waits 8 ms for a database and commits 10 times to one disk; 16 threads serve. Now 4 of 5 requests "
+    "find their page in a cache, and need no database, but commit as before. Requests per second, under load?",
+    choices={
+        HARDLY: Answer(
+            "Commits are quick on this drive, so something else was the bottleneck, which a hit of the cache does not need.",
+            "The disk makes one commit after the other, 10 for each request as before. The cache shortens a request, but spares "
+            "nothing of what is the bottleneck.",
+        ),
+        THRICE: Answer(
+            "A shorter request allows more of them only where they queue for what has become shorter; here they queue "
+            "for the disk.",
+            "On this drive commits are quick, so the threads and CPUs are the bottleneck, and a hit needs less of them.",
+        ),
+        FIVE: Answer(
+            ONE_IN_FIVE + "but requests do not wait for the database: they wait for the disk.",
+            ONE_IN_FIVE + "and on this drive commits are so quick that nothing else is the bottleneck.",
+        ),
+    },
+    runs=({"lever": CACHING, "commits": 10, "link": 500, "threads": 16},),
+    find=what_the_cache_did,
+)
+
+
+def lab() -> Lab:
+    return Lab(
+        question="What does each lever change, alone and under load?",
+        experiment=experiment,
+        calibrate=levers_model.calibrate,
+        predict=levers_model.predict,
+        controls={
+            "lever": choice(LEVERS, CACHING, menu=True),
+            "commits": values_slider((1, 2, 4, 6, 8, 10), 10, unit="a request", label="commits"),
+            "link": values_slider((10, 20, 50, 100, 200, 500), 500, unit="Mb/s"),
+            "threads": values_slider((1, 2, 4, 8, 16, 32), 16, unit="threads"),
+        },
+        charts=CHARTS,
+        prediction=PREDICTION,
+        verdict=verdict_of(say, compare=compare, needs=PER_S),
+        table=TABLE,
+        trust=TRUST,
+        finding=finding,
+        scenario=scenario,
+        budget_s=15.0,
+    )

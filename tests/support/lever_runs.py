@@ -1,0 +1,35 @@
+"""Runs of levers as they would be, and what a calibration for them might find."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from perflab.chapters.trade_off.levers_model import ASYNC, CACHING, COMPRESSION, POOLING, per_s
+from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S
+from perflab.lab import Record
+from perflab.measure import Frame
+
+MS = 1e6
+CONSTANTS = {
+    "nothing": 9 * MS,
+    "handshake": 11 * MS,
+    "commits": 29 * MS,
+    "batch": 11 * MS,
+    "ratio": 0.25,
+    "compress_ns": 0.8 * MS,
+    "decompress_ns": 0.2 * MS,
+    **{per_s(lever): rate for lever, rate in {"": 1_000.0, POOLING: 2_000.0, COMPRESSION: 800.0, ASYNC: 500.0}.items()},
+}
+START: dict[str, Any] = {"lever": CACHING, "commits": 10, "link": 500, "threads": 16}
+
+
+def run(latency: float, capacity: float, spread: float = 0.01, pairs: int = 8, **parameters: Any) -> Record:
+    """A lever that changes both numbers by so many times."""
+    disturbed = np.exp(spread * np.linspace(-1, 1, pairs))
+    columns = {BASE + ALONE: np.full(pairs, 2e7), BASE + PER_S: np.full(pairs, 400.0)}
+    columns |= {ALONE: 2e7 * latency * disturbed, PER_S: 400 * capacity * disturbed}
+    return Record(
+        "levers", {**START, **parameters}, 1, "", Frame(columns, {"calls": 500}), 5.0, "complete", constants=CONSTANTS
+    )
