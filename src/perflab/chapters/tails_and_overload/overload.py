@@ -77,7 +77,7 @@ CHARTS = (
         *measured(lambda run: (run.parameters["offered"], goodput(run)), among=("offered",), label="measured"),
         *(Label(run=name_of(part), color=color, fontsize=11) for part, (color, _) in enumerate(PARTS.values())),
         columns=4,
-        empty="What becomes of the offered requests will appear here.",
+        empty="What becomes of the requests will appear here.",
     ),
     Chart(
         "Each request",
