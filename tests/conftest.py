@@ -11,6 +11,7 @@ from pathlib import Path
 import cloudpickle
 import psutil
 import pytest
+from corpus import LABS
 from edited import Edited
 from labs import small_heap
 from tiers import GUARD, MARKERS
@@ -41,12 +42,15 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the order within a room: what fails quickly is then known early. Experiments written in tests travel by value.
 
     By name, the worker could find the `tests` of another package (Ciw installs one).
     """
     items.sort(key=room_rank)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
     for module in {item.module for item in items if isinstance(item, pytest.Function)}:
         cloudpickle.register_pickle_by_value(module)
 
@@ -55,6 +59,15 @@ def room_rank(item: pytest.Item) -> int:
     """0 for unit tests, then one more per slow room."""
     parts = item.path.parts
     return next((rank for rank, room in enumerate(SLOW_ROOMS, 1) if room in parts[-2:]), 0)
+
+
+def group_of(item: pytest.Item) -> str:
+    """What runs in one process where tests are shared out by group: all that reads the same runs of the corpus, which are those
+    of a lab; else a file.
+    """
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    in_file = f"{item.path.parent.name}.{item.path.stem.removeprefix('test_')}"
+    return next((each for each in (parameters.get("name"), in_file) if each in LABS), str(item.path))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -258,7 +258,7 @@ def test_dependencies_are_installed_by_hash() -> None:
 
 VERBS = {
     "lab": ["lab.sh .venv"],
-    "test": ["pytest -n 4", '-m "not clock"', "pytest -rs", "-m clock"],
+    "test": ["pytest -n 4", '-m "not clock"', "--dist loadgroup", "-m clock"],
     "unit": ["pytest -n auto", '-m "not process and not clock"', "tests"],
     "check": ["ruff check .", "ruff format --check .", "mypy src", "lint-imports"],
     "fix": ["ruff check --fix .", "ruff format ."],

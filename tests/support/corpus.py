@@ -40,6 +40,7 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
     ("tails_and_overload.overload", "deadline"): {"discipline": "short queue"},
     ("tails_and_overload.overload", "services"): {"discipline": "shortest first"},
     ("tails_and_overload.fan_out", "calls"): {"workers": 2},
+    ("tails_and_overload.fan_out", "hedge"): {"calls": 50},
     ("tails_and_overload.fan_out", "hedges"): {"workers": 2},
     ("tails_and_overload.fan_out", "workers"): {"calls": 50},
     ("tails_and_overload.hockey_stick", "kind"): {"load": 30},
@@ -58,6 +59,7 @@ FAR = {
     ("highway.littles_law", "workers"): 1,
     ("highway.same_road", "lanes"): 1,
     ("tails_and_overload.fan_out", "calls"): 50,
+    ("trade_off.levers", "lever"): "batching what waits",
     ("where_latency_comes_from.api_cache", "ttl"): 0,
 }
 """Which value says most, or what a machine with one CPU allows, where it is not the farther end of the control."""
