@@ -102,6 +102,8 @@ def test_each_control_moves_model_picture_and_words(name: str) -> None:
         stage.settle()
         assert pictures(view) != before, f"{control}: the model does not follow"
         drawn, words = pictures(view), said(view)
+        if lab.starts_by_button:
+            view._buttons.children[0].click()
         stage.wait(REST_S)
         assert stage.starts()[-1].parameters == far
         play(stage, corpus.pair(name, control).far.frame)

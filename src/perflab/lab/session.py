@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from perflab.lab.conductor import Conductor
     from perflab.lab.spec import LabSpec
 
-REST_S, AGAIN = 0.15, "Move a slider to measure again."
-AFTER = "Details are below; move a slider to try again."
+REST_S = 0.15
 
 
 class Session:
@@ -96,7 +95,11 @@ class Session:
         self.parameters = self.lab.check(parameters)
         if self.results.unpin_question():
             self.display.show_pinned(None)
-        self._conductor.rest(self, REST_S)
+        if self.lab.starts_by_button:
+            self._conductor.stop(self)
+            self.display.show_progress(0.0, f"{self.lab.how_to_start} to measure this.")
+        else:
+            self._conductor.rest(self, REST_S)
         self.redraw_model()
 
     def _run(self, parameters: Mapping[str, Any], future: Future[Record]) -> None:
@@ -129,7 +132,7 @@ class Session:
         self.redraw_model()
         self.display.show_run(None, ())
         self.display.show_pinned(None)
-        self.display.show_progress(0.0, "Back at the start. Move a slider to measure.")
+        self.display.show_progress(0.0, f"Back at the start. {self.lab.how_to_start} to measure.")
         self.display.show_words(Words())
 
     def _save(self) -> None:
@@ -196,21 +199,26 @@ class Session:
         elif run.stopped:
             self.on_cancelled()
         else:
-            self.fail("Calibration took too long. Move a slider to try again.", "", "machine")
+            self.fail(f"Calibration took too long. {self.lab.how_to_start} to try again.", "", "machine")
 
     def fail(self, message: str, traceback: str, blame: str, run: Run | None = None) -> None:
         """The experiment raised: say so, keep the lab usable, and show what had been measured until then."""
         if blame == "experiment":
-            message = f"This run failed. {message.rstrip('. ')}. {AFTER}"
+            message = f"This run failed. {message.rstrip('. ')}. {self._after}"
         self._break_off(message, traceback, run, shows_log=blame == "experiment")
 
     def on_worker_lost(self, how: str, log: str, run: Run | None = None) -> None:
         """The worker died or hung; the conductor has put a new one in its place."""
-        self._break_off(f"The measuring process {how} and was replaced. {shortage_in(log) or AGAIN}", log, run)
+        again = f"{self.lab.how_to_start} to measure again."
+        self._break_off(f"The measuring process {how} and was replaced. {shortage_in(log) or again}", log, run)
 
     def on_no_worker(self, log: str, run: Run) -> None:
         """The worker cannot start here; the end of its log says why."""
-        self._break_off(f"The measuring process cannot start: {why_in(log)} {AFTER}", log, run)
+        self._break_off(f"The measuring process cannot start: {why_in(log)} {self._after}", log, run)
+
+    @property
+    def _after(self) -> str:
+        return f"Details are below. {self.lab.how_to_start} to try again."
 
     def _break_off(self, message: str, log: str, run: Run | None, shows_log: bool = True) -> None:
         self._waiters.fail(f"{message}\n\n{log}")
