@@ -193,7 +193,9 @@ class View:
             "Reset": ("Start again: controls, chart and pinned run", lambda session: session.reset()),
         }
         if self._lab.starts_by_button:
-            actions = {MEASURE: ("Measure as the controls stand", lambda session: session.run(self._values()))} | actions
+            actions = {
+                MEASURE: ("Measure as the controls stand", lambda session: session.run(self._values()))
+            } | actions
         buttons = []
         for text, (tip, action) in actions.items():
             made = button(text, tip)
