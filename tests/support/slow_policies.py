@@ -98,7 +98,7 @@ def s3_fifo(state: State, key: int, capacity: int) -> tuple[State, bool]:
 
 
 def w_tiny_lfu(state: State, key: int, capacity: int) -> tuple[State, bool]:
-    """Window, trial and kept, the key read last at the end; how often each key was read lately; requests since counts were halved."""
+    """Window, trial and kept, the key read last at the end; how often each key was read; requests since counts were halved."""
     window, trial, kept, counts, seen = (
         (*(list(part) for part in state[:3]), dict(state[3]), state[4]) if state else ([], [], [], {}, 0)
     )

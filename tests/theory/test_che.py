@@ -45,7 +45,7 @@ def test_known_answers() -> None:
 def test_policies_that_run_hit_as_often() -> None:
     trace = traces.popular(120_000, 1, np.random.default_rng(4), keys=1_000).tolist()
     for policy, curve in ((lru, che.lru), (fifo, che.fifo), (random, che.fifo)):
-        found = np.mean(hits(policy, trace, 100)[20_000:])
+        found = np.mean(list(hits(policy, trace, 100)[20_000:]))
         assert found == pytest.approx(float(curve(zipf(1_000, 1)).at(100)), abs=0.006), policy
 
 

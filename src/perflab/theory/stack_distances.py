@@ -1,6 +1,6 @@
-"""The hits of LRU at every size in one pass (Mattson, Gecsei, Slutz, Traiger, "Evaluation techniques for storage hierarchies", 1970).
+"""The hits of LRU at every size in one pass.
 
-The stack distance of a request is the number of different keys since the last one for its key, itself included. LRU of C
+Mattson, Gecsei, Slutz, Traiger, "Evaluation techniques for storage hierarchies", 1970. The stack distance of a request is the number of different keys since the last one for its key, itself included. LRU of C
 places holds the C keys read last, so a request hits exactly where its distance is at most C. Arrays have shape (requests,).
 """
 

@@ -9,7 +9,7 @@ from perflab.theory.ttl import zipf
 
 Trace = NDArray[np.int64]
 KEYS, LOOP, SCAN, AFTER, QUARTERS = 10_000, 1_250, 2_000, 5_000, 4
-"""Popular keys; keys of the loop; new keys of a scan, and requests between two scans; how often popularity shifts, and once more."""
+"""Popular keys; keys of the loop; new keys of a scan; requests between two scans; parts of the trace with other popular keys."""
 MIXED = (0.6, 0.3, 0.1)
 """Shares of popular keys, of the loop, and of new keys."""
 

@@ -122,8 +122,8 @@ Moves = list[tuple[slow_policies.State, bool, Fraction]]
 
 
 def stationary(moves: Callable[[slow_policies.State], Moves], start: slow_policies.State) -> Fraction:
-    """How often a move of a chain is a hit: next states, hits and probabilities are known for each state. A chain may end in one of
-    several classes of states that it never leaves: the ratio is the same in all of them.
+    """How often a move of a chain is a hit: next states, hits and probabilities are known for each state. A chain may end in
+    one of several classes of states that it never leaves: the ratio is the same in all of them.
     """
     known: dict[slow_policies.State, Moves] = {}
     left = [start]
@@ -212,13 +212,13 @@ def test_one_more_place_can_mean_more_misses_under_fifo() -> None:
 def test_in_a_loop_the_optimum_keeps_a_part_of_it(size: int) -> None:
     cycle = 124 * 125
     found = hits(belady, traces.loop(2 * cycle, 125).tolist(), size)
-    assert np.mean(found[cycle // 2 : -cycle // 2]) == pytest.approx(optimum_in_a_loop(size, 125), abs=1e-3)
+    assert np.mean(list(found[cycle // 2 : -cycle // 2])) == pytest.approx(optimum_in_a_loop(size, 125), abs=1e-3)
 
 
 @pytest.mark.parametrize(("size", "length"), [(1_000, 1_250), (1_000, 2_000), (100, 110)])
 def test_in_a_loop_random_settles_where_the_fixed_point_is(size: int, length: int) -> None:
     found = hits(random, traces.loop(150_000, length).tolist(), size)
-    assert np.mean(found[50_000:]) == pytest.approx(random_in_a_loop(size, length), abs=0.01)
+    assert np.mean(list(found[50_000:])) == pytest.approx(random_in_a_loop(size, length), abs=0.01)
 
 
 def test_next_uses() -> None:
