@@ -16,7 +16,6 @@ from perflab.theory.stack_distances import (
     last_uses,
     lru_hits,
     sampled,
-    sampled_miss_ratio,
     smaller_before,
     stack_distances,
 )
@@ -76,26 +75,25 @@ def test_a_million_requests_fit_into_200_megabytes() -> None:
         tracemalloc.stop()
 
 
-def test_a_sample_has_all_requests_for_a_part_of_the_keys() -> None:
-    part = sampled(ZIPF, 0.1, seed=3)
-    chosen = set(part.tolist())
-    assert 700 < len(chosen) < 1_000
-    assert part.tolist() == [key for key in ZIPF.tolist() if key in chosen]
-    assert sampled(ZIPF, 1.0).tolist() == ZIPF.tolist()
+def test_a_sample_of_all_keys_is_exact_and_an_empty_one_says_nothing() -> None:
+    sizes = [10, 100, 1_000]
+    whole = sampled(ZIPF, 1.0, sizes, since=50_000)
+    exact = 1 - lru_hits(stack_distances(ZIPF)[50_000:], sizes) / 50_000
+    assert whole.reads == whole.expected == 50_000
+    assert whole.raw.tolist() == whole.corrected.tolist() == exact.tolist()
+    empty = sampled([3, 3], 1e-9, [1])
+    assert empty.reads == 0 and np.isnan(empty.raw).all() and empty.corrected.tolist() == [0]
 
 
 def test_raw_samples_are_wrong_by_whether_the_hottest_key_is_in_and_the_correction_helps() -> None:
     sizes = [100, 300, 1_000, 3_000]
     exact = 1 - lru_hits(stack_distances(ZIPF), sizes) / ZIPF.size
-    raw, corrected = (
-        np.array([sampled_miss_ratio(ZIPF, 0.1, sizes, seed, adjust) - exact for seed in range(12)])
-        for adjust in (False, True)
-    )
+    samples = [sampled(ZIPF, 0.1, sizes, seed) for seed in range(16)]
+    raw, corrected = (np.array([getattr(each, name) - exact for each in samples]) for name in ("raw", "corrected"))
     assert np.abs(raw[:, 0]).mean() > 2 * np.abs(corrected[:, 0]).mean()
-    has_hottest = np.array([bool((sampled(ZIPF, 0.1, seed) == 0).any()) for seed in range(12)])
-    assert 0 < has_hottest.sum() < 12 and raw[has_hottest, 0].max() < raw[~has_hottest, 0].mean()
-    assert np.allclose(sampled_miss_ratio(ZIPF, 1.0, sizes), exact)
-    assert np.isnan(sampled_miss_ratio([3, 3], 1e-9, [1])).all()
+    has_hottest = np.array([np.random.default_rng(seed).random() < 0.1 for seed in range(16)])
+    assert 0 < has_hottest.sum() < 16, "key 0 is in some of these samples"
+    assert raw[has_hottest, 0].max() < raw[~has_hottest, 0].mean()
 
 
 @pytest.mark.parametrize("size", [1, 2])

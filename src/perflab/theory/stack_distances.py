@@ -1,10 +1,13 @@
 """The hits of LRU at every size in one pass.
 
-Mattson, Gecsei, Slutz, Traiger, "Evaluation techniques for storage hierarchies", 1970. The stack distance of a request is the number of different keys since the last one for its key, itself included. LRU of C
-places holds the C keys read last, so a request hits exactly where its distance is at most C. Arrays have shape (requests,).
+Mattson, Gecsei, Slutz, Traiger, "Evaluation techniques for storage hierarchies", 1970. The stack distance of a request is the
+number of different keys since the last one for its key, itself included. LRU of C places holds the C keys read last, so a
+request hits exactly where its distance is at most C. Arrays have shape (requests,).
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -59,24 +62,29 @@ def lru_hits(distances: NDArray[np.int32], sizes: ArrayLike) -> NDArray[np.int64
     return np.searchsorted(np.sort(distances), np.asarray(sizes), "right")
 
 
-def sampled(keys: ArrayLike, share: float, seed: int = 0) -> NDArray[np.int64]:
-    """The requests for a part of the keys that a hash chooses; about `share` of all keys."""
-    read = np.asarray(keys)
-    chosen = np.random.default_rng(seed).random(int(read.max()) + 1) < share
-    return read[chosen[read]]
+class Sample(NamedTuple):
+    """What a part of the keys says of LRU at some sizes: hits at each, of so many reads; so many were to be expected."""
+
+    hits: NDArray[np.int64]
+    reads: int
+    expected: float
+
+    @property
+    def raw(self) -> NDArray[np.float64]:
+        """Miss ratio at each size; NaN where the part is empty."""
+        return 1 - self.hits / self.reads if self.reads else np.full(self.hits.shape, np.nan)
+
+    @property
+    def corrected(self) -> NDArray[np.float64]:
+        """The same where reads that are missing, or too many, count as hits at every size (SHARDS-adj)."""
+        return (self.reads - self.hits) / self.expected
 
 
-def sampled_miss_ratio(
-    keys: ArrayLike, share: float, sizes: ArrayLike, seed: int = 0, corrected: bool = False
-) -> NDArray[np.float64]:
-    """LRU's miss ratio at each size from a part of the keys: their distances are 1 / share of the true ones on average
-    (SHARDS: Waldspurger and others, FAST 2015). `corrected` puts what is missing to the expected number of requests among the
-    hits at the smallest size (SHARDS-adj). NaN where the part is empty.
+def sampled(keys: ArrayLike, share: float, sizes: ArrayLike, seed: int = 0, since: int = 0) -> Sample:
+    """LRU from about this share of the keys, as a hash chooses them: distances among them are `share` times the true ones on
+    average (SHARDS: Waldspurger and others, FAST 2015). Requests before `since` fill the cache, and are not counted.
     """
-    part = sampled(keys, share, seed)
-    hits = lru_hits(stack_distances(part), np.maximum(1, share * np.asarray(sizes))).astype(float)
-    number = float(part.size)
-    if corrected:
-        expected = share * np.asarray(keys).size
-        hits, number = hits + expected - number, expected
-    return 1 - hits / number if number else np.full(np.shape(sizes), np.nan)
+    read = np.asarray(keys)
+    chosen = (np.random.default_rng(seed).random(int(read.max(initial=0)) + 1) < share)[read]
+    counted = stack_distances(read[chosen])[np.count_nonzero(chosen[:since]) :]
+    return Sample(lru_hits(counted, share * np.asarray(sizes)), counted.size, share * (read.size - since))
