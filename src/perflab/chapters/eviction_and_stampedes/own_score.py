@@ -33,7 +33,8 @@ def scored(score: Score, seed: int = 1) -> Policy:
                 places.append(key)
             else:
                 drawn = [int(capacity * draw()) for _ in range(DRAWN)]
-                _, place = min([(_score_of(score, now, *entries[places[each]]), each) for each in drawn])
+                scores = [_score_of(score, now, *entries[places[each]]) for each in drawn]
+                place = drawn[scores.index(min(scores))]  # of equal ones the first drawn
                 leaves, places[place] = places[place], key
                 del entries[leaves]
             entries[key] = now, now, 1

@@ -15,7 +15,6 @@ from perflab.chapters.eviction_and_stampedes.policy_runs import (
     LRU,
     POLICIES,
     SIZES,
-    WARM_UP,
     misses_at,
     rows_of,
 )
@@ -52,7 +51,7 @@ def experiment(
     others = [(name, capacity) for name in policies if name != policy]
     sizes = [(policy, size) for size in model.sizes_to_run(capacity)]
     with closing(Orders(file_of_orders(ROWS))) as orders:
-        yield Frame({"lru_misses": COUNTED - lru_hits(stack_distances(keys)[WARM_UP:], SIZES)})
+        yield Frame({"lru_misses": COUNTED - lru_hits(stack_distances(keys)[runs.WARM_UP :], SIZES)})
         listed = keys.tolist()
         yield from runs.in_slices(runs.run(policies, policy, listed, capacity))
         cache = BoundedCache(capacity, policies[policy](listed, capacity), orders.find)
