@@ -38,7 +38,7 @@ def check_kept(record: Record | None) -> None:
         if chosen[name] != value:
             print(f"Not yet: `{name}` should be {value!r}; change what is evicted.")
             return
-    name, hit = chosen["policy"], 1 - runs.misses_at(record)[chosen["policy"]]
+    name, hit = chosen["policy"], 1 - runs.misses_of_chosen(record)
     if name == OPTIMUM:
         print("Not yet: the optimum has to know what will be read. Which policy does without?")
     elif hit < 0.5:

@@ -103,6 +103,11 @@ def misses_at(record: Record) -> dict[str, float]:
     return dict(zip(names, (record.column("misses")[at] / COUNTED).tolist(), strict=True))
 
 
+def misses_of_chosen(record: Record) -> float:
+    """The miss ratio of the chosen policy at the capacity."""
+    return misses_at(record)[record.parameters["policy"]]
+
+
 def decisions_per_s(record: Record) -> dict[str, float]:
     """How many requests per second each policy has decided about, at the capacity."""
     at = record.column("size") == record.parameters["capacity"]
@@ -137,7 +142,7 @@ def lru_curve(run: Record) -> tuple[Floats, Floats]:
 def misses_twice(record: Record) -> str:
     """The chosen policy's misses when it only decides, and those of the real cache that follows it."""
     hit = record.column("hit")
-    by_policy = misses_at(record)[record.parameters["policy"]] * COUNTED
+    by_policy = misses_of_chosen(record) * COUNTED
     return f"{count(by_policy)}; {count(int(np.count_nonzero(~hit.astype(bool))))} of {count(hit.size)} reads"
 
 
@@ -169,7 +174,7 @@ def mean_by_parts(record: Record) -> str:
     times, hit = record.column("latency_ns"), record.column("hit").astype(bool)
     if not times.size or hit.all() or not hit.any():
         return ""
-    share = 1 - misses_at(record)[record.parameters["policy"]]
+    share = 1 - misses_of_chosen(record)
     return (
         f"{duration(share * times[hit].mean() + (1 - share) * times[~hit].mean())}, measured {duration(times.mean())}"
     )

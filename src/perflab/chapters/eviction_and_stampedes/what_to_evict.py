@@ -104,10 +104,10 @@ def charts(names: Sequence[str]) -> tuple[Chart, Chart]:
 
 def say(record: Record) -> str:
     """The chosen policy against the best of the others and the optimum, and what a read takes through the real cache."""
-    chosen, found = record.parameters, misses_at(record)
-    name = chosen["policy"]
-    said = f"{count(chosen['capacity'])} places: {name} misses {percent(found[name])} of {count(COUNTED)} reads"
-    said += f", {runs.others_said(found, name)}." if len(found) > 1 else "."
+    found, name = misses_at(record), record.parameters["policy"]
+    beside = f", {runs.others_said(found, name)}" if len(found) > 1 else ""
+    places = count(record.parameters["capacity"])
+    said = f"{places} places: {name} misses {percent(found[name])} of {count(COUNTED)} reads{beside}."
     if not (times := record.column("latency_ns")).size:
         return said
     return f"{said} Through the real cache a read takes {duration(times.mean())} on average: {runs.times_said(record)}."
@@ -118,7 +118,7 @@ def finding(record: Record, pinned: Record | None) -> str:
     found, chosen = misses_at(record), record.parameters
     name, said = chosen["policy"], f"{count(chosen['capacity'])} places: "
     if pinned is not None and (other := pinned.parameters["policy"]) != name:
-        return f"{said}{other} misses {percent(misses_at(pinned)[other])} of the reads, {name} {percent(found[name])}."
+        return f"{said}{other} misses {percent(runs.misses_of_chosen(pinned))} of the reads, {name} {percent(found[name])}."
     beside = f"; {runs.others_said(found, name)}" if len(found) > 1 else ""
     return f"{said}{name} misses {percent(found[name])} of the reads{beside}."
 
@@ -133,16 +133,16 @@ def scenario(chosen: Mapping[str, Any]) -> str:
 
 def compare(record: Record, pinned: Record) -> tuple[str, str]:
     """The pinned run's misses."""
-    name = pinned.parameters["policy"]
-    return f"Pinned run: {name} misses {percent(misses_at(pinned)[name])}.", ""
+    return f"Pinned run: {pinned.parameters['policy']} misses {percent(runs.misses_of_chosen(pinned))}.", ""
 
 
 TABLE = table_of(
-    ("reads that miss, chosen policy", lambda run: percent(misses_at(run)[run.parameters["policy"]])),
+    ("reads that miss, chosen policy", lambda run: percent(runs.misses_of_chosen(run))),
     ("best of the others; the optimum", lambda run: runs.others_said(misses_at(run), run.parameters["policy"])),
-    ("reads of the database per 1,000", lambda run: count(1_000 * misses_at(run)[run.parameters["policy"]])),
+    ("reads of the database per 1,000", lambda run: count(1_000 * runs.misses_of_chosen(run))),
     ("a read through the real cache", runs.times_said),
     needs="misses",
+    heading="this run",
 )
 TRUST = trust_of(
     ("misses: by the policy; by the real cache", runs.misses_twice),
@@ -156,10 +156,8 @@ NOTHING, HALF, MOST = "0%", "40%", "80%"
 def hits_in_a_loop(record: Record) -> Outcome | None:
     """The share of reads that hit, as the nearest of the choices."""
     found = misses_at(record)
-    hit = 1 - found[LRU]
-    told = f"LRU hits {percent(hit)} of the reads" + (
-        f", random {percent(1 - found[runs.RANDOM])}" if runs.RANDOM in found else ""
-    )
+    hit, others = 1 - found[LRU], f", random {percent(1 - found[runs.RANDOM])}" if runs.RANDOM in found else ""
+    told = f"LRU hits {percent(hit)} of the reads{others}"
     return Outcome(min((NOTHING, HALF, MOST), key=lambda each: abs(float(each[:-1]) / 100 - hit)), told)
 
 
