@@ -18,6 +18,7 @@ from perflab.lab.marks import Line
 from perflab.lab.palette import CLOCK, MEASURED_LINE, MODEL, MODEL_LINE, PINNED, PINNED_LINE, PINNED_POINTS
 from perflab.lab.verdict import table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration
+from perflab.measure.units import DASH
 from perflab.theory.stack_distances import lru_hits, sampled, stack_distances
 
 
@@ -84,23 +85,23 @@ CHARTS = (
 
 
 def say(record: Record) -> str:
-    """What both ways cost, what the samples are worth, and where more places miss more often."""
-    name = record.parameters["policy"]
+    """What both ways cost and what the samples are worth; of Belady's reads, the misses."""
+    sizes, misses = model.misses_of(record)
+    if record.parameters["trace"] == BELADY and sizes:
+        listed = ", ".join(map(str, misses))
+        return f"With {sizes[0]} to {sizes[-1]} places {record.parameters['policy']} misses {listed} of the 12 reads."
     said = f"One pass tells LRU's misses at every size in {duration(one_pass_ns(record))}."
-    if record.column("took_ns").size:
-        whole = LARGEST * one_run_ns(record)
-        said += f" A run at one size takes {duration(one_run_ns(record))}; for {count(LARGEST)} sizes that is {duration(whole)}."
-    if found := model.anomaly(record):
-        said += f" {name} misses {found[1]} times with {found[0]} places, and {found[3]} times with {found[2]}."
+    if sizes:
+        said += f" A run at one size takes {duration(one_run_ns(record))}; for {count(LARGEST)} sizes that is {whole(record)}."
     if np.isfinite(raw := model.error(record, "raw")):
-        said += f" From {record.parameters['sample']:g}% of the keys the miss ratio is off by {points(raw)} on average"
-        said += f" (raw), {points(model.error(record, 'corrected'))} (corrected)."
+        said += f" From {record.parameters['sample']:g}% of the keys the miss ratio is off by {model.points(raw)} on average"
+        said += f" (raw), {model.points(model.error(record, 'corrected'))} (corrected)."
     return said
 
 
-def points(difference: float) -> str:
-    """A difference of two shares."""
-    return f"{100 * difference:.1f} points"
+def whole(record: Record) -> str:
+    """What a run for each size would take; a dash where there are hardly any."""
+    return DASH if record.parameters["trace"] == BELADY else duration(LARGEST * one_run_ns(record))
 
 
 def finding(record: Record, pinned: Record | None) -> str | None:
@@ -108,12 +109,10 @@ def finding(record: Record, pinned: Record | None) -> str | None:
     if found := model.anomaly(record):
         name = record.parameters["policy"]
         return f"More places, more misses: {name} misses {found[1]} with {found[0]} places, {found[3]} with {found[2]}."
-    if not record.column("took_ns").size:
+    if record.parameters["trace"] == BELADY or not record.column("took_ns").size:
         return None
-    whole = duration(LARGEST * one_run_ns(record))
-    return (
-        f"One pass tells LRU's misses at every size in {duration(one_pass_ns(record))}; a run each would take {whole}."
-    )
+    one_pass = duration(one_pass_ns(record))
+    return f"One pass tells LRU's misses at every size in {one_pass}; a run each would take {whole(record)}."
 
 
 def scenario(chosen: Mapping[str, Any]) -> str:
@@ -181,8 +180,8 @@ def lab() -> Lab:
         table=table_of(
             ("all sizes of LRU, one pass", lambda run: duration(one_pass_ns(run))),
             ("one size, one run", lambda run: duration(one_run_ns(run))),
-            ("a run for each of 10,000 sizes", lambda run: duration(LARGEST * one_run_ns(run))),
-            ("a sample's error at 10 to 10,000 places, mean: raw; corrected", model.errors_text),
+            ("a run for each of 10,000 sizes", whole),
+            ("mean error of a sample with 10 places or more: raw; corrected", model.errors_text),
             needs="pass_ns",
             heading="this run",
         ),

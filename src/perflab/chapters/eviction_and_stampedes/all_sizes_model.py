@@ -35,8 +35,8 @@ from perflab.theory.ttl import zipf
 COMPARED = (FIFO, LRU, "CLOCK", "SIEVE", "random")
 TRACES = (*runs.TRACES, BELADY)
 RAW, CORRECTED = "raw", "corrected"
-SKEW, PASSES, HASHES, SPREADS = 1.0, 3, 8, 2.0
-"""The last: standard deviations on each side of the model's band."""
+SKEW, PASSES, HASHES, SPREADS, FEWEST = 1.0, 3, 8, 2.0, 10
+"""The last two: standard deviations on each side of the model's band; places in a sample whose error is judged."""
 NUMBERS = np.geomspace(1, LARGEST, 60)
 """Of sizes that one may want to know."""
 
@@ -149,8 +149,10 @@ def anomaly(record: Record) -> tuple[int, int, int, int] | None:
 
 
 def samples_of(record: Record) -> tuple[Floats, Floats]:
-    """Data of a `Line`: an estimate for each hash, of the chosen kind, at sizes of which the sample has a place."""
+    """Data of a `Line`: an estimate for each hash, of the chosen kind, where the sample has a place; none of a dozen reads."""
     found = record.column(record.parameters["estimate"]).reshape(-1, SIZES.size)
+    if record.parameters["trace"] == BELADY:
+        return np.empty(0), np.empty(0)
     known = SIZES * record.parameters["sample"] >= 100
     curves = np.where(known, found, np.nan)
     gap = np.full((len(found), 1), np.nan)
@@ -158,21 +160,25 @@ def samples_of(record: Record) -> tuple[Floats, Floats]:
 
 
 def error(record: Record, estimate: str) -> float:
-    """How far the estimates are from the one pass on average, over samples and evenly (by ratios) spread sizes from 10 on; NaN
-    before any, and where a sample is empty.
+    """How far the estimates are from the one pass on average, over samples and sizes of which they have ten places; NaN
+    before any, where a sample is empty, and of a dozen reads.
     """
     found, exact = record.column(estimate).reshape(-1, SIZES.size), runs.lru_curve(record)[1]
-    if not len(found) or not exact.size:
+    if not len(found) or not exact.size or record.parameters["trace"] == BELADY:
         return np.nan
-    known = (SIZES >= 10) & (SIZES * record.parameters["sample"] >= 100)
+    known = SIZES * record.parameters["sample"] >= 100 * FEWEST
     return float(np.abs(found - exact)[:, known].mean())
 
 
+def points(difference: float) -> str:
+    """A difference of two shares."""
+    return f"{100 * difference:.1f} points"
+
+
 def errors_text(record: Record) -> str:
-    """Those of both estimates in points."""
-    return "; ".join(
-        f"{100 * error(record, each):.1f} points" for each in (RAW, CORRECTED) if np.isfinite(error(record, each))
-    )
+    """The errors of both estimates; empty where there are none."""
+    found = [error(record, each) for each in (RAW, CORRECTED)]
+    return "; ".join(map(points, found)) if np.isfinite(found).all() else ""
 
 
 def both_ways(record: Record) -> str:
