@@ -1,4 +1,4 @@
-"""How many requests per second do the eviction policies decide about, beside cachetools where it is installed; all sizes at once."""
+"""How many requests per second do the eviction policies decide about, beside cachetools where it is there; all sizes at once."""
 
 from __future__ import annotations
 
