@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from random import Random
@@ -219,6 +220,17 @@ def test_in_a_loop_the_optimum_keeps_a_part_of_it(size: int) -> None:
 def test_in_a_loop_random_settles_where_the_fixed_point_is(size: int, length: int) -> None:
     found = hits(random, traces.loop(150_000, length).tolist(), size)
     assert np.mean(list(found[50_000:])) == pytest.approx(random_in_a_loop(size, length), abs=0.01)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_million_requests_take_less_than_200_megabytes(name: str) -> None:
+    """What a tenth of them takes grows with the requests: with the capacity it does not."""
+    tracemalloc.start()
+    try:
+        hits(ALL[name], traces.popular(100_000, 1, np.random.default_rng(2)).tolist(), 1_000)
+        assert 10 * tracemalloc.get_traced_memory()[1] < 200e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_next_uses() -> None:

@@ -12,24 +12,25 @@ from perflab.theory.eviction import HIT, NOTHING
 
 
 def belady(keys: Sequence[int], capacity: int) -> Iterator[int]:
-    """What is read again last leaves (Belady 1966). It needs all keys beforehand."""
-    coming = next_uses(keys).tolist()
-    held: dict[int, int] = {}
-    latest: list[tuple[int, int]] = []
-    for key, comes in zip(keys, coming, strict=True):
-        if key in held:
-            held[key] = comes
-            heappush(latest, (-comes, key))
-            yield HIT
-            continue
-        leaves = NOTHING
-        if len(held) == capacity:
-            after, leaves = heappop(latest)
-            while held.get(leaves) != -after:  # it has been read since, or has left
-                after, leaves = heappop(latest)
-            del held[leaves]
-        held[key] = comes
-        heappush(latest, (-comes, key))
+    """What is read again last leaves (Belady 1966). It needs all keys beforehand.
+
+    `latest` has the next use of each key that is held. Uses that have passed stay in it, below all that are still to come.
+    """
+    never, held = len(keys), set[int]()
+    latest: list[int] = []
+    useless: list[int] = []
+    for key, comes in zip(keys, next_uses(keys).tolist(), strict=True):
+        leaves = HIT
+        if key not in held:
+            leaves = NOTHING
+            if len(held) == capacity:
+                leaves = useless.pop() if useless else keys[-heappop(latest)]
+                held.remove(leaves)
+            held.add(key)
+        if comes == never:
+            useless.append(key)
+        else:
+            heappush(latest, -comes)
         yield leaves
 
 
