@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
 
 from perflab.theory.eviction import HIT, NOTHING
@@ -21,7 +21,8 @@ def s3_fifo(keys: Iterable[int], capacity: int) -> Iterator[int]:
     few = max(1, capacity // 10)
     for key in keys:
         if key in reads:
-            reads[key] = min(3, reads[key] + 1)
+            if reads[key] < 3:
+                reads[key] += 1
             yield HIT
             continue
         leaves = NOTHING
@@ -40,10 +41,13 @@ def s3_fifo(keys: Iterable[int], capacity: int) -> Iterator[int]:
                 else:
                     leaves = oldest
             del reads[leaves]
-        (main if key in ghosts else small).append(key)
-        ghosts.pop(key, None)
-        if len(ghosts) > capacity - few:
-            ghosts.popitem(False)
+        if key in ghosts:
+            del ghosts[key]
+            main.append(key)
+        else:
+            small.append(key)
+            if len(ghosts) > capacity - few:
+                ghosts.popitem(False)
         reads[key] = 0
         yield leaves
 
@@ -60,16 +64,16 @@ def w_tiny_lfu(keys: Iterable[int], capacity: int) -> Iterator[int]:
     window: Ordered = OrderedDict()
     trial: Ordered = OrderedDict()
     kept: Ordered = OrderedDict()
-    reads: Counter[int] = Counter()
+    reads: dict[int, int] = {}
     first = max(1, capacity // 100)
     most_kept = (capacity - first) * 4 // 5
     seen = 0
     for key in keys:
-        reads[key] += 1
+        reads[key] = reads.get(key, 0) + 1
         seen += 1
         if seen == SAMPLE * capacity:
             seen = 0
-            reads = Counter({each: times // 2 for each, times in reads.items() if times > 1})
+            reads = {each: times // 2 for each, times in reads.items() if times > 1}
         if key in window:
             window.move_to_end(key)
         elif key in kept:
@@ -88,7 +92,7 @@ def w_tiny_lfu(keys: Iterable[int], capacity: int) -> Iterator[int]:
                 else:
                     part = trial or kept
                     leaves = candidate
-                    if part and reads[candidate] > reads[victim := next(iter(part))]:
+                    if part and reads.get(candidate, 0) > reads.get(victim := next(iter(part)), 0):
                         del part[victim]
                         trial[candidate] = None
                         leaves = victim

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random as randomness
-from collections import OrderedDict, defaultdict, deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
+from heapq import heappush, heapreplace
 
 from perflab.theory.eviction import HIT, NOTHING
 
@@ -97,27 +98,29 @@ def sieve(keys: Iterable[int], capacity: int) -> Iterator[int]:
 
 
 def lfu(keys: Iterable[int], capacity: int) -> Iterator[int]:
-    """Least frequently used since it was filled leaves; of several, the least recently used."""
-    uses: dict[int, int] = {}
-    used: defaultdict[int, OrderedDict[int, None]] = defaultdict(OrderedDict)
-    room, least = capacity, 1
-    for key in keys:
-        if key in uses:
-            times = uses[key]
-            uses[key] = times + 1
-            del used[times][key]
-            used[times + 1][key] = None
-            if times == least and not used[times]:
-                least += 1
-            yield HIT
+    """Least frequently used since it was filled leaves; of several, the least recently used.
+
+    `ranks` has uses and the last one's moment in one number. In the heap it may be an older, smaller one, until it is looked at.
+    """
+    ranks: dict[int, int] = {}
+    lowest: list[tuple[int, int]] = []
+    hit, moment = HIT, (1 << 40) - 1
+    for now, key in enumerate(keys):
+        if key in ranks:
+            ranks[key] = (ranks[key] | moment) + 1 + now
+            yield hit
             continue
-        if room:
-            room, leaves = room - 1, NOTHING
-        else:
-            leaves, _ = used[least].popitem(False)
-            del uses[leaves]
-        uses[key] = least = 1
-        used[1][key] = None
+        rank = ranks[key] = moment + 1 + now
+        if len(lowest) < capacity:
+            heappush(lowest, (rank, key))
+            yield NOTHING
+            continue
+        seen, leaves = lowest[0]
+        while seen != ranks[leaves]:
+            heapreplace(lowest, (ranks[leaves], leaves))
+            seen, leaves = lowest[0]
+        heapreplace(lowest, (rank, key))
+        del ranks[leaves]
         yield leaves
 
 
