@@ -13,7 +13,7 @@ from perflab.chapters.eviction_and_stampedes import policy_runs as runs
 from perflab.chapters.eviction_and_stampedes.all_sizes_model import NUMBERS, RAW, one_pass_ns, one_run_ns
 from perflab.chapters.eviction_and_stampedes.policy_runs import BELADY, FIFO, LARGEST, POLICIES, SIZES, STRING
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
-from perflab.lab.axes import count_ticks, duration_ticks, percent_ticks
+from perflab.lab.axes import count_ticks, duration_ticks
 from perflab.lab.marks import Line
 from perflab.lab.palette import CLOCK, MEASURED_LINE, MODEL, MODEL_LINE, PINNED, PINNED_LINE, PINNED_POINTS
 from perflab.lab.verdict import table_of, trust_of, verdict_of
@@ -56,7 +56,7 @@ CHARTS = (
     Chart(
         "Misses at every size",
         Axis("places in the cache", 0.9, 11_000, log=True, ticks=count_ticks),
-        Axis("reads that miss", 0, 1.03, ticks=percent_ticks),
+        Axis("reads that miss", -0.03, 1.06, ticks=runs.SHARES),
         Line("samples", run=model.samples_of, color=PINNED, linewidth=1, alpha=0.7),
         Line("model: most samples", model=lambda m: (SIZES, m.low), **BAND, at=30.0, side="below"),
         Line(model=lambda m: (SIZES, m.high), **BAND),
@@ -170,7 +170,7 @@ def lab() -> Lab:
         predict=model.predict,
         controls={
             "trace": choice(model.TRACES, menu=True),
-            "policy": choice(model.COMPARED, label="run size by size"),
+            "policy": choice(model.COMPARED, label="run size by size", menu=True),
             "sample": values_slider((1, 3, 10, 30, 100), 10, unit="% of keys", label="sample"),
             "estimate": choice((RAW, model.CORRECTED)),
         },

@@ -37,6 +37,8 @@ SIZES = np.unique(
     [*range(1, 11), *np.geomspace(10, LARGEST, 150).astype(int), 20, 50, 100, 200, 500, 1_000, 2_000, 5_000]
 )
 """At which the one pass over a trace is read."""
+SHARES = {each / 4: f"{25 * each}%" for each in range(5)}
+"""Ticks of an axis of shares that leaves room for points at its ends."""
 BELADY, STRING = "Belady's 12 reads", (1, 2, 3, 4, 1, 2, 5, 1, 2, 3, 4, 5)
 """Belady, Nelson, Shedler, "An anomaly in space-time characteristics of certain programs running in a paging machine", 1969."""
 

@@ -19,7 +19,7 @@ from perflab.chapters.eviction_and_stampedes.policy_runs import (
     rows_of,
 )
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, log_slider, slider
-from perflab.lab.axes import count_ticks, percent_ticks
+from perflab.lab.axes import count_ticks
 from perflab.lab.marks import Here, Line, Rule
 from perflab.lab.palette import (
     CLOCK,
@@ -61,7 +61,6 @@ def experiment(
         )
 
 
-SHARES = {each / 4: f"{25 * each}%" for each in range(5)}
 CHOSEN: dict[str, Any] = {"color": CLOCK, "marker": "s", "linestyle": "none"}
 
 
@@ -76,7 +75,7 @@ def charts(names: Sequence[str]) -> tuple[Chart, Chart]:
         Chart(
             "Misses at every size",
             Axis("places in the cache", 8, 13_000, log=True, ticks=count_ticks),
-            Axis("reads that miss", 0, 1.03, ticks=percent_ticks),
+            Axis("reads that miss", -0.03, 1.06, ticks=runs.SHARES),
             Rule("x", setting=lambda chosen: chosen["capacity"], color=PINNED, linestyle=":", linewidth=1.5),
             Line("FIFO, random: model", model=lambda m: (SIZES, m.fifo), color=MODEL, linestyle="--", linewidth=2),
             Line("LRU: model", model=lambda m: (SIZES, m.lru), **MODEL_LINE),
@@ -90,7 +89,7 @@ def charts(names: Sequence[str]) -> tuple[Chart, Chart]:
         ),
         Chart(
             "Misses at this size, and decisions per second",
-            Axis("reads that miss", -0.02, 1.3, ticks=SHARES),
+            Axis("reads that miss", -0.02, 1.3, ticks=runs.SHARES),
             named_rows(names),
             Line("model", model=lambda m: rows_of(names, m.at_capacity), **MODEL_HERE),
             Line("pinned run", pinned=lambda run: rows_of(names, misses_at(run)), **PINNED_POINTS),
