@@ -30,7 +30,11 @@ NOTEBOOKS = (
     Notebook("06-trade-off", "What do you pay in one for the other?", "trade-off"),
     Notebook("07-tails-and-overload", "Why are the slowest requests the ones people see?", "trade-off"),
     Notebook("08-caching-strategies", "What does a cache buy, and what does it risk?", "caching"),
-    Notebook("09-eviction-and-stampedes", "What to throw away, and what if everybody misses at once?", "caching"),
+    Notebook(
+        "09-eviction-and-stampedes",
+        "What should a full cache evict, and what if every request misses at once?",
+        "caching",
+    ),
     Notebook("10-databases", "One database, three profiles: which wins for which work?", "in the wild"),
     Notebook("11-web-servers", "Processes, threads or an event loop?", "in the wild"),
     Notebook("12-monitoring", "How do you see it in production?", "running it"),

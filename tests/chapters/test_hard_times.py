@@ -25,6 +25,7 @@ WRITERS = {
     "raising_throughput.bottleneck": {"disk": 64},
     "raising_throughput.which_strategy": {},
     "trade_off.levers": {},
+    "eviction_and_stampedes.what_to_evict": {},
 }
 FEW_BYTES = 12_000
 MEASURE = """

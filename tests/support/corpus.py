@@ -21,11 +21,14 @@ from perflab.lab.verdict import INVALID
 LABS = find_labs()
 CONTROLS = [(name, control) for name, lab in LABS.items() for control in lab().controls]
 READ = {
+    ("eviction_and_stampedes.all_sizes", "estimate"),
     ("highway.littles_law", "window"),
     ("measuring_throughput.counting", "window"),
 }
 """Controls that change how a run is read, not what is measured."""
 TELLING: dict[tuple[str, str], dict[str, Any]] = {
+    ("eviction_and_stampedes.all_sizes", "policy"): {"trace": "loop of 1,250"},
+    ("eviction_and_stampedes.what_to_evict", "policy"): {"trace": "loop of 1,250"},
     ("highway.road", "hesitation"): {"cars": 100},
     ("measuring_latency.percentiles", "factor"): {"slow": 50},
     ("measuring_latency.stopwatch", "collector"): {"operation": "tree of 11 objects"},
@@ -52,6 +55,7 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
 }
 """Where other controls must stand for this one to have much to say."""
 FAR = {
+    ("eviction_and_stampedes.what_to_evict", "capacity"): 10,
     ("measuring_throughput.workers", "kind"): "processes",
     ("measuring_throughput.admission", "workers"): 64,
     ("measuring_throughput.workers", "workers"): 64,
@@ -66,6 +70,9 @@ FAR = {
 """Which value says most, or what a machine with one CPU allows, where it is not the farther end of the control."""
 RUN_S, SLICES, LONGER = 0.3, 2, 4
 LENGTH = {
+    ("eviction_and_stampedes.all_sizes", "policy"): (0.0, 9),
+    ("eviction_and_stampedes.all_sizes", "sample"): (0.0, 20),
+    **{("eviction_and_stampedes.what_to_evict", name): (0.0, 9) for name in ("policy", "capacity", "trace", "skew")},
     ("measuring_latency.percentile_methods", "samples"): (1.0, 2),
     ("measuring_throughput.counting", "incident"): (1.7, 2),
     ("raising_throughput.more_machines", "routing"): (1.0, 2),
