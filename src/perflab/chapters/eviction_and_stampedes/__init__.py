@@ -1,0 +1,1 @@
+"""What to throw away, and what if everybody misses at once? Labs of notebook 09."""
