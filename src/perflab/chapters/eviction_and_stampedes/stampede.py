@@ -30,7 +30,7 @@ def experiment(cure: str, rate: int, query: int, ttl: float, seed: int, early: E
 
 
 STEPS: dict[str, Any] = {"drawstyle": "steps-post", "linewidth": 1.8}
-CLOSED: dict[str, Any] = {"color": MODEL, "linestyle": "none", "marker": "|", "markersize": 20, "markeredgewidth": 3}
+CLOSED: dict[str, Any] = {"color": MODEL, "linestyle": "none", "marker": "|", "markersize": 17, "markeredgewidth": 3}
 HEIGHTS = (12, 30, 70, 150, 300, 600, 1_200)
 
 
@@ -59,7 +59,7 @@ def charts(rows: Sequence[str]) -> tuple[Chart, Chart]:
             Line("pinned: waiting", pinned=model.waiting, **{**PINNED_LINE, "drawstyle": "steps-post"}),
             Line("reads that wait", run=model.waiting, color=MEASURED, **STEPS),
             Line("queries that run", run=model.computing, color=ALARM, linestyle="--", **STEPS),
-            columns=4,
+            columns=2,
             empty="Reads that wait will appear here.",
         ),
         Chart(
@@ -71,7 +71,7 @@ def charts(rows: Sequence[str]) -> tuple[Chart, Chart]:
             Line("simulated", model=lambda it: (it.per_expiry, at[it.cure]), **MODEL_HERE),
             *measured(lambda run: (per_expiry(run), at[run.parameters["cure"]]), among=("cure",)),
             Texts(len(rows), runs=lambda runs: model.p99s(rows, runs)),
-            columns=4,
+            columns=3,
             empty="Each cure will be a point in its row.",
         ),
     )
@@ -89,8 +89,6 @@ def say(record: Record) -> str:
     if chosen["cure"] == NONE:
         apart = computations_apart(chosen["rate"], chosen["query"] / 1e3)
         said += f" With a CPU for each query, 1 + λD = {apart:.3g} would have run."
-    if record.fact("in_flight"):
-        said += f" {count(record.fact('in_flight'))} reads still wait."
     return said
 
 

@@ -41,7 +41,7 @@ CURES: Mapping[str, Cure] = {
     BOTH: Cure(single=True, early=XFetch(BETA)),
     STALE_TOO: Cure(single=True, serves_stale=True),
 }
-SEEDS = (1, 2, 3)
+SEEDS, AT_ONCE_NS = range(1, 6), 1e6
 
 
 def cure_of(name: str, early: Early | None = None) -> Cure:
@@ -135,17 +135,12 @@ def groups(record: Record) -> list[int]:
     """Queries run for each expiry: those that were decided on until the first of them had ended; a last group of which none
     has ended only where there is no other.
     """
-    decided, of, ended = record.column("decided_s"), record.column("of_s"), record.column("ended_s")
-    decided, found, unfinished = np.sort(decided), [], 0
-    while decided.size:
-        ends = ended[of >= decided[0]]
-        if not ends.size:
-            unfinished = decided.size
-            break
-        mine = int(np.searchsorted(decided, ends.min()))
-        found.append(mine)
-        decided = decided[mine:]
-    return found or [unfinished] * (unfinished > 0)
+    of, ended = record.column("of_s"), record.column("ended_s")
+    decided, found = np.sort(record.column("decided_s")), list[int]()
+    while decided.size and (ends := ended[of >= decided[0]]).size:
+        found.append(int(np.searchsorted(decided, ends.min())))
+        decided = decided[found[-1] :]
+    return found or [decided.size] * (decided.size > 0)
 
 
 def per_expiry(record: Record) -> float:
@@ -175,8 +170,11 @@ def steps(begin_s: NDArray[Any], end_s: NDArray[Any]) -> tuple[NDArray[Any], NDA
 
 
 def waiting(record: Record) -> tuple[Any, Any]:
-    """How many reads wait for an answer, against time (s)."""
-    return steps(record.column("arrived_s"), record.column("completed_s"))
+    """How many reads wait for an answer, against time (s), without those that were answered at once."""
+    completed, late = record.column("completed_s"), record.column("latency_ns") > AT_ONCE_NS
+    waited = np.full(record.column("arrived_s").size, True)
+    waited[record.column("number").astype(int)] = late
+    return steps(record.column("arrived_s")[waited], completed[late])
 
 
 def computing(record: Record) -> tuple[Any, Any]:

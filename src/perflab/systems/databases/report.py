@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
-from perflab.systems.databases.temporary import fill, quick_connection
+from perflab.systems.databases.temporary import fill, quick_connection, temporary
 from perflab.systems.machine.computing import per_ms
 
 PRODUCTS, DAYS = 500, 20_000
@@ -46,3 +46,13 @@ class Reports:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+
+def reports() -> AbstractContextManager[Reports]:
+    """A connection to a new file in a temporary folder, which goes away with the block."""
+
+    def opened(path: Path) -> Reports:
+        create(path)
+        return Reports(path)
+
+    return temporary("report", opened)
