@@ -51,9 +51,10 @@ def cure_of(name: str, early: Early | None = None) -> Cure:
 
 def calibrate() -> Iterator[Frame]:
     """How many queries this machine runs at once in the time of one: what its CPUs are worth."""
-    threads = min(THREADS, max(1, math.ceil(effective_cpus())))
+    cpus = effective_cpus()
+    threads = min(THREADS, max(1, math.ceil(cpus)))
     with HotKeyServer(threads, 10) as server:
-        yield Frame(facts={"cpus": float(server.ask("speed_up", threads=threads)["times"])})
+        yield Frame(facts={"cpus": min(cpus, float(server.ask("speed_up", threads=threads)["times"]))})
 
 
 def simulated(

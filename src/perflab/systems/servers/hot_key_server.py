@@ -28,7 +28,7 @@ from perflab.systems.process.pausable import PausableServer, PausableSleep, Runn
 from perflab.systems.servers.pickled import packed, unpacked
 from perflab.systems.servers.policy import Policy
 
-MAX_QUERY_MS, SPEED_UP_MS = 100.0, 10.0
+MAX_QUERY_MS, SPEED_UP_MS, PROBES = 100.0, 10.0, 12
 READ = ("number", "started_ns", "done_ns", "kind")
 COMPUTED = ("of_ns", "began_ns", "ended_ns", "cpu_ns")
 """What is told of each read that was answered: when a thread began it, when its value was there, and what it did (`HotKey.look`).
@@ -101,7 +101,7 @@ class Reading:
         return found | {name: [row[place] for row in computed] for place, name in enumerate(COMPUTED)}
 
     def speed_up(self, threads: int) -> dict[str, float]:
-        """How many reports that run at once do in the time in which one of them would do its own."""
+        """How many reports that run at once do in the time in which one of them does its own, both undisturbed."""
         days = int(SPEED_UP_MS * self._days_per_ms)
 
         def timed(number: int) -> float:
@@ -110,9 +110,8 @@ class Reading:
             return time.perf_counter() - started
 
         with ThreadPoolExecutor(threads) as pool:
-            timed(threads)  # left out: threads are started
-            alone_s, at_once_s = (float(np.median([timed(number) for _ in range(9)])) for number in (1, threads))
-        return {"times": threads * alone_s / at_once_s}
+            alone_s, at_once_s = zip(*((timed(1), timed(threads)) for _ in range(PROBES)), strict=True)
+        return {"times": threads * min(alone_s) / min(at_once_s)}
 
     def _now(self) -> int:
         return self._running.now_ns() - self._start_ns
