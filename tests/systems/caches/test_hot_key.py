@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import pytest
 
 from perflab.systems.caches.hot_key import COMPUTE, HIT, REFRESH, STALE, WAIT, Cure, HotKey, XFetch
 
 
-def key_of(cure: Cure, ttl_s: float = 1.0, took_s: float = 0.1, draws: Iterator[float] = iter(())) -> HotKey:
-    return HotKey(cure, ttl_s, took_s, lambda: next(draws))
+def key_of(cure: Cure, ttl_s: float = 1.0, took_s: float = 0.1, draws: Sequence[float] = ()) -> HotKey:
+    drawn = iter(draws)
+    return HotKey(cure, ttl_s, took_s, lambda: next(drawn))
 
 
 def looks(key: HotKey, *moments: float) -> list[int]:
@@ -55,14 +56,14 @@ def test_xfetch_is_likelier_the_nearer_the_expiry() -> None:
 
 
 def test_an_early_read_computes_and_the_others_hit() -> None:
-    key = key_of(Cure(early=XFetch()), draws=iter([0.0, 1 - math.exp(-3), 0.0, 1 - math.exp(-3)]))
+    key = key_of(Cure(early=XFetch()), draws=[0.0, 1 - math.exp(-3), 0.0, 1 - math.exp(-3)])
     assert looks(key, 0.75, 0.75, 0.8, 0.8) == [HIT, COMPUTE, HIT, COMPUTE]
     assert looks(key, 1.0) == [COMPUTE], "expired: nothing is drawn"
 
 
 def test_an_early_read_of_a_single_flight_computes_only_when_none_does() -> None:
     always: Cure = Cure(single=True, early=lambda left_s, took_s, drawn: True)
-    key = key_of(always, draws=iter([0.5] * 3))
+    key = key_of(always, draws=[0.5] * 3)
     assert looks(key, 0.5, 0.6, 1.0) == [COMPUTE, HIT, WAIT]
     key.fill(1.1, 0.6)
     assert looks(key, 1.2) == [COMPUTE]
@@ -70,11 +71,16 @@ def test_an_early_read_of_a_single_flight_computes_only_when_none_does() -> None
 
 def test_a_rule_is_told_what_is_left_and_how_long_it_took() -> None:
     told: list[tuple[float, ...]] = []
-    key = key_of(Cure(early=lambda *given: bool(told.append(given))), draws=iter([0.25, 0.0]))
+
+    def rule(*given: float) -> bool:
+        told.append(given)
+        return False
+
+    key = key_of(Cure(early=rule), draws=[0.25, 0.0])
     looks(key, 0.25, 0.5)
     assert told == [(0.75, 0.1, 0.75), (0.5, 0.1, 1.0)]
 
 
 @pytest.mark.parametrize("drawn", [0.0, 0.5, 1 - 1e-16])
 def test_a_number_of_zero_is_never_drawn(drawn: float) -> None:
-    assert key_of(Cure(early=XFetch()), draws=iter([drawn])).look(0.9) in (HIT, COMPUTE)
+    assert key_of(Cure(early=XFetch()), draws=[drawn]).look(0.9) in (HIT, COMPUTE)

@@ -32,9 +32,11 @@ def test_it_looks_now_and_then_and_is_given_up_where_that_raises(tmp_path: Path)
     def fails() -> None:
         raise RuntimeError
 
-    with closing(report.Reports(tmp_path / "report.db", fails)) as reports:
-        with pytest.raises(sqlite3.OperationalError, match="interrupted"):
-            reports.report(100)
+    with (
+        closing(report.Reports(tmp_path / "report.db", fails)) as reports,
+        pytest.raises(sqlite3.OperationalError, match="interrupted"),
+    ):
+        reports.report(100)
 
 
 @pytest.mark.process
