@@ -32,7 +32,7 @@ NONE, POOL_OF_2, SINGLE, XFETCH, BOTH, STALE_TOO = (
     "XFetch + single flight",
     "stale while revalidate",
 )
-YOURS = "your rule"
+YOURS, YOURS_SINGLE = "your rule", "your rule + single flight"
 CURES: Mapping[str, Cure] = {
     NONE: Cure(),
     POOL_OF_2: Cure(places=POOL),
@@ -45,8 +45,8 @@ SEEDS, AT_ONCE_NS = range(1, 6), 1e6
 
 
 def cure_of(name: str, early: Early | None = None) -> Cure:
-    """The rules of that name; with a learner's rule "your rule"."""
-    return Cure(early=early) if name == YOURS else CURES[name]
+    """The rules of that name, two of which have a learner's rule."""
+    return CURES[name] if name in CURES else Cure(single=name == YOURS_SINGLE, early=early)
 
 
 def calibrate() -> Iterator[Frame]:
