@@ -26,6 +26,7 @@ READ = {
 }
 """Controls that change how a run is read, not what is measured."""
 TELLING: dict[tuple[str, str], dict[str, Any]] = {
+    ("eviction_and_stampedes.expiry", "keys"): {"ttl": 0.1},
     ("highway.road", "hesitation"): {"cars": 100},
     ("measuring_latency.percentiles", "factor"): {"slow": 50},
     ("measuring_latency.stopwatch", "collector"): {"operation": "tree of 11 objects"},
@@ -65,6 +66,10 @@ FAR = {
 """Which value says most, or what a machine with one CPU allows, where it is not the farther end of the control."""
 RUN_S, SLICES, LONGER = 0.3, 2, 4
 LENGTH = {
+    ("eviction_and_stampedes.expiry", "expiry"): (0.9, 2),
+    ("eviction_and_stampedes.stampede", "cure"): (1.0, 2),
+    ("eviction_and_stampedes.stampede", "query"): (1.0, 2),
+    ("eviction_and_stampedes.stampede", "ttl"): (1.0, 2),
     ("measuring_latency.percentile_methods", "samples"): (1.0, 2),
     ("measuring_throughput.counting", "incident"): (1.7, 2),
     ("raising_throughput.more_machines", "routing"): (1.0, 2),

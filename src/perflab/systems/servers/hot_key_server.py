@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from itertools import count
 from pathlib import Path
-from threading import BoundedSemaphore, Condition, Lock, Thread
+from threading import BoundedSemaphore, Condition, Lock, Thread, stack_size
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,8 @@ from perflab.systems.servers.pickled import packed, unpacked
 from perflab.systems.servers.policy import Policy
 
 MAX_QUERY_MS, SPEED_UP_MS, PROBES = 100.0, 10.0, 12
+STACK_BYTES = 512 * 1024
+"""Instead of 8 MB a thread, which 64 of them would not have in a small machine's address space."""
 READ = ("number", "started_ns", "done_ns", "kind")
 COMPUTED = ("of_ns", "began_ns", "ended_ns", "cpu_ns")
 """What is told of each read that was answered: when a thread began it, when its value was there, and what it did (`HotKey.look`).
@@ -154,6 +156,7 @@ def _taken(events: deque[Any]) -> list[Any]:
 
 
 def _main(clock: str, folder: str, threads: int, query_ms: float) -> None:
+    stack_size(STACK_BYTES)
     path = Path(folder) / "report.db"
     report.create(path)
     running = PausableSleep(RunningClock(Path(clock)))
