@@ -221,8 +221,8 @@ def p99s(rows: Sequence[str], runs: Sequence[Record]) -> list[str]:
 
 
 def number_of(number: float, what: str) -> str:
-    """`1 query`, `2.7 queries`."""
-    plural = "queries" if what == "query" else f"{what}s"
+    """`1 query`, `2.7 queries`, `2 times`."""
+    plural = f"{what.removesuffix('y')}ies" if what.endswith("y") else f"{what}s"
     return f"{number:.3g} {what if number == 1 else plural}"
 
 

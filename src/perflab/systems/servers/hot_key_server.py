@@ -29,6 +29,8 @@ from perflab.systems.servers.pickled import packed, unpacked
 from perflab.systems.servers.policy import Policy
 
 MAX_QUERY_MS, SPEED_UP_MS, PROBES = 100.0, 10.0, 12
+START_NS = 20_000_000
+"""So long threads have to start before the first read may be due."""
 STACK_BYTES = 512 * 1024
 """Instead of 8 MB a thread, which 64 of them would not have in a small machine's address space."""
 READ = ("number", "started_ns", "done_ns", "kind")
@@ -86,7 +88,7 @@ class Reading:
         self._places: AbstractContextManager[Any] = BoundedSemaphore(places) if places else nullcontext()
         self._schedule, self._numbers = schedule, count()
         key = HotKey(Cure(**{**cure, "early": early}), ttl_s, self._query_ms / 1e3, random.Random(seed).random)
-        self._start_ns = self._running.now_ns()
+        self._start_ns = self._running.now_ns() + START_NS
         for each in self._connections:
             Thread(target=self._read_on, args=(each, key), daemon=True).start()
 
