@@ -82,7 +82,7 @@ def say(record: Record) -> str:
     chosen, found, each = record.parameters, model.groups(record), per_expiry(record)
     if not found:
         return "The key has not expired yet."
-    said = f"{model.number_of(each, 'query')} per expiry, at most {count(max(found))}, of {model.number_of(len(found), 'expiry')}. "
+    said = f"{model.number_of(each, 'query')} per expiry, at most {max(found)}, of {model.number_of(len(found), 'expiry')}. "
     said += f"A read took {duration(model.p99_ns(record))} at p99; queries needed {percent(model.cpu_share(record))} of a CPU."
     if chosen["cure"] == NONE:
         apart = computations_apart(chosen["rate"], chosen["query"] / 1e3)
