@@ -29,9 +29,9 @@ def test_without_a_rule_each_read_after_the_expiry_computes() -> None:
 def test_the_last_fill_counts() -> None:
     key = key_of(Cure())
     looks(key, 1, 1)
-    key.fill(1.1, 0.1)
-    key.fill(1.6, 0.6)
-    assert looks(key, 2.55, 2.6) == [HIT, COMPUTE] and key.took_s == 0.6
+    key.fill(1.1, 0.1, "old")
+    key.fill(1.6, 0.6, "new")
+    assert looks(key, 2.55, 2.6) == [HIT, COMPUTE] and key.took_s == 0.6 and key.value == "new"
 
 
 def test_in_a_single_flight_one_computes_and_the_others_wait() -> None:

@@ -25,9 +25,10 @@ SLICE_S = 0.15
 def experiment(ttl: float, expiry: str, keys: int, rate: int, seed: int) -> Iterator[Frame]:
     reads = model.reads_of(ttl, expiry, keys, rate, seed)
     due, asked, lives = reads.due_ns.tolist(), reads.keys.tolist(), reads.lives_ns.tolist()
-    expires, filled = reads.first_ns.tolist(), [0] * keys  # all entries are filled at the start
     with reports() as store:
         days = int(QUERY_MS * store.days_per_ms())
+        first = store.report(days)
+        cache = {key: (first, 0, lives_ns) for key, lives_ns in enumerate(reads.first_ns.tolist())}  # all filled at 0
         start_ns, number = perf_counter_ns(), 0
 
         def now() -> int:
@@ -40,13 +41,12 @@ def experiment(ttl: float, expiry: str, keys: int, rate: int, seed: int) -> Iter
                 if wait_ns > 0:
                     time.sleep(min(wait_ns, until - began) / 1e9)
                     continue
-                key = asked[number]
-                if is_miss := began >= expires[key]:
-                    store.report(days)
-                    filled[key] = now()
-                    expires[key] = filled[key] + lives[number]
+                value, filled, expires = cache[asked[number]]
+                if is_miss := began >= expires:
+                    value, filled = store.report(days), now()
+                    cache[asked[number]] = value, filled, filled + lives[number]
                 done = now()
-                rows.append((began, done, is_miss, done - filled[key]))
+                rows.append((began, done, is_miss, done - filled))
                 number += 1
             held_ns = now()
             yield model.frame_of(reads, since, np.array(rows or np.empty((0, 4)), float), held_ns)

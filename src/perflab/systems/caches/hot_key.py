@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 Early = Callable[[float, float, float], bool]
 """Whether a read computes the value anew already: seconds until it expires, how long the last computation took (s), and a number
@@ -42,10 +43,11 @@ class XFetch:
 
 
 class HotKey:
-    """The entry. It lives `ttl_s` from 0 on, and from each fill; its first computation took `took_s`."""
+    """The entry and its `value`. It lives `ttl_s` from 0 on, and from each fill; its first computation took `took_s`."""
 
     def __init__(self, cure: Cure, ttl_s: float, took_s: float, draw: Callable[[], float]) -> None:
         self.expires_s, self.took_s, self.computing = ttl_s, took_s, 0
+        self.value: Any = None
         self._cure, self._ttl_s, self._draw = cure, ttl_s, draw
 
     def look(self, now_s: float) -> int:
@@ -59,7 +61,8 @@ class HotKey:
         self.computing += 1
         return REFRESH if cure.serves_stale else COMPUTE
 
-    def fill(self, now_s: float, took_s: float) -> None:
+    def fill(self, now_s: float, took_s: float, value: Any = None) -> None:
         """The value has been computed."""
         self.computing -= 1
+        self.value = value
         self.expires_s, self.took_s = now_s + self._ttl_s, took_s

@@ -73,7 +73,7 @@ class Reading:
         self._connections = [report.Reports(path, running.stand_still) for _ in range(threads)]
         self._days_per_ms = self._connections[0].days_per_ms()
         self._query_ms, self._days = query_ms, int(query_ms * self._days_per_ms)
-        self._connections[0].report(self._days)
+        self._value = self._connections[0].report(self._days)
         self._changed, self._fills = Condition(Lock()), 0
         self._done, self._decided, self._computed = deque[Any](), deque[int](), deque[Any]()
         self._rule: Policy | None = None
@@ -88,6 +88,7 @@ class Reading:
         self._places: AbstractContextManager[Any] = BoundedSemaphore(places) if places else nullcontext()
         self._schedule, self._numbers = schedule, count()
         key = HotKey(Cure(**{**cure, "early": early}), ttl_s, self._query_ms / 1e3, random.Random(seed).random)
+        key.value = self._value
         self._start_ns = self._running.now_ns() + START_NS
         for each in self._connections:
             Thread(target=self._read_on, args=(each, key), daemon=True).start()
@@ -136,6 +137,8 @@ class Reading:
                 self._changed.wait_for(lambda: self._fills != fills)
         if does == COMPUTE:
             self._compute(connection, key, started)
+        if key.value != self._value:
+            raise ValueError(f"a read got {key.value}")
         self._done.append((number, started, self._now(), does))
         if does == REFRESH:
             self._compute(connection, key, started)
@@ -144,10 +147,10 @@ class Reading:
         self._decided.append(decided)
         with self._places:
             began, cpu_ns = self._now(), time.thread_time_ns()
-            connection.report(self._days)
+            value = connection.report(self._days)
             ended, cpu_ns = self._now(), time.thread_time_ns() - cpu_ns
         with self._changed:
-            key.fill(ended / 1e9, (ended - began) / 1e9)
+            key.fill(ended / 1e9, (ended - began) / 1e9, value)
             self._fills += 1
             self._changed.notify_all()
         self._computed.append((decided, began, ended, cpu_ns))
