@@ -156,7 +156,7 @@ def test_the_chart_of_cures_holds_each_in_its_row() -> None:
     chart.show_model(START, LAB.model(START, CONSTANTS))
     chart.show_run(runs[1], runs)
     assert points(artists["measured"]) == [(per_expiry(runs[1]), 0)]
-    assert points(artists["closed form"])[2] == (1, 2) and len(points(artists["closed form"])) == len(CURES)
+    assert points(artists["formula"])[2] == (1, 2) and len(points(artists["formula"])) == len(CURES)
     assert model.p99s(list(CURES), runs)[2] == "p99 40 ms" and model.p99s(list(CURES), runs)[1] == ""
     check_shows_all_and_can_be_emptied(LAB.charts[1], *runs, START, LAB.model(START, CONSTANTS))  # type: ignore[arg-type]
 
