@@ -32,6 +32,7 @@ from perflab.chapters.eviction_and_stampedes.stampede_model import (
 )
 from perflab.lab import Outcome, Record
 from perflab.measure.frame import Frame
+from perflab.measure.guards import BadInput
 
 NAME = "eviction_and_stampedes.stampede"
 LAB = stampede.lab()
@@ -108,6 +109,8 @@ def test_a_learners_rule_decides_in_the_model() -> None:
     always = model.predict(YOURS, 200, 10, 0.5, CONSTANTS, lambda left_s, took_s, drawn: left_s < 0.2)
     never = model.predict(YOURS, 200, 10, 0.5, CONSTANTS, lambda left_s, took_s, drawn: False)
     assert always.per_expiry == pytest.approx(3, abs=1) and never.per_expiry == pytest.approx(3, abs=1)
+    with pytest.raises(BadInput, match="The rule raised ZeroDivisionError"):
+        model.predict(YOURS, 200, 10, 0.5, CONSTANTS, lambda left_s, took_s, drawn: 1 // 0)  # type: ignore[arg-type,return-value]
     assert YOURS not in always.closed and never.waiting.max() > 1 > 0.5 > always.waiting[:15].max()
 
 

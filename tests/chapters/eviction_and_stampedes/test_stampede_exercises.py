@@ -40,6 +40,7 @@ def test_another_rule_at_random_is_right_too(capsys: pytest.CaptureFixture[str])
         (lambda left_s, took_s, drawn: drawn < 0.05, "of its life: that is too early"),
         (lambda left_s, took_s, drawn: 1 // 0, "ZeroDivisionError"),
         (lambda left_s: True, "TypeError"),
+        (lambda left_s, took_s, drawn: None, "must return True or False; it returned None"),
         (None, "None is no function"),
     ],
 )

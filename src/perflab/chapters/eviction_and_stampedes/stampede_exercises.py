@@ -17,6 +17,7 @@ from perflab.lab import Lab, Record, choice
 from perflab.lab.verdict import no_rows
 from perflab.measure import count, percent, poisson
 from perflab.systems.caches.hot_key import Cure, Early
+from perflab.systems.servers.policy import Policy
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ def check_early(early: Early) -> Lab | None:
     """Make: a rule of early expiry. Returns the lab with this rule, with and without a single flight."""
     if not is_function(early, EARLY_HOW):
         return None
-    found = attempt(lambda: [each.outcome(early) for each in TRAFFIC], EARLY_HOW)
+    rule = Policy("The rule", early)
+    found = attempt(lambda: [each.outcome(rule) for each in TRAFFIC], EARLY_HOW)
     if found is None:
         return None
     for traffic, (computed, missed, used) in zip(TRAFFIC, found, strict=True):

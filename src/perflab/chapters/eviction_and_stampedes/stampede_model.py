@@ -21,17 +21,12 @@ from perflab.measure.percentiles import percentile
 from perflab.systems.caches.hot_key import COMPUTE, HIT, REFRESH, STALE, WAIT, Cure, Early, HotKey, XFetch
 from perflab.systems.clients.virtual_reads import VirtualReads
 from perflab.systems.servers.hot_key_server import HotKeyServer
+from perflab.systems.servers.policy import Policy
 from perflab.theory.stampede import computations_early_of, computations_sharing, first_end_s
 
 THREADS, RUN_S, POOL, BETA = 64, 2.8, 2, 1.0
-NONE, POOL_OF_2, SINGLE, XFETCH, BOTH, STALE_TOO = (
-    "none",
-    "pool of 2 connections",
-    "single flight",
-    "XFetch",
-    "XFetch + single flight",
-    "stale while revalidate",
-)
+NONE, POOL_OF_2, SINGLE = "none", "pool of 2 connections", "single flight"
+XFETCH, BOTH, STALE_TOO = "XFetch", "XFetch + single flight", "stale while revalidate"
 YOURS, YOURS_SINGLE = "your rule", "your rule + single flight"
 CURES: Mapping[str, Cure] = {
     NONE: Cure(),
@@ -112,9 +107,9 @@ def predict(
 
 @lru_cache(maxsize=128)
 def _expected(cure: str, rate: int, query: int, ttl: float, cpus: float, early: Early | None) -> Expected:
-    found = []
+    found, rules = [], cure_of(cure, Policy("The rule", early) if early else None)
     for seed in SEEDS:
-        frame = simulated(poisson(rate, RUN_S, seed), cure_of(cure, early), ttl, repeat(query / 1e3), cpus, seed)
+        frame = simulated(poisson(rate, RUN_S, seed), rules, ttl, repeat(query / 1e3), cpus, seed)
         run = Record("stampede", {}, seed, "", frame)
         arrived, completed = run.column("arrived_s"), np.sort(run.column("completed_s"))
         found.append((np.searchsorted(arrived, GRID_S) - np.searchsorted(completed, GRID_S), per_expiry(run)))
