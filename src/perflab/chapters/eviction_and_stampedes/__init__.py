@@ -1,1 +1,1 @@
-"""What to throw away, and what if everybody misses at once? Labs of notebook 09."""
+"""The labs of notebook 09: what a full cache should evict, and what happens when a popular entry expires."""
