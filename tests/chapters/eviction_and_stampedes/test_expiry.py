@@ -137,4 +137,5 @@ def test_the_question_is_settled_whatever_was_found() -> None:
 def test_a_real_store_has_as_many_queries_with_jitter() -> None:
     aligned, jittered = corpus.click(NAME).records
     assert queries_per_s(jittered) == pytest.approx(queries_per_s(aligned), rel=0.25)
-    assert model.most_per_s(aligned) > model.most_per_s(jittered)
+    first_s = [run.column("missed_s").min() for run in (aligned, jittered)]
+    assert first_s[0] >= 0.5 > 0.45 > first_s[1], "all at once, and one after another"
