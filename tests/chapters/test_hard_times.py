@@ -26,6 +26,8 @@ WRITERS = {
     "raising_throughput.which_strategy": {},
     "trade_off.levers": {},
     "eviction_and_stampedes.what_to_evict": {},
+    "eviction_and_stampedes.expiry": {},
+    "eviction_and_stampedes.stampede": {},
 }
 FEW_BYTES = 12_000
 MEASURE = """

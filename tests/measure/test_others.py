@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,6 +54,14 @@ def test_what_is_not_ours_is_others() -> None:
     assert use.others_share == pytest.approx(1.4 / 4), "what is hidden or has ended too"
     assert use.busy_share == pytest.approx(3 / 4)
     assert use.others_measuring == 0
+
+
+@pytest.mark.usefixtures("processes")
+def test_a_server_of_ours_that_has_ended_is_no_other() -> None:
+    before, after = (
+        replace(reading(busy, busy, {ME: busy / 4}), ended_s=ended) for busy, ended in ((0, 5.0), (4, 7.5))
+    )
+    assert compare_use(before, after, OURS, 2.0).others_share == pytest.approx(0.5 / 4)
 
 
 @pytest.mark.usefixtures("processes")

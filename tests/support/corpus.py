@@ -29,6 +29,7 @@ READ = {
 TELLING: dict[tuple[str, str], dict[str, Any]] = {
     ("eviction_and_stampedes.all_sizes", "policy"): {"trace": "loop of 1,250"},
     ("eviction_and_stampedes.what_to_evict", "policy"): {"trace": "loop of 1,250"},
+    ("eviction_and_stampedes.expiry", "keys"): {"ttl": 0.1},
     ("highway.road", "hesitation"): {"cars": 100},
     ("measuring_latency.percentiles", "factor"): {"slow": 50},
     ("measuring_latency.stopwatch", "collector"): {"operation": "tree of 11 objects"},
@@ -73,6 +74,10 @@ LENGTH = {
     ("eviction_and_stampedes.all_sizes", "policy"): (0.0, 9),
     ("eviction_and_stampedes.all_sizes", "sample"): (0.0, 20),
     **{("eviction_and_stampedes.what_to_evict", name): (0.0, 9) for name in ("policy", "capacity", "trace", "skew")},
+    ("eviction_and_stampedes.expiry", "expiry"): (0.9, 2),
+    ("eviction_and_stampedes.stampede", "cure"): (1.0, 2),
+    ("eviction_and_stampedes.stampede", "query"): (1.0, 2),
+    ("eviction_and_stampedes.stampede", "ttl"): (1.0, 2),
     ("measuring_latency.percentile_methods", "samples"): (1.0, 2),
     ("measuring_throughput.counting", "incident"): (1.7, 2),
     ("raising_throughput.more_machines", "routing"): (1.0, 2),

@@ -91,3 +91,26 @@ def test_what_never_expires_is_hit_once_it_has_been_read() -> None:
 def test_rates_and_lives_that_cannot_be_are_refused(rate: float, ttl_s: float) -> None:
     with pytest.raises(ValueError, match="must not be negative"):
         ttl.hit_ratio([1.0, rate], ttl_s)
+
+
+def test_load_and_age_of_one_key_are_known() -> None:
+    one = np.ones(1)
+    assert ttl.store_load(9.0, one, 1.0) == pytest.approx(0.9)
+    assert ttl.mean_age(9.0, one, 1.0) == pytest.approx(0.45), "half of the TTL at a hit, 0 at a miss"
+    assert ttl.mean_age(9.0, one, 1.0, jitter=0.5) == pytest.approx(0.45 * 13 / 12)
+    assert ttl.mean_age(0.0, one, 1.0) == ttl.mean_age(9.0, one, 0.0) == 0
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.5, 1.0])
+def test_load_and_age_are_what_reads_one_by_one_find(jitter: float) -> None:
+    random, popularity, rate, ttl_s = np.random.default_rng(1), ttl.zipf(20, 0.8), 100.0, 0.4
+    now, ages, misses = 0.0, [], 0
+    expires, filled = [0.0] * 20, [0.0] * 20
+    for key in random.choice(20, 40_000, p=popularity).tolist():
+        now += random.exponential(1 / rate)
+        if now >= expires[key]:
+            filled[key], expires[key] = now, now + ttl_s * random.uniform(1 - jitter, 1 + jitter)
+            misses += 1
+        ages.append(now - filled[key])
+    assert misses / now == pytest.approx(ttl.store_load(rate, popularity, ttl_s), rel=0.03)
+    assert np.mean(ages) == pytest.approx(ttl.mean_age(rate, popularity, ttl_s, jitter), rel=0.03)

@@ -15,13 +15,14 @@ OURS = ("perflab.lab.worker", "perflab.systems.")
 class CpuReading:
     """CPU seconds since some moment in the past: of the machine (in use, in all, taken by its host), and of each process by id.
 
-    `stolen_s` is None where the system knows no host.
+    `stolen_s` is None where the system knows no host. `ended_s` is what children of this process had used that have ended.
     """
 
     busy_s: float
     total_s: float
     stolen_s: float | None
     processes: Mapping[int, float]
+    ended_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def read_cpu_use() -> CpuReading:
     idle_s = times.idle + getattr(times, "iowait", 0.0) + (stolen_s or 0.0)
     used = {process.pid: process.info["cpu_times"] for process in psutil.process_iter(["cpu_times"])}
     seconds = {pid: each.user + each.system for pid, each in used.items() if each is not None}
-    return CpuReading(total_s - idle_s, total_s, stolen_s, seconds)
+    return CpuReading(total_s - idle_s, total_s, stolen_s, seconds, sum(os.times()[2:4]))
 
 
 def our_processes() -> set[int]:
@@ -62,7 +63,8 @@ def compare_use(before: CpuReading, after: CpuReading, ours: Collection[int], wa
     """What happened in between; raises where no CPU time has passed. What cannot be seen of others counts as theirs."""
     spent = {pid: seconds - before.processes.get(pid, 0.0) for pid, seconds in after.processes.items()}
     total_s, busy_s = after.total_s - before.total_s, after.busy_s - before.busy_s
-    others_s = busy_s - sum(spent.get(pid, 0.0) for pid in ours)
+    # A server that an experiment has closed at its end is no longer among our processes.
+    others_s = busy_s - sum(spent.get(pid, 0.0) for pid in ours) - (after.ended_s - before.ended_s)
     at_work = [pid for pid, seconds in spent.items() if pid not in ours and seconds > MEASURING_SHARE * wall_s]
     stolen = None if before.stolen_s is None or after.stolen_s is None else after.stolen_s - before.stolen_s
     return CpuUse(

@@ -33,6 +33,22 @@ def mean_hit_ratio(rate: float, popularity: NDArray[np.float64], ttl: float) -> 
     return float(popularity @ hit_ratio(rate * popularity, ttl))
 
 
+def store_load(rate: float, popularity: NDArray[np.float64], ttl: float) -> float:
+    """Reads per second that miss: λ / (1 + λT) of each key, summed."""
+    return rate * (1 - mean_hit_ratio(rate, popularity, ttl))
+
+
+def mean_age(rate: float, popularity: NDArray[np.float64], ttl: float, jitter: float = 0.0) -> float:
+    """Mean seconds since what a read gets was filled, over all reads; a miss gets 0.
+
+    A cycle of a key has on average λE[T] hits at times spread evenly over its T, so their ages add up to λE[T²]/2 (Poisson
+    arrivals see time averages). With times to live spread evenly over T (1 ± `jitter`), E[T²] = T² (1 + jitter²/3).
+    """
+    rates = rate * popularity
+    square = ttl**2 * (1 + jitter**2 / 3)
+    return float(popularity @ (rates * square / 2 / (1 + rates * ttl)))
+
+
 def hit_ratio_of_window(rate: float, popularity: NDArray[np.float64], ttl: float, window: float) -> float:
     """Expected share of hits during the first `window` seconds of a cache that begins empty.
 

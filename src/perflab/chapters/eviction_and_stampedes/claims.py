@@ -1,4 +1,4 @@
-"""The claims of notebook 09 on eviction, each judged by what this machine has measured."""
+"""The claims of notebook 09, those on eviction here, each judged by what this machine has measured."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from perflab.chapters.eviction_and_stampedes import all_sizes_model as sizes
+from perflab.chapters.eviction_and_stampedes import stampede_claims
 from perflab.chapters.eviction_and_stampedes.policy_runs import BELADY, CLOCK, LFU, LRU, OPTIMUM, RANDOM, misses_at
 from perflab.lab import Record, one_run
 from perflab.lab.claims import Claim, report_claims
@@ -19,7 +20,7 @@ MORE, MAX_ERROR = 0.02, 0.02
 
 def takeaways() -> None:
     """Print the claims of this notebook with the verdicts of this machine."""
-    report_claims(CLAIMS)
+    report_claims((*CLAIMS, *stampede_claims.CLAIMS))
 
 
 def _never_worse(name: str, other: str, records: Sequence[Record]) -> Found:

@@ -1,0 +1,141 @@
+"""The lab on times to live: load against age, peaks and jitter; the same with a real cache and a real store."""
+
+from __future__ import annotations
+
+from itertools import repeat
+
+import corpus
+import numpy as np
+import pytest
+from drawing import check_shows_all_and_can_be_emptied, drawn, points
+from predictions import assert_each_comment_fits
+from stampede_records import expiry_record
+from turns import side_by_side
+
+from perflab.chapters.eviction_and_stampedes import expiry
+from perflab.chapters.eviction_and_stampedes import expiry_model as model
+from perflab.chapters.eviction_and_stampedes.expiry_model import ALIGNED, JITTERED, RUN_S, TTLS_S, p99_ns, queries_per_s
+from perflab.lab import Outcome, Record
+
+NAME = "eviction_and_stampedes.expiry"
+LAB = expiry.lab()
+START = LAB.check({})
+
+
+def reads(due_ms: list[int], keys: list[int], lives_ms: list[int], first_ms: list[int]) -> model.Reads:
+    return model.Reads(
+        *(np.array(column) * (1 if column is keys else 10**6) for column in (due_ms, keys, lives_ms, first_ms))
+    )
+
+
+def test_each_read_of_a_short_run_is_as_it_should_be() -> None:
+    few = reads([10, 60, 61, 100, 112, 120], [0, 0, 1, 0, 0, 1], [50] * 6, [50, 60])
+    frame = model.simulated(few, repeat(2e6), 0.2)
+    assert (np.asarray(frame.samples["latency_ns"]) / 1e6).tolist() == [0, 2, 3, 0, 2, 2]
+    assert (np.asarray(frame.samples["age_ns"]) / 1e6).tolist() == [10, 0, 0, 38, 0, 0]
+    assert (1e3 * np.asarray(frame.samples["missed_s"])).tolist() == pytest.approx([60, 62, 112, 120])
+    assert frame.counts == {"calls": 6, "queries": 4} and set(frame.samples["query_ns"].tolist()) == {2e6}
+
+
+def test_what_is_answered_after_the_end_is_not_told() -> None:
+    assert model.simulated(reads([10, 11], [0, 1], [9, 9], [1, 1]), repeat(2e6), 0.0135).counts == {
+        "calls": 1,
+        "queries": 1,
+    }
+
+
+@pytest.mark.parametrize("spread", [ALIGNED, JITTERED])
+@pytest.mark.parametrize("ttl", [0.05, 0.1, 0.2])
+def test_the_long_run_is_what_a_long_run_finds(ttl: float, spread: str) -> None:
+    runs = [model.simulated(model.reads_of(ttl, spread, 50, 500, seed), repeat(1e3)).samples for seed in range(8)]
+    (age,), (load,) = model.long_run(spread, 50, 500, [ttl])
+    loads = [np.count_nonzero(np.asarray(run["missed_s"]) > ttl) / (RUN_S - ttl) for run in runs]
+    assert np.mean(loads) == pytest.approx(load, rel=0.05)
+    ages = [np.asarray(run["age_ns"])[np.asarray(run["arrived_s"]) > ttl].mean() for run in runs]
+    assert np.mean(ages) == pytest.approx(age, rel=0.05)
+
+
+def test_jitter_leaves_the_load_and_takes_the_peaks() -> None:
+    same, spread = (model.predict(0.5, expiry, 200, 1_000) for expiry in (ALIGNED, JITTERED))
+    assert spread.queries_per_s == pytest.approx(same.queries_per_s, rel=0.05)
+    assert same.over_time.max() > 1.4 * spread.over_time.max()
+    tails = [np.median([p99_ns(expiry_record(seed, expiry=each)) for seed in range(5)]) for each in (ALIGNED, JITTERED)]
+    assert tails[0] > 3 * tails[1]
+    assert spread.age_ns > 1.05 * same.age_ns, "a longer life is met by more reads"
+
+
+def test_a_longer_life_is_less_load_and_older_data() -> None:
+    found = [model.predict(ttl, JITTERED, 200, 500) for ttl in TTLS_S]
+    assert (np.diff([each.queries_per_s for each in found]) < 0).all() and (
+        np.diff([each.age_ns for each in found]) > 0
+    ).all()
+    assert (np.diff(found[0].loads_per_s) < 0).all() and (np.diff(found[0].ages_ns) > 0).all()
+
+
+def test_the_words_of_a_run() -> None:
+    run = expiry_record()
+    said = LAB.verdict(run, None).text
+    assert (
+        f"{queries_per_s(run):,.0f} queries per second, {model.most_per_s(run):,.0f} at the peak" in said
+        and "the p99 is" in said
+    )
+    assert "queries/s for data that is 1" in LAB.found(run, None)
+    rows = dict(row[:2] for row in LAB.table(run, None))
+    assert rows["hit ratio"] == f"{1 - run.count('queries') / run.calls:.0%}"
+    trust = dict(row[:2] for row in LAB.trust(run, None))["the same reads simulated with these queries"]
+    again, measured = trust.split("; measured ")
+    assert again.replace("p99 ", "") == measured, "a simulated run, simulated again"
+    assert LAB.verdict(Record("expiry", START, 1, ""), None).kind == "invalid"
+
+
+def test_two_runs_are_compared() -> None:
+    now, pinned = side_by_side(expiry_record(expiry=JITTERED), expiry_record())
+    assert f"Pinned run: {queries_per_s(pinned):,.0f}/s, p99" in LAB.verdict_of(now, pinned).text
+    assert "instead of" in LAB.found(now, pinned) and len(LAB.found(now, pinned)) <= 120
+    assert "instead of" not in LAB.found(pinned, pinned)
+
+
+def test_bins_that_have_not_ended_are_not_shown() -> None:
+    half = expiry_record(until_s=1.25)
+    assert np.isfinite(model.over_time(half)[1]).sum() == 12
+
+
+def test_the_charts_hold_model_and_runs() -> None:
+    chart, artists = drawn(LAB.charts[0])  # type: ignore[arg-type]
+    run, expected = expiry_record(), LAB.model(START)
+    chart.show_model(START, expected)
+    chart.show_run(run, [run])
+    assert points(artists["measured"]) == [(model.age_ns(run), queries_per_s(run))]
+    assert points(artists["this run, simulated"]) == [(expected.age_ns, expected.queries_per_s)]
+    check_shows_all_and_can_be_emptied(LAB.charts[0], run, expiry_record(ttl=0.1), START, expected)  # type: ignore[arg-type]
+
+
+def test_the_names_of_ttls_lie_on_the_curve() -> None:
+    expected = LAB.model(START)
+    for ttl in TTLS_S:
+        age, load, name = expiry.ttl_label(ttl)(expected)
+        (exact_age,), (exact_load,) = model.long_run(ALIGNED, 200, 1_000, [ttl])
+        assert (age, load) == pytest.approx((exact_age, exact_load), rel=0.02) and name == f"{ttl:g} s"
+
+
+def outcome(aligned: Record, jittered: Record) -> Outcome | None:
+    assert LAB.prediction is not None
+    return LAB.prediction.outcome(side_by_side(aligned, jittered), LAB.check)
+
+
+def test_the_question_is_settled_whatever_was_found() -> None:
+    aligned, jittered = (expiry_record(expiry=each) for each in (ALIGNED, JITTERED))
+    quick = expiry_record(query_ms=0.1), expiry_record(query_ms=0.1, expiry=JITTERED)
+    for runs, choice in (((aligned, jittered), expiry.SHORTER), (quick, expiry.SAME)):
+        found = outcome(*runs)
+        assert found is not None and found.choice == choice
+        assert_each_comment_fits(expiry.PREDICTION, found)
+    assert outcome(aligned, expiry_record(until_s=1.0, expiry=JITTERED)) is None
+
+
+@pytest.mark.clock
+def test_a_real_store_has_as_many_queries_with_jitter() -> None:
+    aligned, jittered = corpus.click(NAME).records
+    assert queries_per_s(jittered) == pytest.approx(queries_per_s(aligned), rel=0.25)
+    first_s = [run.column("missed_s").min() for run in (aligned, jittered)]
+    assert first_s[0] >= 0.5 > 0.45 > first_s[1], "all at once, and one after another"
