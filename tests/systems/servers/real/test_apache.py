@@ -28,9 +28,11 @@ def test_lines_of_its_configuration_pass_requests_on() -> None:
     require(APACHE)
     with APACHE.start(workers=1) as behind:
         proxy = f"ProxyPass /behind http://127.0.0.1:{behind.port}/index.html"
-        with APACHE.start(workers=2, modules=["proxy", "proxy_http"], lines=proxy) as server:
-            with connected(server.port, None) as connection:
-                assert get(connection, "/behind")[0] == 200
+        with (
+            APACHE.start(workers=2, modules=["proxy", "proxy_http"], lines=proxy) as server,
+            connected(server.port, None) as connection,
+        ):
+            assert get(connection, "/behind")[0] == 200
 
 
 @pytest.mark.parametrize(

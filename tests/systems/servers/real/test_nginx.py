@@ -28,9 +28,11 @@ def test_a_module_answers_after_a_wait() -> None:
     require(NGINX)
     if not Path(nginx.MODULES, "ngx_http_echo_module.so").exists():
         pytest.skip("nginx has no echo module here")
-    with NGINX.start(modules=["echo"], paths={"/wait": "echo_sleep 0.01; echo -n ok;"}) as server:
-        with connected(server.port, None) as connection:
-            assert get(connection, "/wait") == (200, b"ok")
+    with (
+        NGINX.start(modules=["echo"], paths={"/wait": "echo_sleep 0.01; echo -n ok;"}) as server,
+        connected(server.port, None) as connection,
+    ):
+        assert get(connection, "/wait") == (200, b"ok")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.process
 
 def test_the_first_message_names_user_and_database() -> None:
     """Its bytes as in the documentation: the length, protocol 3.0, and pairs of words, ended by an empty one."""
-    assert startup("a", "b") == b"\0\0\0\x19\0\3\0\0user\0a\0database\0b\0\0"
+    assert startup("a", "b") == b"\0\0\0\x1b\0\3\0\0user\0a\0database\0b\0\0"
 
 
 def test_it_runs_as_configured_and_lets_nobody_else_in() -> None:

@@ -103,7 +103,7 @@ def test_what_a_killed_keeper_left_is_removed_by_the_next() -> None:
         assert not folder.exists()
 
 
-@each_server
+@pytest.mark.parametrize("server", [REDIS, NGINX], ids=lambda server: server.name)
 def test_with_only_its_keeper_killed_the_end_of_the_block_removes_all(server: Installable) -> None:
     require(server)
     with server.start() as started:

@@ -41,7 +41,7 @@ def launch(place: Place, keep_alive_s: float = 75, paths: Mapping[str, str] | No
         descriptor=listening.fileno(),
         backlog=BACKLOG,
     )
-    command = (place.program, place.write("server.js", script))
+    command = (place.program, "--stack-trace-limit=3", place.write("server.js", script))
     return Launch(command, ASK, READY, port=listening.getsockname()[1], inherited=listening)
 
 
