@@ -48,8 +48,7 @@ class ChildServer:
     A block that lost its connection because the server died raises `ServerFailed`.
     """
 
-    end_s = END_S
-    """How long it may take to end once its input is closed."""
+    end_s = END_S  # how long it may take to end once its input is closed
 
     def __init__(self, module: str, config: dict[str, Any], name: str | None = None) -> None:
         self.name = name or module.rpartition(".")[2].removesuffix("_server")
@@ -76,9 +75,8 @@ class ChildServer:
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         try:
-            if isinstance(
-                error, ConnectionError | ServerFailed
-            ):  # another server may have failed because this one is gone
+            # Another server may have failed because this one is gone.
+            if isinstance(error, ConnectionError | ServerFailed):
                 self.check(DEATH_S)
         finally:
             self.close()

@@ -9,7 +9,7 @@ from real_servers import connected, get, require
 from perflab.systems.process.child import ServerFailed
 from perflab.systems.servers.real import nginx
 from perflab.systems.servers.real.http import PAGE
-from perflab.systems.servers.real.nginx import NGINX
+from perflab.systems.servers.real.nginx import EARLY_LOG_SINCE, NGINX, version_of
 
 pytestmark = pytest.mark.process
 
@@ -54,8 +54,13 @@ def test_what_it_cannot_be_started_with_is_told_with_the_end_of_its_log(settings
 
 def test_an_old_version_is_told_with_the_end_of_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "nginx"
-    program.write_text("#!/bin/sh\necho 'nginx: invalid option: \"e\"' >&2\nexit 1\n")
+    program.write_text("#!/bin/sh\necho nginx version: nginx/1.18.0 >&2\necho unknown: $3 >&2\nexit 1\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    with pytest.raises(ServerFailed, match='invalid option: "e"'):
+    with pytest.raises(ServerFailed, match=r"nginx/1\.18\.0\nunknown: -c\n"):
         NGINX.start()
+
+
+@pytest.mark.parametrize(("text", "is_new"), [("1.18.0", False), ("1.19.5", True), ("1.31", True), (None, False)])
+def test_versions_are_compared_as_numbers(text: str | None, is_new: bool) -> None:
+    assert (version_of(text) >= EARLY_LOG_SINCE) is is_new

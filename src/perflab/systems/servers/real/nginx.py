@@ -18,6 +18,7 @@ NGINX = Installable(
 )
 MODULES = "/usr/lib/nginx/modules"
 """Where Debian and Ubuntu keep those that can be loaded, such as echo."""
+EARLY_LOG_SINCE = (1, 19, 5)
 MAX_WORKERS = 64
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 CONFIG = """\
@@ -41,6 +42,11 @@ http {{
     }}
 }}
 """
+
+
+def version_of(text: str | None) -> tuple[int, ...]:
+    """A version as numbers; () where it is not known."""
+    return tuple(map(int, text.split("."))) if text else ()
 
 
 def launch(
@@ -70,8 +76,10 @@ def launch(
         backlog=BACKLOG,
         locations="\n".join(f"location {path} {{ {said} }}" for path, said in (paths or {}).items()),
     )
+    # Before it reads its configuration it opens the system's log, unless it is told of another one.
+    early_log = ("-e", "stderr") if version_of(NGINX.version()) >= EARLY_LOG_SINCE else ()
     return Launch(
-        (place.program, "-p", str(place.folder), "-e", "stderr", "-c", place.write("nginx.conf", config)),
+        (place.program, "-p", str(place.folder), *early_log, "-c", place.write("nginx.conf", config)),
         ASK,
         READY,
         port=port,
