@@ -114,7 +114,7 @@ def test_one_that_does_not_stop_when_it_is_told_to_is_killed() -> None:
 
 
 def test_workers_that_outlive_the_first_process_are_killed() -> None:
-    with start(code="os.fork()") as server:
+    with start(code="if os.fork() == 0: time.sleep(600)") as server:
         processes = psutil.Process(server.main_pid).children()
         assert len(processes) == 1
     wait_until_gone(server.main_pid, *(each.pid for each in processes))
@@ -143,6 +143,13 @@ def test_a_parent_killed_in_the_midst_of_the_preparation_leaves_nothing(tmp_path
     pid, folder, _ = told.read_text().split()
     wait_until_gone(int(pid))
     wait_until(lambda: not Path(folder).exists(), "the end of its folder")
+
+
+def test_a_keeper_that_is_told_to_end_takes_its_server_along() -> None:
+    with start() as server:
+        os.kill(server.pid, signal.SIGTERM)
+        wait_until_gone(server.pid, server.main_pid)
+        assert not server.folder.exists()
 
 
 def test_an_interrupt_is_the_parents_business() -> None:

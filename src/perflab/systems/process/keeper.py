@@ -73,11 +73,10 @@ class Place:
     group: str | None
 
     def write(self, name: str, text: str) -> str:
-        """Make a file in the folder that the server's user can read; returns its path."""
+        """Make a file in the folder; returns its path."""
         path = self.folder / name
-        path.parent.mkdir(mode=0o755, exist_ok=True)
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text)
-        path.chmod(0o644)
         return str(path)
 
     def listening_socket(self) -> socket.socket:
@@ -95,8 +94,10 @@ class Place:
 def keep(launch: Callable[..., Launch]) -> None:
     """In the keeper: start what `launch(place, **settings)` describes, announce it when it is ready, and end with it."""
     settings = read_config()
+    os.umask(0o022)  # the server's user has to read what is written here
     keeper = Keeper(settings.pop("program"))
     exit_with_parent({}, keeper.end)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         ready = keeper.start(lambda: launch(keeper.place, **settings))
         announce(ready.port, socket_path=ready.socket_path, folder=str(keeper.place.folder), pid=keeper.pid)

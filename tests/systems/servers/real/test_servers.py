@@ -6,14 +6,17 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import pytest
 from patience import wait_until, wait_until_gone
 from real_servers import ANSWERS, ORDINARY, ROOT, measurer, one_answer, require, segments_of
 
-from perflab.systems.process.installed import Installable
+from perflab.systems.process.installed import Installable, KeptServer
 from perflab.systems.process.private_folder import PREFIX
 from perflab.systems.servers.real.apache import APACHE
 from perflab.systems.servers.real.nginx import NGINX
@@ -23,6 +26,8 @@ from perflab.systems.servers.real.servers import SERVERS
 
 pytestmark = pytest.mark.process
 
+Told = TypeVar("Told")
+IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 each_server = pytest.mark.parametrize("server", SERVERS, ids=lambda server: server.name)
 only_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
 each_user = pytest.mark.parametrize("user", [ROOT, ORDINARY])
@@ -46,20 +51,32 @@ def test_it_is_started_answers_and_leaves_nothing_behind(server: Installable, us
 def test_it_listens_nowhere_but_on_loopback_or_its_socket(server: Installable) -> None:
     require(server)
     with server.start() as started:
-        processes = [psutil.Process(started.main_pid), *psutil.Process(started.main_pid).children(recursive=True)]
-        listening = {address for process in processes for address in listened_at(process)}
+        told = told_by(started, lambda process: process.net_connections("inet"))
+        listening = {tuple(each.laddr) for each in chain(*told) if each.status == psutil.CONN_LISTEN}
         assert listening == ({("127.0.0.1", started.port)} if started.port else set())
         assert bool(started.port) != bool(started.socket_path)
         assert len(os.fsencode(started.socket_path or "")) <= 103, "macOS allows no longer one"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="these tests are not run as root")
+@pytest.mark.skipif(not IS_ROOT, reason="these tests are not run as root")
 @pytest.mark.parametrize("server", [POSTGRESQL, NGINX, APACHE], ids=lambda server: server.name)
 def test_where_root_measures_what_works_for_clients_is_not_root(server: Installable) -> None:
     require(server)
     with server.start() as started:
-        workers = psutil.Process(started.main_pid).children()
-        assert workers and {worker.username() for worker in workers} == {"nobody"}
+        _, *workers = told_by(started, lambda process: process.username())
+        assert {*workers} == {"nobody"}
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="these tests are not run as root")
+@pytest.mark.parametrize("server", [NGINX, APACHE], ids=lambda server: server.name)
+def test_a_strict_umask_keeps_nothing_from_their_workers(server: Installable) -> None:
+    require(server)
+    before = os.umask(0o077)
+    try:
+        with server.start() as started:
+            assert one_answer(server, started.port, None) == ANSWERS[server.name]
+    finally:
+        os.umask(before)
 
 
 @each_user
@@ -128,9 +145,13 @@ def shared_memory() -> set[Path]:
     return set(folder.glob("PostgreSQL*")) if folder.is_dir() else set()
 
 
-def listened_at(process: psutil.Process) -> list[tuple[str, int]]:
-    try:
-        connections = process.net_connections("inet")
-    except psutil.NoSuchProcess:
-        return []
-    return [(each.laddr.ip, each.laddr.port) for each in connections if each.status == psutil.CONN_LISTEN]
+def told_by(started: KeptServer, ask: Callable[[psutil.Process], Told]) -> list[Told]:
+    """What the server's processes are asked, the first one first, apart from those that have just ended."""
+    first = psutil.Process(started.main_pid)
+    told = []
+    for process in (first, *first.children(recursive=True)):
+        try:
+            told.append(ask(process))
+        except psutil.NoSuchProcess:
+            pass
+    return told
