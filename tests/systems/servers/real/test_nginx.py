@@ -4,6 +4,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from patience import wait_until
 from real_servers import connected, get, require
 
 from perflab.systems.process.child import ServerFailed
@@ -19,7 +20,7 @@ def test_its_workers_pass_requests_on_to_a_server_behind() -> None:
     with NGINX.start(workers=1) as behind:
         upstream = f"upstream behind {{ server 127.0.0.1:{behind.port}; keepalive 8; }}"
         with NGINX.start(workers=3, lines=upstream, paths={"/behind/": "proxy_pass http://behind/;"}) as server:
-            assert len(psutil.Process(server.main_pid).children()) == 3
+            wait_until(lambda: len(psutil.Process(server.main_pid).children()) == 3)
             with connected(server.port, None) as connection:
                 assert get(connection, "/behind/index.html") == (200, PAGE.encode())
 
