@@ -9,7 +9,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import real_servers
 import yaml
+
+from perflab.systems.process.installed import Installable, Packages
 
 REPOSITORY = Path(__file__).parents[2]
 WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))
@@ -51,6 +54,24 @@ def test_every_action_is_pinned_to_a_version() -> None:
     used = re.findall(r"uses: (\S+)", WORKFLOWS[0].read_text())
     assert used
     assert [action for action in used if not re.fullmatch(r"actions/[\w-]+@v\d+", action)] == []
+
+
+def test_ci_installs_the_servers_of_labs_and_fails_where_one_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "bash .ci/servers" in RUN.splitlines()
+    assert f"export {real_servers.NEED_SERVERS}=1" in RUN
+    missing = Installable("Ticker", ("no-ticker",), Packages(apt="ticker", brew="ticker"), "no.module")
+    monkeypatch.delenv(real_servers.NEED_SERVERS, raising=False)
+    with pytest.raises(pytest.skip.Exception, match="Ticker is not installed"):
+        real_servers.require(missing)
+    monkeypatch.setenv(real_servers.NEED_SERVERS, "1")
+    with pytest.raises(pytest.fail.Exception, match="Ticker is not installed"):
+        real_servers.require(missing)
+
+
+def test_no_service_is_started_by_installing_them() -> None:
+    text = (REPOSITORY / ".ci" / "servers").read_text()
+    assert text.index("exit 101") < text.index("apt-get install")
+    assert "binder/apt.txt" in text
 
 
 @pytest.fixture

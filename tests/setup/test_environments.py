@@ -13,6 +13,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from perflab.systems.servers.real.servers import NODE, SERVERS
+
 REPOSITORY = Path(__file__).parents[2]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
 RUN = {Requirement(text).name: Requirement(text) for text in PROJECT["project"]["dependencies"]}
@@ -63,6 +65,15 @@ def test_post_build_stops_at_errors_and_can_be_run() -> None:
     assert re.search(r"pip install .*--no-deps.*-e \.", text)
 
 
+def apt_packages() -> list[str]:
+    lines = (REPOSITORY / "binder" / "apt.txt").read_text().splitlines()
+    return [line for line in lines if not line.startswith("#")]
+
+
+def test_binder_installs_what_the_hints_name_apart_from_node_which_is_there() -> None:
+    assert {*apt_packages(), NODE.packages.apt} == {server.packages.apt for server in SERVERS}
+
+
 def dry_run(folder: Path) -> str:
     command = [sys.executable, "-m", "repo2docker", "--no-build", "--debug", "."]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
@@ -77,7 +88,7 @@ def test_repo2docker_would_build_just_this() -> None:
     shown = dry_run(REPOSITORY)
     assert "binder/environment.yml" in shown
     assert "RUN ./binder/postBuild" in shown
-    for package in (REPOSITORY / "binder" / "apt.txt").read_text().split():
+    for package in apt_packages():
         assert package in shown
     assert UNSPECIFIED not in shown
 

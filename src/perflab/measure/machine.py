@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -22,16 +21,6 @@ MEMORY_FILE_SYSTEMS = ("tmpfs", "ramfs")
 UNKNOWN_MEMORY = 1_000_000_000
 FSYNC_PROBES = 5
 REAL_FSYNC_NS = 20_000
-EXTRA_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin")
-
-
-@dataclass(frozen=True)
-class Server:
-    """A server program that labs can start; `path` is None where it is not installed."""
-
-    name: str
-    path: str | None
-    hint: str
 
 
 @dataclass(frozen=True)
@@ -48,7 +37,6 @@ class MachineCard:
     file_system: str
     fsync_ns: float | None
     fsync_is_real: bool | None
-    servers: tuple[Server, ...]
 
     def rows(self) -> list[tuple[str, str]]:
         """Pairs of name and text."""
@@ -85,7 +73,6 @@ def inspect_machine() -> MachineCard:
         file_system=kind,
         fsync_ns=fsync_ns,
         fsync_is_real=None if fsync_ns is None else kind not in MEMORY_FILE_SYSTEMS and fsync_ns > REAL_FSYNC_NS,
-        servers=told(find_servers, ()),
     )
 
 
@@ -128,19 +115,6 @@ def measure_fsync(folder: Path) -> float:
         return float(median(time_calls(append, repeats=FSYNC_PROBES).latencies_ns))
 
 
-def find_servers() -> tuple[Server, ...]:
-    """The real servers that labs can use when they are installed."""
-    versions = Path("/usr/lib/postgresql")
-    postgres = sorted(versions.glob("*/bin/postgres"))[-1:] if versions.is_dir() else []
-    return (
-        Server("Redis", _which("redis-server"), "apt install redis-server, or conda install redis-server"),
-        Server("PostgreSQL", str(postgres[0]) if postgres else _which("postgres"), "apt install postgresql"),
-        Server("nginx", _which("nginx"), "apt install nginx, or conda install nginx"),
-        Server("Apache", _which("apache2", "httpd"), "apt install apache2"),
-        Server("Node.js", _which("node", "nodejs"), "apt install nodejs, or conda install nodejs"),
-    )
-
-
 def describe_limits(card: MachineCard) -> list[str]:
     """What the machine's size means for the numbers, one sentence each."""
     found = []
@@ -175,11 +149,6 @@ def _processor() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
-
-
-def _which(*names: str) -> str | None:
-    path = os.pathsep.join([os.environ.get("PATH", ""), *EXTRA_FOLDERS])
-    return next((found for name in names if (found := shutil.which(name, path=path))), None)
 
 
 def _read(path: Path) -> str:

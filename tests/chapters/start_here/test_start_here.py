@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,33 @@ from perflab.chapters.start_here import first_lab, self_check
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame, merge
 from perflab.measure.units import number
+from perflab.systems.process.installed import Installable, Packages
 
 
 @pytest.mark.clock
 def test_the_card_names_the_machine_and_what_is_missing() -> None:
     text = start_here.machine_card().data
-    for part in ("Processor", "One reading of the clock", "fsync", "Redis", "PostgreSQL"):
+    for part in ("Processor", "One reading of the clock", "fsync"):
         assert part in text
+
+
+@pytest.mark.clock
+def test_the_card_lists_each_server_with_its_version_or_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticker = tmp_path / "ticker"
+    ticker.write_text("#!/bin/sh\necho ticker 4.2\n")
+    ticker.chmod(0o755)
+    there = Installable("Ticker", (str(ticker),), Packages(apt="ticker", brew="ticker"), "no.module")
+    missing = replace(there, name="Tocker", programs=("no-tocker",))
+    monkeypatch.setattr(start_here, "SERVERS", (there, missing))
+    text = start_here.machine_card().data
+    assert f"| Ticker | 4.2, `{ticker}` |" in text
+    assert "| Tocker | Tocker is not installed, so it is not measured here. To install it: apt install ticker" in text
+
+
+def test_the_card_knows_all_servers() -> None:
+    assert {server.name for server in start_here.SERVERS} == {"Redis", "PostgreSQL", "nginx", "Apache", "Node.js"}
 
 
 def test_the_map_links_only_what_exists(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ from IPython.display import Markdown
 
 from perflab.map import table
 from perflab.measure.machine import describe_limits, inspect_machine
+from perflab.systems.process.installed import Installable
+from perflab.systems.servers.real.servers import SERVERS
 
 
 def collection() -> Markdown:
@@ -20,10 +22,12 @@ def machine_card() -> Markdown:
     card = inspect_machine()
     rows = [f"| {name} | {text} |" for name, text in card.rows()]
     meanings = [f"- {sentence}" for sentence in describe_limits(card)]
-    servers = [
-        f"| {server.name} | {f'installed: `{server.path}`' if server.path else f'not measured here. To have it: {server.hint}'} |"
-        for server in card.servers
-    ]
     folded = ["<details><summary>Servers that later notebooks can measure, if they are installed</summary>", ""]
-    folded += ["| server | |", "|---|---|", *servers, "", "</details>"]
+    folded += ["| server | |", "|---|---|", *map(_row, SERVERS), "", "</details>"]
     return Markdown("\n".join(["| this machine | |", "|---|---|", *rows, "", *meanings, "", *folded]))
+
+
+def _row(server: Installable) -> str:
+    path = server.find()
+    found = server.why_missing() if path is None else f"{server.version() or 'of unknown version'}, `{path}`"
+    return f"| {server.name} | {found} |"

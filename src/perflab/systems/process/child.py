@@ -48,6 +48,8 @@ class ChildServer:
     A block that lost its connection because the server died raises `ServerFailed`.
     """
 
+    end_s = END_S  # how long it may take to end once its input is closed
+
     def __init__(self, module: str, config: dict[str, Any], name: str | None = None) -> None:
         self.name = name or module.rpartition(".")[2].removesuffix("_server")
         self._process, self._channel = start_python(module, json.dumps(config), has_log=True)
@@ -58,11 +60,12 @@ class ChildServer:
             self._log = LogTail(self._process.stdout, f"perflab-{self.name}-log")
             self._reader.start()
         except RuntimeError:  # no more threads here
-            end_process(self._process, END_S)
+            end_process(self._process, self.end_s)
             self._channel.close()
             raise
         try:
-            self.port = int(self._answer(START_S, "did not start")["port"])
+            self.announced = self._answer(START_S, "did not start")
+            self.port = int(self.announced["port"])
         except BaseException:
             self.close()
             raise
@@ -72,9 +75,8 @@ class ChildServer:
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         try:
-            if isinstance(
-                error, ConnectionError | ServerFailed
-            ):  # another server may have failed because this one is gone
+            # Another server may have failed because this one is gone.
+            if isinstance(error, ConnectionError | ServerFailed):
                 self.check(DEATH_S)
         finally:
             self.close()
@@ -114,7 +116,7 @@ class ChildServer:
 
     def close(self) -> None:
         """End the server: close its input, then insist. Nothing of it is left afterwards."""
-        end_process(self._process, END_S)
+        end_process(self._process, self.end_s)
         self._reader.join(END_S)
         self._channel.close()
         self._log.close(END_S)
@@ -167,9 +169,9 @@ def read_config() -> dict[str, Any]:
     return config
 
 
-def announce(port: int) -> None:
-    """In the child: tell the parent that the server is ready on this port."""
-    _tell({"port": port})
+def announce(port: int, **details: Any) -> None:
+    """In the child: tell the parent that the server is ready on this port, and what else it should know (`announced`)."""
+    _tell({"port": port, **details})
 
 
 def _tell(answer: Mapping[str, Any]) -> None:

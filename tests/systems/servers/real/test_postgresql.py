@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+from real_servers import connected, query, require
+
+from perflab.systems.process.child import ServerFailed
+from perflab.systems.servers.real.postgresql import POSTGRESQL, startup
+
+pytestmark = pytest.mark.process
+
+
+def test_the_first_message_names_user_and_database() -> None:
+    """Its bytes as in the documentation: the length, protocol 3.0, and pairs of words, ended by an empty one."""
+    assert startup("a", "b") == b"\0\0\0\x1b\0\3\0\0user\0a\0database\0b\0\0"
+
+
+def test_it_runs_as_configured_and_lets_nobody_else_in() -> None:
+    require(POSTGRESQL)
+    with POSTGRESQL.start(options={"max_connections": "7", "synchronous_commit": "off"}) as server:
+        assert server.socket_path is not None
+        assert stat.S_IMODE(Path(server.socket_path).stat().st_mode) == 0o700
+        for setting, value in (("max_connections", "7"), ("synchronous_commit", "off"), ("listen_addresses", "")):
+            with connected(0, server.socket_path) as connection:
+                assert query(connection, f"show {setting}") == [value]
+        with connected(0, server.socket_path) as connection:
+            assert query(connection, "create table t(n int); insert into t values (1), (2); select sum(n) from t") == [
+                "3"
+            ]
+
+
+def test_a_setting_that_it_does_not_know_is_told_with_the_end_of_its_log() -> None:
+    require(POSTGRESQL)
+    with pytest.raises(
+        ServerFailed, match=r"^The PostgreSQL server died\.\n(.|\n)*unrecognized configuration parameter"
+    ):
+        POSTGRESQL.start(options={"no_such_option": "1"})
