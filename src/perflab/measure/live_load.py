@@ -18,8 +18,8 @@ class LoadSlice:
     """What happened in one slice; times in ns from the start of the load, pauses left out.
 
     `numbers`, `done_ns`, `response_ns` (from the intended sending) and `succeeded` have shape (ended,), in the order of ending;
-    `lateness_ns` has shape (sent,). The requests `not_sent`, by number, found no free connection; `in_flight` are under way at `until_ns`; `settled`
-    is what `hold` returned.
+    `lateness_ns` has shape (sent,). The requests `not_sent`, by number, found no free connection; `in_flight` are under way at
+    `until_ns`; `settled` is what `hold` returned.
     """
 
     until_ns: int

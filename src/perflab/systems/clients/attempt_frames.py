@@ -47,7 +47,7 @@ class AttemptFrames:
         numbers = np.array(attempts.ended[ended:], np.int64)
         done_ns = attempts.answered_ns[numbers]
         moments = [self._moments.pop(number) for number in numbers.tolist()]
-        needless, self._needless = self._needless, []
+        unasked, self._needless = self._needless, []
         tries, gave_up = attempts.all[sent:], attempts.failed[failed:]
 
         def sent_ns(kind: str) -> NDArray[np.int64]:
@@ -65,7 +65,7 @@ class AttemptFrames:
             "completed_s": done_ns / 1e9,
             "latency_ns": done_ns - self._schedule[numbers],
             **_columns("", moments),
-            **_columns("needless_", needless),
+            **_columns("needless_", unasked),
             **given_up("rejected", refused=True),
             **given_up("failed", refused=False),
             "retried_s": sent_ns("retry") / 1e9,

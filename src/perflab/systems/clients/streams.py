@@ -95,8 +95,8 @@ def attempts_load(
     """Frames of `seconds` of load; `services_us` of the requests of the schedule, both of shape (n,). `again_us` are the services
     of their second attempts and later ones, where these differ.
 
-    What is in them, `AttemptFrames` says; and when a slice ended ("paused_s"), where the clock of each server stood then ("paused_ns",
-    "paused_server"). A server that answers with an error, or whose rule has failed, raises `BadInput`.
+    What is in them, `AttemptFrames` says; and where the clock of each server stood ("paused_ns", "paused_server") when the slice
+    ended ("paused_s"). A server that answers with an error, or whose rule has failed, raises `BadInput`.
     """
     with Streams([server.port for server in servers]) as streams:
         services = services_us.tolist(), (services_us if again_us is None else again_us).tolist()
