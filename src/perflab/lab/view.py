@@ -20,6 +20,7 @@ from perflab.lab.headline import Headline
 from perflab.lab.image import Image
 from perflab.lab.picture import Picture, align
 from perflab.lab.record import Record
+from perflab.lab.replay import Replay
 from perflab.lab.table import table_html
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class View:
         self._fault = widgets.HTML(layout=full_width())
         self._faults: dict[str, str] = {}
         self._details = widgets.Output(layout=widgets.Layout(max_height="300px", overflow="auto"))
+        self._replay = Replay(lab.moments)
         self._code_shown = False
         self._answer: str | None = None
         self._choices = self._make_choices()
@@ -106,6 +108,7 @@ class View:
         self._draw("model", lambda picture: picture.show_model(parameters, model))
 
     def show_run(self, record: Record | None, runs: Sequence[Record]) -> None:
+        self._replay.follow(record)
         self._draw("run", lambda picture: picture.show_run(record, runs))
 
     def show_pinned(self, record: Record | None) -> None:
@@ -164,6 +167,7 @@ class View:
         for picture in self._pictures:
             picture.close()
         self._pictures = []
+        self._replay.close()
         for widget in (*tree(self.widget), *tree(self._again)):
             widget.close()
 
@@ -197,6 +201,7 @@ class View:
             "Code": ("Show or hide the code that is measured", lambda _: self._toggle_code()),
             "Save": ("Write this run to files: its story as JSON, its samples as CSV", lambda session: session.save()),
             "Reset": ("Start again: controls, chart and pinned run", lambda session: session.reset()),
+            **self._replay.actions,
         }
         if self._lab.starts_by_button:
             actions = {
@@ -224,6 +229,7 @@ class View:
             self._fault,
             charts,
             progress,
+            self._replay.widget,
             self._verdict,
             self._comment,
             self._table,

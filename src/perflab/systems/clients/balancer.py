@@ -140,15 +140,20 @@ def balanced_load(
         for server in servers:
             wait_until_open(server.port)
 
-        def tell(each: Callable[[PausableServer], object]) -> Settled:
+        def tell(each: Callable[[PausableServer], object]) -> None:
             for number in list(target.alive):
                 try:
                     each(servers[number])
                 except ServerFailed:
                     pass  # the next request to it will find it dead
-            return {}
 
-        pause, resume = partial(tell, PausableServer.pause), partial(tell, PausableServer.resume)
+        def pause() -> Settled:
+            # All clocks are read before the first server is paused: pausing takes some time.
+            read = {"paused_server": list(target.alive), "paused_ns": [servers[each].now_ns for each in target.alive]}
+            tell(PausableServer.pause)
+            return read
+
+        resume = partial(tell, PausableServer.resume)
         for frame in load_slices(target, notes, schedule_ns, seconds, pause, resume):
             by = np.array([target.servers[number] for number in frame.samples["number"].tolist()], np.int64)
             facts = {**frame.facts, "alive": len(target.alive)}

@@ -1,0 +1,94 @@
+"""The moments of a loaded run are those of its record, on one clock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from replayed import WORKERS, queue_record
+
+from perflab.chapters.load_moments import moments
+from perflab.lab import Record
+from perflab.lab.moments import FAILED, GONE, OPEN, SENT, SERVED
+from perflab.lab.scene import Film, Scene
+from perflab.measure.frame import Frame
+
+
+def test_moments_of_both_clocks_are_in_their_order() -> None:
+    read = moments(lambda run: WORKERS)(queue_record())
+    assert read is not None and read.workers == WORKERS and read.until_s == 2.0
+    known = np.isfinite(read.started_s)
+    stages = np.array([read.due_s, read.queued_s, read.started_s, read.done_s, read.gone_s])[:, known]
+    assert np.all(np.diff(stages, axis=0) >= -1e-9)
+    np.testing.assert_allclose(read.gone_s[known], read.done_s[known], atol=1e-9)
+
+
+@pytest.mark.parametrize(("there_ns", "here_s"), [(1.25e9, 0.25), (1.2505e9, 0.25), (1.2525e9, 0.2505), (1.5e9, 0.498)])
+def test_what_a_server_does_while_the_clients_clock_stands_still_happens_when_it_stands(
+    there_ns: float, here_s: float
+) -> None:
+    """The server ran 2 ms longer, while it was paused and resumed."""
+    columns = {
+        "arrived_s": [0.0],
+        "number": [0],
+        "completed_s": [0.5],
+        "arrived_ns": [there_ns],
+        "started_ns": [there_ns],
+        "done_ns": [there_ns],
+        "paused_s": [0.25, 0.5],
+        "paused_ns": [1.25e9, 1.502e9],
+    }
+    frame = Frame({name: np.array(values) for name, values in columns.items()}, {}, {"elapsed_s": 0.5})
+    read = moments()(Record("any", {}, 1, "", frame))
+    assert read is not None
+    np.testing.assert_allclose(read.queued_s, [here_s], atol=1e-9)
+
+
+def test_servers_are_read_by_their_own_clocks_and_have_lines_of_their_own() -> None:
+    columns: dict[str, Any] = {
+        "arrived_s": [0.1, 0.2],
+        "number": [1, 0],
+        "server": [1, 0],
+        "completed_s": [0.4, 0.5],
+        "arrived_ns": [9.2e9, 3.1e9],
+        "started_ns": [9.2e9, 3.2e9],
+        "done_ns": [9.35e9, 3.45e9],
+        "paused_s": [0.6, 0.6],
+        "paused_ns": [3.6e9, 9.6e9],
+        "paused_server": [0, 1],
+        "not_sent_number": [],
+    }
+    frame = Frame({name: np.array(values) for name, values in columns.items()}, {}, {"elapsed_s": 0.6})
+    read = moments(1, lambda run: 2)(Record("any", {}, 1, "", frame))
+    assert read is not None and read.servers == 2 and read.server.tolist() == [0, 1]
+    np.testing.assert_allclose(read.queued_s, [0.1, 0.2], atol=1e-9)
+    np.testing.assert_allclose(read.done_s, [0.45, 0.35], atol=1e-9)
+    (_, (high, low)) = Scene(Film(read), 0.25).points
+    assert high > low
+
+
+def test_a_server_that_hangs_and_requests_that_were_never_sent() -> None:
+    columns = {
+        "arrived_s": [0.1, 0.2, 0.3],
+        "number": [0],
+        "completed_s": [0.15],
+        "arrived_ns": [1.1e9],
+        "started_ns": [1.1e9],
+        "done_ns": [1.14e9],
+        "paused_s": [0.25, 0.5],
+        "paused_ns": [1.25e9, 1.25e9],
+        "not_sent_number": [2],
+    }
+    frame = Frame({name: np.array(values) for name, values in columns.items()}, {}, {"elapsed_s": 0.5})
+    read = moments()(Record("any", {}, 1, "", frame))
+    assert read is not None
+    np.testing.assert_allclose([read.queued_s[0], read.done_s[0]], [0.1, 0.14], atol=1e-9)
+    assert read.became.tolist() == [SERVED, OPEN, FAILED] and read.states_at(0.3).tolist() == [GONE, SENT, GONE]
+
+
+def test_a_record_that_does_not_tell_has_no_moments() -> None:
+    assert moments()(Record("any", {}, 1, "")) is None
+    record = queue_record()
+    untold = {name: column for name, column in record.frame.samples.items() if not name.startswith("paused")}
+    assert moments()(Record("any", {}, 1, "", Frame(untold, {}, record.frame.facts))) is None
