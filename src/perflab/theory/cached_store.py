@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 
 class CachedRun(NamedTuple):
-    """When each request was answered (NaN where it was rejected), and whether it was served by the store itself. Shape (requests,)."""
+    """When each request was answered (NaN: rejected), and whether by the store itself. Shape (requests,)."""
 
     answered: Floats
     from_store: NDArray[np.bool_]
