@@ -26,6 +26,8 @@ READ = {
 }
 """Controls that change how a run is read, not what is measured."""
 TELLING: dict[tuple[str, str], dict[str, Any]] = {
+    ("caching_strategies.hit_ratio", "kind"): {"capacity": 300},
+    ("caching_strategies.restart", "keys"): {"cure": "both"},
     ("highway.road", "hesitation"): {"cars": 100},
     ("measuring_latency.percentiles", "factor"): {"slow": 50},
     ("measuring_latency.stopwatch", "collector"): {"operation": "tree of 11 objects"},
@@ -51,6 +53,7 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
 }
 """Where other controls must stand for this one to have much to say."""
 FAR = {
+    ("caching_strategies.restart", "keys"): 200,
     ("measuring_throughput.workers", "kind"): "processes",
     ("measuring_throughput.admission", "workers"): 64,
     ("measuring_throughput.workers", "workers"): 64,
@@ -65,6 +68,8 @@ FAR = {
 """Which value says most, or what a machine with one CPU allows, where it is not the farther end of the control."""
 RUN_S, SLICES, LONGER = 0.3, 2, 4
 LENGTH = {
+    ("caching_strategies.restart", "cure"): (1.3, 2),
+    ("caching_strategies.restart", "keys"): (1.3, 2),
     ("measuring_latency.percentile_methods", "samples"): (1.0, 2),
     ("measuring_throughput.counting", "incident"): (1.7, 2),
     ("raising_throughput.more_machines", "routing"): (1.0, 2),

@@ -13,7 +13,7 @@ from drawing import check_shows_all_and_can_be_emptied, drawn, points
 from predictions import assert_each_comment_fits
 from turns import side_by_side
 
-from perflab.chapters.caching_strategies import hit_ratio
+from perflab.chapters.caching_strategies import cached_load, hit_ratio
 from perflab.chapters.caching_strategies import hit_ratio_model as model
 from perflab.chapters.caching_strategies.cached_load import CONSTANT, EXPONENTIAL
 from perflab.chapters.caching_strategies.hit_ratio_model import RUN_S, SIZES
@@ -113,7 +113,7 @@ def test_nothing_answered_is_nothing_said() -> None:
     empty = Record("hit_ratio", START, 1, "", Frame({}, {}, {"elapsed_s": 0.1}))
     assert LAB.verdict(empty, None).kind == "invalid"
     none_hit = read_record(capacity=10)
-    store = model.is_from_store(none_hit)
+    store = cached_load.is_from_store(none_hit)
     only = {name: none_hit.column(name)[store] for name in ("latency_ns", "started_ns", "done_ns", "number")}
     record = replace(none_hit, frame=replace(none_hit.frame, samples={**none_hit.frame.samples, **only}))
     assert model.replay_text(record) == "" and "no read hit" in model.unqueued_text(record)
@@ -123,7 +123,8 @@ def test_a_run_lies_at_its_capacity_on_both_charts() -> None:
     run = read_record(capacity=300)
     chart, artists = drawn(LAB.charts[0])  # type: ignore[arg-type]
     chart.show_run(run, [run])
-    assert points(artists["measured"]) == [(300, pytest.approx(model.hit_ratio(run)))]
+    ((capacity, share),) = points(artists["measured"])
+    assert capacity == 300 and share == pytest.approx(model.hit_ratio(run))
     times, found = drawn(LAB.charts[1])  # type: ignore[arg-type]
     times.show_run(run, [run])
     assert [points(found[name])[0][1] for name in ("mean", "measured p99")] == pytest.approx(model.measured_ns(run))
@@ -141,36 +142,33 @@ def outcome(less: Record, more: Record) -> Any:
 
 
 def test_the_question_is_settled_whatever_was_found() -> None:
-    settled = [outcome(read_record(seed, capacity=800), read_record(seed, capacity=900)) for seed in range(20)]
-    choices = [found.choice for found in settled if found is not None]
-    assert choices.count(hit_ratio.SAME) == len(choices) >= 17
-    assert "load on the store 13% and " in outcome(read_record(capacity=800), read_record(capacity=900)).measured
-    assert_each_comment_fits(hit_ratio.PREDICTION, outcome(read_record(capacity=800), read_record(capacity=900)))
-    queued = replace(read_record(capacity=300), parameters=LAB.check({"capacity": 800}))
-    found = outcome(queued, replace(read_record(capacity=500), parameters=LAB.check({"capacity": 900})))
+    asked = [[read_record(seed, **each) for each in hit_ratio.PREDICTION.runs] for seed in range(20)]
+    settled = [found for pair in asked if (found := outcome(*pair)) is not None]
+    assert len(settled) >= 17 and {found.choice for found in settled} == {hit_ratio.SAME}
+    assert "load on the store 5.5% and 3.0%, p99 5.2 ms and 5.2 ms" in settled[0].measured
+    assert_each_comment_fits(hit_ratio.PREDICTION, settled[0])
+    queued = replace(read_record(capacity=300), parameters=asked[0][0].parameters)
+    found = outcome(queued, replace(read_record(capacity=500), parameters=asked[0][1].parameters))
     assert found.choice == hit_ratio.HALF
     assert_each_comment_fits(hit_ratio.PREDICTION, found)
 
 
 def test_runs_that_cannot_tell_settle_nothing() -> None:
-    less, more = read_record(capacity=800), read_record(capacity=900)
+    less, more = (read_record(**each) for each in hit_ratio.PREDICTION.runs)
     facts = {**more.frame.facts, "elapsed_s": RUN_S / 2}
     assert outcome(less, replace(more, frame=replace(more.frame, facts=facts))) is None
-    assert outcome(less, replace(read_record(capacity=1_000), parameters=more.parameters)) is None, "99% hit"
+    assert outcome(less, replace(read_record(capacity=1_000, rate=400), parameters=more.parameters)) is None, "99% hit"
 
 
 @pytest.mark.clock
 def test_a_real_server_hits_and_queues_as_the_same_reads_simulated() -> None:
-    def measured() -> Record:
-        return corpus.click("caching_strategies.hit_ratio").records[0]
-
-    run = measured()
+    run = corpus.click("caching_strategies.hit_ratio").records[0]
     chosen = {name: run.parameters[name] for name in ("capacity", "skew", "rate", "kind")}
     reads = model.asked(**{name: chosen[name] for name in ("skew", "rate", "kind")}, seed=run.seed)
-    before = hit_ratio.cached_load.held(chosen["capacity"], chosen["skew"], run.seed)
-    expected = hit_ratio.cached_load.simulated(reads, before, chosen["capacity"])
+    before = cached_load.held(chosen["capacity"], chosen["skew"], run.seed)
+    expected = cached_load.simulated(reads, before, chosen["capacity"])
     store = np.zeros(reads.keys.size, bool)
-    store[run.column("number")[model.is_from_store(run)]] = True
+    store[run.column("number")[cached_load.is_from_store(run)]] = True
     seen = int(run.column("arrived_s").size)
     # Which of two reads of one key comes just before the other's fill, a busy machine may decide otherwise.
     assert np.count_nonzero(store[:seen] != expected.from_store[:seen]) <= 0.02 * seen

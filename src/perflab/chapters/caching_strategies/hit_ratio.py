@@ -172,7 +172,7 @@ PREDICTION = Prediction(
             "2 reads in 100 still miss, so the slowest 1 in 100 is a read of the store: 5 ms. What halved is the store's load.",
         ),
     },
-    runs=({"capacity": 800}, {"capacity": 900}),
+    runs=({"capacity": 800, "rate": 400}, {"capacity": 900, "rate": 400}),
     find=what_the_tail_does,
 )
 

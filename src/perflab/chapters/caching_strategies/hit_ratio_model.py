@@ -27,7 +27,8 @@ from perflab.theory.ttl import zipf
 RUN_S = 2.0
 CAPACITIES = (10, 20, 50, 100, 200, 300, 400, 500, 600, 700, 800, 900, 950, 1_000)
 SIZES = np.union1d(CAPACITIES, np.linspace(10, KEYS, 34))
-SEEDS = (1, 2, 3)
+SEEDS = (52, 53, 54)
+"""Three runs whose medians are near those of 60: 6% apart on average, over many settings."""
 PROBES_PER_S, PROBING_S = 100, 0.4
 SURE = 0.99
 Floats = NDArray[np.float64]

@@ -74,35 +74,22 @@ CHARTS = (
 )
 
 
-def recovery_text(run: Record) -> str:
-    """How long it took."""
-    after_s = model.recovery_s(run)
-    return (
-        ""
-        if np.isnan(after_s)
-        else f"{after_s:.1f} s"
-        if np.isfinite(after_s)
-        else f"more than {model.EDGES[-1] - FLUSH_S:.1f} s"
-    )
-
-
 def say(record: Record) -> str:
     """What came of the flush."""
     if np.isnan(model.recovery_s(record)):
         return "The end of the run has not come yet."
     late, due = model.not_in_time(record)
     served, keys = model.reads_of_store(record)
-    said = f"Before, {percent(model.hit_ratio_before(record))} of the reads hit. Then the store was offered "
-    said += (
-        f"{record.parameters['load']:g} × what it can do: {count(late)} of {count(due)} reads were not answered within "
-    )
-    said += f"{LIMIT_MS} ms, and {percent(WELL)} were again after {recovery_text(record)}. It served {count(served)} reads of "
-    return said + f"{count(keys)} keys; {count(served - keys)} brought nothing new." + loads.lateness_said(record)
+    offered, after = record.parameters["load"], model.recovery_text(record)
+    said = f"Before, {percent(model.hit_ratio_before(record))} of the reads hit. Then the store was offered {offered:g} × what "
+    said += f"it can do: {count(late)} of {count(due)} reads were not answered within {LIMIT_MS} ms, and {percent(WELL)} were "
+    said += f"again after {after}. It served {count(served)} reads of {count(keys)} keys; {count(served - keys)} brought nothing new."
+    return said + loads.lateness_said(record)
 
 
 def compare(record: Record, pinned: Record) -> tuple[str, str]:
     """How long the pinned run took."""
-    return f"Pinned run: {recovery_text(pinned)}." if recovery_text(pinned) else "", ""
+    return f"Pinned run: {model.recovery_text(pinned)}." if model.recovery_text(pinned) else "", ""
 
 
 def finding(record: Record, pinned: Record | None) -> str | None:
@@ -112,8 +99,8 @@ def finding(record: Record, pinned: Record | None) -> str | None:
         return None
     if after_s == 0:
         return f"The cache was emptied, and at least {percent(WELL)} of the reads were still answered within {LIMIT_MS} ms."
-    what = f"After the cache was emptied, the store was overloaded for {recovery_text(record)}"
-    other = "" if pinned is None else recovery_text(pinned)
+    what = f"After the cache was emptied, the store was overloaded for {model.recovery_text(record)}"
+    other = "" if pinned is None else model.recovery_text(pinned)
     if pinned is not None and other and pinned.parameters["cure"] != record.parameters["cure"]:
         return f"{what} with “{record.parameters['cure']}”, {other} with “{pinned.parameters['cure']}”."
     return f"{what}."
@@ -129,7 +116,7 @@ def scenario(chosen: Mapping[str, Any]) -> str:
 
 
 TABLE = table_of(
-    (f"until {percent(WELL)} are answered in {LIMIT_MS} ms", recovery_text),
+    (f"until {percent(WELL)} are answered in {LIMIT_MS} ms", model.recovery_text),
     ("after the flush: not in time; of", lambda run: "; ".join(map(count, model.not_in_time(run)))),
     ("rejected", lambda run: count(run.count("rejected"))),
     ("the store since: reads; of keys", lambda run: "; ".join(map(count, model.reads_of_store(run)))),
@@ -146,9 +133,7 @@ def how_long(run: Record) -> Outcome | None:
     after_s, good = model.recovery_s(run), model.good_share(run)
     if np.isnan(after_s) or (np.isinf(after_s) and good[-3:].mean() < 2 * WELL - 1):
         return None
-    told = (
-        f"{percent(WELL)} were answered in time after {recovery_text(run)}; at worst {percent(float(good.min()))} were"
-    )
+    told = f"{percent(WELL)} were answered in time after {model.recovery_text(run)}; at worst {percent(float(good.min()))} were"
     return Outcome(MOMENT if after_s < 0.5 else SECONDS, told)
 
 

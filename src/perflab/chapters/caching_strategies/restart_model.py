@@ -138,6 +138,14 @@ def recovery_s(run: Record) -> float:
     return well_after_s(good_share(run))
 
 
+def recovery_text(run: Record) -> str:
+    """`recovery_s` in words; empty for a run that was cut short."""
+    after_s = recovery_s(run)
+    if np.isnan(after_s):
+        return ""
+    return f"{after_s:.1f} s" if np.isfinite(after_s) else f"more than {EDGES[-1] - FLUSH_S:.1f} s"
+
+
 def not_in_time(run: Record) -> tuple[int, int]:
     """Of the reads after the flush whose fate is known: how many were not answered within the limit, and how many there were."""
     until_s = run.fact("elapsed_s", 0.0) - LIMIT_MS / 1e3
