@@ -113,7 +113,7 @@ def test_the_run_is_said_with_what_the_cure_did() -> None:
     said = LAB.verdict(run, None).text
     late, due = model.not_in_time(run)
     assert f"3 × what it can do: {late:,} of {due:,} reads were not answered within 100 ms" in said
-    assert "Before, 9" in said and "brought nothing new" in said
+    assert "brought nothing new" in said
     assert LAB.found(run, None) == f"After the cache was emptied, the store was overloaded for {recovery_s(run):.1f} s."
     pair = side_by_side(cured, run)
     assert f"with “both”, {recovery_s(run):.1f} s with “nothing”." in LAB.found(*pair)

@@ -81,9 +81,9 @@ def say(record: Record) -> str:
     late, due = model.not_in_time(record)
     served, keys = model.reads_of_store(record)
     offered, after = record.parameters["load"], model.recovery_text(record)
-    said = f"Before, {percent(model.hit_ratio_before(record))} of the reads hit. Then the store was offered {offered:g} × what "
-    said += f"it can do: {count(late)} of {count(due)} reads were not answered within {LIMIT_MS} ms, and {percent(WELL)} were "
-    said += f"again after {after}. It served {count(served)} reads of {count(keys)} keys; {count(served - keys)} brought nothing new."
+    said = f"The store was offered {offered:g} × what it can do: {count(late)} of {count(due)} reads were not answered within "
+    said += f"{LIMIT_MS} ms, and {percent(WELL)} were again after {after}. It served {count(served)} reads of {count(keys)} keys; "
+    said += f"{count(served - keys)} brought nothing new."
     return said + loads.lateness_said(record)
 
 
