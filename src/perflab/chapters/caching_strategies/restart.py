@@ -82,8 +82,8 @@ def say(record: Record) -> str:
     served, keys = model.reads_of_store(record)
     offered, after = record.parameters["load"], model.recovery_text(record)
     said = f"The store was offered {offered:g} × what it can do: {count(late)} of {count(due)} reads were not answered within "
-    said += f"{LIMIT_MS} ms, and {percent(WELL)} were again after {after}. It served {count(served)} reads of {count(keys)} keys; "
-    said += f"{count(served - keys)} brought nothing new."
+    said += f"{LIMIT_MS} ms, and {percent(WELL)} were again after {after}. It served {count(served)} reads of {count(keys)} "
+    said += f"keys; {count(served - keys)} brought nothing new."
     return said + loads.lateness_said(record)
 
 
