@@ -26,6 +26,9 @@ READ = {
 }
 """Controls that change how a run is read, not what is measured."""
 TELLING: dict[tuple[str, str], dict[str, Any]] = {
+    ("caching_strategies.kill", "keys"): {"flush": 200},
+    ("caching_strategies.stale_reads", "writers"): {"order": "write-through"},
+    ("caching_strategies.strategies", "skew"): {"strategy": "write-through"},
     ("highway.road", "hesitation"): {"cars": 100},
     ("measuring_latency.percentiles", "factor"): {"slow": 50},
     ("measuring_latency.stopwatch", "collector"): {"operation": "tree of 11 objects"},
@@ -51,6 +54,8 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
 }
 """Where other controls must stand for this one to have much to say."""
 FAR = {
+    ("caching_strategies.stale_reads", "order"): "delete, then write",
+    ("caching_strategies.strategies", "strategy"): "write-behind",
     ("measuring_throughput.workers", "kind"): "processes",
     ("measuring_throughput.admission", "workers"): 64,
     ("measuring_throughput.workers", "workers"): 64,
@@ -65,6 +70,10 @@ FAR = {
 """Which value says most, or what a machine with one CPU allows, where it is not the farther end of the control."""
 RUN_S, SLICES, LONGER = 0.3, 2, 4
 LENGTH = {
+    ("caching_strategies.kill", "flush"): (1.5, 8),
+    ("caching_strategies.kill", "keys"): (1.5, 8),
+    ("caching_strategies.kill", "rate"): (1.0, 8),
+    ("caching_strategies.kill", "strategy"): (1.0, 8),
     ("measuring_latency.percentile_methods", "samples"): (1.0, 2),
     ("measuring_throughput.counting", "incident"): (1.7, 2),
     ("raising_throughput.more_machines", "routing"): (1.0, 2),

@@ -17,12 +17,14 @@ from perflab.lab.rows import named_rows
 from perflab.lab.verdict import table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, gc_paused, number, percent
 from perflab.measure.compare import CLEAR, TOO_CLOSE
-from perflab.systems.caches.races import DELETE_FIRST, ORDERS, READERS, WRITE_FIRST
+from perflab.systems.caches.races import DELETE_FIRST, ORDERS, READERS, WRITE_FIRST, Rule
 from perflab.systems.servers.racing import Racing
 
 
-def experiment(order: str, store: float, keys: int, writers: int, seed: int) -> Iterator[Frame]:
-    with Racing(order, store, keys, writers, seed) as racing:
+def experiment(
+    order: str, store: float, keys: int, writers: int, seed: int, fill: Rule | None = None, delete: Rule | None = None
+) -> Iterator[Frame]:
+    with Racing(order, store, keys, writers, seed, fill, delete) as racing:
         while True:
             with gc_paused(generation=0):
                 found = racing.race(SLICE_S)

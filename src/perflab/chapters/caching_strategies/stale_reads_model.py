@@ -13,7 +13,7 @@ import numpy as np
 from perflab.lab import Record
 from perflab.measure import percent
 from perflab.measure.percentiles import rank_interval
-from perflab.systems.caches.races import ORDERS, WRITE_PAUSE_S, Race
+from perflab.systems.caches.races import ORDERS, WRITE_PAUSE_S, Race, Rule, delete_and_note, fill_if_newer
 from perflab.systems.servers.racing import COUNTS
 from perflab.theory.caching import overtaken_at_random
 
@@ -35,9 +35,19 @@ class Dictionary:
         return self._versions[key]
 
 
-def simulated(order: str, store_ms: float, keys: int, writers: int, seed: int, slices: int) -> dict[str, int]:
+def simulated(
+    order: str,
+    store_ms: float,
+    keys: int,
+    writers: int,
+    seed: int,
+    slices: int,
+    fill: Rule | None = None,
+    delete: Rule | None = None,
+) -> dict[str, int]:
     """The counts of such a run on a virtual schedule, where a step takes no time."""
-    race = Race(order, keys, store_ms / 1e3, Dictionary(), seed)
+    rules = fill or fill_if_newer, delete or delete_and_note
+    race = Race(order, keys, store_ms / 1e3, Dictionary(), seed, *rules)
     sums = dict.fromkeys((*COUNTS, WRONG, ENTRIES), 0)
     now = 0.0
     for turn in range(1, slices + 1):
@@ -66,15 +76,17 @@ class Expected:
     wrong: Mapping[str, float]
 
 
-def predict(order: str, store: float, keys: int, writers: int) -> Expected:
+def predict(
+    order: str, store: float, keys: int, writers: int, fill: Rule | None = None, delete: Rule | None = None
+) -> Expected:
     """Of all orders, since a chart shows them side by side."""
-    return expected(store, keys, writers)
+    return expected(store, keys, writers, fill, delete)
 
 
 @lru_cache(maxsize=64)
-def expected(store: float, keys: int, writers: int) -> Expected:
+def expected(store: float, keys: int, writers: int, fill: Rule | None, delete: Rule | None) -> Expected:
     """Of simulated runs."""
-    runs = {order: simulated(order, store, keys, writers, 1, MODEL_SLICES) for order in ORDERS}
+    runs = {order: simulated(order, store, keys, writers, 1, MODEL_SLICES, fill, delete) for order in ORDERS}
     return Expected(
         {order: share(run[STALE], run[READS]) for order, run in runs.items()},
         {order: share(run[WRONG], run[ENTRIES]) for order, run in runs.items()},

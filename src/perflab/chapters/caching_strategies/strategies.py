@@ -143,7 +143,7 @@ def lab() -> Lab:
         predict=model.predict,
         controls={
             "strategy": choice(ORDER, ASIDE, menu=True),
-            "writes": values_slider((5, 10, 20, 50, 80), 20, unit="%", label="share of writes"),
+            "writes": values_slider((5, 10, 20, 50, 80, 95), 20, unit="%", label="share of writes"),
             "skew": values_slider((0.0, 0.5, 0.8, 1.0, 1.2, 1.5), 1.0, unit="(Zipf)"),
             "store": values_slider((0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0), 2.0, unit="ms", label="way to the store"),
         },

@@ -24,6 +24,21 @@ READERS, READ_PAUSE_S, WRITE_PAUSE_S = 4, 0.002, 0.01
 """Pauses are random (exponential), of that mean."""
 
 Steps = Iterator[float]
+Versions = dict[int, int]
+Rule = Callable[[Versions, Versions, int, int], object]
+"""Keeps a version of a key in the cache, or deletes it: gets the cache, its own notes on deletions, key and version."""
+
+
+def fill_if_newer(cache: Versions, deleted: Versions, key: int, version: int) -> None:
+    """At the end of a fill: keep what it brings, unless a newer version has been deleted meanwhile."""
+    if version >= deleted.get(key, 0):
+        cache[key] = version
+
+
+def delete_and_note(cache: Versions, deleted: Versions, key: int, version: int) -> None:
+    """After a commit: delete the entry, and note for which version."""
+    deleted[key] = max(version, deleted.get(key, 0))
+    cache.pop(key, None)
 
 
 class Store(Protocol):
@@ -49,14 +64,25 @@ class Tally:
 class Race:
     """A cache that readers fill, and that writers keep in step with the store in one of the `ORDERS`.
 
-    An access to the store takes `store_s` on average (exponential). Clients end at a pause, once `is_over()`.
+    An access to the store takes `store_s` on average (exponential). Clients end at a pause, once `is_over()`. `fill` and `delete`
+    are the rules of the version check; no two of them go on at the same time.
     """
 
-    def __init__(self, order: str, keys: int, store_s: float, store: Store, seed: int) -> None:
+    def __init__(
+        self,
+        order: str,
+        keys: int,
+        store_s: float,
+        store: Store,
+        seed: int,
+        fill: Rule = fill_if_newer,
+        delete: Rule = delete_and_note,
+    ) -> None:
         self.order, self.keys, self.store = order, keys, store
-        self._store_s, self._seed = store_s, seed
-        self.cache: dict[int, int] = {}
-        self._acknowledged, self._deleted = [0] * keys, [0] * keys
+        self._store_s, self._seed, self._rules = store_s, seed, (fill, delete)
+        self.cache: Versions = {}
+        self._deleted: Versions = {}
+        self._acknowledged = [0] * keys
         self._one_step = threading.Lock()
 
     def clients(self, writers: int, turn: int, is_over: Callable[[], bool]) -> list[tuple[Steps, Tally]]:
@@ -82,7 +108,10 @@ class Race:
             if version is None:
                 version = self.store.read(key)
                 yield self._takes(chance)
-                self._fill(key, version)
+                if self.order == CHECKED:
+                    self._in_one_step(0, key, version)
+                else:
+                    self.cache[key] = version
                 tally.fills += 1
                 tally.overtaken += version < self._acknowledged[key]
             tally.reads += 1
@@ -101,23 +130,16 @@ class Race:
             if self.order == THROUGH:
                 yield self._takes(chance)
                 self.cache[key] = version
-            elif self.order != DELETE_FIRST:
-                self._delete(key, version)
+            elif self.order == CHECKED:
+                self._in_one_step(1, key, version)
+            elif self.order == WRITE_FIRST:
+                self.cache.pop(key, None)
             self._acknowledged[key] = max(self._acknowledged[key], version)
             tally.writes += 1
 
-    def _fill(self, key: int, version: int) -> None:
-        if self.order != CHECKED:
-            self.cache[key] = version
-            return
+    def _in_one_step(self, rule: int, key: int, version: int) -> None:
         with self._one_step:
-            if version >= self._deleted[key]:
-                self.cache[key] = version
-
-    def _delete(self, key: int, version: int) -> None:
-        with self._one_step:
-            self._deleted[key] = max(self._deleted[key], version)
-            self.cache.pop(key, None)
+            self._rules[rule](self.cache, self._deleted, key, version)
 
     def _takes(self, chance: random.Random) -> float:
         return chance.expovariate(1 / self._store_s)

@@ -18,7 +18,7 @@ ASIDE, READ_THROUGH, WRITE_THROUGH, WRITE_BEHIND, REFRESH_AHEAD = (
     "write-behind",
     "refresh-ahead",
 )
-FLUSH_S, BUFFER = 0.02, 100
+FLUSH_S, BUFFER = 0.02, 20
 """Write-behind writes what is pending so often, or as soon as so many keys are."""
 AHEAD, REFRESHERS = 0.2, 8
 """Refresh-ahead reads anew in the last fifth of an entry's life, on so many threads."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import accumulate
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from perflab.measure.collector import gc_paused
 from perflab.measure.guards import BadInput, check_number
-from perflab.systems.caches.strategies import STRATEGIES, CacheAside, WriteBehind
+from perflab.systems.caches.strategies import BUFFER, STRATEGIES, CacheAside, WriteBehind
 from perflab.systems.databases.versions import Versions
 from perflab.systems.process.child import ChildServer, announce, answer_requests, read_config
 
@@ -30,7 +30,7 @@ BURST, PAUSE_S = 10, 0.001
 """The client rests so long after so many requests; without it, a cache alone would keep a CPU busy."""
 WARM_UP = 2 * TTL
 SWITCH_S = 0.0005
-PROBES, PROBED_ROWS = 25, 100
+PROBES = 25
 
 
 @dataclass(frozen=True)
@@ -163,32 +163,29 @@ def flushed(cached: CacheAside) -> tuple[int, int]:
     return (cached.rows, cached.flushes) if isinstance(cached, WriteBehind) else (0, 0)
 
 
-def probe(store: Versions) -> dict[str, float]:
+def probe(store: Versions, undurable: Versions) -> dict[str, float]:
     """Times (ns) of the parts, each alone: the mean of commits, the median of the others."""
     cached = CacheAside(Memory(), TTL)
     wait_s, store.wait_s = store.wait_s, 0.0
 
-    def times(call: Callable[[int], object], number: int = PROBES) -> list[int]:
+    def times(call: Callable[[int], object], number: int = PROBES) -> NDArray[np.int64]:
         moments = [perf_counter_ns()]
         for key in range(number):
             call(key)
             moments.append(perf_counter_ns())
-        return np.diff(moments).tolist()
+        return np.diff(moments)
 
-    def median(found: Sequence[int]) -> float:
-        return float(np.median(found))
+    def of_rows(number: int) -> float:
+        return float(np.median(times(lambda key: undurable.write_all(dict.fromkeys(range(number), key)))))
 
-    fill, hit = (median(times(cached.read, KEYS)) for _ in range(2))
-    commit = times(lambda key: store.write(key, 1))
-    rows = times(lambda key: store.write_all(dict.fromkeys(range(PROBED_ROWS), key)))
-    waits = median(times(lambda _: sleep(PAUSE_S)))
+    fill, hit = (float(np.median(times(cached.read, KEYS))) for _ in range(2))
     found = {
         "hit_ns": hit,
         "fill_ns": max(0.0, fill - hit),
-        "read_ns": median(times(store.read)),
-        "commit_ns": float(np.mean(commit)),
-        "row_ns": max(0.0, median(rows) - median(commit)) / PROBED_ROWS,
-        "late_ns": max(0.0, waits - 1e9 * PAUSE_S),
+        "read_ns": float(np.median(times(store.read))),
+        "commit_ns": float(times(lambda key: store.write(key, 1)).mean()),
+        "row_ns": max(0.0, of_rows(BUFFER) - of_rows(1)) / (BUFFER - 1),
+        "late_ns": max(0.0, float(np.median(times(lambda _: sleep(PAUSE_S)))) - 1e9 * PAUSE_S),
     }
     store.wait_s = wait_s
     return found
@@ -197,14 +194,17 @@ def probe(store: Versions) -> dict[str, float]:
 def _main(folder: str, strategy: str, writes: float, skew: float, store_ms: float, seed: int) -> None:
     # A thread that flushes would otherwise wait up to 5 ms for each turn at the GIL.
     sys.setswitchinterval(SWITCH_S)
-    with closing(Versions(Path(folder) / "entries.db", store_ms / 1e3)) as store:
+    with (
+        closing(Versions(Path(folder) / "entries.db", store_ms / 1e3)) as store,
+        closing(Versions(Path(folder) / "undurable.db", durable=False)) as undurable,
+    ):
         cached = STRATEGIES[strategy](store, TTL)
         client = Client(cached, writes, skew, seed)
         client.warm_up(store)
         with closing(cached):
             cached.start()
             announce(0)  # it listens on no port
-            answer_requests({"load": client.load, "probe": lambda: probe(store)})
+            answer_requests({"load": client.load, "probe": lambda: probe(store, undurable)})
 
 
 if __name__ == "__main__":

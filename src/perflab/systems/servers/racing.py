@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from perflab.measure.guards import BadInput, check_number, machine_limits
-from perflab.systems.caches.races import ORDERS, READERS, Race, Steps
+from perflab.systems.caches.races import ORDERS, READERS, Race, Rule, Steps, delete_and_note, fill_if_newer
 from perflab.systems.databases.versions import Versions
 from perflab.systems.process.child import ChildServer, announce, answer_requests, read_config
+from perflab.systems.servers.pickled import packed, unpacked
+from perflab.systems.servers.policy import PolicyFailed
 
 COUNTS = ("reads", "stale", "fills", "overtaken", "writes")
 MAX_KEYS, MAX_STORE_MS = 1_000, 100.0
@@ -22,16 +24,27 @@ MAX_KEYS, MAX_STORE_MS = 1_000, 100.0
 class Racing(ChildServer):
     """The process, for as long as its block lasts.
 
-    Its store does not wait for the drive at a commit, so that an access takes the time that was chosen.
+    Its store does not wait for the drive at a commit, so that an access takes the time that was chosen. The rules of the version
+    check may be functions of a learner's.
     """
 
-    def __init__(self, order: str, store_ms: float, keys: int, writers: int, seed: int) -> None:
+    def __init__(
+        self,
+        order: str,
+        store_ms: float,
+        keys: int,
+        writers: int,
+        seed: int,
+        fill: Rule | None = None,
+        delete: Rule | None = None,
+    ) -> None:
         if order not in ORDERS:
             raise BadInput(f"order must be one of {', '.join(ORDERS)}; got {order!r}.")
         check_number("store_ms", store_ms, 0.01, MAX_STORE_MS)
         check_number("keys", keys, 1, MAX_KEYS, whole=True)
         machine_limits().check(threads=READERS + check_number("writers", writers, 1, 1_000, whole=True))
         config = {"order": order, "store_s": store_ms / 1e3, "keys": keys, "writers": writers, "seed": seed}
+        config |= {"fill": packed(fill), "delete": packed(delete)}
         self._folder = tempfile.TemporaryDirectory(prefix="perflab-racing-", ignore_cleanup_errors=True)
         try:
             super().__init__("perflab.systems.servers.racing", {**config, "folder": self._folder.name})
@@ -49,12 +62,13 @@ class Racing(ChildServer):
         self._folder.cleanup()
 
 
-def _main(folder: str, order: str, store_s: float, keys: int, writers: int, seed: int) -> None:
+def _main(folder: str, order: str, store_s: float, keys: int, writers: int, seed: int, fill: Any, delete: Any) -> None:
+    rules = told("fill", unpacked(fill) or fill_if_newer), told("delete", unpacked(delete) or delete_and_note)
     with (
         closing(Versions(Path(folder) / "entries.db", durable=False)) as store,
         ThreadPoolExecutor(READERS + writers) as threads,
     ):
-        race, turn = Race(order, keys, store_s, store, seed), 0
+        race, turn = Race(order, keys, store_s, store, seed, *rules), 0
 
         def run(seconds: float) -> dict[str, Any]:
             nonlocal turn
@@ -69,6 +83,18 @@ def _main(folder: str, order: str, store_s: float, keys: int, writers: int, seed
 
         announce(0)  # it listens on no port
         answer_requests({"race": run})
+
+
+def told(name: str, rule: Rule) -> Rule:
+    """The rule; what it raises is one sentence."""
+
+    def call(*given: Any) -> None:
+        try:
+            rule(*given)
+        except Exception as error:
+            raise PolicyFailed(f"`{name}` raised {type(error).__name__}: {error}.") from error
+
+    return call
 
 
 def live(client: Steps) -> None:
