@@ -55,6 +55,7 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
 """Where other controls must stand for this one to have much to say."""
 FAR = {
     ("caching_strategies.stale_reads", "order"): "delete, then write",
+    ("caching_strategies.strategies", "skew"): 1.5,
     ("caching_strategies.strategies", "strategy"): "write-behind",
     ("measuring_throughput.workers", "kind"): "processes",
     ("measuring_throughput.admission", "workers"): 64,
