@@ -104,7 +104,7 @@ def test_the_charts_show_it() -> None:
     left.show_run(run, (run,))
     assert np.array(points(artists["acknowledged"])) == pytest.approx(np.array([(-1.4, 0), (-0.4, 200), (0, 280)]))
     assert np.array(points(artists["in the store"])) == pytest.approx(np.array([(-1.38, 0), (-0.38, 200), (0, 200)]))
-    assert model.gap(run) == ([0.0], [76.0], [280.0]) and model.lost_label(run)[2] == "lost: 204 "
+    assert model.gap(run) == ([0.0], [76.0], [280.0]) and model.lost_label(run)[2] == " lost: 204"
     assert model.most_writes(run) == pytest.approx(322)
     left.show_run(None)
 

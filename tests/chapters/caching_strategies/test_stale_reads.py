@@ -110,7 +110,7 @@ def test_the_charts_show_it() -> None:
     chart, artists = drawn(LAB.charts[0])  # type: ignore[arg-type]
     chart.show_run(run, (stale_record(), run))
     assert points(artists["measured"]) == [(model.stale_share(run), ORDERS.index(DELETE_FIRST))]
-    assert len(points(artists["measured before"])) == 2
+    assert len(points(artists["before"])) == 2
 
 
 def test_a_run_that_has_just_begun_can_be_shown() -> None:

@@ -132,7 +132,7 @@ def test_the_charts_show_it() -> None:
     chart, artists = drawn(LAB.charts[0])  # type: ignore[arg-type]
     chart.show_run(run, (pinned, run))
     assert [row for _, row in points(artists["measured"])] == [0, 1]
-    assert [row for _, row in points_of(artists["measured before"])] == [8, 9, 0, 1]
+    assert [row for _, row in points_of(artists["before"])] == [8, 9, 0, 1]
     right, _ = drawn(LAB.charts[1])  # type: ignore[arg-type]
     right.show_run(run, (run,))
     right.show_run(None)

@@ -55,7 +55,7 @@ INTERVALS = {-2.0: "2 flushes before", -1.0: "1 flush before", 0.0: "killed"}
 CHARTS = (
     Chart(
         "The last kill: writes acknowledged, and in the store",
-        Axis("time", -SHOWN, 0.4, ticks=INTERVALS),
+        Axis("time", -SHOWN, 0.8, ticks=INTERVALS),
         Axis(
             "writes",
             0,
@@ -68,7 +68,7 @@ CHARTS = (
         Line("acknowledged", run=model.acknowledged, color=MEASURED, linewidth=2.5),
         Line("in the store", run=model.stored, color=CLOCK, linewidth=2.5, drawstyle="steps-post", linestyle="-."),
         Whiskers(run=model.gap, color=ALARM, linewidth=7),
-        Label(run=model.lost_label, side="left", color=ALARM),
+        Label(run=model.lost_label, color=ALARM),
         columns=2,
         empty="The writes before a kill will appear here.",
     ),

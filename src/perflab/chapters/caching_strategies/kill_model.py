@@ -21,7 +21,7 @@ from perflab.systems.servers.victim import BEHIND, SKEW, Kill
 from perflab.theory.caching import lost_writes, rows_per_commit
 from perflab.theory.ttl import zipf
 
-SHARES = np.linspace(0, 1, 21)
+SHARES = np.append(0, np.geomspace(0.003, 1, 30))
 PROBES, PROBED_ROWS = 20, 200
 SHOWN, MAX_COMMITS = 2.5, 300
 """How many flush intervals before a kill are shown, and how many commits at most."""
@@ -146,7 +146,7 @@ def lost_label(run: Record) -> Any:
     kill = last_kill(run)
     if kill is None or not kill.lost:
         return None
-    return 0.0, kill.acknowledged - kill.lost / 2, f"lost: {count(kill.lost)} "
+    return 0.0, kill.acknowledged - kill.lost / 2, f" lost: {count(kill.lost)}"
 
 
 def most_writes(run: Record) -> float:

@@ -12,7 +12,7 @@ from perflab.chapters.caching_strategies.stale_reads_model import ENTRIES, READS
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.axes import percent_ticks
 from perflab.lab.marks import Band, Line, Point, measured
-from perflab.lab.palette import MODEL_HERE
+from perflab.lab.palette import GRID, MODEL_HERE
 from perflab.lab.rows import named_rows
 from perflab.lab.verdict import table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, gc_paused, number, percent
@@ -41,13 +41,25 @@ def rows_of(
     title: str, xlabel: str, names: tuple[str, ...], share: Callable[[Record], float], of: str, **style: Any
 ) -> Chart:
     """A chart with a row for each order."""
+
+    def expected(m: model.Expected) -> list[float]:
+        return list(getattr(m, of).values())
+
     return Chart(
         title,
-        Axis(xlabel, -0.02, 1.02, ticks=percent_ticks),
+        Axis(
+            xlabel,
+            *(-0.015, 0.11),
+            ticks=percent_ticks,
+            ends=(0.11, 0.26, 0.52, 1.04),
+            reach=lambda m: 1.1 * max(expected(m)),
+            run_reach=share,
+        ),
         named_rows(names),
-        Band("y", setting=lambda now: ORDERS.index(now["order"]) + np.array([-0.4, 0.4]), color="#EEEEEE"),
-        Line("model", model=lambda m: (list(getattr(m, of).values()), range(len(ORDERS))), **MODEL_HERE),
-        *measured(place(share), among=("order",), earlier="measured before"),
+        Band("y", setting=lambda now: ORDERS.index(now["order"]) + np.array([-0.4, 0.4]), color=GRID, alpha=0.5),
+        Line("model", model=lambda m: (expected(m), range(len(ORDERS))), **MODEL_HERE, clip_on=False),
+        *measured(place(share), among=("order",), earlier="before"),
+        columns=2,  # two rows of names in both charts, so that rows of one order stand side by side
         **style,
     )
 
@@ -60,7 +72,6 @@ CHARTS = (
         model.stale_share,
         "stale",
         width=1.3,
-        columns=4,
         empty="The share of stale reads will appear here.",
     ),
     rows_of(
@@ -69,7 +80,6 @@ CHARTS = (
         ("",) * len(ORDERS),
         model.wrong_share,
         "wrong",
-        columns=0,
         empty="What stays wrong will appear here.",
     ),
 )

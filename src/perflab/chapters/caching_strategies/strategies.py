@@ -10,7 +10,7 @@ import numpy as np
 from perflab.chapters.caching_strategies import strategies_model as model
 from perflab.chapters.caching_strategies.strategies_model import HIT, MISS, ORDER, WRITE
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
-from perflab.lab.axes import duration_ticks, percent_ticks
+from perflab.lab.axes import percent_ticks
 from perflab.lab.marks import Band, Histogram, Line, measured
 from perflab.lab.palette import ALARM, CLOCK, GRID, MEASURED, MODEL_HERE
 from perflab.lab.rows import named_rows
@@ -33,11 +33,12 @@ def experiment(strategy: str, writes: int, skew: float, store: float, seed: int)
 
 
 LOW, HIGH = 50, 5e8
+TICKS = {1e2: "100 ns", 1e4: "10 µs", 1e6: "1 ms", 1e8: "100 ms"}
 ROWS = tuple(text for name in ORDER for text in (f"{name}: reads", "writes"))
 CHARTS = (
     Chart(
         "Mean times",
-        Axis("", LOW, HIGH, log=True, ticks=duration_ticks),
+        Axis("", LOW, HIGH, log=True, ticks=TICKS),
         named_rows(ROWS),
         Band("y", setting=lambda now: 2 * ORDER.index(now["strategy"]) + np.array([-0.5, 1.5]), color=GRID, alpha=0.5),
         Line("model", model=lambda m: (m.means, range(len(ROWS))), **MODEL_HERE),
@@ -46,18 +47,18 @@ CHARTS = (
             model=lambda m: (m.often_written, range(len(ROWS))),
             **{**MODEL_HERE, "color": ALARM, "marker": "x", "markersize": 8},
         ),
-        *measured(model.means_of, among=("strategy",), earlier="measured before"),
+        *measured(model.means_of, among=("strategy",), earlier="before"),
         width=1.3,
         columns=3,
         empty="The means of reads and writes will appear here.",
     ),
     Chart(
         "Each request of this run",
-        Axis("", LOW, HIGH, log=True, ticks=duration_ticks),
+        Axis("", LOW, HIGH, log=True, ticks=TICKS),
         Axis("share of reads, of writes", 0, 1, ticks=percent_ticks),
         Histogram("reads", LOW, HIGH, run=model.reads_of, fill=True, color=MEASURED, alpha=0.7),
         Histogram("writes", LOW, HIGH, run=lambda run: run.column(WRITE), color=CLOCK, linewidth=2.5),
-        columns=2,
+        columns=1,
         empty="The times of reads and of writes will appear here.",
     ),
 )
