@@ -102,13 +102,14 @@ def test_the_question_is_settled_whatever_was_found() -> None:
 
 
 def test_the_charts_show_it() -> None:
-    run, pinned = stale_record(order=DELETE_FIRST), stale_record(order=THROUGH, writers=4)
+    run, pinned = stale_record(), stale_record(order=CHECKED)
     for chart in LAB.charts:
         check_shows_all_and_can_be_emptied(
             chart, run, pinned, {**START, "order": CHECKED}, LAB.model({**START, "keys": 5})
         )  # type: ignore[arg-type]
     chart, artists = drawn(LAB.charts[0])  # type: ignore[arg-type]
-    chart.show_run(run, (stale_record(), run))
+    before, run = run, stale_record(order=DELETE_FIRST)
+    chart.show_run(run, (before, run))
     assert points(artists["measured"]) == [(model.stale_share(run), ORDERS.index(DELETE_FIRST))]
     assert len(points(artists["before"])) == 2
 

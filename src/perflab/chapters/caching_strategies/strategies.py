@@ -59,7 +59,7 @@ CHARTS = (
         Histogram("reads", LOW, HIGH, run=model.reads_of, fill=True, color=MEASURED, alpha=0.7),
         Histogram("writes", LOW, HIGH, run=lambda run: run.column(WRITE), color=CLOCK, linewidth=2.5),
         columns=1,
-        empty="The times of reads and of writes will appear here.",
+        empty="Times of reads and writes will appear here.",
     ),
 )
 
