@@ -20,11 +20,13 @@ from perflab.lab.record import measured_in_turns
 from perflab.lab.run_lock import WAITING
 from perflab.lab.save import story_of
 from perflab.lab.session import REST_S, Session
-from perflab.lab.spec import APART
+from perflab.lab.spec import APART, LONGEST_AT_A_SLIDER_S
 from perflab.lab.turns import TURN
 from perflab.lab.waiters import ExperimentFailed
 from perflab.measure.frame import Frame
 from perflab.measure.shortage import NO_MORE_THREADS
+
+AFTER = "Details are below. Move a slider to try again."
 
 
 def experiment(rows: int) -> Iterator[Frame]:
@@ -79,6 +81,35 @@ def test_a_hundred_steps_in_two_seconds_make_one_run_of_the_last_value(stage: St
     stage.wait(REST_S)
     assert [start.parameters["rows"] for start in stage.starts()] == [100]
     assert session.display.all("show_model")[-1] == ({"rows": 100}, 200)
+
+
+def test_a_long_run_starts_by_its_button_only(stage: Stage) -> None:
+    _, view = stage.shown(fast_lab(budget_s=LONGEST_AT_A_SLIDER_S + 1))
+    assert view._status.value == "Press Measure to measure."
+    measure = view._buttons.children[0]
+    assert measure.description == "Measure"
+    view._controls["rows"].value = 20
+    stage.settle()
+    stage.wait(60)
+    assert stage.starts() == [] and view._status.value == "Press Measure to measure this."
+    measure.click()
+    stage.settle()
+    assert [start.parameters for start in stage.starts()] == [{"rows": 20}]
+
+
+def test_a_control_that_moves_ends_a_long_run_and_keeps_what_it_has(stage: Stage) -> None:
+    session = stage.session(fast_lab(budget_s=LONGEST_AT_A_SLIDER_S + 1))
+    future = session.run({"rows": 20})
+    stage.settle()
+    stage.slice()
+    session.change({"rows": 50})
+    stage.settle()
+    stage.slice()
+    stage.finish()
+    stage.wait(60)
+    assert len(stage.starts()) == 1
+    record = future.result(0)
+    assert (record.parameters, record.status, record.calls) == ({"rows": 20}, "stopped", 10)
 
 
 def test_moves_that_were_not_drawn_yet_are_one_redraw(stage: Stage) -> None:
@@ -276,10 +307,7 @@ def test_an_experiment_that_raises_shows_its_message_and_leaves_the_lab_usable(s
     session = stage.session()
     started(stage, session)
     stage.answer(Failed(stage.starts()[-1].run, "ValueError: no such table", "Traceback …", "experiment"))
-    assert (
-        session.display.status
-        == "This run failed. ValueError: no such table. Details are below; move a slider to try again."
-    )
+    assert session.display.status == "This run failed. ValueError: no such table. " + AFTER
     started(stage, session, rows=20)
     assert len(stage.starts()) == 2
 
@@ -332,7 +360,10 @@ def test_a_worker_that_ended_for_want_of_something_says_of_what(stage: Stage) ->
     session = stage.session()
     started(stage, session)
     stage.answer(Died(stage.worker.pid, "OpenBLAS: pthread_create failed for thread 1 of 2"))
-    assert session.display.status == f"The measuring process ended unexpectedly and was replaced. {NO_MORE_THREADS}"
+    assert (
+        session.display.status
+        == f"The measuring process ended unexpectedly and was replaced. {NO_MORE_THREADS} {AFTER}"
+    )
 
 
 def test_two_labs_of_one_kernel_take_turns_and_the_second_says_that_it_waits(stage: Stage) -> None:
@@ -772,8 +803,8 @@ def test_a_worker_that_dies_before_it_is_ready_is_tried_once_more_and_then_its_l
     assert len(stage.workers) == 2
     assert session.display.status == "Preparing …", "the first death may have been chance"
     stage.answer(Died(stage.worker.pid, "Traceback …\nImportError: no module named numpy"))
-    said = "The measuring process cannot start: ImportError: no module named numpy. Details are below; move a slider to"
-    assert session.display.status == f"{said} try again."
+    said = "The measuring process cannot start: ImportError: no module named numpy."
+    assert session.display.status == f"{said} {AFTER}"
     assert session.display.all("show_details")[-1] == ("Traceback …\nImportError: no module named numpy",)
     with pytest.raises(ExperimentFailed, match="no module named numpy"):
         future.result(0)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from labs import Measured, constants_of, find_labs, growing_together, measure_slices
+from labs import SEED, Measured, constants_of, find_labs, growing_together, measure_slices
 
 from perflab.lab import Lab, Record
 from perflab.lab.controls import Control
@@ -47,6 +47,7 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
     ("tails_and_overload.fan_out", "hedges"): {"workers": 2},
     ("tails_and_overload.fan_out", "workers"): {"calls": 50},
     ("tails_and_overload.hockey_stick", "kind"): {"load": 30},
+    ("trade_off.levers", "link"): {"commits": 1},
     ("trade_off.batching", "max_wait"): {"size": 20},
     ("trade_off.batching", "threads"): {"size": 20},
     ("where_latency_comes_from.anatomy", "calls"): {"round_trip": 0},
@@ -146,7 +147,7 @@ def pair_again(name: str, control: str) -> Pair:
 
 def record_of(lab: Lab, parameters: Mapping[str, Any], measured: Measured, status: Any = "complete") -> Record:
     """A run of the corpus as the lab would keep it."""
-    return Record(lab.name, lab.check(parameters), 1, "2026-01-01", measured.frame, RUN_S, status)
+    return Record(lab.name, lab.check(parameters), SEED, "2026-01-01", measured.frame, RUN_S, status)
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,11 @@ class Results:
         comment, tables = "" if running else self._comment(), (lab.table(record, pinned), lab.trust(record, pinned))
         return Words(said, *tables, comment, self._headline, self._scenario)
 
+    @property
+    def last_words(self) -> Words:
+        """What is said of the newest run, or nothing."""
+        return self.words(self.records[-1]) if self.records else Words()
+
     def _comment(self) -> str:
         """What becomes of the prediction. Once it is settled, it stays so until another run settles it otherwise."""
         lab, prediction = self._lab, self._lab.prediction

@@ -11,7 +11,7 @@ from functools import partial
 from traceback import format_exc
 from typing import TYPE_CHECKING, Any
 
-from perflab.lab.display import Display, Words
+from perflab.lab.display import Display
 from perflab.lab.fault import why_in
 from perflab.lab.new_run import new_run
 from perflab.lab.pending import Pending
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from perflab.lab.conductor import Conductor
     from perflab.lab.spec import LabSpec
 
-REST_S, AGAIN = 0.15, "Move a slider to measure again."
-AFTER = "Details are below; move a slider to try again."
+REST_S = 0.15
 
 
 class Session:
@@ -96,7 +95,11 @@ class Session:
         self.parameters = self.lab.check(parameters)
         if self.results.unpin_question():
             self.display.show_pinned(None)
-        self._conductor.rest(self, REST_S)
+        if self.lab.starts_by_button:
+            self._conductor.stop(self)
+            self.display.show_progress(0.0, f"{self.lab.how_to_start} to measure this.")
+        else:
+            self._conductor.rest(self, REST_S)
         self.redraw_model()
 
     def _run(self, parameters: Mapping[str, Any], future: Future[Record]) -> None:
@@ -118,7 +121,7 @@ class Session:
     def _pin(self) -> None:
         self.results.pin()
         self.display.show_pinned(self.results.pinned)
-        self._show_words()
+        self.display.show_words(self.results.last_words)
 
     def _reset(self) -> None:
         self._conductor.forget(self)
@@ -129,8 +132,8 @@ class Session:
         self.redraw_model()
         self.display.show_run(None, ())
         self.display.show_pinned(None)
-        self.display.show_progress(0.0, "Back at the start. Move a slider to measure.")
-        self.display.show_words(Words())
+        self.display.show_progress(0.0, f"Back at the start. {self.lab.how_to_start} to measure.")
+        self.display.show_words(self.results.last_words)
 
     def _save(self) -> None:
         told, paths = told_of_saving(self.results.records)
@@ -196,25 +199,25 @@ class Session:
         elif run.stopped:
             self.on_cancelled()
         else:
-            self.fail("Calibration took too long. Move a slider to try again.", "", "machine")
+            self.fail(f"Calibration took too long. {self.lab.how_to_start} to try again.", "", "machine")
 
     def fail(self, message: str, traceback: str, blame: str, run: Run | None = None) -> None:
         """The experiment raised: say so, keep the lab usable, and show what had been measured until then."""
-        if blame == "experiment":
-            message = f"This run failed. {message.rstrip('. ')}. {AFTER}"
-        self._break_off(message, traceback, run, shows_log=blame == "experiment")
+        is_own = blame == "experiment"
+        self._break_off(f"This run failed. {message.rstrip('. ')}." if is_own else message, traceback, run, is_own)
 
     def on_worker_lost(self, how: str, log: str, run: Run | None = None) -> None:
         """The worker died or hung; the conductor has put a new one in its place."""
-        self._break_off(f"The measuring process {how} and was replaced. {shortage_in(log) or AGAIN}", log, run)
+        self._break_off(f"The measuring process {how} and was replaced. {shortage_in(log) or ''}".strip(), log, run)
 
     def on_no_worker(self, log: str, run: Run) -> None:
         """The worker cannot start here; the end of its log says why."""
-        self._break_off(f"The measuring process cannot start: {why_in(log)} {AFTER}", log, run)
+        self._break_off(f"The measuring process cannot start: {why_in(log)}", log, run)
 
     def _break_off(self, message: str, log: str, run: Run | None, shows_log: bool = True) -> None:
         self._waiters.fail(f"{message}\n\n{log}")
         if shows_log:
+            message = f"{message} Details are below. {self.lab.how_to_start} to try again."
             self.display.show_details(log)
         self.display.show_progress(0.0, message)
         if run is not None and run.is_begun and not run.calibrates and not self._closed:
@@ -243,8 +246,4 @@ class Session:
     def _show_record(self, record: Record) -> None:
         self.results.add(record)
         self.display.show_run(record, self.results.records)
-        self._show_words()
-
-    def _show_words(self) -> None:
-        if self.results.records:
-            self.display.show_words(self.results.words(self.results.records[-1]))
+        self.display.show_words(self.results.last_words)

@@ -34,6 +34,7 @@ ALONE = "Not compared: this run or the pinned run is noisy, or cannot be trusted
 APART = "Not compared: this run and the pinned run were not measured side by side."
 
 SHARED = ("__main__", "exercises")
+LONGEST_AT_A_SLIDER_S = 5.0
 
 Experiment = Callable[..., Iterator[Frame]]
 FindingOf = Callable[[Record, Record | None], str | None]
@@ -90,6 +91,16 @@ class LabSpec:
     def first(self) -> dict[str, Any]:
         """The parameters that are measured first: those that the question is about, or the starts."""
         return self.check({} if self.prediction is None else self.prediction.runs[-1])
+
+    @property
+    def starts_by_button(self) -> bool:
+        """Whether a run is too long to begin whenever a slider rests."""
+        return self.budget_s > LONGEST_AT_A_SLIDER_S
+
+    @property
+    def how_to_start(self) -> str:
+        """What a learner does to measure."""
+        return "Press Measure" if self.starts_by_button else "Move a slider"
 
     @property
     def code(self) -> str:

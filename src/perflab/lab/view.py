@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 WIDTH = 1100
 HEIGHT = 350
 SKIP = "skip"
-PIN, UNPIN = "Pin", "Unpin"
+MEASURE, PIN, UNPIN = "Measure", "Pin", "Unpin"
 TRUST = "How far this run can be trusted"
 
 
@@ -42,7 +42,7 @@ class View:
         self._controls = {name: widget_of(name, control) for name, control in lab.controls.items()}
         self._images, self._pictures = self._make_pictures()
         self._bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="140px"))
-        self._status = widgets.Label("Move a slider to measure.", layout=widgets.Layout(flex="1 1 200px"))
+        self._status = widgets.Label(f"{lab.how_to_start} to measure.", layout=widgets.Layout(flex="1 1 200px"))
         self._headline = None if lab.finding is None else Headline(lab)
         self._verdict = widgets.HTML(layout=full_width())
         self._comment = widgets.HTML(layout=full_width())
@@ -59,6 +59,7 @@ class View:
         self._again.on_click(lambda _: self._session and self._session.predict(self._answer))
         self._again.layout.display = "none"
         self._buttons = self._make_buttons()
+        self._pin = next(each for each in self._buttons.children if each.description == PIN)
         self.widget = self._arrange()
         self._draw("model", lambda picture: picture.show_setting(lab.first))
 
@@ -75,7 +76,10 @@ class View:
 
     def _on_change(self, _: Any) -> None:
         if self._session is not None and self._following:
-            self._session.change({name: control.value for name, control in self._controls.items()})
+            self._session.change(self._values())
+
+    def _values(self) -> dict[str, Any]:
+        return {name: control.value for name, control in self._controls.items()}
 
     def _on_choice(self, pressed: widgets.Button) -> None:
         assert self._session is not None
@@ -104,7 +108,7 @@ class View:
 
     def show_pinned(self, record: Record | None) -> None:
         self._draw("pinned", lambda picture: picture.show_pinned(record))
-        self._buttons.children[0].description = PIN if record is None else UNPIN
+        self._pin.description = PIN if record is None else UNPIN
 
     def _draw(self, what: str, show: Callable[[Picture], None]) -> None:
         """On all pictures. What a chart raises is said above it; the run goes on, and the other charts show it."""
@@ -178,7 +182,7 @@ class View:
         return buttons
 
     def _make_buttons(self) -> widgets.HBox:
-        actions: dict[str, tuple[str, Callable[[Session], None]]] = {
+        actions: dict[str, tuple[str, Callable[[Session], Any]]] = {
             PIN: (
                 "Measure this setting in turns with the next ones, and compare; or no longer",
                 lambda session: session.pin(),
@@ -188,6 +192,10 @@ class View:
             "Save": ("Write this run to files: its story as JSON, its samples as CSV", lambda session: session.save()),
             "Reset": ("Start again: controls, chart and pinned run", lambda session: session.reset()),
         }
+        if self._lab.starts_by_button:
+            actions = {
+                MEASURE: ("Measure as the controls stand", lambda session: session.run(self._values()))
+            } | actions
         buttons = []
         for text, (tip, action) in actions.items():
             made = button(text, tip)
