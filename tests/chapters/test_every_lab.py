@@ -12,13 +12,17 @@ import corpus
 import numpy as np
 import pytest
 from corpus import CONTROLS, LABS, READ, constants, record_of
+from labs import SEED
+from relations import late_wakeups_ms
 from scripted import Stage
 
+from perflab.lab import new_run
 from perflab.lab.controls import Slider
 from perflab.lab.measuring import STOP_S
 from perflab.lab.picture import Picture
 from perflab.lab.protocol import Ended, Finished
 from perflab.lab.session import REST_S
+from perflab.lab.verdict import INVALID
 from perflab.lab.view import HEIGHT, WIDTH
 from perflab.measure.frame import Frame
 
@@ -26,6 +30,8 @@ ASKING = [name for name, lab in LABS.items() if lab().prediction is not None]
 MEASURED = [each for each in CONTROLS if each not in READ]
 CLEAR, LARGE, ENOUGH, PAIRS = 5.0, 2.5, 1.2, 5
 SLICE_LIMIT_S = STOP_S + 0.1
+LATE_MS = 2.0
+"""As much lateness as no lab needs to be spared: a fifth of the shortest delay in a question."""
 QUESTION_LETTERS, FINDING_LETTERS, SCENARIO_LETTERS = 240, 120, 170
 """Two lines, one and one at 1280 × 720, counted in the browser."""
 
@@ -84,8 +90,9 @@ def test_each_control_changes_the_measurement(name: str, control: str) -> None:
 
 @pytest.mark.clock
 @pytest.mark.parametrize("name", LABS)
-def test_each_control_moves_model_picture_and_words(name: str) -> None:
-    """As in the browser, through the widgets; the worker's part is a run of the corpus."""
+def test_each_control_moves_model_picture_and_words(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the browser, through the widgets; the worker's part is a run of the corpus, hence with its seed."""
+    monkeypatch.setattr(new_run.secrets, "randbits", lambda _: SEED)
     stage, lab = Stage(LABS[name]), LABS[name]()
     session, view = stage.shown(lab)
     session._constants = constants(name) or {}
@@ -296,6 +303,10 @@ def test_each_choice_is_an_outcome_or_is_said_to_be_impossible(name: str) -> Non
 def test_a_click_on_any_choice_settles_the_question(name: str) -> None:
     lab, prediction, click = LABS[name](), corpus.question(name), corpus.click(name)
     outcome = click.outcome
+    if outcome is None and all(lab.verdict_of(each, None).kind == INVALID for each in click.records):
+        late_ms = late_wakeups_ms()
+        if late_ms > LATE_MS:
+            pytest.skip(f"this machine is too busy to send anything in time: a sleep ends {late_ms:.1f} ms late (p99)")
     assert outcome is not None, [str(lab.verdict_of(record, None)) for record in click.records]
     assert prediction.choices[outcome.choice].reason, f"{outcome.choice} was measured, and is said to be impossible"
     for answer in (*prediction.choices, None):

@@ -25,6 +25,8 @@ WRITERS = {
     "raising_throughput.bottleneck": {"disk": 64},
     "raising_throughput.which_strategy": {},
     "trade_off.levers": {},
+    "caching_strategies.strategies": {},
+    "caching_strategies.kill": {},
 }
 FEW_BYTES = 12_000
 MEASURE = """

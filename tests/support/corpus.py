@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from labs import Measured, constants_of, find_labs, growing_together, measure_slices
+from labs import SEED, Measured, constants_of, find_labs, growing_together, measure_slices
 
 from perflab.lab import Lab, Record
 from perflab.lab.controls import Control
@@ -28,6 +28,9 @@ READ = {
 TELLING: dict[tuple[str, str], dict[str, Any]] = {
     ("caching_strategies.hit_ratio", "kind"): {"capacity": 300},
     ("caching_strategies.restart", "keys"): {"cure": "both"},
+    ("caching_strategies.kill", "keys"): {"flush": 200},
+    ("caching_strategies.stale_reads", "writers"): {"order": "write-through"},
+    ("caching_strategies.strategies", "skew"): {"strategy": "write-through"},
     ("highway.road", "hesitation"): {"cars": 100},
     ("measuring_latency.percentiles", "factor"): {"slow": 50},
     ("measuring_latency.stopwatch", "collector"): {"operation": "tree of 11 objects"},
@@ -46,6 +49,7 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
     ("tails_and_overload.fan_out", "hedges"): {"workers": 2},
     ("tails_and_overload.fan_out", "workers"): {"calls": 50},
     ("tails_and_overload.hockey_stick", "kind"): {"load": 30},
+    ("trade_off.levers", "link"): {"commits": 1},
     ("trade_off.batching", "max_wait"): {"size": 20},
     ("trade_off.batching", "threads"): {"size": 20},
     ("where_latency_comes_from.anatomy", "calls"): {"round_trip": 0},
@@ -54,6 +58,9 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
 """Where other controls must stand for this one to have much to say."""
 FAR = {
     ("caching_strategies.restart", "keys"): 200,
+    ("caching_strategies.stale_reads", "order"): "delete, then write",
+    ("caching_strategies.strategies", "skew"): 1.5,
+    ("caching_strategies.strategies", "strategy"): "write-behind",
     ("measuring_throughput.workers", "kind"): "processes",
     ("measuring_throughput.admission", "workers"): 64,
     ("measuring_throughput.workers", "workers"): 64,
@@ -70,6 +77,10 @@ RUN_S, SLICES, LONGER = 0.3, 2, 4
 LENGTH = {
     ("caching_strategies.restart", "cure"): (1.3, 2),
     ("caching_strategies.restart", "keys"): (1.3, 2),
+    ("caching_strategies.kill", "flush"): (1.5, 8),
+    ("caching_strategies.kill", "keys"): (1.5, 8),
+    ("caching_strategies.kill", "rate"): (1.0, 8),
+    ("caching_strategies.kill", "strategy"): (1.0, 8),
     ("measuring_latency.percentile_methods", "samples"): (1.0, 2),
     ("measuring_throughput.counting", "incident"): (1.7, 2),
     ("raising_throughput.more_machines", "routing"): (1.0, 2),
@@ -141,7 +152,7 @@ def pair_again(name: str, control: str) -> Pair:
 
 def record_of(lab: Lab, parameters: Mapping[str, Any], measured: Measured, status: Any = "complete") -> Record:
     """A run of the corpus as the lab would keep it."""
-    return Record(lab.name, lab.check(parameters), 1, "2026-01-01", measured.frame, RUN_S, status)
+    return Record(lab.name, lab.check(parameters), SEED, "2026-01-01", measured.frame, RUN_S, status)
 
 
 @dataclass(frozen=True)

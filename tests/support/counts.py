@@ -12,13 +12,44 @@ import skeleton
 from perflab.lab import Lab
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
-MAX_WORDS, MAX_LABS, MAX_CONTROLS = 2_200, 4, 4
+MAX_WORDS, MAX_EXPLANATION_WORDS, MAX_LABS, MAX_CONTROLS = 2_200, 150, 4, 4
+ANSWER = r"(?s)<details>.*?</details>"
 
 
 def words_of(path: Path) -> int:
     """Words of a notebook's prose, folded answers with the rest; without code and marks such as `##` and `|`."""
-    text = re.sub(r"</?\w+>", " ", skeleton.prose(json.loads(path.read_text(encoding="utf-8"))))
-    return sum(any(letter.isalnum() for letter in word) for word in text.split())
+    return words_in(prose_of(path))
+
+
+def prose_of(path: Path) -> str:
+    """A notebook's Markdown without code."""
+    return skeleton.prose(json.loads(path.read_text(encoding="utf-8")))
+
+
+def words_in(text: str) -> int:
+    """Words of a text; tags and marks are none."""
+    return sum(any(letter.isalnum() for letter in word) for word in re.sub(r"</?\w+>", " ", text).split())
+
+
+def explanations_of(path: Path) -> list[int]:
+    """Words of each lab's folded explanation."""
+    found = re.findall(r"(?s)### Explain\s+<details><summary>[^\n]*</summary>(.*?)</details>", prose_of(path))
+    return [words_in(text) for text in found]
+
+
+def tries_of(path: Path) -> list[tuple[int, int]]:
+    """How many things each lab says to try, and how many of them have an answer: one folded for each, or a folded list."""
+    sections = re.findall(r"(?ms)^### Try$(.*?)(?=^## |\Z)", prose_of(path))
+    return [(items_in(re.sub(ANSWER, "", text)), sum(map(answers_in, re.findall(ANSWER, text)))) for text in sections]
+
+
+def items_in(text: str) -> int:
+    """Items of a text's lists."""
+    return len(re.findall(r"(?m)^(?:-|\d+\.) ", text))
+
+
+def answers_in(folded: str) -> int:
+    return max(1, items_in(folded))
 
 
 def labs_of(path: Path) -> int:

@@ -19,6 +19,9 @@ from perflab.lab.run import Part
 from perflab.lab.turns import TURN, in_turns
 from perflab.measure.frame import Frame, merge
 
+SEED = 1
+"""Of everything that is measured for the tests."""
+
 
 def find_labs() -> dict[str, Any]:
     """Name ("chapter.lab") and `lab` function of each lab."""
@@ -54,7 +57,7 @@ def measure_slices(lab: Lab, seconds: float, fewest: int = 1, **parameters: Any)
     """As `measure`, but with at least so many slices, and how long each took."""
     checked = lab.check(parameters)
     seeded = "seed" in inspect.signature(lab.experiment).parameters
-    slices = lab.experiment(**checked, **({"seed": 1} if seeded else {}))
+    slices = lab.experiment(**checked, **({"seed": SEED} if seeded else {}))
     frames: list[Frame] = []
     small_heap()
     moments = [time.monotonic()]
@@ -71,14 +74,14 @@ def measure_slices(lab: Lab, seconds: float, fewest: int = 1, **parameters: Any)
 
 
 def measured_together(
-    lab: Lab, *settings: Mapping[str, Any], seed: int = 1, budget_s: float | None = None
+    lab: Lab, *settings: Mapping[str, Any], seed: int = SEED, budget_s: float | None = None
 ) -> tuple[Record, ...]:
     """Records of settings measured in turns, as the worker and the session measure them: each has the lab's budget."""
     return next(growing_together(lab, *settings, seed=seed, budgets_s=[lab.budget_s if budget_s is None else budget_s]))
 
 
 def growing_together(
-    lab: Lab, *settings: Mapping[str, Any], seed: int = 1, budgets_s: Sequence[float]
+    lab: Lab, *settings: Mapping[str, Any], seed: int = SEED, budgets_s: Sequence[float]
 ) -> Iterator[tuple[Record, ...]]:
     """As `measured_together`: the records of one and the same run whenever each setting has had the next of the budgets."""
     checked = [lab.check(each) for each in settings]

@@ -5,6 +5,7 @@ A machine that something else uses disturbs one pair, seldom two in a row; and a
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -38,3 +39,13 @@ def assert_more(more: Callable[[], float], less: Callable[[], float], times: flo
         return more() / found
 
     two_of_three(pair, lambda ratio: ratio > times, f"{what}: over {times:g} times as much")
+
+
+def late_wakeups_ms(sleeps: int = 200) -> float:
+    """How late a sleeping process is woken here (ms, p99), whatever else runs on this machine."""
+    late = []
+    for _ in range(sleeps):
+        due = time.perf_counter() + 0.002
+        time.sleep(0.002)
+        late.append(1e3 * (time.perf_counter() - due))
+    return sorted(late)[int(0.99 * sleeps)]

@@ -207,7 +207,6 @@ def test_real_servers_that_wait_are_helped_by_async_and_by_more_of_them() -> Non
     (run,) = corpus.click("raising_throughput.which_strategy").records
     found = which_strategy_model.gains(run)
     assert found[ASYNC].value > 1.05 and found[SERVERS].value > 1.05
-    assert found[ASYNC].value > found[INDEX].value
     assert run.count("failures") == 0
     queues = which_strategy.replays(run)
     assert list(queues) == [UNCHANGED, *GAINS]

@@ -128,9 +128,9 @@ def test_pairs_are_measured_on_both_loads_and_neither_side_always_first(monkeypa
     scripted = Scripted()
     monkeypatch.setattr(levers, "service", lambda *_, **__: nullcontext(scripted))
     frames = list(LAB.experiment(lever=CACHING, commits=10, link=500, threads=8))
-    assert len(frames) == 2 * levers.ROUNDS and all(frame.counts == {"calls": 200} for frame in frames)
-    assert [bool(frame.samples) for frame in frames] == [False, True] * levers.ROUNDS
-    for pair in frames[1::2]:
+    assert len(frames) == 4 * levers.ROUNDS and all(frame.counts == {"calls": 100} for frame in frames)
+    assert [bool(frame.samples) for frame in frames] == [False, False, False, True] * levers.ROUNDS
+    for pair in frames[3::4]:
         assert {name: column.tolist() for name, column in pair.samples.items()} == {
             ALONE: [5e6],
             BASE + ALONE: [1e7],

@@ -140,8 +140,8 @@ def what_hedges_do(idle: Record, busy: Record) -> Outcome | None:
 
 
 PREDICTION = Prediction(
-    question="A page needs 10 calls. 1 call in 100 is slow by bad luck. A call that takes over 6 ms is sent to the other server, "
-    "too, and the first answer counts. When does this make fewer pages slow?",
+    question="A page needs 10 calls. 1 call in 100 is slow by bad luck. A call that takes over 10 ms is sent to the other "
+    "server, too, and the first answer counts. When does this make fewer pages slow?",
     choices={
         ALWAYS: Answer("A copy is work. Where calls are late because the servers are busy, copies make them busier."),
         LUCK: Answer(
@@ -164,7 +164,7 @@ def lab() -> Lab:
         controls={
             "calls": values_slider((1, 2, 5, 10, 20, 50), 10, unit="calls", label="calls per page"),
             "workers": values_slider((2, 3, 4, 8, 16), 16, unit="workers", label="workers per server"),
-            "hedge": values_slider((4, 6, 10, 20, 50), 6, unit="ms", label="hedge after"),
+            "hedge": values_slider((4, 6, 10, 20, 50), 10, unit="ms", label="hedge after"),
             "hedges": choice(fan.HEDGES, label="hedges", menu=True),
         },
         charts=CHARTS,

@@ -37,10 +37,12 @@ def experiment(lever: str, commits: int, link: int, threads: int) -> Iterator[Fr
                 served.set(**settings)
                 with gc_paused(generation=0):
                     alone = served.load(1, levers_model.ALONE_S, FEWEST)
+                yield Frame(counts={"calls": alone.took_ns.size})
+                with gc_paused(generation=0):
                     busy = served.load(clients, levers_model.BUSY_S, threads + FEWEST)
                 pair |= {of + ALONE: np.array([levers_model.p50(alone)]), of + PER_S: np.array([busy.per_s(threads)])}
-                calls = {"calls": alone.took_ns.size + busy.took_ns.size}
-                is_whole = len(pair) == len(sides) * len(COLUMNS)  # a slice ends with each side, a pair with the second
+                calls = {"calls": busy.took_ns.size}
+                is_whole = len(pair) == len(sides) * len(COLUMNS)  # a slice ends with each load, a pair with the last
                 yield Frame(pair if is_whole else {}, calls, {"caveat": durability_caveat() or ""})
             sides.reverse()  # so that neither always comes first
 

@@ -105,7 +105,8 @@ def calibrate() -> Iterator[Frame]:
                 found.setdefault(name, []).append(p50(served.load(1, PROBE_S)))
             for name, changed in PRESSED.items():
                 served.set(**{**FREE, "query_ms": 0.0, **changed})
-                found.setdefault(per_s(name), []).append(served.load(clients_of(THREADS), PROBE_S).per_s(THREADS))
+                pressed = served.load(clients_of(THREADS), PROBE_S, THREADS + FEWEST)
+                found.setdefault(per_s(name), []).append(pressed.per_s(THREADS))
             yield Frame(facts={name: float(np.median(each)) for name, each in found.items()})
     yield Frame(facts=zlib_facts())
 
