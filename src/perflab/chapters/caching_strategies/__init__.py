@@ -1,1 +1,1 @@
-"""The labs of notebook 08: ways to write through a cache, what a crash loses, and when a cache serves what is no longer true."""
+"""The labs of notebook 08: what a cache does to reads and writes, to the store behind it, to a crash, and to the truth."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from perflab.chapters.caching_strategies import kill_model, stale_reads_model, strategies_model
+from perflab.chapters.caching_strategies.read_claims import CLAIMS as READ_CLAIMS
 from perflab.chapters.caching_strategies.strategies_model import WRITE
 from perflab.lab import Record, one_run, pairs
 from perflab.lab.claims import Claim, report_claims
@@ -77,4 +78,5 @@ CLAIMS = (
     Claim("What was acknowledged is stored.", "kill", one_run(_acknowledged_is_stored)),
     Claim("Delete the entry before you write the row, and no read is stale.", "stale_reads", _delete_first),
     Claim("A cache into which each write goes holds what the store holds.", "stale_reads", one_run(_through_is_right)),
+    *READ_CLAIMS,
 )
