@@ -21,7 +21,7 @@ def read_record(seed: int = 1, **changes: Any) -> Record:
     asked = hit_ratio_model.asked(chosen["skew"], chosen["rate"], chosen["kind"], seed)
     before = cached_load.held(chosen["capacity"], chosen["skew"], seed)
     run = cached_load.simulated(asked, before, chosen["capacity"])
-    return Record("hit_ratio", chosen, seed, "", frame_of(asked, run, hit_ratio_model.RUN_S), 2.0, "complete")
+    return Record("hit_ratio", chosen, seed, "", frame_of(asked, run, hit_ratio_model.RUN_S), 3.0, "complete")
 
 
 def restart_record(seed: int = 1, **changes: Any) -> Record:
@@ -43,6 +43,7 @@ def frame_of(asked: cached_load.Reads, run: CachedRun, seconds: float, late_ns: 
         "arrived_s": asked.due_ns / 1e9,
         "lateness_ns": np.full(asked.due_ns.size, late_ns),
         "number": order,
+        "key": asked.keys[order],
         "completed_s": (done + HIT_NS) / 1e9,
         "latency_ns": done + HIT_NS - due,
         "arrived_ns": due,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -20,8 +20,7 @@ from perflab.systems.servers.staged_server import MULTIPLEXED, staged_server
 from perflab.theory.cached_store import CachedRun, last_read, simulate
 from perflab.theory.ttl import zipf
 
-KEYS, SERVICE_MS, CAPACITY = 1_000, 5, 200
-"""Keys, a read of the store, and how many of them it can do per second."""
+KEYS = 1_000
 CONSTANT, EXPONENTIAL = "constant", "exponential"
 KINDS = (CONSTANT, EXPONENTIAL)
 WARMING = 60_000
@@ -37,10 +36,10 @@ class Reads:
     services_us: Ints
 
 
-def reads(rate: float, seconds: float, skew: float, kind: str, seed: int, keys: int = KEYS) -> Reads:
-    """Reads at random (Poisson), each of a key drawn by Zipf's law."""
+def reads(rate: float, seconds: float, skew: float, kind: str, service_ms: float, seed: int, keys: int = KEYS) -> Reads:
+    """Reads at random (Poisson), each of a key drawn by Zipf's law; the store takes `service_ms`, always or on average."""
     due_ns = poisson(rate, seconds, seed)
-    took_ms = services(SERVICE_MS, due_ns.size, seed) if kind == EXPONENTIAL else np.full(due_ns.size, SERVICE_MS)
+    took_ms = services(service_ms, due_ns.size, seed) if kind == EXPONENTIAL else np.full(due_ns.size, service_ms)
     return Reads(
         due_ns, _drawn(due_ns.size, keys, skew, (seed, 2)), np.maximum(1, np.round(1e3 * took_ms)).astype(np.int64)
     )
@@ -68,14 +67,16 @@ def load(
 ) -> Iterator[Frame]:
     """Frames of these reads at a real server whose cache holds the keys read `before`; settings of its stages `lru` and `queue`.
 
-    `run`: its length (`seconds`), and when the cache is emptied (`flush_s`).
+    `run`: its length (`seconds`), and when the cache is emptied (`flush_s`). A column more: the "key" of each that succeeded.
     """
     with staged_server(("lru", cache), ("queue", queue), front=MULTIPLEXED, tells=False) as server:
         server.ask("warm", keys=before)
         if "flush_s" in run:
             server.ask("flush", after_s=run["flush_s"])
         attempts = Attempts(asked.due_ns, Patience())
-        yield from attempts_load([server], attempts, asked.due_ns, asked.services_us, run["seconds"], keys=asked.keys)
+        frames = attempts_load([server], attempts, asked.due_ns, asked.services_us, run["seconds"], keys=asked.keys)
+        for frame in frames:
+            yield replace(frame, samples={**frame.samples, "key": asked.keys[frame.samples["number"]]})
 
 
 def simulated(asked: Reads, before: tuple[int, ...], capacity: int, **rules: Any) -> CachedRun:

@@ -11,7 +11,6 @@ import numpy as np
 from perflab.chapters import load as loads
 from perflab.chapters.caching_strategies import cached_load
 from perflab.chapters.caching_strategies import restart_model as model
-from perflab.chapters.caching_strategies.cached_load import CAPACITY
 from perflab.chapters.caching_strategies.restart_model import BINS, FLUSH_S, LIMIT_MS, NOTHING, RUN_S, TIMES, WELL
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.axes import count_ticks, percent_ticks
@@ -108,10 +107,10 @@ def finding(record: Record, pinned: Record | None) -> str | None:
 
 def scenario(chosen: Mapping[str, Any]) -> str:
     """What is done."""
-    offered = count(chosen["load"] * CAPACITY)
+    offered = count(chosen["load"] * model.CAPACITY)
     return (
         f"{offered} reads/s of {count(chosen['keys'])} keys; the cache holds {count(model.capacity(chosen['keys']))}, the store "
-        f"can do {CAPACITY}/s. After {FLUSH_S:g} s the cache is emptied."
+        f"can do {model.CAPACITY}/s. After {FLUSH_S:g} s the cache is emptied."
     )
 
 

@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from perflab.chapters.caching_strategies import cached_load
-from perflab.chapters.caching_strategies.cached_load import CAPACITY, EXPONENTIAL, Reads, is_from_store
+from perflab.chapters.caching_strategies.cached_load import EXPONENTIAL, Reads, is_from_store
 from perflab.lab import Record
 from perflab.theory.cached_store import CachedRun
 
+SERVICE_MS, CAPACITY = 5, 200
+"""A read of the store, on average, and how many of them it can do per second."""
 RUN_S, FLUSH_S, LIMIT_MS, BIN_S = 3.9, 0.8, 100, 0.2
 """Length of a run, when its cache is emptied, what a read may take, and the bins of the time line."""
 HELD, SKEW, PLACES, WELL = 0.7, 1.0, 20, 0.95
@@ -38,7 +40,7 @@ Floats = NDArray[np.float64]
 
 def asked(load: float, keys: int, seed: int) -> Reads:
     """The reads of a run: `load` is in times what the store can do alone."""
-    return cached_load.reads(load * CAPACITY, RUN_S, SKEW, EXPONENTIAL, seed, keys)
+    return cached_load.reads(load * CAPACITY, RUN_S, SKEW, EXPONENTIAL, SERVICE_MS, seed, keys)
 
 
 def held(keys: int, seed: int) -> tuple[int, ...]:
@@ -160,8 +162,7 @@ def not_in_time(run: Record) -> tuple[int, int]:
 def reads_of_store(run: Record) -> tuple[int, int]:
     """Reads that the store has served since the flush, and of how many keys."""
     since = is_from_store(run) & (run.column("completed_s") >= FLUSH_S)
-    keys = asked(run.parameters["load"], run.parameters["keys"], run.seed).keys[run.column("number")[since]]
-    return int(since.sum()), int(np.unique(keys).size)
+    return int(since.sum()), int(np.unique(run.column("key")[since]).size)
 
 
 def hit_ratio_before(run: Record) -> float:
