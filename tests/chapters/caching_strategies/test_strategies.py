@@ -88,7 +88,7 @@ def test_the_words_tell_reads_and_writes_apart() -> None:
     assert "Nothing was written yet." in LAB.verdict(cache_record(writes=0), None).text
     assert LAB.found(cache_record(writes=0), None) == ""
     assert "misses" not in LAB.verdict(cache_record(misses=0), None).text
-    assert "in the same machine" in LAB.scenario({**START, "store": 0.0})  # type: ignore[misc]
+    assert "on the same machine" in LAB.scenario({**START, "store": 0.0})  # type: ignore[misc]
 
 
 def test_the_table_has_the_formula_beside_the_mean() -> None:

@@ -182,6 +182,7 @@ def lab() -> Lab:
             ("entries wrong", lambda run: model.range_said(run.column("wrong"))),
             ("entries in a flush; writes that they stand for", model.rows_said),
             needs="lost",
+            heading="this run",
         ),
         trust=trust_of(
             ("stored, never acknowledged", lambda run: model.range_said(run.column("ahead"))),
