@@ -93,7 +93,9 @@ def say(record: Record) -> str:
     said = f"{count(lost.size)} kills: {model.range_said(lost)} acknowledged writes lost"
     said += f", {model.range_said(wrong)} entries of the store wrong for it." if lost.any() else "."
     if ahead.any():
-        said += f" After {count(np.count_nonzero(ahead))} of them a write was stored that had not been acknowledged."
+        said += (
+            f" After {count(int(np.count_nonzero(ahead)))} of them a write was stored that had not been acknowledged."
+        )
     said += " The system outlives a killed process, and keeps what it was handed; it does not outlive a power cut"
     if record.parameters["strategy"] == UNSYNCED:
         return f"{said}, which would lose writes here: no commit waits for the drive."
