@@ -130,7 +130,7 @@ def play(stage: Stage, frame: Frame) -> None:
 
 
 def pictures(view: Any) -> list[bytes]:
-    return [bytes(image.value) for image in view._images]
+    return [image.png for image in view._images]
 
 
 def said(view: Any) -> tuple[str, str, str]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scripted import Stage
 
-from perflab.lab import Lab, log_slider
+from perflab.lab import Axis, Chart, Lab, log_slider
 from perflab.lab.prediction import Answer, Outcome, Prediction
 from perflab.lab.protocol import Ended, Finished
 from perflab.lab.record import Record
@@ -113,6 +113,14 @@ def test_a_run_that_cannot_be_trusted_has_found_nothing(stage: Stage, noise: Any
     assert seen(view) == ["Which is &lt;faster&gt;?", f"{rows} rows are read."]
     measure(stage, view, 50)
     assert seen(view)[0] == "50 rows &amp; no more"
+
+
+def test_it_stands_for_the_pictures_where_they_are_not_seen(stage: Stage) -> None:
+    _, view = stage.shown(make_lab(charts=(Chart("Times", Axis("", 0, 1), Axis("", 0, 1)),)))
+    (image,) = view._images
+    assert 'alt="Times. Which is &lt;faster&gt;?"' in image.widget.value
+    measure(stage, view, 20)
+    assert 'alt="Times. 20 rows &amp; no more"' in image.widget.value
 
 
 def test_a_run_about_which_there_is_nothing_to_say_leaves_the_question(stage: Stage) -> None:

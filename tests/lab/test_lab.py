@@ -91,7 +91,7 @@ def wait_for(condition: Any, seconds: float = PATIENCE_S) -> None:
 @pytest.mark.process
 def test_moving_a_slider_measures_in_another_process_and_shows_it(conductor: Conductor) -> None:
     session = opened(make_lab(charts=(distribution(), QUICK)), conductor)
-    empty = session.display._images[0].value  # type: ignore[attr-defined]
+    empty = session.display._images[0].png  # type: ignore[attr-defined]
     session.display._controls["rows"].value = 50  # type: ignore[attr-defined]
     wait_for(lambda: session.results.records)
     record = session.results.records[-1]
@@ -99,7 +99,7 @@ def test_moving_a_slider_measures_in_another_process_and_shows_it(conductor: Con
     assert record.environment["worker_pid"] != os.getpid()
     wait_for(lambda: status(session).startswith("Done after"))
     assert "p50 5.0 µs" in session.display._verdict.value  # type: ignore[attr-defined]
-    assert session.display._images[0].value != empty  # type: ignore[attr-defined]
+    assert session.display._images[0].png != empty  # type: ignore[attr-defined]
 
 
 @pytest.mark.process
@@ -118,12 +118,12 @@ def test_what_theory_expects_is_shown_at_once_unless_the_learner_is_asked_first(
         else None,
     )
     session = opened(lab, conductor)
-    empty = session.display._images[0].value  # type: ignore[attr-defined]
+    empty = session.display._images[0].png  # type: ignore[attr-defined]
     stage.show(session)
     reached = threading.Event()
     conductor.post(reached.set)
     assert reached.wait(PATIENCE_S)
-    assert (session.display._images[0].value == empty) == asks  # type: ignore[attr-defined]
+    assert (session.display._images[0].png == empty) == asks  # type: ignore[attr-defined]
     assert session.results.records == []
 
 
@@ -150,9 +150,9 @@ def widgets_of(session: Session) -> Any:
 def test_a_chart_that_fails_says_so_above_the_charts_and_the_lab_stays_usable(conductor: Conductor) -> None:
     session = opened(make_lab(charts=BROKEN_RUN), conductor)
     view = widgets_of(session)
-    empty = view._images[0].value, view._images[1].value
+    empty = view._images[0].png, view._images[1].png
     assert session.run({}).result(PATIENCE_S).status == "complete"
-    assert view._images[0].value != empty[0] and view._images[1].value == empty[1]
+    assert view._images[0].png != empty[0] and view._images[1].png == empty[1]
     assert "The chart &#x27;Broken&#x27; failed. NoColumn: no such column. Details are below" in view._fault.value
     (details,) = view._details.outputs
     assert "Traceback" in details["text"] and "in broken" in details["text"]

@@ -15,7 +15,7 @@ from perflab.systems.servers.victim import BEHIND, Kill
 from perflab.theory.caching import lost_writes, rows_per_commit
 from perflab.theory.ttl import zipf
 
-COSTS = {"hit_ns": 200.0, "fill_ns": 100.0, "read_ns": 5_000.0, "commit_ns": 1e6, "row_ns": 1_000.0, "late_ns": 5e4}
+COSTS = {"hit_ns": 200.0, "miss_ns": 5_300.0, "commit_ns": 1e6, "behind_ns": 1e3, "row_ns": 1e3, "late_ns": 5e4}
 COMMITS = {"commit_ns": 2e6, "kept_ns": 1e5, "row_ns": 1_000.0}
 SLICES = 12
 

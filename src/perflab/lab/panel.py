@@ -18,6 +18,7 @@ class Panel:
     Most panels are charts (`perflab.lab.chart`); a class of its own is for what marks cannot show.
     """
 
+    title: str = ""
     width: float = 1.0
     """Share of the lab's width, relative to its other panels."""
 

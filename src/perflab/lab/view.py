@@ -17,6 +17,7 @@ from perflab.lab.control_widgets import button, full_width, set_value, tree, wid
 from perflab.lab.controls import Slider
 from perflab.lab.display import Words
 from perflab.lab.headline import Headline
+from perflab.lab.image import Image
 from perflab.lab.picture import Picture, align
 from perflab.lab.record import Record
 from perflab.lab.table import table_html
@@ -58,6 +59,7 @@ class View:
         self._again = button("Measure it again", "Set the controls as the question has them, and measure")
         self._again.on_click(lambda _: self._session and self._session.predict(self._answer))
         self._again.layout.display = "none"
+        self._describe("")
         self._buttons = self._make_buttons()
         self._pin = next(each for each in self._buttons.children if each.description == PIN)
         self.widget = self._arrange()
@@ -134,11 +136,17 @@ class View:
     def show_words(self, words: Words) -> None:
         if self._headline is not None:
             self._headline.show(words)
+        self._describe(words.headline)
         self._verdict.value = html.escape(words.verdict)
         self._comment.value = html.escape(words.comment)
         self._table.value = table_html(words.table)
         self._trust.value = table_html(words.trust)
         self._folded.layout.display = "" if words.trust else "none"
+
+    def _describe(self, headline: str) -> None:
+        """The pictures to those who do not see them: the numbers stand in the table."""
+        for panel, image in zip(self._lab.charts, self._images, strict=True):
+            image.describe(". ".join(filter(None, (panel.title, headline or self._lab.question))))
 
     def show_details(self, text: str) -> None:
         self._details.outputs = ({"output_type": "stream", "name": "stdout", "text": text},) if text else ()
@@ -161,15 +169,13 @@ class View:
 
     # --- making the widgets -------------------------------------------------------------------------------------------
 
-    def _make_pictures(self) -> tuple[list[widgets.Image], list[Picture]]:
+    def _make_pictures(self) -> tuple[list[Image], list[Picture]]:
         total = sum(panel.width for panel in self._lab.charts)
         images, pictures = [], []
         for panel in self._lab.charts:
             share = panel.width / total
-            layout = widgets.Layout(width=f"{100 * share:.1f}%", object_fit="contain")
-            image = widgets.Image(format="png", layout=layout)
-            images.append(image)
-            pictures.append(Picture(panel, round(WIDTH * share), HEIGHT, _deliver_to(image), at_once=False))
+            images.append(image := Image(share))
+            pictures.append(Picture(panel, round(WIDTH * share), HEIGHT, image.show, at_once=False))
         align(pictures)
         return images, pictures
 
@@ -210,7 +216,9 @@ class View:
             list(self._controls.values()), layout=widgets.Layout(grid_template_columns=columns, grid_gap="0 24px")
         )
         progress = widgets.HBox([self._bar, self._status, self._buttons], layout=widgets.Layout(flex_flow="row wrap"))
-        charts = widgets.HBox(self._images, layout=full_width())
+        charts = widgets.HBox(
+            [image.widget for image in self._images], layout=widgets.Layout(width="100%", flex_flow="row wrap")
+        )
         rows = [
             controls,
             self._fault,
@@ -234,10 +242,3 @@ class View:
     def _enable(self, enabled: bool) -> None:
         for widget in (*self._controls.values(), *self._buttons.children):
             widget.disabled = not enabled
-
-
-def _deliver_to(image: widgets.Image) -> Any:
-    def deliver(png: bytes) -> None:
-        image.value = png
-
-    return deliver

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import corpus
 import numpy as np
+import psutil
 import pytest
 from caching_records import COMMITS, kill_record
 from drawing import check_shows_all_and_can_be_emptied, drawn, points
-from labs import measured_together
 from predictions import assert_each_comment_fits
 from turns import side_by_side
 
 from perflab.chapters.caching_strategies import kill
 from perflab.chapters.caching_strategies import kill_model as model
 from perflab.lab import Record
-from perflab.systems.servers.victim import ASIDE, BEHIND, STRATEGIES, THROUGH, UNSYNCED
+from perflab.measure.frame import Frame, merge
+from perflab.systems.servers.victim import ASIDE, BEHIND, STRATEGIES, THROUGH, UNSYNCED, VictimFailed
 from perflab.theory.caching import rows_per_commit
 from perflab.theory.ttl import zipf
 
@@ -59,9 +63,9 @@ def test_the_words_tell_what_was_lost_and_that_this_was_no_power_cut() -> None:
     assert LAB.found(safe, None).endswith("no acknowledged write was lost.")
     unsynced = kill_record(strategy=UNSYNCED)
     assert "no commit waits for the drive" in LAB.verdict(unsynced, None).text
-    assert LAB.found(unsynced, None).endswith("no acknowledged write was lost; a power cut would.")
+    assert LAB.found(unsynced, None).endswith("no acknowledged write was lost. A power cut would lose some.")
     ahead = replace(safe, frame=replace(safe.frame, samples={**safe.frame.samples, "ahead": np.array([0, 1])}))
-    assert "1 writes were stored that had not been acknowledged" in LAB.verdict(ahead, None).text
+    assert "After 1 of them a write was stored that had not been acknowledged" in LAB.verdict(ahead, None).text
     assert "commits each write" in LAB.scenario({**START, "strategy": ASIDE})  # type: ignore[misc]
 
 
@@ -134,7 +138,51 @@ def test_real_kills_lose_up_to_a_flush_interval_of_writes() -> None:
     assert np.median(lost) < 4 * 200 and lost.max() < run.column("acknowledged").max()
 
 
+def slices(**changes: Any) -> Iterator[Frame]:
+    return LAB.experiment(**LAB.check({"flush": 20, "rate": 500, **changes}), seed=1)
+
+
+def left(folder: Path) -> tuple[list[psutil.Process], list[Path]]:
+    """Processes of ours, and files in the folder for temporary ones."""
+    return psutil.Process().children(), list(folder.iterdir())
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary files are."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
 @pytest.mark.process
-def test_where_a_write_is_committed_first_real_kills_lose_nothing() -> None:
-    (run,) = measured_together(LAB, {"strategy": UNSYNCED, "flush": 20, "rate": 500}, budget_s=0.2)
-    assert run.count("kills") > 0 and not run.column("lost").any() and run.column("ahead").max() <= 1
+@pytest.mark.parametrize("strategy", [ASIDE, UNSYNCED])
+def test_where_a_write_is_committed_first_real_kills_lose_nothing(strategy: str, folder: Path) -> None:
+    frames = slices(strategy=strategy)
+    found = merge(itertools.islice((frame for frame in frames if frame.samples), kill.AT_ONCE))
+    frames.close()  # type: ignore[attr-defined]
+    assert found.counts["kills"] == kill.AT_ONCE
+    assert not found.samples["lost"].any() and int(found.samples["ahead"].max()) <= 1
+    assert left(folder) == ([], [])
+
+
+@pytest.mark.process
+def test_a_run_that_is_stopped_leaves_no_process_and_no_file(folder: Path) -> None:
+    frames = slices(flush=500)
+    for _ in range(kill.AT_ONCE + 1):  # all write, none is killed yet
+        next(frames)
+    processes, files = left(folder)
+    assert len(processes) == len(files) == kill.AT_ONCE
+    frames.close()  # type: ignore[attr-defined]
+    assert left(folder) == ([], [])
+
+
+@pytest.mark.process
+def test_a_process_that_dies_by_itself_is_one_sentence_and_leaves_nothing(folder: Path) -> None:
+    frames = slices(flush=500)
+    for _ in range(kill.AT_ONCE):
+        next(frames)
+    for process in psutil.Process().children():
+        process.kill()
+    with pytest.raises(VictimFailed, match="ended before it was killed"):
+        list(frames)
+    assert left(folder) == ([], [])

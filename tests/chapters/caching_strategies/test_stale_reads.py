@@ -77,6 +77,9 @@ def test_the_table_has_the_formula_beside_the_fills_and_the_replay() -> None:
     rows = {row[0]: row[1] for row in (*LAB.table(run, None), *LAB.trust(run, None)) if row[0]}
     measured, formula = rows["fills overtaken by a write; wR/(1 + wR)"].split("; ")
     assert float(measured[:-1]) == pytest.approx(float(formula[:-1]), rel=0.35) and formula == "6.2%"
+    assert ";" not in model.overtaken_said(stale_record(order=DELETE_FIRST)), (
+        "its fills crowd where a write is on its way"
+    )
     assert "measured" in rows["the same on a virtual schedule: stale reads"]
 
 

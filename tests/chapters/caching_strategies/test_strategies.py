@@ -49,8 +49,8 @@ def test_the_mean_read_is_the_share_of_misses_times_the_store() -> None:
 
 def test_writes_through_are_the_sum_and_writes_behind_a_cache_until_its_buffer_is_full() -> None:
     found = means()
-    assert found[WRITE_THROUGH][1] == pytest.approx(2.05e6 + 1e6 + 100) and found[ASIDE][1] == pytest.approx(3.05e6)
-    assert found[WRITE_BEHIND][1] == 200
+    assert found[WRITE_THROUGH][1] == pytest.approx(2.05e6 + 1e6 + 200) and found[ASIDE][1] == pytest.approx(3.05e6)
+    assert found[WRITE_BEHIND][1] == 1_000
     full = means(writes=95, store=20.0)
     assert full[WRITE_BEHIND][1] > 100_000
     flush_ns = 20.05e6 + 1e6 + BUFFER * 1_000
@@ -88,7 +88,7 @@ def test_the_words_tell_reads_and_writes_apart() -> None:
     assert "Nothing was written yet." in LAB.verdict(cache_record(writes=0), None).text
     assert LAB.found(cache_record(writes=0), None) == ""
     assert "misses" not in LAB.verdict(cache_record(misses=0), None).text
-    assert "in the same machine" in LAB.scenario({**START, "store": 0.0})  # type: ignore[misc]
+    assert "on the same machine" in LAB.scenario({**START, "store": 0.0})  # type: ignore[misc]
 
 
 def test_the_table_has_the_formula_beside_the_mean() -> None:

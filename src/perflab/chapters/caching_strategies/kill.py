@@ -93,7 +93,9 @@ def say(record: Record) -> str:
     said = f"{count(lost.size)} kills: {model.range_said(lost)} acknowledged writes lost"
     said += f", {model.range_said(wrong)} entries of the store wrong for it." if lost.any() else "."
     if ahead.any():
-        said += f" {count(int(ahead.sum()))} writes were stored that had not been acknowledged."
+        said += (
+            f" After {count(int(np.count_nonzero(ahead)))} of them a write was stored that had not been acknowledged."
+        )
     said += " The system outlives a killed process, and keeps what it was handed; it does not outlive a power cut"
     if record.parameters["strategy"] == UNSYNCED:
         return f"{said}, which would lose writes here: no commit waits for the drive."
@@ -110,8 +112,8 @@ def finding(record: Record, pinned: Record | None) -> str:
     lost = record.column("lost")
     said = f"Killed {count(lost.size)} times with {record.parameters['strategy']}: "
     if not lost.any():
-        still = "; a power cut would" if record.parameters["strategy"] == UNSYNCED else ""
-        return f"{said}no acknowledged write was lost{still}."
+        still = " A power cut would lose some." if record.parameters["strategy"] == UNSYNCED else ""
+        return f"{said}no acknowledged write was lost.{still}"
     return f"{said}up to {count(int(lost.max()))} acknowledged writes lost, {count(lost.mean())} on average."
 
 
@@ -182,6 +184,7 @@ def lab() -> Lab:
             ("entries wrong", lambda run: model.range_said(run.column("wrong"))),
             ("entries in a flush; writes that they stand for", model.rows_said),
             needs="lost",
+            heading="this run",
         ),
         trust=trust_of(
             ("stored, never acknowledged", lambda run: model.range_said(run.column("ahead"))),

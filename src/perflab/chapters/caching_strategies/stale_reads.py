@@ -124,6 +124,7 @@ TABLE = table_of(
     ("fills overtaken by a write; wR/(1 + wR)", model.overtaken_said),
     ("fills; writes", lambda run: f"{count(run.count('fills'))}; {count(run.count('writes'))}"),
     needs="stale_share",
+    heading="this run",
 )
 TRUST = trust_of(
     ("the same on a virtual schedule: stale reads", model.replayed_said),

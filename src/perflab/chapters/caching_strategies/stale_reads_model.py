@@ -13,7 +13,16 @@ import numpy as np
 from perflab.lab import Record
 from perflab.measure import percent
 from perflab.measure.percentiles import rank_interval
-from perflab.systems.caches.races import ORDERS, WRITE_PAUSE_S, Race, Rule, delete_and_note, fill_if_newer
+from perflab.systems.caches.races import (
+    CHECKED,
+    ORDERS,
+    WRITE_FIRST,
+    WRITE_PAUSE_S,
+    Race,
+    Rule,
+    delete_and_note,
+    fill_if_newer,
+)
 from perflab.systems.servers.racing import COUNTS
 from perflab.theory.caching import overtaken_at_random
 
@@ -129,10 +138,13 @@ def replayed_said(run: Record) -> str:
 
 
 def overtaken_said(run: Record) -> str:
-    """Share of fills that a write of the same key overtook, and by the formula for a write that deletes last."""
+    """Share of fills that a write of the same key overtook; and by the formula, where any fill is as likely as another to be."""
     chosen, fills = run.parameters, run.count("fills")
     if not fills:
         return ""
+    said = percent(run.count("overtaken") / fills)
+    if chosen["order"] not in (WRITE_FIRST, CHECKED):
+        return said
     store_s = chosen["store"] / 1e3
     per_s = chosen["writers"] / (WRITE_PAUSE_S + store_s) / chosen["keys"]
-    return f"{percent(run.count('overtaken') / fills)}; {percent(overtaken_at_random(per_s, store_s))}"
+    return f"{said}; {percent(overtaken_at_random(per_s, store_s))}"

@@ -97,7 +97,7 @@ def finding(record: Record, pinned: Record | None) -> str | None:
 
 def scenario(chosen: Mapping[str, Any]) -> str:
     """What a run does."""
-    far = f"{chosen['store']:g} ms away" if chosen["store"] else "in the same machine"
+    far = f"{chosen['store']:g} ms away" if chosen["store"] else "on the same machine"
     what = f"A dict before a SQLite file with fsync, {far}. {chosen['writes']}% writes, {count(KEYS)} keys"
     return f"{what}; entries live for {count(TTL)} requests."
 
@@ -122,12 +122,12 @@ PREDICTION = Prediction(
     choices={
         AS_A_HIT: Answer(
             "Written values are in the cache. But values that are read before they are written are not, nor those that have "
-            "expired or were evicted: they miss with every strategy."
+            "expired: they miss with every strategy."
         ),
-        SOME: Answer("Few reads miss. But a miss takes thousands of times as long as a hit, so few are enough."),
+        SOME: Answer("Few reads miss. But a miss takes about a thousand times as long as a hit, so few are enough."),
         MANY: Answer(
             "",
-            "h·T_c + (1 − h)·(T_c + T_d + T_fill): a hit takes well under a microsecond, a miss over two milliseconds. So the "
+            "h·T_c + (1 − h)·(T_c + T_d + T_fill): a hit takes a few microseconds at most, a miss over 2 ms. So the "
             "mean is nearly the share of misses times the store's time, whatever the hits take.",
         ),
     },
@@ -161,6 +161,7 @@ def lab() -> Lab:
             ("writes: mean", lambda run: duration(model.mean(run.column(WRITE)))),
             ("written behind: entries in a flush; writes an entry", model.coalesced_said),
             needs=HIT,
+            heading="this run",
         ),
         trust=trust_of(
             (

@@ -35,12 +35,23 @@ from perflab.theory.ttl import zipf
 ORDER = (ASIDE, READ_THROUGH, REFRESH_AHEAD, WRITE_THROUGH, WRITE_BEHIND)
 """As the rows of the chart: two for each strategy, reads and writes."""
 HIT, MISS, WRITE = "hit_ns", "miss_ns", "write_ns"
+PROBES, PROBE_S = 5, 0.1
 
 
 def calibrate() -> Iterator[Frame]:
-    """What the parts take on this machine."""
-    with CachedStore(ASIDE, 0.5, 1.0, 0.0, 1) as cached:
-        yield Frame(facts=cached.probe())
+    """What the parts take on this machine (ns, means), as in a run: after a pause a request finds the CPU's caches cold."""
+    parts: dict[str, list[NDArray[np.int64]]] = {}
+    for strategy in (ASIDE, WRITE_BEHIND):
+        with CachedStore(strategy, 0.2, 1.0, 0.0, 1) as cached:
+            found = [cached.load(PROBE_S) for _ in range(PROBES)]
+            parts[strategy] = [
+                np.concatenate(each)
+                for each in zip(*((part.hit_ns, part.miss_ns, part.write_ns) for part in found), strict=True)
+            ]
+            yield Frame(facts=cached.probe())
+    hit, miss, write = (mean(times) for times in parts[ASIDE])
+    behind = percentile(parts[WRITE_BEHIND][2], 0.5)  # without those that found the buffer full
+    yield Frame(facts={"hit_ns": hit, "miss_ns": miss, "commit_ns": write, "behind_ns": behind})
 
 
 @dataclass(frozen=True)
@@ -66,14 +77,14 @@ def predict(strategy: str, writes: int, skew: float, store: float, constants: Ma
     """Of all strategies, since a chart shows them side by side."""
     share, hits = writes / 100, hit_ratios(writes / 100, skew)
     wait = 1e6 * store + constants["late_ns"] if store else 0.0
-    cache, fill = constants["hit_ns"], constants["fill_ns"]
-    read, write = wait + constants["read_ns"], wait + constants["commit_ns"]
-    reads = [mean_read(hits[name], cache, read, fill) for name in ORDER]
+    cache, put = constants["hit_ns"], constants["behind_ns"]
+    read, write = wait + constants["miss_ns"] - cache, wait + constants["commit_ns"]  # both with the fill
+    reads = [mean_read(hits[name], cache, read, 0.0) for name in ORDER]
     # The client rests after each burst, so a buffer has that long to be emptied, too.
-    each = (1 - share) * reads[-1] + share * cache + (1e9 * PAUSE_S + constants["late_ns"]) / BURST
+    each = (1 - share) * reads[-1] + share * put + (1e9 * PAUSE_S + constants["late_ns"]) / BURST
     held = writes_until(zipf(KEYS, skew), BUFFER)
-    behind = mean_write_behind(cache, write + BUFFER * constants["row_ns"], held, held * each / share)
-    means = zip(reads, (write, write, write, write + fill, behind), strict=True)
+    behind = mean_write_behind(put, write + BUFFER * constants["row_ns"], held, held * each / share)
+    means = zip(reads, (write, write, write, write + cache, behind), strict=True)
     plain = [hits[name] * cache + (1 - hits[name]) * read for name in ORDER[:2]]
     often = zip((*plain, cache, cache, cache), (write, write, write, max(cache, write), cache), strict=True)
     return Expected(np.array([*means]).ravel(), np.array([*often]).ravel(), hits)
@@ -121,8 +132,8 @@ def read_means(run: Record) -> str:
     if not run.constants:
         return duration(mean(reads_of(run)))
     wait, known = 1e6 * run.parameters["store"], run.constants
-    store = known["read_ns"] + (wait + known["late_ns"] if wait else 0.0)
-    formula = mean_read(hit_ratio(run), known["hit_ns"], store, known["fill_ns"])
+    store = known["miss_ns"] - known["hit_ns"] + (wait + known["late_ns"] if wait else 0.0)
+    formula = mean_read(hit_ratio(run), known["hit_ns"], store, 0.0)
     return f"{duration(mean(reads_of(run)))}; {duration(formula)}"
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from perflab.measure.collector import gc_paused
 from perflab.measure.guards import BadInput, check_number
-from perflab.systems.caches.strategies import BUFFER, STRATEGIES, CacheAside, WriteBehind
+from perflab.systems.caches.strategies import STRATEGIES, CacheAside, WriteBehind
 from perflab.systems.databases.versions import Versions
 from perflab.systems.process.child import ChildServer, announce, answer_requests, read_config
 
@@ -30,7 +30,7 @@ BURST, PAUSE_S = 10, 0.001
 """The client rests so long after so many requests; without it, a cache alone would keep a CPU busy."""
 WARM_UP = 2 * TTL
 SWITCH_S = 0.0005
-PROBES = 25
+PROBES, PROBED_ROWS = 25, 100
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,7 @@ class CachedStore(ChildServer):
         return Served(next(times), next(times), next(times), found["rows"], found["flushes"])
 
     def probe(self) -> dict[str, float]:
-        """What the parts take here (ns), without the added time: a hit, a fill, a read of the store, a commit, a further row of
-        it; and by how much a wait of a millisecond is too long.
-        """
+        """What else is needed to predict (ns): a further row of a commit, and by how much a wait of a millisecond is too long."""
         return {name: float(value) for name, value in self.ask("probe").items()}
 
     def close(self) -> None:
@@ -163,32 +161,22 @@ def flushed(cached: CacheAside) -> tuple[int, int]:
     return (cached.rows, cached.flushes) if isinstance(cached, WriteBehind) else (0, 0)
 
 
-def probe(store: Versions, undurable: Versions) -> dict[str, float]:
-    """Times (ns) of the parts, each alone: the mean of commits, the median of the others."""
-    cached = CacheAside(Memory(), TTL)
-    wait_s, store.wait_s = store.wait_s, 0.0
+def probe(store: Versions) -> dict[str, float]:
+    """Medians (ns) of many rows in a commit less one row, by row, and of a wait less its time. The store need not be durable."""
 
-    def times(call: Callable[[int], object], number: int = PROBES) -> NDArray[np.int64]:
+    def median(call: Callable[[int], object]) -> float:
         moments = [perf_counter_ns()]
-        for key in range(number):
-            call(key)
+        for number in range(PROBES):
+            call(number)
             moments.append(perf_counter_ns())
-        return np.diff(moments)
+        return float(np.median(np.diff(moments)))
 
-    def of_rows(number: int) -> float:
-        return float(np.median(times(lambda key: undurable.write_all(dict.fromkeys(range(number), key)))))
-
-    fill, hit = (float(np.median(times(cached.read, KEYS))) for _ in range(2))
-    found = {
-        "hit_ns": hit,
-        "fill_ns": max(0.0, fill - hit),
-        "read_ns": float(np.median(times(store.read))),
-        "commit_ns": float(times(lambda key: store.write(key, 1)).mean()),
-        "row_ns": max(0.0, of_rows(BUFFER) - of_rows(1)) / (BUFFER - 1),
-        "late_ns": max(0.0, float(np.median(times(lambda _: sleep(PAUSE_S)))) - 1e9 * PAUSE_S),
-    }
-    store.wait_s = wait_s
-    return found
+    one, many = (
+        median(lambda version: store.write_all(dict.fromkeys(range(rows), version)))  # noqa: B023
+        for rows in (1, PROBED_ROWS)
+    )
+    late_ns = median(lambda _: sleep(PAUSE_S)) - 1e9 * PAUSE_S
+    return {"row_ns": max(0.0, many - one) / (PROBED_ROWS - 1), "late_ns": max(0.0, late_ns)}
 
 
 def _main(folder: str, strategy: str, writes: float, skew: float, store_ms: float, seed: int) -> None:
@@ -204,7 +192,7 @@ def _main(folder: str, strategy: str, writes: float, skew: float, store_ms: floa
         with closing(cached):
             cached.start()
             announce(0)  # it listens on no port
-            answer_requests({"load": client.load, "probe": lambda: probe(store, undurable)})
+            answer_requests({"load": client.load, "probe": lambda: probe(undurable)})
 
 
 if __name__ == "__main__":

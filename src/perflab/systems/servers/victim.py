@@ -228,7 +228,8 @@ def _main(folder: str, strategy: str, flush_s: float, rate: float, keys: int, se
         channel.write(b"ready\n")
     if sys.stdin.readline():
         threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
-        cached.start()
+        # At any moment of a kill, the last flush may be of any age.
+        threading.Timer(random.Random(seed).uniform(0, flush_s), cached.start).start()
         write_on(cached, ledger, rate, keys, seed)
 
 
