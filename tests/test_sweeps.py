@@ -27,7 +27,8 @@ WITHOUT = {
     "measuring_latency.coordinated_omission",  # a distribution
     "measuring_latency.stopwatch",  # the clock's cost, and a quoted range
     "start_here.self_check",  # a band of pairs
-    "tails_and_overload.storm",  # a run over time, beside the same one simulated
+    "caching_strategies.restart",  # runs over time, beside the same ones simulated
+    "tails_and_overload.storm",
 }
 
 

@@ -28,6 +28,8 @@ WRITERS = {
     "eviction_and_stampedes.what_to_evict": {},
     "eviction_and_stampedes.expiry": {},
     "eviction_and_stampedes.stampede": {},
+    "caching_strategies.strategies": {},
+    "caching_strategies.kill": {},
 }
 FEW_BYTES = 12_000
 MEASURE = """

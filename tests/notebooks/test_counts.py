@@ -24,7 +24,7 @@ from counts import (
 from labs import find_labs
 
 LABS = find_labs()
-FIVE_LABS = {"03-where-latency-comes-from", "05-raising-throughput"}
+FIVE_LABS = {"03-where-latency-comes-from", "05-raising-throughput", "08-caching-strategies"}
 """Notebooks with one lab more than they should have."""
 SWITCHBOARDS = {"where_latency_comes_from.make_it_fast": 6}
 """Labs whose controls are the measures that they compare, a switch for each."""

@@ -125,6 +125,16 @@ def test_time_outs_and_retries_reach_the_server_and_cancelled_requests_leave_it(
 
 
 @pytest.mark.process
+def test_requests_read_the_keys_that_they_are_given() -> None:
+    keys = np.array([3, 1, 3, 2, 1, 3, 2, 2])
+    with staged_server(("lru", {"capacity": 2}), ("queue", {}), front=MULTIPLEXED) as server:
+        server.ask("warm", keys=[3])
+        frame = merge(load(server, Patience(), 8, 1_000, 1.0, keys=keys))  # one after another, far apart
+    is_hit = frame.samples["started_ns"] == frame.samples["done_ns"]
+    assert is_hit.tolist() == [True, False, True, False, False, False, False, True]
+
+
+@pytest.mark.process
 def test_an_error_of_a_rule_in_the_server_is_one_sentence() -> None:
     def may_queue(queued: int, service_s: float, deadline_s: float) -> bool:
         return 1 / queued > 0

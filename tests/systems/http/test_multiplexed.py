@@ -73,6 +73,18 @@ def test_replies_come_in_the_order_in_which_they_are_done() -> None:
     assert doors.asked[0] == {"service_us": "1", "deadline_us": "9"} and len(doors.asked) == 3
 
 
+def test_a_request_may_read_a_key() -> None:
+    doors = Doors()
+    doors.door(1).set()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        writer.write(request_line(7, 1, 9, 42))
+        return await reader.readline()
+
+    assert talking(doors, talk) == b"7 200 served\n"
+    assert doors.asked == [{"service_us": "1", "deadline_us": "9", "key": "42"}]
+
+
 def test_a_request_that_is_given_up_gets_no_answer() -> None:
     doors = Doors()
 
@@ -109,7 +121,7 @@ def test_what_a_handler_raises_is_said_in_one_line() -> None:
     assert said.startswith(b"4 500 ") and b"KeyError" in said and said.count(b"\n") == 1
 
 
-@pytest.mark.parametrize("line", [b"x 1 2", b"1 2", b"1 2 3 4", b"", b"!cancel x", b"7 1 0\n7 1 0"])
+@pytest.mark.parametrize("line", [b"x 1 2", b"1 2", b"1 2 3 4 5", b"", b"!cancel x", b"7 1 0\n7 1 0"])
 def test_a_line_that_is_no_request_is_refused_and_the_next_one_is_answered(line: bytes) -> None:
     doors = Doors()
     doors.door(3).set()

@@ -91,16 +91,17 @@ def attempts_load(
     deadline_us: int = 0,
     slice_s: float = SLICE_S,
     again_us: NDArray[np.int64] | None = None,
+    keys: NDArray[np.int64] | None = None,
 ) -> Iterator[Frame]:
     """Frames of `seconds` of load; `services_us` of the requests of the schedule, both of shape (n,). `again_us` are the services
-    of their second attempts and later ones, where these differ.
+    of their second attempts and later ones, where these differ; `keys` are what the requests read.
 
     What is in them, `AttemptFrames` says; and where the clock of each server stood ("paused_ns", "paused_server") when the slice
     ended ("paused_s"). A server that answers with an error, or whose rule has failed, raises `BadInput`.
     """
     with Streams([server.port for server in servers]) as streams:
         services = services_us.tolist(), (services_us if again_us is None else again_us).tolist()
-        run = _Run(attempts, streams, schedule_ns, services, deadline_us)
+        run = _Run(attempts, streams, schedule_ns, services, deadline_us, None if keys is None else keys.tolist())
         ends = [*np.arange(slice_s, seconds - slice_s / 2, slice_s).tolist(), seconds]
         for end_s in ends:
             run.until(round(end_s * 1e9))
@@ -129,8 +130,9 @@ class _Run:
         schedule_ns: NDArray[np.int64],
         services_us: tuple[list[int], list[int]],
         deadline_us: int,
+        keys: list[int] | None,
     ) -> None:
-        self._attempts, self._streams = attempts, streams
+        self._attempts, self._streams, self._keys = attempts, streams, keys
         self.frames = AttemptFrames(attempts, schedule_ns)
         self._services, self._deadline_us = services_us, deadline_us
         self.fault = ""
@@ -154,8 +156,10 @@ class _Run:
         lines: dict[int, list[bytes]] = {}
         for what, attempt in self._attempts.outbox:
             tried = self._attempts.all[attempt]
-            asked = (attempt, self._services[tried.kind != "first"][tried.number], self._deadline_us)
-            lines.setdefault(tried.server, []).append(request_line(*asked) if what == "send" else cancel_line(attempt))
+            service_us = self._services[tried.kind != "first"][tried.number]
+            key = None if self._keys is None else self._keys[tried.number]
+            line = request_line(attempt, service_us, self._deadline_us, key) if what == "send" else cancel_line(attempt)
+            lines.setdefault(tried.server, []).append(line)
         self._attempts.outbox.clear()
         for server, for_it in lines.items():
             self._streams.send(server, b"".join(for_it))

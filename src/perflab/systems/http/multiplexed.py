@@ -1,6 +1,7 @@
 """Many requests under way on one connection, as HTTP/2 and gRPC have it: lines of text, answered in whatever order they are done.
 
 `7 5000 80000` asks for a service of 5,000 µs to be answered within 80,000 µs; the answer is `7 200 …`, with the reply's body.
+`7 5000 80000 42` reads key 42 with it.
 `!cancel 7` gives a request up: it gets no answer. 1,000 requests need 1,000 connections of HTTP/1.1, and one of these; a request
 that its client no longer waits for costs no new connection.
 """
@@ -14,6 +15,7 @@ from perflab.systems.http.http11 import BACKLOG, Handler, Reply, Request, reply_
 
 MAX_LINE = 1_000
 CANCEL = b"!cancel "
+ASKED = ("service_us", "deadline_us", "key")
 
 
 async def start_server(handler: Handler) -> asyncio.Server:
@@ -22,9 +24,9 @@ async def start_server(handler: Handler) -> asyncio.Server:
     return await loop.create_server(lambda: _Conversation(handler), "127.0.0.1", 0, backlog=BACKLOG)
 
 
-def request_line(number: int, service_us: int = 0, deadline_us: int = 0) -> bytes:
+def request_line(number: int, service_us: int = 0, deadline_us: int = 0, key: int | None = None) -> bytes:
     """The line that asks."""
-    return b"%d %d %d\n" % (number, service_us, deadline_us)
+    return b"%d %d %d%b\n" % (number, service_us, deadline_us, b"" if key is None else b" %d" % key)
 
 
 def cancel_line(number: int) -> bytes:
@@ -64,10 +66,12 @@ class _Conversation(asyncio.Protocol):
             if task is not None:
                 task.cancel()
             return
-        number, service_us, deadline_us = map(int, line.split())
+        number, *asked = map(int, line.split())
+        if not 2 <= len(asked) <= len(ASKED):
+            raise ValueError("too little or too much is asked")
         if number in self._tasks:
             raise ValueError("this number is under way")
-        query = {"service_us": str(service_us), "deadline_us": str(deadline_us)}
+        query = dict(zip(ASKED, map(str, asked), strict=False))
         request = Request("GET", "/", query, b"", perf_counter_ns())
         self._tasks[number] = asyncio.get_running_loop().create_task(self._answer(number, request))
 

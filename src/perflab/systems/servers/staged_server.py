@@ -40,6 +40,7 @@ KINDS = {
     "database": "stage_kinds.database.Database",
     "documents": "stage_kinds.documents.Documents",
     "link": "stage_kinds.link.Link",
+    "lru": "stage_kinds.lru.Lru",
     "pages": "stage_kinds.pages.Pages",
     "pool": "stage_kinds.pool.Pool",
     "queue": "stage_kinds.queue.Queue",

@@ -1,0 +1,52 @@
+"""Claims about reads through a cache before a store with a queue, each judged by what this machine has measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from perflab.chapters.caching_strategies import hit_ratio_model, restart_model
+from perflab.chapters.caching_strategies.hit_ratio_model import SURE, hit_ratio, load_on_store, measured_ns, tail_text
+from perflab.lab import Record, one_run, pairs
+from perflab.lab.claims import Claim
+from perflab.measure import duration, percent
+
+Found = tuple[bool, str] | None
+HALF, NEAR_HALF, BUSY, FEW, NEAR = (0.33, 0.67), 0.75, 0.6, 100, 1.3
+
+
+def _half_the_misses(records: Sequence[Record]) -> Found:
+    """Of two runs that differ in the capacity, while the p99 misses in both, and neither is saturated."""
+    for less, more in pairs(records, "capacity"):
+        misses = [1 - hit_ratio(run) for run in (less, more)]
+        is_queue = misses[1] > 1 - SURE and not hit_ratio_model.is_saturated(less)
+        if is_queue and HALF[0] < misses[1] / misses[0] < HALF[1] and more.column("latency_ns").size > FEW:
+            p99 = [measured_ns(run)[1] for run in (less, more)]
+            told = f"with {percent(misses[0])} and {percent(misses[1])} misses it was {tail_text(less)} and {tail_text(more)}."
+            return bool(p99[1] < NEAR_HALF * p99[0]), told
+    return None
+
+
+def _without_a_queue(record: Record) -> Found:
+    """At a store that is busy most of the time."""
+    if load_on_store(record) < BUSY or record.column("latency_ns").size < FEW:
+        return None
+    told, mean = hit_ratio_model.unqueued_ns(record, hit_ratio_model.hit_ns(record)), measured_ns(record)[0]
+    said = f"{duration(mean)} at a load of {percent(load_on_store(record))}; the formula says {duration(told)}."
+    return (bool(mean < NEAR * told), said) if np.isfinite(told) else None
+
+
+def _back_at_once(record: Record) -> Found:
+    """Where the store gets at least twice what it can do, and nothing is done against it."""
+    after_s, chosen = restart_model.recovery_s(record), record.parameters
+    if chosen["load"] < 2 or chosen["cure"] != restart_model.NOTHING or np.isnan(after_s):
+        return None
+    return after_s < 0.5, f"95% of the reads were in time again after {restart_model.recovery_text(record)}."
+
+
+CLAIMS = (
+    Claim("Half the misses halve the p99.", "hit_ratio", _half_the_misses),
+    Claim("The mean read takes h·T_c + (1 − h)·T_d.", "hit_ratio", one_run(_without_a_queue)),
+    Claim("A cache that restarts is warm again in no time.", "restart", one_run(_back_at_once)),
+)
