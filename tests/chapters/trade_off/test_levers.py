@@ -14,19 +14,10 @@ from lever_runs import CONSTANTS, run
 from predictions import assert_each_comment_fits
 from relations import assert_more, two_of_three
 
-from perflab.chapters.trade_off import levers, levers_model
-from perflab.chapters.trade_off.levers_model import (
-    AT_ONCE,
-    CACHING,
-    COMPRESSION,
-    FEWEST,
-    OFF,
-    POOLING,
-    SWITCHES,
-    TIMED,
-    clients_of,
-)
+from perflab.chapters.trade_off import levers, service_limits
+from perflab.chapters.trade_off.levers_model import AT_ONCE, CACHING, COMPRESSION, POOLING, SWITCHES, TIMED
 from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S
+from perflab.chapters.trade_off.service_limits import FEWEST, OFF, clients_of
 from perflab.systems.clients.service import Answered, Service, service
 
 LAB = levers.lab()
@@ -161,10 +152,10 @@ def measured(served: Service, lever: str, what: str, conditions: dict[str, int])
     threads = conditions["threads"]
 
     def load() -> float:
-        served.set(**{**OFF, **levers_model.conditions(**conditions), **SWITCHES.get(lever, {})})
+        served.set(**{**OFF, **service_limits.conditions(**conditions), **SWITCHES.get(lever, {})})
         if what == ALONE:
-            return levers_model.p50(served.load(1, levers_model.ALONE_S, FEWEST))
-        return served.load(clients_of(threads), levers_model.BUSY_S, threads + FEWEST).per_s(threads)
+            return service_limits.p50(served.load(1, service_limits.ALONE_S, FEWEST))
+        return served.load(clients_of(threads), service_limits.BUSY_S, threads + FEWEST).per_s(threads)
 
     return load
 
