@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
+from perflab.measure import Frame
 from perflab.systems.clients.service import NEW_EVERY, TTL_S, Answered, service
 from perflab.systems.process.child import ServerFailed
 
@@ -60,3 +63,29 @@ def test_a_service_that_dies_ends_the_load_and_says_so() -> None:
     with pytest.raises(ServerFailed, match="The configurable server died"), service(2, **QUICK) as served:
         served._server.kill()
         served.load(2, 5.0)
+
+
+@pytest.mark.process
+def test_between_the_slices_of_a_load_service_and_times_stand_still() -> None:
+    with service(4, **QUICK, query_ms=30.0) as served:
+        slices, frames, drawn_s = served.load_in_slices(4, 0.3, slice_s=0.1), 0, 0.2
+        while True:
+            try:
+                assert next(slices) == Frame()
+            except StopIteration as ended:
+                found = ended.value
+                break
+            frames += 1
+            time.sleep(drawn_s)
+    assert frames >= 2
+    assert np.median(found.took_ns) < 1e9 * drawn_s, "what is drawn meanwhile is in no time"
+    assert found.done_ns[-1] < 1e9 * frames * drawn_s + 3e8, "nor in the length of the load"
+
+
+@pytest.mark.process
+def test_a_load_that_is_given_up_while_it_stands_still_leaves_the_service_running() -> None:
+    with service(2, **QUICK, query_ms=30.0) as served:
+        slices = served.load_in_slices(2, 0.2, slice_s=0.05)
+        next(slices)
+        slices.close()
+        assert not served._server._clock.is_paused

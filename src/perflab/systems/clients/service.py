@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from time import perf_counter_ns
@@ -13,16 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.measure.frame import Frame
 from perflab.measure.http_reply import Reply
 from perflab.measure.http_target import HttpTarget
 from perflab.systems.http.connection import request_bytes
-from perflab.systems.process.child import ChildServer
+from perflab.systems.process.pausable import PausableServer
 from perflab.systems.servers.configurable import configurable_service
 
 TTL_S = 3_600.0
 NEW_EVERY = 5
 """One of so many requests asks for a page that was never asked for before; the others for the same one."""
 TIMEOUT_S = 5.0
+SLICE_S = 0.15
 ENCODED = b"\r\nContent-Encoding: deflate"
 
 
@@ -50,7 +53,7 @@ class Answered:
 class Service:
     """A service, and connections of up to so many clients. One thread."""
 
-    def __init__(self, server: ChildServer, clients: int) -> None:
+    def __init__(self, server: PausableServer, clients: int) -> None:
         self._server, self._numbers = server, itertools.count()
         self._target = HttpTarget(server.port, _request, clients, self._on_reply, spin=False)
         self.close = self._target.close
@@ -65,14 +68,25 @@ class Service:
 
         Raises OSError with what the service says when a request fails, ConnectionError when it is not answered in time.
         """
-        began_ns = perf_counter_ns()
-        until_ns, sent_ns = round(seconds * 1e9), dict[int, int]()
+        slices = self.load_in_slices(clients, seconds, fewest, math.inf)
+        while True:
+            try:
+                next(slices)
+            except StopIteration as ended:
+                return ended.value
+
+    def load_in_slices(
+        self, clients: int, seconds: float, fewest: int = 1, slice_s: float = SLICE_S
+    ) -> Generator[Frame, None, Answered]:
+        """As `load`, with an empty frame after each slice of a longer one, while which the service and its times stand still."""
+        began_ns, slice_ns = perf_counter_ns(), slice_s * 1e9
+        until_ns, pause_ns, sent_ns = round(seconds * 1e9), slice_ns, dict[int, int]()
 
         def send() -> None:
             number = next(self._numbers)
             if not self._target.send(number):
                 raise ConnectionError("the service has closed a connection")
-            sent_ns[number] = self._target.sent_ns
+            sent_ns[number] = self._target.sent_ns - began_ns
 
         for _ in range(clients):
             send()
@@ -81,14 +95,23 @@ class Service:
             ended = self._target.poll(TIMEOUT_S)
             if not all(succeeded for _, succeeded in ended) or not ended:
                 raise ConnectionError("the service did not answer a request")
-            now_ns = perf_counter_ns()
+            now_ns = perf_counter_ns() - began_ns
             for number, _ in ended:
-                done.append(now_ns - began_ns)
+                done.append(now_ns)
                 took.append(now_ns - sent_ns.pop(number))
                 if len(done) <= fewest:
-                    until_ns = max(until_ns, done[-1])
-                if done[-1] < until_ns or len(done) < fewest:
+                    until_ns = max(until_ns, now_ns)
+                if now_ns < until_ns or len(done) < fewest:
                     send()
+            if now_ns >= pause_ns and sent_ns:
+                held_ns = perf_counter_ns()
+                self._server.pause()
+                try:
+                    yield Frame()
+                finally:
+                    self._server.resume()
+                began_ns += perf_counter_ns() - held_ns
+                pause_ns = now_ns + slice_ns
         return Answered(np.array(done), np.array(took), until_ns)
 
     def _on_reply(self, number: int, reply: Reply) -> None:
