@@ -11,13 +11,13 @@ from perflab.chapters.trade_off import levers_model, plane, service_limits
 from perflab.chapters.trade_off.lever_claims import COLUMNS, arrow, changes_of, claim_text, judged
 from perflab.chapters.trade_off.levers_model import CACHING, LEVERS, SWITCHES, rows_of
 from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S, capacity_text, change, latency_text, middle
-from perflab.chapters.trade_off.service_limits import FEWEST, OFF, clients_of
+from perflab.chapters.trade_off.service_limits import OFF, both_loads, clients_of
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.marks import Line, Rule
 from perflab.lab.palette import INK, MEASURED, MEASURED_POINTS, MODEL
 from perflab.lab.rows import Texts, intervals_in, values_in
 from perflab.lab.verdict import against_pinned, ratio_in_turns, ratio_text, table_of, trust_of, verdict_of
-from perflab.measure import Frame, byte_size, count, gc_paused, number, percent
+from perflab.measure import Frame, byte_size, count, number, percent
 from perflab.systems.clients.service import service
 from perflab.systems.machine.storage import durability_caveat
 
@@ -35,14 +35,10 @@ def experiment(lever: str, commits: int, link: int, threads: int) -> Iterator[Fr
         for _ in range(ROUNDS):
             pair: dict[str, Any] = {}
             for of, settings in sides:
-                served.set(**settings)
-                with gc_paused(generation=0):
-                    alone = served.load(1, service_limits.ALONE_S, FEWEST)
-                    busy = served.load(clients, service_limits.BUSY_S, threads + FEWEST)
-                pair |= {of + ALONE: np.array([service_limits.p50(alone)]), of + PER_S: np.array([busy.per_s(threads)])}
-                calls = {"calls": alone.took_ns.size + busy.took_ns.size}
+                columns, calls = both_loads(served, settings, clients, of)
+                pair |= columns
                 is_whole = len(pair) == len(sides) * len(COLUMNS)  # a slice ends with each side, a pair with the second
-                yield Frame(pair if is_whole else {}, calls, {"caveat": durability_caveat() or ""})
+                yield Frame(pair if is_whole else {}, {"calls": calls}, {"caveat": durability_caveat() or ""})
             sides.reverse()  # so that neither always comes first
 
 

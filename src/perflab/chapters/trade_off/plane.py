@@ -42,9 +42,9 @@ def middle(run: Record, column: str) -> Estimate:
     return Estimate(float(np.median(rounds)), float(ordered[low - 1]), float(ordered[high - 1]))
 
 
-def change(run: Record, column: str) -> Ratio | None:
+def change(run: Record, column: str, of: str = "", base: str = BASE) -> Ratio | None:
     """How many times that of the baseline a column is, by pairs of one round each; None without any."""
-    pairs = np.array([run.column(column), run.column(BASE + column)]).T
+    pairs = np.array([run.column(of + column), run.column(base + column)]).T
     told = pairs[np.isfinite(pairs).all(axis=1)]
     return paired_ratio(*told.T) if len(told) else None
 
