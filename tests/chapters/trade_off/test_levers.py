@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -18,6 +18,7 @@ from perflab.chapters.trade_off import levers, service_limits
 from perflab.chapters.trade_off.levers_model import AT_ONCE, CACHING, COMPRESSION, POOLING, SWITCHES, TIMED
 from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S
 from perflab.chapters.trade_off.service_limits import FEWEST, OFF, clients_of
+from perflab.measure import Frame
 from perflab.systems.clients.service import Answered, Service, service
 
 LAB = levers.lab()
@@ -108,6 +109,10 @@ class Scripted:
 
     def set(self, **settings: Any) -> None:
         self.is_switched.append(bool(settings["ttl_s"]))
+
+    def load_in_slices(self, clients: int, seconds: float, fewest: int = 1) -> Generator[Frame, None, Answered]:
+        yield from ()
+        return self.load(clients, seconds, fewest)
 
     def load(self, clients: int, seconds: float, fewest: int = 1) -> Answered:
         self.loads.append((clients, fewest))

@@ -24,13 +24,17 @@ def test_the_rate_is_that_between_the_first_replies_and_the_end_of_asking() -> N
     assert answered(*range(10, 110, 10)).per_s(skipped=1) == pytest.approx(100)
 
 
+def test_the_mean_is_that_of_the_replies_that_are_counted() -> None:
+    assert answered(50, 60, 70, 80, 90, 130, until_ms=100).mean_ns(skipped=2) == pytest.approx(80e6)
+
+
 def test_replies_that_come_in_bunches_are_counted_from_the_end_of_one() -> None:
     assert answered(20, 20, 20, 40, 40, 40, 60, 60, 60, 110, 110).per_s(skipped=3) == pytest.approx(150)
 
 
 @pytest.mark.parametrize("done_ms", [(), (50,), (10, 50, 130, 140), (20, 20)])
 def test_without_replies_in_that_time_there_is_no_rate(done_ms: tuple[float, ...]) -> None:
-    assert np.isnan(answered(*done_ms).per_s(skipped=2))
+    assert np.isnan(answered(*done_ms).per_s(skipped=2)) and np.isnan(answered(*done_ms).mean_ns(skipped=2))
 
 
 @pytest.mark.process

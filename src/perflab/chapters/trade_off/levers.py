@@ -11,7 +11,7 @@ from perflab.chapters.trade_off import levers_model, plane, service_limits
 from perflab.chapters.trade_off.lever_claims import COLUMNS, arrow, changes_of, claim_text, judged
 from perflab.chapters.trade_off.levers_model import CACHING, LEVERS, SWITCHES, rows_of
 from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S, capacity_text, change, latency_text, middle
-from perflab.chapters.trade_off.service_limits import OFF, both_loads, clients_of
+from perflab.chapters.trade_off.service_limits import OFF, both_loads, clients_of, in_turns, warm_up
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.marks import Line, Rule
 from perflab.lab.palette import INK, MEASURED, MEASURED_POINTS, MODEL
@@ -19,7 +19,6 @@ from perflab.lab.rows import Texts, intervals_in, values_in
 from perflab.lab.verdict import against_pinned, ratio_in_turns, ratio_text, table_of, trust_of, verdict_of
 from perflab.measure import Frame, byte_size, count, number, percent
 from perflab.systems.clients.service import service
-from perflab.systems.machine.storage import durability_caveat
 
 ROUNDS = 9
 """So many that one disturbed pair does not widen the interval of the median."""
@@ -27,19 +26,10 @@ ROUNDS = 9
 
 def experiment(lever: str, commits: int, link: int, threads: int) -> Iterator[Frame]:
     same, clients = {**OFF, **service_limits.conditions(commits, link, threads)}, clients_of(threads)
-    sides = [(BASE, same), ("", {**same, **SWITCHES[lever]})]
+    sides = {BASE: same, "": {**same, **SWITCHES[lever]}}
     with service(clients, **same) as served:
-        for _, settings in sides:  # left out: threads are started, the cache is filled, the drive wakes up
-            served.set(**settings)
-            served.load(clients, service_limits.ALONE_S)
-        for _ in range(ROUNDS):
-            pair: dict[str, Any] = {}
-            for of, settings in sides:
-                columns, calls = both_loads(served, settings, clients, of)
-                pair |= columns
-                is_whole = len(pair) == len(sides) * len(COLUMNS)  # a slice ends with each side, a pair with the second
-                yield Frame(pair if is_whole else {}, {"calls": calls}, {"caveat": durability_caveat() or ""})
-            sides.reverse()  # so that neither always comes first
+        warm_up(served, sides, clients)
+        yield from in_turns(list(sides), ROUNDS, lambda of: both_loads(served, sides[of], clients, of))
 
 
 ROWS = tuple(row for lever in LEVERS for row in rows_of(lever))

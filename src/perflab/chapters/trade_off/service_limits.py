@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from time import perf_counter_ns
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from perflab.chapters.trade_off.plane import ALONE, PER_S
 from perflab.measure import Frame, gc_paused, percentile
 from perflab.systems.clients.service import NEW_EVERY, Answered, Service, service
+from perflab.systems.machine.storage import durability_caveat
 from perflab.systems.servers.group_commit import MAX_ROWS, NONE, TIMER, WAITING
 from perflab.systems.servers.stage_kinds.pages import ROW_BYTES, products
 from perflab.theory.queues import closed
@@ -57,16 +58,39 @@ def p50(answered: Answered) -> float:
     return percentile(answered.took_ns, 0.5)
 
 
-def both_loads(
-    served: Service, settings: Mapping[str, Any], clients: int, of: str = ""
-) -> tuple[dict[str, NDArray[np.float64]], int]:
-    """A setting under one client, then under so many: its point in the plane, in columns of `of`; and how many replies came."""
+Columns = dict[str, NDArray[np.float64]]
+Measure = Generator[Frame, None, tuple[Columns, int]]
+"""Frames in between; at last columns with a number each, and how many replies came."""
+
+
+def both_loads(served: Service, settings: Mapping[str, Any], clients: int, of: str = "") -> Measure:
+    """A setting under one client, then under so many: its point in the plane, in columns of `of`."""
     at_once = at_once_of(settings, clients)
     served.set(**settings)
     with gc_paused(generation=0):
-        alone, busy = served.load(1, ALONE_S, FEWEST), served.load(clients, BUSY_S, at_once + FEWEST)
+        alone = yield from served.load_in_slices(1, ALONE_S, FEWEST)
+        busy = yield from served.load_in_slices(clients, BUSY_S, at_once + FEWEST)
     columns = {of + ALONE: np.array([p50(alone)]), of + PER_S: np.array([busy.per_s(at_once)])}
     return columns, alone.took_ns.size + busy.took_ns.size
+
+
+def in_turns(sides: Sequence[str], rounds: int, measure: Callable[[str], Measure]) -> Iterator[Frame]:
+    """Rounds of a measurement of each side; a frame ends with each of them, and the last of a round brings its columns."""
+    order = list(sides)
+    for _ in range(rounds):
+        found: Columns = {}
+        for of in order:
+            columns, calls = yield from measure(of)
+            found |= columns
+            yield Frame(found if of == order[-1] else {}, {"calls": calls}, {"caveat": durability_caveat() or ""})
+        order.append(order.pop(0))  # so that none always comes first
+
+
+def warm_up(served: Service, sides: Mapping[str, Mapping[str, Any]], clients: int) -> None:
+    """What is not measured: threads are started, the cache is filled, the drive wakes up."""
+    for settings in sides.values():
+        served.set(**settings)
+        served.load(clients, ALONE_S)
 
 
 def at_once_of(settings: Mapping[str, Any], clients: int) -> int:

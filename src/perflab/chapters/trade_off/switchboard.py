@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from perflab.chapters.trade_off import plane, switchboard_model
 from perflab.chapters.trade_off.plane import ALONE, PER_S, capacity_text, latency_text, middle
-from perflab.chapters.trade_off.service_limits import ALONE_S, QUERY_MS, REPLY_BYTES, both_loads, calibrate
+from perflab.chapters.trade_off.service_limits import QUERY_MS, REPLY_BYTES, both_loads, calibrate, in_turns, warm_up
 from perflab.chapters.trade_off.switchboard_model import (
     CLIENTS,
     COMMITS,
@@ -28,7 +25,6 @@ from perflab.lab.palette import CLOCK, INK, MEASURED, MODEL, MODEL_HERE, QUIET
 from perflab.lab.verdict import percentile_of, table_of, trust_of, verdict_of
 from perflab.measure import Frame, byte_size, count, number
 from perflab.systems.clients.service import service
-from perflab.systems.machine.storage import durability_caveat
 
 ROUNDS = 9
 
@@ -37,18 +33,8 @@ def experiment(batching: str, cache: bool, server: str, compression: bool) -> It
     chosen = {"batching": batching, "cache": cache, "server": server, "compression": compression}
     sides = {of: settings_of(each) for of, each in {"": chosen, **PRESETS}.items()}
     with service(CLIENTS, **sides[""]) as served:
-        for settings in sides.values():  # left out: threads are started, the cache is filled, the drive wakes up
-            served.set(**settings)
-            served.load(CLIENTS, ALONE_S)
-        order = list(sides)
-        for _ in range(ROUNDS):
-            found: dict[str, NDArray[np.float64]] = {}
-            for of in order:
-                columns, calls = both_loads(served, sides[of], CLIENTS, of)
-                found |= columns
-                is_whole = len(found) == 2 * len(sides)  # a slice ends with each side, a round with the last
-                yield Frame(found if is_whole else {}, {"calls": calls}, {"caveat": durability_caveat() or ""})
-            order.append(order.pop(0))  # so that none always comes first
+        warm_up(served, sides, CLIENTS)
+        yield from in_turns(list(sides), ROUNDS, lambda of: both_loads(served, sides[of], CLIENTS, of))
 
 
 BAR: dict[str, Any] = {"color": MODEL, "linewidth": 11, "solid_capstyle": "butt", "alpha": 0.35}

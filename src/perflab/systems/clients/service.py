@@ -45,9 +45,17 @@ class Answered:
 
         Replies come in bunches, as threads and batches end together: the time counts from the end of the first ones.
         """
-        began = self.done_ns[skipped - 1] if self.done_ns.size >= skipped else self.until_ns
-        counted = self.done_ns[(self.done_ns > began) & (self.done_ns <= self.until_ns)]
-        return 1e9 * counted.size / float(counted[-1] - began) if counted.size else float("nan")
+        began, counted = self._counted(skipped)
+        return 1e9 * counted.sum() / float(self.done_ns[counted][-1] - began) if counted.any() else float("nan")
+
+    def mean_ns(self, skipped: int) -> float:
+        """How long the replies that `per_s` counts took on average."""
+        _, counted = self._counted(skipped)
+        return float(self.took_ns[counted].mean()) if counted.any() else float("nan")
+
+    def _counted(self, skipped: int) -> tuple[int, NDArray[np.bool_]]:
+        began = int(self.done_ns[skipped - 1]) if self.done_ns.size >= skipped else self.until_ns
+        return began, (self.done_ns > began) & (self.done_ns <= self.until_ns)
 
 
 class Service:
