@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perflab.lab import Axis, Chart, Record, count_ticks, duration_ticks
 from perflab.lab.marks import Label, Line, Mark, Note, Point, Rule, Whiskers, measured
@@ -32,14 +31,19 @@ ROUNDS_NEEDED = 6
 
 
 def middle(run: Record, column: str) -> Estimate:
-    """Median over rounds with its interval, two of the rounds themselves; NaN before the first."""
-    rounds = _rounds(run, column)
+    """Median over rounds with its interval; NaN before the first."""
+    return middle_of(run.column(column))
+
+
+def middle_of(values: Any) -> Estimate:
+    """The median of rounds that came to a number, with its interval, two of the rounds themselves."""
+    rounds = np.asarray(values, float)
+    rounds = np.sort(rounds[np.isfinite(rounds)])
     low, high = rank_interval(rounds.size, 0.5) if rounds.size else (None, None)
     if low is None or high is None:
         few = f"its interval needs {ROUNDS_NEEDED} rounds, have {rounds.size}"
         return Estimate(float(np.median(rounds)) if rounds.size else np.nan, shortage=few)
-    ordered = np.sort(rounds)
-    return Estimate(float(np.median(rounds)), float(ordered[low - 1]), float(ordered[high - 1]))
+    return Estimate(float(np.median(rounds)), float(rounds[low - 1]), float(rounds[high - 1]))
 
 
 def change(run: Record, column: str, of: str = "", base: str = BASE) -> Ratio | None:
@@ -169,11 +173,6 @@ def chart(
         columns=4,
         **style,
     )
-
-
-def _rounds(run: Record, column: str) -> NDArray[np.float64]:
-    found = np.asarray(run.column(column), float)
-    return found[np.isfinite(found)]
 
 
 def _across(run: Record) -> Any:
