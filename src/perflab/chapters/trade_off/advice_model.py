@@ -15,13 +15,13 @@ from perflab.measure import Estimate, Ratio, number
 
 LIMIT_MS = 200
 MEAN = "mean_ns"
-NO_LEVER, NO_TIMER = "everything off", "what waits, cache, async"
+NO_LEVER, NO_TIMER = "everything off", "without a timer"
 SIDES = {NO_LEVER: ALL_OFF, **PRESETS, NO_TIMER: UNTIMED}
 ADVICE = {FAST: "latency", MANY: "throughput"}
 """What the rule says, by the preset that one would take then."""
 CLIENTS = np.unique(np.geomspace(1, 100, 13).astype(int))
 CHANGED = [name for name in SIDES if name != NO_LEVER]
-ROWS = tuple(f"{name} · {what}" for name in CHANGED for what in ("response", "requests/s"))
+ROWS = tuple(f"{name} · {what}" for name in CHANGED for what in ("mean", "requests/s"))
 
 
 def advice_for(mean: float) -> str:
@@ -94,6 +94,6 @@ def predict(clients: int, commits: int, constants: Mapping[str, Any]) -> Expecte
     base, changes = mean(NO_LEVER, clients), {}
     for name in CHANGED:
         longer = mean(name, clients) / base
-        for what, times in (("response", longer), ("requests/s", 1 / longer)):
+        for what, times in (("mean", longer), ("requests/s", 1 / longer)):
             changes[f"{name} · {what}"] = Estimate(times, min(1.0, times), max(1.0, times))
     return Expected(means, changes)

@@ -74,8 +74,7 @@ CHARTS = (
             run_reach=cheapest_model.reach,
         ),
         Axis("", LAST - 0.5, -0.7, ticks=dict(enumerate(ROWS)), grid=False),
-        Rule("x", run=lambda run: run.parameters["rate"], **LIMIT),
-        Line("best window of the search", run=cheapest_model.promised, **{**PINNED_POINTS, "markersize": 7}),
+        Line("best look of the search", run=cheapest_model.promised, **{**PINNED_POINTS, "markersize": 7}),
         Line(run=lambda run: intervals_in(ROWS, cheapest_model.fresh_rows(run)), color=MEASURED, linewidth=2),
         Line("measured anew, 95%", run=lambda run: values_in(ROWS, cheapest_model.fresh_rows(run)), **MEASURED_POINTS),
         Texts(LAST, x=0.01, above=0.3, ha="left", run=cheapest_model.names, color=QUIET),
@@ -91,7 +90,9 @@ def say(record: Record) -> str:
     if first is None:
         looked = f"{len(np.unique(record.column(SEARCHED)))} of {len(SETTINGS)} settings were looked at"
         return f"Objective: {objective}. {looked}; the last {LAST} were not measured anew."
-    curse = f"The best window of the search had {count(first[0].best_window)}/s, of “{name(first[0])}”; measured anew it has "
+    curse = (
+        f"The best look of the search had {count(first[0].best_window)}/s, of “{name(first[0])}”; measured anew it has "
+    )
     curse += f"{capacity_text(first[0].per_s)}: {ratio_text(first[1])}."
     if best is None:
         return f"None of the last {LAST} settings meets the objective: {objective}. {curse}"
@@ -105,8 +106,8 @@ def finding(record: Record, pinned: Record | None) -> str | None:
     if first is None:
         return None
     if best is None:
-        return f"None of the last {LAST} settings meets the objective."
-    return f"“{name(best)}”: {count(best.per_s.value)}/s, {cheapest_model.curse_said(*first)}."
+        return f"None of the last {LAST} settings meets the objective. {cheapest_model.curse_said(first[1])}"
+    return f"Best: {name(best)}, {count(best.per_s.value)}/s. {cheapest_model.curse_said(first[1])}"
 
 
 def scenario(chosen: Mapping[str, Any]) -> str:
@@ -117,7 +118,7 @@ def scenario(chosen: Mapping[str, Any]) -> str:
 
 def table(record: Record, pinned: Record | None) -> list[Row]:
     """The last settings; before that, how far the search is."""
-    heading: Row = ("setting", "best window of the search", "measured anew, 95%", "p95", "objective")
+    heading: Row = ("setting", "best look of the search", "measured anew, 95%", "p95", "objective")
     rows = [cheapest_model.row(each) for each in found_in(record)]
     if not record.column(SEARCHED).size:
         return []
@@ -133,11 +134,11 @@ AS_MUCH, FEWER, MORE = "as many, within chance", "fewer", "more"
 
 
 def what_the_promise_was_worth(record: Record) -> Outcome | None:
-    """The best window of the search beside fresh looks at the same setting."""
+    """The best look of the search beside fresh looks at the same setting."""
     if (first := leader(record)) is None:
         return None
     setting, ratio = first
-    told = f"{count(setting.best_window)}/s in its best window, measured anew {capacity_text(setting.per_s)}: {ratio_text(ratio)}"
+    told = f"{count(setting.best_window)}/s in its best look, measured anew {capacity_text(setting.per_s)}: {ratio_text(ratio)}"
     return Outcome(FEWER if ratio.high < 1 else MORE if ratio.low > 1 else AS_MUCH, told)
 
 

@@ -62,9 +62,15 @@ def name(found: Finalist) -> str:
     return name_of(SETTINGS[found.setting])
 
 
+SHORT = {"batches of ": "", "what waits": "waits", "compression": "zlib", " + ": " · "}
+
+
 def names(run: Record) -> list[str]:
-    """The last settings, in their rows."""
-    return [name(each) for each in found_in(run)] + [""] * (LAST - len(found_in(run)))
+    """The last settings in few letters, in their rows."""
+    found = [name(each) for each in found_in(run)]
+    for long, short in SHORT.items():
+        found = [each.replace(long, short) for each in found]
+    return found + [""] * (LAST - len(found))
 
 
 def leader(run: Record) -> tuple[Finalist, Ratio] | None:
@@ -77,12 +83,13 @@ def leader(run: Record) -> tuple[Finalist, Ratio] | None:
     return first, Ratio(value, low, high)
 
 
-def curse_said(found: Finalist, ratio: Ratio) -> str:
-    """What the best window of the search was worth."""
+def curse_said(ratio: Ratio) -> str:
+    """What the best look of the search was worth."""
     if ratio.low <= 1 <= ratio.high:
-        return "and the best window of the search was right"
-    said = "more than it can keep" if ratio.high < 1 else "less than it can do"
-    return f"and the best window of the search had promised {percent(abs(1 / ratio.value - 1))} {said}"
+        return "The best single look was right."
+    return (
+        f"The best single look had promised {percent(abs(1 / ratio.value - 1))} {'more' if ratio.high < 1 else 'less'}."
+    )
 
 
 def looks_seen(run: Record) -> Any:

@@ -51,7 +51,7 @@ def preset(name: str) -> tuple[Any, ...]:
     return (
         Line(model=lambda model: model.presets[name], **ring),
         Line(run=lambda run: plane.point(run, name), **SQUARE),
-        Label(run=lambda run: (*plane.point(run, name), name), side="below", color=INK),
+        Label(run=lambda run: (*plane.point(run, name), name), side="left", color=INK),
     )
 
 
@@ -76,9 +76,9 @@ CHARTS = (
         empty="Your setting and two presets will appear here.",
     ),
     Chart(
-        "What each resource allows, and what was measured",
-        Axis("requests/s (log)", *ENDS, log=True, ticks=count_ticks),
-        Axis("", len(RESOURCES) - 0.5, -0.5, ticks=dict(enumerate(RESOURCES)), grid=False),
+        "What each resource allows",
+        Axis("requests/s", *ENDS, log=True, ticks=count_ticks),
+        Axis("", len(RESOURCES) - 0.5, -0.5, ticks=dict(enumerate(["threads or loop", *RESOURCES[1:]])), grid=False),
         Line("model: at most", model=switchboard_model.bars, **BAR),
         Rule("x", "measured", run=lambda run: plane.point(run)[0], color=MEASURED, linewidth=2),
         columns=2,

@@ -187,11 +187,12 @@ def predict(batching: str, cache: bool, server: str, compression: bool, constant
     )
 
 
-RESOURCES = ("threads", "clients", "commits", "CPU", "link", "pool")
+RESOURCES = ("threads", "commits", "CPU", "link", "pool")
 ENDS = (20.0, 2e4)
 
 
 def bars(model: Expected) -> Any:
     """What each resource allows, as a bar in its row."""
-    rows = [row for row, name in enumerate(RESOURCES) if name in model.limits]
-    return strokes([ENDS[0]] * len(rows), [min(model.limits[RESOURCES[row]], ENDS[1]) for row in rows], rows)
+    limits = {"threads": model.limits.get("clients"), **model.limits}  # for an event loop clients are what threads are
+    rows = [row for row, name in enumerate(RESOURCES) if limits.get(name) is not None]
+    return strokes([ENDS[0]] * len(rows), [min(limits[RESOURCES[row]] or 0.0, ENDS[1]) for row in rows], rows)
