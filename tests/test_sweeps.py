@@ -27,6 +27,7 @@ WITHOUT = {
     "measuring_latency.coordinated_omission",  # a distribution
     "measuring_latency.stopwatch",  # the clock's cost, and a quoted range
     "start_here.self_check",  # a band of pairs
+    "trade_off.cheapest",  # the p95 of a few settings, beside the mean of all
     "tails_and_overload.storm",  # a run over time, beside the same one simulated
 }
 

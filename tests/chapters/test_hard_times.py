@@ -25,6 +25,9 @@ WRITERS = {
     "raising_throughput.bottleneck": {"disk": 64},
     "raising_throughput.which_strategy": {},
     "trade_off.levers": {},
+    "trade_off.switchboard": {},
+    "trade_off.cheapest": {},
+    "trade_off.advice": {},
 }
 FEW_BYTES = 12_000
 MEASURE = """

@@ -23,6 +23,8 @@ CONTROLS = [(name, control) for name, lab in LABS.items() for control in lab().c
 READ = {
     ("highway.littles_law", "window"),
     ("measuring_throughput.counting", "window"),
+    ("trade_off.cheapest", "p95"),
+    ("trade_off.cheapest", "rate"),
 }
 """Controls that change how a run is read, not what is measured."""
 TELLING: dict[tuple[str, str], dict[str, Any]] = {
@@ -46,6 +48,7 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
     ("tails_and_overload.hockey_stick", "kind"): {"load": 30},
     ("trade_off.batching", "max_wait"): {"size": 20},
     ("trade_off.batching", "threads"): {"size": 20},
+    ("trade_off.switchboard", "server"): {"batching": "what waits", "cache": True},
     ("where_latency_comes_from.anatomy", "calls"): {"round_trip": 0},
     ("where_latency_comes_from.query", "rows"): {"index": False},
 }
@@ -60,6 +63,7 @@ FAR = {
     ("highway.same_road", "lanes"): 1,
     ("tails_and_overload.fan_out", "calls"): 50,
     ("trade_off.levers", "lever"): "batching what waits",
+    ("trade_off.switchboard", "server"): "async",
     ("where_latency_comes_from.api_cache", "ttl"): 0,
 }
 """Which value says most, or what a machine with one CPU allows, where it is not the farther end of the control."""

@@ -24,7 +24,7 @@ def rounds_of(value: float, spread: float, rounds: int) -> np.ndarray:
 def board(
     per_s: float, alone_ms: float, spread: float = 0.01, rounds: int = ROUNDS, speed: float = 1.0, **chosen: Any
 ) -> Record:
-    """A setting beside the preset for latency (300/s, 8 ms) and the one for throughput (600/s, 28 ms), on a quick machine or not."""
+    """A setting beside the presets: for latency (300/s, 8 ms), for throughput (600/s, 28 ms); on a machine of this speed."""
     points = {"": (per_s, alone_ms), FAST: (300.0, 8.0), MANY: (600.0, 28.0)}
     columns = {}
     for of, (capacity, alone) in points.items():
@@ -53,7 +53,9 @@ def ruled(means_ms: Mapping[str, float] = MEANS_MS, spread: float = 0.01, rounds
 LAST = (57, 58, 59, 61, 41, 25, 60, 56)
 
 
-def searched(fresh: int = 10, promised: float = 1.25, best: float = 1_000.0, p95_ms: float = 20.0, **chosen: Any) -> Record:
+def searched(
+    fresh: int = 10, promised: float = 1.25, best: float = 1_000.0, p95_ms: float = 20.0, **chosen: Any
+) -> Record:
     """A search: of the last settings the first has `best` requests/s, each other 5% less than the one before it; so many fresh
     looks at each of them, and the best window of the search had so many times as much.
     """
@@ -71,4 +73,6 @@ def searched(fresh: int = 10, promised: float = 1.25, best: float = 1_000.0, p95
         "windows": np.repeat(number, 20),
     }
     samples = {name: np.array(column, float) for name, column in columns.items()}
-    return Record("cheapest", parameters, 1, "", Frame(samples, {"calls": 9_000}), 12.0, "complete", constants=CONSTANTS)
+    return Record(
+        "cheapest", parameters, 1, "", Frame(samples, {"calls": 9_000}), 12.0, "complete", constants=CONSTANTS
+    )

@@ -23,7 +23,7 @@ from perflab.chapters.trade_off.switchboard_model import FAST, MANY, THREADS, se
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, values_slider
 from perflab.lab.axes import count_ticks, duration_ticks
 from perflab.lab.marks import Label, Line, Rule, before
-from perflab.lab.palette import ALARM, CLOCK, INK, MEASURED, MEASURED_POINTS, MODEL, PINNED
+from perflab.lab.palette import ALARM, CLOCK, INK, MEASURED, MEASURED_POINTS, MODEL, PINNED, PINNED_POINTS
 from perflab.lab.rows import Texts, intervals_in, values_in
 from perflab.lab.verdict import percentile_of, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, number
@@ -90,6 +90,7 @@ CHARTS = (
         Axis("", len(ROWS) - 0.5, -0.5, ticks=dict(enumerate(ROWS)), grid=False),
         Rule("x", setting=lambda _: 1.0, color=INK, linewidth=1),
         Line("model", model=lambda model: intervals_in(ROWS, model.changes), color=MODEL, **BAR),
+        Line("pinned run", pinned=lambda run: values_in(ROWS, advice_model.changes_of(run)), **PINNED_POINTS),
         Line(run=lambda run: intervals_in(ROWS, advice_model.changes_of(run)), color=MEASURED, linewidth=2),
         Line("measured, 95%", run=lambda run: values_in(ROWS, advice_model.changes_of(run)), **MEASURED_POINTS),
         Texts(len(ROWS), runs=advice_model.advice_in_rows),
