@@ -82,7 +82,7 @@ CHARTS = (
         Label(setting=lambda _: (1, 1.35e6 * advice_model.LIMIT_MS, "above this: “latency”"), color=INK),
         *(mark for name in SIDES for mark in lines(name)),
         columns=2,
-        empty="A mean response time for each of four settings will appear here.",
+        empty="The means of four settings will appear here.",
     ),
     Chart(
         "Against everything off",

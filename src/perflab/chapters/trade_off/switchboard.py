@@ -82,7 +82,7 @@ CHARTS = (
         Line("model: at most", model=switchboard_model.bars, **BAR),
         Rule("x", "measured", run=lambda run: plane.point(run)[0], color=MEASURED, linewidth=2),
         columns=2,
-        empty="The capacity will appear here, beside what limits it.",
+        empty="The capacity will appear here.",
     ),
 )
 
