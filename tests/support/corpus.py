@@ -48,7 +48,8 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
     ("tails_and_overload.hockey_stick", "kind"): {"load": 30},
     ("trade_off.batching", "max_wait"): {"size": 20},
     ("trade_off.batching", "threads"): {"size": 20},
-    ("trade_off.switchboard", "server"): {"batching": "what waits", "cache": True},
+    ("trade_off.switchboard", "compression"): {"batching": "what waits", "cache": True},
+    ("trade_off.switchboard", "server"): {"batching": "what waits"},
     ("where_latency_comes_from.anatomy", "calls"): {"round_trip": 0},
     ("where_latency_comes_from.query", "rows"): {"index": False},
 }
@@ -63,7 +64,6 @@ FAR = {
     ("highway.same_road", "lanes"): 1,
     ("tails_and_overload.fan_out", "calls"): 50,
     ("trade_off.levers", "lever"): "batching what waits",
-    ("trade_off.switchboard", "server"): "async",
     ("where_latency_comes_from.api_cache", "ttl"): 0,
 }
 """Which value says most, or what a machine with one CPU allows, where it is not the farther end of the control."""
@@ -81,6 +81,13 @@ LENGTH = {
     ("raising_throughput.which_strategy", "writes"): (0.0, 2),
     ("raising_throughput.which_strategy", "pages"): (0.0, 7),
     ("tails_and_overload.fan_out", "hedge"): (2.5, 2),
+    ("trade_off.advice", "clients"): (3.0, 4),
+    ("trade_off.advice", "commits"): (0.0, 4),
+    ("trade_off.cheapest", "clients"): (0.0, 12),
+    ("trade_off.switchboard", "batching"): (0.0, 3),
+    ("trade_off.switchboard", "cache"): (0.0, 3),
+    ("trade_off.switchboard", "server"): (0.0, 3),
+    ("trade_off.switchboard", "compression"): (0.0, 3),
     ("tails_and_overload.fan_out", "hedges"): (2.5, 2),
 }
 """Runs (s, and slices at least) in which what the control does comes late, or that must not end between two strategies."""
