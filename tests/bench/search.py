@@ -13,13 +13,13 @@ import numpy as np
 
 from perflab.chapters.trade_off import cheapest
 from perflab.chapters.trade_off.cheapest_model import answer_in, leader, target_of
-from perflab.chapters.trade_off.search import SHARE
+from perflab.chapters.trade_off.search import SHARE, Window
 from perflab.chapters.trade_off.service_limits import warm_up
 from perflab.chapters.trade_off.switchboard_model import SETTINGS, THREADS, name_of, settings_of
 from perflab.lab import Record
 from perflab.measure.frame import merge
 from perflab.measure.units import percent
-from perflab.systems.clients.service import Service, service
+from perflab.systems.clients.service import Answered, Service, finished, service
 
 ON_REQUEST = True
 RUNS, EXHAUSTIVE, AGAIN, CANDIDATES = 10, 8, 20, 4
@@ -65,7 +65,7 @@ def exhaustive(clients: int) -> list[int]:
         generator = np.random.default_rng(0)
         for _ in range(EXHAUSTIVE):
             for setting in generator.permutation(len(SETTINGS)).tolist():
-                rates[setting].append(cheapest.look_at(served, settings_of(SETTINGS[setting]), clients)[0].per_s)
+                rates[setting].append(look(served, setting, clients)[0].per_s)
     return sorted(rates, key=lambda setting: -float(np.nanmedian(rates[setting])))[:CANDIDATES]
 
 
@@ -77,13 +77,18 @@ def in_turns(settings: Sequence[int], clients: int, p95_ns: float) -> dict[int, 
         prepare(served)
         for _ in range(AGAIN):
             for setting in rates:
-                window, load = cheapest.look_at(served, settings_of(SETTINGS[setting]), clients)
+                window, load = look(served, setting, clients)
                 rates[setting].append(window.per_s)
                 times[setting] += load.took_ns[clients:].tolist()
     return {
         setting: Again(float(np.nanmedian(rates[setting])), float(np.mean(np.array(times[setting]) <= p95_ns)))
         for setting in rates
     }
+
+
+def look(served: Service, setting: int, clients: int) -> tuple[Window, Answered]:
+    """One look, as the search has them."""
+    return finished(cheapest.look_at(served, settings_of(SETTINGS[setting]), clients))
 
 
 def prepare(served: Service) -> None:

@@ -27,7 +27,7 @@ from perflab.chapters.trade_off.switchboard_model import (
     UNTIMED,
     settings_of,
 )
-from perflab.systems.clients.service import Service, service
+from perflab.systems.clients.service import Service, finished, service
 
 LAB = switchboard.lab()
 PREDICTION = switchboard.PREDICTION
@@ -138,12 +138,8 @@ def test_what_waits_has_more_capacity_than_everything_off_and_a_batch_with_a_tim
     served: Service,
 ) -> None:
     def column(chosen: Any, name: str) -> float:
-        measure = service_limits.both_loads(served, settings_of(chosen), CLIENTS)
-        while True:
-            try:
-                next(measure)
-            except StopIteration as ended:
-                return float(ended.value[0][name][0])
+        columns, _ = finished(service_limits.both_loads(served, settings_of(chosen), CLIENTS))
+        return float(columns[name][0])
 
     assert_more(lambda: column(UNTIMED, PER_S), lambda: column(ALL_OFF, PER_S), 1.4)
     assert_more(lambda: column(PRESETS[MANY], ALONE), lambda: column(UNTIMED, ALONE), 1.5)

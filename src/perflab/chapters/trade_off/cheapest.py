@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from time import perf_counter
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from perflab.lab.verdict import Row, ratio_text, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, gc_paused, percentile
 from perflab.systems.clients.service import Answered, Service, service
 
-TOTAL_S, WINDOW_S, COUNTED = 12.0, 0.06, 16
+TOTAL_S, WINDOW_S, COUNTED = 12.0, 0.06, 6
 
 
 def experiment(p95: int, rate: int, clients: int, seed: int) -> Iterator[Frame]:
@@ -34,20 +33,21 @@ def experiment(p95: int, rate: int, clients: int, seed: int) -> Iterator[Frame]:
         warm_up(served, {"everything off": settings[0], "everything on": settings[-1]}, THREADS)
         look = search.following(plan)
         while look is not None:
-            began = perf_counter()
-            window, load = look_at(served, settings[look.setting], clients)
-            spent_s += perf_counter() - began
+            window, load = yield from look_at(served, settings[look.setting], clients)
+            spent_s += load.done_ns[-1] / 1e9
             yield cheapest_model.frame_of(look, window, load, clients, fresh)
             fresh += look.is_fresh
             look = search.following(plan, window)
 
 
-def look_at(served: Service, settings: Mapping[str, Any], clients: int) -> tuple[Window, Answered]:
+def look_at(
+    served: Service, settings: Mapping[str, Any], clients: int
+) -> Generator[Frame, None, tuple[Window, Answered]]:
     """A setting under load for a moment. The first reply of each client is left out of the p95: it found a shorter queue."""
     at_once = at_once_of(settings, clients)
     served.set(**settings)
     with gc_paused(generation=0):
-        load = served.load(clients, WINDOW_S, at_once + COUNTED)
+        load = yield from served.load_in_slices(clients, WINDOW_S, at_once + COUNTED)
     return Window(load.per_s(at_once), percentile(load.took_ns[clients:], SHARE)), load
 
 

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from time import perf_counter_ns
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ NEW_EVERY = 5
 """One of so many requests asks for a page that was never asked for before; the others for the same one."""
 TIMEOUT_S = 5.0
 SLICE_S = 0.15
+Result = TypeVar("Result")
 ENCODED = b"\r\nContent-Encoding: deflate"
 
 
@@ -76,12 +77,7 @@ class Service:
 
         Raises OSError with what the service says when a request fails, ConnectionError when it is not answered in time.
         """
-        slices = self.load_in_slices(clients, seconds, fewest, math.inf)
-        while True:
-            try:
-                next(slices)
-            except StopIteration as ended:
-                return ended.value
+        return finished(self.load_in_slices(clients, seconds, fewest, math.inf))
 
     def load_in_slices(
         self, clients: int, seconds: float, fewest: int = 1, slice_s: float = SLICE_S
@@ -127,6 +123,16 @@ class Service:
         body = zlib.decompress(reply.body) if ENCODED in reply.head else reply.body
         if not body.endswith(b"]"):
             raise RuntimeError("The reply is not a page of JSON.")
+
+
+def finished(slices: Generator[Frame, None, Result]) -> Result:
+    """What a measurement in slices returns, without the frames in between."""
+    while True:
+        try:
+            next(slices)
+        except StopIteration as ended:
+            result: Result = ended.value
+            return result
 
 
 @contextmanager
