@@ -19,7 +19,7 @@ from perflab.measure import Ratio
 from perflab.systems.clients.service import TTL_S
 from perflab.systems.servers.group_commit import TIMER, WAITING
 
-THREADS, COMMITS, LINK_MBITS, CLIENTS = 8, 8, 200, 24
+THREADS, COMMITS, LINK_MBITS, CLIENTS = 8, 4, 200, 24
 SMALL_POOL, LARGE_POOL = 10, 100
 SINGLE, TWENTY, FIFTY, AT_ONCE = "none", "20, or 20 ms", "50, or 20 ms", "what waits"
 BATCHING: dict[str, dict[str, Any]] = {
