@@ -22,7 +22,7 @@ from perflab.lab.verdict import Row, ratio_text, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, gc_paused, percentile
 from perflab.systems.clients.service import Answered, Service, service
 
-TOTAL_S, WINDOW_S, COUNTED = 12.0, 0.06, 6
+TOTAL_S, WINDOW_S = 12.0, 0.06
 
 
 def experiment(p95: int, rate: int, clients: int, seed: int) -> Iterator[Frame]:
@@ -43,11 +43,13 @@ def experiment(p95: int, rate: int, clients: int, seed: int) -> Iterator[Frame]:
 def look_at(
     served: Service, settings: Mapping[str, Any], clients: int
 ) -> Generator[Frame, None, tuple[Window, Answered]]:
-    """A setting under load for a moment. The first reply of each client is left out of the p95: it found a shorter queue."""
+    """A setting under load for a moment: a whole turn of what is under way at once, at least, since replies come in bunches. The
+    first reply of each client is left out of the p95: it found a shorter queue.
+    """
     at_once = at_once_of(settings, clients)
     served.set(**settings)
     with gc_paused(generation=0):
-        load = yield from served.load_in_slices(clients, WINDOW_S, at_once + COUNTED)
+        load = yield from served.load_in_slices(clients, WINDOW_S, 2 * at_once)
     return Window(load.per_s(at_once), percentile(load.took_ns[clients:], SHARE)), load
 
 
