@@ -60,7 +60,7 @@ SMALL: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 4}
 CHARTS = (
     Chart(
         "Each setting under load",
-        Axis("requests/s", 40, 5_000, log=True, ticks=count_ticks),
+        Axis("requests/s", 40, 10_000, log=True, ticks=count_ticks),
         Axis("p95 of the response time", 3e6, 1e9, log=True, ticks=duration_ticks),
         Rule("y", setting=lambda now: 1e6 * now["p95"], **LIMIT),
         Rule("x", setting=lambda now: now["rate"], **LIMIT),
@@ -80,7 +80,7 @@ CHARTS = (
             0,
             500,
             ticks=count_ticks,
-            ends=(500, 1_000, 2_000, 4_000, 8_000),
+            ends=(500, 1_000, 1_500, 2_000, 3_000, 5_000, 10_000),
             run_reach=cheapest_model.reach,
         ),
         Axis("", LAST - 0.5, -0.7, ticks=dict(enumerate(ROWS)), grid=False),
