@@ -95,7 +95,7 @@ CHARTS = (
         Line("measured, 95%", run=lambda run: values_in(ROWS, advice_model.changes_of(run)), **MEASURED_POINTS),
         Texts(len(ROWS), runs=advice_model.advice_in_rows),
         columns=2,
-        empty="What the presets change will appear here.",
+        empty="The changes will appear here.",
     ),
 )
 
