@@ -48,6 +48,7 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
     ("tails_and_overload.hockey_stick", "kind"): {"load": 30},
     ("trade_off.batching", "max_wait"): {"size": 20},
     ("trade_off.batching", "threads"): {"size": 20},
+    ("trade_off.switchboard", "cache"): {"batching": "what waits"},
     ("trade_off.switchboard", "compression"): {"batching": "what waits", "cache": True},
     ("trade_off.switchboard", "server"): {"batching": "what waits"},
     ("where_latency_comes_from.anatomy", "calls"): {"round_trip": 0},
@@ -84,10 +85,10 @@ LENGTH = {
     ("trade_off.advice", "clients"): (3.5, 8),
     ("trade_off.advice", "commits"): (1.5, 8),
     ("trade_off.cheapest", "clients"): (0.0, 12),
-    ("trade_off.switchboard", "batching"): (1.2, 6),
-    ("trade_off.switchboard", "cache"): (1.2, 6),
-    ("trade_off.switchboard", "server"): (1.2, 6),
-    ("trade_off.switchboard", "compression"): (1.2, 6),
+    ("trade_off.switchboard", "batching"): (2.5, 12),
+    ("trade_off.switchboard", "cache"): (2.5, 12),
+    ("trade_off.switchboard", "server"): (2.5, 12),
+    ("trade_off.switchboard", "compression"): (2.5, 12),
     ("tails_and_overload.fan_out", "hedges"): (2.5, 2),
 }
 """Runs (s, and slices at least) in which what the control does comes late, or that must not end between two strategies."""

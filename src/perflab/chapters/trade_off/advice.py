@@ -192,5 +192,5 @@ def lab() -> Lab:
         trust=TRUST,
         finding=finding,
         scenario=scenario,
-        budget_s=20.0,
+        budget_s=30.0,
     )
