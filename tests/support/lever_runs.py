@@ -8,7 +8,7 @@ import numpy as np
 
 from perflab.chapters.trade_off.levers_model import CACHING
 from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S
-from perflab.chapters.trade_off.service_limits import ASYNC, ASYNC_POOLED, PACKED, PLAIN, POOLED, per_s
+from perflab.chapters.trade_off.service_limits import ASYNC, ASYNC_POOLED, PLAIN, POOLED, per_s
 from perflab.lab import Record
 from perflab.measure import Frame
 
@@ -23,7 +23,6 @@ CONSTANTS = {
     "decompress_ns": 0.2 * MS,
     per_s(PLAIN): 1_000.0,
     per_s(POOLED): 2_000.0,
-    per_s(PACKED): 800.0,
     per_s(ASYNC): 500.0,
     per_s(ASYNC_POOLED): 1_600.0,
 }

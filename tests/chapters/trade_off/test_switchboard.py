@@ -117,10 +117,7 @@ def test_setting_and_presets_are_measured_in_turns_on_one_service(monkeypatch: p
     monkeypatch.setattr(switchboard, "warm_up", lambda *_: None)
     monkeypatch.setattr(switchboard, "both_loads", fake)
     frames = list(LAB.experiment(**UNTIMED))
-    assert (
-        len(frames) == 3 * switchboard.ROUNDS
-        and len([frame for frame in frames if frame.samples]) == switchboard.ROUNDS
-    )
+    assert len(frames) == 3 * switchboard.ROUNDS
     sides = {"": UNTIMED, **PRESETS}
     assert measured[:3] == [(of, settings_of(chosen), CLIENTS) for of, chosen in sides.items()]
     assert [of for of, *_ in measured[3:6]] == [FAST, MANY, ""]

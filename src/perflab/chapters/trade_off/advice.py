@@ -25,7 +25,7 @@ from perflab.lab.axes import count_ticks, duration_ticks
 from perflab.lab.marks import Label, Line, Rule, before
 from perflab.lab.palette import ALARM, CLOCK, INK, MEASURED, MEASURED_POINTS, MODEL, PINNED, PINNED_POINTS
 from perflab.lab.rows import Texts, intervals_in, values_in
-from perflab.lab.verdict import percentile_of, table_of, trust_of, verdict_of
+from perflab.lab.verdict import table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, number
 from perflab.systems.clients.service import service
 
@@ -187,7 +187,7 @@ def lab() -> Lab:
         },
         charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict_of(say, compare=percentile_of(NEEDED, "The mean with everything off"), needs=NEEDED),
+        verdict=verdict_of(say, compare=plane.beside_pinned(NEEDED, "The mean with everything off"), needs=NEEDED),
         table=TABLE,
         trust=TRUST,
         finding=finding,

@@ -16,7 +16,7 @@ from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, c
 from perflab.lab.marks import Line, Rule
 from perflab.lab.palette import INK, MEASURED, MEASURED_POINTS, MODEL
 from perflab.lab.rows import Texts, intervals_in, values_in
-from perflab.lab.verdict import against_pinned, ratio_in_turns, ratio_text, table_of, trust_of, verdict_of
+from perflab.lab.verdict import ratio_text, table_of, trust_of, verdict_of
 from perflab.measure import Frame, byte_size, count, number, percent
 from perflab.systems.clients.service import service
 
@@ -94,11 +94,6 @@ def scenario(chosen: Mapping[str, Any]) -> str:
     return (what + load).format(**chosen, clients=clients_of(chosen["threads"]))
 
 
-def compare(record: Record, pinned: Record) -> tuple[str, str] | None:
-    compared = ratio_in_turns(record, pinned, PER_S)
-    return (f"The capacity is {against_pinned(compared)}.", compared.verdict) if compared else None
-
-
 TABLE = table_of(
     ("latency alone, p50", lambda run: latency_text(middle(run, ALONE))),
     ("the same without the lever", lambda run: latency_text(middle(run, BASE + ALONE))),
@@ -173,7 +168,7 @@ def lab() -> Lab:
         },
         charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict_of(say, compare=compare, needs=PER_S),
+        verdict=verdict_of(say, compare=plane.beside_pinned(PER_S, "The capacity"), needs=PER_S),
         table=TABLE,
         trust=TRUST,
         finding=finding,

@@ -15,7 +15,7 @@ from perflab.lab import Axis, Chart, Record, count_ticks, duration_ticks
 from perflab.lab.marks import Label, Line, Mark, Note, Point, Rule, Whiskers, measured
 from perflab.lab.palette import INK, MEASURED, MODEL_HERE, PINNED, QUIET
 from perflab.lab.rows import strokes
-from perflab.lab.verdict import ratio_text
+from perflab.lab.verdict import Compare, against_pinned, ratio_text
 from perflab.measure import Estimate, Ratio, count, duration, duration_range, number, paired_ratio, percent
 from perflab.measure.compare import CLEAR, EQUAL, TOO_CLOSE
 from perflab.measure.percentiles import rank_interval
@@ -48,7 +48,22 @@ def middle_of(values: Any) -> Estimate:
 
 def change(run: Record, column: str, of: str = "", base: str = BASE) -> Ratio | None:
     """How many times that of the baseline a column is, by pairs of one round each; None without any."""
-    pairs = np.array([run.column(of + column), run.column(base + column)]).T
+    return _by_rounds(run.column(of + column), run.column(base + column))
+
+
+def beside_pinned(column: str, what: str) -> Compare:
+    """A column beside that of the pinned run, by pairs of rounds that were measured in turns."""
+
+    def compare(record: Record, pinned: Record) -> tuple[str, str] | None:
+        found = _by_rounds(record.column(column), pinned.column(column))
+        return None if found is None else (f"{what} is {against_pinned(found)}.", found.verdict)
+
+    return compare
+
+
+def _by_rounds(first: Any, second: Any) -> Ratio | None:
+    """The last round may lack one of the two."""
+    pairs = np.array([*zip(first, second, strict=False)]).reshape(-1, 2)
     told = pairs[np.isfinite(pairs).all(axis=1)]
     return paired_ratio(*told.T) if len(told) else None
 

@@ -75,14 +75,12 @@ def both_loads(served: Service, settings: Mapping[str, Any], clients: int, of: s
 
 
 def in_turns(sides: Sequence[str], rounds: int, measure: Callable[[str], Measure]) -> Iterator[Frame]:
-    """Rounds of a measurement of each side; a frame ends with each of them, and the last of a round brings its columns."""
+    """Rounds of a measurement of each side; a frame ends with each of them."""
     order = list(sides)
     for _ in range(rounds):
-        found: Columns = {}
         for of in order:
             columns, calls = yield from measure(of)
-            found |= columns
-            yield Frame(found if of == order[-1] else {}, {"calls": calls}, {"caveat": durability_caveat() or ""})
+            yield Frame(columns, {"calls": calls}, {"caveat": durability_caveat() or ""})
         order.append(order.pop(0))  # so that none always comes first
 
 
@@ -107,11 +105,10 @@ PROBED: dict[str, dict[str, Any]] = {
     "batch": {"rows": MAX_ROWS, "batch": WAITING},
 }
 """Requests alone: a query, and what this adds."""
-PLAIN, POOLED, PACKED, ASYNC, ASYNC_POOLED = "", "pooling", "compression", "async", "async, pooling"
+PLAIN, POOLED, ASYNC, ASYNC_POOLED = "", "pooling", "async", "async, pooling"
 PRESSED: dict[str, dict[str, Any]] = {
     POOLED: {},
     PLAIN: {"pooled": False},
-    PACKED: {"pooled": False, "level": LEVEL},
     ASYNC: {"pooled": False, "asynchronous": True},
     ASYNC_POOLED: {"asynchronous": True},
 }
@@ -215,7 +212,7 @@ def limits_of(settings: Mapping[str, Any], clients: int, constants: Mapping[str,
 
 
 def cpu_ns(settings: Mapping[str, Any], constants: Mapping[str, Any]) -> float:
-    """CPU time of a request; a hit of the cache costs as much as a request with a pool."""
+    """CPU time of a request, of service and client; a hit of the cache costs as much as a request with a pool."""
     plain, pooled = (ASYNC, ASYNC_POOLED) if settings["asynchronous"] else (PLAIN, POOLED)
     misses = 1 / NEW_EVERY if settings["ttl_s"] else 1.0
     if settings["pooled"]:
@@ -224,5 +221,5 @@ def cpu_ns(settings: Mapping[str, Any], constants: Mapping[str, Any]) -> float:
     if misses < 1:
         found += (1 - misses) * 1e9 / constants[per_s(pooled)]
     if settings["level"]:
-        found += max(0.0, 1e9 / constants[per_s(PACKED)] - 1e9 / constants[per_s(PLAIN)])
+        found += constants["compress_ns"] + constants["decompress_ns"]
     return float(found)

@@ -22,7 +22,7 @@ from perflab.chapters.trade_off.switchboard_model import (
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, count_ticks, duration_ticks
 from perflab.lab.marks import Label, Line, Note, Rule, Whiskers, measured
 from perflab.lab.palette import CLOCK, INK, MEASURED, MODEL, MODEL_HERE, QUIET
-from perflab.lab.verdict import percentile_of, table_of, trust_of, verdict_of
+from perflab.lab.verdict import table_of, trust_of, verdict_of
 from perflab.measure import Frame, byte_size, count, number
 from perflab.systems.clients.service import service
 
@@ -175,7 +175,7 @@ def lab() -> Lab:
         controls=switchboard_model.CONTROLS,
         charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict_of(say, compare=percentile_of(PER_S, "The capacity"), needs=PER_S),
+        verdict=verdict_of(say, compare=plane.beside_pinned(PER_S, "The capacity"), needs=PER_S),
         table=TABLE,
         trust=TRUST,
         finding=finding,
