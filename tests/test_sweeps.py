@@ -28,7 +28,8 @@ WITHOUT = {
     "measuring_latency.stopwatch",  # the clock's cost, and a quoted range
     "start_here.self_check",  # a band of pairs
     "caching_strategies.restart",  # runs over time, beside the same ones simulated
-    "tails_and_overload.storm",
+    "trade_off.cheapest",  # the p95 of a few settings, beside the mean of all
+    "tails_and_overload.storm",  # and this
 }
 
 

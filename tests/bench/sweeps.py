@@ -26,7 +26,7 @@ from perflab.lab.verdict import INVALID
 ON_REQUEST = True
 POINTS, TIMES, RUN_S = 5, 3, 1.0
 ENDS = ("Hit ratio so far",)
-PLANES = ("One setting, two loads",)
+PLANES = ("One setting, two loads", "Your setting and two presets, two loads")
 """Charts whose both axes are measured: what lies across is compared too."""
 BAND = 0.2
 """How far a measured point may be from the model, as a share of the model."""

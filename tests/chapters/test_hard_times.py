@@ -30,6 +30,9 @@ WRITERS = {
     "eviction_and_stampedes.stampede": {},
     "caching_strategies.strategies": {},
     "caching_strategies.kill": {},
+    "trade_off.switchboard": {},
+    "trade_off.cheapest": {},
+    "trade_off.advice": {},
 }
 FEW_BYTES = 12_000
 MEASURE = """

@@ -72,6 +72,12 @@ def test_texts_stand_in_their_rows_and_go_with_the_run() -> None:
     assert [text.get_text() for text in axes.texts] == ["", "", ""]
 
 
+def test_texts_may_stand_elsewhere_in_a_row_and_above_its_middle() -> None:
+    axes = built(Texts(3, x=0.01, above=0.3, ha="left", run=lambda run: ["a", "", "c"]))
+    assert [text.get_position() for text in axes.texts] == [(0.01, -0.3), (0.01, 0.7), (0.01, 1.7)]
+    assert {text.get_ha() for text in axes.texts} == {"left"}
+
+
 def test_a_run_without_samples_shows_nothing() -> None:
     line = Line(run=lambda run: (1, run.column("latency_ns")[0]), pinned=lambda run: (1, run.column("latency_ns")[0]))
     axes = built(line)

@@ -24,6 +24,8 @@ READ = {
     ("eviction_and_stampedes.all_sizes", "estimate"),
     ("highway.littles_law", "window"),
     ("measuring_throughput.counting", "window"),
+    ("trade_off.cheapest", "p95"),
+    ("trade_off.cheapest", "rate"),
 }
 """Controls that change how a run is read, not what is measured."""
 TELLING: dict[tuple[str, str], dict[str, Any]] = {
@@ -56,6 +58,9 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
     ("trade_off.levers", "link"): {"commits": 1},
     ("trade_off.batching", "max_wait"): {"size": 20},
     ("trade_off.batching", "threads"): {"size": 20},
+    ("trade_off.switchboard", "cache"): {"batching": "what waits"},
+    ("trade_off.switchboard", "compression"): {"batching": "what waits", "cache": True},
+    ("trade_off.switchboard", "server"): {"batching": "what waits"},
     ("where_latency_comes_from.anatomy", "calls"): {"round_trip": 0},
     ("where_latency_comes_from.query", "rows"): {"index": False},
 }
@@ -105,6 +110,13 @@ LENGTH = {
     ("raising_throughput.which_strategy", "writes"): (0.0, 2),
     ("raising_throughput.which_strategy", "pages"): (0.0, 7),
     ("tails_and_overload.fan_out", "hedge"): (2.5, 2),
+    ("trade_off.advice", "clients"): (3.5, 8),
+    ("trade_off.advice", "commits"): (1.5, 8),
+    ("trade_off.cheapest", "clients"): (0.0, 12),
+    ("trade_off.switchboard", "batching"): (2.5, 12),
+    ("trade_off.switchboard", "cache"): (2.5, 12),
+    ("trade_off.switchboard", "server"): (2.5, 12),
+    ("trade_off.switchboard", "compression"): (2.5, 12),
     ("tails_and_overload.fan_out", "hedges"): (2.5, 2),
 }
 """Runs (s, and slices at least) in which what the control does comes late, or that must not end between two strategies."""

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from perflab.chapters.trade_off.levers_model import ASYNC, CACHING, COMPRESSION, POOLING, per_s
+from perflab.chapters.trade_off.levers_model import CACHING
 from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S
+from perflab.chapters.trade_off.service_limits import ASYNC, ASYNC_POOLED, PLAIN, POOLED, per_s
 from perflab.lab import Record
 from perflab.measure import Frame
 
@@ -20,7 +21,10 @@ CONSTANTS = {
     "ratio": 0.25,
     "compress_ns": 0.8 * MS,
     "decompress_ns": 0.2 * MS,
-    **{per_s(lever): rate for lever, rate in {"": 1_000.0, POOLING: 2_000.0, COMPRESSION: 800.0, ASYNC: 500.0}.items()},
+    per_s(PLAIN): 1_000.0,
+    per_s(POOLED): 2_000.0,
+    per_s(ASYNC): 500.0,
+    per_s(ASYNC_POOLED): 1_600.0,
 }
 START: dict[str, Any] = {"lever": CACHING, "commits": 10, "link": 500, "threads": 16}
 

@@ -85,15 +85,15 @@ class Spans(Mark):
 
 
 class Texts(Mark):
-    """A text at the right end of each of so many rows. Data: the texts."""
+    """A text at the right end of each of so many rows, or at `x` of 0 to 1, and so much of a row `above` it. Data: the texts."""
 
-    def __init__(self, rows: int, **bound: Any) -> None:
+    def __init__(self, rows: int, x: float = 0.99, above: float = 0.0, **bound: Any) -> None:
         super().__init__(**{"fontsize": 11, **bound})
-        self._rows = rows
+        self._rows, self._x, self._above = rows, x, above
 
     def build(self, axes: Axes) -> Sequence[Artist]:
         style = {"va": "center", "ha": "right", "transform": axes.get_yaxis_transform(), **self._style}
-        self._texts = [axes.text(0.99, row, "", **style) for row in range(self._rows)]
+        self._texts = [axes.text(self._x, row - self._above, "", **style) for row in range(self._rows)]
         return self._texts
 
     def draw(self, data: Any) -> None:

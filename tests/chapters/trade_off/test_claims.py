@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from lever_runs import run
+from switchboard_runs import MEANS_MS, board, ruled
 from two_axes import batched, packed
 
+from perflab.chapters.trade_off.advice_model import NO_LEVER
 from perflab.chapters.trade_off.claims import CLAIMS
 from perflab.chapters.trade_off.lever_claims import CLAIMED
 from perflab.chapters.trade_off.levers_model import POOLING
+from perflab.chapters.trade_off.switchboard_model import FAST, MANY
 from perflab.lab import Record
 
 CASES = [
@@ -22,6 +25,8 @@ CASES = [
         for at, (name, lever) in enumerate(CLAIMED.items())
     ),
     (10, [run(2.0, 2.0, lever=name) for name in CLAIMED], [run(0.5, 2.0, lever=name) for name in CLAIMED]),
+    (11, [board(1_200, 30.0)], [board(1_200, 7.0), board(1_200, 30.0)]),
+    (12, [ruled({**MEANS_MS, FAST: 90.0})], [ruled(), ruled({**MEANS_MS, FAST: 90.0})]),
 ]
 
 
@@ -50,6 +55,9 @@ def test_every_claim_is_tested_and_open_until_its_lab_was_used() -> None:
         (6, run(0.3, 1.0, lever=POOLING)),
         (6, run(0.3, 1.0, spread=0.2)),
         (10, run(2.0, 2.0)),
+        (11, board(400, 7.0)),
+        (12, ruled({**MEANS_MS, MANY: 300.0}, spread=0.001)),
+        (12, ruled({**MEANS_MS, NO_LEVER: 200.0})),
     ],
 )
 def test_runs_that_do_not_decide_leave_a_claim_open(number: int, irrelevant: Record) -> None:
@@ -59,3 +67,5 @@ def test_runs_that_do_not_decide_leave_a_claim_open(number: int, irrelevant: Rec
 def test_the_numbers_name_the_setting() -> None:
     assert "what waits, up to 20, 8 threads: latency alone 0.500×" in CLAIMS[1].report([batched(3, 0.5, max_wait=0)])
     assert "200 kB of JSON, level 6, 100 Mb/s: 0.300×" in CLAIMS[2].report([packed(0.3)])
+    assert "what waits + cache + async: capacity 2.00×" in CLAIMS[11].report([board(1_200, 7.0)])
+    assert "100 clients: the mean “for latency”, as advised, is 1.79×" in CLAIMS[12].report([ruled()])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -14,19 +14,11 @@ from lever_runs import CONSTANTS, run
 from predictions import assert_each_comment_fits
 from relations import assert_more, two_of_three
 
-from perflab.chapters.trade_off import levers, levers_model
-from perflab.chapters.trade_off.levers_model import (
-    AT_ONCE,
-    CACHING,
-    COMPRESSION,
-    FEWEST,
-    OFF,
-    POOLING,
-    SWITCHES,
-    TIMED,
-    clients_of,
-)
+from perflab.chapters.trade_off import levers, service_limits
+from perflab.chapters.trade_off.levers_model import AT_ONCE, CACHING, COMPRESSION, POOLING, SWITCHES, TIMED
 from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S
+from perflab.chapters.trade_off.service_limits import FEWEST, OFF, clients_of
+from perflab.measure import Frame
 from perflab.systems.clients.service import Answered, Service, service
 
 LAB = levers.lab()
@@ -118,6 +110,10 @@ class Scripted:
     def set(self, **settings: Any) -> None:
         self.is_switched.append(bool(settings["ttl_s"]))
 
+    def load_in_slices(self, clients: int, seconds: float, fewest: int = 1) -> Generator[Frame, None, Answered]:
+        yield from ()
+        return self.load(clients, seconds, fewest)
+
     def load(self, clients: int, seconds: float, fewest: int = 1) -> Answered:
         self.loads.append((clients, fewest))
         took = np.full(100, 5_000_000 if self.is_switched[-1] else 10_000_000)
@@ -128,15 +124,14 @@ def test_pairs_are_measured_on_both_loads_and_neither_side_always_first(monkeypa
     scripted = Scripted()
     monkeypatch.setattr(levers, "service", lambda *_, **__: nullcontext(scripted))
     frames = list(LAB.experiment(lever=CACHING, commits=10, link=500, threads=8))
-    assert len(frames) == 4 * levers.ROUNDS and all(frame.counts == {"calls": 100} for frame in frames)
-    assert [bool(frame.samples) for frame in frames] == [False, False, False, True] * levers.ROUNDS
-    for pair in frames[3::4]:
-        assert {name: column.tolist() for name, column in pair.samples.items()} == {
-            ALONE: [5e6],
-            BASE + ALONE: [1e7],
-            PER_S: [pytest.approx(200)],
-            BASE + PER_S: [pytest.approx(100)],
-        }
+    assert len(frames) == 2 * levers.ROUNDS and all(frame.counts == {"calls": 200} for frame in frames)
+    assert all(frames[at].samples.keys() == frames[at + 1].samples.keys() for at in range(1, len(frames) - 1, 2))
+    assert {name: column.tolist() for frame in frames[:2] for name, column in frame.samples.items()} == {
+        ALONE: [5e6],
+        BASE + ALONE: [1e7],
+        PER_S: [pytest.approx(200)],
+        BASE + PER_S: [pytest.approx(100)],
+    }
     warm_up, measured = scripted.is_switched[:2], scripted.is_switched[2:]
     assert warm_up == [False, True], "and nothing of it is counted"
     assert measured[:8] == [False, True, True, False] * 2
@@ -161,10 +156,10 @@ def measured(served: Service, lever: str, what: str, conditions: dict[str, int])
     threads = conditions["threads"]
 
     def load() -> float:
-        served.set(**{**OFF, **levers_model.conditions(**conditions), **SWITCHES.get(lever, {})})
+        served.set(**{**OFF, **service_limits.conditions(**conditions), **SWITCHES.get(lever, {})})
         if what == ALONE:
-            return levers_model.p50(served.load(1, levers_model.ALONE_S, FEWEST))
-        return served.load(clients_of(threads), levers_model.BUSY_S, threads + FEWEST).per_s(threads)
+            return service_limits.p50(served.load(1, service_limits.ALONE_S, FEWEST))
+        return served.load(clients_of(threads), service_limits.BUSY_S, threads + FEWEST).per_s(threads)
 
     return load
 

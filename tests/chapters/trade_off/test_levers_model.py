@@ -11,24 +11,17 @@ from lever_runs import CONSTANTS, MS
 from perflab.chapters.trade_off.levers_model import (
     ASYNC,
     AT_ONCE,
-    BATCH,
     CACHING,
     COMPRESSION,
-    CONNECTIONS,
     LEVERS,
-    MAX_WAIT_MS,
     POOLING,
-    QUERY_MS,
-    REPLY_BYTES,
     SWITCHES,
     TIMED,
-    Limits,
-    clients_of,
     limits_of,
     predict,
     with_commits_of,
-    zlib_facts,
 )
+from perflab.chapters.trade_off.service_limits import BATCH, CONNECTIONS, MAX_WAIT_MS, QUERY_MS, REPLY_BYTES, Limits
 
 COMMITS: dict[str, Any] = {"commits": 10, "link": 500, "threads": 16}
 LINK: dict[str, Any] = {"commits": 1, "link": 10, "threads": 16}
@@ -113,16 +106,6 @@ def test_noise_in_a_calibration_takes_no_time_away() -> None:
     found = limits_of("", **COMMITS, constants={**CONSTANTS, "handshake": 8.9 * MS, "commits": 8.9 * MS})
     assert found.alone_ns == pytest.approx(9 * MS + 8e3 * REPLY_BYTES / 500)
     assert np.isinf(found.limits["commits"])
-
-
-def test_there_are_always_clients_for_all_threads_and_some_more() -> None:
-    assert [clients_of(threads) for threads in (1, 4, 16, 32)] == [16, 16, 24, 48]
-
-
-def test_a_page_compresses_to_a_part_of_itself() -> None:
-    found = zlib_facts()
-    assert 0.1 < found["ratio"] < 0.6
-    assert found["compress_ns"] > found["decompress_ns"] > 0
 
 
 def test_commits_are_as_quick_as_in_the_run() -> None:

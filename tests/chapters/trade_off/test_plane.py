@@ -65,6 +65,25 @@ def test_rounds_that_came_to_no_number_are_left_out() -> None:
     assert np.isnan(middle(nothing, PER_S).value) and change(nothing, PER_S) is None
 
 
+def test_a_round_that_lacks_one_side_is_left_out() -> None:
+    whole = record(300, 20)
+    stopped = Record(
+        "batching", {}, 1, "", Frame({**whole.frame.samples, BASE + PER_S: whole.column(BASE + PER_S)[:-1]})
+    )
+    found, expected = change(stopped, PER_S), change(whole, PER_S)
+    assert found is not None and expected is not None and found.value == pytest.approx(expected.value)
+    assert change(Record("batching", {}, 1, "", Frame({PER_S: np.ones(1)})), PER_S) is None
+
+
+def test_a_pinned_run_is_compared_round_by_round_whatever_slices_they_had() -> None:
+    compare = plane.beside_pinned(PER_S, "The capacity")
+    assert compare(record(300, 20), record(100, 20)) == (
+        "The capacity is 3.00× (3.00–3.00) above the pinned run.",
+        "clear",
+    )
+    assert compare(record(300, 20), Record("batching", {}, 1, "")) is None
+
+
 def test_the_interval_of_the_middle_covers_it() -> None:
     """Of 8 rounds with a long tail, in 93 to 99.9 of 100 runs: two of the rounds are its ends."""
     generator = np.random.default_rng(1)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from perflab.chapters.trade_off.advice_model import MEAN, advised, clients_named, other_than
 from perflab.chapters.trade_off.batching_model import setting_of
 from perflab.chapters.trade_off.compression_model import codec_seen, times
 from perflab.chapters.trade_off.lever_claims import CLAIMED, both_claims, favour_one
 from perflab.chapters.trade_off.plane import ALONE, PER_S, change, direction
+from perflab.chapters.trade_off.switchboard import BETWEEN, DEARER, beside_the_presets
+from perflab.chapters.trade_off.switchboard_model import name_of
 from perflab.lab import Record
 from perflab.lab.claims import Claim, Judge, report_claims
 from perflab.lab.verdict import ratio_text
@@ -73,6 +76,25 @@ def _lever(lever: str) -> Judge:
     return unless_contradicted(lambda run: both_claims(run) if run.parameters["lever"] == lever else None)
 
 
+def _advice(record: Record) -> Found:
+    """Whether the advised preset had the shorter mean response time."""
+    advice = advised(record)
+    ratio = None if advice is None else change(record, MEAN, advice, other_than(advice))
+    way = None if ratio is None else direction(ratio)
+    if advice is None or ratio is None or not way:
+        return None
+    told = f"{clients_named(record.parameters)}: the mean “{advice}”, as advised, is {ratio_text(ratio)} that of the other."
+    return way < 0, told
+
+
+def _paid_for(record: Record) -> Found:
+    """Whether a setting with more capacity than both presets pays for it with latency."""
+    found = beside_the_presets(record)
+    if found is None or found.choice == BETWEEN:
+        return None
+    return found.choice == DEARER, f"{name_of(record.parameters)}: {found.measured}."
+
+
 CLAIMS = (
     Claim("Batching raises throughput.", "batching", _batch(PER_S, "capacity")),
     Claim("Batching raises latency: that is what its throughput costs.", "batching", _batch(ALONE, "latency alone")),
@@ -83,4 +105,6 @@ CLAIMS = (
         for lever, (latency, throughput) in CLAIMED.items()
     ),
     Claim("Most optimizations favor one of the two, latency or throughput.", "levers", favour_one),
+    Claim("More throughput is paid for with latency.", "switchboard", unless_contradicted(_paid_for)),
+    Claim("Mean above 200 ms: optimize for latency, else for throughput.", "advice", unless_contradicted(_advice)),
 )

@@ -7,44 +7,29 @@ from typing import Any
 
 import numpy as np
 
-from perflab.chapters.trade_off import levers_model, plane
+from perflab.chapters.trade_off import levers_model, plane, service_limits
 from perflab.chapters.trade_off.lever_claims import COLUMNS, arrow, changes_of, claim_text, judged
-from perflab.chapters.trade_off.levers_model import CACHING, FEWEST, LEVERS, OFF, SWITCHES, clients_of, rows_of
+from perflab.chapters.trade_off.levers_model import CACHING, LEVERS, SWITCHES, rows_of
 from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S, capacity_text, change, latency_text, middle
+from perflab.chapters.trade_off.service_limits import OFF, both_loads, clients_of, in_turns, warm_up
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.marks import Line, Rule
 from perflab.lab.palette import INK, MEASURED, MEASURED_POINTS, MODEL
 from perflab.lab.rows import Texts, intervals_in, values_in
-from perflab.lab.verdict import against_pinned, ratio_in_turns, ratio_text, table_of, trust_of, verdict_of
-from perflab.measure import Frame, byte_size, count, gc_paused, number, percent
+from perflab.lab.verdict import ratio_text, table_of, trust_of, verdict_of
+from perflab.measure import Frame, byte_size, count, number, percent
 from perflab.systems.clients.service import service
-from perflab.systems.machine.storage import durability_caveat
 
 ROUNDS = 9
 """So many that one disturbed pair does not widen the interval of the median."""
 
 
 def experiment(lever: str, commits: int, link: int, threads: int) -> Iterator[Frame]:
-    same, clients = {**OFF, **levers_model.conditions(commits, link, threads)}, clients_of(threads)
-    sides = [(BASE, same), ("", {**same, **SWITCHES[lever]})]
+    same, clients = {**OFF, **service_limits.conditions(commits, link, threads)}, clients_of(threads)
+    sides = {BASE: same, "": {**same, **SWITCHES[lever]}}
     with service(clients, **same) as served:
-        for _, settings in sides:  # left out: threads are started, the cache is filled, the drive wakes up
-            served.set(**settings)
-            served.load(clients, levers_model.ALONE_S)
-        for _ in range(ROUNDS):
-            pair: dict[str, Any] = {}
-            for of, settings in sides:
-                served.set(**settings)
-                with gc_paused(generation=0):
-                    alone = served.load(1, levers_model.ALONE_S, FEWEST)
-                yield Frame(counts={"calls": alone.took_ns.size})
-                with gc_paused(generation=0):
-                    busy = served.load(clients, levers_model.BUSY_S, threads + FEWEST)
-                pair |= {of + ALONE: np.array([levers_model.p50(alone)]), of + PER_S: np.array([busy.per_s(threads)])}
-                calls = {"calls": busy.took_ns.size}
-                is_whole = len(pair) == len(sides) * len(COLUMNS)  # a slice ends with each load, a pair with the last
-                yield Frame(pair if is_whole else {}, calls, {"caveat": durability_caveat() or ""})
-            sides.reverse()  # so that neither always comes first
+        warm_up(served, sides, clients)
+        yield from in_turns(list(sides), ROUNDS, lambda of: both_loads(served, sides[of], clients, of))
 
 
 ROWS = tuple(row for lever in LEVERS for row in rows_of(lever))
@@ -103,15 +88,10 @@ def finding(record: Record, pinned: Record | None) -> str | None:
 def scenario(chosen: Mapping[str, Any]) -> str:
     """What a run does."""
     often = "once" if chosen["commits"] == 1 else "{commits} times"
-    size = byte_size(levers_model.REPLY_BYTES)
-    what = f"A request waits {levers_model.QUERY_MS:g} ms for a database, commits {often}, sends {size} "
+    size = byte_size(service_limits.REPLY_BYTES)
+    what = f"A request waits {service_limits.QUERY_MS:g} ms for a database, commits {often}, sends {size} "
     load = "over {link:,} Mb/s. One client alone, then {clients}, without {lever} and with it, in turns."
     return (what + load).format(**chosen, clients=clients_of(chosen["threads"]))
-
-
-def compare(record: Record, pinned: Record) -> tuple[str, str] | None:
-    compared = ratio_in_turns(record, pinned, PER_S)
-    return (f"The capacity is {against_pinned(compared)}.", compared.verdict) if compared else None
 
 
 TABLE = table_of(
@@ -178,7 +158,7 @@ def lab() -> Lab:
     return Lab(
         question="What does each lever change, alone and under load?",
         experiment=experiment,
-        calibrate=levers_model.calibrate,
+        calibrate=service_limits.calibrate,
         predict=levers_model.predict,
         controls={
             "lever": choice(LEVERS, CACHING, menu=True),
@@ -188,7 +168,7 @@ def lab() -> Lab:
         },
         charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict_of(say, compare=compare, needs=PER_S),
+        verdict=verdict_of(say, compare=plane.beside_pinned(PER_S, "The capacity"), needs=PER_S),
         table=TABLE,
         trust=TRUST,
         finding=finding,

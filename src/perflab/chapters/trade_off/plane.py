@@ -10,13 +10,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from perflab.lab import Axis, Chart, Record, count_ticks, duration_ticks
 from perflab.lab.marks import Label, Line, Mark, Note, Point, Rule, Whiskers, measured
 from perflab.lab.palette import INK, MEASURED, MODEL_HERE, PINNED, QUIET
 from perflab.lab.rows import strokes
-from perflab.lab.verdict import ratio_text
+from perflab.lab.verdict import Compare, against_pinned, ratio_text
 from perflab.measure import Estimate, Ratio, count, duration, duration_range, number, paired_ratio, percent
 from perflab.measure.compare import CLEAR, EQUAL, TOO_CLOSE
 from perflab.measure.percentiles import rank_interval
@@ -32,19 +31,39 @@ ROUNDS_NEEDED = 6
 
 
 def middle(run: Record, column: str) -> Estimate:
-    """Median over rounds with its interval, two of the rounds themselves; NaN before the first."""
-    rounds = _rounds(run, column)
+    """Median over rounds with its interval; NaN before the first."""
+    return middle_of(run.column(column))
+
+
+def middle_of(values: Any) -> Estimate:
+    """The median of rounds that came to a number, with its interval, two of the rounds themselves."""
+    rounds = np.asarray(values, float)
+    rounds = np.sort(rounds[np.isfinite(rounds)])
     low, high = rank_interval(rounds.size, 0.5) if rounds.size else (None, None)
     if low is None or high is None:
         few = f"its interval needs {ROUNDS_NEEDED} rounds, have {rounds.size}"
         return Estimate(float(np.median(rounds)) if rounds.size else np.nan, shortage=few)
-    ordered = np.sort(rounds)
-    return Estimate(float(np.median(rounds)), float(ordered[low - 1]), float(ordered[high - 1]))
+    return Estimate(float(np.median(rounds)), float(rounds[low - 1]), float(rounds[high - 1]))
 
 
-def change(run: Record, column: str) -> Ratio | None:
+def change(run: Record, column: str, of: str = "", base: str = BASE) -> Ratio | None:
     """How many times that of the baseline a column is, by pairs of one round each; None without any."""
-    pairs = np.array([run.column(column), run.column(BASE + column)]).T
+    return _by_rounds(run.column(of + column), run.column(base + column))
+
+
+def beside_pinned(column: str, what: str) -> Compare:
+    """A column beside that of the pinned run, by pairs of rounds that were measured in turns."""
+
+    def compare(record: Record, pinned: Record) -> tuple[str, str] | None:
+        found = _by_rounds(record.column(column), pinned.column(column))
+        return None if found is None else (f"{what} is {against_pinned(found)}.", found.verdict)
+
+    return compare
+
+
+def _by_rounds(first: Any, second: Any) -> Ratio | None:
+    """The last round may lack one of the two."""
+    pairs = np.array([*zip(first, second, strict=False)]).reshape(-1, 2)
     told = pairs[np.isfinite(pairs).all(axis=1)]
     return paired_ratio(*told.T) if len(told) else None
 
@@ -169,11 +188,6 @@ def chart(
         columns=4,
         **style,
     )
-
-
-def _rounds(run: Record, column: str) -> NDArray[np.float64]:
-    found = np.asarray(run.column(column), float)
-    return found[np.isfinite(found)]
 
 
 def _across(run: Record) -> Any:

@@ -18,7 +18,7 @@ from perflab.systems.http.http11 import Reply, Request
 from perflab.systems.servers.fair_pool import FairTaskPool
 from perflab.systems.servers.stages import Host, Next, SettableStage
 
-MAX_POOL, MAX_ITERATIONS = 64, 100_000
+MAX_POOL, MAX_ITERATIONS = 128, 100_000
 SALT_BYTES, NONCE_BYTES, COUNT_BYTES, PROOF_BYTES, WELCOME = 16, 16, 4, 32, b"+"
 CHALLENGE_BYTES = SALT_BYTES + NONCE_BYTES + COUNT_BYTES
 TIMEOUT_S = 30.0
