@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from perflab.lab.palette import PINNED
 from perflab.measure.units import byte_size, count, duration
 
 if TYPE_CHECKING:
     from matplotlib.axis import Axis
+
+STEPS, MOST_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0), 6
+"""Of an axis of shares."""
 
 
 def duration_ticks(axis: Axis) -> None:
@@ -32,8 +37,18 @@ def count_ticks(axis: Axis) -> None:
 
 
 def percent_ticks(axis: Axis) -> None:
-    """Label an axis of shares: 20%."""
-    axis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
+    """Label an axis of shares: 20%. Where it grows, the steps grow with it, whatever style the learner has set meanwhile."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter
+
+    class Steps(FixedLocator):
+        def __call__(self) -> Any:
+            low, high = axis.get_view_interval()
+            step = next(step for step in STEPS if high - low <= MOST_STEPS * step)
+            return step * np.arange(np.ceil(low / step), np.floor(high / step) + 1)
+
+    if axis.get_scale() == "linear":
+        axis.set_major_locator(Steps([]))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}%"))
 
 
 def plain_ticks(axis: Axis) -> None:
