@@ -59,7 +59,7 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
     ("trade_off.batching", "max_wait"): {"size": 20},
     ("trade_off.batching", "threads"): {"size": 20},
     ("trade_off.switchboard", "cache"): {"batching": "what waits"},
-    ("trade_off.switchboard", "compression"): {"batching": "what waits", "cache": True},
+    ("trade_off.switchboard", "compression"): {"batching": "what waits", "cache": True, "server": "async, pool of 100"},
     ("trade_off.switchboard", "server"): {"batching": "what waits"},
     ("where_latency_comes_from.anatomy", "calls"): {"round_trip": 0},
     ("where_latency_comes_from.query", "rows"): {"index": False},

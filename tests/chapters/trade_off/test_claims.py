@@ -67,5 +67,5 @@ def test_runs_that_do_not_decide_leave_a_claim_open(number: int, irrelevant: Rec
 def test_the_numbers_name_the_setting() -> None:
     assert "what waits, up to 20, 8 threads: latency alone 0.500×" in CLAIMS[1].report([batched(3, 0.5, max_wait=0)])
     assert "200 kB of JSON, level 6, 100 Mb/s: 0.300×" in CLAIMS[2].report([packed(0.3)])
-    assert "what waits + cache + async: capacity 2.00×" in CLAIMS[11].report([board(1_200, 7.0)])
+    assert "what waits + cache + async + pool + compression: capacity 2.00×" in CLAIMS[11].report([board(1_200, 7.0)])
     assert "100 clients: the mean “for latency”, as advised, is 1.79×" in CLAIMS[12].report([ruled()])

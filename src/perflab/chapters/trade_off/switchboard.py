@@ -13,6 +13,7 @@ from perflab.chapters.trade_off.switchboard_model import (
     COMMITS,
     ENDS,
     FAST,
+    LINK_MBITS,
     MANY,
     PRESETS,
     RESOURCES,
@@ -112,7 +113,7 @@ def finding(record: Record, pinned: Record | None) -> str | None:
 
 def scenario(chosen: Mapping[str, Any]) -> str:
     """What a run does."""
-    what = f"A request commits {COMMITS} times, waits {QUERY_MS:g} ms for a database, sends {byte_size(REPLY_BYTES)}. "
+    what = f"A request commits {COMMITS} times, waits {QUERY_MS:g} ms, sends {byte_size(REPLY_BYTES)} over {LINK_MBITS} Mb/s. "
     return f"{what}{THREADS} threads. One client alone, then {CLIENTS}: your setting and two presets, in turns."
 
 
@@ -145,7 +146,7 @@ def beside_the_presets(record: Record) -> Outcome | None:
 
 PREDICTION = Prediction(
     question="The preset “for latency” has a cache and a pool; “for throughput” has batches of 50, a cache, async, a pool and "
-    "compression. You take a cache, async, and commit what waits. Where does this setting lie?",
+    "compression. You take the latter, but commit what waits instead of batches with a timer. Where does it lie?",
     choices={
         BETWEEN: Answer(
             "Between the presets would be a compromise. But no law says that each setting must pay in one for the other.",
