@@ -18,14 +18,16 @@ class AttemptFrames:
     """Frames of the attempts at the requests of a schedule (ns, shape (n,)); each tells what is new.
 
     Columns: "arrived_s", when each request was due so far, and "lateness_ns" of its sending; of those that succeeded "number",
-    "completed_s", "latency_ns" since they were due, and what the server says (`MOMENTS`); "rejected_number" and "failed_number",
+    "completed_s", "latency_ns" since they were due, what the server says (`MOMENTS`), and, where they read `keys`, the "key"; "rejected_number" and "failed_number",
     given up after a refusal or a time-out, with "failed_s"; "retried_s" and "hedged_s", when such attempts were sent. Counts:
     "calls" that succeeded, "rejected", "failures", and "needless" answers, which came after their time-out or another answer.
     Facts: "elapsed_s" and requests "in_flight".
     """
 
-    def __init__(self, attempts: Attempts, schedule_ns: NDArray[np.int64]) -> None:
-        self._attempts, self._schedule = attempts, schedule_ns
+    def __init__(
+        self, attempts: Attempts, schedule_ns: NDArray[np.int64], keys: NDArray[np.int64] | None = None
+    ) -> None:
+        self._attempts, self._schedule, self._keys = attempts, schedule_ns, keys
         self._told = (0, 0, 0, 0, 0)
         self.moments: dict[int, tuple[int, ...]] = {}
         """Of requests that succeeded, by number, until they are told."""
@@ -62,6 +64,8 @@ class AttemptFrames:
             "retried_s": sent_ns("retry") / 1e9,
             "hedged_s": sent_ns("hedge") / 1e9,
         }
+        if self._keys is not None:
+            columns["key"] = self._keys[numbers]
         counts = {
             "calls": numbers.size,
             "rejected": columns["rejected_number"].size,
