@@ -18,10 +18,10 @@ class AttemptFrames:
     """Frames of the attempts at the requests of a schedule (ns, shape (n,)); each tells what is new.
 
     Columns: "arrived_s", when each request was due so far, and "lateness_ns" of its sending; of those that succeeded "number",
-    "completed_s", "latency_ns" since they were due, what the server says (`MOMENTS`), and, where they read `keys`, the "key"; "rejected_number" and "failed_number",
-    given up after a refusal or a time-out, with "failed_s"; "retried_s" and "hedged_s", when such attempts were sent. Counts:
-    "calls" that succeeded, "rejected", "failures", and "needless" answers, which came after their time-out or another answer.
-    Facts: "elapsed_s" and requests "in_flight".
+    "completed_s", "latency_ns" since they were due, what the server says (`MOMENTS`), and the "key" where they read `keys`;
+    "rejected_number" and "failed_number", given up after a refusal or a time-out, with "failed_s"; "retried_s" and "hedged_s",
+    when such attempts were sent. Counts: "calls" that succeeded, "rejected", "failures", and "needless" answers, which came
+    after their time-out or another answer. Facts: "elapsed_s" and requests "in_flight".
     """
 
     def __init__(
