@@ -130,6 +130,7 @@ def test_requests_read_the_keys_that_they_are_given() -> None:
     with staged_server(("lru", {"capacity": 2}), ("queue", {}), front=MULTIPLEXED) as server:
         server.ask("warm", keys=[3])
         frame = merge(load(server, Patience(), 8, 1_000, 1.0, keys=keys))  # one after another, far apart
+    assert frame.samples["key"].tolist() == keys.tolist()
     is_hit = frame.samples["started_ns"] == frame.samples["done_ns"]
     assert is_hit.tolist() == [True, False, True, False, False, False, False, True]
 

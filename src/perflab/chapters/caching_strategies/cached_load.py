@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -67,16 +67,14 @@ def load(
 ) -> Iterator[Frame]:
     """Frames of these reads at a real server whose cache holds the keys read `before`; settings of its stages `lru` and `queue`.
 
-    `run`: its length (`seconds`), and when the cache is emptied (`flush_s`). A column more: the "key" of each that succeeded.
+    `run`: its length (`seconds`), and when the cache is emptied (`flush_s`).
     """
     with staged_server(("lru", cache), ("queue", queue), front=MULTIPLEXED, tells=False) as server:
         server.ask("warm", keys=before)
         if "flush_s" in run:
             server.ask("flush", after_s=run["flush_s"])
         attempts = Attempts(asked.due_ns, Patience())
-        frames = attempts_load([server], attempts, asked.due_ns, asked.services_us, run["seconds"], keys=asked.keys)
-        for frame in frames:
-            yield replace(frame, samples={**frame.samples, "key": asked.keys[frame.samples["number"]]})
+        yield from attempts_load([server], attempts, asked.due_ns, asked.services_us, run["seconds"], keys=asked.keys)
 
 
 def simulated(asked: Reads, before: tuple[int, ...], capacity: int, **rules: Any) -> CachedRun:

@@ -18,15 +18,17 @@ class AttemptFrames:
     """Frames of the attempts at the requests of a schedule (ns, shape (n,)); each tells what is new.
 
     Columns: "arrived_s", when each request was due so far, and "lateness_ns" of its sending; of those that succeeded "number",
-    "completed_s", "latency_ns" since they were due, and what the server says (`MOMENTS`), which is told of needless answers too
-    ("needless_…"); "rejected_number" and "rejected_s", given up after a refusal, "failed_number" and "failed_s" after a time-out;
-    "retried_s" and "hedged_s", when such attempts were sent. Counts:
+    "completed_s", "latency_ns" since they were due, what the server says (`MOMENTS`), which is told of needless answers too
+    ("needless_…"), and the "key" where they read `keys`; "rejected_number" and "rejected_s", given up after a refusal,
+    "failed_number" and "failed_s" after a time-out; "retried_s" and "hedged_s", when such attempts were sent. Counts:
     "calls" that succeeded, "rejected", "failures", and "needless" answers, which came after their time-out or another answer.
     Facts: "elapsed_s" and requests "in_flight".
     """
 
-    def __init__(self, attempts: Attempts, schedule_ns: NDArray[np.int64]) -> None:
-        self._attempts, self._schedule = attempts, schedule_ns
+    def __init__(
+        self, attempts: Attempts, schedule_ns: NDArray[np.int64], keys: NDArray[np.int64] | None = None
+    ) -> None:
+        self._attempts, self._schedule, self._keys = attempts, schedule_ns, keys
         self._told = (0, 0, 0, 0, 0)
         self._moments: dict[int, tuple[int, ...]] = {}
         self._needless: list[tuple[int, ...]] = []
@@ -71,6 +73,8 @@ class AttemptFrames:
             "retried_s": sent_ns("retry") / 1e9,
             "hedged_s": sent_ns("hedge") / 1e9,
         }
+        if self._keys is not None:
+            columns["key"] = self._keys[numbers]
         counts = {
             "calls": numbers.size,
             "rejected": columns["rejected_number"].size,

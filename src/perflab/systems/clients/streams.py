@@ -101,7 +101,7 @@ def attempts_load(
     """
     with Streams([server.port for server in servers]) as streams:
         services = services_us.tolist(), (services_us if again_us is None else again_us).tolist()
-        run = _Run(attempts, streams, schedule_ns, services, deadline_us, None if keys is None else keys.tolist())
+        run = _Run(attempts, streams, schedule_ns, services, deadline_us, keys)
         ends = [*np.arange(slice_s, seconds - slice_s / 2, slice_s).tolist(), seconds]
         for end_s in ends:
             run.until(round(end_s * 1e9))
@@ -130,10 +130,11 @@ class _Run:
         schedule_ns: NDArray[np.int64],
         services_us: tuple[list[int], list[int]],
         deadline_us: int,
-        keys: list[int] | None,
+        keys: NDArray[np.int64] | None,
     ) -> None:
-        self._attempts, self._streams, self._keys = attempts, streams, keys
-        self.frames = AttemptFrames(attempts, schedule_ns)
+        self._attempts, self._streams = attempts, streams
+        self._keys = None if keys is None else keys.tolist()
+        self.frames = AttemptFrames(attempts, schedule_ns, keys)
         self._services, self._deadline_us = services_us, deadline_us
         self.fault = ""
         self.start_ns = SYSTEM_CLOCK.now_ns()
