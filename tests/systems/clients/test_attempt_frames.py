@@ -46,7 +46,8 @@ def test_frames_tell_what_is_new() -> None:
 
 def test_a_run_before_its_first_request_has_all_columns_empty() -> None:
     frame = AttemptFrames(Attempts(np.empty(0, np.int64), Patience()), np.empty(0, np.int64)).next(1)
-    assert all(column.size == 0 for column in frame.samples.values(XX
+    assert all(column.size == 0 for column in frame.samples.values()) and len(frame.samples) == 17
+
 
 def test_the_key_of_each_request_that_succeeded_is_told_where_they_read_keys() -> None:
     schedule = np.array([0, 5, 9], np.int64) * 1_000_000
