@@ -29,7 +29,7 @@ from perflab.lab.verdict import table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, number
 from perflab.systems.clients.service import service
 
-ROUNDS, WINDOW_S, NEEDED = 8, 0.3, NO_LEVER + MEAN
+ROUNDS, WINDOW_S, NEEDED = 7, 0.3, NO_LEVER + MEAN
 
 
 def experiment(clients: int, commits: int) -> Iterator[Frame]:
