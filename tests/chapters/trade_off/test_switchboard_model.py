@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from lever_runs import CONSTANTS
@@ -33,7 +35,7 @@ from perflab.chapters.trade_off.switchboard_model import (
     upright,
     ways,
 )
-from perflab.measure import Ratio
+from perflab.measure import Frame, Ratio
 from perflab.systems.servers.configurable import STAGES
 from perflab.systems.servers.staged_server import kind_of
 
@@ -56,7 +58,7 @@ def test_names_say_what_is_on() -> None:
 
 
 def place(name: str, more: tuple[float, float], later: tuple[float, float]) -> Place:
-    return Place(name, *(Ratio(sum(ends) / 2, *ends) for ends in (more, later)))  # type: ignore[arg-type]
+    return Place(name, board(900, 9.0), "", *(Ratio(sum(ends) / 2, *ends) for ends in (more, later)))  # type: ignore[arg-type]
 
 
 def test_a_setting_leaves_the_front_only_where_another_is_ahead_on_both_axes_beyond_chance() -> None:
@@ -85,6 +87,20 @@ def test_settings_are_placed_beside_the_preset_of_their_own_run() -> None:
     assert max(xs) == pytest.approx(450, rel=0.02) and min(ys) == pytest.approx(16e6, rel=0.02), "beside the newest run"
     assert len(across([quick, slow])[0]) == 3 * len(xs) and len(upright([quick, slow])[0]) == len(xs)
     assert front_said([quick, slow]) == "on the front: 3 of 4 settings"
+
+
+def test_what_disturbed_a_whole_round_takes_no_setting_from_the_front_or_to_it() -> None:
+    """The presets were measured in the same rounds, so they are compared round by round, not by intervals that are wide."""
+    disturbed = np.exp(0.5 * np.linspace(-1, 1, 9))
+    quiet = board(1_000, 7.0, spread=0.0)
+    columns = {
+        name: column * (disturbed if name.startswith(FAST) else 1.0) for name, column in quiet.frame.samples.items()
+    }
+    run = replace(quiet, frame=Frame(columns))
+    assert places([run])[1].more.low < 600 / 300 < places([run])[1].more.high, (
+        "wide, beside a preset that was disturbed"
+    )
+    assert name_of(PRESETS[MANY]) not in {each.name for each in front_of(places([run]))}
 
 
 def test_without_rounds_enough_nothing_is_placed() -> None:

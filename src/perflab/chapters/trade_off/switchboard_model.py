@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -96,28 +97,40 @@ def mean_ns(limits: Limits, clients: int) -> float:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a setting lies: how many times the capacity and the latency alone of the preset for latency, in the same rounds."""
+    """Where a setting lies: how many times the capacity and the latency alone of the preset for latency, in the same rounds.
+
+    It was measured in `run`, in the columns of `of`: a preset, or "" for the run's own setting.
+    """
 
     name: str
+    run: Record
+    of: str
     more: Ratio
     later: Ratio
 
     def beats(self, other: Place) -> bool:
-        """On both axes, beyond chance."""
-        return self.more.low > other.more.high and self.later.high < other.later.low
+        """On both axes, beyond chance: round by round where one run has both, else beside the preset for latency."""
+        if not (self.of or other.of or self.run is other.run):
+            return self.more.low > other.more.high and self.later.high < other.later.low
+        run = other.run if self.of else self.run
+        more, later = (change(run, column, self.of, other.of) for column in (PER_S, ALONE))
+        return more is not None and later is not None and more.low > 1 and later.high < 1
 
 
 def places(runs: Sequence[Record]) -> list[Place]:
     """The presets, by the newest run that can tell, and of each other setting that was measured the newest run."""
-    found: dict[str, Place] = {}
-    for run in runs:
-        for of, chosen in {MANY: PRESETS[MANY], "": run.parameters}.items():
-            more, later = (change(run, column, of, FAST) for column in (PER_S, ALONE))
-            if more is not None and later is not None and more.has_interval and later.has_interval:
-                found[name_of(chosen)] = Place(name_of(chosen), more, later)
-    if found:
-        found[name_of(PRESETS[FAST])] = Place(name_of(PRESETS[FAST]), *[Ratio(1.0, 1.0, 1.0)] * 2)
-    return list(found.values())
+    return list({place.name: place for run in runs for place in places_in(run)}.values())
+
+
+@lru_cache(maxsize=len(SETTINGS))
+def places_in(run: Record) -> tuple[Place, ...]:
+    """The presets and the setting of a run, as far as it can tell."""
+    found = []
+    for of, chosen in {**PRESETS, "": run.parameters}.items():
+        more, later = (change(run, column, of, FAST) for column in (PER_S, ALONE))
+        if more is not None and later is not None and more.has_interval and later.has_interval:
+            found.append(Place(name_of(chosen), run, of, more, later))
+    return tuple(found)
 
 
 def front_of(found: Sequence[Place]) -> list[Place]:
