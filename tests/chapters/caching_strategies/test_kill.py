@@ -135,7 +135,7 @@ def test_real_kills_lose_up_to_a_flush_interval_of_writes() -> None:
     lost: Any = run.column("lost")
     assert lost.size >= kill.AT_ONCE and lost.max() > 1, lost
     # A machine that is busy elsewhere lengthens an interval, and writes less.
-    assert np.median(lost) < 4 * 200 and lost.max() < run.column("acknowledged").max()
+    assert np.median(lost) < 4 * 200 and lost.sum() < run.column("acknowledged").sum()
 
 
 def slices(**changes: Any) -> Iterator[Frame]:

@@ -204,6 +204,13 @@ def cached_by(strategy: str, store: Store, flush_s: float) -> CacheAside:
     return CacheAside(store, float("inf")) if strategy == ASIDE else WriteThrough(store, float("inf"))
 
 
+def begin_flushing(cached: CacheAside) -> None:
+    """Now, and then after each interval."""
+    if isinstance(cached, WriteBehind):
+        cached.flush()
+    cached.start()
+
+
 def write_on(cached: CacheAside, ledger: Ledger, rate: float, keys: int, seed: int) -> None:
     """Writes at that rate until the process is killed; keys by Zipf's law, each write a version more."""
     chance, versions = random.Random(seed), [0] * keys
@@ -228,8 +235,10 @@ def _main(folder: str, strategy: str, flush_s: float, rate: float, keys: int, se
         channel.write(b"ready\n")
     if sys.stdin.readline():
         threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
-        # At any moment of a kill, the last flush may be of any age.
-        threading.Timer(random.Random(seed).uniform(0, flush_s), cached.start).start()
+        # So that the last flush before a kill may be of any age, the first one is at a random moment.
+        first = threading.Timer(random.Random(seed).uniform(0, flush_s), begin_flushing, (cached,))
+        first.daemon = True
+        first.start()
         write_on(cached, ledger, rate, keys, seed)
 
 
