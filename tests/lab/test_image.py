@@ -31,3 +31,4 @@ def test_the_same_text_again_sends_no_picture_again() -> None:
 def test_pictures_share_a_row_and_stand_below_one_another_where_it_is_narrow() -> None:
     layout = Image(0.5).widget.layout
     assert layout.flex == "1 1 48.0%" and layout.min_width == "min(340px, 100%)"
+    assert Image(0.25).widget.layout.min_width == "min(225px, 100%)", "three of them fit into a row"

@@ -11,8 +11,8 @@ import html
 
 import ipywidgets as widgets
 
-NARROWEST_PX = 340
-"""Pictures side by side that would be narrower stand below one another."""
+NARROWEST_PX, ROW_PX = 340, 900
+"""Pictures side by side that would be narrower, or than their share of such a row, stand below one another."""
 
 
 class Image:
@@ -20,7 +20,8 @@ class Image:
 
     def __init__(self, share: float = 1.0) -> None:
         self.png, self._text = b"", ""
-        layout = widgets.Layout(flex=f"1 1 {96 * share:.1f}%", min_width=f"min({NARROWEST_PX}px, 100%)", margin="0")
+        narrowest = min(NARROWEST_PX, round(ROW_PX * share))
+        layout = widgets.Layout(flex=f"1 1 {96 * share:.1f}%", min_width=f"min({narrowest}px, 100%)", margin="0")
         self.widget = widgets.HTML(layout=layout)
 
     def show(self, png: bytes) -> None:
