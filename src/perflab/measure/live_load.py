@@ -18,8 +18,8 @@ class LoadSlice:
     """What happened in one slice; times in ns from the start of the load, pauses left out.
 
     `numbers`, `done_ns`, `response_ns` (from the intended sending) and `succeeded` have shape (ended,), in the order of ending;
-    `lateness_ns` has shape (sent,). `not_sent` found no free connection; `in_flight` are under way at `until_ns`; `settled`
-    is what `hold` returned.
+    `lateness_ns` has shape (sent,). The requests `not_sent`, by number, found no free connection; `in_flight` are under way at
+    `until_ns`; `settled` is what `hold` returned.
     """
 
     until_ns: int
@@ -28,7 +28,7 @@ class LoadSlice:
     response_ns: NDArray[np.int64]
     succeeded: NDArray[np.bool_]
     lateness_ns: NDArray[np.int64]
-    not_sent: int
+    not_sent: NDArray[np.int64]
     in_flight: int
     settled: Any
 
@@ -46,13 +46,13 @@ def open_loop_slices(
     book = Book(schedule_ns, clock)
     end_ns = int(seconds * 1e9)
     for until_ns in [*range(int(slice_s * 1e9), end_ns, int(slice_s * 1e9)), end_ns]:
-        position, ended, not_sent = book.position, len(book.ended), book.not_sent
+        position, ended = book.position, len(book.ended)
         book.send_until(target, until_ns)
         held_ns = book.now()  # before the server is told: what it does meanwhile makes no request late
         settled = hold()
         numbers = np.array(book.ended[ended:], np.int64)
         tried = slice(position, book.position)
-        lateness = (book.sent[tried] - schedule_ns[tried])[book.sent[tried] != NOT_SENT]
+        was_sent = book.sent[tried] != NOT_SENT
         try:
             yield LoadSlice(
                 until_ns=held_ns,
@@ -60,8 +60,8 @@ def open_loop_slices(
                 done_ns=book.done[numbers],
                 response_ns=book.done[numbers] - schedule_ns[numbers],
                 succeeded=~book.failed[numbers],
-                lateness_ns=lateness,
-                not_sent=book.not_sent - not_sent,
+                lateness_ns=(book.sent[tried] - schedule_ns[tried])[was_sent],
+                not_sent=position + np.flatnonzero(~was_sent),
                 in_flight=book.in_flight,
                 settled=settled,
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from perflab.measure.frame import merge
-from perflab.systems.clients.attempt_frames import AttemptFrames
+from perflab.systems.clients.attempt_frames import MOMENTS, AttemptFrames
 from perflab.systems.clients.attempts import Attempts, Patience
 
 
@@ -15,7 +15,7 @@ def test_frames_tell_what_is_new() -> None:
     frames = AttemptFrames(attempts, schedule)
     attempts.advance(5_500_000)
     attempts.on_reply(1, True, 8_000_000)
-    frames.moments[1] = (6, 7, 8)
+    frames.note(1, True, (6, 7, 8))
     first = frames.next(8_000_000)
     assert first.samples["arrived_s"].tolist() == [0, 0.005] and first.samples["lateness_ns"].tolist() == [
         5_500_000,
@@ -27,11 +27,15 @@ def test_frames_tell_what_is_new() -> None:
     attempts.on_reply(2, False, 27_000_000)
     attempts.advance(60_000_000)
     attempts.on_reply(0, True, 61_000_000)
+    frames.note(0, False, (26, 30, 60))
     second = frames.next(61_000_000)
     assert second.samples["arrived_s"].tolist() == [0.009] and second.samples["number"].size == 0
     assert second.samples["retried_s"].tolist() == [0.026, 0.027]
     assert sorted(second.samples["failed_number"]) == [0, 2] and second.counts["failures"] == 2
     assert second.counts == {"calls": 0, "rejected": 0, "failures": 2, "needless": 1}
+    assert [second.samples[f"needless_{name}"].tolist() for name in MOMENTS] == [[26], [30], [60]]
+    assert first.samples["needless_done_ns"].size == frames.next(61_500_000).samples["needless_done_ns"].size == 0
+    assert second.samples["failed_s"].tolist() == [0.046, 0.047] and second.samples["rejected_s"].size == 0
     assert merge([first, second, frames.next(62_000_000)]).counts == {
         "calls": 1,
         "rejected": 0,
@@ -42,4 +46,4 @@ def test_frames_tell_what_is_new() -> None:
 
 def test_a_run_before_its_first_request_has_all_columns_empty() -> None:
     frame = AttemptFrames(Attempts(np.empty(0, np.int64), Patience()), np.empty(0, np.int64)).next(1)
-    assert all(column.size == 0 for column in frame.samples.values()) and len(frame.samples) == 13
+    assert all(column.size == 0 for column in frame.samples.values()) and len(frame.samples) == 17

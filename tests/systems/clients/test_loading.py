@@ -65,7 +65,12 @@ def loaded(clock: VirtualClock, connections: int = 100) -> list[Frame]:
     notes, noted = Notes(note), iter(range(1_000))
     target = FakeTarget(clock, notes, connections)
     frames = load_slices(
-        target, notes, constant(100, 1.0), 1.0, lambda: {"busy": [next(noted)]}, lambda: clock.advance(333 * MS)
+        target,
+        notes,
+        constant(100, 1.0),
+        1.0,
+        lambda: {"busy": [next(noted)], "paused_ns": [7]},
+        lambda: clock.advance(333 * MS),
     )
     return list(frames)
 
@@ -79,6 +84,11 @@ def test_every_request_is_counted_once_as_what_became_of_it(clock: VirtualClock)
     assert whole.counts["rejected"] + whole.counts["calls"] + int(whole.facts["in_flight"]) == 100 - len(failed)  # type: ignore[call-overload]
     assert whole.counts["rejected"] in (len(rejected), len(rejected) - 1) and whole.counts["not_sent"] == 0
     assert not set(whole.samples["number"].tolist()) & (failed | rejected)
+    assert set(whole.samples["failed_number"].tolist()) == failed
+    for name in ("failed", "rejected"):
+        due_s = constant(100, 1.0)[whole.samples[f"{name}_number"].astype(int)] / 1e9
+        np.testing.assert_allclose(whole.samples[f"{name}_s"], due_s + 0.01, atol=1e-6)
+    assert whole.counts["rejected"] == whole.samples["rejected_number"].size
     assert whole.samples["arrived_s"].size == whole.samples["lateness_ns"].size == 100
 
 
@@ -95,11 +105,13 @@ def test_what_replies_and_the_paused_server_tell_is_in_columns(clock: VirtualClo
     whole = merge(frames)
     assert whole.samples["size"].tolist() == [7] * whole.counts["calls"]
     assert whole.samples["busy"].tolist() == list(range(len(frames)))
+    assert whole.samples["paused_s"].tolist() == [frame.facts["elapsed_s"] for frame in frames]
 
 
 def test_requests_without_a_free_connection_are_counted_as_not_sent(clock: VirtualClock) -> None:
     whole = merge(loaded(clock, connections=0))
     assert whole.counts["not_sent"] == 100 == whole.samples["arrived_s"].size
+    assert whole.samples["not_sent_number"].tolist() == list(range(100))
     assert whole.counts["calls"] == whole.samples["lateness_ns"].size == whole.facts["in_flight"] == 0
 
 
@@ -112,4 +124,6 @@ def test_a_real_server_is_loaded_with_requests_by_number_or_always_the_same() ->
             whole = merge(load_on(server, request, schedule, 0.6, lambda reply: {"length": len(reply.body)}))
             in_flight = whole.facts["in_flight"]
             assert whole.counts == {"calls": 30 - in_flight, "rejected": 0, "failures": 0, "not_sent": 0}
+            clocks = np.diff([whole.samples["paused_ns"] / 1e9, whole.samples["paused_s"]], axis=1)
+            np.testing.assert_allclose(*clocks, atol=0.1, err_msg="they go on together, and stand still together")
             assert whole.samples["length"].size == whole.counts["calls"] > 15

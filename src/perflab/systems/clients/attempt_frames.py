@@ -18,8 +18,9 @@ class AttemptFrames:
     """Frames of the attempts at the requests of a schedule (ns, shape (n,)); each tells what is new.
 
     Columns: "arrived_s", when each request was due so far, and "lateness_ns" of its sending; of those that succeeded "number",
-    "completed_s", "latency_ns" since they were due, and what the server says (`MOMENTS`); "rejected_number" and "failed_number",
-    given up after a refusal or a time-out, with "failed_s"; "retried_s" and "hedged_s", when such attempts were sent. Counts:
+    "completed_s", "latency_ns" since they were due, and what the server says (`MOMENTS`), which is told of needless answers too
+    ("needless_…"); "rejected_number" and "rejected_s", given up after a refusal, "failed_number" and "failed_s" after a time-out;
+    "retried_s" and "hedged_s", when such attempts were sent. Counts:
     "calls" that succeeded, "rejected", "failures", and "needless" answers, which came after their time-out or another answer.
     Facts: "elapsed_s" and requests "in_flight".
     """
@@ -27,8 +28,15 @@ class AttemptFrames:
     def __init__(self, attempts: Attempts, schedule_ns: NDArray[np.int64]) -> None:
         self._attempts, self._schedule = attempts, schedule_ns
         self._told = (0, 0, 0, 0, 0)
-        self.moments: dict[int, tuple[int, ...]] = {}
-        """Of requests that succeeded, by number, until they are told."""
+        self._moments: dict[int, tuple[int, ...]] = {}
+        self._needless: list[tuple[int, ...]] = []
+
+    def note(self, number: int, is_awaited: bool, moments: tuple[int, ...]) -> None:
+        """What the server says (`MOMENTS`) of an answer to this request, the awaited one or a needless one."""
+        if is_awaited:
+            self._moments[number] = moments
+        else:
+            self._needless.append(moments)
 
     def next(self, now_ns: int) -> Frame:
         """What is new by now."""
@@ -38,16 +46,17 @@ class AttemptFrames:
         self._told = position, len(attempts.ended), len(attempts.failed), len(attempts.all), attempts.needless
         numbers = np.array(attempts.ended[ended:], np.int64)
         done_ns = attempts.answered_ns[numbers]
-        moments = np.array([self.moments.pop(number) for number in numbers.tolist()], np.int64).reshape(
-            -1, len(MOMENTS)
-        )
+        moments = [self._moments.pop(number) for number in numbers.tolist()]
+        unasked, self._needless = self._needless, []
         tries, gave_up = attempts.all[sent:], attempts.failed[failed:]
 
         def sent_ns(kind: str) -> NDArray[np.int64]:
             return np.array([each.sent_ns for each in tries if each.kind == kind], np.int64)
 
-        def given_up(refused: bool) -> NDArray[np.int64]:
-            return np.array([number for number, _, was_refused in gave_up if was_refused == refused], np.int64)
+        def given_up(name: str, refused: bool) -> dict[str, NDArray[Any]]:
+            those = [(number, at) for number, at, was_refused in gave_up if was_refused == refused]
+            numbers, moments = np.array(those, np.int64).reshape(-1, 2).T
+            return {f"{name}_number": numbers, f"{name}_s": moments / 1e9}
 
         columns: dict[str, Any] = {
             "arrived_s": self._schedule[due:position] / 1e9,
@@ -55,10 +64,10 @@ class AttemptFrames:
             "number": numbers,
             "completed_s": done_ns / 1e9,
             "latency_ns": done_ns - self._schedule[numbers],
-            **dict(zip(MOMENTS, moments.T, strict=True)),
-            "rejected_number": given_up(refused=True),
-            "failed_number": given_up(refused=False),
-            "failed_s": np.array([at for _, at, refused in gave_up if not refused]) / 1e9,
+            **_columns("", moments),
+            **_columns("needless_", unasked),
+            **given_up("rejected", refused=True),
+            **given_up("failed", refused=False),
             "retried_s": sent_ns("retry") / 1e9,
             "hedged_s": sent_ns("hedge") / 1e9,
         }
@@ -69,3 +78,8 @@ class AttemptFrames:
             "needless": attempts.needless - needless,
         }
         return Frame(columns, counts, {"elapsed_s": now_ns / 1e9, "in_flight": attempts.in_flight})
+
+
+def _columns(prefix: str, moments: list[tuple[int, ...]]) -> dict[str, NDArray[np.int64]]:
+    columns = np.array(moments, np.int64).reshape(-1, len(MOMENTS)).T
+    return {f"{prefix}{name}": column for name, column in zip(MOMENTS, columns, strict=True)}

@@ -141,12 +141,14 @@ def balanced_load(
             wait_until_open(server.port)
 
         def tell(each: Callable[[PausableServer], object]) -> Settled:
+            told = []
             for number in list(target.alive):
                 try:
                     each(servers[number])
                 except ServerFailed:
-                    pass  # the next request to it will find it dead
-            return {}
+                    continue  # the next request to it will find it dead
+                told.append(number)
+            return {"paused_server": told, "paused_ns": [servers[number].now_ns for number in told]}
 
         pause, resume = partial(tell, PausableServer.pause), partial(tell, PausableServer.resume)
         for frame in load_slices(target, notes, schedule_ns, seconds, pause, resume):

@@ -43,13 +43,18 @@ def load_on(
     notes = Notes(note)
     with HttpTarget(server.port, request, in_flight, notes.on_reply, spin=False) as target:
         wait_until_open(server.port)
-        yield from load_slices(target, notes, schedule_ns, seconds, server.pause, server.resume)
+        yield from load_slices(target, notes, schedule_ns, seconds, lambda: paused(server), server.resume)
 
 
 def wait_until_open(port: int) -> None:
     """Return when the server has accepted all connections made so far: it accepts in order, and answers on a new one."""
     with closing(Connection(port)) as connection:
         connection.ask(request_bytes("/"))
+
+
+def paused(server: PausableServer) -> Settled:
+    """Pause a server: what it says then, and where its clock stands ("paused_ns") while the client's stands still, too."""
+    return {**server.pause(), "paused_ns": [server.now_ns]}
 
 
 class Notes:
@@ -84,8 +89,9 @@ def load_slices(
     """Frames of `seconds` of load on a target whose replies are noted.
 
     Columns: "arrived_s" of all that were due so far; of those that succeeded "number", "completed_s" and "latency_ns" as
-    the client saw them, and what was noted; "failed_s", moments of other failures; "lateness_ns" of all that were sent;
-    what `pause` returned.
+    the client saw them, and what was noted; "rejected_number" and "rejected_s", "failed_number" and "failed_s" of the others that
+    ended; "lateness_ns" of all that were sent, in turn, and "not_sent_number" of the others; what `pause` returned, and, for each
+    clock that it has read ("paused_ns"), when that was by the client's ("paused_s").
     Counts: "calls" that succeeded, "rejected" by the server, other "failures", "not_sent" for want of a connection.
     Facts: "elapsed_s", and how many are "in_flight".
     """
@@ -93,16 +99,20 @@ def load_slices(
     for piece in open_loop_slices(schedule_ns, target, seconds, SLICE_S, pause, resume):
         before, due = due, int(np.searchsorted(schedule_ns, piece.until_ns))
         served = piece.numbers[piece.succeeded]
-        failed = ~piece.succeeded & ~np.isin(piece.numbers, list(notes.rejected))
+        rejected = ~piece.succeeded & np.isin(piece.numbers, list(notes.rejected))
+        failed, clocks = ~piece.succeeded & ~rejected, len(piece.settled.get("paused_ns", ()))
         columns = notes.columns(served.tolist())
         columns |= {name: np.array(values, np.int64) for name, values in piece.settled.items()}
         columns |= {"number": served, "latency_ns": piece.response_ns[piece.succeeded]}
         columns |= {"arrived_s": schedule_ns[before:due] / 1e9, "completed_s": piece.done_ns[piece.succeeded] / 1e9}
-        columns |= {"failed_s": piece.done_ns[failed] / 1e9, "lateness_ns": piece.lateness_ns}
+        for name, those in (("rejected", rejected), ("failed", failed)):
+            columns |= {f"{name}_number": piece.numbers[those], f"{name}_s": piece.done_ns[those] / 1e9}
+        columns |= {"lateness_ns": piece.lateness_ns, "not_sent_number": piece.not_sent}
+        columns |= {"paused_s": np.full(clocks, piece.until_ns / 1e9)}
         counts = {
             "calls": served.size,
-            "rejected": int((~piece.succeeded).sum() - failed.sum()),
+            "rejected": int(rejected.sum()),
             "failures": int(failed.sum()),
-            "not_sent": piece.not_sent,
+            "not_sent": piece.not_sent.size,
         }
         yield Frame(columns, counts, {"elapsed_s": piece.until_ns / 1e9, "in_flight": piece.in_flight})

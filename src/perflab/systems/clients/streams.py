@@ -10,7 +10,7 @@ import select
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -95,7 +95,8 @@ def attempts_load(
     """Frames of `seconds` of load; `services_us` of the requests of the schedule, both of shape (n,). `again_us` are the services
     of their second attempts and later ones, where these differ.
 
-    What is in them, `AttemptFrames` says. A server that answers with an error, or whose rule has failed, raises `BadInput`.
+    What is in them, `AttemptFrames` says; and where the clock of each server stood ("paused_ns", "paused_server") when the slice
+    ended ("paused_s"). A server that answers with an error, or whose rule has failed, raises `BadInput`.
     """
     with Streams([server.port for server in servers]) as streams:
         services = services_us.tolist(), (services_us if again_us is None else again_us).tolist()
@@ -109,7 +110,10 @@ def attempts_load(
             if run.fault:
                 raise BadInput(run.fault)
             try:
-                yield run.frames.next(held_ns)
+                frame = run.frames.next(held_ns)
+                clocks = np.array([server.now_ns for server in servers])
+                read = {"paused_s": np.full(clocks.size, held_ns / 1e9), "paused_ns": clocks}
+                yield replace(frame, samples={**frame.samples, **read, "paused_server": np.arange(clocks.size)})
             finally:
                 for server in servers:
                     server.resume()
@@ -161,5 +165,8 @@ class _Run:
         is_ok = answer.status == 200
         if not is_ok and answer.status != REJECTED:
             self.fault = f"The server could not answer: {answer.body.decode(errors='replace')}"
-        if self._attempts.on_reply(answer.attempt, is_ok, self.now()):
-            self.frames.moments[self._attempts.all[answer.attempt].number] = tuple(map(int, answer.body.split()))
+        is_awaited = self._attempts.on_reply(answer.attempt, is_ok, self.now())
+        if is_ok:
+            self.frames.note(
+                self._attempts.all[answer.attempt].number, is_awaited, tuple(map(int, answer.body.split()))
+            )

@@ -123,6 +123,11 @@ class PausableServer(ChildServer):
             self._hangs = False
             super().__init__(module, {**config, "clock": str(path)}, name)
 
+    @property
+    def now_ns(self) -> int:
+        """Nanoseconds of the server's running."""
+        return self._clock.now_ns()
+
     def pause(self) -> dict[str, Any]:
         """Nothing goes on in the server from now on; returns what it answers to "settle"."""
         self._clock.pause()
