@@ -94,8 +94,10 @@ def test_every_request_is_counted_once() -> None:
 
 def test_where_no_connection_is_free_the_request_is_dropped_and_counted() -> None:
     slices, _ = run(200, 0, connections=2)
-    not_sent = sum(piece.not_sent for piece in slices)
-    assert not_sent > 100
+    numbers = np.concatenate([piece.not_sent for piece in slices])
+    not_sent = np.unique(numbers).size
+    assert not_sent == numbers.size > 100
+    assert not set(numbers.tolist()) & set(np.concatenate([piece.numbers for piece in slices]).tolist())
     assert not_sent + sum(piece.numbers.size for piece in slices) + slices[-1].in_flight == 200
 
 

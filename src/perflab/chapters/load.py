@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from perflab.chapters.load_moments import QUEUE as QUEUE
+from perflab.chapters.load_moments import Number, number_of
+from perflab.chapters.load_moments import moments as moments
 from perflab.chapters.queue_spread import spread_of
 from perflab.lab import Record, Verdict
 from perflab.lab.verdict import INVALID, LATENCY, estimate_text
@@ -21,15 +24,12 @@ from perflab.theory.replay import Replay, replay
 
 Row = tuple[str, Callable[[Record], str]]
 Guard = Callable[[Record], Verdict | None]
-Number = int | float | Callable[[Record], float]
-"""The same for all runs, or a function of the run."""
 
 WORTH_SAYING_NS, SAID_SHARE, MEAN_SHARE, TAIL_SHARE = 1e6, 0.1, 0.25, 0.5
 IMPOSSIBLE = 1.15
 SURE = 3.0  # standard deviations by which a backlog must grow to rule out chance
 NOT_SHOWN = "not shown: sent too late"
 STAGES = ("arrived_ns", "started_ns", "begun_ns", "done_ns")
-QUEUE = (*STAGES[:2], STAGES[3])
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def impossible(limit_per_s: Number, done_per_s: Number = lambda record: Load(rec
     """A guard: more was done (requests per second) than the limit, so the machine's speed has changed."""
 
     def guard(record: Record) -> Verdict | None:
-        done, limit = _of(done_per_s, record), _of(limit_per_s, record)
+        done, limit = number_of(done_per_s, record), number_of(limit_per_s, record)
         if not is_impossible(done, limit):
             return None
         said = f"{count(done)} requests/s is more than the limit of {count(limit)}/s: the machine has changed its speed"
@@ -181,10 +181,6 @@ def failures_said(record: Record) -> str:
     return f" {count(record.count('failures'))} failed." if record.count("failures") else ""
 
 
-def _of(number: Number, record: Record) -> float:
-    return number(record) if callable(number) else number
-
-
 def time_row(name: str, text: Callable[[Load], str]) -> Row:
     """A row of times, which are not shown where much of them is lateness; empty before any request was answered."""
 
@@ -203,7 +199,7 @@ def percentile_row(share: float) -> Row:
 
 def replayed(servers: Number = 1) -> Row:
     """The queue replayed with so many servers (each server's own, where there are several)."""
-    return "queue replayed, mean", lambda record: replay_text(Load(record).replay(int(_of(servers, record))))
+    return "queue replayed, mean", lambda record: replay_text(Load(record).replay(int(number_of(servers, record))))
 
 
 def replay_text(found: Replay | None) -> str:

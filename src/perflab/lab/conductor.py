@@ -49,6 +49,11 @@ class Conductor:
         """End the thread, the worker and all it started."""
         self.loop.close()
 
+    @property
+    def is_measuring(self) -> bool:
+        """Whether a run is in progress, or its calibration."""
+        return self._measuring.run is not None
+
     # --- wishes of sessions -------------------------------------------------------------------------------------------
 
     def post_for(self, owner: RunOwner, action: Action) -> None:

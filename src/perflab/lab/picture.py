@@ -80,10 +80,10 @@ class Picture:
         if self._panel.follows("setting"):
             self._update(lambda: self._panel.show_setting(parameters))
 
-    def show_model(self, parameters: Mapping[str, Any], model: Any) -> None:
+    def show_model(self, parameters: Mapping[str, Any], model: Any, scale: int = DRAFT) -> None:
         """Redraw with a new model, if the panel shows one; as a draft, because the next one may follow at once."""
         if self._panel.follows("model"):
-            self._update(lambda: self._panel.show_model(parameters, model), DRAFT)
+            self._update(lambda: self._panel.show_model(parameters, model), scale)
 
     def show_run(self, record: Record | None, runs: Sequence[Record] = ()) -> None:
         """Redraw with what has been measured."""

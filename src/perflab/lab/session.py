@@ -39,7 +39,7 @@ class Session:
         self.display = display
         self.results = Results(lab)
         self.parameters = {name: control.start for name, control in lab.controls.items()}
-        self._conductor = conductor
+        self.conductor = conductor
         self._post = partial(conductor.post_for, self)
         self._pending = Pending()
         self._waiters = Waiters()
@@ -68,7 +68,7 @@ class Session:
 
     def stop(self) -> None:
         """End the run in progress and keep what it has."""
-        self._post(lambda: self._conductor.stop(self))
+        self._post(lambda: self.conductor.stop(self))
 
     def pin(self) -> None:
         """Keep the last run as a ghost to compare with, or let go of the one that is kept."""
@@ -96,10 +96,10 @@ class Session:
         if self.results.unpin_question():
             self.display.show_pinned(None)
         if self.lab.starts_by_button:
-            self._conductor.stop(self)
+            self.conductor.stop(self)
             self.display.show_progress(0.0, f"{self.lab.how_to_start} to measure this.")
         else:
-            self._conductor.rest(self, REST_S)
+            self.conductor.rest(self, REST_S)
         self.redraw_model()
 
     def _run(self, parameters: Mapping[str, Any], future: Future[Record]) -> None:
@@ -116,7 +116,7 @@ class Session:
         self.display.set_controls(parameters)
         self.display.show_pinned(self.results.pinned)
         if self.redraw_model():
-            self._conductor.request(self)
+            self.conductor.request(self)
 
     def _pin(self) -> None:
         self.results.pin()
@@ -124,7 +124,7 @@ class Session:
         self.display.show_words(self.results.last_words)
 
     def _reset(self) -> None:
-        self._conductor.forget(self)
+        self.conductor.forget(self)
         self._waiters.fail("The lab was reset.")
         self.results.clear()
         self.parameters = {name: control.start for name, control in self.lab.controls.items()}
@@ -142,7 +142,7 @@ class Session:
 
     def _close(self) -> None:
         self._closed = True
-        self._conductor.forget(self)
+        self.conductor.forget(self)
         self._waiters.fail("The lab was closed.")
         self.results.clear()
         self.display.close()
@@ -195,7 +195,7 @@ class Session:
         if run.has_ended:
             self._constants = run.records()[0].frame.facts
             self.redraw_model()
-            self._conductor.request(self)
+            self.conductor.request(self)
         elif run.stopped:
             self.on_cancelled()
         else:

@@ -10,6 +10,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from perflab.lab.controls import Control, check_parameters
+from perflab.lab.moments import Moments
 from perflab.lab.panel import Panel
 from perflab.lab.prediction import Prediction
 from perflab.lab.record import Record, measured_in_turns
@@ -53,7 +54,7 @@ class LabSpec:
     `finding(record, pinned)` is the headline over the lab once a run is finished: what it found, in one sentence; None where
     there is nothing to say. It is only asked about a run that can be trusted, and gets a pinned run only where the two can be
     compared and are not too close to call. Otherwise the headline is the question. `scenario(parameters)` says in one line
-    what is done with them.
+    what is done with them. `moments` reads the moments of a record's requests, of which a replay in slow motion is made.
     """
 
     question: str
@@ -68,6 +69,7 @@ class LabSpec:
     trust: TableOf = no_rows
     finding: FindingOf | None = None
     scenario: Callable[[Mapping[str, Any]], str] | None = None
+    moments: Callable[[Record], Moments | None] | None = None
     budget_s: float = 2.0
     policy: Mapping[str, Any] = field(default_factory=dict)
     _trusted: WeakKeyDictionary[Record, bool] = field(default_factory=WeakKeyDictionary, init=False, repr=False)

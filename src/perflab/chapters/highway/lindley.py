@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.chapters.judging import OPEN, RIGHT, attempt, is_function
-from perflab.chapters.load import Load, too_late
+from perflab.chapters.load import Load, moments, too_late
 from perflab.lab import Axis, Chart, Lab, Record, log_slider, slider
 from perflab.lab.marks import Line, Rule
 from perflab.lab.palette import CLOCK_LINE, MEASURED, MODEL_LINE
@@ -124,6 +124,7 @@ def waits_lab(waits: Waits) -> Lab:
             ("requests", lambda run: f"{Load(run).response.size}"),
             heading="this run",
         ),
+        moments=moments(),
         budget_s=RUN_S + 1,
     )
 

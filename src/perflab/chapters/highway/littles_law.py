@@ -15,7 +15,6 @@ from perflab.lab import (
     Outcome,
     Prediction,
     Record,
-    latencies_of,
     log_slider,
     nearest,
     slider,
@@ -54,7 +53,7 @@ def both_sides(run: Record) -> Flow:
     A window that is cut, by the slider or because some requests are still inside when the run ends, knows only the times of
     those that arrived and left in it; the others count as inside until its end.
     """
-    elapsed_s, latencies_s = load.Load(run).elapsed_s, latencies_of(run) / 1e9
+    elapsed_s, latencies_s = load.Load(run).elapsed_s, load.Load(run).response / 1e9
     whole = run.parameters["window"] >= WHOLE_S
     window_s = elapsed_s if whole else run.parameters["window"]
     arrived, left = run.column("arrived_s"), run.column("completed_s")
@@ -196,5 +195,6 @@ def lab() -> Lab:
         verdict=verdict_of(say, load.too_late, empty=NOTHING_YET),
         table=TABLE,
         trust=trust_of(*load.trust(lambda run: run.parameters["workers"], ASKED_S)),
+        moments=load.moments(lambda run: run.parameters["workers"]),
         budget_s=WHOLE_S + 1,
     )

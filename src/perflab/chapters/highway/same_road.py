@@ -193,5 +193,6 @@ def lab() -> Lab:
         verdict=verdict_of(say, too_late, compare=percentile_of(), empty="No request was answered."),
         table=TABLE,
         trust=trust_of(*load.trust(lambda run: run.parameters["lanes"])),
+        moments=load.moments(lambda run: run.parameters["lanes"]),
         budget_s=RUN_S + 1,
     )

@@ -190,5 +190,6 @@ def lab() -> Lab:
         verdict=verdict_of(say, load.too_late, compare=compare, needs="completed_s", empty="Nothing was completed."),
         table=table,
         trust=trust_of(load.replayed(WORKERS), load.sent(), load.LATENESS),
+        moments=load.moments(WORKERS),
         budget_s=RUN_S + 1,
     )

@@ -192,5 +192,6 @@ def lab() -> Lab:
         verdict=verdict_of(say, load.too_late, impossible, compare=compare, empty="Nothing was served."),
         table=TABLE,
         trust=trust_of(*load.trust(lambda run: run.parameters["workers"])),
+        moments=load.moments(lambda run: run.parameters["workers"]),
         budget_s=RUN_S + 1,
     )

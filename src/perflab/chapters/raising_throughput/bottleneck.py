@@ -195,5 +195,6 @@ def lab() -> Lab:
             needs=MOST,
         ),
         trust=trust_of(*load.trust(WORKERS), needs=MOST),
+        moments=load.moments(WORKERS),
         budget_s=WINDOWS * WINDOW_S + CALM_S + RUN_S + 1,
     )

@@ -186,5 +186,6 @@ def lab() -> Lab:
             *(load.MEAN, load.P50, load.P99, load.IN_FLIGHT, load.FAILED),
         ),
         trust=trust_of(load.replayed(), load.sent(), load.LATENESS),
+        moments=load.moments(1, lambda run: len(slowness(**run.parameters))),
         budget_s=RUN_S + 1,
     )

@@ -185,5 +185,6 @@ def lab() -> Lab:
         finding=finding,
         scenario=scenario,
         trust=trust_of(loads.replayed(), loads.sent(), loads.LATENESS),
+        moments=loads.moments(),
         budget_s=RUN_S + 1,
     )

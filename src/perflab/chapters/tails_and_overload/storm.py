@@ -195,5 +195,6 @@ def lab() -> Lab:
         trust=trust_of(loads.sent(), loads.LATENESS, needs="arrived_s"),
         finding=finding,
         scenario=scenario,
+        moments=loads.moments(),
         budget_s=RUN_S + 1,
     )

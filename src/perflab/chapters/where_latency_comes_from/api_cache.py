@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from perflab.chapters import load
 from perflab.chapters.where_latency_comes_from import api_cache_model
 from perflab.chapters.where_latency_comes_from.api_cache_model import LOGIC_MS, PROBE_MS, RUN_S, SKEW, WINDOWS_S
-from perflab.lab import Axis, Chart, Lab, Record, Verdict, log_slider, values_slider
+from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, Verdict, log_slider, values_slider
 from perflab.lab.axes import duration_ticks, percent_ticks
 from perflab.lab.marks import Histogram, Line, Rule
 from perflab.lab.palette import INK, MEASURED, MEASURED_LINE, MODEL, MODEL_LINE, PINNED_LINE, SECOND
-from perflab.lab.prediction import Answer, Outcome, Prediction
 from perflab.lab.verdict import percentile_of, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, merge, percent, percentile, poisson
 from perflab.systems.clients.loading import load_on
@@ -196,5 +195,6 @@ def lab() -> Lab:
         verdict=verdict_of(say, load.too_late, saturated, compare=percentile_of()),
         table=TABLE,
         trust=trust_of(*load.TRUST),
+        moments=load.moments(),
         budget_s=RUN_S + 1,
     )

@@ -1,0 +1,83 @@
+"""The moments of a loaded run's requests, on one clock: what its replay shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perflab.lab import Record
+from perflab.lab.moments import FAILED, NEEDLESS, OPEN, REJECTED, SERVED, Moments
+
+Number = int | float | Callable[[Record], float]
+"""The same for all runs, or a function of the run."""
+QUEUE = ("arrived_ns", "started_ns", "done_ns")
+COLUMNS = ("due_s", "queued_s", "started_s", "done_s", "gone_s", "became", "server")
+
+
+def moments(workers: Number = 1, servers: Number = 1) -> Callable[[Record], Moments | None]:
+    """For `Lab(moments=…)`: of a record of requests that were sent on schedule. Of so many workers at each of so many servers.
+
+    Client and server stand still together between two slices. What both clocks showed then puts the server's moments on the
+    client's clock; in between both run alike. None where a record tells neither of these readings nor of any request.
+    """
+
+    def of(record: Record) -> Moments | None:
+        due_s = record.column("arrived_s").astype(float)
+        if not due_s.size or not record.column("paused_ns").size:
+            return None
+        stages = np.full((len(QUEUE), due_s.size), np.nan)
+        gone_s, became, server = np.full(due_s.size, np.nan), np.full(due_s.size, OPEN), np.zeros(due_s.size, int)
+        served = record.column("number").astype(int)
+        by = record.column("server").astype(int) if record.column("server").size else np.zeros(served.size, int)
+        gone_s[served], became[served], server[served] = record.column("completed_s"), SERVED, by
+        stages[:, served] = [_on_clients_clock(record, record.column(name), by) for name in QUEUE]
+        for name, fate in (("rejected", REJECTED), ("failed", FAILED)):
+            those = record.column(f"{name}_number").astype(int)
+            gone_s[those], became[those] = record.column(f"{name}_s"), fate
+        not_sent = record.column("not_sent_number").astype(int)
+        gone_s[not_sent], became[not_sent] = due_s[not_sent], FAILED
+        columns = dict(zip(COLUMNS, (due_s, *stages, gone_s, became, server), strict=True))
+        columns = {name: np.append(columns[name], more) for name, more in _needless(record).items()}
+        until_s = float(record.fact("elapsed_s", 0.0))
+        each, several = (int(number_of(number, record)) for number in (workers, servers))
+        return Moments(**columns, until_s=until_s, workers=each, servers=several)
+
+    return of
+
+
+def _needless(record: Record) -> dict[str, Any]:
+    """The columns of attempts that were worked on in vain: they came when they were in line, and left when they were done."""
+    columns = [record.column(f"needless_{name}") for name in QUEUE]
+    server = np.zeros(columns[0].size, int)
+    queued_s, started_s, done_s = (_on_clients_clock(record, each, server) for each in columns)
+    fate = np.full(server.size, NEEDLESS)
+    return dict(zip(COLUMNS, (queued_s, queued_s, started_s, done_s, done_s, fate, server), strict=True))
+
+
+def _on_clients_clock(record: Record, moments_ns: NDArray[Any], server: NDArray[Any]) -> NDArray[np.float64]:
+    """A server's moments in seconds of the client's clock; `server` is whose each is."""
+    found = np.full(moments_ns.size, np.nan)
+    whose = record.column("paused_server")
+    for each in np.unique(server):
+        read = whose == each if whose.size else slice(None)
+        # A server that hangs stands still for good: its first reading there is the one that counts.
+        there_ns, first = np.unique(record.column("paused_ns")[read], return_index=True)
+        here_s = record.column("paused_s")[read][first]
+        if here_s.size:
+            found[server == each] = _read_off(moments_ns[server == each], there_ns, here_s)
+    return found
+
+
+def _read_off(moments_ns: NDArray[Any], there_ns: NDArray[Any], here_s: NDArray[Any]) -> NDArray[np.float64]:
+    """By how much the clocks differ changes in the pauses only: the next reading tells it."""
+    after = np.minimum(np.searchsorted(there_ns, moments_ns), there_ns.size - 1)
+    result: NDArray[np.float64] = here_s[after] - (there_ns[after] - moments_ns) / 1e9
+    return result
+
+
+def number_of(number: Number, record: Record) -> float:
+    """Of this run."""
+    return number(record) if callable(number) else number
