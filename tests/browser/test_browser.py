@@ -23,6 +23,7 @@ MEASURE = """e => [...e.closest('.jp-OutputArea-output').querySelectorAll('butto
 BROKEN = re.compile(r"This run failed.*|The measuring process .* was replaced.*|The model failed.*|took too long.*")
 MEASURING = re.compile(r"\d s left")
 FINISHED = re.compile(r"(Done|Stopped) after")
+MOMENT = re.compile(r"([\d.]+) s of the run")
 IGNORED = ("favicon", "net::ERR_", "Failed to load resource")
 
 
@@ -123,6 +124,40 @@ def test_a_wrong_prediction_is_named_beside_the_result(page: Any, address: str) 
     name = choice.inner_text()
     choice.click()
     wait_for(lambda: f"You predicted {name}" in lab.inner_text(), RUN_S, "the comment on the prediction")
+
+
+@pytest.mark.process
+def test_a_run_is_replayed_and_scrubbed_by_keyboard(page: Any, brief: str) -> None:
+    notebook = opened(page, brief, "07-tails-and-overload.ipynb")
+    lab = page.locator(".jp-OutputArea-output", has=page.get_by_role("button", name="Replay", exact=True)).first
+    answer_all(page)
+    lab.get_by_role("button", name="Replay", exact=True).press("Enter")
+    moment = lab.locator(".noUi-handle").nth(-2)  # the last one is of the slowness
+    wait_for(lambda: at_s(lab) == 0, RUN_S, "the replay")
+    lab.get_by_role("button", name="Play", exact=True).press("Enter")
+    wait_for(lambda: at_s(lab) > 0, RUN_S, "the first requests")
+    lab.get_by_role("button", name="Pause", exact=True).press("Enter")
+    lab.get_by_role("button", name="Play", exact=True).wait_for()
+    for key, is_there in (
+        ("Home", lambda now, _: now == 0),
+        ("ArrowRight", lambda now, before: now > before),
+        ("End", lambda now, before: now > 10 * before),
+        ("ArrowLeft", lambda now, before: now < before),
+    ):
+        before, pictures = at_s(lab), moment.evaluate(PICTURES)
+        moment.press(key)
+        wait_for(lambda: is_there(at_s(lab), before), RUN_S, f"the moment after {key}")  # noqa: B023
+        wait_for(lambda: moment.evaluate(PICTURES) != pictures, RUN_S, f"its picture after {key}")  # noqa: B023
+    lab.get_by_role("button", name="Replay", exact=True).press("Enter")
+    wait_for(lambda: not MOMENT.search(lab.inner_text()), RUN_S, "the end of the replay")
+    assert notebook.errors() == []
+    assert serious(notebook.complaints) == []
+
+
+def at_s(lab: Any) -> float:
+    """The moment that is shown; -1 without one."""
+    found = MOMENT.search(lab.inner_text())
+    return float(found[1]) if found else -1.0
 
 
 @pytest.fixture(scope="class")

@@ -72,10 +72,12 @@ def _on_clients_clock(record: Record, moments_ns: NDArray[Any], server: NDArray[
 
 
 def _read_off(moments_ns: NDArray[Any], there_ns: NDArray[Any], here_s: NDArray[Any]) -> NDArray[np.float64]:
-    """By how much the clocks differ changes in the pauses only: the next reading tells it."""
+    """Both clocks run alike until they are read. A server runs a little longer: what it does while the client's clock stands
+    still happens when that stands.
+    """
     after = np.minimum(np.searchsorted(there_ns, moments_ns), there_ns.size - 1)
-    result: NDArray[np.float64] = here_s[after] - (there_ns[after] - moments_ns) / 1e9
-    return result
+    read_s = here_s[after] - (there_ns[after] - moments_ns) / 1e9
+    return np.maximum(read_s, np.append(-np.inf, here_s)[after])
 
 
 def number_of(number: Number, record: Record) -> float:

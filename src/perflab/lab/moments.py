@@ -17,7 +17,7 @@ OPEN, SERVED, REJECTED, FAILED, NEEDLESS = range(5)
 """What became of a request by the end of the run; `NEEDLESS` is an attempt that was worked on after its client had given up."""
 Steps = tuple[NDArray[np.float64], NDArray[np.int64]]
 """Moments (s), the first and the last of a part of the run and those between at which a number changes, and it from each on."""
-WINDOW_S, WHOLE_S, STEP_S = 2.0, 3.0, 0.2
+WINDOW_S, WHOLE_S, STEP_S = 2.0, 3.2, 0.2
 
 
 @dataclass(frozen=True, eq=False)

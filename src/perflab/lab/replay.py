@@ -25,7 +25,7 @@ SLOWER, START = (5, 20, 100), 20
 STEPS = 1_000
 TICK_S = 0.04
 """Between two pictures, beside the time that drawing takes."""
-NOTHING = "Nothing to replay yet: measure first."
+NOTHING = "Nothing to replay: no run was measured yet, or its record does not tell when each request was where."
 MEASURING = "A run is being measured. Press {} again when it is over."
 
 

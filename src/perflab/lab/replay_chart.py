@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 TITLE = "Each dot is a request of this run, where its recorded moments put it"
 TOP, BOTTOM, HEADS = 11.6, 0.2, 10.8
-TICKS = 8
+TICKS, LOST = 8, 80.0
 DOT: dict[str, Any] = {"marker": "o", "linestyle": "none", "markersize": 6}
 HOLLOW: dict[str, Any] = {**DOT, "fillstyle": "none", "markeredgewidth": 1.3}
 RING: dict[str, Any] = {**HOLLOW, "color": INK, "markersize": 12, "markeredgewidth": 2}
@@ -38,13 +38,27 @@ class Backdrop(Mark):
         return []
 
 
+class Caption(Mark):
+    """A text that never changes: drawn once and kept, because to draw letters takes long."""
+
+    def __init__(self, x: float, y: float, text: str, color: str, **style: Any) -> None:
+        super().__init__(color=color, **{"fontsize": 12, **style})
+        self._what = x, y, text
+
+    def build(self, axes: Axes) -> Sequence[Artist]:
+        axes.text(*self._what, **self._style)
+        return []
+
+    def clear(self) -> None:
+        """There is nothing that could have changed."""
+
+
 def replay_chart(film: Film) -> Chart:
     """Shows each `Scene` of the film that it is given as its model."""
-    most = int(film.inside[1].max())
     return Chart(
         TITLE,
         Axis("time of the run (s)", 0, RIGHT, ticks=_times(film)),
-        Axis("", -BOTTOM, TOP, ticks={0: "0", STRIP: count(most)} if most else {0: "0"}, grid=False),
+        Axis("", -BOTTOM, TOP, ticks={0: "0", STRIP: count(film.most)}, grid=False),
         *_backdrop(film),
         Rule("x", model=lambda scene: film.along(scene.at_s), color=QUIET, ymax=(STRIP + 0.3) / TOP, linewidth=1.5),
         *_heads(film),
@@ -83,37 +97,41 @@ def _backdrop(film: Film) -> list[Mark]:
     ]
 
 
-def _note(x: float, y: float, text: Callable[[Scene], str], color: str = INK, **style: Any) -> Note:
-    return Note(x / RIGHT, (y + BOTTOM) / (TOP + BOTTOM), model=text, color=color, **{"fontsize": 12, **style})
-
-
 def _heads(film: Film) -> list[Mark]:
-    """The names of the places, with how many are there."""
+    """The names of the places, behind how many are there."""
     workers = film.moments.workers * film.moments.servers
     return [
-        _note(0, HEADS, lambda scene: f"sent: {count(scene.number(SENT))}"),
-        _note(LINE_BEGINS, HEADS, lambda scene: f"in line: {count(scene.number(IN_LINE))}"),
-        _note(WORK[0], HEADS, lambda scene: f"at work: {count(scene.number(AT_WORK))} of {count(workers)}"),
-        _note(LEAVES[0], HEADS, lambda scene: f"served: {count(scene.gone(SERVED))}"),
+        *_head(0, "sent", lambda scene: scene.number(SENT)),
+        *_head(LINE_BEGINS, "in line", lambda scene: scene.number(IN_LINE)),
+        *_head(WORK[0], f"of {count(workers)} at work", lambda scene: scene.number(AT_WORK)),
+        *_head(LEAVES[0], "served", lambda scene: scene.gone(SERVED)),
     ]
+
+
+def _head(x: float, name: str, number: Callable[[Scene], int]) -> list[Mark]:
+    return [_number(x + 4, HEADS, lambda scene: count(number(scene)), ha="right"), Caption(x + 4.6, HEADS, name, INK)]
+
+
+def _number(x: float, y: float, text: Callable[[Scene], str], **style: Any) -> Note:
+    return Note(x / RIGHT, (y + BOTTOM) / (TOP + BOTTOM), model=text, color=INK, fontsize=12, **style)
 
 
 def _legend(film: Film) -> list[Mark]:
     """What the lines of the strip are, and those dots that occur beside the served requests."""
-    became = set(film.moments.became.tolist())
-    notes: list[Mark] = [
-        _note(0.3, STRIP + 0.2, lambda _: "requests inside", MEASURED, fontsize=11),
-        _note(SENT_ENDS, STRIP + 0.2, lambda _: "in line, of those answered", CLOCK, fontsize=11),
+    became, below = set(film.moments.became.tolist()), FLOOR - 0.3
+    marks: list[Mark] = [
+        Caption(0.3, STRIP + 0.2, "requests inside", MEASURED),
+        Caption(SENT_ENDS, STRIP + 0.2, "in line, of those answered", CLOCK),
     ]
     if OPEN in became:
-        notes.append(_note(0, FLOOR, lambda _: "○ no answer in this run", QUIET, fontsize=11))
+        marks.append(Caption(0, below, "○ no answer in this run", QUIET))
     if NEEDLESS in became:
-        notes.append(_note(LINE_BEGINS, FLOOR, lambda _: "× its client had given up", QUIET, fontsize=11))
-    if REJECTED in became:
-        notes.append(_note(LEAVES[0], FLOOR + 0.35, lambda scene: f"rejected: {count(scene.gone(REJECTED))}"))
-    if FAILED in became:
-        notes.append(_note(LEAVES[0], FLOOR - 0.95, lambda scene: f"failed: {count(scene.gone(FAILED))}"))
-    return notes
+        marks.append(Caption(LINE_BEGINS + 2, below, "× its client had given up", QUIET))
+    lost = {name: each for name, each in {"rejected": REJECTED, "failed": FAILED}.items() if each in became}
+    if lost:
+        numbers = _number(LOST, below, lambda scene: ", ".join(count(scene.gone(each)) for each in lost.values()))
+        marks += [Caption(LOST - 0.8, below, f"✖ {', '.join(lost)}:", INK, ha="right"), numbers]
+    return marks
 
 
 def _marked(share: float) -> list[Mark]:

@@ -45,6 +45,7 @@ class Film:
         part = self.first_s, self.last_s
         self.marked = {share: moments.percentile_request(share, *part) for share in SHARES}
         self.inside, self.in_line = moments.inside(*part), moments.in_line(*part)
+        self.most = max(1, int(self.inside[1].max()), int(self.in_line[1].max()))
         self._longest = {SENT: moments.on_the_way(*part)[1].max(), IN_LINE: self.in_line[1].max()}
         self.workers = max(moments.workers, int(moments.places.max(initial=-1)) + 1)
         self._rows = 1 if moments.servers > 1 else min(self.workers, MAX_ROWS)
@@ -55,8 +56,8 @@ class Film:
         return RIGHT * (moments_s - self.first_s) / (self.last_s - self.first_s)
 
     def strip(self, steps: Steps) -> Points:
-        """A number over time, as high as the strip where most requests are inside."""
-        return self.along(steps[0]), STRIP * steps[1] / max(1, self.inside[1].max())
+        """A number over time; the strip is as high as the `most` inside or in line."""
+        return self.along(steps[0]), STRIP * steps[1] / self.most
 
     def queue(self, state: int, server: int, number: int) -> NDArray[np.float64]:
         """Places (x, y) of so many that wait, the first one at the right end; one below the other where they are many."""

@@ -7,7 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from perflab.chapters.measuring_throughput import batching_model
 from perflab.chapters.measuring_throughput.batching_model import BAD, ON_ARRIVAL, RESTS_MS, TIMER, after_rest, predict
+from perflab.lab.moments import AT_WORK, BEFORE, GONE, IN_LINE
+from perflab.lab.record import Record
+from perflab.measure.frame import Frame
 
 START: dict[str, Any] = {"size": 1, "max_wait": 50, "rate": 50, "writer": TIMER}
 NO_REST = dict.fromkeys(map(after_rest, RESTS_MS), 0.0)
@@ -53,3 +57,17 @@ def test_without_a_timer_the_oldest_waits_for_the_next_arrival_too() -> None:
     assert timer.waiting == pytest.approx(5e6, rel=0.1)
     assert 20e6 < none.waiting < 55e6
     assert none.rows > 1.8
+
+
+def test_the_requests_of_a_batch_wait_for_it_and_are_at_work_together() -> None:
+    columns = {"arrived_ns": [1e8, 2e8, 3e8], "members": [2, 1], "began_ns": [2.5e8, 4e8], "took_ns": [1e8, 0.5e8]}
+    samples = {name: np.array(values) for name, values in columns.items()}
+    samples["members"] = samples["members"].astype(int)
+    moments = batching_model.moments(Record("batching", {}, 1, "", Frame(samples, {"refused": 0})))
+    assert moments is not None and moments.workers == 2 and moments.until_s == pytest.approx(0.45)
+    assert moments.states_at(0.21).tolist() == [IN_LINE, IN_LINE, BEFORE]
+    assert moments.states_at(0.34).tolist() == [AT_WORK, AT_WORK, IN_LINE]
+    assert moments.states_at(0.41).tolist() == [GONE, GONE, AT_WORK]
+    assert moments.places.tolist() == [0, 1, 0]
+    refused = Record("batching", {}, 1, "", Frame(samples, {"refused": 1}))
+    assert batching_model.moments(refused) is None and batching_model.moments(Record("batching", {}, 1, "")) is None

@@ -189,5 +189,6 @@ def lab() -> Lab:
         verdict=verdict_of(say, all_stored, compare=percentile_of(), empty="Nothing was written."),
         table=TABLE,
         trust=TRUST,
+        moments=batching_model.moments,
         budget_s=RUN_S + 1,
     )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.lab import Record
+from perflab.lab.moments import SERVED, Moments
 from perflab.measure import Frame, duration, percentile, poisson
 from perflab.systems.databases.ledger import ledger
 from perflab.theory.batching import Cost, Waits, fit_cost, lateness, replay_batches, simulate_batches
@@ -144,6 +145,22 @@ def _as_written(record: Record) -> tuple[Any, ...]:
 def replayed(record: Record) -> Replay | None:
     """The batches of a run, simulated with the times that they took; None while there are none."""
     return replay_batches(*_as_written(record)) if record.column("arrived_ns").size else None
+
+
+def moments(record: Record) -> Moments | None:
+    """Requests wait for their batch, and are at work while it is written. None where rows were refused: which is not recorded."""
+    arrived_ns, rows, began_ns, took_ns = (
+        record.column(name) for name in ("arrived_ns", "members", "began_ns", "took_ns")
+    )
+    if not rows.size or record.count("refused"):
+        return None
+    due_s, began_s, done_s = (
+        arrived_ns / 1e9,
+        np.repeat(began_ns, rows) / 1e9,
+        np.repeat(began_ns + took_ns, rows) / 1e9,
+    )
+    became, server = np.full(due_s.size, SERVED), np.zeros(due_s.size, int)
+    return Moments(due_s, due_s, began_s, done_s, done_s, became, server, float(done_s.max()), int(rows.max()))
 
 
 def late_ns(record: Record) -> float:

@@ -140,17 +140,20 @@ def balanced_load(
         for server in servers:
             wait_until_open(server.port)
 
-        def tell(each: Callable[[PausableServer], object]) -> Settled:
-            told = []
+        def tell(each: Callable[[PausableServer], object]) -> None:
             for number in list(target.alive):
                 try:
                     each(servers[number])
                 except ServerFailed:
-                    continue  # the next request to it will find it dead
-                told.append(number)
-            return {"paused_server": told, "paused_ns": [servers[number].now_ns for number in told]}
+                    pass  # the next request to it will find it dead
 
-        pause, resume = partial(tell, PausableServer.pause), partial(tell, PausableServer.resume)
+        def pause() -> Settled:
+            # All clocks are read before the first server is paused: pausing takes some time.
+            read = {"paused_server": list(target.alive), "paused_ns": [servers[each].now_ns for each in target.alive]}
+            tell(PausableServer.pause)
+            return read
+
+        resume = partial(tell, PausableServer.resume)
         for frame in load_slices(target, notes, schedule_ns, seconds, pause, resume):
             by = np.array([target.servers[number] for number in frame.samples["number"].tolist()], np.int64)
             facts = {**frame.facts, "alive": len(target.alive)}

@@ -53,8 +53,9 @@ def wait_until_open(port: int) -> None:
 
 
 def paused(server: PausableServer) -> Settled:
-    """Pause a server: what it says then, and where its clock stands ("paused_ns") while the client's stands still, too."""
-    return {**server.pause(), "paused_ns": [server.now_ns]}
+    """Pause a server: what it says then, and what its clock showed ("paused_ns") when the client's was stopped, a moment ago."""
+    now_ns = server.now_ns
+    return {**server.pause(), "paused_ns": [now_ns]}
 
 
 class Notes:

@@ -104,14 +104,13 @@ def attempts_load(
         ends = [*np.arange(slice_s, seconds - slice_s / 2, slice_s).tolist(), seconds]
         for end_s in ends:
             run.until(round(end_s * 1e9))
-            held_ns = run.now()
+            held_ns, clocks = run.now(), np.array([server.now_ns for server in servers])
             for server in servers:
                 server.pause()
             if run.fault:
                 raise BadInput(run.fault)
             try:
                 frame = run.frames.next(held_ns)
-                clocks = np.array([server.now_ns for server in servers])
                 read = {"paused_s": np.full(clocks.size, held_ns / 1e9), "paused_ns": clocks}
                 yield replace(frame, samples={**frame.samples, **read, "paused_server": np.arange(clocks.size)})
             finally:
