@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from drawing import drawn, points
-from replayed import RUN_S, WORKERS, queue_record
+from replayed import RUN_S, WORKERS, few_moments, queue_record
 
 from perflab.chapters.load_moments import moments
 from perflab.lab import Record
@@ -139,6 +139,19 @@ def test_what_the_moment_is_in_words() -> None:
     film, said = Film(found(record)), counted(record, 1.0)
     text = Scene(film, 1.0).text()
     assert text.startswith("1.000 s of the run · ")
+    assert f"in line at least {said['in line']}" in text, (
+        "some have failed, and the server has not told where they were"
+    )
+    text = text.replace("at least ", "")
     for name in ("sent", "in line", "at work", "served", "rejected", "failed"):
         assert f"{name} {said[name]}" in text or not said[name]
     assert f"answered in vain {said['in vain']}" in text
+
+
+def test_the_line_is_known_up_to_the_first_request_of_which_the_server_has_not_told() -> None:
+    film = Film(few_moments())
+    assert film.told_until_s == 0.4, "that one failed"
+    assert Scene(film, 0.39).is_all_told and not Scene(film, 0.4).is_all_told
+    assert film.strip(film.in_line, film.told_until_s)[0].max() <= film.along(np.array(0.4))
+    all_told = Film(few_moments(became=np.array([SERVED] * 4 + [REJECTED] * 3)))
+    assert all_told.told_until_s == 1.0 and Scene(all_told, 1.0).is_all_told

@@ -93,7 +93,7 @@ def _backdrop(film: Film) -> list[Mark]:
         Backdrop(from_to, np.ravel([y, y, gap], "F"), color=GRID, linewidth=8, solid_capstyle="butt"),
         Backdrop([0, RIGHT], [0, 0], color=GRID, linewidth=1),
         Backdrop(*film.strip(film.inside), color=MEASURED, linewidth=1.2, drawstyle="steps-post"),
-        Backdrop(*film.strip(film.in_line), color=CLOCK, linewidth=1.2, drawstyle="steps-post"),
+        Backdrop(*film.strip(film.in_line, film.told_until_s), color=CLOCK, linewidth=1.2, drawstyle="steps-post"),
     ]
 
 
@@ -101,15 +101,19 @@ def _heads(film: Film) -> list[Mark]:
     """The names of the places, behind how many are there."""
     workers = film.moments.workers * film.moments.servers
     return [
-        *_head(0, "sent", lambda scene: scene.number(SENT)),
-        *_head(LINE_BEGINS, "in line", lambda scene: scene.number(IN_LINE)),
-        *_head(WORK[0], f"of {count(workers)} at work", lambda scene: scene.number(AT_WORK)),
-        *_head(LEAVES[0], "served", lambda scene: scene.gone(SERVED)),
+        *_head(0, "sent", lambda scene: count(scene.number(SENT))),
+        *_head(LINE_BEGINS, "in line", _known(IN_LINE)),
+        *_head(WORK[0], f"of {count(workers)} at work", _known(AT_WORK)),
+        *_head(LEAVES[0], "served", lambda scene: count(scene.gone(SERVED))),
     ]
 
 
-def _head(x: float, name: str, number: Callable[[Scene], int]) -> list[Mark]:
-    return [_number(x + 4, HEADS, lambda scene: count(number(scene)), ha="right"), Caption(x + 4.6, HEADS, name, INK)]
+def _head(x: float, name: str, text: Callable[[Scene], str]) -> list[Mark]:
+    return [_number(x + 4, HEADS, text, ha="right"), Caption(x + 4.6, HEADS, name, INK)]
+
+
+def _known(state: int) -> Callable[[Scene], str]:
+    return lambda scene: f"{'' if scene.is_all_told else '≥ '}{count(scene.number(state))}"
 
 
 def _number(x: float, y: float, text: Callable[[Scene], str], **style: Any) -> Note:
@@ -121,12 +125,17 @@ def _legend(film: Film) -> list[Mark]:
     became, below = set(film.moments.became.tolist()), FLOOR - 0.3
     marks: list[Mark] = [
         Caption(0.3, STRIP + 0.2, "requests inside", MEASURED),
-        Caption(SENT_ENDS, STRIP + 0.2, "in line, of those answered", CLOCK),
+        Caption(
+            SENT_ENDS,
+            STRIP + 0.2,
+            "in line" if film.told_until_s == film.last_s else "in line, as long as the server has told of all",
+            CLOCK,
+        ),
     ]
     if OPEN in became:
-        marks.append(Caption(0, below, "○ no answer in this run", QUIET))
+        marks.append(Caption(0, below, "○ no answer in this run, so no record of where it was", QUIET))
     if NEEDLESS in became:
-        marks.append(Caption(LINE_BEGINS + 2, below, "× its client had given up", QUIET))
+        marks.append(Caption(LINE_BEGINS + 24, below, "× its client had given up", QUIET))
     lost = {name: each for name, each in {"rejected": REJECTED, "failed": FAILED}.items() if each in became}
     if lost:
         numbers = _number(LOST, below, lambda scene: ", ".join(count(scene.gone(each)) for each in lost.values()))

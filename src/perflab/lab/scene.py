@@ -15,6 +15,7 @@ from perflab.lab.moments import (
     GONE,
     IN_LINE,
     NEEDLESS,
+    OPEN,
     REJECTED,
     SENT,
     SERVED,
@@ -45,7 +46,12 @@ class Film:
         part = self.first_s, self.last_s
         self.marked = {share: moments.percentile_request(share, *part) for share in SHARES}
         self.inside, self.in_line = moments.inside(*part), moments.in_line(*part)
-        self.most = max(1, int(self.inside[1].max()), int(self.in_line[1].max()))
+        untold = np.isin(moments.became, (OPEN, FAILED)) & np.isnan(moments.queued_s)
+        self.told_until_s = min(self.last_s, float(moments.due_s[untold].min(initial=np.inf)))
+        """Up to when it is known how many were in line: then comes a request of which the server has told nothing."""
+        self.most = max(
+            1, int(self.inside[1].max()), int(self.in_line[1][self.in_line[0] <= self.told_until_s].max(initial=0))
+        )
         self._longest = {SENT: moments.on_the_way(*part)[1].max(), IN_LINE: self.in_line[1].max()}
         self.workers = max(moments.workers, int(moments.places.max(initial=-1)) + 1)
         self._rows = 1 if moments.servers > 1 else min(self.workers, MAX_ROWS)
@@ -55,9 +61,10 @@ class Film:
         """Where moments stand on the strip below."""
         return RIGHT * (moments_s - self.first_s) / (self.last_s - self.first_s)
 
-    def strip(self, steps: Steps) -> Points:
-        """A number over time; the strip is as high as the `most` inside or in line."""
-        return self.along(steps[0]), STRIP * steps[1] / self.most
+    def strip(self, steps: Steps, until_s: float = np.inf) -> Points:
+        """A number over time, up to then; the strip is as high as the `most` inside or in line."""
+        shown = steps[0] <= until_s
+        return self.along(steps[0][shown]), STRIP * steps[1][shown] / self.most
 
     def queue(self, state: int, server: int, number: int) -> NDArray[np.float64]:
         """Places (x, y) of so many that wait, the first one at the right end; one below the other where they are many."""
@@ -123,6 +130,11 @@ class Scene:
         """How many are there; attempts count in line and at work, too."""
         return int(np.count_nonzero(self.states == state))
 
+    @property
+    def is_all_told(self) -> bool:
+        """Whether the server has told of all requests up to now; otherwise more may be in line and at work than is known."""
+        return self.at_s < self.film.told_until_s or self.film.told_until_s == self.film.last_s
+
     def gone(self, became: int) -> int:
         """How many are gone by now, of which this became."""
         return int(np.count_nonzero((self.states == GONE) & (self.film.moments.became == became)))
@@ -138,6 +150,8 @@ class Scene:
         """The moment in words."""
         gone = {name: self.gone(became) for name, became in GONE_NAMES.items()}
         said = [f"{self.at_s:.3f} s of the run", f"sent {count(self.number(SENT))}"]
-        said += [f"in line {count(self.number(IN_LINE))}", f"at work {count(self.number(AT_WORK))}"]
+        least = "" if self.is_all_told else "at least "
+        for name, state in (("in line", IN_LINE), ("at work", AT_WORK)):
+            said.append(f"{name} {least}{count(self.number(state))}")
         said += [f"{name} {count(number)}" for name, number in gone.items() if number or name == "served"]
         return " · ".join(said)
