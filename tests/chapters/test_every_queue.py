@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 import corpus
+import numpy as np
 import pytest
 from labs import find_labs
 
@@ -71,3 +72,27 @@ def _measured_ns(record: Record) -> float:
     prefixes = [name.removesuffix("arrived_ns") for name in record.frame.samples if name.endswith("arrived_ns")]
     times = [record.column(f"{each}done_ns") - record.column(f"{each}arrived_ns") for each in prefixes]
     return min((float(each.mean()) for each in times if each.size), default=0.0)
+
+
+SHOWN = sorted(name for name, lab in find_labs().items() if lab().moments is not None)
+BURSTS = {"raising_throughput.which_strategy"}
+"""Many short runs, of which none is worth a look in slow motion."""
+NEAR_S = 0.001
+
+
+def test_each_lab_with_a_queue_has_a_replay() -> None:
+    assert set(QUEUES) - BURSTS <= set(SHOWN) and len(SHOWN) >= 12
+
+
+@pytest.mark.clock
+@pytest.mark.parametrize("name", SHOWN)
+def test_real_requests_are_sent_queued_served_and_answered_in_this_order_by_so_many_workers(name: str) -> None:
+    lab = find_labs()[name]()
+    assert lab.moments is not None
+    lengths = ((corpus.RUN_S, corpus.SLICES), (LONG_S, 2))
+    found = (lab.moments(corpus.record_of(lab, {}, corpus.run(name, length=length))) for length in lengths)
+    moments = next(each for each in found if each is not None and np.isfinite(each.done_s).any())
+    known = np.isfinite(moments.done_s) & np.isfinite(moments.gone_s)
+    stages = [moments.due_s, moments.queued_s, moments.started_s, moments.done_s, moments.gone_s]
+    assert np.diff([stage[known] for stage in stages], axis=0).min() > -NEAR_S
+    assert moments.places.max() < moments.workers
