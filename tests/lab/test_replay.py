@@ -155,7 +155,7 @@ def test_the_slider_goes_to_any_moment_and_pauses(stage: Stage) -> None:
     _, _, player = opened(stage)
     press(stage, player)
     stage.wait(2.4)
-    for value in (100, 300, 550):
+    for value in (50, 150, 275):
         player.moment.value = value
     stage.settle()
     assert player.text.value == said_at(0.55) and not player.is_playing
@@ -183,7 +183,7 @@ def test_nothing_is_drawn_while_another_lab_measures(stage: Stage) -> None:
     assert player.image.value is drawn and not player.is_playing
     assert player.text.value == MEASURING.format(PLAY) and player.play.description == PLAY
     press(stage, player)
-    player.moment.value = 700
+    player.moment.value = 350
     stage.settle()
     assert player.image.value is drawn and not player.is_playing
     stage.slice()
@@ -227,3 +227,25 @@ def test_reset_and_close_take_it_away(stage: Stage) -> None:
 def test_the_areas_are_said() -> None:
     assert "2.58 cut by time, 2.58 cut by request" in areas_text(FILM)
     assert "L = λW = 2.58 requests" in areas_text(FILM)
+
+
+def test_what_was_wished_before_it_closed_is_not_done_after_it(stage: Stage) -> None:
+    view, _, player = opened(stage)
+    press(stage, player)
+    stage.wait(2.4)
+    next(button for button in view._buttons.children if button.description == REPLAY).click()
+    player.play.click()
+    player.moment.value = 450
+    drawn = player.image.value
+    stage.settle()
+    stage.wait(1.0)
+    assert player.image.value is drawn and not player.is_playing
+
+
+def test_what_goes_wrong_in_a_picture_is_said_in_the_lab(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    view, _, player = opened(stage)
+    press(stage, player)
+    monkeypatch.setattr(Scene, "text", lambda scene: 1 / 0)
+    stage.wait(TICK_S)
+    assert "division by zero" in view._details.outputs[0]["text"]
+    stage.wait(1.0)

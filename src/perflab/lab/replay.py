@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 REPLAY, PLAY, PAUSE = "Replay", "Play", "Pause"
 WIDTH, HEIGHT = 1100, 320
 SLOWER, START = (5, 20, 100), 20
-STEPS = 1_000
+STEPS = 500
 TICK_S = 0.04
 """Between two pictures, beside the time that drawing takes."""
 NOTHING = "Nothing to replay: no run was measured yet, or its record does not tell when each request was where."
@@ -84,7 +84,7 @@ class Player:
         self._at_s, self._now_s = film.first_s, 0.0
         self._wanted: int | None = None
         self._follows = True
-        self.is_playing = False
+        self.is_playing = self._is_closed = False
         self.image = widgets.Image(format="png", layout=full_width())
         self.play = button(PLAY, "Play this run in slow motion, or pause")
         self.moment = widgets.IntSlider(
@@ -104,7 +104,7 @@ class Player:
 
     def close(self) -> None:
         """Stop, and let go of the picture."""
-        self.is_playing = False
+        self.is_playing, self._is_closed = False, True
         self._conductor.loop.clear_timer(self)
         self._picture.close()
 
@@ -129,7 +129,7 @@ class Player:
                 self._at_s = self._film.first_s
             self.is_playing, self._now_s = True, self._conductor.loop.now()
             self.play.description = PAUSE
-            self._conductor.loop.set_timer(self, 0.0, self._tick)
+            self._conductor.loop.set_timer(self, 0.0, lambda: self._post(self._tick))
 
     def _pause(self) -> None:
         self.is_playing, self.play.description = False, PLAY
@@ -147,7 +147,7 @@ class Player:
         self._draw(CRISP)
 
     def _tick(self) -> None:
-        if self._is_held():
+        if self._is_held() or not self.is_playing:
             return
         now_s = self._conductor.loop.now()
         self._at_s = min(self._at_s + (now_s - self._now_s) / self.slowness.value, self._film.last_s)
@@ -156,11 +156,13 @@ class Player:
             self._pause()
         else:
             self._draw(DRAFT)
-            self._conductor.loop.set_timer(self, TICK_S, self._tick)
+            self._conductor.loop.set_timer(self, TICK_S, lambda: self._post(self._tick))
         self._move_slider()
 
     def _is_held(self) -> bool:
-        """Nothing is drawn while anything is measured: it would be in the numbers."""
+        """Nothing is drawn while anything is measured: it would be in the numbers. Nor after the end."""
+        if self._is_closed:
+            return True
         if self._conductor.is_measuring:
             self.is_playing, self.play.description = False, PLAY
             self.text.value = MEASURING.format(PLAY)
