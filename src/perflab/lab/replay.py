@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
-from perflab.lab.control_widgets import button, deliver_to, full_width, tree, widget_of
+from perflab.lab.control_widgets import button, full_width, tree, widget_of
 from perflab.lab.controls import values_slider
+from perflab.lab.image import Image
 from perflab.lab.moments import Moments
 from perflab.lab.picture import CRISP, DRAFT, Picture
 from perflab.lab.record import Record
@@ -35,12 +36,19 @@ class Replay:
     All methods but `toggle` belong to the conductor's thread; widgets only post to it.
     """
 
-    def __init__(self, moments_of: Callable[[Record], Moments | None]) -> None:
+    def __init__(self, moments_of: Callable[[Record], Moments | None] | None) -> None:
         self._moments_of = moments_of
         self._record: Record | None = None
         self.player: Player | None = None
         """What is open."""
         self.widget = widgets.VBox([], layout=full_width())
+
+    @property
+    def actions(self) -> dict[str, tuple[str, Callable[[Session], None]]]:
+        """The button that opens and closes it, where records tell the moments of requests."""
+        if self._moments_of is None:
+            return {}
+        return {REPLAY: ("Show this run in slow motion, request by request; or hide it", self.toggle)}
 
     def toggle(self, session: Session) -> None:
         """Open it, or close it; from any thread."""
@@ -67,7 +75,7 @@ class Replay:
         if session.conductor.is_measuring:
             said = MEASURING.format(REPLAY)
         else:
-            said, moments = NOTHING, None if self._record is None else self._moments_of(self._record)
+            said, moments = NOTHING, self._moments_of(self._record) if self._moments_of and self._record else None
         if moments is None:
             self.widget.children = (widgets.HTML(said),)
         else:
@@ -85,7 +93,8 @@ class Player:
         self._wanted: int | None = None
         self._follows = True
         self.is_playing = self._is_closed = False
-        self.image = widgets.Image(format="png", layout=full_width())
+        self.image = Image()
+        self.image.describe("Each request of the run as a dot. How many are where, the line below says.")
         self.play = button(PLAY, "Play this run in slow motion, or pause")
         self.moment = widgets.IntSlider(
             0, 0, STEPS, description="moment", readout=False, layout=widgets.Layout(width="auto", flex="1 1 300px")
@@ -93,12 +102,12 @@ class Player:
         slower: Any = values_slider(SLOWER, START, unit="times", label="slower by")
         self.slowness = widget_of("slower", slower)
         self.text = widgets.Label(layout=full_width())
-        self._picture = Picture(replay_chart(film), WIDTH, HEIGHT, deliver_to(self.image), at_once=False)
+        self._picture = Picture(replay_chart(film), WIDTH, HEIGHT, self.image.show, at_once=False)
         self.play.on_click(lambda _: self._post(self._toggle))
         self.moment.observe(self._on_moment, "value")
         controls = widgets.HBox([self.play, self.moment, self.slowness], layout=widgets.Layout(flex_flow="row wrap"))
         self.widget = widgets.VBox(
-            [self.image, controls, self.text, widgets.HTML(areas_text(film))], layout=full_width()
+            [self.image.widget, controls, self.text, widgets.HTML(areas_text(film))], layout=full_width()
         )
         self._draw(CRISP)
 

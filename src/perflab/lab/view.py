@@ -20,7 +20,7 @@ from perflab.lab.headline import Headline
 from perflab.lab.image import Image
 from perflab.lab.picture import Picture, align
 from perflab.lab.record import Record
-from perflab.lab.replay import REPLAY, Replay
+from perflab.lab.replay import Replay
 from perflab.lab.table import table_html
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class View:
         self._fault = widgets.HTML(layout=full_width())
         self._faults: dict[str, str] = {}
         self._details = widgets.Output(layout=widgets.Layout(max_height="300px", overflow="auto"))
-        self._replay = None if lab.moments is None else Replay(lab.moments)
+        self._replay = Replay(lab.moments)
         self._code_shown = False
         self._answer: str | None = None
         self._choices = self._make_choices()
@@ -108,8 +108,7 @@ class View:
         self._draw("model", lambda picture: picture.show_model(parameters, model))
 
     def show_run(self, record: Record | None, runs: Sequence[Record]) -> None:
-        if self._replay is not None:
-            self._replay.follow(record)
+        self._replay.follow(record)
         self._draw("run", lambda picture: picture.show_run(record, runs))
 
     def show_pinned(self, record: Record | None) -> None:
@@ -168,8 +167,7 @@ class View:
         for picture in self._pictures:
             picture.close()
         self._pictures = []
-        if self._replay is not None:
-            self._replay.close()
+        self._replay.close()
         for widget in (*tree(self.widget), *tree(self._again)):
             widget.close()
 
@@ -203,9 +201,8 @@ class View:
             "Code": ("Show or hide the code that is measured", lambda _: self._toggle_code()),
             "Save": ("Write this run to files: its story as JSON, its samples as CSV", lambda session: session.save()),
             "Reset": ("Start again: controls, chart and pinned run", lambda session: session.reset()),
+            **self._replay.actions,
         }
-        if self._replay is not None:
-            actions[REPLAY] = "Show this run in slow motion, request by request; or hide it", self._replay.toggle
         if self._lab.starts_by_button:
             actions = {
                 MEASURE: ("Measure as the controls stand", lambda session: session.run(self._values()))
@@ -232,6 +229,7 @@ class View:
             self._fault,
             charts,
             progress,
+            self._replay.widget,
             self._verdict,
             self._comment,
             self._table,
@@ -241,8 +239,6 @@ class View:
         if self._lab.prediction is not None:
             choices = widgets.HBox([*self._choices, self._again], layout=widgets.Layout(flex_flow="row wrap"))
             rows.insert(0, choices)
-        if self._replay is not None:
-            rows.insert(rows.index(self._verdict), self._replay.widget)
         if self._headline is not None:
             rows.insert(0, self._headline.widget)
         elif self._lab.prediction is not None:
