@@ -101,6 +101,7 @@ class Player:
         )
         slower: Any = values_slider(SLOWER, START, unit="times", label="slower by")
         self.slowness = widget_of("slower", slower)
+        self.slowness.layout.width, self.slowness.style.description_width = "280px", "80px"
         self.text = widgets.Label(layout=full_width())
         self._picture = Picture(replay_chart(film), WIDTH, HEIGHT, self.image.show, at_once=False)
         self.play.on_click(lambda _: self._post(self._toggle))
