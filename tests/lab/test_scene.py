@@ -138,7 +138,7 @@ def test_what_the_moment_is_in_words() -> None:
     record = queue_record()
     film, said = Film(found(record)), counted(record, 1.0)
     text = Scene(film, 1.0).text()
-    assert text.startswith("1.000 s of the run · ")
+    assert text.startswith("1.0000 s of the run · ")
     assert f"in line at least {said['in line']}" in text, (
         "some have failed, and the server has not told where they were"
     )

@@ -149,7 +149,7 @@ class Scene:
     def text(self) -> str:
         """The moment in words."""
         gone = {name: self.gone(became) for name, became in GONE_NAMES.items()}
-        said = [f"{self.at_s:.3f} s of the run", f"sent {count(self.number(SENT))}"]
+        said = [f"{self.at_s:.4f} s of the run", f"sent {count(self.number(SENT))}"]
         least = "" if self.is_all_told else "at least "
         for name, state in (("in line", IN_LINE), ("at work", AT_WORK)):
             said.append(f"{name} {least}{count(self.number(state))}")
