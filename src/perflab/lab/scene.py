@@ -54,8 +54,8 @@ class Film:
         )
         self._longest = {SENT: moments.on_the_way(*part)[1].max(), IN_LINE: self.in_line[1].max()}
         self.workers = max(moments.workers, int(moments.places.max(initial=-1)) + 1)
-        self._rows = 1 if moments.servers > 1 else min(self.workers, MAX_ROWS)
-        self.place_width = (WORK[1] - WORK[0]) / -(-self.workers // self._rows)
+        columns = self.workers if moments.servers > 1 else -(-self.workers // MAX_ROWS)
+        self._rows, self.place_width = -(-self.workers // columns), (WORK[1] - WORK[0]) / columns
 
     def along(self, moments_s: NDArray[np.float64]) -> NDArray[np.float64]:
         """Where moments stand on the strip below."""
