@@ -13,8 +13,8 @@ OURS = ("perflab.lab.worker", "perflab.systems.")
 
 @dataclass(frozen=True)
 class CpuReading:
-    """CPU seconds since some moment in the past: of the machine (in use, in all, taken by its host), and of each process by id; in
-    `ended`, of the children that it had and that are gone, where the system tells.
+    """CPU seconds since some moment in the past: of the machine (in use, in all, taken by its host), and of each process by id;
+    `ended` are those of children that it had and that are gone, where the system tells.
 
     `stolen_s` is None where the system knows no host.
     """
