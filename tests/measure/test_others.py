@@ -69,6 +69,22 @@ def test_more_of_our_own_than_the_machine_counts_is_no_others() -> None:
     assert used(1.0, {ME: 1.01}).others_share == 0.0
 
 
+def test_what_our_children_used_that_are_gone_is_ours() -> None:
+    before = CpuReading(100, 1_000, 0.0, {ME: 7.0}, {ME: 3.0, BROWSER: 1.0})
+    after = CpuReading(103, 1_004, 0.0, {ME: 8.0}, {ME: 4.5, BROWSER: 1.2})
+    assert compare_use(before, after, OURS, 2.0).others_share == pytest.approx(0.5 / 4)
+
+
+@pytest.mark.process
+def test_a_child_that_has_ended_is_counted_where_the_system_tells() -> None:
+    def used() -> float:
+        return read_cpu_use().ended[os.getpid()]
+
+    before = used()
+    subprocess.run([sys.executable, "-c", "sum(range(10**7))"], check=True)
+    assert used() > before or not sys.platform.startswith("linux")
+
+
 @pytest.mark.usefixtures("processes")
 def test_another_measurement_is_seen_once_with_its_server_and_only_while_it_works() -> None:
     assert used(3.0, {ME: 1.0, OTHER: 0.5, THEIR_SERVER: 0.5}).others_measuring == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MEASURING_SHARE = 0.1
 """Of one CPU: another worker or server of ours that used more of it was measuring, or getting ready to."""
@@ -13,16 +13,17 @@ OURS = ("perflab.lab.worker", "perflab.systems.")
 
 @dataclass(frozen=True)
 class CpuReading:
-    """CPU seconds since some moment in the past: of the machine (in use, in all, taken by its host), and of each process by id.
+    """CPU seconds since some moment in the past: of the machine (in use, in all, taken by its host), and of each process by id;
+    `ended` are those of children that it had and that are gone, where the system tells.
 
-    `stolen_s` is None where the system knows no host. `ended_s` is what children of this process had used that have ended.
+    `stolen_s` is None where the system knows no host.
     """
 
     busy_s: float
     total_s: float
     stolen_s: float | None
     processes: Mapping[int, float]
-    ended_s: float = 0.0
+    ended: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,11 @@ def read_cpu_use() -> CpuReading:
     stolen_s = getattr(times, "steal", None)
     total_s = sum(times) - guests_s
     idle_s = times.idle + getattr(times, "iowait", 0.0) + (stolen_s or 0.0)
-    used = {process.pid: process.info["cpu_times"] for process in psutil.process_iter(["cpu_times"])}
-    seconds = {pid: each.user + each.system for pid, each in used.items() if each is not None}
-    return CpuReading(total_s - idle_s, total_s, stolen_s, seconds, sum(os.times()[2:4]))
+    told = {process.pid: process.info["cpu_times"] for process in psutil.process_iter(["cpu_times"])}
+    used = {pid: each for pid, each in told.items() if each is not None}
+    seconds = {pid: each.user + each.system for pid, each in used.items()}
+    ended = {pid: each.children_user + each.children_system for pid, each in used.items()}
+    return CpuReading(total_s - idle_s, total_s, stolen_s, seconds, ended)
 
 
 def our_processes() -> set[int]:
@@ -63,8 +66,8 @@ def compare_use(before: CpuReading, after: CpuReading, ours: Collection[int], wa
     """What happened in between; raises where no CPU time has passed. What cannot be seen of others counts as theirs."""
     spent = {pid: seconds - before.processes.get(pid, 0.0) for pid, seconds in after.processes.items()}
     total_s, busy_s = after.total_s - before.total_s, after.busy_s - before.busy_s
-    # A server that an experiment has closed at its end is no longer among our processes.
-    others_s = busy_s - sum(spent.get(pid, 0.0) for pid in ours) - (after.ended_s - before.ended_s)
+    ended = {pid: seconds - before.ended.get(pid, 0.0) for pid, seconds in after.ended.items()}
+    others_s = busy_s - sum(spent.get(pid, 0.0) + ended.get(pid, 0.0) for pid in ours)
     at_work = [pid for pid, seconds in spent.items() if pid not in ours and seconds > MEASURING_SHARE * wall_s]
     stolen = None if before.stolen_s is None or after.stolen_s is None else after.stolen_s - before.stolen_s
     return CpuUse(
