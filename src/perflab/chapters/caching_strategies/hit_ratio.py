@@ -71,7 +71,7 @@ CHARTS = (
     Chart(
         "Response time of a read",
         X,
-        Axis("response time (log)", 3e4, 3e9, log=True, ticks=duration_ticks),
+        Axis("response time (log)", 3e4, 5e9, log=True, ticks=duration_ticks),
         SATURATED,
         Band("x", "99% hit", model=lambda m: (m.sure, 1_030), color=CLOCK, alpha=0.15),
         Line("p99", at=620, model=curve("p99_ns"), **MODEL_LINE),
