@@ -21,7 +21,7 @@ def read_record(seed: int = 1, **changes: Any) -> Record:
     asked = hit_ratio_model.asked(chosen["skew"], chosen["rate"], chosen["kind"], seed)
     before = cached_load.held(chosen["capacity"], chosen["skew"], seed)
     run = cached_load.simulated(asked, before, chosen["capacity"])
-    return Record("hit_ratio", chosen, seed, "", frame_of(asked, run, hit_ratio_model.RUN_S), 3.0, "complete")
+    return Record("hit_ratio", chosen, seed, "", frame_of(asked, run, hit_ratio_model.RUN_S), 4.0, "complete")
 
 
 def restart_record(seed: int = 1, **changes: Any) -> Record:
