@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -57,13 +56,6 @@ def test_what_is_not_ours_is_others() -> None:
 
 
 @pytest.mark.usefixtures("processes")
-def test_a_server_of_ours_that_has_ended_is_no_other() -> None:
-    before, after = (
-        replace(reading(busy, busy, {ME: busy / 4}), ended_s=ended) for busy, ended in ((0, 5.0), (4, 7.5))
-    )
-    assert compare_use(before, after, OURS, 2.0).others_share == pytest.approx(0.5 / 4)
-
-
 @pytest.mark.usefixtures("processes")
 def test_more_of_our_own_than_the_machine_counts_is_no_others() -> None:
     assert used(1.0, {ME: 1.01}).others_share == 0.0
