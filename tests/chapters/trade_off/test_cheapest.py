@@ -49,7 +49,8 @@ def test_before_the_last_ones_were_measured_anew_nothing_is_promised() -> None:
     early = searched(fresh=0)
     assert found_in(early) == () and answer_in(early) is None and leader(early) is None
     assert LAB.verdict_of(early, None).text == (
-        "Objective: 95% within 50 ms at 500 requests/s. 64 of 64 settings were looked at; the last 8 were not measured anew."
+        "Objective: 95% within 50 ms at 500 requests/s. 64 of 64 settings were looked at with 16 clients; the last 8 were not "
+        "measured anew."
     )
     assert LAB.found(early, None) == "" and PREDICTION.find(early) is None
     assert LAB.table(early, None) == [("", "this run"), ("looks so far", "72")]

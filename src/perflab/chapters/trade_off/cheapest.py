@@ -99,6 +99,7 @@ def say(record: Record) -> str:
     objective, best, first = target_said(record.parameters), answer_in(record), leader(record)
     if first is None:
         looked = f"{len(np.unique(record.column(SEARCHED)))} of {len(SETTINGS)} settings were looked at"
+        looked += f" with {record.parameters['clients']} clients"
         return f"Objective: {objective}. {looked}; the last {LAST} were not measured anew."
     curse = (
         f"The best look of the search had {count(first[0].best_window)}/s, of “{name(first[0])}”; measured anew it has "
