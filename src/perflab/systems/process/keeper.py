@@ -27,7 +27,7 @@ from perflab.measure.guards import BadInput
 from perflab.systems.process.child import announce, exit_with_parent, read_config
 from perflab.systems.process.private_folder import private_folder
 
-NOBODY = "nobody"
+UNPRIVILEGED = "nobody"
 BACKLOG = 4_096
 LOOK_S = 0.01
 ANSWER_S = 1.0
@@ -80,7 +80,7 @@ class Place:
         return str(path)
 
     def listening_socket(self) -> socket.socket:
-        """For a server that inherits it: nobody can take its port, and clients may connect before the server is up."""
+        """For a server that inherits it: no other program can take its port, and clients may connect before the server is up."""
         listening = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
         listening.set_inheritable(True)
         return listening
@@ -113,7 +113,7 @@ class Keeper:
     """Starts a server from the main thread, because PR_SET_PDEATHSIG is tied to the thread; ends it from any."""
 
     def __init__(self, program: str) -> None:
-        user = pwd.getpwnam(NOBODY) if os.geteuid() == 0 else None
+        user = pwd.getpwnam(UNPRIVILEGED) if os.geteuid() == 0 else None
         self._user = user
         self._folder = private_folder(for_others=user is not None)
         self.place = Place(program, self._folder, user and user.pw_name, user and grp.getgrgid(user.pw_gid).gr_name)
