@@ -16,10 +16,10 @@ NARROWEST_PX, ROW_PX = 340, 900
 
 
 class Image:
-    """A PNG, `share` of its row wide (0 to 1)."""
+    """A PNG, `share` of its row wide (0 to 1), and the text that stands for it."""
 
-    def __init__(self, share: float = 1.0) -> None:
-        self.png, self._text = b"", ""
+    def __init__(self, share: float = 1.0, text: str = "") -> None:
+        self.png, self._text = b"", text
         narrowest = min(NARROWEST_PX, round(ROW_PX * share))
         layout = widgets.Layout(flex=f"1 1 {96 * share:.1f}%", min_width=f"min({narrowest}px, 100%)", margin="0")
         self.widget = widgets.HTML(layout=layout)
@@ -37,5 +37,10 @@ class Image:
 
     def _write(self) -> None:
         source, style = base64.b64encode(self.png).decode(), "display:block; width:100%"
-        told = html.escape(self._text)
-        self.widget.value = f'<img alt="{told}" decoding="sync" style="{style}" src="data:image/png;base64,{source}">'
+        text = html.escape(self._text)
+        self.widget.value = f'<img alt="{text}" decoding="sync" style="{style}" src="data:image/png;base64,{source}">'
+
+
+def told(title: str, said: str) -> str:
+    """What stands for a picture: its title, where it has one, and what is said of it."""
+    return ". ".join(filter(None, (title, said)))

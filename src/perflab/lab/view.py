@@ -17,7 +17,7 @@ from perflab.lab.control_widgets import button, full_width, set_value, tree, wid
 from perflab.lab.controls import Slider
 from perflab.lab.display import Words
 from perflab.lab.headline import Headline
-from perflab.lab.image import Image
+from perflab.lab.image import Image, told
 from perflab.lab.picture import Picture, align
 from perflab.lab.record import Record
 from perflab.lab.replay import Replay
@@ -61,7 +61,6 @@ class View:
         self._again = button("Measure it again", "Set the controls as the question has them, and measure")
         self._again.on_click(lambda _: self._session and self._session.predict(self._answer))
         self._again.layout.display = "none"
-        self._describe("")
         self._buttons = self._make_buttons()
         self._pin = next(each for each in self._buttons.children if each.description == PIN)
         self.widget = self._arrange()
@@ -149,7 +148,7 @@ class View:
     def _describe(self, headline: str) -> None:
         """The pictures to those who do not see them: the numbers stand in the table."""
         for panel, image in zip(self._lab.charts, self._images, strict=True):
-            image.describe(". ".join(filter(None, (panel.title, headline or self._lab.question))))
+            image.describe(told(panel.title, headline or self._lab.question))
 
     def show_details(self, text: str) -> None:
         self._details.outputs = ({"output_type": "stream", "name": "stdout", "text": text},) if text else ()
@@ -178,7 +177,7 @@ class View:
         images, pictures = [], []
         for panel in self._lab.charts:
             share = panel.width / total
-            images.append(image := Image(share))
+            images.append(image := Image(share, told(panel.title, self._lab.question)))
             pictures.append(Picture(panel, round(WIDTH * share), HEIGHT, image.show, at_once=False))
         align(pictures)
         return images, pictures
