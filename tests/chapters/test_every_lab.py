@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -12,6 +11,7 @@ import corpus
 import numpy as np
 import pytest
 from corpus import CONTROLS, LABS, READ, constants, record_of
+from effects import PAIRS, SAYS, changes, is_effect
 from labs import SEED
 from relations import late_wakeups_ms
 from scripted import Stage
@@ -28,7 +28,6 @@ from perflab.measure.frame import Frame
 
 ASKING = [name for name, lab in LABS.items() if lab().prediction is not None]
 MEASURED = [each for each in CONTROLS if each not in READ]
-CLEAR, LARGE, ENOUGH, PAIRS = 5.0, 2.5, 1.2, 5
 SLICE_LIMIT_S = STOP_S + 0.1
 LATE_MS = 2.0
 """As much lateness as no lab needs to be spared: a fifth of the shortest delay in a question."""
@@ -81,11 +80,12 @@ def test_a_question_is_at_most_two_lines_on_a_projector_and_what_is_done_is_one(
 @pytest.mark.clock
 @pytest.mark.parametrize(("name", "control"), MEASURED)
 def test_each_control_changes_the_measurement(name: str, control: str) -> None:
-    pairs = [changes(corpus.pair(name, control))]
+    says = SAYS.get((name, control))
+    pairs = [changes(corpus.pair(name, control), says)]
     # Where one pair does not say it, the machine may have become quicker or slower in between: more of them do.
     while not is_effect(pairs):
         assert len(pairs) < PAIRS, [max(pair.items(), key=lambda item: abs(np.log(item[1]))) for pair in pairs]
-        pairs.append(changes(corpus.pair_again(name, control)))
+        pairs.append(changes(corpus.pair_again(name, control), says))
 
 
 @pytest.mark.clock
@@ -161,47 +161,6 @@ def test_a_control_of_how_a_run_is_read_changes_the_picture_of_one_and_the_same_
     assert seen[0] != seen[1]
 
 
-def changes(pair: corpus.Pair) -> dict[str, float]:
-    """How many times larger each count is in one of two runs, and of each column: how many samples it has, how many of them are
-    not 0, its quarter, median and 90th percentile.
-
-    Without the lateness, which is not the lab's doing, and what is nothing in one of them; a column that only one has is twice.
-    """
-    low, high = pair.near.frame, pair.far.frame
-    found = {name: several(low.counts.get(name, 0), high.counts.get(name, 0)) for name in {*low.counts, *high.counts}}
-    for name in {*low.samples, *high.samples} - {"lateness_ns"}:
-        columns = [np.asarray(frame.samples.get(name, ()), float) for frame in (low, high)]
-        found[f"number of {name}"] = several(columns[0].size, columns[1].size)
-        found[f"hits or numbers above 0 of {name}"] = several(*(np.count_nonzero(column) for column in columns))
-        if (name in low.samples) != (name in high.samples):
-            found[name] = 2.0 if name in high.samples else 0.5
-        if columns[0].size and columns[1].size:
-            for share in (0.25, 0.5, 0.9):
-                first, second = (float(np.quantile(column, share)) for column in columns)
-                if first > 0 and second > 0:
-                    found[f"{name} at {share}"] = second / first
-    return found
-
-
-def several(low: int, high: int) -> float:
-    return max(1, high) / max(1, low)
-
-
-def is_effect(pairs: Sequence[Mapping[str, float]]) -> bool:
-    """Whether something changed by more in one pair than a machine's mood can do, or in the same direction in each of several:
-    by less where there are three of them than where there are two. Of five, one may differ: while something else has the CPUs,
-    what goes side by side does not.
-    """
-    if any(max(change, 1 / change) > CLEAR for change in pairs[0].values()):
-        return True
-    enough, others = {2: (LARGE, 0), 3: (ENOUGH, 0), 4: (ENOUGH, 0), PAIRS: (ENOUGH, 1)}.get(len(pairs), (np.inf, 0))
-    for name in set.intersection(*map(set, pairs)):
-        found = sorted(pair[name] for pair in pairs)
-        if found[others] > enough or found[-1 - others] < 1 / enough:
-            return True
-    return False
-
-
 def test_what_counts_as_an_effect() -> None:
     calm = {"calls": 1.1, "latency_ns at 0.5": 0.9}
     assert not is_effect([calm])
@@ -230,10 +189,14 @@ def test_what_is_compared() -> None:
         "hits or numbers above 0 of latency_ns": 3,
         "hits or numbers above 0 of busy": 1.0,
         "hits or numbers above 0 of x2": 7,
-        "busy": 0.5,
+        "zeros of latency_ns": 1,
+        "zeros of busy": 1 / 3,
+        "zeros of x2": 1,
+        "busy": 1 / 3,
         "number of x2": 7,
-        "x2": 2,
+        "x2": 3,
     }
+    assert changes(corpus.Pair(*measured), lambda frame: frame.samples["latency_ns"].max())["<lambda>"] == 0.5
 
 
 @pytest.mark.clock

@@ -46,21 +46,23 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
     ("raising_throughput.bottleneck", "memory"): {"cpu": 0, "network": 0},
     ("raising_throughput.bottleneck", "network"): {"cpu": 0},
     ("raising_throughput.bottleneck", "disk"): {"cpu": 0, "network": 0},
-    ("raising_throughput.more_machines", "routing"): {"kind": "one 4 times as slow"},
+    ("raising_throughput.more_machines", "routing"): {"kind": "one 4 times as slow", "rate": 50},
     ("raising_throughput.which_strategy", "writes"): {"wait": 0},
     ("tails_and_overload.overload", "deadline"): {"discipline": "short queue"},
     ("tails_and_overload.overload", "services"): {"discipline": "shortest first"},
-    ("tails_and_overload.fan_out", "calls"): {"workers": 2},
-    ("tails_and_overload.fan_out", "hedge"): {"calls": 50},
-    ("tails_and_overload.fan_out", "hedges"): {"workers": 2},
+    ("tails_and_overload.fan_out", "calls"): {"workers": 4},
+    ("tails_and_overload.fan_out", "hedge"): {"workers": 6},
+    ("tails_and_overload.fan_out", "hedges"): {"workers": 4},
     ("tails_and_overload.fan_out", "workers"): {"calls": 50},
     ("tails_and_overload.hockey_stick", "kind"): {"load": 30},
     ("trade_off.levers", "link"): {"commits": 1},
     ("trade_off.batching", "max_wait"): {"size": 20},
     ("trade_off.batching", "threads"): {"size": 20},
-    ("trade_off.switchboard", "cache"): {"batching": "what waits"},
+    ("trade_off.cheapest", "clients"): {"clients": 8},
+    ("trade_off.switchboard", "batching"): {"cache": True},
+    ("trade_off.switchboard", "cache"): {"batching": "what waits", "server": "threads, pool of 10"},
     ("trade_off.switchboard", "compression"): {"batching": "what waits", "cache": True, "server": "async, pool of 100"},
-    ("trade_off.switchboard", "server"): {"batching": "what waits"},
+    ("trade_off.switchboard", "server"): {"batching": "20, or 20 ms"},
     ("where_latency_comes_from.anatomy", "calls"): {"round_trip": 0},
     ("where_latency_comes_from.query", "rows"): {"index": False},
 }
@@ -75,11 +77,15 @@ FAR = {
     ("measuring_throughput.admission", "workers"): 64,
     ("measuring_throughput.workers", "workers"): 64,
     ("measuring_throughput.workers", "connections"): 1,
+    ("raising_throughput.more_machines", "routing"): "least outstanding",
     ("tails_and_overload.overload", "discipline"): "LIFO",
     ("highway.littles_law", "workers"): 1,
     ("highway.same_road", "lanes"): 1,
     ("tails_and_overload.fan_out", "calls"): 50,
+    ("tails_and_overload.fan_out", "hedge"): 12,
     ("trade_off.levers", "lever"): "batching what waits",
+    ("trade_off.switchboard", "batching"): "50, or 20 ms",
+    ("trade_off.switchboard", "server"): "async",
     ("where_latency_comes_from.api_cache", "ttl"): 0,
 }
 """Which value says most, or what a machine with one CPU allows, where it is not the farther end of the control."""
@@ -110,17 +116,13 @@ LENGTH = {
     ("raising_throughput.which_strategy", "writes"): (0.0, 2),
     ("raising_throughput.which_strategy", "pages"): (0.0, 7),
     ("tails_and_overload.fan_out", "hedge"): (2.5, 2),
-    ("trade_off.advice", "clients"): (3.5, 8),
-    ("trade_off.advice", "commits"): (1.5, 8),
+    **{("trade_off.advice", name): (0.0, 8) for name in ("clients", "commits")},
     ("trade_off.cheapest", "clients"): (0.0, 12),
-    ("trade_off.switchboard", "batching"): (2.5, 12),
-    ("trade_off.switchboard", "cache"): (2.5, 12),
-    ("trade_off.switchboard", "server"): (2.5, 12),
-    ("trade_off.switchboard", "compression"): (2.5, 12),
+    **{("trade_off.switchboard", name): (0.0, 7) for name in ("batching", "cache", "server", "compression")},
     ("tails_and_overload.fan_out", "hedges"): (2.5, 2),
 }
 """Runs (s, and slices at least) in which what the control does comes late, or that must not end between two strategies."""
-CLICKED, CLICKS = (0.2, 0.4, 1.0, 2.0), 3
+CLICKED, CLICKS = (0.2, 0.4, 1.0, 2.0), 6
 """Parts of a lab's budget after which its question may be settled: mostly long before the end, on a busy machine after it, or by
 one of the next clicks.
 """

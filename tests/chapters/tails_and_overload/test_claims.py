@@ -33,8 +33,8 @@ def late(record: Record) -> Record:
 def lucky(calls: int) -> Record:
     """Pages of which none is slow."""
     record = page_record(calls=calls)
-    numbers, due_s = np.arange(1_000), record.column("plain_arrived_s")
-    columns = {**record.frame.samples, "plain_number": numbers, "plain_completed_s": due_s + 0.002}
+    due_s = record.column("plain_arrived_s")
+    columns = {**record.frame.samples, "plain_number": np.arange(due_s.size), "plain_completed_s": due_s + 0.002}
     return replace(record, frame=replace(record.frame, samples=columns))
 
 
@@ -54,7 +54,7 @@ CASES = [
     (0, [flat(50), flat(90, 2.5)], [queue_record(50), queue_record(90)]),
     (1, [flat(90, 2, 3)], [flat(90, 2, 30)]),
     (2, [lucky(5)], [page_record(calls=20)]),
-    (3, [page_record(workers=2, hedges=CANCELLED)], [page_record(workers=2)]),
+    (3, [page_record(workers=4, hedges=CANCELLED)], [page_record(workers=4)]),
     (4, [all_in_time(overload_record(discipline=DROP_LATE))], [overload_record(discipline=DROP_LATE)]),
     (5, [storm_record(load=10)], [storm_record(retries=ONCE, load=70)]),
     (6, [up(storm_record(retries=JITTER))], [storm_record(retries=JITTER)]),

@@ -27,17 +27,17 @@ def test_an_open_exercise_says_what_to_do(capsys: pytest.CaptureFixture[str], ch
 
 @pytest.mark.parametrize("hedges", [SAVED, CANCELLED])
 def test_a_limit_for_copies_tames_hedges(capsys: pytest.CaptureFixture[str], hedges: str) -> None:
-    assert said(capsys, exercises.check_tamed, page_record(workers=2, hedges=hedges)).startswith("Right")
+    assert said(capsys, exercises.check_tamed, page_record(workers=4, hedges=hedges)).startswith("Right")
 
 
 def test_hedges_of_all_late_calls_are_not_tame(capsys: pytest.CaptureFixture[str]) -> None:
-    told = said(capsys, exercises.check_tamed, page_record(workers=2, hedges=ALL))
+    told = said(capsys, exercises.check_tamed, page_record(workers=4, hedges=ALL))
     assert told.startswith("Not yet") and "were sent twice" in told
-    assert "`workers` should be 2" in said(capsys, exercises.check_tamed, page_record(workers=16, hedges=SAVED))
+    assert "`workers` should be 4" in said(capsys, exercises.check_tamed, page_record(workers=32, hedges=SAVED))
     assert "no run" in said(capsys, exercises.check_tamed, 5)
     empty = Record("fan_out", {}, 1, "", status="complete")
     assert "nothing that counts" in said(capsys, exercises.check_tamed, empty)
-    other = replace(page_record(workers=2), lab="stopwatch")
+    other = replace(page_record(workers=4), lab="stopwatch")
     assert "the lab 'stopwatch'" in said(capsys, exercises.check_tamed, other)
 
 
@@ -63,9 +63,9 @@ def test_rules_that_tell_luck_from_a_queue_are_right(capsys: pytest.CaptureFixtu
     ("rule", "because"),
     [
         (lambda recent: None, "bad luck"),
-        (lambda recent: 0.045, "early enough"),
-        (lambda recent: 0.006, "wait in a queue"),
-        (lambda recent: 0.02, "wait in a queue"),
+        (lambda recent: 0.18, "early enough"),
+        (lambda recent: 0.024, "wait in a queue"),
+        (lambda recent: 0.06, "wait in a queue"),
         (lambda recent: sorted(recent)[len(recent) // 2] if recent else None, "wait in a queue"),
     ],
 )

@@ -63,7 +63,7 @@ def _copies_always_help(records: Sequence[Record]) -> Found:
     """A run in which they made more pages slow speaks against it; for it, one in which they helped busy servers."""
     told = [run for run in reversed(records) if fan_out.too_late(run) is None and fan.helped(run)]
     for run in told:
-        busy = run.parameters["workers"] < 4
+        busy = run.parameters["workers"] <= fan_out.BUSY
         if fan.helped(run) < 0 or busy:
             parts = [fan.slow_text(run, part) for part in (fan_out.PLAIN, fan_out.HEDGED)]
             said = f"with {run.parameters['workers']} workers per server {parts[0]} pages were slow, {parts[1]} with hedges."

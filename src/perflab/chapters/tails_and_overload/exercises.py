@@ -19,14 +19,14 @@ from perflab.systems.clients.attempts import HedgeAfter, Patience
 from perflab.theory.simulate import lindley
 
 SEEDS = range(100, 102)
-BUSY_WORKERS, NO_WORSE = 2, 1.1
+BUSY_WORKERS, NO_WORSE = fan_out.BUSY, 1.1
 
 
 def check_tamed(record: Record | None) -> None:
     """Modify: hedges that do no harm where the servers are busy, with one setting changed."""
     if record is None:
         print(
-            f"{OPEN}Run the lab with 2 workers per server and one more setting of your choice; keep the record in `tamed`."
+            f"{OPEN}Run the lab with {BUSY_WORKERS} workers per server and one more setting of your choice; keep the record in `tamed`."
         )
         return
     if not is_run_of(record, "fan_out", "plain_latency_ns"):
@@ -72,9 +72,9 @@ class Situation(NamedTuple):
 
 
 SITUATIONS = (
-    Situation("10 calls, 16 workers per server", 10, 16, True),
-    Situation("20 calls, 8 workers per server", 20, 8, True),
-    Situation("10 calls, 2 workers per server", 10, 2, False),
+    Situation("10 calls, 32 workers per server", 10, 32, True),
+    Situation("20 calls, 16 workers per server", 20, 16, True),
+    Situation("10 calls, 4 workers per server", 10, 4, False),
 )
 LEFT, MAX_COPIES = 0.25, 0.12
 """Of unlucky pages at most this share may stay slow; of calls in a queue at most this share may be sent twice."""
@@ -91,18 +91,17 @@ def check_hedge(hedge_after: HedgeAfter) -> Lab | None:
         return None
     for situation, (hedged, copies) in zip(SITUATIONS, found, strict=True):
         plain = plain_share(situation.calls, situation.workers)
-        told = f"{situation.name}: {percent(hedged)} of pages are slow, {percent(plain)} without hedges; copies of"
+        told = f"{situation.name}: {percent(hedged)} of pages are slow, {percent(plain)} without hedges"
+        told += f"; copies of {percent(copies)} of the calls"
         if situation.is_luck and hedged > LEFT * plain:
-            print(
-                f"{OPEN}{told} of the calls. Here late calls are bad luck: a copy would be quick. Is it sent early enough?"
-            )
+            print(f"{OPEN}{told}. Here late calls are bad luck: a copy would be quick. Is it sent early enough?")
             break
         if not situation.is_luck and copies > MAX_COPIES:
-            print(f"{OPEN}{told} {percent(copies)} of the calls. They wait in a queue. How do the latest times tell?")
+            print(f"{OPEN}{told}. They wait in a queue. How do the latest times tell?")
             break
     else:
         print(f"{RIGHT}: against bad luck it helps, and in a queue it sends hardly any copies. The lab uses your rule.")
-    question = "What does your rule do, with 16 workers per server and with 2?"
+    question = "What does your rule do, with 32 workers per server and with 4?"
     # The model's rows follow the lab's own rule.
     return replace(
         fan_out.lab(),

@@ -128,6 +128,8 @@ def too_late(record: Record) -> Verdict | None:
 
 
 MAX_LATE = 1 / 5
+IDLE, BUSY = 32, 4
+"""Workers of a server in the question."""
 ALWAYS, LUCK, NEVER = "it always helps", "it helps against bad luck, not against a queue", "it never helps"
 
 
@@ -136,22 +138,22 @@ def what_hedges_do(idle: Record, busy: Record) -> Outcome | None:
     if (fan.helped(idle), fan.helped(busy)) != (1, -1):
         return None
     told = [f"{slow_text(run, PLAIN)} pages slow, {slow_text(run, HEDGED)} with hedges" for run in (idle, busy)]
-    return Outcome(LUCK, f"{told[0]} with 16 workers per server; {told[1]} with 2")
+    return Outcome(LUCK, f"{told[0]} with {IDLE} workers per server; {told[1]} with {BUSY}")
 
 
 PREDICTION = Prediction(
-    question="A page needs 10 calls. 1 call in 100 is slow by bad luck. A call that takes over 10 ms is sent to the other "
+    question="A page needs 10 calls. 1 call in 100 is slow by bad luck. A call that takes over 30 ms is sent to the other "
     "server, too, and the first answer counts. When does this make fewer pages slow?",
     choices={
         ALWAYS: Answer("A copy is work. Where calls are late because the servers are busy, copies make them busier."),
         LUCK: Answer(
             "",
             "Unlucky calls are rare: copies cost 1%, and nearly all of them are lucky. In a queue most calls are late and are "
-            "sent twice, so the queue grows: more than half of the servers' time was in use already.",
+            "sent twice, so the queue grows: three quarters of the servers' time were in use already.",
         ),
         NEVER: Answer("Two copies are both unlucky once in 10,000 calls. With idle workers they cost next to nothing."),
     },
-    runs=({"workers": 16}, {"workers": 2}),
+    runs=({"workers": IDLE}, {"workers": BUSY}),
     find=what_hedges_do,
 )
 
@@ -163,8 +165,8 @@ def lab() -> Lab:
         predict=fan.predict,
         controls={
             "calls": values_slider((1, 2, 5, 10, 20, 50), 10, unit="calls", label="calls per page"),
-            "workers": values_slider((2, 3, 4, 8, 16), 16, unit="workers", label="workers per server"),
-            "hedge": values_slider((4, 6, 10, 20, 50), 10, unit="ms", label="hedge after"),
+            "workers": values_slider((BUSY, 6, 8, 16, IDLE), IDLE, unit="workers", label="workers per server"),
+            "hedge": values_slider((12, 20, 30, 60, 150), 30, unit="ms", label="hedge after"),
             "hedges": choice(fan.HEDGES, label="hedges", menu=True),
         },
         charts=CHARTS,
