@@ -1,36 +1,18 @@
-"""How we time and count. What a lab's file needs most is imported from here; the load generators have modules of their own."""
+"""How we time and count. What a lab's file needs most is imported from here; the load generators have modules of their own.
 
-from perflab.measure.collector import gc_paused
-from perflab.measure.compare import Ratio, paired_ratio, ratio
-from perflab.measure.estimate import Estimate
-from perflab.measure.frame import Frame, merge
-from perflab.measure.machine import effective_cpus
-from perflab.measure.percentiles import percentile
-from perflab.measure.schedule import poisson, services
-from perflab.measure.slices import call_slices
-from perflab.measure.summary import summarise
-from perflab.measure.timing import time_calls
-from perflab.measure.units import byte_size, count, duration, duration_range, number, percent
+The names are loaded when one is first asked for: our servers need guards from this package, but not NumPy, which would double the
+time that they take to start.
+"""
 
-__all__ = [
-    "Estimate",
-    "Frame",
-    "Ratio",
-    "byte_size",
-    "call_slices",
-    "count",
-    "duration",
-    "duration_range",
-    "effective_cpus",
-    "gc_paused",
-    "merge",
-    "number",
-    "paired_ratio",
-    "percent",
-    "percentile",
-    "poisson",
-    "ratio",
-    "services",
-    "summarise",
-    "time_calls",
-]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from perflab.measure.names import *  # noqa: F403
+
+
+def __getattr__(name: str) -> Any:
+    names = import_module("perflab.measure.names")
+    if name not in names.__all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(names, name)

@@ -26,7 +26,8 @@ def check_tamed(record: Record | None) -> None:
     """Modify: hedges that do no harm where the servers are busy, with one setting changed."""
     if record is None:
         print(
-            f"{OPEN}Run the lab with {BUSY_WORKERS} workers per server and one more setting of your choice; keep the record in `tamed`."
+            f"{OPEN}Run the lab with {BUSY_WORKERS} workers per server and one more setting of your choice; keep the record "
+            "in `tamed`."
         )
         return
     if not is_run_of(record, "fan_out", "plain_latency_ns"):
