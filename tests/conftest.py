@@ -1,4 +1,4 @@
-"""The order of the suite, what is quick first; the three tiers; and no part of it leaves a process to the next."""
+"""The order of the suite; the three tiers; and no part of it leaves a process to the next."""
 
 from __future__ import annotations
 
@@ -42,21 +42,25 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Here and not among all items: there xdist has read the groups already."""
+    item.add_marker(pytest.mark.xdist_group(group_of(item)))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the order within a room: what fails quickly is then known early. Experiments written in tests travel by value.
 
     By name, the worker could find the `tests` of another package (Ciw installs one).
     """
-    items.sort(key=room_rank)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+    # In parallel, what takes long begins first: at the end it would keep one process busy, and the others would wait.
+    items.sort(key=room_rank, reverse=IN_PARALLEL in os.environ)
     for module in {item.module for item in items if isinstance(item, pytest.Function)}:
         cloudpickle.register_pickle_by_value(module)
 
 
 def room_rank(item: pytest.Item) -> int:
-    """0 for unit tests, then one more per slow room."""
+    """0 for most tests, then one more per slow room: one by one, what fails quickly is known early."""
     parts = item.path.parts
     return next((rank for rank, room in enumerate(SLOW_ROOMS, 1) if room in parts[-2:]), 0)
 

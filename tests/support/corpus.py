@@ -83,7 +83,7 @@ FAR = {
     ("highway.same_road", "lanes"): 1,
     ("tails_and_overload.fan_out", "calls"): 50,
     ("tails_and_overload.fan_out", "hedge"): 12,
-    ("trade_off.levers", "lever"): "batching what waits",
+    ("trade_off.levers", "lever"): "batching with timer",
     ("trade_off.switchboard", "batching"): "50, or 20 ms",
     ("trade_off.switchboard", "server"): "async",
     ("where_latency_comes_from.api_cache", "ttl"): 0,
