@@ -20,7 +20,7 @@ lab: $(READY)
 # share its runs, hence its process.
 test: $(READY_TEST)
 	$(BIN)/python -m pytest -n 4 --dist load --maxschedchunk 2 -rs --durations=10 -m "not clock" tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -rs --durations=25 -m clock tests
+	$(BIN)/python -m pytest -n 2 --dist loadscope -rs --durations=25 -m clock tests
 
 unit: $(READY_TEST)
 	$(BIN)/python -m pytest -n auto -m "not process and not clock" tests

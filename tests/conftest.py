@@ -7,13 +7,14 @@ import platform
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import cloudpickle
 import psutil
 import pytest
-from corpus import LABS
 from edited import Edited
 from labs import small_heap
+from sharing_out import ByLab
 from tiers import GUARD, MARKERS
 
 from perflab.lab import stage
@@ -42,9 +43,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Here and not among all items: there xdist has read the groups already."""
-    item.add_marker(pytest.mark.xdist_group(group_of(item)))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where tests are shared out by scope, it is the lab."""
+    return ByLab(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -63,15 +65,6 @@ def room_rank(item: pytest.Item) -> int:
     """0 for most tests, then one more per slow room: one by one, what fails quickly is known early."""
     parts = item.path.parts
     return next((rank for rank, room in enumerate(SLOW_ROOMS, 1) if room in parts[-2:]), 0)
-
-
-def group_of(item: pytest.Item) -> str:
-    """What runs in one process where tests are shared out by group: all that reads the same runs of the corpus, which are those
-    of a lab; else a file.
-    """
-    parameters = getattr(getattr(item, "callspec", None), "params", {})
-    in_file = f"{item.path.parent.name}.{item.path.stem.removeprefix('test_')}"
-    return next((each for each in (parameters.get("name"), in_file) if each in LABS), str(item.path))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -41,10 +41,3 @@ def test_the_guard_is_as_it_was_after_a_test() -> None:
     with GUARD.closed(False):
         assert not GUARD.is_closed
     assert GUARD.is_closed
-
-
-@pytest.mark.clock
-def test_where_tests_are_shared_out_by_group_each_is_known_by_its_group(request: pytest.FixtureRequest) -> None:
-    if not getattr(request.config.option, "loadgroup", False):
-        pytest.skip("the tests of this run are not shared out by group")
-    assert request.node.nodeid.endswith(f"@{__file__}"), "without it, each process measures the same runs once more"

@@ -258,7 +258,7 @@ def test_dependencies_are_installed_by_hash() -> None:
 
 VERBS = {
     "lab": ["lab.sh .venv"],
-    "test": ["pytest -n 4", '-m "not clock"', "--dist loadgroup", "-m clock"],
+    "test": ["pytest -n 4", '-m "not clock"', "--dist loadscope", "-m clock"],
     "unit": ["pytest -n auto", '-m "not process and not clock"', "tests"],
     "check": ["ruff check .", "ruff format --check .", "mypy src", "lint-imports"],
     "fix": ["ruff check --fix .", "ruff format ."],
@@ -301,7 +301,7 @@ def set_ups(verb: str) -> list[str]:
 
 def test_at_most_two_tests_on_the_real_clock_run_at_a_time_and_those_of_a_lab_in_one_process() -> None:
     words = shlex.split(recipe("test").splitlines()[-1])
-    assert words[words.index("-n") + 1] == "2" and words[words.index("--dist") + 1] == "loadgroup"
+    assert words[words.index("-n") + 1] == "2" and words[words.index("--dist") + 1] == "loadscope"
 
 
 def test_the_running_lab_listens_on_loopback_alone_asks_for_its_token_and_has_our_kernel(tmp_path: Path) -> None:

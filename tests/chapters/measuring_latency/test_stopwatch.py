@@ -114,10 +114,16 @@ def test_the_collector_makes_the_slowest_calls_slower_and_not_the_median() -> No
 
 @pytest.mark.clock
 def test_batching_takes_the_clock_out_of_a_real_lookup() -> None:
-    def median(**parameters: int) -> float:
-        return float(np.median(measure(stopwatch.lab(), 0.5, **parameters).samples["latency_ns"]))
+    # A busy machine makes the median of either longer, more of it that of the batches, which take a thousand times as long.
+    def undisturbed(**parameters: int) -> float:
+        return float(np.quantile(measure(stopwatch.lab(), 0.5, **parameters).samples["latency_ns"], 0.1))
 
-    assert_more(lambda: median(repeats=5_000), lambda: median(repeats=1_000, batch=1_000), 1.0, "a call with the clock")
+    assert_more(
+        lambda: undisturbed(repeats=5_000),
+        lambda: undisturbed(repeats=1_000, batch=1_000),
+        1.0,
+        "a call with the clock",
+    )
 
 
 def test_a_batch_is_never_shown_as_a_percentile_of_single_calls() -> None:
