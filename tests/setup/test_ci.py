@@ -32,7 +32,7 @@ def commands(job: str) -> list[str]:
 def test_ci_stops_at_the_first_error_and_runs_both_verbs() -> None:
     lines = RUN.splitlines()
     assert "set -euo pipefail" in lines
-    assert lines[-2:] == ["make check", "make test"]
+    assert lines[-3:] == ["make check", 'wait "$packages"', "make test"], "wait fails where an installation has failed"
 
 
 def test_every_change_runs_what_decides_whether_it_lands() -> None:
@@ -57,7 +57,7 @@ def test_every_action_is_pinned_to_a_version() -> None:
 
 
 def test_ci_installs_the_servers_of_labs_and_fails_where_one_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "bash .ci/servers" in RUN.splitlines()
+    assert "(bash .ci/browser && bash .ci/servers) &" in RUN
     assert f"export {real_servers.NEED_SERVERS}=1" in RUN
     missing = Installable("Ticker", ("no-ticker",), Packages(apt="ticker", brew="ticker"), "no.module")
     monkeypatch.delenv(real_servers.NEED_SERVERS, raising=False)

@@ -26,7 +26,7 @@ CONSTANTS = {
     per_s(ASYNC): 500.0,
     per_s(ASYNC_POOLED): 1_600.0,
 }
-START: dict[str, Any] = {"lever": CACHING, "commits": 10, "link": 500, "threads": 16}
+START: dict[str, Any] = {"lever": CACHING, "commits": 20, "link": 500, "threads": 16}
 
 
 def run(latency: float, capacity: float, spread: float = 0.01, pairs: int = 8, **parameters: Any) -> Record:

@@ -125,7 +125,7 @@ def test_both_claims_hold_or_one_is_refuted(latency: float, capacity: float, spr
     found = both_claims(run(latency, capacity, spread))
     assert (found[0] if found else None) == holds
     if found:
-        assert found[1].startswith("10 commits, 500 Mb/s, 16 threads: latency alone ")
+        assert found[1].startswith("20 commits, 500 Mb/s, 16 threads: latency alone ")
 
 
 def test_whether_most_settings_favour_one_axis_is_counted_over_the_newest_run_of_each() -> None:

@@ -123,7 +123,7 @@ class Scripted:
 def test_pairs_are_measured_on_both_loads_and_neither_side_always_first(monkeypatch: pytest.MonkeyPatch) -> None:
     scripted = Scripted()
     monkeypatch.setattr(levers, "service", lambda *_, **__: nullcontext(scripted))
-    frames = list(LAB.experiment(lever=CACHING, commits=10, link=500, threads=8))
+    frames = list(LAB.experiment(lever=CACHING, commits=20, link=500, threads=8))
     assert len(frames) == 2 * levers.ROUNDS and all(frame.counts == {"calls": 200} for frame in frames)
     assert all(frames[at].samples.keys() == frames[at + 1].samples.keys() for at in range(1, len(frames) - 1, 2))
     assert {name: column.tolist() for frame in frames[:2] for name, column in frame.samples.items()} == {
@@ -139,7 +139,7 @@ def test_pairs_are_measured_on_both_loads_and_neither_side_always_first(monkeypa
 
 
 COMMITS, LINK, THREADS = (
-    {"commits": 10, "link": 500, "threads": 16},
+    {"commits": 20, "link": 500, "threads": 16},
     {"commits": 1, "link": 10, "threads": 8},
     {"commits": 1, "link": 500, "threads": 2},
 )

@@ -23,7 +23,7 @@ from perflab.chapters.trade_off.levers_model import (
 )
 from perflab.chapters.trade_off.service_limits import BATCH, CONNECTIONS, MAX_WAIT_MS, QUERY_MS, REPLY_BYTES, Limits
 
-COMMITS: dict[str, Any] = {"commits": 10, "link": 500, "threads": 16}
+COMMITS: dict[str, Any] = {"commits": 20, "link": 500, "threads": 16}
 LINK: dict[str, Any] = {"commits": 1, "link": 10, "threads": 16}
 THREADS: dict[str, Any] = {"commits": 1, "link": 500, "threads": 2}
 

@@ -67,7 +67,7 @@ def test_few_clients_leave_threads_idle() -> None:
     assert at_once_of(SETTINGS, 3) == 3 and at_once_of(SETTINGS, 24) == 8
     assert at_once_of({**SETTINGS, "asynchronous": True}, 24) == 24
     assert limits(1).per_s < limits(4).per_s <= limits(24).per_s == limits(48).per_s
-    assert limits(1).per_s == pytest.approx(1e9 / (1 * MS + (QUERY_MS + 2 * 8) * MS), rel=0.1)
+    assert limits(1).per_s == pytest.approx(1e9 / ((1 + 2 + QUERY_MS + 8) * MS), rel=0.01)
 
 
 @pytest.mark.parametrize(

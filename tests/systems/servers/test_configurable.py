@@ -27,7 +27,7 @@ def ask(port: int, path: str = "/") -> Reply:
     ("settings", "sentence"),
     [
         ({"colour": "red"}, "There is no setting 'colour'; there are bits_per_s, threads, .*payload_bytes"),
-        ({"rows": 99}, "rows must be a whole number from 0 to 10; got 99"),
+        ({"rows": 99}, "rows must be a whole number from 0 to 20; got 99"),
     ],
 )
 def test_settings_that_there_are_not_or_that_are_not_allowed_are_refused(

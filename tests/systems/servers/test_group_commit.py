@@ -160,7 +160,7 @@ def test_rows_are_in_the_file_by_so_many_commits(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("rows", -1), ("rows", 11), ("size", 0), ("max_wait_ms", float("inf")), ("batch", "sometimes")],
+    [("rows", -1), ("rows", 21), ("size", 0), ("max_wait_ms", float("inf")), ("batch", "sometimes")],
 )
 def test_what_is_not_allowed_is_refused(setting: str, value: Any) -> None:
     with pytest.raises(BadInput, match=f"{setting} must be"):

@@ -20,7 +20,9 @@ from perflab.lab.verdict import ratio_text, table_of, trust_of, verdict_of
 from perflab.measure import Frame, byte_size, count, number, percent
 from perflab.systems.clients.service import service
 
-ROUNDS = 9
+MANY_COMMITS = 20
+"""So many that even a quick drive is the bottleneck."""
+ROUNDS = 15
 """So many that one disturbed pair does not widen the interval of the median."""
 
 
@@ -131,12 +133,12 @@ def what_the_cache_did(record: Record) -> Outcome | None:
 
 ONE_IN_FIVE = "Only 1 of 5 requests asks the database, "
 PREDICTION = Prediction(
-    question="Each request waits 8 ms for a database and commits 10 times to one disk; 16 threads serve. Now 4 of 5 requests "
+    question="Each request waits 8 ms for a database and commits 20 times to one disk; 16 threads serve. Now 4 of 5 requests "
     "find their page in a cache, and need no database, but commit as before. Requests per second, under load?",
     choices={
         HARDLY: Answer(
             "Commits are quick on this drive, so something else was the bottleneck, which a hit of the cache does not need.",
-            "The disk makes one commit after the other, 10 for each request as before. The cache shortens a request, but spares "
+            "The disk makes one commit after the other, 20 for each request as before. The cache shortens a request, but spares "
             "nothing of what is the bottleneck.",
         ),
         THRICE: Answer(
@@ -149,7 +151,7 @@ PREDICTION = Prediction(
             ONE_IN_FIVE + "and on this drive commits are so quick that nothing else is the bottleneck.",
         ),
     },
-    runs=({"lever": CACHING, "commits": 10, "link": 500, "threads": 16},),
+    runs=({"lever": CACHING, "commits": MANY_COMMITS, "link": 500, "threads": 16},),
     find=what_the_cache_did,
 )
 
@@ -162,7 +164,7 @@ def lab() -> Lab:
         predict=levers_model.predict,
         controls={
             "lever": choice(LEVERS, CACHING, menu=True),
-            "commits": values_slider((1, 2, 4, 6, 8, 10), 10, unit="a request", label="commits"),
+            "commits": values_slider((1, 2, 5, 10, MANY_COMMITS), MANY_COMMITS, unit="a request", label="commits"),
             "link": values_slider((10, 20, 50, 100, 200, 500), 500, unit="Mb/s"),
             "threads": values_slider((1, 2, 4, 8, 16, 32), 16, unit="threads"),
         },

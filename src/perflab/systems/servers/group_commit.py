@@ -17,7 +17,7 @@ from perflab.systems.servers.fair_threads import FairThreads
 
 NONE, TIMER, WAITING = "none", "size and timer", "what waits"
 BATCHES = (NONE, TIMER, WAITING)
-MAX_ROWS, MAX_SIZE, MAX_WAIT_MS = 10, 1_000, 1_000.0
+MAX_ROWS, MAX_SIZE, MAX_WAIT_MS = 20, 1_000, 1_000.0
 
 
 @dataclass(frozen=True)
