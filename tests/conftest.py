@@ -55,14 +55,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     By name, the worker could find the `tests` of another package (Ciw installs one).
     """
-    # In parallel, what takes long begins first: at the end it would keep one process busy, and the others would wait.
-    items.sort(key=room_rank, reverse=IN_PARALLEL in os.environ)
+    items.sort(key=room_rank)
     for module in {item.module for item in items if isinstance(item, pytest.Function)}:
         cloudpickle.register_pickle_by_value(module)
 
 
 def room_rank(item: pytest.Item) -> int:
-    """0 for most tests, then one more per slow room: one by one, what fails quickly is known early."""
+    """0 for most tests, then one more per slow room. Browser tests come last: in their process an event loop goes on running."""
     parts = item.path.parts
     return next((rank for rank, room in enumerate(SLOW_ROOMS, 1) if room in parts[-2:]), 0)
 

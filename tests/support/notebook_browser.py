@@ -33,6 +33,8 @@ BROWSER_FLAGS = (
     "--disable-sync",
 )
 SCREEN = {"width": 1280, "height": 720}
+PAGE_MS = 180_000
+"""Patience with a JupyterLab that starts beside others."""
 BUSY = "() => [...document.querySelectorAll('.jp-InputPrompt')].some(prompt => prompt.textContent.includes('*'))"
 KERNEL_IS_IDLE = """() => {
   const panel = window.jupyterapp.shell.currentWidget;
@@ -109,7 +111,7 @@ class NotebookPage:
         page.on("console", self._note)
         # The doc view shows the notebook alone, without the file browser, as `make lab` does.
         page.goto(f"{url}doc/tree/{name}?token={token}&reset")
-        page.wait_for_selector(".jp-Notebook", timeout=60_000)
+        page.wait_for_selector(".jp-Notebook", timeout=PAGE_MS)
         page.wait_for_function(
             "() => document.querySelector('.jp-Toolbar-kernelStatus, .jp-Notebook-ExecutionIndicator')"
         )
@@ -124,7 +126,7 @@ class NotebookPage:
 
     def run_all(self, timeout_s: float = 120) -> None:
         """Run all cells and wait until none is running or waiting."""
-        self.page.wait_for_function(KERNEL_IS_IDLE, timeout=60_000)
+        self.page.wait_for_function(KERNEL_IS_IDLE, timeout=PAGE_MS)
         self.command("notebook:run-all-cells")
         self.page.wait_for_timeout(500)
         self.page.wait_for_function(f"() => !({BUSY})()", timeout=timeout_s * 1000)
