@@ -145,6 +145,10 @@ COMMITS, LINK, THREADS = (
 )
 
 
+LONG_S = 0.6
+"""Under load, where others have the CPUs for a tenth of a second now and then, which is all that a round of the lab takes."""
+
+
 @pytest.fixture(scope="module")
 def served() -> Iterator[Service]:
     with service(clients_of(16), **OFF) as running:
@@ -159,7 +163,7 @@ def measured(served: Service, lever: str, what: str, conditions: dict[str, int])
         served.set(**{**OFF, **service_limits.conditions(**conditions), **SWITCHES.get(lever, {})})
         if what == ALONE:
             return service_limits.p50(served.load(1, service_limits.ALONE_S, FEWEST))
-        return served.load(clients_of(threads), service_limits.BUSY_S, threads + FEWEST).per_s(threads)
+        return served.load(clients_of(threads), LONG_S, threads + FEWEST).per_s(threads)
 
     return load
 
