@@ -54,13 +54,8 @@ def finished_runs(element: Any) -> str:
     return text if FINISHED.search(text) else ""
 
 
-def answer_first(page: Any) -> None:
-    """Answer the question of the first lab, and let it measure."""
-    answer_all(page, 1)
-
-
-def answer_all(page: Any, labs: int | None = None) -> None:
-    """Answer the questions of the labs, or of so many, with their first choices, one after the other, and let each measure."""
+def answer(page: Any, labs: int | None = None) -> None:
+    """Answer the question of every lab, or of the first ones, with its first choice, one after the other, and let it measure."""
     for button in page.get_by_role("button", name="skip", exact=True).element_handles()[:labs]:
         first = button.evaluate_handle("e => e.parentElement.querySelector('button')").as_element()
         first.scroll_into_view_if_needed()
@@ -71,17 +66,17 @@ def answer_all(page: Any, labs: int | None = None) -> None:
 @pytest.mark.process
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_each_lab_answers_a_click_and_a_key_and_fits_a_projector(page: Any, brief: str, name: str) -> None:
-    """A click on a choice in each lab, and one slider; in each notebook one run by a slider, and one control of each other kind.
-    That each control moves picture and words is tested through the same widgets in tests/chapters/test_every_lab.py.
+    """One slider a lab, and in each notebook one control of each other kind; that each control moves picture and words is
+    tested through the same widgets in tests/chapters/test_every_lab.py.
     """
     notebook = opened(page, brief, name)
-    answer_all(page)
+    answer(page)
     check_that_each_lab_fits_a_projector(page)
     labs = page.locator(".jp-OutputArea-output", has=page.get_by_role("button", name="Stop", exact=True))
     sliders = [lab.locator(".noUi-handle").first for lab in labs.all() if lab.locator(".noUi-handle").count()]
     assert sliders
-    for number, slider in enumerate(sliders):
-        move_with_the_keyboard(page, slider.element_handle(), runs=number == 0)
+    for slider in sliders:
+        move_with_the_keyboard(page, slider.element_handle())
     for kind in (".widget-toggle-buttons", ".widget-dropdown"):
         if page.locator(kind).count():
             change_with_the_keyboard(page, page.locator(kind).first.element_handle())
@@ -89,8 +84,8 @@ def test_each_lab_answers_a_click_and_a_key_and_fits_a_projector(page: Any, brie
     assert serious(notebook.complaints) == []
 
 
-def move_with_the_keyboard(page: Any, handle: Any, runs: bool) -> None:
-    """A step of a slider moves the picture at once, and brings a run and its words, if it is to be waited for."""
+def move_with_the_keyboard(page: Any, handle: Any) -> None:
+    """A step of a slider moves the picture at once, and brings a run and its words."""
     handle.scroll_into_view_if_needed()
     pictures, words = handle.evaluate(PICTURES), handle.evaluate(WORDS)
     at = handle.get_attribute("aria-valuenow")
@@ -101,8 +96,6 @@ def move_with_the_keyboard(page: Any, handle: Any, runs: bool) -> None:
             break
     name = handle.get_attribute("aria-label") or handle.evaluate(STATUS)[:80]
     wait_for(lambda: handle.evaluate(PICTURES) != pictures, RUN_S, f"a picture: {name}")
-    if not runs:
-        return
     if button := handle.evaluate_handle(MEASURE).as_element():  # a long run begins only when it is asked for
         button.click()
     wait_for(lambda: handle.evaluate(WORDS) != words and finished_runs(handle), RUN_S, f"words: {name}")
@@ -137,7 +130,7 @@ def test_a_wrong_prediction_is_named_beside_the_result(page: Any, address: str) 
 def test_a_run_is_replayed_and_scrubbed_by_keyboard(page: Any, brief: str) -> None:
     notebook = opened(page, brief, "07-tails-and-overload.ipynb")
     lab = page.locator(".jp-OutputArea-output", has=page.get_by_role("button", name="Replay", exact=True)).first
-    answer_first(page)
+    answer(page, labs=1)
     lab.get_by_role("button", name="Replay", exact=True).press("Enter")
     moment = lab.locator(".noUi-handle").nth(-2)  # the last one is of the slowness
     wait_for(lambda: at_s(lab) == 0, RUN_S, "the replay")
@@ -170,7 +163,7 @@ def at_s(lab: Any) -> float:
 @pytest.fixture(scope="class")
 def notebook(shared_page: Any, address: str) -> NotebookPage:
     notebook = opened(shared_page, address, "00-start-here.ipynb")
-    answer_first(shared_page)
+    answer(shared_page, labs=1)
     return notebook
 
 
@@ -250,7 +243,7 @@ def worker_of_this_test() -> tuple[int, list[Path]]:
 @pytest.mark.skipif(not Path("/tmp").is_dir(), reason="looks for files the POSIX way")
 def test_a_restart_of_the_kernel_leaves_nothing_behind_and_the_notebook_works_again(page: Any, brief: str) -> None:
     notebook = opened(page, brief, "00-start-here.ipynb")
-    answer_first(page)
+    answer(page, labs=1)
     first, first_folders = worker_of_this_test()
     assert len(first_folders) == 1
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
@@ -258,7 +251,7 @@ def test_a_restart_of_the_kernel_leaves_nothing_behind_and_the_notebook_works_ag
     wait_for(lambda: not first_folders[0].exists(), GONE_S, "the end of its files")
     page.wait_for_timeout(1_000)
     notebook.run_all()
-    answer_first(page)
+    answer(page, labs=1)
     second, second_folders = worker_of_this_test()
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     wait_for(lambda: not psutil.pid_exists(second), GONE_S, "the end of the new worker")

@@ -30,7 +30,7 @@ ASKING = [name for name, lab in LABS.items() if lab().prediction is not None]
 MEASURED = [each for each in CONTROLS if each not in READ]
 SLICE_LIMIT_S = STOP_S + 0.1
 LATE_MS = 2.0
-"""As much lateness as no lab needs to be spared: a fifth of the shortest delay in a question."""
+"""A third of what a question bears (a fifth of its shortest delay): a generator has work of its own besides."""
 QUESTION_LETTERS, FINDING_LETTERS, SCENARIO_LETTERS = 240, 120, 170
 """Two lines, one and one at 1280 × 720, counted in the browser."""
 

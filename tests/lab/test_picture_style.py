@@ -91,11 +91,11 @@ def of_marks() -> list[Chart]:
     return [Chart("−1: every mark", x, y, *marks, empty="Nothing yet."), distribution(100, 1e8)]
 
 
-def drawn(panels: Any, show: Callable[[Picture], None], at_once: bool = True) -> list[bytes]:
-    """All pictures of panels, from the first on, or that of the end alone."""
+def drawn(panels: Any, show: Callable[[Picture], None]) -> list[bytes]:
+    """All pictures of panels, from the first on."""
     pngs: list[bytes] = []
     for panel in panels:
-        picture = Picture(panel, 500, 300, pngs.append, at_once=at_once)
+        picture = Picture(panel, 500, 300, pngs.append)
         show(picture)
         picture.draw()
     return pngs
@@ -144,10 +144,9 @@ def test_no_lab_shows_a_style_of_the_learners(name: str) -> None:
             picture.show_model(lab.check({}), lab.model(lab.check({})))
         picture.show_run(None)
 
-    ours = drawn(lab.charts, show, at_once=False)
+    ours = drawn(lab.charts, show)
     with matplotlib.rc_context(HOSTILE):
-        assert drawn(lab.charts, show, at_once=False) == ours
-    assert ours
+        assert drawn(lab.charts, show) == ours
 
 
 def test_nothing_that_the_learner_has_set_is_touched_while_a_lab_draws(monkeypatch: pytest.MonkeyPatch) -> None:

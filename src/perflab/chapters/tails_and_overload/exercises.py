@@ -19,28 +19,28 @@ from perflab.systems.clients.attempts import HedgeAfter, Patience
 from perflab.theory.simulate import lindley
 
 SEEDS = range(100, 102)
-BUSY_WORKERS, NO_WORSE = fan_out.BUSY, 1.1
+NO_WORSE = 1.1
 
 
 def check_tamed(record: Record | None) -> None:
     """Modify: hedges that do no harm where the servers are busy, with one setting changed."""
     if record is None:
         print(
-            f"{OPEN}Run the lab with {BUSY_WORKERS} workers per server and one more setting of your choice; keep the record "
+            f"{OPEN}Run the lab with {fan_out.BUSY} workers per server and one more setting of your choice; keep the record "
             "in `tamed`."
         )
         return
     if not is_run_of(record, "fan_out", "plain_latency_ns"):
         return
     chosen = record.parameters
-    fixed = {"calls": 10, "workers": BUSY_WORKERS}
+    fixed = {"calls": 10, "workers": fan_out.BUSY}
     wrong = {name: value for name, value in fixed.items() if chosen[name] != value}
     if wrong:
         name, value = next(iter(wrong.items()))
         print(f"Not yet: `{name}` should be {value}; change what the hedges do.")
         return
     client = fan.patience(chosen["hedge"], chosen["hedges"])
-    plain, (hedged, copies) = plain_share(chosen["calls"], BUSY_WORKERS), pooled(chosen["calls"], BUSY_WORKERS, client)
+    plain, (hedged, copies) = plain_share(chosen["calls"], fan_out.BUSY), pooled(chosen["calls"], fan_out.BUSY, client)
     told = f"in simulated runs {percent(plain)} of the pages are slow without hedges, and {percent(hedged)} with"
     if hedged > NO_WORSE * plain:
         print(f"Not yet: {told}; {percent(copies)} of the calls were sent twice. Which setting limits that?")
@@ -66,16 +66,20 @@ def plain_share(calls: int, workers: int) -> float:
 class Situation(NamedTuple):
     """Calls of a page, workers per server, and whether late calls are bad luck there; else they wait in a queue."""
 
-    name: str
     calls: int
     workers: int
     is_luck: bool
 
+    @property
+    def name(self) -> str:
+        """What is said of it."""
+        return f"{self.calls} calls, {self.workers} workers per server"
+
 
 SITUATIONS = (
-    Situation("10 calls, 32 workers per server", 10, 32, True),
-    Situation("20 calls, 16 workers per server", 20, 16, True),
-    Situation("10 calls, 4 workers per server", 10, 4, False),
+    Situation(10, fan_out.IDLE, True),
+    Situation(20, 16, True),
+    Situation(10, fan_out.BUSY, False),
 )
 LEFT, MAX_COPIES = 0.25, 0.12
 """Of unlucky pages at most this share may stay slow; of calls in a queue at most this share may be sent twice."""
@@ -102,7 +106,7 @@ def check_hedge(hedge_after: HedgeAfter) -> Lab | None:
             break
     else:
         print(f"{RIGHT}: against bad luck it helps, and in a queue it sends hardly any copies. The lab uses your rule.")
-    question = "What does your rule do, with 32 workers per server and with 4?"
+    question = f"What does your rule do, with {fan_out.IDLE} workers per server and with {fan_out.BUSY}?"
     # The model's rows follow the lab's own rule.
     return replace(
         fan_out.lab(),

@@ -149,7 +149,7 @@ PREDICTION = Prediction(
         LUCK: Answer(
             "",
             "Unlucky calls are rare: copies cost 1%, and nearly all of them are lucky. In a queue most calls are late and are "
-            "sent twice, so the queue grows: three quarters of the servers' time were in use already.",
+            "sent twice, so the queue grows: three quarters of the servers' time was in use already.",
         ),
         NEVER: Answer("Two copies are both unlucky once in 10,000 calls. With idle workers they cost next to nothing."),
     },

@@ -19,8 +19,9 @@ from perflab.lab.rows import Texts, intervals_in, values_in
 from perflab.lab.verdict import ratio_text, table_of, trust_of, verdict_of
 from perflab.measure import Frame, byte_size, count, number, percent
 from perflab.systems.clients.service import service
+from perflab.systems.servers.group_commit import MAX_ROWS
 
-MANY_COMMITS = 20
+MANY_COMMITS = MAX_ROWS
 """So many that even a quick drive is the bottleneck."""
 ROUNDS = 15
 """So many that one disturbed pair does not widen the interval of the median."""
