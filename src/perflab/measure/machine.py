@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 from perflab.measure.clock import ClockCost, measure_clock
 from perflab.measure.control_groups import cpu_quota, memory_quota
+from perflab.measure.sync import sync_file
 from perflab.measure.timing import time_calls
 from perflab.measure.told import told
 from perflab.measure.units import byte_size, duration, number
@@ -92,16 +92,6 @@ def memory_limit() -> int:
 def file_system_of(folder: Path) -> str:
     """The type of the file system that holds `folder`, such as ext4 or tmpfs; "unknown" where the system does not tell."""
     return told(lambda: _mount_of(folder).fstype, "") or "unknown"
-
-
-def sync_file(descriptor: int) -> None:
-    """Push a file to the disk. macOS needs F_FULLFSYNC: its fsync stops at the drive's cache (man 2 fsync)."""
-    if sys.platform == "darwin":
-        import fcntl
-
-        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
-    else:
-        os.fsync(descriptor)
 
 
 def measure_fsync(folder: Path) -> float:

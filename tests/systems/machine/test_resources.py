@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import psutil
 import pytest
 from asking import ask
 from relations import assert_more, two_of_three
 
 from perflab.systems.machine.resources import (
+    HALF_BYTES,
     MAX_COPIED,
     MAX_SENT,
     MAX_WRITTEN,
@@ -44,15 +46,16 @@ def test_more_bytes_take_longer_to_copy() -> None:
 
 def test_each_copy_goes_on_where_the_last_one_was_until_all_of_the_room_was_used() -> None:
     room = Room()
-    room._from[:] = 7
-    parts = ROOM_BYTES // 2 // PART_BYTES
+    copied_from, copied_to = np.frombuffer(room._memory, np.uint8).reshape(2, -1)
+    copied_from[:] = 7
+    parts = HALF_BYTES // PART_BYTES
     for done in range(1, parts + 1):
         room.copy(PART_BYTES)
-        assert (room._to[::PART_BYTES] == 7).sum() == done
-    room._to[:] = 0
+        assert (copied_to[::PART_BYTES] == 7).sum() == done
+    copied_to[:] = 0
     room.copy(PART_BYTES + 10)
-    assert int((room._to == 7).sum()) == PART_BYTES + 10
-    assert room._to[PART_BYTES + 9] == 7 and room._to[PART_BYTES + 10] == 0
+    assert int((copied_to == 7).sum()) == PART_BYTES + 10
+    assert copied_to[PART_BYTES + 9] == 7 and copied_to[PART_BYTES + 10] == 0
 
 
 def test_the_room_is_larger_than_the_caches_of_this_machine_and_memory_is_not_taken_before_it_is_used() -> None:

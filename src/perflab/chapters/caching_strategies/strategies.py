@@ -27,7 +27,8 @@ def experiment(strategy: str, writes: int, skew: float, store: float, seed: int)
     with CachedStore(strategy, writes / 100, skew, store, seed) as cached:
         while True:
             found = cached.load(SLICE_S)
-            times = {HIT: found.hit_ns, MISS: found.miss_ns, WRITE: found.write_ns}
+            read = {HIT: found.hit_ns, MISS: found.miss_ns, WRITE: found.write_ns}
+            times = {name: np.array(column, np.int64) for name, column in read.items()}
             counts = {"calls": sum(map(len, times.values())), "rows": found.rows, "flushes": found.flushes}
             yield Frame(times, counts, {"caveat": durability_caveat() or ""})
 

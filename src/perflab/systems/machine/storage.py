@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from perflab.measure.machine import MEMORY_FILE_SYSTEMS, file_system_of, sync_file
+from perflab.measure.machine import MEMORY_FILE_SYSTEMS, file_system_of
+from perflab.measure.sync import sync_file
 
 BLOCK = 4_096
 FILE_BYTES = 16 * 1_048_576

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 
-from perflab.measure.machine import sync_file
+from perflab.measure.sync import sync_file
 from perflab.systems.databases.temporary import fill, quick_connection, temporary
 from perflab.systems.http.connection import Connection
 from perflab.systems.operations.computing import blur_image, grow_tree, infer, solve_equations

@@ -11,13 +11,10 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from time import perf_counter, perf_counter_ns, sleep
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from perflab.measure.collector import gc_paused
 from perflab.measure.guards import BadInput, check_number
@@ -37,9 +34,9 @@ PROBES, PROBED_ROWS = 25, 100
 class Served:
     """Times (ns) of reads that hit, of reads that missed, and of writes, in the order of the requests of each kind."""
 
-    hit_ns: NDArray[np.int64]
-    miss_ns: NDArray[np.int64]
-    write_ns: NDArray[np.int64]
+    hit_ns: list[int]
+    miss_ns: list[int]
+    write_ns: list[int]
     rows: int = 0
     flushes: int = 0
 
@@ -66,9 +63,7 @@ class CachedStore(ChildServer):
 
     def load(self, seconds: float) -> Served:
         """Requests for so long, from where the last ones ended."""
-        found = self.ask("load", seconds=seconds)
-        times = (np.array(found[name], np.int64) for name in COLUMNS)
-        return Served(next(times), next(times), next(times), found["rows"], found["flushes"])
+        return Served(**self.ask("load", seconds=seconds))
 
     def probe(self) -> dict[str, float]:
         """What else is needed to predict (ns): a further row of a commit, and by how much a wait of a millisecond is too long."""
@@ -169,7 +164,7 @@ def probe(store: Versions) -> dict[str, float]:
         for number in range(PROBES):
             call(number)
             moments.append(perf_counter_ns())
-        return float(np.median(np.diff(moments)))
+        return float(sorted(later - earlier for earlier, later in pairwise(moments))[PROBES // 2])
 
     one, many = (
         median(lambda version: store.write_all(dict.fromkeys(range(rows), version)))  # noqa: B023

@@ -15,10 +15,7 @@ from dataclasses import asdict
 from itertools import count
 from pathlib import Path
 from threading import BoundedSemaphore, Condition, Lock, Thread, stack_size
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from perflab.measure.guards import check_number, machine_limits
 from perflab.systems.caches.hot_key import COMPUTE, REFRESH, WAIT, Cure, HotKey
@@ -27,6 +24,10 @@ from perflab.systems.process.child import Handlers, announce, answer_requests, r
 from perflab.systems.process.pausable import PausableServer, PausableSleep, RunningClock
 from perflab.systems.servers.pickled import packed, unpacked
 from perflab.systems.servers.policy import Policy
+
+if TYPE_CHECKING:  # the process itself does without
+    import numpy as np
+    from numpy.typing import NDArray
 
 MAX_QUERY_MS, SPEED_UP_MS, PROBES = 100.0, 10.0, 12
 START_NS = 20_000_000
