@@ -21,21 +21,11 @@ def test_other_names_are_unknown() -> None:
         _ = perflab.measure.import_module_
 
 
+SERVERS = "cached_store distance echo hot_key_server racing shop staged_server victim worker_server".split()
+
+
 @pytest.mark.process
-@pytest.mark.parametrize(
-    "server",
-    [
-        "cached_store",
-        "distance",
-        "echo",
-        "hot_key_server",
-        "racing",
-        "shop",
-        "staged_server",
-        "victim",
-        "worker_server",
-    ],
-)
+@pytest.mark.parametrize("server", [*SERVERS, "stage_kinds.batching"])
 def test_a_server_starts_without_numpy(server: str) -> None:
     code = f"import sys, perflab.systems.servers.{server}; print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)

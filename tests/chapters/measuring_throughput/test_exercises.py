@@ -12,7 +12,7 @@ from perflab.chapters.measuring_throughput import admission, exercises
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.measure.schedule import poisson
-from perflab.systems.databases.batcher import when_to_flush
+from perflab.systems.databases.flushing import when_to_flush
 from perflab.theory.simulate import simulate
 
 

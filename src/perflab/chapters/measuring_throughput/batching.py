@@ -26,7 +26,8 @@ from perflab.lab.verdict import (
     verdict_of,
 )
 from perflab.measure import Frame, count, duration, merge, percentile, poisson
-from perflab.systems.databases.batcher import Batch, WhenToFlush, batches, frame_of, when_to_flush
+from perflab.systems.databases.batcher import Batch, batches, frame_of
+from perflab.systems.databases.flushing import WhenToFlush, when_to_flush
 from perflab.systems.databases.ledger import ledger
 from perflab.systems.machine.storage import durability_caveat
 

@@ -17,7 +17,8 @@ from perflab.lab import Lab, Record
 from perflab.lab.verdict import LATENCY, no_rows
 from perflab.measure import count, duration, percentile, poisson
 from perflab.measure.clock import VirtualClock
-from perflab.systems.databases.batcher import WhenToFlush, batches, when_to_flush
+from perflab.systems.databases.batcher import batches
+from perflab.systems.databases.flushing import WhenToFlush, when_to_flush
 from perflab.theory.batching import Cost
 from perflab.theory.workers import admitted
 

@@ -11,15 +11,10 @@ from numpy.typing import NDArray
 
 from perflab.measure.clock import SYSTEM_CLOCK, Clock
 from perflab.measure.frame import Frame
+from perflab.systems.databases.flushing import WhenToFlush, when_to_flush
 
-WhenToFlush = Callable[[int, float, int, float], bool]
 Write = Callable[[Sequence[int]], Sequence[int]]
 POLL_S = 0.001
-
-
-def when_to_flush(pending: int, oldest_wait_s: float, size: int, max_wait_s: float) -> bool:
-    """Full, or the oldest has waited long enough. Asked whenever a request arrives, after each batch, and by a timer."""
-    return pending >= size or oldest_wait_s >= max_wait_s
 
 
 @dataclass(frozen=True)

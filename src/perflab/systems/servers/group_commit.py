@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from perflab.measure.guards import BadInput, check_number
-from perflab.systems.databases.batcher import when_to_flush
+from perflab.systems.databases.flushing import when_to_flush
 from perflab.systems.databases.ledger import Ledger
 from perflab.systems.process.pausable import PausableSleep
 from perflab.systems.servers.fair_threads import FairThreads
