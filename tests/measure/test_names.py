@@ -21,7 +21,17 @@ def test_other_names_are_unknown() -> None:
         _ = perflab.measure.import_module_
 
 
-SERVERS = "cached_store distance echo hot_key_server racing shop staged_server victim worker_server".split()
+SERVERS = [
+    "cached_store",
+    "distance",
+    "echo",
+    "hot_key_server",
+    "racing",
+    "shop",
+    "staged_server",
+    "victim",
+    "worker_server",
+]
 
 
 @pytest.mark.process
