@@ -22,7 +22,7 @@ test: $(READY_TEST)
 	$(BIN)/python -m pytest -n 2 --dist loadscope -rs --durations=25 -m clock tests
 
 unit: $(READY_TEST)
-	$(BIN)/python -m pytest -n auto -m "not process and not clock" tests
+	$(BIN)/python -m pytest -n auto -m "not process and not clock and not long" tests
 
 check: $(READY_TEST)
 	$(BIN)/ruff check .

@@ -51,6 +51,7 @@ def test_questions_and_labels_are_there(name: str) -> None:
             assert control.unit, "a number without a unit says nothing"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", LABS)
 def test_no_title_and_no_text_of_an_empty_chart_is_cut_off(name: str) -> None:
     charts = LABS[name]().charts

@@ -193,6 +193,7 @@ def share_found(utilisation: float, servers: int, routing: str = "", spread: flo
     return share_of_runs(partial(falls_behind, offered_per_s=rate, capacity_per_s=capacity, servers=servers), runs)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("servers", "routing", "spread"),
     [

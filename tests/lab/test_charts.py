@@ -69,6 +69,7 @@ def artists(mark: Any) -> list[Any]:
     return [value for name, value in vars(mark).items() if name in ("_line", "_stairs")]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", charts())
 def test_each_chart_shows_model_run_and_pinned_run_and_can_be_emptied(name: str) -> None:
     drawn: list[bytes] = []
@@ -88,6 +89,7 @@ def test_each_chart_shows_model_run_and_pinned_run_and_can_be_emptied(name: str)
         assert drawn[-1] != empty
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("latencies", [[5.0], [0.0, 0.0], [1e12] * 3, np.full(100_000, 77.0), np.empty(0)], ids=len)
 def test_odd_runs_are_drawn_without_complaint(latencies: Any) -> None:
     for name, chart in charts().items():

@@ -74,6 +74,7 @@ def edit_of(name: str) -> str:
     return after.replace("sum(rest)", "sum(rest) + added.pi") if name.startswith("an import") else after
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", EDITS)
 def test_a_module_that_was_replaced_in_place_is_what_its_file_says(edited: Edited, name: str) -> None:
     module, sources = edited.module(BEFORE), Sources()
@@ -84,6 +85,7 @@ def test_a_module_that_was_replaced_in_place_is_what_its_file_says(edited: Edite
     assert edited.name not in sources.changed()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", EDITS)
 def test_a_module_that_was_only_edited_is_not_what_its_file_says(edited: Edited, name: str) -> None:
     module, sources = edited.module(BEFORE), Sources()

@@ -35,6 +35,7 @@ def named(curve: Any, at: Any, side: Any = "above", **style: Any) -> Line:
     return Line("the name of it", model=lambda _: curve, at=at, side=side, color="k", **style)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("curve", [RISING, FALLING, FLAT])
 @pytest.mark.parametrize("at", [3, 5, 7])
 def test_a_label_stands_above_or_below_all_of_its_line_there(curve: Any, at: float) -> None:
@@ -45,6 +46,7 @@ def test_a_label_stands_above_or_below_all_of_its_line_there(curve: Any, at: flo
     assert top < min(np.interp([left, right], *curve))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("at", [0, 10, "end"])
 @pytest.mark.parametrize("side", ["above", "below", "left", "right"])
 @pytest.mark.parametrize(

@@ -112,6 +112,7 @@ def test_each_kind_of_mark_is_on_the_chart_with_data_and_not_without(mark: Mark,
     assert is_on_chart(axes.text(0, 0, "any other artist"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [3.2, 4.0, 5.5, 7.0, 11.0])
 @pytest.mark.parametrize("entries", [1, 3, 4, 5, 7])
 def test_it_is_never_wider_than_its_figure(width: float, entries: int) -> None:

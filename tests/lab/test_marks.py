@@ -52,6 +52,7 @@ def test_every_kind_of_mark_is_tested() -> None:
     assert {type(mark) for mark, _ in DRAWN} == kinds - {Mark}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("mark", "data"), DRAWN, ids=lambda value: type(value).__name__)
 def test_a_mark_shows_its_data_and_nothing_without(mark: Mark, data: Any) -> None:
     drawn: list[bytes] = []

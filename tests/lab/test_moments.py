@@ -64,6 +64,7 @@ def test_each_server_has_places_of_its_own() -> None:
     assert two.places.tolist() == [0, 0, 1, 0, -1, -1, -1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(5))
 def test_the_area_is_the_same_by_time_and_by_request(seed: int) -> None:
     """By brute force, too: the number inside at 20,000 moments."""

@@ -117,12 +117,14 @@ def hostile(name: str) -> Mapping[str, Any]:
     return {key: value for key, value in style.library[name].items() if key not in SMOOTHING}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["a hostile matplotlibrc", *STYLES])
 def test_a_style_of_the_learners_changes_no_pixel_of_ours(name: str) -> None:
     with matplotlib.rc_context(dict(hostile(name))):
         assert drawn(of_marks(), show_all) == PLAIN
 
 
+@pytest.mark.long
 def test_this_test_would_see_a_style() -> None:
     with matplotlib.rc_context({"axes.facecolor": "black"}):
         import perflab.lab.picture as module
@@ -135,6 +137,7 @@ def test_this_test_would_see_a_style() -> None:
 LABS = find_labs()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", LABS)
 def test_no_lab_shows_a_style_of_the_learners(name: str) -> None:
     lab = LABS[name]()

@@ -114,6 +114,7 @@ def test_it_opens_at_the_first_moment_and_says_it_in_words(stage: Stage) -> None
     assert all(widget.description for widget in (player.play, player.moment, player.slowness))
 
 
+@pytest.mark.long
 def test_it_plays_so_many_times_slower_than_it_was(stage: Stage) -> None:
     _, _, player = opened(stage)
     press(stage, player)

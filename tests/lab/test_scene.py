@@ -71,6 +71,7 @@ def counted(record: Record, at_s: float) -> dict[str, int]:
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 2])
 def test_at_fifty_moments_the_dots_are_as_many_as_the_record_says(seed: int) -> None:
     record = queue_record(seed)

@@ -44,6 +44,7 @@ def test_pairs_cancel_what_disturbs_both_members() -> None:
     assert 1.19 < found.low < 1.2 < found.high < 1.21
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("pairs", [6, 7, 8, 10, 12, 14, 15, 20, 30, 40, 100])
 def test_equal_settings_are_seldom_called_different_however_few_pairs_there_are(pairs: int) -> None:
     ratios = np.random.default_rng(pairs).lognormal(0.0, 0.3, (2_000, pairs))

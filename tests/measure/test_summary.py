@@ -50,6 +50,7 @@ TAILS: dict[str, tuple[Draw, float]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("count", [MIN_FOR_MEAN, 4_000])
 @pytest.mark.parametrize("kind", TAILS)
 def test_the_interval_of_the_mean_covers_it_as_often_as_promised(kind: str, count: int) -> None:

@@ -23,6 +23,7 @@ def idle(servers: int) -> np.ndarray:
     return np.full(servers, -math.inf)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("servers", [2, 3, 4, 8, MAX_SERVERS])
 @pytest.mark.parametrize("load", [0.1, 0.3, 0.5])
 def test_blocks_are_one_by_one_to_the_bit(load: float, servers: int) -> None:

@@ -34,6 +34,7 @@ def typical(utilisation: float, count: int, servers: int) -> dict[float | str, f
     return found | {share: np.log([percentile(run, share) for run in runs]).mean() for share in (0.5, 0.95, 0.99)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("utilisation", "count", "servers"), [(0.8, 400, 1), (0.8, 1_000, 1), (0.9, 1_000, 1), (0.8, 400, 4)]
 )

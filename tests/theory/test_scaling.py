@@ -53,6 +53,7 @@ def test_the_peak_is_where_the_curve_is_highest() -> None:
     assert n[np.argmax(law.throughput(n))] == pytest.approx(law.peak, abs=0.01)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rounds", [MIN_ROUNDS, 20])
 def test_intervals_hold_the_truth_as_often_as_they_say(rounds: int) -> None:
     law, n, runs = ScalabilityLaw(0.2, 0.002, 100.0), np.array([1, 4, 16, 64]), 60

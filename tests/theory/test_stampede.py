@@ -91,6 +91,7 @@ def xfetch(rate: float, beta: float, took_s: float, cycles: int, seed: int) -> t
     return float(np.mean(found)), float(early[early > 0].mean()), float((early <= 0).mean())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("beta", "expected"), [(1, 2.710), (2, 1.653), (4, 1.284)])
 def test_reads_one_by_one_give_the_same(beta: float, expected: float) -> None:
     number, early_s, _ = xfetch(200, beta, 0.1, 1_000, seed=1)

@@ -90,6 +90,7 @@ def test_an_empty_road_is_driven_at_full_speed_and_the_trip_is_timed() -> None:
     assert road.passed == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("fastest", "flow"), [(1, 1 / 2), (2, 2 / 3), (3, 3 / 4), (4, 4 / 5), (5, 5 / 6)])
 def test_without_hesitation_the_entrance_lets_on_what_a_lane_can_carry(fastest: int, flow: float) -> None:
     road, generator = Road(120, 1, fastest, 0.0), np.random.default_rng(1)
@@ -102,6 +103,7 @@ def test_without_hesitation_the_entrance_lets_on_what_a_lane_can_carry(fastest: 
     assert flow == pytest.approx(float(flow_without_hesitation(1 / (fastest + 1), fastest)))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("fastest", "hesitation"), [(1, 0.3), (2, 0.3), (5, 0.3), (5, 0.1)])
 def test_with_hesitation_the_entrance_lets_on_as_much_as_a_ring_carries_at_its_best(
     fastest: int, hesitation: float
@@ -158,6 +160,7 @@ def test_the_triangle_is_exact_without_hesitation_and_above_the_flow_with_it() -
     assert is_exact(5, 0.0) and is_exact(1, 0.4) and not is_exact(5, 0.4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("fastest", "hesitation", "density"), [(1, 0.5, 0.5), (5, 0.0, 1 / 6)])
 def test_with_several_lanes_no_flow_is_known_exactly(fastest: int, hesitation: float, density: float) -> None:
     assert not is_exact(fastest, hesitation, 2)

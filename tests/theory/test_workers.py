@@ -104,6 +104,7 @@ def test_when_no_request_is_served_in_time_there_is_no_mean() -> None:
     assert np.isnan(mean_response([0.1], 1.0, 5.0, 10, 2.0))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("queue", [0, 1, 3, 10, 100])
 @pytest.mark.parametrize(("rate", "servers"), [(200, 8), (200, 12), (160, 8), (30, 2), (500, 20), (1_000, 1)])
 def test_the_throughput_is_that_of_a_long_simulated_queue(rate: int, servers: int, queue: int) -> None:

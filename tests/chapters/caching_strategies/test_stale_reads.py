@@ -104,6 +104,7 @@ def test_the_question_is_settled_whatever_was_found() -> None:
     assert LAB.prediction.outcome(side_by_side(*same), LAB.check) is None  # type: ignore[union-attr]
 
 
+@pytest.mark.long
 def test_the_charts_show_it() -> None:
     run, pinned = stale_record(), stale_record(order=CHECKED)
     for chart in LAB.charts:

@@ -28,6 +28,7 @@ def expected(**parameters: Any) -> model.Expected:
     return LAB.model({**START, **parameters}, CONSTANTS)  # type: ignore[no-any-return]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("trace", model.TRACES)
 def test_one_pass_and_single_runs_count_the_same_misses(trace: str) -> None:
     run = sizes_record(trace=trace, policy=LRU)
@@ -97,6 +98,7 @@ def test_the_model_of_the_times_is_a_run_for_each_size() -> None:
     assert np.isnan(model.predict(ZIPF, FIFO, 10, RAW).pass_ns), "before the calibration"
 
 
+@pytest.mark.long
 def test_the_charts_show_it() -> None:
     run, pinned = sizes_record(), sizes_record(policy="SIEVE")
     for chart in LAB.charts:

@@ -51,6 +51,7 @@ def raising(*_: Any) -> float:
     raise KeyError("x")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("score", "told"),
     [

@@ -46,6 +46,7 @@ def expected(**parameters: Any) -> model.Expected:
     return LAB.model({**START, **parameters})  # type: ignore[no-any-return]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("trace", TRACES)
 @pytest.mark.parametrize("skew", [0.0, 0.8, 1.0, 1.5])
 def test_the_model_of_lru_is_what_such_traces_come_to_at_every_size(trace: str, skew: float) -> None:
@@ -125,6 +126,7 @@ def test_a_run_that_was_stopped_early_says_what_it_has() -> None:
     assert LAB.verdict(replace(run, frame=Frame({**only, **first})), None).text.endswith("of 20,000 reads.")
 
 
+@pytest.mark.long
 def test_the_charts_show_it() -> None:
     run, pinned = evict_record(policy="CLOCK"), evict_record(policy="LFU", skew=0.8)
     for chart in LAB.charts:

@@ -45,6 +45,7 @@ def test_commute(record: Record | None, said: str, capsys: pytest.CaptureFixture
     assert said in capsys.readouterr().out
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize(("limit", "said"), [(54, "at most 60 s"), (81, "Right")])
 def test_the_solution_of_the_commute_is_right_on_the_road(
@@ -67,6 +68,7 @@ def test_a_discipline_that_helps_is_accepted_and_its_lab_runs(capsys: pytest.Cap
     assert mine < usual
 
 
+@pytest.mark.long
 def test_what_is_expected_of_both_orders_is_what_they_do_in_the_long_run() -> None:
     model = exercises.expected_responses()
     for rate in (20, 40):

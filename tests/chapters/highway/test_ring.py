@@ -27,6 +27,7 @@ def driven(frames: int = 80, seed: int = 2, **changes: Any) -> Record:
     return Record("ring", chosen, seed, "", merge(next(slices) for _ in range(frames)), 4.0, "complete")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("limit", LIMITS)
 @pytest.mark.parametrize("cars", [5, 15, 20, 40, 80, 100])
 def test_without_hesitation_both_branches_are_measured_on_the_exact_curve(cars: int, limit: int) -> None:
@@ -38,6 +39,7 @@ def test_without_hesitation_both_branches_are_measured_on_the_exact_curve(cars: 
     assert model.here == pytest.approx((cars / CELLS * PER_KM, 60 * min(speed * cars / CELLS, 1 - cars / CELLS)))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("hesitation", [0.1, 0.3, 0.5])
 def test_with_hesitation_the_flow_falls_too_and_stays_below_the_bound(hesitation: float) -> None:
     runs = [driven(cars=cars, hesitation=hesitation) for cars in (20, 40, 60, 80, 100)]

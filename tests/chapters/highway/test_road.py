@@ -47,6 +47,7 @@ def test_two_lanes_carry_more_than_one() -> None:
     assert throughput_per_min(two) > 1.6 * throughput_per_min(one)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("limit", "at_most"), [(27, 30), (54, 40), (81, 45), (108, 48), (135, 50)])
 def test_the_entrance_is_no_bottleneck_without_hesitation_a_lane_carries_its_exact_flow(
     limit: int, at_most: float
@@ -130,6 +131,7 @@ def pair(seed: int = 4) -> tuple[Record, Record]:
     return slow, fast
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(12))
 def test_the_click_settles_the_prediction(seed: int) -> None:
     found = road.what_the_limit_does(*pair(seed))

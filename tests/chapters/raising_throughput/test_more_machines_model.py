@@ -31,6 +31,7 @@ def mean_of_many(factors: tuple[float, ...], routing: str, rate: int, number: in
     return float(np.mean(means))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("routing", ["random", "two choices", "least outstanding"])
 @pytest.mark.parametrize("factors", [EQUAL, ONE_SLOW, (1.0, 1.0, 1.0)], ids=str)
 def test_the_model_lies_near_the_mean_of_many_runs(factors: tuple[float, ...], routing: str) -> None:
@@ -55,6 +56,7 @@ def test_far_below_the_limit_one_queue_answers_as_in_its_steady_state() -> None:
         assert one_queue(servers, 1.0, rate) == pytest.approx(mmc(rate, SERVICE_S, servers).response, rel=0.12)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("servers", range(1, 9))
 @pytest.mark.parametrize("routing", ROUTES)
 def test_no_routing_beats_one_queue_at_any_rate(routing: str, servers: int) -> None:

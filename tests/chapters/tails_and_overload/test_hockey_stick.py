@@ -73,6 +73,7 @@ def test_the_load_of_a_run_is_that_of_what_arrived() -> None:
     assert np.isnan(model.offered_load(Record("hockey_stick", {}, 1, "")))
 
 
+@pytest.mark.long
 def test_the_tail_of_constant_services_grows_about_three_times_as_much_as_their_mean() -> None:
     found = [
         model.tail_over_mean(queue_record(50, seed=seed), queue_record(90, seed=seed + 1_000)) for seed in range(40)

@@ -40,6 +40,7 @@ def test_rules_of_admission_are_judged(rule: Any, said: str, capsys: pytest.Capt
         assert lab.policy == {"may_queue": rule} and lab.prediction is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("policy", "said"),
     [

@@ -39,6 +39,7 @@ LAB = storm.lab()
 START = LAB.check({})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("retries", [NONE, ONCE, AT_ONCE, JITTER])
 @pytest.mark.parametrize("load", [10, 30, 40, 60, 70])
 def test_the_condition_tells_in_nine_of_ten_runs_whether_the_server_stays_down(retries: str, load: int) -> None:

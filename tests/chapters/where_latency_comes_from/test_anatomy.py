@@ -149,6 +149,7 @@ def test_the_table_gives_each_part_with_its_share_and_the_whole() -> None:
     assert rows[-1] == ("whole request", "8.0 ms", "16 ms")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ended", [0.0, 1e3, 7e5, 4e6, 9e9])
 def test_the_time_line_holds_the_whole_on_an_axis_of_round_numbers(ended: float) -> None:
     picture = Picture(anatomy.CHARTS[0], 400, 250, lambda png: None)
@@ -158,6 +159,7 @@ def test_the_time_line_holds_the_whole_on_an_axis_of_round_numbers(ended: float)
     assert str(end_ms)[0] in "125"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("chart", anatomy.CHARTS, ids=lambda chart: chart.title)
 def test_the_charts_show_request_model_and_pinned_request(chart: Chart) -> None:
     first, second = (run(whole_ns, round_trip=20) for whole_ns in (8e6, 4e7))

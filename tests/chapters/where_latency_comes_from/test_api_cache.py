@@ -190,6 +190,7 @@ def test_the_pinned_run_stands_beside_this_one_with_its_hits_and_is_compared_by_
     assert [cell.split(":")[0].split(";")[0] for cell in rows["hits; mean, p50"]] == ["90 (90%)", "10 (10%)"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("chart", api_cache.CHARTS, ids=lambda chart: chart.title)
 def test_the_charts_show_reads_model_and_pinned_reads(chart: Chart) -> None:
     nothing = Frame({name: values[:0] for name, values in run(1, 1).samples.items()}, {"calls": 2})

@@ -154,6 +154,7 @@ def test_a_wrong_cache_is_told_what_is_wrong_with_it(fetch: Any, said: str, caps
     assert shown.startswith("Not ") and said in shown and len(shown) < 300
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("ttl", "keys"), [(0.1, 10), (1, 100), (60, 1_000)])
 def test_the_lab_hits_as_often_as_theory_says_of_these_settings(ttl: float, keys: int) -> None:
     frame = merge(itertools.islice(your_cache.experiment(ttl, keys, 1, solution), 12))

@@ -47,6 +47,7 @@ def short_traces(number: int = 1_000) -> Iterator[tuple[list[int], int]]:
         yield [int(keys * draw.random() ** skew) for _ in range(draw.randint(1, 60))], capacity
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("trace", TOTALS)
 def test_hits_are_those_of_an_independent_implementation(trace: str) -> None:
     keys = TRACES[trace].tolist()
@@ -207,6 +208,7 @@ def test_in_a_loop_random_settles_where_the_fixed_point_is(size: int, length: in
     assert np.mean(list(found[50_000:])) == pytest.approx(random_in_a_loop(size, length), abs=0.01)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ALL)
 def test_a_million_requests_take_less_than_200_megabytes(name: str) -> None:
     """What a tenth of them takes grows with the requests: with the capacity it does not."""
