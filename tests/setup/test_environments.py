@@ -21,7 +21,7 @@ RUN = {Requirement(text).name: Requirement(text) for text in PROJECT["project"][
 BUILD = {Requirement(text).name: Requirement(text) for text in PROJECT["dependency-groups"]["build"]}
 UNSPECIFIED = "Python version unspecified"
 needs_unix = pytest.mark.skipif(os.name == "nt", reason="repo2docker is not for Windows")
-CONDA_NAMES = {"matplotlib": "matplotlib-base"}
+CONDA_NAMES = {"duckdb": "python-duckdb", "matplotlib": "matplotlib-base"}
 
 
 def test_the_build_backend_is_the_same_everywhere() -> None:
