@@ -1,0 +1,1 @@
+"""Notebook 10: one database, three profiles: which wins for which work?"""
