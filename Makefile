@@ -10,7 +10,7 @@ COMPILE = uv pip compile --quiet --universal --generate-hashes --no-emit-index-u
 # The set-up leaves compiling to the first import. If nothing were written, each kernel and worker would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: lab test unit check fix bench pictures lock clean
+.PHONY: lab test unit check fix bench pictures links lock clean
 
 lab: $(READY)
 	@sh ./lab.sh $(VENV)
@@ -39,6 +39,10 @@ bench: $(READY_TEST)
 
 pictures: $(READY_TEST)
 	$(BIN)/python tests/browser/pictures.py
+
+# Badges that open the notebooks on Binder, once pyproject.toml has the address: [project.urls] Repository = "https://…".
+links: $(READY)
+	$(BIN)/python docs/links.py
 
 # Versions stay as they are locked where the ranges allow it. What the tests run is what a learner gets, hence the constraint.
 lock:
