@@ -10,7 +10,7 @@ COMPILE = uv pip compile --quiet --universal --generate-hashes --no-emit-index-u
 # The set-up leaves compiling to the first import. If nothing were written, each kernel and worker would compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: lab test unit check fix bench pictures lock clean
+.PHONY: lab test unit check fix bench pictures site links lock clean
 
 lab: $(READY)
 	@sh ./lab.sh $(VENV)
@@ -40,6 +40,15 @@ bench: $(READY_TEST)
 pictures: $(READY_TEST)
 	$(BIN)/python tests/browser/pictures.py
 
+# Pages of all notebooks as they look after their labs have measured here, in the folder `site`.
+site: $(READY)
+	PERFLAB_REHEARSE=5 $(BIN)/jupyter nbconvert --to html --execute --ExecutePreprocessor.store_widget_state=False \
+		--ExecutePreprocessor.timeout=600 --output-dir site notebooks/*.ipynb
+
+# Badges that open the notebooks on Binder, once pyproject.toml has the address: [project.urls] Repository = "https://…".
+links: $(READY)
+	$(BIN)/python docs/links.py
+
 # Versions stay as they are locked where the ranges allow it. What the tests run is what a learner gets, hence the constraint.
 lock:
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv" >&2; exit 1; }
@@ -57,5 +66,5 @@ $(READY_TEST): requirements-test.lock pyproject.toml setup.sh
 	@touch $(READY) $(READY_TEST)
 
 clean:
-	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis results
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis results site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

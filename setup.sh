@@ -69,8 +69,4 @@ else
     echo "3. perflab itself"
     pip install --no-compile --no-deps --no-build-isolation -e .
 fi
-# JupyterLab asks newcomers whether they want news, on top of the chart: the answer is given here, for this environment only.
-mkdir -p "$venv/share/jupyter/lab/settings"
-echo '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}' \
-    > "$venv/share/jupyter/lab/settings/overrides.json"
 echo "Done."

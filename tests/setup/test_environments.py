@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jupyterlab_server.settings_utils import _get_overrides
 from packaging.requirements import Requirement
 
 from perflab.systems.servers.real.servers import NODE, SERVERS
@@ -99,3 +100,10 @@ def test_a_range_for_python_would_be_noticed(tmp_path: Path) -> None:
     text = (REPOSITORY / "environment.yml").read_text()
     (tmp_path / "environment.yml").write_text(text.replace("python=3.12", "python>=3.12"))
     assert UNSPECIFIED in dry_run(tmp_path)
+
+
+def test_jupyterlab_asks_nobody_about_news_however_the_package_was_installed() -> None:
+    overrides, error = _get_overrides(str(Path(sys.prefix) / "share/jupyter/lab/settings"))
+    assert error == ""
+    notification = overrides["@jupyterlab/apputils-extension:notification"]
+    assert notification == {"fetchNews": "false", "checkForUpdates": False}

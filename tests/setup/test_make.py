@@ -259,8 +259,10 @@ def test_dependencies_are_installed_by_hash() -> None:
 VERBS = {
     "lab": ["lab.sh .venv"],
     "test": ["pytest -n 4", '-m "not clock"', "--dist loadscope", "-m clock"],
-    "unit": ["pytest -n auto", '-m "not process and not clock"', "tests"],
+    "unit": ["pytest -n auto", '-m "not process and not clock and not long"', "tests"],
     "check": ["ruff check .", "ruff format --check .", "mypy src", "lint-imports"],
+    "site": ["PERFLAB_REHEARSE=5", "nbconvert --to html --execute", "--output-dir site"],
+    "links": ["docs/links.py"],
     "fix": ["ruff check --fix .", "ruff format ."],
     "bench": ["tests/bench"],
     "pictures": ["tests/browser/pictures.py"],
@@ -291,7 +293,7 @@ def test_each_verb_in_a_guide_exists(guide: str) -> None:
 
 def test_the_lab_installs_no_packages_for_tests_and_every_other_verb_has_them() -> None:
     assert set_ups("lab") == ["requirements.lock"]
-    for verb in set(VERBS) - {"lab", "lock", "clean"}:
+    for verb in set(VERBS) - {"lab", "site", "links", "lock", "clean"}:
         assert set_ups(verb) == ["requirements-test.lock"]
 
 

@@ -63,7 +63,6 @@ def jupyter_server(notebooks: Path, **environment: str) -> Iterator[str]:
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
         "IPYTHONDIR": str(home / "ipython"),
     }
-    _silence_news(home / "settings")
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"]
     command += ["--ServerApp.port=0", f"--ServerApp.root_dir={notebooks}"]
     with (home / "server.log").open("wb") as log:
@@ -78,12 +77,6 @@ def jupyter_server(notebooks: Path, **environment: str) -> Iterator[str]:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         shutil.rmtree(home, ignore_errors=True)
-
-
-def _silence_news(settings: Path) -> None:
-    folder = settings / "@jupyterlab" / "apputils-extension"
-    folder.mkdir(parents=True)
-    (folder / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
 
 
 def _address(home: Path, process: subprocess.Popen[bytes], patience_s: float = 60) -> str:

@@ -60,7 +60,7 @@ class Mark:
             "run": (self._run, self._runs),
             "pinned": (self._pinned,),
         }
-        return any(each is not None for each in bound[what])
+        return any(each is not None for each in bound.get(what, ()))
 
     def show_setting(self, parameters: Mapping[str, Any]) -> None:
         if self._setting is not None:
@@ -80,3 +80,6 @@ class Mark:
     def show_pinned(self, record: Record | None) -> None:
         if self._pinned is not None:
             self.draw(self._pinned(record) if record is not None and record.frame.samples else None)
+
+    def show_answer(self, answer: str | None) -> None:
+        """What was predicted; None where the question was skipped."""

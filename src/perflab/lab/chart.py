@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -88,6 +89,12 @@ class Chart(Panel):
         self.title, self.width, self.empty = title, width, empty
         self._x, self._y, self._marks, self._columns = x, y, marks, columns
 
+    def plus(self, *marks: Mark) -> Chart:
+        """The same chart with these marks, too, drawn last."""
+        more = copy(self)
+        more._marks = (*self._marks, *marks)
+        return more
+
     def build(self, axes: Axes) -> Sequence[Artist]:
         self._axes, self._text = axes, axes.set_title(self.title)
         self._head(None)
@@ -132,6 +139,9 @@ class Chart(Panel):
     def show_pinned(self, record: Record | None) -> None:
         run = _begun(record)
         self._update(*(_bind(mark, lambda mark: mark.show_pinned(run)) for mark in self._marks))
+
+    def show_answer(self, answer: str | None) -> None:
+        self._update(*(_bind(mark, lambda mark: mark.show_answer(answer)) for mark in self._marks))
 
     def _update(self, *updates: Callable[[], None]) -> None:
         """All of them, whichever raise: one mark that fails takes no other one along."""

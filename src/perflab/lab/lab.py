@@ -47,7 +47,7 @@ class Lab(LabSpec):
     def _ipython_display_(self) -> None:
         from perflab.lab.stage import show
 
-        show(self.session)
         if rehearsal_s() is not None:
             # The run that settles the question is the one that a learner sees first.
             (self.run if self.prediction is None else self.session.predict(None).result)()
+        show(self.session)

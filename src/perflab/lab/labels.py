@@ -33,9 +33,11 @@ class Beside(Text):
     point only where there is room, otherwise above. A label that was made before it has the right of way.
     """
 
-    def __init__(self, axes: Axes, text: str, at: At, side: Side, color: Any = INK, **style: Any) -> None:
+    def __init__(
+        self, axes: Axes, text: str, at: At, side: Side, color: Any = INK, gap_pt: float = GAP_PT, **style: Any
+    ) -> None:
         super().__init__(0, 0, text, color=readable(color), va="bottom", **style)
-        self._path, self._at, self._side = np.empty((0, 2)), at, side
+        self._path, self._at, self._side, self._gap_pt = np.empty((0, 2)), at, side, gap_pt
         self._box: Box | None = None
         self._places: list[Box] = []
         self._within: Any = None
@@ -88,7 +90,7 @@ class Beside(Text):
     def _find_places(self, width: float, height: float, pt: float) -> list[Box]:
         """The best one first; none where no point is on the chart."""
         axes: Any = self.axes
-        room, gap = axes.bbox, GAP_PT * pt
+        room, gap = axes.bbox, self._gap_pt * pt
         points = _dense(axes.transData.transform(self._path), room.x0, room.x1)
         seen = points[((points >= room.p0 - 1) & (points <= room.p1 + 1)).all(axis=1)]
         if not seen.size:

@@ -41,6 +41,9 @@ class Panel:
     def show_pinned(self, record: Record | None) -> None:
         """The run to compare with; None takes it away."""
 
+    def show_answer(self, answer: str | None) -> None:
+        """What the learner has predicted; None where the question was skipped."""
+
     def follows(self, what: str) -> bool:
-        """Whether the panel shows anything of "setting", "model", "run" or "pinned"; otherwise it is not redrawn for it."""
+        """Whether the panel shows anything of "setting", "model", "run", "pinned" or "answer"; else it is not redrawn for it."""
         return getattr(type(self), f"show_{what}") is not getattr(Panel, f"show_{what}")

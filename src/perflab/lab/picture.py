@@ -95,6 +95,11 @@ class Picture:
         if self._panel.follows("pinned"):
             self._update(lambda: self._panel.show_pinned(record))
 
+    def show_answer(self, answer: str | None) -> None:
+        """Redraw with what was predicted, if the panel has places for it."""
+        if self._panel.follows("answer"):
+            self._update(lambda: self._panel.show_answer(answer))
+
     def _update(self, show: Callable[[], None], scale: int = CRISP) -> None:
         try:
             show()

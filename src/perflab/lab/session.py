@@ -55,14 +55,13 @@ class Session:
 
     def run(self, parameters: Mapping[str, Any]) -> Future[Record]:
         """Measure with these parameters now; raises `BadInput` at once when they are not allowed."""
-        checked = self.lab.check(parameters)
-        future: Future[Record] = Future()
+        future, checked = Future[Record](), self.lab.check(parameters)
         self._post(lambda: self._run(checked, future))
         return future
 
     def predict(self, answer: str | None) -> Future[Record]:
         """The learner answered the lab's question, or skipped it (None): measure what settles it."""
-        future: Future[Record] = Future()
+        future = Future[Record]()
         self._post(lambda: self._predict(answer, future))
         return future
 
@@ -93,8 +92,7 @@ class Session:
         if parameters is None or self._closed:
             return
         self.parameters = self.lab.check(parameters)
-        if self.results.unpin_question():
-            self.display.show_pinned(None)
+        self._leave_question()
         if self.lab.starts_by_button:
             self.conductor.stop(self)
             self.display.show_progress(0.0, f"{self.lab.how_to_start} to measure this.")
@@ -104,12 +102,18 @@ class Session:
 
     def _run(self, parameters: Mapping[str, Any], future: Future[Record]) -> None:
         self._waiters.add(future)
-        self.results.unpin_question()
+        self._leave_question()
         self._measure(parameters)
 
     def _predict(self, answer: str | None, future: Future[Record]) -> None:
         self._waiters.add(future)
+        self.display.show_answer(answer)
         self._measure(self.results.ask(answer))
+
+    def _leave_question(self) -> None:
+        self.display.show_answer(None)
+        if self.results.unpin_question():
+            self.display.show_pinned(None)
 
     def _measure(self, parameters: Mapping[str, Any]) -> None:
         self.parameters = dict(parameters)
@@ -146,8 +150,6 @@ class Session:
         self._waiters.fail("The lab was closed.")
         self.results.clear()
         self.display.close()
-
-    # --- called by the conductor --------------------------------------------------------------------------------------
 
     def begin(self, number: int) -> Run:
         """The next run of this session: its own, or a calibration first where the model needs one."""
@@ -222,8 +224,6 @@ class Session:
         self.display.show_progress(0.0, message)
         if run is not None and run.is_begun and not run.calibrates and not self._closed:
             self._show_record(run.records("failed")[0])
-
-    # --- words and pictures -------------------------------------------------------------------------------------------
 
     def redraw_model(self) -> bool:
         """Show what theory expects of the parameters as they are now; false when the model raised, which is then said."""

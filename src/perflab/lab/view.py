@@ -16,6 +16,7 @@ from perflab.lab.budget import rehearsal_s
 from perflab.lab.control_widgets import button, full_width, set_value, tree, widget_of
 from perflab.lab.controls import Slider
 from perflab.lab.display import Words
+from perflab.lab.guesses import ASKED
 from perflab.lab.headline import Headline
 from perflab.lab.image import Image, told
 from perflab.lab.picture import Picture, align
@@ -57,6 +58,7 @@ class View:
         self._replay = Replay(lab.moments)
         self._code_shown = False
         self._answer: str | None = None
+        self._shown: str | None = ASKED
         self._choices = self._make_choices()
         self._again = button("Measure it again", "Set the controls as the question has them, and measure")
         self._again.on_click(lambda _: self._session and self._session.predict(self._answer))
@@ -114,6 +116,11 @@ class View:
         self._draw("pinned", lambda picture: picture.show_pinned(record))
         self._pin.description = PIN if record is None else UNPIN
 
+    def show_answer(self, answer: str | None) -> None:
+        if answer != self._shown:
+            self._shown = answer
+            self._draw("answer", lambda picture: picture.show_answer(answer))
+
     def _draw(self, what: str, show: Callable[[Picture], None]) -> None:
         """On all pictures. What a chart raises is said above it; the run goes on, and the other charts show it."""
         faults: list[Exception] = []
@@ -138,17 +145,14 @@ class View:
     def show_words(self, words: Words) -> None:
         if self._headline is not None:
             self._headline.show(words)
-        self._describe(words.headline)
+        # The pictures to those who do not see them: the numbers stand in the table.
+        for panel, image in zip(self._lab.charts, self._images, strict=True):
+            image.describe(told(panel.title, words.headline or self._lab.question))
         self._verdict.value = html.escape(words.verdict)
         self._comment.value = html.escape(words.comment)
         self._table.value = table_html(words.table)
         self._trust.value = table_html(words.trust)
         self._folded.layout.display = "" if words.trust else "none"
-
-    def _describe(self, headline: str) -> None:
-        """The pictures to those who do not see them: the numbers stand in the table."""
-        for panel, image in zip(self._lab.charts, self._images, strict=True):
-            image.describe(told(panel.title, headline or self._lab.question))
 
     def show_details(self, text: str) -> None:
         self._details.outputs = ({"output_type": "stream", "name": "stdout", "text": text},) if text else ()
@@ -170,8 +174,6 @@ class View:
         for widget in (*tree(self.widget), *tree(self._again)):
             widget.close()
 
-    # --- making the widgets -------------------------------------------------------------------------------------------
-
     def _make_pictures(self) -> tuple[list[Image], list[Picture]]:
         total = sum(panel.width for panel in self._lab.charts)
         images, pictures = [], []
@@ -183,9 +185,8 @@ class View:
         return images, pictures
 
     def _make_choices(self) -> list[widgets.Button]:
-        if self._lab.prediction is None:
-            return []
-        buttons = [button(text) for text in (*self._lab.prediction.choices, SKIP)]
+        texts = () if self._lab.prediction is None else (*self._lab.prediction.choices, SKIP)
+        buttons = [button(text) for text in texts]
         for choice in buttons:
             choice.on_click(self._on_choice)
         return buttons

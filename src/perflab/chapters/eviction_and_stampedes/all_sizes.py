@@ -14,6 +14,7 @@ from perflab.chapters.eviction_and_stampedes.all_sizes_model import NUMBERS, RAW
 from perflab.chapters.eviction_and_stampedes.policy_runs import BELADY, FIFO, LARGEST, POLICIES, SIZES, STRING
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.axes import count_ticks, duration_ticks
+from perflab.lab.guesses import Guesses
 from perflab.lab.marks import Line
 from perflab.lab.palette import CLOCK, MEASURED_LINE, MODEL, MODEL_LINE, PINNED, PINNED_LINE, PINNED_POINTS
 from perflab.lab.verdict import table_of, trust_of, verdict_of
@@ -65,6 +66,7 @@ CHARTS = (
         Line("pinned policy", pinned=runs.curve_of, **PINNED_LINE),
         Line("LRU, one pass", run=runs.lru_curve, **MEASURED_LINE),
         Line("chosen, runs", run=runs.curve_of, **CHOSEN),
+        Guesses(3, setting=lambda _: {f"{misses} times": (4, misses / 12) for misses in (7, 9, 10)}),
         columns=3,
         width=1.2,
         empty="The misses at every size will appear here.",

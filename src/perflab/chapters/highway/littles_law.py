@@ -21,6 +21,7 @@ from perflab.lab import (
     values_slider,
 )
 from perflab.lab.axes import plain_ticks
+from perflab.lab.guesses import Guesses
 from perflab.lab.marks import Line, Rule, before, measured
 from perflab.lab.palette import ALARM, CLOCK, INK, MEASURED, MODEL_HERE, MODEL_LINE
 from perflab.lab.verdict import Verdict, table_of, trust_of, verdict_of
@@ -32,6 +33,7 @@ from perflab.theory.queues import mmc
 ASKED_S, WHOLE_S, EXACT = 2.0, 3.0, 1e-9
 ENDS, HEIGHTS = (0.05, 500.0), (5, 10, 20, 50, 100, 200, 500)
 NOTHING_YET = "Nothing to count yet: no request has left within the window."
+ASKED = {"rate": 100, "trip": 50, "workers": 10, "window": WHOLE_S}
 NUMBERS = {"about 0.5": 0.5, "about 5": 5.0, "about 50": 50.0, "about 100": 100.0}
 
 
@@ -117,6 +119,7 @@ CHARTS = (
         Line(model=lambda inside: (inside, inside), **MODEL_HERE),
         Line("before", runs=before(sides), color=CLOCK, marker="o", linestyle="none", markersize=6),
         *measured(sides, label="this run"),
+        Guesses(4, setting=lambda _: {said: (5.0, inside) for said, inside in NUMBERS.items()}),
         columns=4,
     ),
 )
@@ -148,9 +151,6 @@ TABLE = table_of(
     load.FAILED,
     heading="this run",
 )
-
-
-ASKED = {"rate": 100, "trip": 50, "workers": 10, "window": WHOLE_S}
 
 
 def how_many(run: Record) -> Outcome | None:

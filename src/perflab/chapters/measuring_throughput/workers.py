@@ -14,6 +14,7 @@ from perflab.chapters.measuring_throughput.counting_model import count_ratio
 from perflab.chapters.measuring_throughput.workers_model import NUMBERS, QUEUE, RATE_PER_S, RUN_S, smallest_limit
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, nearest, slider
 from perflab.lab.axes import count_ticks, duration_ticks, from_zero_ticks
+from perflab.lab.guesses import times_the_first
 from perflab.lab.kinds import HereOfKind, measured_kinds
 from perflab.lab.marks import Line
 from perflab.lab.palette import CLOCK, MEASURED, MODEL_LINE, PINNED, THIRD
@@ -76,6 +77,7 @@ def gauge(label: str, column: str, color: str, linestyle: str) -> Line:
     return Line(label, run=seen, color=color, linestyle=linestyle, linewidth=2)
 
 
+CHOICES = {"8 times": 8.0, "2.5 times": 2.5, "the same": 1.0}
 CHARTS = (
     against_workers(
         "Throughput",
@@ -83,7 +85,7 @@ CHARTS = (
         lambda model: (NUMBERS, model.throughput),
         throughput,
         limits=(*workers_model.LIMITS, workers_model.AMDAHL),
-    ),
+    ).plus(times_the_first(CHOICES, 64, throughput)),
     against_workers(
         "Response time",
         Axis("mean of served requests (log)", 2e7, 5e9, log=True, ticks=duration_ticks),
@@ -139,9 +141,6 @@ TABLE = table_of(
     ("busy; queued; connections, means", gauges_text),
     load.FAILED,
 )
-
-
-CHOICES = {"8 times": 8.0, "2.5 times": 2.5, "the same": 1.0}
 
 
 def what_more_threads_did(few: Record, many: Record) -> Outcome | None:

@@ -13,6 +13,7 @@ from perflab.chapters.where_latency_comes_from import anatomy_model
 from perflab.chapters.where_latency_comes_from.anatomy_model import CALLS, IN_A_ROW, SIDE_BY_SIDE, Parts, typical, whole
 from perflab.lab import Axis, Chart, Lab, Record, choice, latencies_of, log_slider, nearest, values_slider
 from perflab.lab.axes import percent_ticks
+from perflab.lab.guesses import Guesses
 from perflab.lab.marks import Line
 from perflab.lab.palette import INK, MEASURED, MODEL_OUTLINE, PINNED_OUTLINE, SEGMENTS
 from perflab.lab.prediction import Answer, Outcome, Prediction
@@ -108,6 +109,7 @@ CHARTS = (
         Spans(ROWS, "model", model=times_ms, height=0.84, **MODEL_OUTLINE),
         Spans(ROWS, "pinned", pinned=lambda run: times_ms(typical(run.frame)), height=0.36, **PINNED_OUTLINE),
         Line("one call to the database", run=database_calls, color=INK, linewidth=2),
+        Guesses(4, side="left", model=lambda _: {f"{ms} ms": (ms, len(PARTS) - 1) for ms in (10, 30, 50, 100)}),
         width=1.3,
         columns=4,
     ),

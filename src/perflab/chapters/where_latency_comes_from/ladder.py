@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from perflab.chapters.where_latency_comes_from.ladder_model import LARGEST, SMALLEST, predict
 from perflab.lab import Axis, Chart, Lab, Record, choice, log_slider, nearest, versus
 from perflab.lab.axes import byte_ticks, human_ticks
+from perflab.lab.guesses import Guesses
 from perflab.lab.marks import Line, Rule
 from perflab.lab.palette import INK, MEASURED, MEASURED_POINTS, PINNED_POINTS, SECOND
 from perflab.lab.prediction import Answer, Outcome, Prediction
@@ -81,6 +82,7 @@ def quoted(chosen: Mapping[str, Any]) -> Any:
     return intervals_in(ROWS, {name: Estimate(low, low / 1.08, high * 1.08) for name, (low, high) in quotes.items()})
 
 
+CHOICES = {"×100": 1e2, "×1,000": 1e3, "×10,000": 1e4, "×100,000": 1e5, "×1,000,000": 1e6}
 CHARTS = (
     Chart(
         "",
@@ -92,6 +94,7 @@ CHARTS = (
         Line("pinned", pinned=lambda run: values_in(ROWS, measured(run)), **PINNED_POINTS),
         Line("measured", run=lambda run: means(run, False), **MEASURED_POINTS),
         Line("mean of several", run=lambda run: means(run, True), **MEASURED_POINTS | {"marker": "s", "markersize": 7}),
+        Guesses(5, side="above", setting=lambda _: {said: (100 * x, ROWS.index(FSYNC)) for said, x in CHOICES.items()}),
         width=1.75,
         columns=5,
     ),
@@ -150,8 +153,6 @@ def disk_in_reads(record: Record) -> Outcome | None:
     times, low, high = write.value / read.value, write.low / read.high, write.high / read.low
     return Outcome(nearest(CHOICES, times), f"×{roughly(times)} ({roughly(low)}–{roughly(high)})")
 
-
-CHOICES = {"×100": 1e2, "×1,000": 1e3, "×10,000": 1e4, "×100,000": 1e5, "×1,000,000": 1e6}
 
 PREDICTION = Prediction(
     question="One read of memory takes about 100 ns. How many times as long is an append of 4 kB that waits for the drive?",

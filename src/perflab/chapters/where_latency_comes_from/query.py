@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from perflab.lab import Answer, Lab, Outcome, Prediction, Record, choice, log_slider, switch
 from perflab.lab.charts import distribution, versus
+from perflab.lab.guesses import times_the_first
 from perflab.lab.verdict import ratio_in_turns
 from perflab.measure import Frame, call_slices, time_calls
 from perflab.measure.units import number
@@ -103,8 +104,18 @@ def predict(rows: int, index: bool, connection: str, fetch: str, constants: Mapp
     return x, took + (constants["opening_ns"] if connection == OPENED else 0.0)
 
 
+CHOICES = {"×1": 1.0, "×1.3": 1.3, "×10": 10.0, "×100": 100.0}
+
+
+def median_ns(run: Record) -> float:
+    """Of the look-ups so far."""
+    return float(np.median(run.column("latency_ns")))
+
+
 CHARTS = (
-    versus("rows", (FEWEST / 1.3, MOST * 1.3), (1e3, 1e9), lambda model: model, "rows of the table"),
+    versus("rows", (FEWEST / 1.3, MOST * 1.3), (1e3, 1e9), lambda model: model, "rows of the table").plus(
+        times_the_first(CHOICES, 100_000, median_ns)
+    ),
     distribution(1e3, 1e9),
 )
 
