@@ -10,54 +10,68 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.lab import Record, Verdict
-from perflab.lab.verdict import INVALID
+from perflab.lab.verdict import INVALID, ratio_text
 from perflab.measure import Frame, count, effective_cpus
 from perflab.measure.compare import Ratio, paired_ratio
 from perflab.systems.databases.closed_loop import Queried
 from perflab.systems.machine.storage import durability_caveat
-from perflab.systems.servers.querying import (
+from perflab.systems.servers.query_kinds import (
     COMMITS,
     COMPUTES,
     HOT,
     KINDS,
     MAX_CONNECTIONS,
+    POSTGRES,
     REPORT_MS,
-    WAIT_MS,
+    SQLITE,
     WAITS,
-    Querying,
 )
+from perflab.systems.servers.querying import WAIT_MS, Querying
+from perflab.systems.servers.real.postgresql import POSTGRESQL
 from perflab.theory import connections as theory
 
 PER_S, ONE_PER_S, RESPONSE = "per_s", "one_per_s", "response_ns"
-WINDOW_S, PROBES = 0.05, 4
+WINDOW_S, PROBES = 0.05, 3
 NUMBERS = np.unique(np.round(np.geomspace(1, MAX_CONNECTIONS, 31))).astype(int)
 PROBED = {COMPUTES: (1,), WAITS: (1,), COMMITS: (1, 8, 64), HOT: (1, 16)}
-ENOUGH_TO_SATURATE = 8
-"""Connections that never wait, by which it is found how many queries per second the CPUs could do if none waited."""
+SHORT_WAIT_MS = 0.2
+"""With a wait this short all connections keep the CPUs busy: what a query costs them that hardly computes."""
+
+
+WITHOUT_WAIT = "waits, the CPUs always busy"
+"""The name of the constant of what a query that waits keeps the CPUs busy for (ns)."""
+
+
+def databases() -> tuple[str, ...]:
+    """Those that are on this machine."""
+    return (SQLITE, POSTGRES) if POSTGRESQL.find() else (SQLITE,)
+
+
+def postgresql_said() -> str:
+    """Whether it is measured, and how it would be."""
+    return "measured here as well: see the control" if POSTGRES in databases() else POSTGRESQL.why_missing()
 
 
 def constant(kind: str, connections: int) -> str:
-    """The name of the constant that holds the mean response (ns) of so many connections."""
-    return f"{kind}, {connections} (ns)"
-
-
-WITHOUT_WAIT = "a query that does not wait (ns)"
+    """The name of the constant of the mean response (ns) of so many connections."""
+    return f"{kind}, {connections}"
 
 
 def calibrate() -> Iterator[Frame]:
-    """Of each kind of query: the response alone, and what limits many connections."""
+    """Of each kind of query to each database: the response alone, and what limits many connections."""
     found: dict[str, list[float]] = {}
 
     def note(name: str, connections: int, load: Queried) -> None:
         found.setdefault(name, []).append(1e9 * connections / load.per_s)
 
-    with Querying() as database:
-        for _ in range(PROBES):
-            for kind, numbers in PROBED.items():
-                for number in numbers:
-                    note(constant(kind, number), number, database.load(kind, number, WINDOW_S))
-            free = database.load(WAITS, ENOUGH_TO_SATURATE, WINDOW_S, wait_ms=0)
-            note(WITHOUT_WAIT, 1, free)
+    for name in databases():
+        with Querying(name) as database:
+            for _ in range(PROBES):
+                for kind, numbers in PROBED.items():
+                    for number in numbers:
+                        note(f"{name}: {constant(kind, number)}", number, database.load(kind, number, WINDOW_S))
+                busy = database.load(WAITS, MAX_CONNECTIONS, WINDOW_S, wait_ms=SHORT_WAIT_MS)
+                note(f"{name}: {WITHOUT_WAIT}", 1, busy)
     yield Frame(facts={name: float(np.nanmedian(times)) for name, times in found.items()})
 
 
@@ -80,16 +94,21 @@ class Expected:
     gains: Mapping[str, NDArray[np.float64]]
 
 
-def predict(kind: str, connections: int, constants: Mapping[str, Any]) -> Expected:
+def predict(kind: str, connections: int, database: str = SQLITE, *, constants: Mapping[str, Any]) -> Expected:
     """Of all kinds, since a chart shows them side by side."""
-    alone = {each: constants[constant(each, 1)] for each in KINDS}
-    commits = [constants[constant(COMMITS, number)] for number in PROBED[COMMITS]]
+
+    def probed(name: str) -> float:
+        return float(constants[f"{database}: {name}"])
+
+    alone = {each: probed(constant(each, 1)) for each in KINDS}
+    most = PROBED[HOT][-1]
     capacity = {
         COMPUTES: max(1.0, effective_cpus()) / alone[COMPUTES],
-        WAITS: 1 / constants[WITHOUT_WAIT],
-        HOT: PROBED[HOT][-1] / constants[constant(HOT, PROBED[HOT][-1])],
+        WAITS: 1 / probed(WITHOUT_WAIT),
+        HOT: min(1 / alone[HOT], most / probed(constant(HOT, most))),
     }
-    responses = {each: theory.response(NUMBERS, alone[each], most) for each, most in capacity.items()}
+    responses = {each: theory.response(NUMBERS, alone[each], limit) for each, limit in capacity.items()}
+    commits = [probed(constant(COMMITS, number)) for number in PROBED[COMMITS]]
     responses[COMMITS] = theory.group_commit(NUMBERS, *theory.fit_group_commit(PROBED[COMMITS], commits))
     return Expected(kind, responses, {each: NUMBERS * times[0] / times for each, times in responses.items()})
 
@@ -99,6 +118,18 @@ def gain(run: Record) -> Ratio | None:
     many, one = run.column(PER_S), run.column(ONE_PER_S)
     told = np.isfinite(many) & np.isfinite(one)
     return paired_ratio(many[told], one[told]) if told.any() else None
+
+
+def gained(run: Record) -> float:
+    """The number alone; NaN before the first slice."""
+    found = gain(run)
+    return np.nan if found is None else found.value
+
+
+def gain_said(run: Record) -> str:
+    """The number with its interval."""
+    found = gain(run)
+    return "" if found is None else ratio_text(found)
 
 
 def more_gained(first: Record, second: Record) -> Ratio | None:
