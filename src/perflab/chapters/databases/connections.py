@@ -84,14 +84,14 @@ CHARTS = (
         Axis("times as many queries per second", 0.4, 100, log=True, ticks=TIMES),
         GAINS,
         gained,
-        "What so many connections gain over one of them will appear here.",
+        "What connections gain over one will appear here.",
     ),
     chart(
         "Response time",
         Axis("mean of all queries (×10 a step)", 1e5, 2e9, log=True, ticks=duration_ticks),
         "responses",
         mean_response,
-        "How long a query takes with so many will appear here.",
+        "How long a query takes then will appear here.",
     ),
 )
 

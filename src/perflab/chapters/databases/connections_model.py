@@ -31,7 +31,8 @@ from perflab.systems.servers.real.postgresql import POSTGRESQL
 from perflab.theory import connections as theory
 
 PER_S, ONE_PER_S, RESPONSE = "per_s", "one_per_s", "response_ns"
-WINDOW_S, PROBES = 0.05, 3
+WINDOW_S = 0.05
+PROBE_S, PROBES = 0.03, 3
 NUMBERS = np.unique(np.round(np.geomspace(1, MAX_CONNECTIONS, 31))).astype(int)
 PROBED = {COMPUTES: (1,), WAITS: (1,), COMMITS: (1, 8, 64), HOT: (1, 16)}
 SHORT_WAIT_MS = 0.2
@@ -69,8 +70,8 @@ def calibrate() -> Iterator[Frame]:
             for _ in range(PROBES):
                 for kind, numbers in PROBED.items():
                     for number in numbers:
-                        note(f"{name}: {constant(kind, number)}", number, database.load(kind, number, WINDOW_S))
-                busy = database.load(WAITS, MAX_CONNECTIONS, WINDOW_S, wait_ms=SHORT_WAIT_MS)
+                        note(f"{name}: {constant(kind, number)}", number, database.load(kind, number, PROBE_S))
+                busy = database.load(WAITS, MAX_CONNECTIONS, PROBE_S, wait_ms=SHORT_WAIT_MS)
                 note(f"{name}: {WITHOUT_WAIT}", 1, busy)
     yield Frame(facts={name: float(np.nanmedian(times)) for name, times in found.items()})
 
