@@ -36,8 +36,8 @@ def writers() -> None:
 WHY = {
     "the drive is slow": "no commit waits for the drive in these runs, and the drive is the same one with both journals.",
     "the CPU is busy": "the report computes as much beside a file in WAL mode, and there the writer does not wait.",
-    "the writer waits for readers": "Right: with a rollback journal a commit changes the pages of the file itself, so it waits until "
-    "no reader is left, as long as the report still reads. In WAL mode it appends to another file, and readers go on with "
+    "the writer waits for readers": "Right: with a rollback journal a commit changes the pages of the file itself, so it waits "
+    "until no reader is left, as long as the report still reads. In WAL mode it appends to another file, and readers go on with "
     "the pages of their beginning. `pragma journal_mode = wal` is the cure. Two writers still wait for one another.",
     "the row is locked": "the report reads, and locks no row: SQLite has no locks of rows. What does it lock?",
 }
