@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -14,10 +14,22 @@ from perflab.lab import Record
 from perflab.measure import Estimate, Frame, percentile, time_calls
 from perflab.systems.databases.order_book import COVERING, INDEXED, Book
 from perflab.systems.databases.order_files import ROWS, duck_book, sqlite_book
-from perflab.systems.databases.order_work import FIND, LOAD, LOADED, REPORT, WORKS, WRITING, Timed, time_work
+from perflab.systems.databases.order_work import (
+    COMMITS,
+    FIND,
+    LOAD,
+    LOADED,
+    ORDER,
+    REPORT,
+    WORKS,
+    WRITING,
+    Timed,
+    part_of_load,
+    time_work,
+)
 from perflab.systems.machine.storage import synced_write
 from perflab.theory.batching import fit_cost
-from perflab.theory.btree import calibrate as fit_query
+from perflab.theory.btree import levels
 from perflab.theory.indexed_rows import fit_adding
 
 
@@ -38,8 +50,11 @@ PROFILES = {
 }
 """The three of common advice. OLAP's batch is larger than the load: it is one commit."""
 PROBE = "synced write"
-SMALL, ROUNDS = (10_000, 50_000), 5
-"""Tables at which statements are measured, from which the model goes on to the whole one."""
+HALF, FEW = ROWS // 2, ROWS // 100
+"""Tables at which statements are measured, from which the model goes on to the whole one: DuckDB's at both, as most of what a
+statement costs there is the same for any table.
+"""
+ROUNDS = 5
 PAGES = 260
 """Of an index on one column of 100,000 orders, by the size of the file."""
 
@@ -63,9 +78,9 @@ Known = Mapping[str, float]
 """What `calibrate` found: medians, in ns."""
 
 
-def small(what: str, rows: int) -> str:
-    """The name of what a statement takes on a small table."""
-    return f"{what} of {rows}"
+def in_duckdb(work: str, rows: int = ROWS) -> str:
+    """The name of what a work takes in DuckDB, with so many rows."""
+    return f"{work}, DuckDB, {rows} rows"
 
 
 def corner(indexes: int, batch: int) -> str:
@@ -73,18 +88,23 @@ def corner(indexes: int, batch: int) -> str:
     return f"load with {indexes} indexes, {batch} a commit"
 
 
+BY_INDEX, BY_SCAN, BY_SORT, IN_ORDER = (
+    "find by index",
+    "find by scan",
+    "report by a sort",
+    "report in the index's order",
+)
 STATEMENTS = {
-    "find by index": (INDEXED[:1], FIND),
-    "find by scan": ((), FIND),
-    "report by sort": ((), REPORT),
-    "report by index": ((COVERING,), REPORT),
+    BY_INDEX: (INDEXED[:1], FIND),
+    BY_SCAN: ((), FIND),
+    BY_SORT: ((), REPORT),
+    IN_ORDER: ((COVERING,), REPORT),
 }
-IN_DUCKDB = {work: f"{work}, DuckDB" for work in WORKS}
 CORNERS = [(indexes, batch) for batch in (1, LOADED) for indexes in ((), INDEXED)]
 
 
 def calibrate() -> Iterator[Frame]:
-    """What statements take on two small tables, loads that wait for no drive, writes of DuckDB, and a synced write."""
+    """What statements take on a smaller table, loads that wait for no drive, writes of DuckDB, and a synced write."""
     generator = np.random.default_rng(1)
     taken: dict[str, list[float]] = {}
     with ExitStack() as stack:
@@ -92,28 +112,28 @@ def calibrate() -> Iterator[Frame]:
         def job(work: str, book: Book, batch: int = LOADED) -> Callable[[], Timed]:
             return partial(time_work, work, stack.enter_context(closing(book)), batch, generator)
 
-        jobs: dict[str, Callable[[], Timed]] = {}
-        for rows in SMALL:
-            for name, (indexes, work) in STATEMENTS.items():
-                jobs[small(name, rows)] = job(work, sqlite_book(indexes, rows=rows))
-            for work in (FIND, REPORT):
-                jobs[small(IN_DUCKDB[work], rows)] = job(work, duck_book(rows))
-            yield Frame()
-        for indexes, batch in CORNERS:
-            jobs[corner(len(indexes), batch)] = job(LOAD, sqlite_book(indexes, durable=False), batch)
-            yield Frame()
-        jobs |= {IN_DUCKDB[work]: job(work, duck_book()) for work in WRITING}
-        jobs[PROBE] = partial(probe, ORDER, stack.enter_context(synced_write()))
+        reads = {name: job(work, sqlite_book(indexes, rows=HALF)) for name, (indexes, work) in STATEMENTS.items()}
+        yield Frame()
+        reads |= {in_duckdb(work, rows): job(work, duck_book(rows)) for work in (FIND, REPORT) for rows in (FEW, HALF)}
+        yield Frame()
+        writes = {
+            corner(len(indexes), batch): job(LOAD, sqlite_book(indexes, durable=False), batch)
+            for indexes, batch in CORNERS
+        }
+        yield Frame()
+        writes |= {in_duckdb(work): job(work, duck_book()) for work in WRITING}
+        writes[PROBE] = partial(probe, ORDER, stack.enter_context(synced_write()))
         # Interleaved: a moment in which the machine is slow must not fall on one of them alone.
-        for _ in range(ROUNDS):
-            for name, measure in jobs.items():
-                taken.setdefault(name, []).append(measure().took_ns)
-            yield Frame()
+        for jobs in (reads, writes):
+            for _ in range(ROUNDS):
+                for name, measure in jobs.items():
+                    taken.setdefault(name, []).append(measure().took_ns)
+                yield Frame()
     yield Frame(facts={name: percentile(times, 0.5) for name, times in taken.items()})
 
 
 def probe(work: str, write: Callable[[], object]) -> Timed:
-    """What a write takes that waits for the drive: the mean of as many as there are commits, since these wait for slow ones too."""
+    """What a write takes that waits for the drive: the mean of as many as there are commits, slow ones too."""
     write()
     number = COMMITS if work == ORDER else part_of_load(1)
     return Timed(float(time_calls(write, repeats=number, generation=0).latencies_ns.mean()), number)
@@ -124,32 +144,27 @@ def expected(work: str, name: str, profile: Profile, known: Known, sync_ns: floa
     if work in WRITING:
         rows = LOADED if work == LOAD else 1
         if name == DUCKDB:
-            order_ns, load_ns = (known[IN_DUCKDB[each]] for each in WRITING)
+            order_ns, load_ns = (known[in_duckdb(each)] for each in WRITING)
             each_ns = max(0.0, load_ns - order_ns) / LOADED
             return sync_ns + max(0.0, order_ns - known[PROBE]) + each_ns * (rows - 1)
         times = [[known[corner(indexes, batch)] / LOADED for indexes in (0, len(INDEXED))] for batch in (1, LOADED)]
         adding = fit_adding(PAGES, len(INDEXED), LOADED, times)
         return adding.added(rows, profile.batch, len(profile.indexes), sync_ns if profile.durable else 0.0)
 
-    def at(what: str) -> list[float]:
-        return [known[small(what, rows)] for rows in SMALL]
-
-    sizes = np.array(SMALL)
     if name == DUCKDB:
-        return float(fit_cost(sizes, at(IN_DUCKDB[work])).of(ROWS))
+        return float(fit_cost((FEW, HALF), [known[in_duckdb(work, rows)] for rows in (FEW, HALF)]).of(ROWS))
     if work == FIND:
-        # A scan of this lab reads all rows; the formula is for one that ends halfway, at the only row that fits.
-        costs = fit_query(SMALL, at("find by index"), 2 * sizes, at("find by scan"))
-        is_indexed = INDEXED[0] in profile.indexes
-        return float(costs.indexed(ROWS) if is_indexed else costs.scanned(2 * ROWS))
+        if INDEXED[0] in profile.indexes:
+            return known[BY_INDEX] * float(levels(ROWS) / levels(HALF))
+        return known[BY_SCAN] * ROWS / HALF
     if COVERING in profile.indexes:
-        return float(fit_cost(sizes, at("report by index")).of(ROWS))
-    return float(fit_cost(sorting(sizes), at("report by sort")).of(sorting(ROWS)))
+        return known[IN_ORDER] * ROWS / HALF
+    return known[BY_SORT] * sorting(ROWS) / sorting(HALF)
 
 
-def sorting(rows: Any) -> Any:
+def sorting(rows: int) -> float:
     """Comparisons of a sort, as far as they grow with the rows: n·log₂ n."""
-    return rows * np.log2(rows)
+    return rows * math.log2(rows)
 
 
 @dataclass(frozen=True)
@@ -161,7 +176,7 @@ class Expected:
 
 
 def predict(work: str, indexes: int, batch: int, durable: bool, constants: Known) -> Expected:
-    """The model of all works: depth of an index or rows read; n/b·T_commit + n·(c_row + i·c_index), where c_index shrinks with b."""
+    """The model of all works: depth of an index or rows read; n/b·T_commit + n·(c_row + i·c_index)."""
     chosen = sides(indexes, batch, durable)
     times = {
         each: {name: expected(each, name, profile, constants, constants[PROBE]) for name, profile in chosen.items()}
