@@ -63,27 +63,27 @@ TICK: dict[str, Any] = {"color": MODEL, "marker": "|", "linestyle": "none", "mar
 TIMES = {0.1: "0.1×", 1: "1×", 10: "10×", 100: "100×", 1_000: "1,000×"}
 CHARTS = (
     Chart(
-        "How long the work takes",
+        "Time of the work (× the best profile)",
         Axis("", 5e3, 3e11, log=True, ticks=duration_ticks),
         named_rows(winners.ROW_NAMES),
         Line("model", model=lambda model: values_in(NAMES, model.times), **MODEL_HERE),
-        Line("with this run's fsync", run=lambda run: values_in(NAMES, expected_in(run)), markersize=20, **TICK),
+        Line("fsync as now", run=lambda run: values_in(NAMES, expected_in(run)), markersize=15, **TICK),
         Line(run=lambda run: intervals_in(NAMES, times_of(run)), color=MEASURED, linewidth=2),
         Line("pinned run", pinned=lambda run: values_in(NAMES, times_of(run)), **PINNED_POINTS),
-        Line("measured, 95%", run=lambda run: values_in(NAMES, times_of(run)), **MEASURED_POINTS),
+        Line("measured", run=lambda run: values_in(NAMES, times_of(run)), **MEASURED_POINTS),
         Texts(len(NAMES), run=winners.times_texts),
-        columns=4,
+        columns=3,
         empty="The times of five set-ups will appear here.",
     ),
     Chart(
-        "Each work, in times of the best of the three profiles",
+        "Work by work (× the best profile)",
         Axis("", 0.02, 5e3, log=True, ticks=TIMES),
         named_rows(WORKS),
         Rule("x", setting=lambda _: 1.0, color=INK, linewidth=1),
         Line("model", model=winners.expected_places, markersize=9, **TICK),
         *(Line(name, runs=winners.places(name), **style) for name, style in STYLES.items()),
         Texts(len(WORKS), above=0.4, runs=winners.judged),
-        columns=6,
+        columns=3,
         empty="Each work that you choose will fill its row.",
         width=1.2,
     ),
@@ -97,10 +97,7 @@ def say(record: Record) -> str:
         return "Not all profiles have been measured yet."
     others = ", ".join(f"{name} {ratio_text(ratio)}" for name, ratio in ratios.items() if name != best)
     said = f"{work.capitalize()}: {best} {duration(times_of(record)[best].value)}; in its times {others}."
-    first, advice = undefeated(record), winners.advised(work)
-    if not first:
-        return said
-    return f"{said} The advised profile, {advice}, is {'among' if advice in first else 'not among'} the fastest."
+    return f"{said} Common advice for this work: {winners.advised(work)}; {winners.worth(record)}."
 
 
 def finding(record: Record, pinned: Record | None) -> str | None:

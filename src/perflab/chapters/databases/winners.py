@@ -72,7 +72,7 @@ def against_best(run: Record) -> Mapping[str, Ratio]:
 
 
 def undefeated(run: Record) -> list[str]:
-    """The best of the three profiles, and each that may be within a quarter of it; nothing where the rounds are too few to tell."""
+    """The best of the three profiles, and each that may be within a quarter of it; nothing where the rounds cannot tell."""
     ratios = {name: ratio for name, ratio in against_best(run).items() if name in PROFILES}
     if not ratios or not all(ratio.has_interval for ratio in ratios.values()):
         return []
@@ -135,19 +135,30 @@ def expected_places(model: Expected) -> Any:
 
 
 def judged(runs: Sequence[Record]) -> list[str]:
-    """What was advised for each work, and which profile was the fastest."""
+    """What was advised for each work, and whether it is among the fastest."""
     known = newest(runs)
-    return [f"advice: {advised(work)} · fastest: {fastest(known[work])}" if work in known else "" for work in WORKS]
+    return [f"advice: {advised(work)}, {worth(known[work])}" if work in known else "" for work in WORKS]
+
+
+def worth(run: Record) -> str:
+    """Whether the advised profile is the fastest of the three, or near it."""
+    first = undefeated(run)
+    if len(first) in (0, len(PROFILES)):
+        return "all alike" if first else "too few rounds"
+    return "right" if advised(run.parameters["work"]) in first else "wrong"
 
 
 def fastest(run: Record) -> str:
     """The fastest of the three profiles, or those that share the first place."""
-    return " = ".join(undefeated(run)) or "too few rounds"
+    return " or ".join(undefeated(run)) or "too few rounds"
 
 
 def times_texts(run: Record) -> list[str]:
     """How many times the best profile's time each side took."""
-    return [f"{number(against_best(run)[name].value)}×" if name in against_best(run) else "" for name in NAMES]
+    known = against_best(run)
+    return [
+        ("1×" if name == best_of(run) else f"{number(known[name].value)}×") if name in known else "" for name in NAMES
+    ]
 
 
 ROW_NAMES = ("OLTP: 5 indexes", "OLAP: 1 covering", "balanced: 2", "DuckDB: none", "yours")
