@@ -73,7 +73,7 @@ CHARTS = (
         Line("measured", run=lambda run: values_in(NAMES, times_of(run)), **MEASURED_POINTS),
         Texts(len(NAMES), run=winners.times_texts),
         columns=3,
-        empty="The times of five set-ups will appear here.",
+        empty="Five times will appear here.",
     ),
     Chart(
         "Work by work (× the best profile)",
