@@ -29,6 +29,7 @@ READ = {
 }
 """Controls that change how a run is read, not what is measured."""
 TELLING: dict[tuple[str, str], dict[str, Any]] = {
+    ("databases.profiles", "durable"): {"batch": 1},
     ("eviction_and_stampedes.all_sizes", "policy"): {"trace": "loop of 1,250"},
     ("eviction_and_stampedes.what_to_evict", "policy"): {"trace": "loop of 1,250"},
     ("eviction_and_stampedes.expiry", "keys"): {"ttl": 0.1},

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from perflab.systems.machine import storage
-from perflab.systems.machine.storage import BLOCK, disk_caveat, disk_read, page_cache_read, sqlite_commit
+from perflab.systems.machine.storage import BLOCK, disk_caveat, disk_read, page_cache_read, sqlite_commit, synced_write
 
 Ready = Callable[[], AbstractContextManager[Callable[[], object]]]
 
@@ -47,6 +47,17 @@ def test_a_file_system_in_memory_is_called_what_it_is(monkeypatch: pytest.Monkey
 def test_a_system_that_does_not_tell_is_not_taken_for_one_with_a_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "file_system_of", lambda _: "unknown")
     assert "does not tell" in str(disk_caveat())
+
+
+def test_a_synced_write_overwrites_and_waits_for_the_drive(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(storage, "sync_file", lambda descriptor: synced.append(os.fstat(descriptor).st_size))
+    with synced_write() as write:
+        made = len(synced)
+        for _ in range(3):
+            write()
+    assert synced[made:] == [storage.FILE_BYTES] * 3, "the file does not grow"
+    assert list(folder.iterdir()) == []
 
 
 def test_a_commit_keeps_the_row(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

@@ -45,6 +45,22 @@ def disk_read() -> Iterator[Callable[[], object]]:
 
 
 @contextmanager
+def synced_write() -> Iterator[Callable[[], object]]:
+    """Yields a function that writes 4 kB over what is in a file, and waits until the drive has them: the least that any durable
+    commit has to do.
+    """
+    with _file() as path, path.open("r+b", buffering=0) as file:
+        descriptor, block, places = file.fileno(), os.urandom(BLOCK), _places()
+
+        def write() -> None:
+            os.lseek(descriptor, next(places), os.SEEK_SET)
+            os.write(descriptor, block)
+            sync_file(descriptor)
+
+        yield write
+
+
+@contextmanager
 def sqlite_commit() -> Iterator[Callable[[], object]]:
     """Yields a function that inserts one row and commits, with SQLite's own settings: the row survives a power cut."""
     with (

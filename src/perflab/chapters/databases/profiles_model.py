@@ -1,0 +1,202 @@
+"""What each profile should take for each work, by what statements, rows, indexes and commits cost on this machine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from perflab.lab import Record
+from perflab.measure import Estimate, Frame, percentile, time_calls
+from perflab.systems.databases.order_book import COVERING, INDEXED, Book
+from perflab.systems.databases.order_files import ROWS, duck_book, sqlite_book
+from perflab.systems.databases.order_work import (
+    COMMITS,
+    FIND,
+    LOAD,
+    LOADED,
+    ORDER,
+    REPORT,
+    WORKS,
+    WRITING,
+    Timed,
+    part_of_load,
+    time_work,
+)
+from perflab.systems.machine.storage import synced_write
+from perflab.theory.batching import fit_cost
+from perflab.theory.btree import levels
+from perflab.theory.indexed_rows import fit_adding
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How a table is set up, and how many rows a load commits at a time."""
+
+    indexes: tuple[str, ...]
+    batch: int
+    durable: bool = True
+
+
+OLTP, OLAP, BALANCED, DUCKDB, YOURS = NAMES = ("OLTP", "OLAP", "balanced", "DuckDB", "yours")
+PROFILES = {
+    OLTP: Profile(INDEXED, 1),
+    OLAP: Profile((COVERING,), 10_000),
+    BALANCED: Profile(INDEXED[:2], 100),
+}
+"""The three of common advice. OLAP's batch is larger than the load: it is one commit."""
+PROBE = "synced write"
+HALF, FEW = ROWS // 2, ROWS // 100
+"""Tables at which statements are measured, from which the model goes on to the whole one: DuckDB's at both, as most of what a
+statement costs there is the same for any table.
+"""
+ROUNDS, QUIET = 7, 0.25
+"""Of so many times the lower quartile is kept: a moment in which others have the CPU would stand in the model for good."""
+PAGES = 260
+"""Of an index on one column of 100,000 orders, by the size of the file."""
+
+
+def sides(indexes: int, batch: int, durable: bool) -> dict[str, Profile]:
+    """All that is measured, by name. DuckDB has no index, and takes a load as a whole."""
+    return {**PROFILES, DUCKDB: Profile((), LOADED), YOURS: Profile(INDEXED[:indexes], batch, durable)}
+
+
+def book_of(name: str, profile: Profile) -> Book:
+    """The orders as a profile has them."""
+    return duck_book() if name == DUCKDB else sqlite_book(profile.indexes, profile.durable)
+
+
+def column(name: str) -> str:
+    """Where the times of a side are, one for each round."""
+    return f"{name}_ns"
+
+
+Known = Mapping[str, float]
+"""What `calibrate` found, in ns."""
+
+
+def in_duckdb(work: str, rows: int = ROWS) -> str:
+    """The name of what a work takes in DuckDB, with so many rows."""
+    return f"{work}, DuckDB, {rows} rows"
+
+
+def corner(indexes: int, batch: int) -> str:
+    """The name of what a load takes that waits for no drive."""
+    return f"load with {indexes} indexes, {batch} a commit"
+
+
+BY_INDEX, BY_SCAN, BY_SORT, IN_ORDER = (
+    "find by index",
+    "find by scan",
+    "report by a sort",
+    "report in the index's order",
+)
+STATEMENTS = {
+    BY_INDEX: (INDEXED[:1], FIND),
+    BY_SCAN: ((), FIND),
+    BY_SORT: ((), REPORT),
+    IN_ORDER: ((COVERING,), REPORT),
+}
+CORNERS = [(indexes, batch) for batch in (1, LOADED) for indexes in ((), INDEXED)]
+
+
+def calibrate() -> Iterator[Frame]:
+    """What statements take on a smaller table, loads that wait for no drive, writes of DuckDB, and a synced write."""
+    generator = np.random.default_rng(1)
+    taken: dict[str, list[float]] = {}
+    with ExitStack() as stack:
+
+        def job(work: str, book: Book, batch: int = LOADED) -> Callable[[], Timed]:
+            return partial(time_work, work, stack.enter_context(closing(book)), batch, generator)
+
+        reads = {name: job(work, sqlite_book(indexes, rows=HALF)) for name, (indexes, work) in STATEMENTS.items()}
+        yield Frame()
+        reads |= {in_duckdb(work, rows): job(work, duck_book(rows)) for work in (FIND, REPORT) for rows in (FEW, HALF)}
+        yield Frame()
+        writes = {
+            corner(len(indexes), batch): job(LOAD, sqlite_book(indexes, durable=False), batch)
+            for indexes, batch in CORNERS
+        }
+        yield Frame()
+        writes |= {in_duckdb(work): job(work, duck_book()) for work in WRITING}
+        writes[PROBE] = partial(probe, ORDER, stack.enter_context(synced_write()))
+        # Interleaved: a moment in which the machine is slow must not fall on one of them alone.
+        for jobs in (reads, writes):
+            for _ in range(ROUNDS):
+                for name, measure in jobs.items():
+                    taken.setdefault(name, []).append(measure().took_ns)
+                yield Frame()
+    yield Frame(facts={name: percentile(times, QUIET) for name, times in taken.items()})
+
+
+def probe(work: str, write: Callable[[], object]) -> Timed:
+    """What a write takes that waits for the drive: the mean of as many as there are commits, slow ones too."""
+    write()
+    number = COMMITS if work == ORDER else part_of_load(1)
+    return Timed(float(time_calls(write, repeats=number, generation=0).latencies_ns.mean()), number)
+
+
+def expected(work: str, name: str, profile: Profile, known: Known, sync_ns: float) -> float:
+    """How long a work takes (ns) where a write waits for the drive for `sync_ns`."""
+    if work in WRITING:
+        rows = LOADED if work == LOAD else 1
+        if name == DUCKDB:
+            order_ns, load_ns = (known[in_duckdb(each)] for each in WRITING)
+            each_ns = max(0.0, load_ns - order_ns) / LOADED
+            return sync_ns + max(0.0, order_ns - known[PROBE]) + each_ns * (rows - 1)
+        times = [[known[corner(indexes, batch)] / LOADED for indexes in (0, len(INDEXED))] for batch in (1, LOADED)]
+        adding = fit_adding(PAGES, len(INDEXED), LOADED, times)
+        return adding.added(rows, profile.batch, len(profile.indexes), sync_ns if profile.durable else 0.0)
+
+    if name == DUCKDB:
+        return float(fit_cost((FEW, HALF), [known[in_duckdb(work, rows)] for rows in (FEW, HALF)]).of(ROWS))
+    if work == FIND:
+        if INDEXED[0] in profile.indexes:
+            return known[BY_INDEX] * float(levels(ROWS) / levels(HALF))
+        return known[BY_SCAN] * ROWS / HALF
+    if COVERING in profile.indexes:
+        return known[IN_ORDER] * ROWS / HALF
+    return known[BY_SORT] * sorting(ROWS) / sorting(HALF)
+
+
+def sorting(rows: int) -> float:
+    """Comparisons of a sort, as far as they grow with the rows: n·log₂ n."""
+    return rows * math.log2(rows)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Times (ns) of the chosen work, and of each work in those of the best of the three profiles, by names."""
+
+    times: Mapping[str, Estimate]
+    against_best: Mapping[str, Mapping[str, float]]
+
+
+def predict(work: str, indexes: int, batch: int, durable: bool, constants: Known) -> Expected:
+    """The model of all works: depth of an index or rows read; n/b·T_commit + n·(c_row + i·c_index)."""
+    chosen = sides(indexes, batch, durable)
+    times = {
+        each: {name: expected(each, name, profile, constants, constants[PROBE]) for name, profile in chosen.items()}
+        for each in WORKS
+    }
+    best = {each: min(times[each][name] for name in PROFILES) for each in WORKS}
+    ratios = {each: {name: time / best[each] for name, time in times[each].items()} for each in WORKS}
+    return Expected({name: Estimate(time) for name, time in times[work].items()}, ratios)
+
+
+def expected_in(run: Record) -> Mapping[str, Estimate]:
+    """The model of a run's work with writes that wait as long as those of this run: drives change from one minute to the next."""
+    synced = run.column(column(PROBE))
+    if not run.constants or (run.parameters["work"] in WRITING and not synced.size):
+        return {}
+    sync_ns = percentile(synced, 0.5) if synced.size else 0.0
+    chosen = dict(run.parameters)
+    work = chosen.pop("work")
+    return {
+        name: Estimate(expected(work, name, profile, run.constants, sync_ns))
+        for name, profile in sides(**chosen).items()
+    }

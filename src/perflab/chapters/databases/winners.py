@@ -1,0 +1,204 @@
+"""Which of the three profiles was the fastest at a work, by rounds of a run; and which one common advice would take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from perflab.chapters.databases.profiles_model import (
+    BALANCED,
+    DUCKDB,
+    NAMES,
+    OLAP,
+    OLTP,
+    PROBE,
+    PROFILES,
+    YOURS,
+    Expected,
+    column,
+    expected_in,
+)
+from perflab.lab import Record
+from perflab.lab.verdict import against_pinned, estimate_text
+from perflab.measure import Estimate, Ratio, duration, number, paired_ratio, summarise
+from perflab.measure.units import DASH
+from perflab.systems.databases.order_work import FIND, LOAD, ORDER, REPORT, WORKS
+
+NEAR = 1.25
+"""A profile that is no slower than that has not lost: the same index in another file makes as much of a difference."""
+
+
+@lru_cache(maxsize=16)
+def times_of(run: Record) -> Mapping[str, Estimate]:
+    """The median of each side over the rounds so far, with its interval."""
+    columns = {name: run.column(column(name)) for name in (*NAMES, PROBE)}
+    found = {name: summarise(times, percentiles=(0.5,)) for name, times in columns.items() if times.size}
+    return {name: summary.percentiles[0.5] for name, summary in found.items()}
+
+
+def against(run: Record, name: str, other: str) -> Ratio | None:
+    """How many times that of another a side's time is, by rounds; None before the first."""
+    return _paired(run.column(column(name)), run.column(column(other)))
+
+
+def by_rounds(run: Record, other: Record) -> Ratio | None:
+    """How many times yours of another run yours of this one is, by rounds; None before the first."""
+    return _paired(run.column(column(YOURS)), other.column(column(YOURS)))
+
+
+def _paired(first: Any, second: Any) -> Ratio | None:
+    """The last round may lack one of the two."""
+    pairs = [*zip(first, second, strict=False)]
+    return paired_ratio(*np.array(pairs).T) if pairs else None
+
+
+def best_of(run: Record) -> str | None:
+    """The profile of the three with the shortest median; None before all three have one."""
+    times = times_of(run)
+    return min(PROFILES, key=lambda name: times[name].value) if times.keys() >= PROFILES.keys() else None
+
+
+@lru_cache(maxsize=16)
+def against_best(run: Record) -> Mapping[str, Ratio]:
+    """How many times that of the best profile each side's time is."""
+    best = best_of(run)
+    if best is None:
+        return {}
+    found = {name: against(run, name, best) for name in NAMES if name != best}
+    return {best: Ratio(1.0, 1.0, 1.0), **{name: ratio for name, ratio in found.items() if ratio is not None}}
+
+
+def undefeated(run: Record) -> list[str]:
+    """The best of the three profiles, and each that may be within a quarter of it; nothing where the rounds cannot tell."""
+    ratios = {name: ratio for name, ratio in against_best(run).items() if name in PROFILES}
+    if not ratios or not all(ratio.has_interval for ratio in ratios.values()):
+        return []
+    return [name for name, ratio in ratios.items() if ratio.low < NEAR]
+
+
+def recommend(is_complex: bool, users: int, reads_per_write: float) -> str:
+    """Common advice, here put to the test: which profile for which work."""
+    if not is_complex and users > 1_000:
+        return OLTP
+    return OLAP if is_complex and reads_per_write > 10 else BALANCED
+
+
+ASKED: Mapping[str, tuple[str, str]] = {
+    FIND: ("simple, 2,000 users", recommend(False, 2_000, 20)),
+    ORDER: ("simple, 2,000 users", recommend(False, 2_000, 0.5)),
+    LOAD: ("simple, 1 user, only writes", recommend(False, 1, 0)),
+    REPORT: ("complex, 100 reads for each write", recommend(True, 10, 100)),
+}
+"""How each work looks to the advice, and what it says of it."""
+
+
+def advised(work: str) -> str:
+    """The profile that is advised for a work."""
+    return ASKED[work][1]
+
+
+STEP = 0.13
+"""Of a row, so that equal times do not hide each other."""
+
+
+def height(work: str, name: str) -> float:
+    """Where a side lies within the row of a work."""
+    return WORKS.index(work) + STEP * (NAMES.index(name) - 2)
+
+
+def newest(runs: Sequence[Record]) -> dict[str, Record]:
+    """Of each work, the newest run in which all three profiles have been measured."""
+    return {run.parameters["work"]: run for run in runs if against_best(run)}
+
+
+def places(name: str) -> Callable[[Sequence[Record]], Any]:
+    """Times the best profile's time, of each work; of yours with the settings of the newest run."""
+
+    def of(runs: Sequence[Record]) -> Any:
+        def is_shown(run: Record) -> bool:
+            same = {**runs[-1].parameters, "work": run.parameters["work"]} == run.parameters
+            return name in against_best(run) and (name != YOURS or same)
+
+        shown = {work: run for work, run in newest(runs).items() if is_shown(run)}
+        return [against_best(run)[name].value for run in shown.values()], [height(work, name) for work in shown]
+
+    return of
+
+
+def expected_places(model: Expected) -> Any:
+    """The same by the model, of all sides."""
+    found = [(ratio, height(work, name)) for work, of in model.against_best.items() for name, ratio in of.items()]
+    return tuple(zip(*found, strict=True))
+
+
+def judged(runs: Sequence[Record]) -> list[str]:
+    """What was advised for each work, and whether it is among the fastest."""
+    known = newest(runs)
+    return [f"advice: {advised(work)}, {worth(known[work])}" if work in known else "" for work in WORKS]
+
+
+def worth(run: Record) -> str:
+    """Whether the advised profile is the fastest of the three, or near it."""
+    first = undefeated(run)
+    if len(first) in (0, len(PROFILES)):
+        return "all alike" if first else "too few rounds"
+    return "right" if advised(run.parameters["work"]) in first else "wrong"
+
+
+def fastest(run: Record) -> str:
+    """The fastest of the three profiles, or those that share the first place."""
+    return " or ".join(undefeated(run)) or "too few rounds"
+
+
+def times_texts(run: Record) -> list[str]:
+    """How many times the best profile's time each side took."""
+    known = against_best(run)
+    return [
+        ("1×" if name == best_of(run) else f"{number(known[name].value)}×") if name in known else "" for name in NAMES
+    ]
+
+
+ROW_NAMES = ("OLTP: 5 indexes", "OLAP: 1 covering", "balanced: 2", "DuckDB: none", "yours")
+TOLD = {
+    FIND: "The 10 orders of a customer are found",
+    ORDER: "One order is added",
+    LOAD: "1,000 orders are added",
+    REPORT: "All are summed up",
+}
+SET_UP = {
+    OLTP: "5 indexes, 1 order a commit",
+    OLAP: "1 covering index, 10,000 a commit",
+    BALANCED: "2 indexes, 100 a commit",
+    DUCKDB: "columns, no index, 1,000 a commit",
+    YOURS: "as chosen",
+}
+
+
+def time_text(name: str, run: Record) -> str:
+    """A side's time with its interval; where it writes, also in synced writes of this run."""
+    synced = against(run, name, PROBE)
+    said = estimate_text(times_of(run)[name]) if name in times_of(run) else DASH
+    return said if synced is None or name == PROBE else f"{said}; {number(synced.value)} synced writes"
+
+
+def compare(record: Record, pinned: Record) -> tuple[str, str] | None:
+    """Yours beside the pinned run's, by rounds that were measured in turns."""
+    ratio = by_rounds(record, pinned)
+    if ratio is None or record.parameters["work"] != pinned.parameters["work"]:
+        return None
+    return f"Yours is {against_pinned(ratio)}.", ratio.verdict
+
+
+def advice_text(run: Record) -> str:
+    """What is advised for the work, and why."""
+    how, profile = ASKED[run.parameters["work"]]
+    return f"{profile} ({how})"
+
+
+def expected_text(name: str, run: Record) -> str:
+    """What the model expects of a side, with writes that wait as long as this run's."""
+    found = expected_in(run)
+    return duration(found[name].value) if name in found else DASH
