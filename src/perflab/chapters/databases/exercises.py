@@ -12,13 +12,40 @@ from reprlib import repr as in_short
 
 import numpy as np
 
+from perflab.chapters.databases import lost_updates_model
 from perflab.chapters.databases.own_retry import check_retry as check_retry
-from perflab.chapters.judging import OPEN, RIGHT, attempt, is_function, judge
+from perflab.chapters.judging import OPEN, RIGHT, attempt, is_function, is_run_of, judge
+from perflab.lab import Record
 from perflab.lab.verdict import ratio_text
-from perflab.measure import count, duration, paired_ratio, percentile
+from perflab.measure import count, duration, paired_ratio, percent, percentile
 from perflab.measure.guards import is_number
 from perflab.systems.databases.beside_a_scan import DELETE, WAL, write_times_ns
+from perflab.systems.databases.counters import TWO
 from perflab.systems.machine.storage import durability_caveat
+
+FEW, CLIENTS, FEWEST = 0.05, 4, 100
+
+
+def check_few_lost(record: Record | None) -> None:
+    """Modify: two statements of four clients that lose at most 5% of the increments, with one setting changed."""
+    if record is None:
+        print(f"{OPEN}Run the lab with one setting changed, neither the way nor the clients; keep it in `few_lost`.")
+        return
+    if not is_run_of(record, "lost_updates", "per_s"):
+        return
+    chosen, share = record.parameters, lost_updates_model.lost(record)
+    fixed = {"way": TWO, "clients": CLIENTS}
+    wrong = next((name for name, value in fixed.items() if chosen[name] != value), None)
+    if wrong is not None:
+        print(f"Not yet: `{wrong}` should be {fixed[wrong]!r}. What else makes it rare that two clients meet?")
+    elif record.calls < FEWEST:
+        print(f"Not yet: {count(record.calls)} increments are too few to tell. Let the run come to its end.")
+    elif share > FEW:
+        print(f"Not yet: {percent(share)} of {count(record.calls)} increments are lost, and it should be {percent(FEW)} at most.")
+    else:
+        told = f"{percent(share)} of {count(record.calls)} increments are lost"
+        print(f"{RIGHT}: {told}. It is rarer, not safe: each of them was acknowledged.")
+
 
 MEASURED_S = 0.4
 NAMES = {DELETE: "rollback journal", WAL: "WAL"}
