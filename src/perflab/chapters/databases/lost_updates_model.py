@@ -41,30 +41,33 @@ RATES, LOST = 150, 600
 """So many increments are simulated, or a few more, for their rate, and for the share of them that is lost."""
 FEW_COUNTERS = 10
 """Below it the formula can be too low, and the share is simulated."""
-PROBE_MS, PROBES = 1.0, 5
+PROBE_MS, PROBE_S, PROBES = 1.0, 0.1, 5
+MOST_CLIENTS = 8
 
 
 def calibrate() -> Iterator[Frame]:
-    """What an increment takes one client in addition to its rest and to its think time: SQLite, and PostgreSQL if it is here."""
+    """Of SQLite, and of PostgreSQL if it is here: what an increment takes one client in addition to its rest and to its think
+    time, and how many increments per second many clients come to that do not think.
+    """
     for way in (TWO, COMMITTED):
+        alone: list[tuple[float, float]] = []
+        most = 0.0
         try:
-            with adding(way, 1, MAX_COUNTERS, PROBE_MS, 1) as probe:
-                probe.add(SLICE_S / 2)  # left out: everything is new to it
-                found = []
+            with adding(way, MOST_CLIENTS, MAX_COUNTERS, PROBE_MS, 1) as probe:
+                probe.add(PROBE_S)  # left out: everything is new to it
                 for _ in range(PROBES):
-                    sums = probe.add(SLICE_S / 2)
-                    found.append((sums["between_s"] / sums["done"], sums["whole_s"] / sums["done"]))
                     yield Frame()
-        except ServerFailed:  # PostgreSQL is missing, or does not start: its runs will say so
-            continue
-        inside, whole = np.median(found, axis=0).tolist()
-        name = name_of(way)
-        yield Frame(
-            facts={
-                f"{name}_inside_ns": 1e9 * max(0.0, inside - PROBE_MS / 1e3),
-                f"{name}_outside_ns": 1e9 * max(0.0, whole - inside - REST_S),
-            }
-        )
+                    sums = probe.add(PROBE_S, clients=1)
+                    done = max(1.0, sums["done"])
+                    alone.append((sums["between_s"] / done, sums["whole_s"] / done))
+                    most = max(most, probe.add(PROBE_S, think_ms=0)["in_time"] / PROBE_S)
+        except ServerFailed:
+            if way in SQLITE:
+                raise
+            return  # PostgreSQL is missing, or does not start: its runs say so
+        inside, whole = np.median(alone, axis=0).tolist()
+        found = {"inside_s": max(0.0, inside - PROBE_MS / 1e3), "outside_s": max(0.0, whole - inside - REST_S)}
+        yield Frame(facts={f"{name_of(way)}_{name}": value for name, value in {**found, "most_per_s": most}.items()})
 
 
 def name_of(way: str) -> str:
@@ -93,21 +96,19 @@ class Expected:
 
 
 def predict(way: str, clients: int, counters: int, think: float, constants: Mapping[str, Any]) -> Expected:
-    """Of simulated runs, and by the formula where counters are many."""
-    runs = {each: run_of(each, clients, counters, think, constants) for each in ways_here(constants)}
-    seconds = {each: run["slices"] * SLICE_S for each, run in runs.items()}
-    writes, lost = losing(way, clients, counters, think, constants)
-    return Expected(
-        writes,
-        lost,
-        {each: run["in_time"] / seconds[each] for each, run in runs.items()},
-        {each: run["retries"] / seconds[each] for each, run in runs.items()},
-    )
+    """Of simulated runs, and by the formula where counters are many. No way does more than this machine's CPUs let it."""
+    rates, retries = {}, {}
+    for each in ways_here(constants):
+        run = run_of(each, clients, counters, think, constants)
+        seconds, tried = run["slices"] * SLICE_S, run["in_time"] + run["retries"]
+        most = constants.get(f"{name_of(each)}_most_per_s", np.inf) * seconds
+        rates[each], retries[each] = (min(1.0, most / tried) * run[name] / seconds for name in ("in_time", "retries"))
+    return Expected(*losing(way, clients, counters, think, constants), rates, retries)
 
 
 def ways_here(constants: Mapping[str, Any]) -> tuple[str, ...]:
     """Those of PostgreSQL only where the calibration has found it."""
-    return (*SQLITE, *(POSTGRESQL if "postgresql_inside_ns" in constants else ()))
+    return (*SQLITE, *(POSTGRESQL if "postgresql_inside_s" in constants else ()))
 
 
 def losing(way: str, clients: int, counters: int, think: float, constants: Mapping[str, Any]) -> tuple[float, float]:
@@ -127,7 +128,7 @@ def losing(way: str, clients: int, counters: int, think: float, constants: Mappi
 
 def setting_of(way: str, counters: int, think: float, constants: Mapping[str, Any]) -> Setting:
     """What the calibration has found that an increment takes in addition is added to the rest and to the think time."""
-    inside, outside = (constants.get(f"{name_of(way)}_{part}_ns", 0.0) / 1e9 for part in ("inside", "outside"))
+    inside, outside = (constants.get(f"{name_of(way)}_{part}_s", 0.0) for part in ("inside", "outside"))
     return Setting(False, counters, think / 1e3 + inside, REST_S + outside)
 
 

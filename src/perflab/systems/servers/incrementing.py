@@ -6,7 +6,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from perflab.measure.guards import BadInput, check_number, machine_limits
@@ -46,9 +46,12 @@ class Incrementing(ChildServer):
             self._folder.cleanup()
             raise
 
-    def add(self, seconds: float) -> dict[str, float]:
-        """What all clients have done in so long, as in `Tally`; and by how much the `sum` of the counters has grown."""
-        return dict(self.ask("add", seconds=seconds))
+    def add(self, seconds: float, clients: int | None = None, think_ms: float | None = None) -> dict[str, float]:
+        """What all clients have done in so long, as in `Tally`, and by how much the `sum` of the counters has grown. Some of the
+        clients may do it alone, or think for another time.
+        """
+        think_s = None if think_ms is None else think_ms / 1e3
+        return dict(self.ask("add", seconds=seconds, clients=clients, think_s=think_s))
 
     def close(self) -> None:
         """End the process, and remove its file."""
@@ -68,13 +71,14 @@ def _main(folder: str, way: str, clients: int, counters: int, think_s: float, se
         stores = [stack.enter_context(closing(connected())) for _ in range(clients)]
         before = stores[0].sum()
 
-        def add(seconds: float) -> dict[str, float]:
+        def add(seconds: float, clients: int | None, think_s: float | None) -> dict[str, float]:
             nonlocal turn, before
             turn += 1
-            tallies, until = [Tally() for _ in stores], time.perf_counter() + seconds
+            now = setting if think_s is None else replace(setting, think_s=think_s)
+            tallies, until = [Tally() for _ in stores[:clients]], time.perf_counter() + seconds
             made = [
-                client(setting, store, tally, f"{seed} {turn} {number}", time.perf_counter, until)
-                for number, (store, tally) in enumerate(zip(stores, tallies, strict=True))
+                client(now, store, tally, f"{seed} {turn} {number}", time.perf_counter, until)
+                for number, (store, tally) in enumerate(zip(stores, tallies, strict=False))
             ]
             for done in [threads.submit(live, each) for each in made]:
                 done.result()
