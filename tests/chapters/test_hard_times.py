@@ -14,6 +14,7 @@ Done = subprocess.CompletedProcess[str]
 SUPPORT = Path(__file__).parents[1] / "support"
 LABS = sorted(find_labs())
 WRITERS = {
+    "databases.lost_updates": {},
     "measuring_latency.stopwatch": {"operation": "append + fsync, 4 kB"},
     "measuring_latency.percentiles": {},
     "where_latency_comes_from.ladder": {"part": "storage"},

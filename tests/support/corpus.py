@@ -30,6 +30,7 @@ READ = {
 """Controls that change how a run is read, not what is measured."""
 TELLING: dict[tuple[str, str], dict[str, Any]] = {
     ("databases.profiles", "durable"): {"batch": 1},
+    ("databases.lost_updates", "think"): {"way": "one statement"},
     ("eviction_and_stampedes.all_sizes", "policy"): {"trace": "loop of 1,250"},
     ("eviction_and_stampedes.what_to_evict", "policy"): {"trace": "loop of 1,250"},
     ("eviction_and_stampedes.expiry", "keys"): {"ttl": 0.1},
@@ -69,6 +70,7 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
 }
 """Where other controls must stand for this one to have much to say."""
 FAR = {
+    ("databases.lost_updates", "way"): "one statement",
     ("eviction_and_stampedes.what_to_evict", "capacity"): 10,
     ("caching_strategies.restart", "keys"): 200,
     ("caching_strategies.stale_reads", "order"): "delete, then write",

@@ -41,7 +41,9 @@ def check_few_lost(record: Record | None) -> None:
     elif record.calls < FEWEST:
         print(f"Not yet: {count(record.calls)} increments are too few to tell. Let the run come to its end.")
     elif share > FEW:
-        print(f"Not yet: {percent(share)} of {count(record.calls)} increments are lost, and it should be {percent(FEW)} at most.")
+        print(
+            f"Not yet: {percent(share)} of {count(record.calls)} increments are lost, and it should be {percent(FEW)} at most."
+        )
     else:
         told = f"{percent(share)} of {count(record.calls)} increments are lost"
         print(f"{RIGHT}: {told}. It is rarer, not safe: each of them was acknowledged.")
