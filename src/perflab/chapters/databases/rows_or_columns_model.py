@@ -1,0 +1,162 @@
+"""What a query should take in each engine: what planning it and reading a row cost on this machine, from four corners."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter, perf_counter_ns
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perflab.lab import Record
+from perflab.lab.marks import Point, before
+from perflab.measure import Frame, Ratio, gc_paused, number, paired_ratio, percentile
+from perflab.measure.compare import CLEAR, EQUAL
+from perflab.measure.units import DASH
+from perflab.systems.databases.tables import COLUMNS, ENGINES, MOST, Table, tables
+from perflab.theory.compression import crossing as crossing_of
+from perflab.theory.scans import QueryCost, crossing, from_corners
+
+BY_ROW, BY_COLUMN = ENGINES
+NARROW_AND_WIDE = (1, COLUMNS)
+MANY: Mapping[str, int] = {BY_ROW: 30_000, BY_COLUMN: MOST}
+"""Each engine is measured at one row and at so many, of few and of many columns. From 30,000 on SQLite takes its time in
+proportion; what a row adds in DuckDB is seen only where there are many.
+"""
+VISITS, VISIT_S = 5, 0.05
+ROWS = np.geomspace(1, MOST, 60)
+"""Rows at which the model is drawn."""
+
+
+def column_of(engine: str) -> str:
+    """The column of a frame that holds the times of an engine's queries."""
+    return f"{engine}_ns"
+
+
+def queries(opened: Mapping[str, Table], rows: int, columns: int, seed: int) -> Iterator[tuple[str, int]]:
+    """Engine and time (ns) of one query after the other, without end: in each round one of every engine, in an order drawn at
+    random, over the same rows, at a place drawn at random.
+    """
+    generator, names = np.random.default_rng(seed), [*opened]
+    while True:
+        first = int(generator.integers(MOST - rows + 1))
+        for at in generator.permutation(len(names)).tolist():
+            began_ns = perf_counter_ns()
+            opened[names[at]].sums(first, rows, columns)
+            yield names[at], perf_counter_ns() - began_ns
+
+
+def constant(engine: str, rows: int, columns: int) -> str:
+    """The name of a constant: the median time (ns) of an engine's query."""
+    return f"{engine}, {rows} rows of {columns} columns"
+
+
+def calibrate() -> Iterator[Frame]:
+    """What one row and many of few and many columns take in each engine; one row in turns, as in a run."""
+    taken: dict[str, list[int]] = {}
+    with tables() as opened:
+        probes = [(1, opened), *((MANY[name], {name: table}) for name, table in opened.items())]
+        for visit, columns, (rows, probed) in itertools.product(range(VISITS), NARROW_AND_WIDE, probes):
+            each = queries(probed, rows, columns, visit)
+            for _ in probed:  # left out: the first of each, which finds its rows cold
+                next(each)
+            ends = perf_counter() + VISIT_S
+            with gc_paused(generation=0):
+                for name, took_ns in each:
+                    taken.setdefault(constant(name, rows, columns), []).append(took_ns)
+                    if perf_counter() > ends:
+                        break
+            yield Frame()
+    yield Frame(facts={name: percentile(times, 0.5) for name, times in taken.items()})
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Each engine's time (ns) over `ROWS`; how many times as fast as SQLite DuckDB is; from how many rows on it is faster."""
+
+    times: Mapping[str, NDArray[np.float64]]
+    faster: NDArray[np.float64]
+    crossing: float
+
+
+def costs(constants: Mapping[str, Any]) -> dict[str, QueryCost]:
+    """What planning and reading cost in each engine that was measured."""
+
+    def cost(engine: str) -> QueryCost:
+        ends = 1, MANY[engine]
+        times = [[constants[constant(engine, rows, columns)] for columns in NARROW_AND_WIDE] for rows in ends]
+        return from_corners(ends, NARROW_AND_WIDE, times)
+
+    return {engine: cost(engine) for engine in ENGINES if constant(engine, 1, NARROW_AND_WIDE[0]) in constants}
+
+
+def predict(rows: int, columns: int, constants: Mapping[str, Any]) -> Expected:
+    """T = a + a'k + r(b + ck) in each engine. Left out: that DuckDB reads in blocks, and what is cold in the processor's caches."""
+    known = costs(constants)
+    times = {name: cost.of(ROWS, columns) for name, cost in known.items()}
+    one, other = known[BY_ROW], known[BY_COLUMN]
+    return Expected(times, times[BY_ROW] / times[BY_COLUMN], crossing(one, other, columns))
+
+
+def median_of(engine: str) -> Callable[[Record], Point]:
+    """The median time of an engine's queries, at the number of rows."""
+
+    def point(run: Record) -> Point:
+        taken = run.column(column_of(engine))
+        return run.parameters["rows"], percentile(taken, 0.5) if taken.size else np.nan
+
+    return point
+
+
+def faster(run: Record) -> Ratio | None:
+    """How many times as fast as SQLite DuckDB is, by rounds; None before the first."""
+    pairs = np.array([*zip(run.column(column_of(BY_ROW)), run.column(column_of(BY_COLUMN)), strict=False)])
+    return paired_ratio(*pairs.T) if pairs.size else None
+
+
+def faster_at(run: Record) -> Point:
+    """How many times as fast as SQLite DuckDB is, at the number of rows."""
+    found = faster(run)
+    return run.parameters["rows"], np.nan if found is None else found.value
+
+
+def winner(run: Record) -> tuple[str, Ratio] | None:
+    """The faster engine, and how many times as fast it is; "" for two that are alike, None where a run cannot tell."""
+    found = faster(run)
+    if found is None or not found.has_interval or found.verdict not in (CLEAR, EQUAL):
+        return None
+    if found.verdict == EQUAL:
+        return "", found
+    return (BY_COLUMN, found) if found.value > 1 else (BY_ROW, Ratio(1 / found.value, 1 / found.high, 1 / found.low))
+
+
+CHANGING = ("rows",)
+_faster = before(faster_at, CHANGING)
+
+
+def crossed(runs: Sequence[Record]) -> float:
+    """Rows at which the measured times cross, of runs that differ from the newest in their rows only; NaN where none do."""
+    return crossing_of(*_faster(runs))
+
+
+def crossing_here(run: Record) -> float:
+    """The model's crossing for the columns of a run; NaN where its machine is not known."""
+    if not run.constants:
+        return np.nan
+    known = costs(run.constants)
+    return crossing(known[BY_ROW], known[BY_COLUMN], run.parameters["columns"])
+
+
+def against_model(engine: str) -> Callable[[Record], str]:
+    """A row's text: the median of a run over what the model expects."""
+
+    def text(run: Record) -> str:
+        if not run.constants:
+            return DASH
+        rows, median_ns = median_of(engine)(run)
+        return f"{number(median_ns / float(costs(run.constants)[engine].of(rows, run.parameters['columns'])))}×"
+
+    return text
