@@ -33,6 +33,7 @@ WRITERS = {
     "trade_off.switchboard": {},
     "trade_off.cheapest": {},
     "trade_off.advice": {},
+    "databases.rows_or_columns": {},
 }
 FEW_BYTES = 12_000
 MEASURE = """

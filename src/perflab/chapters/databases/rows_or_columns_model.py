@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter, perf_counter_ns
 from typing import Any
 
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 
 from perflab.lab import Record
 from perflab.lab.marks import Point, before
-from perflab.measure import Frame, Ratio, gc_paused, number, paired_ratio, percentile
-from perflab.measure.compare import CLEAR, EQUAL
+from perflab.lab.verdict import estimate_text, ratio_text, table_of, trust_of
+from perflab.measure import Estimate, Frame, Ratio, count, duration, gc_paused, paired_ratio, percentile, summarise
+from perflab.measure.compare import CLEAR, EQUAL, TOO_CLOSE
 from perflab.measure.units import DASH
+from perflab.measure.units import ratio as times_text
 from perflab.systems.databases.tables import COLUMNS, ENGINES, MOST, Table, tables
 from perflab.theory.compression import crossing as crossing_of
 from perflab.theory.scans import QueryCost, crossing, from_corners
@@ -47,6 +50,12 @@ def queries(opened: Mapping[str, Table], rows: int, columns: int, seed: int) -> 
             began_ns = perf_counter_ns()
             opened[names[at]].sums(first, rows, columns)
             yield names[at], perf_counter_ns() - began_ns
+
+
+def frame_of(taken: Mapping[str, Sequence[int]]) -> Frame:
+    """Each engine's times (ns) as a column."""
+    samples = {column_of(name): np.array(times, np.int64) for name, times in taken.items()}
+    return Frame(samples, {"calls": sum(map(len, taken.values()))})
 
 
 def constant(engine: str, rows: int, columns: int) -> str:
@@ -94,7 +103,7 @@ def costs(constants: Mapping[str, Any]) -> dict[str, QueryCost]:
 
 
 def predict(rows: int, columns: int, constants: Mapping[str, Any]) -> Expected:
-    """T = a + a'k + r(b + ck) in each engine. Left out: that DuckDB reads in blocks, and what is cold in the processor's caches."""
+    """T = a + a'k + r(b + ck) in each engine. Left out: that DuckDB reads in blocks, and which of them are in a CPU's cache."""
     known = costs(constants)
     times = {name: cost.of(ROWS, columns) for name, cost in known.items()}
     one, other = known[BY_ROW], known[BY_COLUMN]
@@ -150,13 +159,59 @@ def crossing_here(run: Record) -> float:
     return crossing(known[BY_ROW], known[BY_COLUMN], run.parameters["columns"])
 
 
-def against_model(engine: str) -> Callable[[Record], str]:
-    """A row's text: the median of a run over what the model expects."""
+def about(rows: float) -> str:
+    """A crossing, which is not known to the row: two digits of it."""
+    return count(float(f"{rows:.2g}"))
 
-    def text(run: Record) -> str:
-        if not run.constants:
-            return DASH
-        rows, median_ns = median_of(engine)(run)
-        return f"{number(median_ns / float(costs(run.constants)[engine].of(rows, run.parameters['columns'])))}×"
 
-    return text
+def asked(chosen: Mapping[str, Any]) -> str:
+    """What is asked for: `1 row × 19 columns`."""
+    each = ((chosen[name], name) for name in ("rows", "columns"))
+    return " × ".join(f"{count(number)} {name[:-1] if number == 1 else name}" for number, name in each)
+
+
+def won(run: Record) -> str:
+    """Which engine is faster, as text; that they are alike; or that this run cannot tell."""
+    found = winner(run)
+    if found is None:
+        return TOO_CLOSE
+    return f"{found[0]} is {ratio_text(found[1])} as fast" if found[0] else "practically the same"
+
+
+def p50(run: Record, engine: str) -> Estimate:
+    """The median of an engine's queries, of which there must be one, with its interval."""
+    return summarise(run.column(column_of(engine)), percentiles=(0.5,)).percentiles[0.5]
+
+
+def rows_of(name: str, text: Callable[[Record, str], str]) -> Iterator[tuple[str, Callable[[Record], str]]]:
+    """Rows of a table, one for each engine: empty where nothing of it was measured."""
+    for engine in ENGINES:
+        there = partial(lambda engine, run: text(run, engine) if run.column(column_of(engine)).size else "", engine)
+        yield f"{engine}, {name}", there
+
+
+def each_value(run: Record, engine: str) -> str:
+    """The median of a query over the values that it reads."""
+    return duration(p50(run, engine).value / (run.parameters["rows"] * run.parameters["columns"]))
+
+
+def against_model(run: Record, engine: str) -> str:
+    """The median over what the model expects."""
+    if not run.constants:
+        return DASH
+    expected = costs(run.constants)[engine].of(run.parameters["rows"], run.parameters["columns"])
+    return times_text(p50(run, engine).value / float(expected))
+
+
+TABLE = table_of(
+    *rows_of("p50", lambda run, engine: estimate_text(p50(run, engine))),
+    ("faster", won),
+    *rows_of("time for each value", each_value),
+    (f"{BY_COLUMN} faster by the model from", lambda run: f"{about(crossing_here(run))} rows"),
+    needs=column_of(BY_ROW),
+)
+TRUST = trust_of(
+    ("rounds", lambda run: count(run.column(column_of(BY_ROW)).size)),
+    *rows_of("p50 over the model's", against_model),
+    needs=column_of(BY_ROW),
+)
