@@ -28,9 +28,15 @@ def startup(user: str = USER, database: str = "postgres") -> bytes:
     return struct.pack("!ii", 8 + len(words), PROTOCOL) + words
 
 
-def launch(place: Place, options: Mapping[str, str] | None = None) -> Launch:
-    """`options` are settings of its configuration, such as {"max_connections": "50"}."""
-    data = str(place.folder / "data")
+def launch(
+    place: Place, options: Mapping[str, str] | None = None, data: str | None = None, kept: str | None = None
+) -> Launch:
+    """`options` are settings of its configuration, such as {"max_connections": "50"}.
+
+    `kept` is where a new cluster is made that outlives the server; with `data`, the server works on a copy of such a cluster.
+    Both belong to the server's user.
+    """
+    folder = kept or str(place.folder / "data")
     initdb = Path(place.program).resolve().with_name("initdb")
     given = {
         "listen_addresses": "",
@@ -42,13 +48,15 @@ def launch(place: Place, options: Mapping[str, str] | None = None) -> Launch:
     }
     flags = [word for name, value in given.items() for word in ("-c", f"{name}={value}")]
     cluster = ("-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--wal-segsize=1")
+    new = (str(initdb), "-D", folder, *cluster)
     return Launch(
-        (place.program, "-D", data, "-p", PORT, *flags),
+        (place.program, "-D", folder, "-p", PORT, *flags),
         ask=startup(),
         ready=b"R",
         socket_path=str(place.folder / f".s.PGSQL.{PORT}"),
-        stop=signal.SIGQUIT,  # at once: nothing has to be kept. SIGTERM waits for clients, SIGINT for the disk
-        before=((str(initdb), "-D", data, *cluster),),
+        # SIGQUIT ends it at once, SIGINT once all is in the files; SIGTERM waits for clients.
+        stop=signal.SIGINT if kept else signal.SIGQUIT,
+        before=(("cp", "-a", data, folder) if data else new,),
         as_user=True,
     )
 
