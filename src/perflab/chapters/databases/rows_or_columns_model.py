@@ -19,19 +19,27 @@ from perflab.measure import Estimate, Frame, Ratio, count, duration, gc_paused, 
 from perflab.measure.compare import CLEAR, EQUAL, TOO_CLOSE
 from perflab.measure.units import DASH
 from perflab.measure.units import ratio as times_text
-from perflab.systems.databases.tables import COLUMNS, ENGINES, MOST, Table, tables
+from perflab.systems.databases.tables import COLUMNS, ENGINES, MOST, Open, Table, tables
+from perflab.systems.servers.real.postgresql import POSTGRESQL
+from perflab.systems.servers.table_server import Pages
 from perflab.theory.compression import crossing as crossing_of
 from perflab.theory.scans import QueryCost, crossing, from_corners
 
-BY_ROW, BY_COLUMN = ENGINES
+STORES: Mapping[str, Open] = {**ENGINES, POSTGRESQL.name: Pages}
+BY_ROW, BY_COLUMN, SERVER = STORES
 NARROW_AND_WIDE = (1, COLUMNS)
-MANY: Mapping[str, int] = {BY_ROW: 30_000, BY_COLUMN: MOST}
-"""Each engine is measured at one row and at so many, of few and of many columns. From 30,000 on SQLite takes its time in
-proportion; what a row adds in DuckDB is seen only where there are many.
+MANY: Mapping[str, int] = {BY_ROW: 30_000, BY_COLUMN: MOST, SERVER: 30_000}
+"""Each engine is measured at one row and at so many, of few and of many columns. What a row adds in DuckDB is seen only where
+there are many.
 """
 VISITS, VISIT_S = 5, 0.05
 ROWS = np.geomspace(1, MOST, 60)
 """Rows at which the model is drawn."""
+
+
+def installed() -> dict[str, Open]:
+    """The engines that are measured here: those that come with Python packages, and PostgreSQL where it is installed."""
+    return {name: opened for name, opened in STORES.items() if name != SERVER or POSTGRESQL.find()}
 
 
 def column_of(engine: str) -> str:
@@ -55,7 +63,8 @@ def queries(opened: Mapping[str, Table], rows: int, columns: int, seed: int) -> 
 def frame_of(taken: Mapping[str, Sequence[int]]) -> Frame:
     """Each engine's times (ns) as a column."""
     samples = {column_of(name): np.array(times, np.int64) for name, times in taken.items()}
-    return Frame(samples, {"calls": sum(map(len, taken.values()))})
+    missing = {} if SERVER in taken else {"missing": POSTGRESQL.why_missing()}
+    return Frame(samples, {"calls": sum(map(len, taken.values()))}, missing)
 
 
 def constant(engine: str, rows: int, columns: int) -> str:
@@ -66,7 +75,7 @@ def constant(engine: str, rows: int, columns: int) -> str:
 def calibrate() -> Iterator[Frame]:
     """What one row and many of few and many columns take in each engine; one row in turns, as in a run."""
     taken: dict[str, list[int]] = {}
-    with tables() as opened:
+    with tables(installed()) as opened:
         probes = [(1, opened), *((MANY[name], {name: table}) for name, table in opened.items())]
         for visit, columns, (rows, probed) in itertools.product(range(VISITS), NARROW_AND_WIDE, probes):
             each = queries(probed, rows, columns, visit)
@@ -99,7 +108,7 @@ def costs(constants: Mapping[str, Any]) -> dict[str, QueryCost]:
         times = [[constants[constant(engine, rows, columns)] for columns in NARROW_AND_WIDE] for rows in ends]
         return from_corners(ends, NARROW_AND_WIDE, times)
 
-    return {engine: cost(engine) for engine in ENGINES if constant(engine, 1, NARROW_AND_WIDE[0]) in constants}
+    return {engine: cost(engine) for engine in STORES if constant(engine, 1, NARROW_AND_WIDE[0]) in constants}
 
 
 def predict(rows: int, columns: int, constants: Mapping[str, Any]) -> Expected:
@@ -153,10 +162,8 @@ def crossed(runs: Sequence[Record]) -> float:
 
 def crossing_here(run: Record) -> float:
     """The model's crossing for the columns of a run; NaN where its machine is not known."""
-    if not run.constants:
-        return np.nan
     known = costs(run.constants)
-    return crossing(known[BY_ROW], known[BY_COLUMN], run.parameters["columns"])
+    return crossing(known[BY_ROW], known[BY_COLUMN], run.parameters["columns"]) if known else np.nan
 
 
 def about(rows: float) -> str:
@@ -184,10 +191,15 @@ def p50(run: Record, engine: str) -> Estimate:
 
 
 def rows_of(name: str, text: Callable[[Record, str], str]) -> Iterator[tuple[str, Callable[[Record], str]]]:
-    """Rows of a table, one for each engine: empty where nothing of it was measured."""
-    for engine in ENGINES:
-        there = partial(lambda engine, run: text(run, engine) if run.column(column_of(engine)).size else "", engine)
-        yield f"{engine}, {name}", there
+    """Rows of a table, one for each engine."""
+
+    def there(engine: str, run: Record) -> str:
+        if run.column(column_of(engine)).size:
+            return text(run, engine)
+        return "not measured here" if engine == SERVER and run.fact("missing") else ""
+
+    for engine in STORES:
+        yield f"{engine}, {name}", partial(there, engine)
 
 
 def each_value(run: Record, engine: str) -> str:
@@ -197,9 +209,10 @@ def each_value(run: Record, engine: str) -> str:
 
 def against_model(run: Record, engine: str) -> str:
     """The median over what the model expects."""
-    if not run.constants:
+    known = costs(run.constants)
+    if engine not in known:
         return DASH
-    expected = costs(run.constants)[engine].of(run.parameters["rows"], run.parameters["columns"])
+    expected = known[engine].of(run.parameters["rows"], run.parameters["columns"])
     return times_text(p50(run, engine).value / float(expected))
 
 
@@ -213,5 +226,6 @@ TABLE = table_of(
 TRUST = trust_of(
     ("rounds", lambda run: count(run.column(column_of(BY_ROW)).size)),
     *rows_of("p50 over the model's", against_model),
+    (SERVER, lambda run: run.fact("missing", "in a server of its own, which each run starts")),
     needs=column_of(BY_ROW),
 )
