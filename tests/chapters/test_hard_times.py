@@ -35,6 +35,7 @@ WRITERS = {
     "trade_off.cheapest": {},
     "trade_off.advice": {},
     "databases.profiles": {},
+    "databases.rows_or_columns": {},
 }
 FEW_BYTES = 12_000
 MEASURE = """

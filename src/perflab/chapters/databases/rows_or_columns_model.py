@@ -1,0 +1,231 @@
+"""What a query should take in each engine: what planning it and reading a row cost on this machine, from four corners."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter, perf_counter_ns
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perflab.lab import Record
+from perflab.lab.marks import Point, before
+from perflab.lab.verdict import estimate_text, ratio_text, table_of, trust_of
+from perflab.measure import Estimate, Frame, Ratio, count, duration, gc_paused, paired_ratio, percentile, summarise
+from perflab.measure.compare import CLEAR, EQUAL, TOO_CLOSE
+from perflab.measure.units import DASH
+from perflab.measure.units import ratio as times_text
+from perflab.systems.databases.tables import COLUMNS, ENGINES, MOST, Open, Table, tables
+from perflab.systems.servers.real.postgresql import POSTGRESQL
+from perflab.systems.servers.table_server import Pages
+from perflab.theory.compression import crossing as crossing_of
+from perflab.theory.scans import QueryCost, crossing, from_corners
+
+STORES: Mapping[str, Open] = {**ENGINES, POSTGRESQL.name: Pages}
+BY_ROW, BY_COLUMN, SERVER = STORES
+NARROW_AND_WIDE = (1, COLUMNS)
+MANY: Mapping[str, int] = {BY_ROW: 30_000, BY_COLUMN: MOST, SERVER: 30_000}
+"""Each engine is measured at one row and at so many, of few and of many columns. What a row adds in DuckDB is seen only where
+there are many.
+"""
+VISITS, VISIT_S = 5, 0.05
+ROWS = np.geomspace(1, MOST, 60)
+"""Rows at which the model is drawn."""
+
+
+def installed() -> dict[str, Open]:
+    """The engines that are measured here: those that come with Python packages, and PostgreSQL where it is installed."""
+    return {name: opened for name, opened in STORES.items() if name != SERVER or POSTGRESQL.find()}
+
+
+def column_of(engine: str) -> str:
+    """The column of a frame that holds the times of an engine's queries."""
+    return f"{engine}_ns"
+
+
+def queries(opened: Mapping[str, Table], rows: int, columns: int, seed: int) -> Iterator[tuple[str, int]]:
+    """Engine and time (ns) of one query after the other, without end: in each round one of every engine, in an order drawn at
+    random, over the same rows, at a place drawn at random.
+    """
+    generator, names = np.random.default_rng(seed), [*opened]
+    while True:
+        first = int(generator.integers(MOST - rows + 1))
+        for at in generator.permutation(len(names)).tolist():
+            began_ns = perf_counter_ns()
+            opened[names[at]].sums(first, rows, columns)
+            yield names[at], perf_counter_ns() - began_ns
+
+
+def frame_of(taken: Mapping[str, Sequence[int]]) -> Frame:
+    """Each engine's times (ns) as a column."""
+    samples = {column_of(name): np.array(times, np.int64) for name, times in taken.items()}
+    missing = {} if SERVER in taken else {"missing": POSTGRESQL.why_missing()}
+    return Frame(samples, {"calls": sum(map(len, taken.values()))}, missing)
+
+
+def constant(engine: str, rows: int, columns: int) -> str:
+    """The name of a constant: the median time (ns) of an engine's query."""
+    return f"{engine}, {rows} rows of {columns} columns"
+
+
+def calibrate() -> Iterator[Frame]:
+    """What one row and many of few and many columns take in each engine; one row in turns, as in a run."""
+    taken: dict[str, list[int]] = {}
+    with tables(installed()) as opened:
+        probes = [(1, opened), *((MANY[name], {name: table}) for name, table in opened.items())]
+        for visit, columns, (rows, probed) in itertools.product(range(VISITS), NARROW_AND_WIDE, probes):
+            each = queries(probed, rows, columns, visit)
+            for _ in probed:  # left out: the first of each, which finds its rows cold
+                next(each)
+            ends = perf_counter() + VISIT_S
+            with gc_paused(generation=0):
+                for name, took_ns in each:
+                    taken.setdefault(constant(name, rows, columns), []).append(took_ns)
+                    if perf_counter() > ends:
+                        break
+            yield Frame()
+    yield Frame(facts={name: percentile(times, 0.5) for name, times in taken.items()})
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Each engine's time (ns) over `ROWS`; how many times as fast as SQLite DuckDB is; from how many rows on it is faster."""
+
+    times: Mapping[str, NDArray[np.float64]]
+    faster: NDArray[np.float64]
+    crossing: float
+
+
+def costs(constants: Mapping[str, Any]) -> dict[str, QueryCost]:
+    """What planning and reading cost in each engine that was measured."""
+
+    def cost(engine: str) -> QueryCost:
+        ends = 1, MANY[engine]
+        times = [[constants[constant(engine, rows, columns)] for columns in NARROW_AND_WIDE] for rows in ends]
+        return from_corners(ends, NARROW_AND_WIDE, times)
+
+    return {engine: cost(engine) for engine in STORES if constant(engine, 1, NARROW_AND_WIDE[0]) in constants}
+
+
+def predict(rows: int, columns: int, constants: Mapping[str, Any]) -> Expected:
+    """T = a + a'k + r(b + ck) in each engine. Left out: that DuckDB reads in blocks, and which of them are in a CPU's cache."""
+    known = costs(constants)
+    times = {name: cost.of(ROWS, columns) for name, cost in known.items()}
+    one, other = known[BY_ROW], known[BY_COLUMN]
+    return Expected(times, times[BY_ROW] / times[BY_COLUMN], crossing(one, other, columns))
+
+
+def median_of(engine: str) -> Callable[[Record], Point]:
+    """The median time of an engine's queries, at the number of rows."""
+
+    def point(run: Record) -> Point:
+        taken = run.column(column_of(engine))
+        return run.parameters["rows"], percentile(taken, 0.5) if taken.size else np.nan
+
+    return point
+
+
+def faster(run: Record) -> Ratio | None:
+    """How many times as fast as SQLite DuckDB is, by rounds; None before the first."""
+    pairs = np.array([*zip(run.column(column_of(BY_ROW)), run.column(column_of(BY_COLUMN)), strict=False)])
+    return paired_ratio(*pairs.T) if pairs.size else None
+
+
+def faster_at(run: Record) -> Point:
+    """How many times as fast as SQLite DuckDB is, at the number of rows."""
+    found = faster(run)
+    return run.parameters["rows"], np.nan if found is None else found.value
+
+
+def winner(run: Record) -> tuple[str, Ratio] | None:
+    """The faster engine, and how many times as fast it is; "" for two that are alike, None where a run cannot tell."""
+    found = faster(run)
+    if found is None or not found.has_interval or found.verdict not in (CLEAR, EQUAL):
+        return None
+    if found.verdict == EQUAL:
+        return "", found
+    return (BY_COLUMN, found) if found.value > 1 else (BY_ROW, Ratio(1 / found.value, 1 / found.high, 1 / found.low))
+
+
+CHANGING = ("rows",)
+_faster = before(faster_at, CHANGING)
+
+
+def crossed(runs: Sequence[Record]) -> float:
+    """Rows at which the measured times cross, of runs that differ from the newest in their rows only; NaN where none do."""
+    return crossing_of(*_faster(runs))
+
+
+def crossing_here(run: Record) -> float:
+    """The model's crossing for the columns of a run; NaN where its machine is not known."""
+    known = costs(run.constants)
+    return crossing(known[BY_ROW], known[BY_COLUMN], run.parameters["columns"]) if known else np.nan
+
+
+def about(rows: float) -> str:
+    """A crossing, which is not known to the row: two digits of it."""
+    return count(float(f"{rows:.2g}"))
+
+
+def asked(chosen: Mapping[str, Any]) -> str:
+    """What is asked for: `1 row × 19 columns`."""
+    each = ((chosen[name], name) for name in ("rows", "columns"))
+    return " × ".join(f"{count(number)} {name[:-1] if number == 1 else name}" for number, name in each)
+
+
+def won(run: Record) -> str:
+    """Which engine is faster, as text; that they are alike; or that this run cannot tell."""
+    found = winner(run)
+    if found is None:
+        return TOO_CLOSE
+    return f"{found[0]} is {ratio_text(found[1])} as fast" if found[0] else "practically the same"
+
+
+def p50(run: Record, engine: str) -> Estimate:
+    """The median of an engine's queries, of which there must be one, with its interval."""
+    return summarise(run.column(column_of(engine)), percentiles=(0.5,)).percentiles[0.5]
+
+
+def rows_of(name: str, text: Callable[[Record, str], str]) -> Iterator[tuple[str, Callable[[Record], str]]]:
+    """Rows of a table, one for each engine."""
+
+    def there(engine: str, run: Record) -> str:
+        if run.column(column_of(engine)).size:
+            return text(run, engine)
+        return "not measured here" if engine == SERVER and run.fact("missing") else ""
+
+    for engine in STORES:
+        yield f"{engine}, {name}", partial(there, engine)
+
+
+def each_value(run: Record, engine: str) -> str:
+    """The median of a query over the values that it reads."""
+    return duration(p50(run, engine).value / (run.parameters["rows"] * run.parameters["columns"]))
+
+
+def against_model(run: Record, engine: str) -> str:
+    """The median over what the model expects."""
+    known = costs(run.constants)
+    if engine not in known:
+        return DASH
+    expected = known[engine].of(run.parameters["rows"], run.parameters["columns"])
+    return times_text(p50(run, engine).value / float(expected))
+
+
+TABLE = table_of(
+    *rows_of("p50", lambda run, engine: estimate_text(p50(run, engine))),
+    ("faster", won),
+    *rows_of("time for each value", each_value),
+    (f"{BY_COLUMN} faster by the model from", lambda run: f"{about(crossing_here(run))} rows"),
+    needs=column_of(BY_ROW),
+)
+TRUST = trust_of(
+    ("rounds", lambda run: count(run.column(column_of(BY_ROW)).size)),
+    *rows_of("p50 over the model's", against_model),
+    (SERVER, lambda run: run.fact("missing", "in a server of its own, which each run starts")),
+    needs=column_of(BY_ROW),
+)

@@ -1,0 +1,51 @@
+"""The table of `systems.databases.tables` in PostgreSQL: a server of its own for each connection, where it is installed."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+
+from perflab.systems.databases.tables import CREATE, MOST, VALUES, question
+from perflab.systems.servers.cluster import UNSYNCED, cluster, connect
+
+OPTIONS = {
+    **UNSYNCED,
+    "max_connections": "5",
+    "max_parallel_workers_per_gather": "0",
+    "jit": "off",
+    "autovacuum": "off",
+    "plan_cache_mode": "force_custom_plan",
+}
+"""One process answers, and nothing else goes on in the server meanwhile. Each query is planned for its rows: otherwise the
+first ones would decide how the next ones are read.
+"""
+
+
+class Pages:
+    """PostgreSQL: rows in pages, and a B-tree of their numbers. Raises `NotInstalled`."""
+
+    def __init__(self, rows: int = MOST) -> None:
+        with ExitStack() as stack:
+            server = stack.enter_context(cluster(f"readings-{rows}", partial(_fill, rows), OPTIONS))
+            self._connection = stack.enter_context(connect(server.folder))
+            self._opened = stack.pop_all()
+
+    def sums(self, first: int, rows: int, columns: int) -> tuple[int, ...]:
+        """As in `Table`. PostgreSQL keeps the parsed statement of each question, and plans it anew."""
+        found: Any = self._connection.execute(question(columns, "%s"), (first, first + rows)).fetchone()
+        return tuple(found)
+
+    def close(self) -> None:
+        """Stop the server."""
+        self._opened.close()
+
+
+def _fill(rows: int, connection: Any) -> None:
+    # Unlogged, as a log of its rows would be copied with each server.
+    create = CREATE.replace("create", "create unlogged", 1).replace("id integer", "id integer primary key")
+    connection.execute(create)
+    connection.execute(
+        f"insert into readings select n, {VALUES} from generate_series(0::bigint, {rows - 1}) as numbers(n)"
+    )
+    connection.execute("vacuum (freeze, analyze) readings")  # so that the first to read them has nothing to write
