@@ -6,9 +6,13 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
-from perflab.chapters.databases import exercises
+from perflab.chapters.databases import exercises, lost_updates
+from perflab.lab import Record
+from perflab.measure.frame import Frame
+from perflab.systems.databases.counters import ONE
 
 Clock = Callable[[], float]
 
@@ -148,3 +152,24 @@ def test_what_is_still_wrong_is_said_in_one_sentence(
 def test_what_the_lie_was_worth_is_measured_now() -> None:
     told = exercises.worth()
     assert told.startswith("On this machine the lie was worth ") and "durable commits per second." in told
+
+
+def added(lost: int, calls: int = 1_000, **changes: Any) -> Record:
+    frame = Frame({"per_s": np.array([500.0])}, {"calls": calls, "lost": lost, "retries": 0})
+    return Record("lost_updates", lost_updates.lab().check(changes), 1, "", frame, 2.0, "complete")
+
+
+@pytest.mark.parametrize(
+    ("run", "told"),
+    [
+        (None, "Not done yet"),
+        (added(29, counters=100), "Right: 2.9% of 1,000 increments are lost"),
+        (added(700), "Not yet: 70% of 1,000"),
+        (added(0, clients=1), "Not yet: `clients` should be 4"),
+        (added(0, way=ONE), "Not yet: `way` should be 'two statements'"),
+        (added(1, calls=40, counters=1_000), "Not yet: 40 increments are too few"),
+        (0.02, "run of the lab"),
+    ],
+)
+def test_few_lost(capsys: pytest.CaptureFixture[str], run: Any, told: str) -> None:
+    assert told in said(capsys, exercises.check_few_lost, run)

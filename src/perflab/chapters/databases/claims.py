@@ -24,7 +24,7 @@ def takeaways() -> None:
 
 def _columns_are_faster(record: Record) -> Found:
     found = rows_or_columns_model.winner(record)
-    if found is None:
+    if found is None or not found[0]:
         return None
     told = f"{rows_or_columns_model.asked(record.parameters)}: {rows_or_columns_model.won(record)}."
     return found[0] == BY_COLUMN, told
