@@ -168,7 +168,7 @@ def added(lost: int, calls: int = 1_000, **changes: Any) -> Record:
         (added(0, clients=1), "Not yet: `clients` should be 4"),
         (added(0, way=ONE), "Not yet: `way` should be 'two statements'"),
         (added(1, calls=40, counters=1_000), "Not yet: 40 increments are too few"),
-        (0.02, "run of the lab"),
+        (0.02, "0.02 is no run"),
     ],
 )
 def test_few_lost(capsys: pytest.CaptureFixture[str], run: Any, told: str) -> None:
