@@ -43,12 +43,13 @@ def shares() -> Chart:
 
     return Chart(
         "Lost increments",
-        Axis("x: writes of others between a read and its write", LEFT, RIGHT, log=True, ticks=TICKS),
+        Axis("x = (N − 1)·f/K, writes expected in between", LEFT, RIGHT, log=True, ticks=TICKS),
         Axis("share that is lost", -0.02, 1, ticks={each / 4: f"{25 * each}%" for each in range(5)}),
         Line("x/(1 + x)", model=lambda _: (WRITES, lost_share(WRITES)), **MODEL_LINE, at=0.3),
         Line("simulated", model=lambda m: (max(LEFT, m.writes), m.lost), **MODEL_HERE, clip_on=False),
         *measured(place, among=("way", *CHANGING), earlier="before"),
-        empty="The share of lost increments will appear here.",
+        columns=2,
+        empty="The share that is lost will appear here.",
     )
 
 
@@ -71,14 +72,14 @@ def prices(ways: tuple[str, ...]) -> Chart:
         Axis("per second", 5, 20_000, log=True, ticks=count_ticks),
         named_rows([way.replace("PostgreSQL: ", "PG ") for way in ways]),
         Band("y", setting=lambda now: ways.index(now["way"]) + np.array([-0.4, 0.4]), color=GRID, alpha=0.5),
-        Line("model", model=expected("rates"), **MODEL_HERE),
+        Line("simulated", model=expected("rates"), **MODEL_HERE),
         Line(model=expected("retries"), **ring),
         Line(runs=before(place("retries_per_s"), ("way",)), **TRIANGLE, markersize=5, alpha=0.6),
         Line("refused writes", run=place("retries_per_s"), **TRIANGLE, markersize=8),
         *measured(place("per_s"), among=("way",), label="increments"),
-        width=1.2,
-        columns=4,
-        empty="Increments per second will appear here.",
+        width=1.1,
+        columns=2,
+        empty="What each way costs will appear here.",
     )
 
 
@@ -164,7 +165,7 @@ PREDICTION = Prediction(
             "Here fewer writes fell between a read and its write than 5 ms of thinking lets expect.",
         ),
         MOST: Answer(
-            "",
+            "So it is where clients are nearly always between a read and its write. Here they were not.",
             "While a client thinks, each of the 3 others writes about once; its write undoes them all. Of 4 writes 1 lasts: "
             "x/(1 + x) with x near 3.",
         ),
