@@ -31,6 +31,7 @@ WRITERS = {
     "eviction_and_stampedes.stampede": {},
     "caching_strategies.strategies": {},
     "caching_strategies.kill": {},
+    "databases.connections": {"kind": "durable commit"},
     "trade_off.switchboard": {},
     "trade_off.cheapest": {},
     "trade_off.advice": {},

@@ -42,9 +42,9 @@ class Database(Protocol):
         """Close all connections."""
 
 
-def asked(pool: ThreadPoolExecutor, kind: str, queries: Sequence[Query], seconds: float) -> Queried:
+def asked(kind: str, queries: Sequence[Query], seconds: float) -> Queried:
     """One query a connection, in a closed loop. Those that wait for the hot row are served in order of arrival."""
-    with gc_paused(generation=0):
+    with gc_paused(generation=0), ThreadPoolExecutor(len(queries)) as pool:
         return query_for(pool, queries, seconds, left_out=int(kind == HOT))
 
 
@@ -54,7 +54,6 @@ class Sqlite:
     def __init__(self, folder: Path) -> None:
         create(folder / "report.db")
         with ExitStack() as opened:
-            self._pool = opened.enter_context(ThreadPoolExecutor(MAX_CONNECTIONS))
             self._ledger, self._numbers = opened.enter_context(closing(Ledger(folder / "ledger.db"))), count()
             self._hot = opened.enter_context(closing(HotRow(folder / "hot.db")))
             self._reports = [
@@ -73,7 +72,7 @@ class Sqlite:
             WAITS: [partial(each.query, wait_ms) for each in self._waiting],
             HOT: [self._hot.add] * connections,
         }
-        return asked(self._pool, kind, queries[kind][:connections], seconds)
+        return asked(kind, queries[kind][:connections], seconds)
 
     def stored(self) -> int:
         """As in `Database`."""

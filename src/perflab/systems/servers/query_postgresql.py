@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from time import perf_counter_ns
@@ -39,7 +38,6 @@ class Postgresql:
     def __init__(self, folder: str) -> None:
         self._folder = folder
         with ExitStack() as opened:
-            self._pool = opened.enter_context(ThreadPoolExecutor(MAX_CONNECTIONS))
             self._opened, self._connections = opened, list[Any]()
             self._open(1)
             self._rows = round(REPORT_MS * self._rows_per_ms())
@@ -51,7 +49,7 @@ class Postgresql:
         text = QUERIES.get(kind, REPORT)
         given: tuple[Any, ...] = {COMPUTES: (self._rows,), WAITS: (wait_ms / 1e3,)}.get(kind, ())
         queries: list[Query] = [partial(each.execute, text, given) for each in self._connections[:connections]]
-        return asked(self._pool, kind, queries, seconds)
+        return asked(kind, queries, seconds)
 
     def stored(self) -> int:
         """How many durable commits it holds."""
