@@ -45,7 +45,7 @@ DOUBLED = {2**power: str(2**power) for power in range(7)}
 TIMES = {0.5: "½×", 1: "1×", 2: "2×", 5: "5×", 10: "10×", 20: "20×", 50: "50×"}
 GAINS = "gains"
 PLACES: dict[str, tuple[float, Side]]
-PLACES = {WAITS: (6, "above"), COMMITS: (22, "below"), COMPUTES: (22, "above"), HOT: (22, "below")}
+PLACES = {WAITS: (6, "above"), COMMITS: (17, "below"), COMPUTES: (22, "above"), HOT: (22, "below")}
 
 
 def chart(title: str, y: Axis, of: str, value: Callable[[Record], float], empty: str) -> Chart:
