@@ -162,8 +162,8 @@ PREDICTION = Prediction(
             "This machine has CPUs for many reports at once, or a commit hardly waits for its drive.",
         ),
         WRITES: Answer(
-            "Here a commit hardly waits for the drive, so there is little that many connections could share.",
-            "Commits wait for the drive, and the rows of all connections that wait by then share the next one (group commit). "
+            "Here a commit takes so little time that there is little for many connections to share.",
+            "The rows of all connections that wait by then share the next commit (group commit), and so the wait for the drive. "
             "Reports compute: the CPUs decide what gets through, and more connections only wait for them.",
         ),
         ALIKE: Answer(
