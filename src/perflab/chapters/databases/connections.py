@@ -45,7 +45,7 @@ DOUBLED = {2**power: str(2**power) for power in range(7)}
 TIMES = {0.5: "½×", 1: "1×", 2: "2×", 5: "5×", 10: "10×", 20: "20×", 50: "50×"}
 GAINS = "gains"
 PLACES: dict[str, tuple[float, Side]]
-PLACES = {WAITS: (6, "above"), COMMITS: (22, "below"), COMPUTES: (22, "above"), HOT: (22, "below")}
+PLACES = {WAITS: (6, "above"), COMMITS: (17, "below"), COMPUTES: (22, "above"), HOT: (22, "below")}
 
 
 def chart(title: str, y: Axis, of: str, value: Callable[[Record], float], empty: str) -> Chart:
@@ -162,8 +162,8 @@ PREDICTION = Prediction(
             "This machine has CPUs for many reports at once, or a commit hardly waits for its drive.",
         ),
         WRITES: Answer(
-            "Here a commit hardly waits for the drive, so there is little that many connections could share.",
-            "Commits wait for the drive, and the rows of all connections that wait by then share the next one (group commit). "
+            "Here a commit takes so little time that there is little for many connections to share.",
+            "The rows of all connections that wait by then share the next commit (group commit), and so the wait for the drive. "
             "Reports compute: the CPUs decide what gets through, and more connections only wait for them.",
         ),
         ALIKE: Answer(
