@@ -16,11 +16,12 @@ from turns import side_by_side
 
 from perflab.chapters.databases import rows_or_columns as lab_of
 from perflab.chapters.databases import rows_or_columns_model as model_of
-from perflab.chapters.databases.rows_or_columns_model import BY_COLUMN, BY_ROW, column_of, constant
+from perflab.chapters.databases.rows_or_columns_model import BY_COLUMN, BY_ROW, SERVER, column_of, constant
 from perflab.lab import Outcome, Record
 from perflab.lab.verdict import INVALID
 from perflab.measure.frame import Frame
 from perflab.systems.databases.tables import COLUMNS, MOST, Table
+from perflab.systems.servers.real.postgresql import POSTGRESQL
 from perflab.theory.scans import QueryCost
 
 LAB = lab_of.lab()
@@ -33,6 +34,8 @@ CONSTANTS = {
     for columns in (1, COLUMNS)
     for rows in (1, model_of.MANY[engine])
 }
+NOT_COMPARED = 3e5
+CONSTANTS[constant(BY_COLUMN, MOST, 1)] = float(KNOWN[BY_COLUMN].of(MOST, 1)) - NOT_COMPARED
 
 
 def record(rows: int = 1, columns: int = 1, by_row: float = 1.0, by_column: float = 1.0, rounds: int = 11) -> Record:
@@ -98,11 +101,14 @@ def test_each_round_asks_every_engine_once_for_the_same_rows_in_a_random_order()
     opened: dict[str, Table] = {"one": one, "other": other}
     each = model_of.queries(opened, 100, 3, seed=1)
     names = [next(each)[0] for _ in range(200)]
-    assert one.asked == other.asked and {*map(tuple, zip(names[::2], names[1::2], strict=True))} == {
+    warm, asked = one.asked[::2], one.asked[1::2]
+    assert one.asked == other.asked and warm == [(first, 1, 3) for first, *_ in asked]
+    assert {each[1:] for each in asked} == {(100, 3)}
+    assert {*map(tuple, zip(names[::2], names[1::2], strict=True))} == {
         ("one", "other"),
         ("other", "one"),
     }
-    places = [first for first, *_ in one.asked]
+    places = [first for first, *_ in asked]
     assert len(set(places)) > 90 and min(places) >= 0 and max(places) <= MOST - 100
     assert [next(model_of.queries({"one": one}, MOST, 1, seed=1))[0], one.asked[-1]] == ["one", (0, MOST, 1)]
 
@@ -119,7 +125,9 @@ def test_the_model_is_the_cost_of_each_engine_and_crosses_where_they_are_equal()
         model = LAB.model(LAB.check({"columns": columns}), CONSTANTS)
         assert model.crossing == pytest.approx(rows, abs=1)
         for engine, cost in KNOWN.items():
-            assert model.times[engine] == pytest.approx(cost.of(model_of.ROWS, columns))
+            assert model.times[engine][:-1] == pytest.approx(cost.of(model_of.ROWS[:-1], columns))
+        assert model.times[BY_ROW][-1] == pytest.approx(KNOWN[BY_ROW].of(MOST, columns))
+        assert model.times[BY_COLUMN][-1] == pytest.approx(KNOWN[BY_COLUMN].of(MOST, columns) - NOT_COMPARED)
         assert float(np.interp(rows, model_of.ROWS, model.faster)) == pytest.approx(1, rel=0.01)
 
 
@@ -213,3 +221,26 @@ def test_the_time_is_compared_with_the_pinned_run() -> None:
     now, pinned = side_by_side(record(30_000), record(3_000))
     found: Any = LAB.verdict(now, pinned)
     assert "SQLite's p50 is 9.53×" in found.text and "above the pinned run" in found.text
+
+
+def test_where_postgresql_is_not_installed_the_rest_is_measured_and_the_table_says_how_it_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(type(POSTGRESQL), "find", lambda self: None)
+    assert [*model_of.installed()] == [BY_ROW, BY_COLUMN]
+    frame = model_of.frame_of({BY_ROW: [15_000], BY_COLUMN: [600_000]})
+    without = dataclasses.replace(record(), frame=frame)
+    assert dict(LAB.table(without, None))["PostgreSQL, p50"] == "not measured here"
+    assert "apt install postgresql" in dict(LAB.trust(without, None))["PostgreSQL"]
+
+
+def test_where_it_is_installed_its_time_stands_beside_the_others() -> None:
+    taken = {BY_ROW: [15_000] * 20, BY_COLUMN: [600_000] * 20, SERVER: [79_000] * 20}
+    frame = model_of.frame_of(taken)
+    assert frame.counts == {"calls": 60} and not frame.facts
+    beside = dataclasses.replace(record(), frame=frame)
+    assert "PostgreSQL p50 79 µs" in LAB.verdict(beside, None).text
+    assert dict(LAB.table(beside, None))["PostgreSQL, time for each value"] == "79 µs"
+    corners = {constant(SERVER, rows, columns): 97e3 + rows * 155.0 for rows in (1, 30_000) for columns in (1, COLUMNS)}
+    model = LAB.model(LAB.check({}), {**CONSTANTS, **corners})
+    assert model.times[SERVER] == pytest.approx(97e3 + 155 * model_of.ROWS)
