@@ -15,10 +15,10 @@ from perflab.chapters.databases.profiles_model import (
     FEW,
     HALF,
     IN_ORDER,
-    LARGE,
     NAMES,
     OLAP,
     OLTP,
+    PAGE,
     PROBE,
     YOURS,
     column,
@@ -46,7 +46,7 @@ CONSTANTS = {
     corner(0, LOADED): 2.5 * MS,
     corner(5, LOADED): 27.5 * MS,
     PROBE: 1 * MS,
-    LARGE: 1 * MS + 255 * 4 * US,
+    PAGE: 4 * US,
 }
 TIMES_MS: dict[str, dict[str, float]] = {
     FIND: {OLTP: 0.02, OLAP: 4.0, BALANCED: 0.02, DUCKDB: 0.8, YOURS: 0.02},

@@ -16,6 +16,7 @@ from perflab.chapters.databases.profiles_model import (
     NAMES,
     OLAP,
     OLTP,
+    PAGE,
     PROBE,
     PROFILES,
     YOURS,
@@ -127,7 +128,7 @@ def test_a_calibration_knows_all_that_the_model_needs(monkeypatch: pytest.Monkey
     monkeypatch.setattr(profiles_model, "probe", lambda *_: profiles_model.Timed(7 * US, 1))
     *frames, last = profiles_model.calibrate()
     assert len(frames) > profiles_model.ROUNDS, "it can be stopped between rounds"
-    assert last.facts.keys() == CONSTANTS.keys() and last.facts[PROBE] == 7 * US
+    assert last.facts.keys() == CONSTANTS.keys() and last.facts[PROBE] == 7 * US and last.facts[PAGE] == 0
     assert Scripted.opened == 0
     for work in WORKS:
         assert all(np.isfinite(found.value) for found in predict(work, 3, 10, True, last.facts).times.values())  # type: ignore[arg-type]

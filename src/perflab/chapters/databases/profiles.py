@@ -158,15 +158,15 @@ PREDICTION = Prediction(
     choices={
         NO_INDEX: Answer(
             "Each index is more work, some 10 µs an order; but each commit waits for the drive, and there are 1,000 of them.",
-            "A commit waits for next to nothing on this drive, so the work for the indexes is most of the time.",
+            "A commit waits for next to nothing here, so the work for the indexes is most of the time.",
         ),
         ONE_COMMIT: Answer(
-            "It spares 999 waits for the drive. On most drives these are most of the time; on this one they are not.",
-            "Each commit waits for the drive. Beside 1,000 waits five indexes are hardly seen; beside one they are most of it.",
+            "It spares 999 waits for the drive. On most drives these are most of the time; here they are not.",
+            "Each commit waits for the drive, and 1,000 waits are most of the time. In one commit it is the indexes that are.",
         ),
         BOTH: Answer(
             "The one spares work of the processor, the other waits for the drive, and these differ by far on most drives.",
-            "On this drive a commit takes about as long as the work for five indexes.",
+            "Here a commit takes about as long as the work that five indexes make for one order.",
         ),
     },
     runs=({"work": LOAD, "indexes": 0, "batch": 1}, {"work": LOAD, "indexes": len(INDEXED), "batch": LOADED}),

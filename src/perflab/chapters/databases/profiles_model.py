@@ -49,7 +49,7 @@ PROFILES = {
     BALANCED: Profile(INDEXED[:2], 100),
 }
 """The three of common advice. OLAP's batch is larger than the load: it is one commit."""
-PROBE, LARGE, BLOCKS = "synced write", "large synced write", 256
+PROBE, LARGE, BLOCKS, PAGE = "synced write", "large synced write", 256, "page more of a synced write"
 HALF, FEW = ROWS // 2, ROWS // 100
 """Tables at which statements are measured, from which the model goes on to the whole one: DuckDB's at both, as most of what a
 statement costs there is the same for any table.
@@ -57,7 +57,7 @@ statement costs there is the same for any table.
 ROUNDS, QUIET = 7, 0.25
 """Of so many times the lower quartile is kept: a moment in which others have the CPU would stand in the model for good."""
 PAGES = 260
-"""Of an index on one column of 100,000 orders, by the size of the file."""
+"""Of an index on one column of 100,000 orders, by the size of the file. The covering one, which is larger, counts as such a one."""
 
 
 def sides(indexes: int, batch: int, durable: bool) -> dict[str, Profile]:
@@ -128,7 +128,10 @@ def calibrate() -> Iterator[Frame]:
             for name, measure in jobs.items():
                 taken.setdefault(name, []).append(measure().took_ns)
             yield Frame()
-    yield Frame(facts={name: percentile(times, QUIET) for name, times in taken.items()})
+    # The shortest of both: a drive that others keep busy hides what a page more takes.
+    large_ns, small_ns = min(taken.pop(LARGE)), min(taken[PROBE])
+    page = {PAGE: max(0.0, large_ns - small_ns) / (BLOCKS - 1)}
+    yield Frame(facts={name: percentile(times, QUIET) for name, times in taken.items()} | page)
 
 
 def probe(work: str, write: Callable[[], object]) -> Timed:
@@ -150,8 +153,7 @@ def expected(work: str, name: str, profile: Profile, known: Known, sync_ns: floa
         adding = fit_adding(PAGES, len(INDEXED), LOADED, times)
         if not profile.durable:
             return adding.added(rows, profile.batch, len(profile.indexes), 0.0)
-        page_ns = max(0.0, known[LARGE] - known[PROBE]) / (BLOCKS - 1)
-        return adding.added(rows, profile.batch, len(profile.indexes), sync_ns, page_ns)
+        return adding.added(rows, profile.batch, len(profile.indexes), sync_ns, known[PAGE])
 
     if name == DUCKDB:
         return float(fit_cost((FEW, HALF), [known[in_duckdb(work, rows)] for rows in (FEW, HALF)]).of(ROWS))
