@@ -57,7 +57,7 @@ statement costs there is the same for any table.
 ROUNDS, QUIET = 7, 0.25
 """Of so many times the lower quartile is kept: a moment in which others have the CPU would stand in the model for good."""
 PAGES = 260
-"""Of an index on one column of 100,000 orders, by the size of the file. The covering one, which is larger, counts as such a one."""
+"""Of an index on one column of 100,000 orders, by the size of the file. The covering one counts as such a one."""
 
 
 def sides(indexes: int, batch: int, durable: bool) -> dict[str, Profile]:
