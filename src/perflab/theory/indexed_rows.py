@@ -37,7 +37,9 @@ class AddingCosts:
         batch = min(batch, rows)
         commits = rows / batch
         written = indexes * float(touched(self.pages, batch))
-        return commits * (sync + self.commit + written * (self.page + sync_page)) + rows * (self.row + indexes * self.entry)
+        return commits * (sync + self.commit + written * (self.page + sync_page)) + rows * (
+            self.row + indexes * self.entry
+        )
 
 
 def fit_adding(pages: float, indexes: int, batch: int, times: ArrayLike) -> AddingCosts:
