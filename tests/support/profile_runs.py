@@ -18,6 +18,7 @@ from perflab.chapters.databases.profiles_model import (
     NAMES,
     OLAP,
     OLTP,
+    PAGE,
     PROBE,
     YOURS,
     column,
@@ -45,6 +46,7 @@ CONSTANTS = {
     corner(0, LOADED): 2.5 * MS,
     corner(5, LOADED): 27.5 * MS,
     PROBE: 1 * MS,
+    PAGE: 4 * US,
 }
 TIMES_MS: dict[str, dict[str, float]] = {
     FIND: {OLTP: 0.02, OLAP: 4.0, BALANCED: 0.02, DUCKDB: 0.8, YOURS: 0.02},

@@ -35,6 +35,7 @@ def test_in_one_commit_rows_share_pages() -> None:
     pages = float(touched(260, 1_000))
     expected = 1e6 + 30_000 + 5 * pages * 9_000 + 1_000 * (2_000 + 5 * 2_500)
     assert COSTS.added(1_000, 1_000, 5, 1e6) == pytest.approx(expected)
+    assert COSTS.added(1_000, 1_000, 5, 1e6, 2_000) == pytest.approx(expected + 5 * pages * 2_000)
 
 
 def test_five_indexes_cost_several_times_as_much_in_one_commit_and_hardly_show_beside_waits_for_a_drive() -> None:

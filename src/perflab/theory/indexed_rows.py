@@ -32,12 +32,14 @@ class AddingCosts:
     page: float
     commit: float
 
-    def added(self, rows: int, batch: int, indexes: int, sync: float) -> float:
-        """Time of so many rows, where a commit waits for the drive for `sync`."""
+    def added(self, rows: int, batch: int, indexes: int, sync: float, sync_page: float = 0.0) -> float:
+        """Time of so many rows, where a commit waits for the drive for `sync`, and longer by `sync_page` for each page."""
         batch = min(batch, rows)
         commits = rows / batch
         written = indexes * float(touched(self.pages, batch))
-        return commits * (sync + self.commit + written * self.page) + rows * (self.row + indexes * self.entry)
+        return commits * (sync + self.commit + written * (self.page + sync_page)) + rows * (
+            self.row + indexes * self.entry
+        )
 
 
 def fit_adding(pages: float, indexes: int, batch: int, times: ArrayLike) -> AddingCosts:

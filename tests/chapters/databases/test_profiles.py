@@ -179,6 +179,8 @@ def test_each_chart_shows_run_and_model_and_can_be_emptied(number: int, work: st
     built.show_run(record, [run(REPORT), record])
     shown = points(artists["measured" if number == 0 else OLTP])
     assert len(shown) == (5 if number == 0 else len({REPORT, work}))
+    if number == 0:
+        assert len(points(artists["with this run's fsync"])) == (5 if work in (ORDER, LOAD) else 0)
 
 
 def two(without_ms: float, at_once_ms: float, **more: Any) -> list[Record]:

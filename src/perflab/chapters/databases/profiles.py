@@ -17,7 +17,6 @@ from perflab.chapters.databases.profiles_model import (
     PROBE,
     YOURS,
     column,
-    expected_in,
 )
 from perflab.chapters.databases.winners import against, against_best, times_of, undefeated
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, slider, switch, values_slider
@@ -60,19 +59,19 @@ STYLES: dict[str, dict[str, Any]] = {
     name: {"color": color, "marker": marker, "linestyle": "none", "markersize": 8} for name, color, marker in LOOKS
 }
 TICK: dict[str, Any] = {"color": MODEL, "marker": "|", "linestyle": "none", "markeredgewidth": 2}
-TIMES = {0.1: "0.1×", 1: "1×", 10: "10×", 100: "100×", 1_000: "1,000×"}
+TIMES = {times: f"{times:,}×" for times in (0.1, 1, 10, 100, 1_000)}
 CHARTS = (
     Chart(
         "Time of the work (× the best profile)",
         Axis("", 5e3, 3e11, log=True, ticks=duration_ticks),
         named_rows(winners.ROW_NAMES),
         Line("model", model=lambda model: values_in(NAMES, model.times), **MODEL_HERE),
-        Line("fsync as now", run=lambda run: values_in(NAMES, expected_in(run)), markersize=15, **TICK),
+        Line("with this run's fsync", run=winners.with_its_fsync, markersize=12, **TICK),
         Line(run=lambda run: intervals_in(NAMES, times_of(run)), color=MEASURED, linewidth=2),
         Line("pinned run", pinned=lambda run: values_in(NAMES, times_of(run)), **PINNED_POINTS),
         Line("measured", run=lambda run: values_in(NAMES, times_of(run)), **MEASURED_POINTS),
         Texts(len(NAMES), run=winners.times_texts),
-        columns=3,
+        columns=2,
         empty="Five times will appear here.",
     ),
     Chart(
@@ -158,15 +157,15 @@ PREDICTION = Prediction(
     choices={
         NO_INDEX: Answer(
             "Each index is more work, some 10 µs an order; but each commit waits for the drive, and there are 1,000 of them.",
-            "A commit waits for next to nothing on this drive, so the work for the indexes is most of the time.",
+            "A commit waits for next to nothing here, so the work for the indexes is most of the time.",
         ),
         ONE_COMMIT: Answer(
-            "It spares 999 waits for the drive. On most drives these are most of the time; on this one they are not.",
-            "Each commit waits for the drive. Beside 1,000 waits five indexes are hardly seen; beside one they are most of it.",
+            "It spares 999 waits for the drive. On most drives these are most of the time; here they are not.",
+            "Each commit waits for the drive, and 1,000 waits are most of the time. In one commit it is the indexes that are.",
         ),
         BOTH: Answer(
             "The one spares work of the processor, the other waits for the drive, and these differ by far on most drives.",
-            "On this drive a commit takes about as long as the work for five indexes.",
+            "Here a commit takes about as long as the work that five indexes make for one order.",
         ),
     },
     runs=({"work": LOAD, "indexes": 0, "batch": 1}, {"work": LOAD, "indexes": len(INDEXED), "batch": LOADED}),

@@ -22,10 +22,11 @@ from perflab.chapters.databases.profiles_model import (
     expected_in,
 )
 from perflab.lab import Record
+from perflab.lab.rows import values_in
 from perflab.lab.verdict import against_pinned, estimate_text
 from perflab.measure import Estimate, Ratio, duration, number, paired_ratio, summarise
 from perflab.measure.units import DASH
-from perflab.systems.databases.order_work import FIND, LOAD, ORDER, REPORT, WORKS
+from perflab.systems.databases.order_work import FIND, LOAD, ORDER, REPORT, WORKS, WRITING
 
 NEAR = 1.25
 """A profile that is no slower than that has not lost: the same index in another file makes as much of a difference."""
@@ -202,3 +203,8 @@ def expected_text(name: str, run: Record) -> str:
     """What the model expects of a side, with writes that wait as long as this run's."""
     found = expected_in(run)
     return duration(found[name].value) if name in found else DASH
+
+
+def with_its_fsync(run: Record) -> Any:
+    """Data of a `Line`: the model of a work that writes, with writes that wait as long as this run's."""
+    return values_in(NAMES, expected_in(run)) if run.parameters["work"] in WRITING else None

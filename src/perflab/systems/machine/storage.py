@@ -45,15 +45,15 @@ def disk_read() -> Iterator[Callable[[], object]]:
 
 
 @contextmanager
-def synced_write() -> Iterator[Callable[[], object]]:
-    """Yields a function that writes 4 kB over what is in a file, and waits until the drive has them: the least that any durable
-    commit has to do.
+def synced_write(blocks: int = 1) -> Iterator[Callable[[], object]]:
+    """Yields a function that writes 4 kB, or so many blocks of that, over what is in a file, and waits until the drive has them:
+    the least that any durable commit has to do.
     """
     with _file() as path, path.open("r+b", buffering=0) as file:
-        descriptor, block, places = file.fileno(), os.urandom(BLOCK), _places()
+        descriptor, block, places = file.fileno(), os.urandom(blocks * BLOCK), _places()
 
         def write() -> None:
-            os.lseek(descriptor, next(places), os.SEEK_SET)
+            os.lseek(descriptor, min(next(places), FILE_BYTES - len(block)), os.SEEK_SET)
             os.write(descriptor, block)
             sync_file(descriptor)
 
