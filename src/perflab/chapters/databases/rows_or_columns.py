@@ -88,7 +88,7 @@ CHARTS = (
         Rule("x", runs=crossed, color=MEASURED, linestyle="--", linewidth=2),
         *(mark for engine in STYLES for mark in marks_of(engine)),
         Label(model=lambda m: (m.crossing, TOP_NS, f"model: {about(m.crossing)}"), side="left", color=MODEL),
-        Label(runs=lambda runs: (crossed(runs), TOP_NS, f"found: {about(crossed(runs))}"), color=MEASURED),
+        Label(runs=lambda runs: (crossed(runs), TOP_NS / 3, f"found: {about(crossed(runs))}"), color=MEASURED),
         columns=3,
         empty="Each engine's time for a query will appear here.",
     ),
