@@ -88,7 +88,7 @@ CHARTS = (
         Rule("x", runs=crossed, color=MEASURED, linestyle="--", linewidth=2),
         *(mark for engine in STYLES for mark in marks_of(engine)),
         Label(model=lambda m: (m.crossing, TOP_NS, f"model: {about(m.crossing)}"), side="left", color=MODEL),
-        Label(runs=lambda runs: (crossed(runs), TOP_NS, f"found: {about(crossed(runs))}"), color=MEASURED),
+        Label(runs=lambda runs: (crossed(runs), TOP_NS / 3, f"found: {about(crossed(runs))}"), color=MEASURED),
         columns=3,
         empty="Each engine's time for a query will appear here.",
     ),
@@ -115,21 +115,23 @@ def say(record: Record) -> str:
     return said if np.isnan(expected) else f"{said} By the model, {BY_COLUMN} is faster from {about(expected)} rows on."
 
 
-def effect(record: Record) -> str:
-    """One run in a headline; empty where it cannot tell."""
+def effect(record: Record, against: bool = True) -> str:
+    """One run in a headline, and `against` which other engine; empty where it cannot tell."""
     found = winner(record)
     if found is None:
         return ""
-    told = f"{found[0]} is {number(found[1].value)}× as fast" if found[0] else f"{BY_ROW} and {BY_COLUMN} are alike"
+    other = f" as {BY_ROW if found[0] == BY_COLUMN else BY_COLUMN}" if against else ""
+    told = (
+        f"{found[0]} is {number(found[1].value)}× as fast{other}" if found[0] else f"{BY_ROW} and {BY_COLUMN} are alike"
+    )
     return f"{asked(record.parameters)}: {told}."
 
 
 def finding(record: Record, pinned: Record | None) -> str | None:
     """Which engine is faster; for both queries where the pinned run had another."""
-    found = effect(record)
-    if found and pinned is not None and pinned.parameters != record.parameters:
-        return f"{effect(pinned)} {found}".strip()
-    return found or None
+    if pinned is None or pinned.parameters == record.parameters or not effect(pinned):
+        return effect(record) or None
+    return f"{effect(pinned, False)} {effect(record, False)}" if effect(record) else None
 
 
 def scenario(chosen: Mapping[str, Any]) -> str:
