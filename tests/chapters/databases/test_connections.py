@@ -32,6 +32,7 @@ CONSTANTS = {
         "computes, 1": 1.0,
         "waits, 1": 5.0,
         "durable commit, 1": 0.5,
+        "durable commit, 2": 0.55,
         "durable commit, 8": 1.12,
         "durable commit, 64": 2.24,
         "one hot row, 1": 0.4,
@@ -84,7 +85,9 @@ def test_the_model_knows_what_each_kind_waits_for(database: str, monkeypatch: py
     assert [gains[COMPUTES][number] for number in (1, 2, 64)] == pytest.approx([1, 2, 2])
     assert [gains[WAITS][number] for number in (1, 8, 64)] == pytest.approx([1, 8, 50]), "50 waits keep the CPUs busy"
     assert [gains[HOT][number] for number in (1, 2, 64)] == pytest.approx([1, 0.8, 0.8]), "hand-overs cost a fifth"
-    assert [gains[COMMITS][number] for number in (1, 2, 8, 64)] == pytest.approx([1, 1, 8 * 0.5 / 1.12, 64 / 4.48])
+    assert [gains[COMMITS][number] for number in (1, 2, 8, 64)] == pytest.approx(
+        [1, 1 / 0.55, 8 * 0.5 / 1.12, 64 / 4.48]
+    )
     assert model.responses[COMMITS][-1] == pytest.approx(2.24e6)
     assert model.kind == COMPUTES == chosen["kind"]
 
