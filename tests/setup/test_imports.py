@@ -79,3 +79,26 @@ def test_a_folder_of_systems_that_no_layer_names_is_found(copied: Path) -> None:
     folder.mkdir()
     (folder / "__init__.py").touch()
     assert lint(copied).returncode != 0
+
+
+AS_ON_WINDOWS = """
+import asyncio, importlib, pkgutil, sys
+import psutil
+import perflab.chapters, perflab.lab.file_lock
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("fcntl", "grp", "pwd"):
+            raise ImportError(f"there is no {name}")
+
+for name in ("fcntl", "grp", "pwd"):
+    sys.modules.pop(name, None)
+sys.meta_path.insert(0, Missing())
+for found in pkgutil.walk_packages(perflab.chapters.__path__, "perflab.chapters."):
+    importlib.import_module(found.name)
+"""
+
+
+def test_every_chapter_can_be_imported_where_the_modules_of_posix_are_missing() -> None:
+    done = subprocess.run([sys.executable, "-c", AS_ON_WINDOWS], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr

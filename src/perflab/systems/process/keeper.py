@@ -8,9 +8,7 @@ folder, the next keeper removes.
 from __future__ import annotations
 
 import ctypes
-import grp
 import os
-import pwd
 import shutil
 import signal
 import socket
@@ -113,6 +111,9 @@ class Keeper:
     """Starts a server from the main thread, because PR_SET_PDEATHSIG is tied to the thread; ends it from any."""
 
     def __init__(self, program: str) -> None:
+        import grp  # not on Windows, where a lab still has to say that this server is not measured there
+        import pwd
+
         user = pwd.getpwnam(UNPRIVILEGED) if os.geteuid() == 0 else None
         self._user = user
         self._folder = private_folder(for_others=user is not None)

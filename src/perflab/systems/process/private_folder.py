@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
@@ -33,6 +32,8 @@ def _lets_others_in(folder: Path) -> bool:
 
 
 def _lock(folder: Path) -> int:
+    import fcntl  # not on Windows, which has none of these servers
+
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import functools
 import os
-import pwd
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -68,6 +67,8 @@ def _made(name: str, fill: Fill) -> Path:
 @functools.cache
 def _kept() -> Path:
     """Locked as long as this process lives. Where this process is killed, the next one that makes such a folder removes it."""
+    import pwd  # not on Windows
+
     is_root = os.geteuid() == 0
     folder = private_folder(for_others=is_root)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
