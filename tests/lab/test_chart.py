@@ -106,6 +106,7 @@ def line(of: Any) -> Any:
     return [1, 9], [1, 9]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("position", [0, 1])
 @pytest.mark.parametrize("bound", ["model", "run", "pinned"])
 def test_where_a_mark_fails_the_chart_says_which_and_draws_all_others(bound: str, position: int) -> None:

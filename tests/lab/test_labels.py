@@ -72,6 +72,7 @@ def test_beside_a_place_on_the_line_means_at_its_height_there() -> None:
     assert left > 2 and bottom < 2 < top
 
 
+@pytest.mark.long
 def test_what_is_outside_the_axes_or_not_a_number_has_no_label() -> None:
     for curve in (([0, 10], [20, 30]), ([11, 12], [5, 5]), (np.nan, 5), ([], [])):
         assert placed(named(curve, "end"))[1] == [None]

@@ -152,6 +152,7 @@ def test_no_lab_shows_a_style_of_the_learners(name: str) -> None:
         assert drawn(lab.charts, show) == ours
 
 
+@pytest.mark.long
 def test_nothing_that_the_learner_has_set_is_touched_while_a_lab_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cell of the learner's may draw at the same time, on another thread."""
     set_: list[str] = []

@@ -207,6 +207,7 @@ def test_a_new_run_closes_it_and_it_does_not_open_before_that_is_over(stage: Sta
     assert press_replay(stage, view).player is not None
 
 
+@pytest.mark.long
 def test_reset_and_close_take_it_away(stage: Stage) -> None:
     session, view = stage.shown(make_lab())
     measure(stage, view)

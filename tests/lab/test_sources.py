@@ -72,6 +72,7 @@ def test_a_module_that_was_forgotten_has_no_version(edited: Edited, sources: Sou
     assert edited.name not in sources.look()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("edit", [SECOND, FIRST.replace("return FACTOR", "return 7"), "def work(:", ""])
 def test_a_file_that_was_edited_before_the_first_look_is_not_taken_for_what_was_loaded(
     edited: Edited, sources: Sources, edit: str

@@ -35,6 +35,7 @@ def page_of(data: dict[str, Any]) -> str:
     return page
 
 
+@pytest.mark.long
 def test_a_measured_lab_is_its_texts_and_pictures_in_their_order(shown: widgets.VBox) -> None:
     data = bundle(shown, "How slow is the slowest?", True)
     text = data["text/html"]

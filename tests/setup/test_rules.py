@@ -87,6 +87,7 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
     assert [path for path in SOURCES if path.stem in idle] == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 def test_modules_stay_small(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_MODULE_LINES

@@ -76,6 +76,7 @@ def test_a_scan_grows_with_the_rows_and_a_tree_with_their_logarithm() -> None:
     assert levels([0, 1, 100, 10_000], fan_out=100) == pytest.approx([1, 1, 1, 2])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rows", [10_000, 200_000])
 def test_a_page_of_a_real_index_holds_about_as_many_entries_as_assumed(rows: int, tmp_path: Path) -> None:
     sizes = []

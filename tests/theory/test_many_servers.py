@@ -35,6 +35,7 @@ def test_blocks_are_one_by_one_to_the_bit(load: float, servers: int) -> None:
     assert np.array_equal(one_by_one(times[rest], work[rest], free), one_by_one(times, work, idle(servers))[rest])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(5))
 def test_blocks_that_begin_in_a_queue_are_gone_through_again(seed: int) -> None:
     times, work = queue(0.5, 4, seed=seed)

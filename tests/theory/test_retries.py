@@ -54,6 +54,7 @@ def share_in_time(offered: float, retries: int, stall: float, seconds: float, ti
     return good / last
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("offered", "retries"), [(0.5, 0), (0.5, 3), (0.15, 3), (0.35, 3), (0.3, 1), (0.7, 1), (0.8, 0)]
 )

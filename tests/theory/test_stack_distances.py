@@ -65,6 +65,7 @@ def test_the_parts() -> None:
     assert stack_distances([]).size == 0 and stack_distances([4]).tolist() == [NEVER]
 
 
+@pytest.mark.long
 def test_a_million_requests_fit_into_200_megabytes() -> None:
     trace = np.random.default_rng(1).integers(0, 100_000, 1_000_000)
     tracemalloc.start()

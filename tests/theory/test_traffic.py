@@ -59,6 +59,7 @@ def test_hesitation_makes_jams_out_of_nothing() -> None:
     assert nervous < 0.85 * calm
 
 
+@pytest.mark.long
 @given(st.integers(1, 4), st.integers(1, 6), st.floats(0, 1), st.floats(0, 0.9), st.booleans(), st.integers(0, 2**16))
 def test_no_two_cars_are_ever_in_one_place_and_none_gets_lost(
     lanes: int, fastest: int, hesitation: float, density: float, closed: bool, seed: int

@@ -38,6 +38,7 @@ def test_a_warm_cache_holds_what_was_read_last_and_not_the_most_popular_keys() -
     assert set(range(5)) <= set(held)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("capacity", "skew"), [(100, 1.0), (300, 1.0), (800, 1.0), (300, 0.6), (50, 1.4)])
 def test_the_first_reads_of_a_run_hit_as_often_as_che_says(capacity: int, skew: float) -> None:
     expected = float(che.lru(zipf(KEYS, skew)).at(capacity))

@@ -53,6 +53,7 @@ def keep_newest(cache: Any, deleted: Any, key: int, version: int) -> None:
     cache[key] = max(version, cache.get(key, 0))
 
 
+@pytest.mark.long
 def test_the_check_of_the_version_is_right_and_so_is_to_keep_the_newest(capsys: pytest.CaptureFixture[str]) -> None:
     lab = exercises.check_rules(fill_if_newer, delete_and_note)
     assert capsys.readouterr().out.startswith("Right")
@@ -61,6 +62,7 @@ def test_the_check_of_the_version_is_right_and_so_is_to_keep_the_newest(capsys: 
     assert said(capsys, exercises.check_rules, keep_newest, keep_newest).startswith("Right")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("fill", "delete", "because"),
     [

@@ -130,6 +130,7 @@ def test_a_run_lies_at_its_capacity_on_both_charts() -> None:
     assert [points(found[name])[0][1] for name in ("mean", "measured p99")] == pytest.approx(model.measured_ns(run))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("chart", LAB.charts)
 def test_the_charts_follow_runs_and_model(chart: Any) -> None:
     steady = {**START, "capacity": 300, "kind": EXPONENTIAL}

@@ -142,6 +142,7 @@ def test_the_charts_hold_model_and_run() -> None:
     assert waiting._axes.get_ylim()[1] >= model.most_in_flight(run) > 120
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("chart", LAB.charts)
 def test_the_charts_follow_runs_and_model(chart: Any) -> None:
     expected = LAB.predict(**START)  # type: ignore[misc]

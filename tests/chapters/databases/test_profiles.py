@@ -167,6 +167,7 @@ def test_the_table_has_each_side_the_advice_and_the_fastest() -> None:
     assert trust["rounds"] == "9" and trust["OLTP, by the model with this run's fsync"] == "1.1 s"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", range(2))
 @pytest.mark.parametrize("work", WORKS)
 def test_each_chart_shows_run_and_model_and_can_be_emptied(number: int, work: str) -> None:

@@ -52,6 +52,7 @@ def test_most_samples_lie_in_the_band(estimate: str, share: float) -> None:
     assert np.mean(inside) > 0.8
 
 
+@pytest.mark.long
 def test_the_correction_helps_and_more_keys_do() -> None:
     tenth, third = sizes_record(), sizes_record(sample=30)
     assert model.error(tenth, RAW) > 1.5 * model.error(tenth, CORRECTED) > 1.5 * model.error(third, CORRECTED)

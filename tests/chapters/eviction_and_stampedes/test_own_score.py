@@ -31,6 +31,7 @@ def test_the_last_read_as_a_score_is_nearly_lru() -> None:
     assert near[0] == pytest.approx(near[1], rel=0.02)
 
 
+@pytest.mark.long
 def test_equal_scores_leave_at_random() -> None:
     same = [sum(hits(policy, ZIPF, 100)) for policy in (scored(lambda *_: 0), random)]
     assert same[0] == pytest.approx(same[1], rel=0.02)

@@ -57,6 +57,7 @@ def test_the_entrance_is_no_bottleneck_without_hesitation_a_lane_carries_its_exa
     assert road.predict(**full.parameters).here[1] == pytest.approx(at_most, rel=1e-9), "and so says the line"
 
 
+@pytest.mark.long
 def test_where_cars_wait_for_a_lane_more_lanes_make_the_trip_many_times_shorter_and_on_an_empty_road_they_do_not() -> (
     None
 ):

@@ -135,6 +135,7 @@ def test_a_dot_stands_where_each_client_becomes_slow_on_its_curve_and_none_where
         assert points(dot) == []
 
 
+@pytest.mark.long
 def test_each_chart_shows_a_run_and_the_model_and_can_be_emptied() -> None:
     run = both_loops()
     model = lab_file.predict(**START, constants={"base_ns": 3e5, "occupied_ns": 3e5})

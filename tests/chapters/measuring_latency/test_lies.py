@@ -115,6 +115,7 @@ def test_a_right_function_is_right(name: str, capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out.startswith("Right: a steady clock")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_function_is_told_what_is_wrong(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     function, said = WRONG[name]

@@ -209,6 +209,7 @@ def test_over_time_the_report_stays_where_the_true_rate_falls() -> None:
     assert lines[counting.OVERALL].get_ydata()[-1] == pytest.approx(17, abs=1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rate", [20, 50])
 @pytest.mark.parametrize("incident", counting.INCIDENTS)
 def test_the_intervals_shown_cover_what_such_runs_find_on_average(rate: int, incident: str) -> None:

@@ -30,6 +30,7 @@ EMPTY = Record("admission", {**exercises.ASKED, "workers": 12}, 1, "", Frame(), 
 OTHER = Record("workers", {"kind": "threads"}, 1, "", run(12).frame, 2.0, "complete")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("record", "said"),
     [

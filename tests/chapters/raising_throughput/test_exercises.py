@@ -172,6 +172,7 @@ def numpys_fewest(outstanding: Sequence[int], number: int, random: object) -> An
     return np.argmin(outstanding)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("route", [least_outstanding, two_choices, first_of_the_fewest, numpys_fewest])
 def test_counting_outstanding_requests_beats_chance_and_gets_a_lab(
     route: Any, capsys: pytest.CaptureFixture[str]
@@ -197,6 +198,7 @@ def blind(*servers: int) -> Any:
     return lambda outstanding, number, random: servers[number % len(servers)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("route", [at_random, round_robin, blind(1, 2, 3), blind(2, 3), blind(0, 1, 2), blind(0, 1, 3)])
 def test_a_route_that_does_not_count_meets_the_slow_server_wherever_it_is(
     route: Any, capsys: pytest.CaptureFixture[str]

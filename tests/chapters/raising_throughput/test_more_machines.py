@@ -121,6 +121,7 @@ def test_the_rate_of_the_slider_is_simulated_itself(rate: int) -> None:
     assert np.all(np.diff(model.rates) > 0) and model.rates[-1] == 400
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("servers", [1, 2, 3, 4, 6, 8])
 @pytest.mark.parametrize("routing", ROUTES)
 def test_one_queue_for_all_is_the_best_there_is_at_every_rate(servers: int, routing: str) -> None:

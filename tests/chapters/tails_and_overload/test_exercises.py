@@ -52,6 +52,7 @@ def twice_the_p95(recent: Sequence[float]) -> Any:
     return None if len(recent) < 20 else 2 * np.quantile(recent, 0.95)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rule", [by_median, twice_the_p95])
 def test_rules_that_tell_luck_from_a_queue_are_right(capsys: pytest.CaptureFixture[str], rule: Any) -> None:
     lab = exercises.check_hedge(rule)
@@ -59,6 +60,7 @@ def test_rules_that_tell_luck_from_a_queue_are_right(capsys: pytest.CaptureFixtu
     assert lab is not None and lab.policy == {"hedge_after": rule} and lab.prediction is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("rule", "because"),
     [

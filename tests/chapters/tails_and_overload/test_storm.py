@@ -51,6 +51,7 @@ def test_the_condition_tells_in_nine_of_ten_runs_whether_the_server_stays_down(r
     assert sum((good < 0.5) == down for good in found) >= 9, found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("cure", "retries"), [(SHORT_QUEUE, AT_ONCE), (LIFO, AT_ONCE), (CANCEL, AT_ONCE), (NOTHING, BUDGET)]
 )

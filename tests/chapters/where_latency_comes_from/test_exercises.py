@@ -113,6 +113,7 @@ def remembering(connection: sqlite3.Connection, *asked: int) -> Any:
     return REMEMBERED.setdefault(asked, REMEMBERED.get(asked) or connection.execute(JOIN, asked).fetchall())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "page",
     [

@@ -150,6 +150,7 @@ def test_another_working_set_a_missing_rung_and_too_few_writes_settle_nothing() 
     assert settled(record(few, 50_000_000)) is None
 
 
+@pytest.mark.long
 def test_the_ladder_shows_rungs_quotes_and_pinned_rungs_in_their_rows() -> None:
     chart, first, second = (
         ladder.CHARTS[0],

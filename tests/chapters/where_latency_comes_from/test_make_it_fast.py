@@ -156,6 +156,7 @@ def test_the_waterfall_leads_from_step_to_step_and_says_what_got_faster_slower_o
     assert make_it_fast.gain_text(Ratio(1.2, 0.8, 1.5)) == "too close"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("chart", make_it_fast.CHARTS, ids=lambda chart: chart.title)
 def test_the_charts_show_steps_model_and_pinned_steps(chart: Chart) -> None:
     first, second = record(of_medians(index=2e6)), record(of_medians(index=3e6, cache=1e6))

@@ -32,6 +32,7 @@ def expected(first: int, rows: int, columns: int) -> tuple[int, ...]:
     return tuple(sum(n * (7_919 + 2 * column) % 1_000 for n in numbers) for column in range(1, columns + 1))
 
 
+@pytest.mark.long
 @given(first=st.integers(0, ROWS - 1), rows=st.integers(1, ROWS), columns=st.integers(1, COLUMNS))
 def test_every_engine_gives_the_sums_of_these_columns_of_these_rows(
     opened: dict[str, Table], first: int, rows: int, columns: int

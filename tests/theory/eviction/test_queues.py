@@ -55,6 +55,7 @@ def test_hits_are_those_of_an_independent_implementation(trace: str) -> None:
     assert tuple(found) == TOTALS[trace]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", STEPS)
 def test_each_policy_equals_a_slow_one_hit_for_hit(name: str) -> None:
     for keys, capacity in short_traces():

@@ -33,6 +33,7 @@ def lru_of(served: Served) -> Any:
     return served.frame.stages["lru"]
 
 
+@pytest.mark.long
 @given(READS, st.integers(1, 5), st.integers(1, 2), st.integers(0, 4), st.booleans(), st.integers(0, 400))
 def test_it_answers_request_for_request_as_the_simulation(
     reads: list[tuple[int, int, int]], capacity: int, workers: int, places: int, single_flight: bool, flush_ms: int

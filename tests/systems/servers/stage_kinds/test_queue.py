@@ -59,6 +59,7 @@ def all_at(arrivals_ms: Any, services_ms: Any) -> Serve:
     return serve
 
 
+@pytest.mark.long
 @given(TIMES, st.integers(1, 3), st.sampled_from([*ORDERS]), st.integers(0, 5))
 def test_it_serves_request_for_request_as_the_simulation(
     pairs: list[tuple[int, int]], workers: int, order: str, places: int
