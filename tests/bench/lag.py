@@ -1,8 +1,12 @@
-"""How long a slider step takes to become a picture in the browser, against a plain `interact`."""
+"""How long a slider step takes to become a picture in the browser, against a plain `interact`.
+
+All notebooks take an hour; `LAG=02,10 make bench ONLY=lag` measures these two.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -123,7 +127,8 @@ def measured_notebooks() -> Iterator[tuple[list[float], dict[str, list[float]], 
             shutil.copy(path, folder)
         _write_notebook(folder / BASELINE, BASELINE_CODE)
         _write_notebook(folder / BARE, BARE_CODE)
-        names = sorted(path.name for path in folder.glob("[0-9]*.ipynb"))
+        wanted = tuple(filter(None, os.environ.get("LAG", "").split(",")))
+        names = sorted(path.name for path in folder.glob("[0-9]*.ipynb") if path.name.startswith(wanted or ""))
         with jupyter_server(folder) as address:
             for name in names:
                 # Both yardsticks are measured again beside every notebook, so that all see the same machine.
