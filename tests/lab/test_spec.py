@@ -114,6 +114,17 @@ def test_it_settles_no_prediction(doubtful: Record) -> None:
         answered("10 rows", doubtful) == f"You predicted 10 rows. {UNMEASURED if doubtful is FAILED else NOT_SETTLED}"
     )
     assert answered(None, doubtful) == (UNMEASURED if doubtful is FAILED else NOT_SETTLED)
+
+
+@DOUBTFUL
+def test_what_is_counted_is_settled_by_a_noisy_run_but_by_no_other_that_is_doubtful(doubtful: Record) -> None:
+    lab = make_lab(prediction=replace(ASKED, counted=True))
+    assert lab.may_settle(SOUND) and lab.may_settle(doubtful) == (doubtful is NOISY_RUN)
+    assert not make_lab(prediction=ASKED).may_settle(doubtful) and not make_lab().may_settle(doubtful)
+    results = Results(lab)
+    results.ask(None)
+    results.add(doubtful)
+    assert ("the answer is 20 rows" in results.words(doubtful).comment) == (doubtful is NOISY_RUN)
     settled = answered("10 rows", record(20), doubtful)
     assert settled.startswith("You predicted 10 rows. Not few."), "what is settled stays so"
 

@@ -209,7 +209,7 @@ def click(name: str) -> Click:
     budgets_s = [share * lab.budget_s for share in CLICKED]
     for seed in range(1, CLICKS + 1):
         for records in growing_together(lab, *prediction.runs, seed=seed, budgets_s=budgets_s):
-            trusted = [record for record in records if lab.can_be_trusted(record)]
+            trusted = [record for record in records if lab.may_settle(record)]
             outcome = prediction.outcome(trusted, lab.check)
             if outcome is not None:
                 return Click(records, outcome)

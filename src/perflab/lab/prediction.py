@@ -39,12 +39,15 @@ class Prediction:
 
     `find` gets a record of each of `runs`, and says what they bear out; None where they have too few samples to tell. The
     controls that a run does not name stand at their starts. Two runs are measured in turns, slice by slice.
+
+    What is `counted` instead of timed, such as hits, is what it is on a busy machine too: a noisy run settles it.
     """
 
     question: str
     choices: Mapping[str, Answer]
     runs: Sequence[Mapping[str, Any]]
     find: Callable[..., Outcome | None]
+    counted: bool = False
 
     def asked(self, records: Sequence[Record], check: Check) -> list[tuple[Record, ...]]:
         """Of `records`, oldest first, those of exactly the settings in question, the newest first: one by one, or in pairs that

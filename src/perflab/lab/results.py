@@ -85,7 +85,7 @@ class Results:
         lab, prediction = self._lab, self._lab.prediction
         if prediction is None or not self.is_answered:
             return ""
-        trusted = [record for record in self.finished if lab.can_be_trusted(record)]
+        trusted = [record for record in self.finished if lab.may_settle(record)]
         self._outcome = prediction.outcome(trusted, lab.check) or self._outcome
         if self._outcome is not None:
             return prediction.comment(self.answer, self._outcome)

@@ -160,8 +160,13 @@ class LabSpec:
             return "" if pinned is None else self.found(record, None)
         return self.finding(record, pinned) or ""
 
+    def may_settle(self, record: Record) -> bool:
+        """Whether the run may settle the prediction: it can be trusted, or noise does not matter to what is counted."""
+        is_counted = self.prediction is not None and self.prediction.counted
+        return self.can_be_trusted(record) or (is_counted and self.verdict_of(record, None).kind == NOISY)
+
     def can_be_trusted(self, record: Record) -> bool:
-        """Whether the run may settle a prediction and be compared: it is neither invalid, nor noisy, nor failed."""
+        """Whether the run may be compared: it is neither invalid, nor noisy, nor failed."""
         if record not in self._trusted:
             self._trusted[record] = self.verdict_of(record, None).kind not in (INVALID, NOISY)
         return self._trusted[record]

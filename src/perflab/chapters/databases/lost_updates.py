@@ -123,9 +123,7 @@ def finding(record: Record, pinned: Record | None) -> str:
     if record.count("lost"):
         done = count(record.calls)
         return f"{done} increments were acknowledged; {percent(lost(record))} of them are lost, without any error."
-    return (
-        f"{effect(record)}, with {count(record.count('retries'))} refused writes for {count(record.calls)} increments."
-    )
+    return f"{effect(record)}; {count(record.count('retries'))} writes were refused and tried again."
 
 
 def scenario(chosen: Mapping[str, Any]) -> str:
@@ -172,6 +170,7 @@ PREDICTION = Prediction(
     },
     runs=({"way": TWO, "clients": 4, "counters": 1, "think": 5},),
     find=how_many,
+    counted=True,
 )
 
 

@@ -161,6 +161,7 @@ PREDICTION = Prediction(
     },
     runs=({"trace": BELADY, "policy": FIFO},),
     find=what_one_more_place_did,
+    counted=True,
 )
 
 

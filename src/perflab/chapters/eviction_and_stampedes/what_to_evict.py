@@ -174,6 +174,7 @@ PREDICTION = Prediction(
     },
     runs=({"trace": IN_LOOP, "capacity": 1_000, "policy": LRU},),
     find=hits_in_a_loop,
+    counted=True,
 )
 
 
