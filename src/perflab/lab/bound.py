@@ -59,8 +59,9 @@ class Mark:
             "model": (self._setting, self._model),
             "run": (self._run, self._runs),
             "pinned": (self._pinned,),
+            "answer": (),
         }
-        return any(each is not None for each in bound.get(what, ()))
+        return any(each is not None for each in bound[what])
 
     def show_setting(self, parameters: Mapping[str, Any]) -> None:
         if self._setting is not None:

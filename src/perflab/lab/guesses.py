@@ -73,13 +73,11 @@ class Guesses(Mark):
         shown = {choice: place for choice, place in self._places.items() if self._answer in (ASKED, choice)}
         points = [self._within(*place) for place in shown.values()]
         self._rings.set_data([x for x, _, _ in points], [y for _, y, _ in points])
-        for number, text in enumerate(self._texts):
-            if number < len(points):
-                (x, y, arrow), choice = points[number], list(shown)[number]
-                said = choice if self._answer == ASKED else f"you said {choice}"
-                text.follow(x, y, f"{said} {arrow}".strip())
-            else:
-                text.follow([], [], "")
+        for text, choice, (x, y, arrow) in zip(self._texts, shown, points, strict=False):
+            said = choice if self._answer == ASKED else f"you said {choice}"
+            text.follow(x, y, f"{said} {arrow}".strip())
+        for text in self._texts[len(points) :]:
+            text.follow([], [], "")
 
     def _within(self, x: float, y: float) -> tuple[float, float, str]:
         """The nearest place on the chart, and an arrow to where it should be."""

@@ -30,7 +30,7 @@ def test_a_file_is_made_once_and_nothing_else_stays(make: Callable[[], object]) 
     with closing(make()) as book:  # type: ignore[type-var]
         assert book.rows == 1_500  # type: ignore[attr-defined]
     assert {path: path.stat().st_ino for path in made} == made
-    assert not [name for name in kept() if "unfinished" in name]
+    assert not [name for name in kept() if ".part" in name]
 
 
 def test_a_file_with_an_index_more_is_made_from_the_one_with_fewer() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from perflab.measure.guards import check_number
 from perflab.systems.databases.order_book import COLUMNS, DuckBook, SQLiteBook, moduli, open_duckdb
-from perflab.systems.databases.temporary import fill, quick_connection
+from perflab.systems.databases.temporary import fill, kept, quick_connection
 
 FEWEST, ROWS = 1_000, 100_000
 """The most is what profiles are compared with. A file with all indexes has 8 MB, all together 40."""
@@ -78,18 +78,9 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 def _kept(name: str, make: Callable[[Path], None]) -> Path:
     """The file of this name; made now if it is not there yet."""
     try:
-        path = Path(_folder().name) / name
-        if not path.exists():
-            unfinished = path.with_name(f"unfinished-{name}")
-            try:
-                make(unfinished)
-                unfinished.rename(path)
-            finally:
-                for left in path.parent.glob(f"{unfinished.name}*"):
-                    left.unlink()
+        return kept(Path(_folder().name) / name, make)
     except (sqlite3.Error, OSError) as error:
         raise OSError(
             f"The file of orders cannot be written ({error}). "
             "Free some space, or set TMPDIR to another folder and restart."
         ) from error
-    return path

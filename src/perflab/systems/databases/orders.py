@@ -12,7 +12,7 @@ from pathlib import Path
 
 from perflab.measure.guards import check_number
 from perflab.measure.units import count
-from perflab.systems.databases.temporary import fill, quick_connection
+from perflab.systems.databases.temporary import fill, kept, quick_connection
 
 FEWEST, MOST = 100, 1_000_000
 PER_CUSTOMER = 10
@@ -71,13 +71,12 @@ def file_of_orders(rows: int) -> Path:
         path = Path(_folder().name) / f"orders-{checked}.db"
         if not path.exists():
             _forget_oldest()
-            _make(path, checked)
+        return kept(path, lambda unfinished: _make(unfinished, checked))
     except (sqlite3.Error, OSError) as error:
         raise OSError(
             f"The file of {count(checked)} orders cannot be written ({error}). "
             "Choose fewer rows, free some space, or set TMPDIR to another folder and restart."
         ) from error
-    return path
 
 
 def scatter(rows: int) -> int:
@@ -97,14 +96,9 @@ def _forget_oldest() -> None:
 
 
 def _make(path: Path, rows: int) -> None:
-    unfinished = path.with_suffix(".part")
     customers = max(1, rows // PER_CUSTOMER)
-    try:
-        with closing(quick_connection(unfinished)) as connection:
-            connection.executescript(TABLES)
-            fill(connection, "orders", f"n, n * {scatter(rows)} % {rows}, n % {customers}, n % 997", rows)
-            fill(connection, "customers", "n, 'customer ' || n", customers)
-            connection.execute(INDEX)
-        unfinished.rename(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with closing(quick_connection(path)) as connection:
+        connection.executescript(TABLES)
+        fill(connection, "orders", f"n, n * {scatter(rows)} % {rows}, n % {customers}, n % 997", rows)
+        fill(connection, "customers", "n, 'customer ' || n", customers)
+        connection.execute(INDEX)

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from perflab.measure.guards import check_number
 from perflab.measure.units import count
-from perflab.systems.databases.temporary import fill, quick_connection
+from perflab.systems.databases.temporary import fill, kept, quick_connection
 
 MOST, COLUMNS = 300_000, 19
 """Rows of the table; columns that are summed, beside the number of the row."""
@@ -118,22 +118,13 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 
 def _file(engine: str, rows: int, make: Callable[[Path, int], None]) -> Path:
     """The file with so many rows; made now if it is not there yet. It goes away with this process."""
-    path = Path(_folder().name) / f"{rows}.{engine.lower()}"
-    if path.exists():
-        return path
-    unfinished = path.with_suffix(".part")
     try:
-        make(unfinished, rows)
-        unfinished.rename(path)
+        return kept(Path(_folder().name) / f"{rows}.{engine.lower()}", lambda path: make(path, rows))
     except Exception as error:  # each engine has its own kind
         raise OSError(
             f"The table of {count(rows)} rows cannot be written for {engine} ({_first_line(error)}). "
             "Free some space, or set TMPDIR to another folder and restart."
         ) from error
-    finally:
-        for left in unfinished.parent.glob(f"{unfinished.name}*"):  # its log, too
-            left.unlink(missing_ok=True)
-    return path
 
 
 def _first_line(error: Exception) -> str:

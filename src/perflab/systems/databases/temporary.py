@@ -29,6 +29,19 @@ def temporary(name: str, opened: Callable[[Path], Database]) -> Iterator[Databas
         yield database
 
 
+def kept(path: Path, make: Callable[[Path], None]) -> Path:
+    """The file, which `make` writes now if it is not there yet. Nothing is left of one that cannot be written."""
+    if not path.exists():
+        unfinished = path.with_suffix(".part")
+        try:
+            make(unfinished)
+            unfinished.rename(path)
+        finally:
+            for left in path.parent.glob(f"{unfinished.name}*"):  # its log, too
+                left.unlink(missing_ok=True)
+    return path
+
+
 def quick_connection(path: Path) -> sqlite3.Connection:
     """A connection for filling a new file: without a journal, and without waiting for the disk."""
     connection = sqlite3.connect(path, isolation_level=None)

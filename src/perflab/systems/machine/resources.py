@@ -16,8 +16,8 @@ from perflab.measure.sync import sync_file
 MAX_COPIED, MAX_WRITTEN, MAX_SENT = 64_000_000, 4_000_000, 1_000_000
 PART_BYTES = 1_000_000
 ROOM_BYTES = 96_000_000
-HALF_BYTES = ROOM_BYTES // 2
 """Copies go round in a room of this size: more than the last-level cache of most processors, little enough for small machines."""
+HALF_BYTES = ROOM_BYTES // 2
 PROBE_S, PROBES = 0.1, 3
 
 
