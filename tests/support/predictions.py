@@ -1,8 +1,11 @@
-"""What every prediction says, once it is settled."""
+"""What every prediction and every claim says, once it is settled."""
 
 from __future__ import annotations
 
-from perflab.lab import Outcome, Prediction
+from collections.abc import Sequence
+
+from perflab.lab import Outcome, Prediction, Record
+from perflab.lab.claims import Claim
 
 
 def assert_each_comment_fits(prediction: Prediction, outcome: Outcome) -> None:
@@ -14,3 +17,10 @@ def assert_each_comment_fits(prediction: Prediction, outcome: Outcome) -> None:
         assert reason in comment and outcome.measured in comment
         if answer not in (None, outcome.choice):
             assert prediction.choices[answer].misconception in comment
+
+
+def assert_judged_both_ways(claim: Claim, holding: Sequence[Record], failing: Sequence[Record]) -> None:
+    """By the one runs it holds, by the others it does not, and by none it is not judged."""
+    assert claim.report(holding).startswith("✓"), claim.report(holding)
+    assert claim.report(failing).startswith("✗"), claim.report(failing)
+    assert claim.report([]).startswith("·")

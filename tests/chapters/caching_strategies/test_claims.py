@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from caching_records import cache_record, kill_record, stale_record
+from predictions import assert_judged_both_ways
 from turns import side_by_side
 
 from perflab.chapters.caching_strategies.claims import CLAIMS
@@ -47,10 +48,7 @@ def test_every_claim_has_cases() -> None:
 
 @pytest.mark.parametrize(("place", "holding", "failing"), CASES)
 def test_a_claim_is_judged_by_what_was_measured(place: int, holding: list[Record], failing: list[Record]) -> None:
-    claim = CLAIMS[place]
-    assert claim.report(holding).startswith("✓"), claim.report(holding)
-    assert claim.report(failing).startswith("✗"), claim.report(failing)
-    assert claim.report([]).startswith("·")
+    assert_judged_both_ways(CLAIMS[place], holding, failing)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from predictions import assert_judged_both_ways
 from profile_runs import run as profile_run
 from turns import side_by_side
 
@@ -55,10 +56,7 @@ CASES = [
 
 @pytest.mark.parametrize(("place", "holding", "failing"), CASES)
 def test_a_claim_is_judged_by_what_was_measured(place: int, holding: list[Record], failing: list[Record]) -> None:
-    claim = CLAIMS[place]
-    assert claim.report(holding).startswith("✓"), claim.report(holding)
-    assert claim.report(failing).startswith("✗"), claim.report(failing)
-    assert claim.report([]).startswith("·")
+    assert_judged_both_ways(CLAIMS[place], holding, failing)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from perflab.systems.databases.temporary import fill, quick_connection, temporary
+from perflab.systems.databases.temporary import fill, kept, quick_connection, temporary
 
 
 class Opened:
@@ -34,3 +34,17 @@ def test_a_table_is_filled_by_the_number_of_each_row(tmp_path: Path, rows: int) 
         assert connection.execute("select * from squares").fetchall() == [(n, n * n) for n in range(rows)]
         assert connection.execute("pragma synchronous").fetchone() == (0,)
         assert connection.execute("pragma journal_mode").fetchone() == ("off",)
+
+
+def test_a_kept_file_is_made_once_and_nothing_is_left_of_one_that_fails(tmp_path: Path) -> None:
+    def fail(path: Path) -> None:
+        path.write_text("half")
+        path.with_name(f"{path.name}-log").write_text("its log")
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        kept(tmp_path / "rows.db", fail)
+    assert list(tmp_path.iterdir()) == []
+    for content in ("first", "second"):
+        made = kept(tmp_path / "rows.db", lambda path, content=content: path.write_text(content))
+        assert made.read_text() == "first" and list(tmp_path.iterdir()) == [made]
