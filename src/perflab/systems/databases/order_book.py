@@ -5,12 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
-if TYPE_CHECKING:
-    import duckdb
+from perflab.systems.databases.duck import open_duckdb
 
 PER_CUSTOMER = 10
 COLUMNS = {
@@ -119,7 +118,7 @@ class DuckBook:
 
     def __init__(self, path: Path, rows: int) -> None:
         self.rows = rows
-        self._connection = open_duckdb(path)
+        self._connection = open_duckdb(path, DUCKDB_MEMORY)
         self.tidy()
 
     def find(self, customer: int) -> Sequence[Row]:
@@ -145,10 +144,3 @@ class DuckBook:
 
     def close(self) -> None:
         self._connection.close()
-
-
-def open_duckdb(path: Path) -> duckdb.DuckDBPyConnection:
-    """A connection that keeps to one thread and little memory: DuckDB would take all of the machine's."""
-    import duckdb  # takes 0.2 s
-
-    return duckdb.connect(path, config={"threads": 1, "memory_limit": DUCKDB_MEMORY})

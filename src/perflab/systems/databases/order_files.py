@@ -11,7 +11,8 @@ from contextlib import closing
 from pathlib import Path
 
 from perflab.measure.guards import check_number
-from perflab.systems.databases.order_book import COLUMNS, DuckBook, SQLiteBook, moduli, open_duckdb
+from perflab.systems.databases.duck import open_duckdb
+from perflab.systems.databases.order_book import COLUMNS, DUCKDB_MEMORY, DuckBook, SQLiteBook, moduli
 from perflab.systems.databases.temporary import fill, kept, quick_connection
 
 FEWEST, ROWS = 1_000, 100_000
@@ -59,7 +60,7 @@ def _fill_duckdb(path: Path, rows: int) -> None:
     import duckdb
 
     try:
-        with closing(open_duckdb(path)) as connection:
+        with closing(open_duckdb(path, DUCKDB_MEMORY)) as connection:
             connection.execute(f"create table orders ({', '.join(f'{name} bigint' for name in COLUMNS)})")
             connection.execute(f"insert into orders select {_values(rows)} from range({rows}) numbers(n)")
     except duckdb.Error as error:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from perflab.measure.guards import check_number
 from perflab.measure.units import count
+from perflab.systems.databases.duck import open_duckdb
 from perflab.systems.databases.temporary import fill, kept, quick_connection
 
 MOST, COLUMNS = 300_000, 19
@@ -25,7 +26,7 @@ CREATE = f"create table readings (id integer, {', '.join(f'{name} integer' for n
 VALUES = ", ".join(f"n * {7_919 + 2 * number} % 1000" for number in range(1, COLUMNS + 1))
 """SQL expressions of the number of the row, `n`, from 0 on; the same in every engine."""
 MEMORY = "128MB"
-"""The most that DuckDB may take for itself: it would take four fifths of the machine's."""
+"""The most that DuckDB may take for itself."""
 
 
 class Table(Protocol):
@@ -70,7 +71,7 @@ class Columns:
     """DuckDB on one thread: columns, compressed, with the least and largest value of each block."""
 
     def __init__(self, rows: int = MOST) -> None:
-        self._connection = _duckdb(_file("DuckDB", rows, _make_duckdb), read_only=True)
+        self._connection: Any = open_duckdb(_file("DuckDB", rows, _make_duckdb), MEMORY, read_only=True)
 
     def sums(self, first: int, rows: int, columns: int) -> tuple[int, ...]:
         """As in `Table`. DuckDB plans each question anew."""
@@ -92,13 +93,6 @@ def tables(engines: Mapping[str, Open] = ENGINES, rows: int = MOST) -> Iterator[
         yield {name: stack.enter_context(closing(opened(checked))) for name, opened in engines.items()}
 
 
-def _duckdb(path: Path, **settings: Any) -> Any:
-    import duckdb  # takes a quarter of a second
-
-    config: dict[str, Any] = {"threads": 1, "memory_limit": MEMORY, "autoinstall_known_extensions": False}
-    return duckdb.connect(path, config=config, **settings)
-
-
 def _make_sqlite(path: Path, rows: int) -> None:
     with closing(quick_connection(path)) as connection:
         connection.execute(CREATE.replace("id integer", "id integer primary key"))
@@ -106,7 +100,7 @@ def _make_sqlite(path: Path, rows: int) -> None:
 
 
 def _make_duckdb(path: Path, rows: int) -> None:
-    with closing(_duckdb(path)) as connection:
+    with closing(open_duckdb(path, MEMORY)) as connection:
         connection.execute(CREATE)
         connection.execute(f"insert into readings select n, {VALUES} from range({rows}) as numbers(n)")
 
