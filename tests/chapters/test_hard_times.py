@@ -43,8 +43,8 @@ MEASURE = """
 import resource, sys
 {limit}
 sys.path.insert(0, {support!r})
-from labs import constants_of, find_labs, measure
-lab = find_labs()[{name!r}]()
+from labs import constants_of, find_lab, measure
+lab = find_lab({name!r})()
 lab.model(lab.check({{}}), constants_of(lab))
 for seconds in (0.3, 3.0, 30.0):  # the first number of some labs comes late on one CPU
     frame = measure(lab, seconds, **{settings!r})

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 from patience import PATIENCE_S
+
+if TYPE_CHECKING:
+    from nbclient import NotebookClient
 
 pytestmark = pytest.mark.process
 
@@ -20,6 +21,9 @@ def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def client_of(folder: Path, *cells: str) -> NotebookClient:
     """A front end that sends no identifiers of its cells, with the kernel of `folder`."""
+    import nbformat  # takes 2 s: not while tests are collected
+    from nbclient import NotebookClient
+
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells])
     where = {"metadata": {"path": str(folder)}}
     return NotebookClient(notebook, timeout=PATIENCE_S, kernel_name="python3", resources=where)

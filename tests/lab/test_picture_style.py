@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import matplotlib
@@ -108,7 +109,10 @@ def show_all(picture: Picture) -> None:
     picture.show_pinned(RUN)
 
 
-PLAIN = drawn(of_marks(), show_all)
+@cache
+def plain() -> list[bytes]:
+    """The pictures in our style."""
+    return drawn(of_marks(), show_all)
 
 
 def hostile(name: str) -> Mapping[str, Any]:
@@ -120,18 +124,20 @@ def hostile(name: str) -> Mapping[str, Any]:
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["a hostile matplotlibrc", *STYLES])
 def test_a_style_of_the_learners_changes_no_pixel_of_ours(name: str) -> None:
+    ours = plain()
     with matplotlib.rc_context(dict(hostile(name))):
-        assert drawn(of_marks(), show_all) == PLAIN
+        assert drawn(of_marks(), show_all) == ours
 
 
 @pytest.mark.long
 def test_this_test_would_see_a_style() -> None:
+    ours = plain()
     with matplotlib.rc_context({"axes.facecolor": "black"}):
         import perflab.lab.picture as module
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(module, "our_style", dict)
-            assert drawn(of_marks(), show_all) != PLAIN
+            assert drawn(of_marks(), show_all) != ours
 
 
 LABS = find_labs()

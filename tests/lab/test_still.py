@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import ipywidgets as widgets
-import nbformat
 import pytest
-from nbconvert import HTMLExporter
 
 from perflab.lab.control_widgets import tree
 from perflab.lab.still import NOT_MEASURED, bundle
@@ -29,6 +27,9 @@ def shown() -> Iterator[widgets.VBox]:
 
 def page_of(data: dict[str, Any]) -> str:
     """As nbconvert makes it from a notebook without the state of its widgets."""
+    import nbformat  # takes 2 s: not while tests are collected
+    from nbconvert import HTMLExporter
+
     output = nbformat.v4.new_output("display_data", data=data)
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("lab()", outputs=[output])])
     page: str = HTMLExporter().from_notebook_node(notebook)[0]

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from jupyterlab_server.settings_utils import _get_overrides
 from packaging.requirements import Requirement
 
 from perflab.systems.servers.real.servers import NODE, SERVERS
@@ -103,6 +102,8 @@ def test_a_range_for_python_would_be_noticed(tmp_path: Path) -> None:
 
 
 def test_jupyterlab_asks_nobody_about_news_however_the_package_was_installed() -> None:
+    from jupyterlab_server.settings_utils import _get_overrides  # takes 2 s: not while tests are collected
+
     overrides, error = _get_overrides(str(Path(sys.prefix) / "share/jupyter/lab/settings"))
     assert error == ""
     notification = overrides["@jupyterlab/apputils-extension:notification"]

@@ -34,6 +34,11 @@ def find_labs() -> dict[str, Any]:
     return found
 
 
+def find_lab(name: str) -> Any:
+    """The `lab` function of one lab; its chapter's other modules are not imported."""
+    return importlib.import_module(f"{perflab.chapters.__name__}.{name}").lab
+
+
 def small_heap() -> None:
     """Put what is alive out of the collector's sight: it is the whole suite here, and each measurement collects first."""
     gc.collect()
