@@ -269,7 +269,7 @@ def test_each_choice_is_an_outcome_or_is_said_to_be_impossible(name: str) -> Non
 def test_a_click_on_any_choice_settles_the_question(name: str) -> None:
     lab, prediction, click = LABS[name](), corpus.question(name), corpus.click(name)
     outcome = click.outcome
-    if outcome is None and all(lab.verdict_of(each, None).kind == INVALID for each in click.records):
+    if outcome is None and any(lab.verdict_of(each, None).kind == INVALID for each in click.records):
         late_ms = late_wakeups_ms()
         if late_ms > LATE_MS:
             pytest.skip(f"this machine is too busy to send anything in time: a sleep ends {late_ms:.1f} ms late (p99)")
