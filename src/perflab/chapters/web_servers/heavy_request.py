@@ -77,7 +77,7 @@ def all_rows(architectures: tuple[str, ...]) -> Chart:
 
     names = [f"{each}, 2 behind" if each == NGINX else each for each in architectures]
     return Chart(
-        "The light requests of each server",
+        "Light requests, by server",
         TIMES("response time (×10 a step)"),
         named_rows(names),
         Band(
@@ -90,7 +90,7 @@ def all_rows(architectures: tuple[str, ...]) -> Chart:
         Line("pinned p99", pinned=place(0.99), **PINNED_POINTS),
         *(mark for name in MARKS for mark in marks(name)),
         columns=3,
-        empty="What each server makes them wait will appear here.",
+        empty="Each server will be a row.",
     )
 
 

@@ -42,21 +42,21 @@ SHARES = {"p50": 0.5, "p99": 0.99, "slowest": 1.0}
 HARDLY = 0.02
 """Of the light requests: so many may have waited by chance, as each reply takes its time."""
 FEWEST_CYCLES, ALL_NS = 2, 120e6
-PROBED_CYCLES, PROBED_PER_S, BURST = 2, 100, 50
+PROBED_CYCLES, PROBED_PER_S, TRIPS = 2, 100, 50
 Floats = NDArray[np.floating]
 
 
 def calibrate() -> Iterator[Frame]:
-    """A light request to an idle event loop: its response, and what it keeps the loop busy for, from a burst of them."""
+    """A light request to an idle event loop: its response, and what it keeps the loop busy for: at most its quickest trip."""
     with web_server(LOOP) as server:
         alone = merge(islice(cycles(server, 0, PROBED_PER_S, 1), PROBED_CYCLES)).samples[LATENCY]
         with closing(Connection(server.port)) as connection:
-            begun_ns = perf_counter_ns()
-            for _ in range(BURST):
+            trips_ns = []
+            for _ in range(TRIPS):
+                begun_ns = perf_counter_ns()
                 connection.ask(request_bytes("/"))
-            each_ns = (perf_counter_ns() - begun_ns) / BURST
-    light_ns = float(np.median(np.asarray(alone, float)))
-    yield Frame(facts={"light_ns": light_ns, "busy_ns": min(light_ns, each_ns)})
+                trips_ns.append(perf_counter_ns() - begun_ns)
+    yield Frame(facts={"light_ns": float(np.median(np.asarray(alone, float))), "busy_ns": float(min(trips_ns))})
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def why(architecture: str) -> str:
         PROCESS_EACH: "Each connection has a process of its own: the system shares the CPUs out among them.",
         PREFORK: "One process computes, the others serve meanwhile: the system shares the CPUs out among them.",
         THREADS: "The thread that computes gives the interpreter (GIL) away only when another one has waited for "
-        f"{duration(switch_ns())}.",
+        f"{duration(switch_ns())}; where several wait, they take turns.",
         LOOP: "One thread does everything, one request after the other: it cannot answer while it computes.",
         NODE: "JavaScript runs on one thread, one request after the other: it cannot answer while it computes.",
         APACHE: "One of its processes computes, the others serve meanwhile: the system shares the CPUs out among them.",
