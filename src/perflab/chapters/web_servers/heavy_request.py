@@ -19,7 +19,7 @@ from perflab.lab.rows import named_rows, strokes
 from perflab.lab.verdict import percentile_of, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, percent
 from perflab.systems.clients.heavy_among_light import CYCLE_S, LEAD_S, cycles
-from perflab.systems.servers.web.web_server import LOOP, NGINX, OURS, PREFORK, web_server
+from perflab.systems.servers.web.web_server import LOOP, NGINX, OURS, PREFORK, YOURS, web_server
 
 
 def experiment(architecture: str, heavy: int, rate: int, seed: int) -> Iterator[Frame]:
@@ -108,7 +108,7 @@ def say(record: Record) -> str:
 def finding(record: Record, pinned: Record | None) -> str:
     """The headline."""
     slowest, chosen = duration(of(record, 1)), record.parameters["architecture"]
-    who = chosen.capitalize() if chosen in OURS else chosen
+    who = chosen.capitalize() if chosen in (*OURS, YOURS) else chosen
     if pinned is not None and (other := pinned.parameters["architecture"]) != chosen:
         return (
             f"p99 of the light requests: {chosen} {duration(of(record, 0.99))}, {other} {duration(of(pinned, 0.99))}."

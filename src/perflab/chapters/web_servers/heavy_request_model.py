@@ -28,6 +28,7 @@ from perflab.systems.servers.web.web_server import (
     PREFORK,
     PROCESS_EACH,
     THREADS,
+    YOURS,
     found,
     web_server,
     why_missing,
@@ -88,7 +89,7 @@ def predict(architecture: str, heavy: int, rate: int, constants: Mapping[str, An
         response_ns=light_ns + wait_ns(architecture, since_ns, heavy, busy),
         rows={
             each: {name: light_ns + wait_percentile(each, share, heavy, busy) for name, share in SHARES.items()}
-            for each in ARCHITECTURES
+            for each in (*ARCHITECTURES, YOURS)
         },
         waits=head_of_line.delayed_share(heavy * 1e6, CYCLE_NS, busy) if is_blocked else 0.0,
         mean_ns=head_of_line.mean_wait(heavy * 1e6, CYCLE_NS, busy) if is_blocked else 0.0,
@@ -151,6 +152,7 @@ def why(architecture: str) -> str:
         NODE: "JavaScript runs on one thread, one request after the other: it cannot answer while it computes.",
         APACHE: "One of its processes computes, the others serve meanwhile: the system shares the CPUs out among them.",
         NGINX: "Its event loops compute nothing: they pass the heavy request on to 2 Python processes behind it.",
+        YOURS: "It is one event loop: what your handler computes on it, all others wait for.",
     }[architecture]
 
 
