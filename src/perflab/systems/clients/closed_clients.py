@@ -57,9 +57,9 @@ class ClosedClients(HttpTarget):
     def window(self, settle_s: float, seconds: float, spread_s: float) -> Answers:
         """The answers within so many `seconds`, after a time to settle.
 
-        What has come since the last window is left out. The clients that it has answered begin again, spread evenly over
-        `spread_s`: if all asked at one moment, they would wait in line for one another. Raises ConnectionError where no client has
-        a connection any more.
+        What has come since the last window is left out. The clients that were answered begin again, spread evenly over
+        `spread_s`: if all asked at one moment, they would wait in line for one another. Raises ConnectionError where no client
+        has a connection any more.
         """
         while ended := self.poll(0):
             self._idle += [client for client, _ in ended]
@@ -73,8 +73,8 @@ class ClosedClients(HttpTarget):
         settled_ns = begun_ns + round(1e9 * max(settle_s, spread_s))
         self._ask_until(settled_ns)
         found, failures = self._ask_until(settled_ns + round(1e9 * seconds))
-        client, response_ns = np.array(found, np.int64).reshape(-1, 2).T
-        return Answers(client, response_ns, failures, seconds)
+        columns = np.array(found, np.int64).reshape(-1, 2)
+        return Answers(columns[:, 0], columns[:, 1], failures, seconds)
 
     def _ask_until(self, until_ns: int) -> tuple[list[tuple[int, int]], int]:
         """Clients that are answered ask again, until then; pairs of client and response time (ns), and how many failed."""

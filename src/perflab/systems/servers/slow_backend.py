@@ -1,4 +1,4 @@
-"""What a web server waits for: `/wait?ms=50` is answered after 50 ms, however many wait, and costs this process hardly any CPU time.
+"""What a web server waits for: `/wait?ms=50` is answered after 50 ms, however many requests wait, for hardly any CPU time.
 
 One process with one event loop. Smaller than `http11`, so that what stands in front of it is the first to reach its limit.
 """
