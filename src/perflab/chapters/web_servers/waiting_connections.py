@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -20,9 +19,8 @@ from perflab.lab.verdict import percentile_of, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration
 from perflab.systems.clients.closed_clients import ClosedClients
 from perflab.systems.servers.slow_backend import slow_backend
-from perflab.systems.servers.web import web_server as web
 from perflab.systems.servers.web.own import LOOP, PREFORK, PROCESS_EACH, THREADS
-from perflab.systems.servers.web.web_server import APACHE, NGINX, NODE, web_server
+from perflab.systems.servers.web.web_server import APACHE, NGINX, NODE, found, web_server
 
 
 def experiment(architecture: str, connections: int, wait: float, workers: int) -> Iterator[Frame]:
@@ -32,9 +30,9 @@ def experiment(architecture: str, connections: int, wait: float, workers: int) -
         ClosedClients(server.port, model.path(wait), connections) as clients,
     ):
         asked = perf_counter()
-        model.window(clients, connections, wait)  # left out: it opens the connections to the backend
+        model.warm_up(clients, architecture, wait)
         while True:
-            answers = model.window(clients, connections, wait)
+            answers = model.window(clients, wait)
             yield model.frame_of(clients, answers, perf_counter() - asked)
 
 
@@ -49,7 +47,6 @@ STYLES = {
 }
 """A real server has the colour of ours of its kind: a fixed number of processes, or event loops."""
 THIN: dict[str, Any] = {"color": PINNED, "linewidth": 1.3}
-BAR: dict[str, Any] = {"linewidth": 16, "solid_capstyle": "butt"}
 NO_ANSWER_NS = 10e9
 RESPONSES = {1e7: "10 ms", 1e8: "100 ms", 1e9: "1 s", NO_ANSWER_NS: "no answer"}
 
@@ -91,26 +88,26 @@ def shares() -> Chart:
         return np.repeat(np.arange(times.size + 1), 2)[1:-1] / run.parameters["connections"], np.repeat(times, 2)
 
     def starved(run: Record) -> Any:
-        return [1 - never(run) / run.parameters["connections"], 1], [NO_ANSWER_NS if never(run) else np.nan] * 2
+        return [model.served_share(run), 1], [NO_ANSWER_NS if never(run) else np.nan] * 2
 
     def percentiles(run: Record) -> Any:
         p50, p99 = (duration(response(run, share)) for share in (0.5, 0.99))
-        middle = 0.5 * (1 - never(run) / run.parameters["connections"])
-        return middle, model.of_clients(run).max(initial=1e6), f"answered: p50 {p50}, p99 {p99}"
+        return model.served_share(run) / 2, model.of_clients(run).max(initial=1e6), f"answered: p50 {p50}, p99 {p99}"
 
     def alarm(run: Record) -> Any:
-        return (0.5, NO_ANSWER_NS / 1.4, f"{count(never(run))} clients get no answer") if never(run) else None
+        return (1 + model.served_share(run)) / 2, NO_ANSWER_NS / 1.4, f"{count(never(run))} clients get no answer"
 
     return Chart(
         "What each client gets",
         Axis("clients, the shortest response times first", 0, 1, ticks=percent_ticks),
         Axis("mean response (×10 a step)", 5e6, 2e10, log=True, ticks=RESPONSES),
         Line("model", model=expected, **MODEL_LINE),
-        Line(run=starved, color=ALARM, **BAR),
+        Line(run=starved, color=ALARM, linewidth=16, solid_capstyle="butt"),
         *(Line(name, pinned=of, **PINNED_LINE) for name, of in (("pinned run", answered), ("", starved))),
-        Line("answered", run=answered, color=MEASURED, **{**BAR, "linewidth": 5}),
-        Label(side="below", run=alarm, color=ALARM),
-        Label(side="below", run=percentiles, color=MEASURED),
+        Line("answered", run=answered, color=MEASURED, linewidth=5, solid_capstyle="butt"),
+        Label(side="below", run=lambda run: alarm(run) if never(run) else None, color=ALARM),
+        Label(side="below", run=lambda run: percentiles(run) if never(run) else None, color=MEASURED),
+        Label(run=lambda run: None if never(run) else percentiles(run), side="above", color=MEASURED),
         empty="What each client gets will appear here.",
     )
 
@@ -160,10 +157,13 @@ PREDICTION = Prediction(
     "waits 50 ms for a backend. How many of the clients get answers?",
     choices={
         ALL: Answer(
-            "That would be fair, but nothing shares the processes out: one that has accepted a connection stays with it as long "
-            "as it is open."
+            "That would be fair, but a process that has accepted a connection stays with it as long as it is open.",
+            "Here the processes changed between connections.",
         ),
-        HALF: Answer("No process takes another connection before its client closes the one that it has."),
+        HALF: Answer(
+            "No process takes another connection before its client closes the one that it has.",
+            "Here some processes changed between connections.",
+        ),
         TEN: Answer(
             "So it is where a process stays with its connection. Here the processes changed.",
             "A process stays with the connection that it has accepted, and waits when its request waits. The other connections "
@@ -177,8 +177,7 @@ PREDICTION = Prediction(
 
 
 def lab() -> Lab:
-    here = web.found()
-    missing = [(each, partial(lambda why, _: why, web.why_missing(each))) for each in STYLES if each not in here]
+    here = found()
     return Lab(
         question="How many can wait at once?",
         experiment=experiment,
@@ -193,7 +192,7 @@ def lab() -> Lab:
         charts=(throughputs(here), shares()),
         prediction=PREDICTION if PREFORK in here else None,
         verdict=verdict_of(say, compare=percentile_of(PER_S, "The throughput"), needs=RESPONSE),
-        table=table_of(*model.ROWS, *missing, needs=RESPONSE, heading="this run"),
+        table=table_of(*model.ROWS, *model.missing_rows(), needs=RESPONSE, heading="this run"),
         trust=trust_of(*model.TRUST_ROWS, needs=RESPONSE),
         finding=finding,
         scenario=scenario,

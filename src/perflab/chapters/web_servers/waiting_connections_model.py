@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,13 @@ from perflab.systems.http.connection import request_bytes
 from perflab.systems.process.child import ServerFailed
 from perflab.systems.servers.slow_backend import slow_backend
 from perflab.systems.servers.web.own import LOOP, MAX_PROCESSES, PREFORK, PROCESS_EACH, THREADS
-from perflab.systems.servers.web.web_server import APACHE, NODE, found, web_server
+from perflab.systems.servers.web.web_server import APACHE, ARCHITECTURES, NODE, found, web_server, why_missing
 
 PER_S, RESPONSE, CLIENT = "per_s", "response_ns", "client"
 CONNECTIONS, WAITS, WORKERS = (1, 3, 10, 30, 100, 300, 1_000), (10, 20, 50, 100), (5, 10, 20, 50)
 WITH_WORKERS, ONE_PROCESS = (PREFORK, APACHE), (THREADS, LOOP, NODE)
 """Architectures whose number of processes is set, and those with one process."""
-NUMBERS = np.unique(np.concatenate([np.geomspace(1, CONNECTIONS[-1], 41), CONNECTIONS, WORKERS, [MAX_PROCESSES]]))
+NUMBERS = np.unique([*np.geomspace(1, CONNECTIONS[-1], 41).round(2), *CONNECTIONS, *WORKERS, MAX_PROCESSES])
 WINDOW_S, ROUNDS = 0.2, 2
 SETTLE_S, SETTLE_EACH_S, ADDED_S = 0.02, 0.2e-3, 0.5e-3
 PROBE_MS, PROBE_S, PROBE_CONNECTIONS = 1, 0.3, 300
@@ -38,12 +39,18 @@ def path(wait: float) -> bytes:
     return request_bytes(f"/wait?ms={wait:g}")
 
 
-def window(clients: ClosedClients, connections: int, wait: float) -> Answers:
+def window(clients: ClosedClients, wait: float) -> Answers:
     """The answers of a slice: a whole number of rounds, after one that is left out."""
     wait_s = wait / 1e3
-    settle_s = 1.3 * wait_s + SETTLE_S + SETTLE_EACH_S * (len(clients.answered) or connections)
+    settle_s = 1.3 * wait_s + SETTLE_S + SETTLE_EACH_S * (len(clients.answered) or clients.number)
     round_s = wait_s + ADDED_S
     return clients.window(settle_s, max(ROUNDS, round(WINDOW_S / round_s)) * round_s, wait_s)
+
+
+def warm_up(clients: ClosedClients, architecture: str, wait: float) -> None:
+    """What is left out: connections to the backend are opened, and Node.js compiles what is called often."""
+    for _ in range(3 if architecture == NODE else 1):
+        window(clients, wait)
 
 
 def calibrate() -> Iterator[Frame]:
@@ -57,7 +64,7 @@ def calibrate() -> Iterator[Frame]:
             try:
                 with web_server(architecture, backend_port=backend.port) as server:
                     with ClosedClients(server.port, path(WAITS[0]), 1) as one:
-                        alone = window(one, 1, WAITS[0]).response_ns
+                        alone = window(one, WAITS[0]).response_ns
                     with ClosedClients(server.port, path(PROBE_MS), PROBE_CONNECTIONS) as many:
                         limit = per_s_of_cpus(many, (server.pids(), [backend.pid]), architecture in ONE_PROCESS)
             except ServerFailed:
@@ -72,11 +79,10 @@ def per_s_of_cpus(clients: ClosedClients, others: Sequence[Sequence[int]], is_on
 
     From the CPU time of a request, as a throughput would be less while other programs are at work.
     """
-    warm_up = 0
-    for _ in range(WARM_UPS):  # Node.js compiles what has been called often
-        warm_up += clients.window(0, PROBE_S / 2, 0).client.size
-        if warm_up > WARM_UP:
-            break
+    done = 0
+    for _ in range(WARM_UPS):
+        if done < WARM_UP:
+            done += clients.window(0, PROBE_S / 2, 0).client.size
     before = [time.process_time(), *map(cpu_s, others)]
     requests = clients.window(0, PROBE_S, 0).client.size
     parts = (np.array([time.process_time(), *map(cpu_s, others)]) - before) / max(1, requests)
@@ -150,6 +156,11 @@ def never(run: Record) -> int:
     return int(run.parameters["connections"] - run.fact("answered", 0))
 
 
+def served_share(run: Record) -> float:
+    """The share of the clients that have had an answer."""
+    return float(run.parameters["connections"] - never(run)) / run.parameters["connections"]
+
+
 def rate(run: Record) -> float:
     """Throughput, mean of the slices; NaN of none."""
     return float(run.column(PER_S).mean()) if run.column(PER_S).size else np.nan
@@ -202,8 +213,9 @@ def why(run: Record) -> str:
             f"A process stays with its connection until the client closes it (keep-alive), also while it waits.{more}"
         )
     alone_ns = 1e6 * run.parameters["wait"] + run.constants.get(added(name), 0.0)
+    accepted = " Not all connections have been accepted yet." if never(run) else ""
     if never(run) or response(run, 0.5) > SLOWER * alone_ns:
-        return "The requests wait for a CPU, too: server, clients and backend keep the CPUs busy."
+        return f"The requests wait for a CPU, too: server, clients and backend keep the CPUs busy.{accepted}"
     return "All waits overlap." if run.parameters["connections"] > 1 else ""
 
 
@@ -216,6 +228,11 @@ def littles_said(run: Record) -> str:
     """The mean response time that the throughput tells, R = N/X of the clients with an answer; and as measured."""
     times = run.column(RESPONSE)
     return f"{duration(1e9 * of_clients(run).size / rate(run))}; {duration(times.mean() if times.size else np.nan)}"
+
+
+def missing_rows() -> list[tuple[str, Callable[[Record], str]]]:
+    """Rows of the architectures that are not measured here, and why not."""
+    return [(each, partial(lambda why, _: why, why)) for each in ARCHITECTURES if (why := why_missing(each))]
 
 
 ROWS = (

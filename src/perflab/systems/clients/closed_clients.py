@@ -50,6 +50,11 @@ class ClosedClients(HttpTarget):
         super().__init__(port, request, clients, spin=False)
 
     @property
+    def number(self) -> int:
+        """How many clients there are."""
+        return len(self._clients)
+
+    @property
     def connected(self) -> int:
         """How many clients have a connection."""
         return sum(each is not None for each in self._clients)
