@@ -1,0 +1,214 @@
+"""What does an idle connection cost? Connections that stay open after their request, and one more request on a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from perflab.chapters.web_servers import idle_connections_model as model
+from perflab.chapters.web_servers.idle_connections_model import GIVEN_UP, LIMIT_S, NUMBERS, OWN, RESPONSE, RSS
+from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
+from perflab.lab.axes import byte_ticks, duration_ticks, from_zero_ticks
+from perflab.lab.kinds import measured_kinds
+from perflab.lab.marks import Line, Rule, before
+from perflab.lab.palette import ALARM, CLOCK, INK, MEASURED, MODEL_HERE, MODEL_LINE, PINNED, QUIET, THIRD
+from perflab.lab.verdict import table_of, trust_of, verdict_of
+from perflab.measure import Frame, byte_size, count, duration, number, percentile
+from perflab.measure.compare import CLEAR, TOO_CLOSE
+from perflab.measure.memory import memory_of
+from perflab.systems.clients.idle import OneMore
+from perflab.systems.servers.web.web_server import (
+    APACHE,
+    LOOP,
+    NGINX,
+    NODE,
+    PREFORK,
+    PROCESS_EACH,
+    THREADS,
+    found,
+)
+
+SLICE_S, TICK_S = 0.1, 0.1
+
+
+def experiment(architecture: str, idle: int, workers: int, keep_alive: float) -> Iterator[Frame]:
+    with model.serving(architecture, idle, workers, keep_alive) as server, OneMore(server.port, LIMIT_S) as one_more:
+        with model.idle_connections(server, idle, workers):
+            yield model.memory_frame(memory_of(server.pids()))
+        while True:
+            asked, until = [], perf_counter() + SLICE_S
+            while perf_counter() < until:
+                with model.idle_connections(server, idle, workers) as connections:
+                    one_more.ask()
+                    while (told := one_more.wait(TICK_S)) is None:
+                        yield Frame()
+                asked.append((told, connections.answered))
+            yield model.frame_of(asked)
+
+
+STYLES = {
+    PREFORK: ("o", MEASURED),
+    PROCESS_EACH: ("s", ALARM),
+    THREADS: ("^", THIRD),
+    LOOP: ("D", CLOCK),
+    NODE: ("v", PINNED),
+    APACHE: ("P", INK),
+    NGINX: ("X", QUIET),
+}
+ADDED_UP: dict[str, Any] = {"color": PINNED, "linestyle": "--", "linewidth": 1.8}
+FREE = ("architecture", "idle")
+IDLE = Axis("idle connections (0, then ×10 a step)", -0.1, 1_300, ticks=from_zero_ticks)
+
+
+def response(record: Record) -> float:
+    """Median response of one more request (ns); NaN before the first."""
+    times = record.column(RESPONSE)
+    return percentile(times, 0.5) if times.size else np.nan
+
+
+def place(value: Callable[[Record], float]) -> Callable[[Record], tuple[float, float]]:
+    """Where a run stands."""
+    return lambda run: (run.parameters["idle"], value(run))
+
+
+def held_bytes(column: str) -> Callable[[Record], float]:
+    """Memory of a run's server; NaN where it is not told."""
+    return lambda run: float(run.column(column)[0]) if run.column(column).size else np.nan
+
+
+def charts(architectures: tuple[str, ...]) -> tuple[Chart, ...]:
+    """Response and memory, a run being a dot of its architecture."""
+    styles = {each: STYLES[each] for each in architectures}
+    return (
+        Chart(
+            "Response time of one more request",
+            IDLE,
+            Axis("median (×10 a step)", 5e4, 8e9, log=True, ticks=duration_ticks),
+            Rule("y", setting=lambda _: 1e9 * LIMIT_S, color=QUIET, linestyle=":", linewidth=1.5),
+            Line("model", model=lambda m: m.stairs, **MODEL_LINE),
+            Line(model=lambda m: (m.idle, m.response), **MODEL_HERE),
+            *measured_kinds(place(response), "architecture", styles, among=FREE),
+            columns=4,
+            empty="How long one more request takes will appear here.",
+        ),
+        Chart(
+            "Memory of the server",
+            IDLE,
+            Axis("bytes (×10 a step)", 2e6, 5e9, log=True, ticks=byte_ticks),
+            Line("RSS added up", model=lambda m: (NUMBERS, m.rss), **ADDED_UP, at=2),
+            Line("each page once (PSS)", model=lambda m: (NUMBERS, m.own), **MODEL_LINE, at=2, side="below"),
+            Line(model=lambda m: (m.idle, m.own_at(m.idle)), **MODEL_HERE),
+            Line(runs=before(place(held_bytes(RSS)), FREE), color=PINNED, marker="x", linestyle="none", markersize=8),
+            *measured_kinds(place(held_bytes(OWN)), "architecture", styles, among=FREE),
+            columns=0,
+            empty="What memory the server takes will appear here.",
+        ),
+    )
+
+
+def say(record: Record) -> str:
+    """How long one more request takes and why, and what memory that is."""
+    times = record.column(RESPONSE)
+    said = f"One more request takes {duration(response(record))} (median of {count(times.size)})."
+    if gave_up := record.count(GIVEN_UP):
+        said = f"{count(gave_up)} of {count(times.size)} requests had no reply within {LIMIT_S:g} s, and were given up."
+    return f"{said} {model.why(record.parameters)} {model.memory_said(record)}"
+
+
+def compare(record: Record, pinned: Record) -> tuple[str, str]:
+    """Clear where all responses of one run are at least twice as long as all of the other."""
+    now, then = record.column(RESPONSE), pinned.column(RESPONSE)
+    is_clear = now.min() > 2 * then.max() or then.min() > 2 * now.max()
+    return f"In the pinned run it took {duration(response(pinned))}.", CLEAR if is_clear else TOO_CLOSE
+
+
+def takes(record: Record) -> str:
+    """What one more request takes, in a few words."""
+    all_given_up = record.count(GIVEN_UP) == record.column(RESPONSE).size
+    return f"has no reply within {LIMIT_S:g} s" if all_given_up else f"takes {duration(response(record))}"
+
+
+def finding(record: Record, pinned: Record | None) -> str:
+    """The headline."""
+    now, then = record.parameters, pinned.parameters if pinned else record.parameters
+    said = f"With {model.idle_said(now)}, one more request to {model.server_said(now)} {takes(record)}"
+    if pinned is not None and now["architecture"] != then["architecture"]:
+        return f"{said}; to {then['architecture']} it {takes(pinned)}."
+    if pinned is not None and now["idle"] != then["idle"]:
+        return f"{said}; with {count(then['idle'])}, it {takes(pinned)}."
+    return f"{said}."
+
+
+def scenario(chosen: Mapping[str, Any]) -> str:
+    """What a run does."""
+    server = f"{model.server_said(chosen)}, keep-alive time-out {chosen['keep_alive']:g} s"
+    asked = {0: "No connection is open", 1: "One connection was asked on once and stays open"}.get(
+        chosen["idle"], f"{count(chosen['idle'])} connections were asked on once and stay open"
+    )
+    return f"{server[0].upper()}{server[1:]}. {asked}; then one more request comes, on a new connection."
+
+
+QUICK, SLOWER, WAITS, REFUSED = "as quick as ever", "about 10% slower", "until a connection times out", "refused"
+
+
+def how_long(record: Record) -> Outcome | None:
+    """What the request met; None before its reply."""
+    if not record.column(RESPONSE).size:
+        return None
+    alone, took = record.constants[f"{PREFORK}: {RESPONSE}"], response(record)
+    told = f"the next request takes {duration(took)}, and {duration(alone)} while no connection is open"
+    waited = took > 0.5e9 * record.parameters["keep_alive"]
+    return Outcome(WAITS if waited else QUICK if took < 1.05 * alone else SLOWER, told)
+
+
+PREDICTION = Prediction(
+    question="A prefork server has 10 processes, and closes a connection that was idle for 1 s. 10 clients have loaded a page and "
+    "keep their connections open. How long does the next client's request take?",
+    choices={
+        QUICK: Answer(
+            "The processes compute nothing, so they seem free. But each waits for the next request of its own connection.",
+            "On this machine a process was free.",
+        ),
+        SLOWER: Answer(
+            "One connection more is 10% more, but there is no process left that could accept it.",
+            "On this machine a process was free, and a little slower.",
+        ),
+        WAITS: Answer(
+            "On this machine a process was free.",
+            "Each process keeps to its connection until that is closed or times out. The 11th connection waits in the listen "
+            "backlog, accepted by nobody, though no CPU is busy.",
+        ),
+        REFUSED: Answer(
+            "The system accepts connections for the server, up to its listen backlog: nothing is refused, it waits."
+        ),
+    },
+    runs=({"architecture": PREFORK, "idle": 10, "workers": 10, "keep_alive": 1},),
+    find=how_long,
+)
+
+
+def lab() -> Lab:
+    here = found()
+    return Lab(
+        question="What does an idle connection cost?",
+        experiment=experiment,
+        calibrate=model.calibrate,
+        predict=model.predict,
+        controls={
+            "architecture": choice(here, PREFORK if PREFORK in here else LOOP, menu=True),
+            "idle": values_slider((0, 4, 5, 9, 10, 19, 20, 49, 50, 100, 300, 1_000), 9, unit="idle connections"),
+            "workers": values_slider((5, 10, 20, 50), 10, unit="processes", label="prefork's"),
+            "keep_alive": values_slider((0.5, 1.0, 2.0), 1.0, unit="s", label="keep-alive time-out"),
+        },
+        charts=charts(here),
+        prediction=PREDICTION if PREFORK in here else None,
+        verdict=verdict_of(say, model.all_were_held, compare=compare, needs=RESPONSE),
+        table=table_of(*model.ROWS, needs=RESPONSE, heading="this run"),
+        trust=trust_of(*model.TRUST_ROWS, needs=RESPONSE),
+        finding=finding,
+        scenario=scenario,
+        budget_s=LIMIT_S + 1,
+    )
