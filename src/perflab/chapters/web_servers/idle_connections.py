@@ -16,34 +16,25 @@ from perflab.lab.kinds import measured_kinds
 from perflab.lab.marks import Line, Rule, before
 from perflab.lab.palette import ALARM, CLOCK, INK, MEASURED, MODEL_HERE, MODEL_LINE, PINNED, QUIET, THIRD
 from perflab.lab.verdict import table_of, trust_of, verdict_of
-from perflab.measure import Frame, byte_size, count, duration, number, percentile
+from perflab.measure import Frame, count, duration, percentile
 from perflab.measure.compare import CLEAR, TOO_CLOSE
 from perflab.measure.memory import memory_of
-from perflab.systems.clients.idle import OneMore
-from perflab.systems.servers.web.web_server import (
-    APACHE,
-    LOOP,
-    NGINX,
-    NODE,
-    PREFORK,
-    PROCESS_EACH,
-    THREADS,
-    found,
-)
+from perflab.systems.servers.web.own import LOOP, PREFORK, PROCESS_EACH, THREADS
+from perflab.systems.servers.web.web_server import APACHE, NGINX, NODE, found
 
 SLICE_S, TICK_S = 0.1, 0.1
 
 
 def experiment(architecture: str, idle: int, workers: int, keep_alive: float) -> Iterator[Frame]:
-    with model.serving(architecture, idle, workers, keep_alive) as server, OneMore(server.port, LIMIT_S) as one_more:
+    with model.serving(architecture, idle, workers, keep_alive) as server:
         with model.idle_connections(server, idle, workers):
             yield model.memory_frame(memory_of(server.pids()))
         while True:
             asked, until = [], perf_counter() + SLICE_S
             while perf_counter() < until:
                 with model.idle_connections(server, idle, workers) as connections:
-                    one_more.ask()
-                    while (told := one_more.wait(TICK_S)) is None:
+                    connections.ask_one_more(LIMIT_S)
+                    while (told := connections.wait(TICK_S)) is None:
                         yield Frame()
                 asked.append((told, connections.answered))
             yield model.frame_of(asked)
@@ -74,11 +65,6 @@ def place(value: Callable[[Record], float]) -> Callable[[Record], tuple[float, f
     return lambda run: (run.parameters["idle"], value(run))
 
 
-def held_bytes(column: str) -> Callable[[Record], float]:
-    """Memory of a run's server; NaN where it is not told."""
-    return lambda run: float(run.column(column)[0]) if run.column(column).size else np.nan
-
-
 def charts(architectures: tuple[str, ...]) -> tuple[Chart, ...]:
     """Response and memory, a run being a dot of its architecture."""
     styles = {each: STYLES[each] for each in architectures}
@@ -101,8 +87,14 @@ def charts(architectures: tuple[str, ...]) -> tuple[Chart, ...]:
             Line("RSS added up", model=lambda m: (NUMBERS, m.rss), **ADDED_UP, at=2),
             Line("each page once (PSS)", model=lambda m: (NUMBERS, m.own), **MODEL_LINE, at=2, side="below"),
             Line(model=lambda m: (m.idle, m.own_at(m.idle)), **MODEL_HERE),
-            Line(runs=before(place(held_bytes(RSS)), FREE), color=PINNED, marker="x", linestyle="none", markersize=8),
-            *measured_kinds(place(held_bytes(OWN)), "architecture", styles, among=FREE),
+            Line(
+                runs=before(place(lambda run: model.bytes_of(run, RSS)), FREE),
+                color=PINNED,
+                marker="x",
+                linestyle="none",
+                markersize=8,
+            ),
+            *measured_kinds(place(lambda run: model.bytes_of(run, OWN)), "architecture", styles, among=FREE),
             columns=0,
             empty="What memory the server takes will appear here.",
         ),
@@ -125,30 +117,24 @@ def compare(record: Record, pinned: Record) -> tuple[str, str]:
     return f"In the pinned run it took {duration(response(pinned))}.", CLEAR if is_clear else TOO_CLOSE
 
 
-def takes(record: Record) -> str:
-    """What one more request takes, in a few words."""
-    all_given_up = record.count(GIVEN_UP) == record.column(RESPONSE).size
-    return f"has no reply within {LIMIT_S:g} s" if all_given_up else f"takes {duration(response(record))}"
-
-
 def finding(record: Record, pinned: Record | None) -> str:
     """The headline."""
     now, then = record.parameters, pinned.parameters if pinned else record.parameters
-    said = f"With {model.idle_said(now)}, one more request to {model.server_said(now)} {takes(record)}"
+    said = f"With {count(now['idle'])} idle connections, {model.takes(record)}"
     if pinned is not None and now["architecture"] != then["architecture"]:
-        return f"{said}; to {then['architecture']} it {takes(pinned)}."
+        return f"{said}; {model.takes(pinned)}."
     if pinned is not None and now["idle"] != then["idle"]:
-        return f"{said}; with {count(then['idle'])}, it {takes(pinned)}."
+        return f"{said}; with {count(then['idle'])}, it takes {duration(response(pinned))}."
     return f"{said}."
 
 
 def scenario(chosen: Mapping[str, Any]) -> str:
     """What a run does."""
-    server = f"{model.server_said(chosen)}, keep-alive time-out {chosen['keep_alive']:g} s"
-    asked = {0: "No connection is open", 1: "One connection was asked on once and stays open"}.get(
-        chosen["idle"], f"{count(chosen['idle'])} connections were asked on once and stay open"
-    )
-    return f"{server[0].upper()}{server[1:]}. {asked}; then one more request comes, on a new connection."
+    asked = f"{count(chosen['idle'])} connections were asked on once and stay open"
+    if not chosen["idle"]:
+        asked = "No connection is open"
+    server = f"{model.named(chosen)}; idle connections are closed after {chosen['keep_alive']:g} s"
+    return f"{server[0].upper()}{server[1:]}. {asked}; then one more request arrives on a new connection."
 
 
 QUICK, SLOWER, WAITS, REFUSED = "as quick as ever", "about 10% slower", "until a connection times out", "refused"
@@ -165,8 +151,8 @@ def how_long(record: Record) -> Outcome | None:
 
 
 PREDICTION = Prediction(
-    question="A prefork server has 10 processes, and closes a connection that was idle for 1 s. 10 clients have loaded a page and "
-    "keep their connections open. How long does the next client's request take?",
+    question="A prefork server has 10 processes, and closes a connection that was idle for 1 s. 10 clients have loaded a page "
+    "and keep their connections open. How long does the next client's request take?",
     choices={
         QUICK: Answer(
             "The processes compute nothing, so they seem free. But each waits for the next request of its own connection.",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,21 +12,19 @@ from numpy.typing import NDArray
 
 from perflab.lab import Record, Verdict
 from perflab.lab.verdict import INVALID
-from perflab.measure import Frame, byte_size, count, duration, duration_range, number
+from perflab.measure import Frame, byte_size, count, duration, duration_range, number, percentile
 from perflab.measure.guards import BadInput
 from perflab.measure.memory import Memory, memory_of
 from perflab.measure.units import DASH
-from perflab.systems.clients.idle import IdleConnections, OneMore, Told
+from perflab.systems.clients.idle import IdleConnections, Told
+from perflab.systems.http.connection import Connection
+from perflab.systems.servers.web.own import LOOP, PREFORK, PROCESS_EACH, THREADS
 from perflab.systems.servers.web.web_server import (
     APACHE,
     ARCHITECTURES,
-    LOOP,
     MAX_CONNECTIONS,
     NGINX,
     NODE,
-    PREFORK,
-    PROCESS_EACH,
-    THREADS,
     WebServer,
     found,
     web_server,
@@ -41,20 +39,22 @@ LIMIT_S = 3.0
 KEEP_ONE = (PREFORK, APACHE)
 """A fixed number of processes, each of which keeps to one connection."""
 PROBES = {PROCESS_EACH: 10, THREADS: 100} | dict.fromkeys((LOOP, NODE, NGINX), 300)
-FEW, MANY, ASKED = 5, 20, 15
-NUMBERS = np.unique(np.concatenate([np.arange(51), np.round(np.geomspace(50, 1_000, 100)), ]))
+FEW, MANY, ASKED, USUAL_S = 5, 20, 15, 75.0
+NUMBERS = np.unique(np.round(np.concatenate([np.arange(51), np.geomspace(50, 1_000, 100)])))
 
 
 @contextmanager
-def serving(architecture: str, idle: int, workers: int, keep_alive: float) -> Iterator[WebServer]:
-    """The server, where it may be given so many connections."""
+def serving(architecture: str, idle: int, workers: int, keep_alive: float = USUAL_S) -> Iterator[WebServer]:
+    """The server, where it may be given so many connections. The first requests pay for what it needs only once."""
     most = MAX_CONNECTIONS[architecture]
     if idle > most:
         raise BadInput(
             f"idle: {count(idle)} connections asked for, and {architecture} gets at most {most} here: each is a process "
             "with memory of its own."
         )
-    with web_server(architecture, workers, keep_alive) as server:
+    with web_server(architecture, workers=workers, keep_alive_s=keep_alive) as server:
+        with closing(Connection(server.port)) as connection:
+            connection.get()
         yield server
 
 
@@ -92,14 +92,14 @@ def calibrate() -> Iterator[Frame]:
             facts[f"{architecture}: {what}"] = value
 
         probes = PROBES.get(architecture, FEW)
-        with web_server(architecture, FEW) as server, OneMore(server.port, LIMIT_S) as more:
+        with serving(architecture, probes, FEW) as server:
             empty = memory_of(server.pids())
             with idle_connections(server, probes, FEW):
                 full = memory_of(server.pids())
-            note(RESPONSE, float(np.median([_asked(more) for _ in range(ASKED)])))
+            note(RESPONSE, float(np.median([_one_more_ns(server) for _ in range(ASKED)])))
         larger = empty
         if architecture in KEEP_ONE:
-            with web_server(architecture, MANY) as server:
+            with serving(architecture, 0, MANY) as server:
                 larger = memory_of(server.pids())
         for kind in ("own", "rss"):
             none, some, most = (getattr(each, kind) for each in (empty, full, larger))
@@ -110,16 +110,18 @@ def calibrate() -> Iterator[Frame]:
         yield Frame(facts=facts)
 
 
-def _asked(more: OneMore) -> float:
-    more.ask()
-    told = more.wait(LIMIT_S + 1)
-    return float("nan") if told is None else float(told.response_ns)
+def _one_more_ns(server: WebServer) -> int:
+    """The response of one more request beside few idle connections, as in a run."""
+    with idle_connections(server, FEW - 1, FEW) as connections:
+        connections.ask_one_more(LIMIT_S)
+        told = connections.wait(2 * LIMIT_S)
+    return round(1e9 * LIMIT_S) if told is None else told.response_ns
 
 
 @dataclass(frozen=True)
 class Expected:
-    """Of the chosen server: the response of one more request (ns) with `idle` connections, and over all numbers of them as stairs;
-    its memory (bytes) over `NUMBERS`, each page counted once, and the sum of RSS.
+    """Of the chosen server: the response of one more request (ns) with `idle` connections, and against their number as stairs;
+    bytes over `NUMBERS`, each page counted once, and the sum of RSS.
     """
 
     architecture: str
@@ -144,29 +146,39 @@ def predict(architecture: str, idle: int, workers: int, keep_alive: float, const
     def constant(what: str) -> float:
         return float(constants[f"{architecture}: {what}"])
 
-    def bytes_of(kind: str) -> NDArray[np.float64]:
+    def memory(kind: str) -> NDArray[np.float64]:
         server = constant(f"{kind} server") + (workers * constant(f"{kind} process") if architecture in KEEP_ONE else 0)
         held = np.minimum(NUMBERS, most_held(architecture, workers))
         taken = server + held * constant(f"{kind} connection")
-        return np.where(NUMBERS <= MAX_CONNECTIONS[architecture], taken, np.nan)
+        return np.where(MAX_CONNECTIONS[architecture] >= NUMBERS, taken, np.nan)
 
-    steps = workers * np.arange(1, 1_000 // workers + 1)
-    at = np.sort(np.concatenate([[0.0, 1_000.0], steps - 1e-3, steps]))
-    at = at[at <= MAX_CONNECTIONS[architecture]]
+    steps = np.arange(workers, MAX_CONNECTIONS[architecture], workers)
+    at = np.sort(np.concatenate([[0.0, MAX_CONNECTIONS[architecture]], steps - 1e-3, steps]))
     return Expected(
-        architecture, idle, float(response(np.array(idle))), (at, response(at)), bytes_of("own"), bytes_of("rss")
+        architecture, idle, float(response(np.array(idle))), (at, response(at)), memory("own"), memory("rss")
     )
 
 
-def server_said(chosen: Mapping[str, Any]) -> str:
-    """The server, and how many processes it has where that is fixed."""
+NAMES = {PROCESS_EACH: "a process per connection", THREADS: "a thread per connection", LOOP: "an event loop"}
+
+
+def named(chosen: Mapping[str, Any]) -> str:
+    """The server as a noun, with its processes where their number is fixed."""
     architecture = str(chosen["architecture"])
-    return f"{architecture} with {chosen['workers']} processes" if architecture in KEEP_ONE else architecture
+    if architecture in KEEP_ONE:
+        return f"{architecture} with {chosen['workers']} processes"
+    return NAMES.get(architecture, architecture)
 
 
-def idle_said(chosen: Mapping[str, Any]) -> str:
-    """The idle connections."""
-    return f"{count(chosen['idle'])} idle connection{'' if chosen['idle'] == 1 else 's'}"
+def takes(run: Record) -> str:
+    """What the server does with one more request, in a few words."""
+    times = run.column(RESPONSE)
+    if run.count(GIVEN_UP) == times.size:
+        return f"{named(run.parameters)} does not answer one more request within {LIMIT_S:g} s"
+    took = duration(percentile(times, 0.5))
+    if expected_wait_s(run.parameters):
+        return f"{named(run.parameters)} keeps one more request waiting for {took}"
+    return f"{named(run.parameters)} answers one more request in {took}"
 
 
 def expected_wait_s(chosen: Mapping[str, Any]) -> float:
@@ -176,32 +188,32 @@ def expected_wait_s(chosen: Mapping[str, Any]) -> float:
     return float(theory.wait_for_a_process(chosen["idle"], chosen["workers"], chosen["keep_alive"]))
 
 
+WHY = {
+    PROCESS_EACH: "Each connection has a process of its own, which is made when it is accepted.",
+    THREADS: "Each connection has a thread of its own, which sleeps while nothing is asked.",
+}
+NO_PROCESS = "An event loop needs neither process nor thread for a connection: an idle one is an entry in a table."
+
+
 def why(chosen: Mapping[str, Any]) -> str:
     """What makes it so quick or slow."""
     idle, workers, keep_alive = (chosen[name] for name in ("idle", "workers", "keep_alive"))
-    if chosen["architecture"] == PROCESS_EACH:
-        return "Each connection has a process of its own, which is made when it is accepted."
-    if chosen["architecture"] == THREADS:
-        return "Each connection has a thread of its own, which sleeps while nothing is asked."
     if chosen["architecture"] not in KEEP_ONE:
-        return "An event loop keeps no process and no thread for a connection: an idle one is an entry in a table."
+        return WHY.get(chosen["architecture"], NO_PROCESS)
     if idle < workers:
-        return f"{count(workers - idle)} of {count(workers)} processes have no connection and accept the next one."
-    rounds, wait_s = idle // workers, expected_wait_s(chosen)
-    turns = f"{count(rounds)} times the time-out" if rounds > 1 else "the time-out"
-    return (
-        f"Each of the {count(workers)} processes keeps to an idle connection for {keep_alive:g} s, and {turns} has to pass "
-        f"before one is free: theory says {wait_s:g} s."
-    )
+        return f"Of {count(workers)} processes {count(workers - idle)} had no connection, and one of these accepts the next."
+    turns = f"{count(idle // workers)} times that" if idle >= 2 * workers else "that"
+    said = f"Each of the {count(workers)} processes keeps to an idle connection for {keep_alive:g} s, and the request waits for"
+    return f"{said} {turns}: {expected_wait_s(chosen):g} s in theory."
 
 
 def memory_said(run: Record) -> str:
     """The memory, counted both ways."""
-    if not run.column(OWN).size or not np.isfinite(own := float(run.column(OWN)[0])):
+    if not np.isfinite(own := bytes_of(run, OWN)):
         return "The system does not tell the server's memory."
-    rss, processes = float(run.column(RSS)[0]), run.fact(PROCESSES, 1)
-    said = f"The server has {byte_size(own)} of memory ({run.fact(KIND, '')})"
-    return f"{said} in {count(processes)} process{'' if processes == 1 else 'es'}; RSS added up says {number(rss / own)} times that."
+    rss, processes = bytes_of(run, RSS), run.fact(PROCESSES, 1)
+    where = f"in {count(processes)} processes" if processes > 1 else "in one process"
+    return f"Memory: {byte_size(own)} ({run.fact(KIND, '')}) {where}; RSS added up says {number(rss / own)} times that."
 
 
 def all_were_held(run: Record) -> Verdict | None:
@@ -215,8 +227,9 @@ def all_were_held(run: Record) -> Verdict | None:
     return Verdict(f"{said} Measure again, or choose fewer.", INVALID)
 
 
-def _bytes(column: str) -> Callable[[Record], str]:
-    return lambda run: byte_size(float(run.column(column)[0])) if run.column(column).size else DASH
+def bytes_of(run: Record, column: str) -> float:
+    """The memory of a run's server, counted one way; NaN where it is not told."""
+    return float(run.column(column)[0]) if run.column(column).size else np.nan
 
 
 def _theory_said(run: Record) -> str:
@@ -225,11 +238,11 @@ def _theory_said(run: Record) -> str:
 
 
 ROWS = (
-    ("one more request, median", lambda run: duration(float(np.median(run.column(RESPONSE))))),
+    ("one more request, median", lambda run: duration(percentile(run.column(RESPONSE), 0.5))),
     ("shortest to longest", lambda run: duration_range(run.column(RESPONSE).min(), run.column(RESPONSE).max())),
     ("wait for a process by theory, ⌊idle / processes⌋ · time-out", _theory_said),
-    ("memory, each page counted once", _bytes(OWN)),
-    ("memory, RSS of all processes added up", _bytes(RSS)),
+    ("memory, each page counted once", lambda run: byte_size(bytes_of(run, OWN))),
+    ("memory, RSS of all processes added up", lambda run: byte_size(bytes_of(run, RSS))),
 )
 TRUST_ROWS = (
     ("requests; given up", lambda run: f"{count(run.column(RESPONSE).size)}; {count(run.count(GIVEN_UP))}"),
