@@ -13,7 +13,7 @@ from perflab.chapters.web_servers.idle_connections_model import GIVEN_UP, LIMIT_
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.axes import byte_ticks, duration_ticks, from_zero_ticks
 from perflab.lab.kinds import measured_kinds
-from perflab.lab.marks import Line, Rule, before
+from perflab.lab.marks import Line, before
 from perflab.lab.palette import ALARM, CLOCK, INK, MEASURED, MODEL_HERE, MODEL_LINE, PINNED, QUIET, THIRD
 from perflab.lab.verdict import table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, percentile
@@ -36,7 +36,7 @@ def experiment(architecture: str, idle: int, workers: int, keep_alive: float) ->
                     connections.ask_one_more(LIMIT_S)
                     while (told := connections.wait(TICK_S)) is None:
                         yield Frame()
-                asked.append((told, connections.answered))
+                asked.append(told)
             yield model.frame_of(asked)
 
 
@@ -50,6 +50,8 @@ STYLES = {
     NGINX: ("X", QUIET),
 }
 ADDED_UP: dict[str, Any] = {"color": PINNED, "linestyle": "--", "linewidth": 1.8}
+CROSSES: dict[str, Any] = {"color": PINNED, "marker": "x", "linestyle": "none", "markersize": 8}
+GIVEN_UP_AT: dict[str, Any] = {"color": QUIET, "linestyle": ":", "linewidth": 1.8}
 FREE = ("architecture", "idle")
 IDLE = Axis("idle connections (0, then ×10 a step)", -0.1, 1_300, ticks=from_zero_ticks)
 
@@ -73,7 +75,7 @@ def charts(architectures: tuple[str, ...]) -> tuple[Chart, ...]:
             "Response time of one more request",
             IDLE,
             Axis("median (×10 a step)", 5e4, 8e9, log=True, ticks=duration_ticks),
-            Rule("y", setting=lambda _: 1e9 * LIMIT_S, color=QUIET, linestyle=":", linewidth=1.5),
+            Line("given up", setting=lambda _: ([0, 1_000], [1e9 * LIMIT_S] * 2), **GIVEN_UP_AT, at=2),
             Line("model", model=lambda m: m.stairs, **MODEL_LINE),
             Line(model=lambda m: (m.idle, m.response), **MODEL_HERE),
             *measured_kinds(place(response), "architecture", styles, among=FREE),
@@ -85,17 +87,11 @@ def charts(architectures: tuple[str, ...]) -> tuple[Chart, ...]:
             IDLE,
             Axis("bytes (×10 a step)", 2e6, 5e9, log=True, ticks=byte_ticks),
             Line("RSS added up", model=lambda m: (NUMBERS, m.rss), **ADDED_UP, at=2),
-            Line("each page once (PSS)", model=lambda m: (NUMBERS, m.own), **MODEL_LINE, at=2, side="below"),
+            Line("each page once", model=lambda m: (NUMBERS, m.own), **MODEL_LINE, at=2, side="below"),
             Line(model=lambda m: (m.idle, m.own_at(m.idle)), **MODEL_HERE),
-            Line(
-                runs=before(place(lambda run: model.bytes_of(run, RSS)), FREE),
-                color=PINNED,
-                marker="x",
-                linestyle="none",
-                markersize=8,
-            ),
+            Line(runs=before(place(lambda run: model.bytes_of(run, RSS)), FREE), **CROSSES),
             *measured_kinds(place(lambda run: model.bytes_of(run, OWN)), "architecture", styles, among=FREE),
-            columns=0,
+            columns=4,
             empty="What memory the server takes will appear here.",
         ),
     )
@@ -141,13 +137,12 @@ QUICK, SLOWER, WAITS, REFUSED = "as quick as ever", "about 10% slower", "until a
 
 
 def how_long(record: Record) -> Outcome | None:
-    """What the request met; None before its reply."""
+    """Whether the request has waited; None before its reply."""
     if not record.column(RESPONSE).size:
         return None
-    alone, took = record.constants[f"{PREFORK}: {RESPONSE}"], response(record)
-    told = f"the next request takes {duration(took)}, and {duration(alone)} while no connection is open"
-    waited = took > 0.5e9 * record.parameters["keep_alive"]
-    return Outcome(WAITS if waited else QUICK if took < 1.05 * alone else SLOWER, told)
+    took = response(record)
+    told = f"one more request took {duration(took)} (median of {count(record.column(RESPONSE).size)})"
+    return Outcome(WAITS if took > 0.5e9 * record.parameters["keep_alive"] else QUICK, told)
 
 
 PREDICTION = Prediction(
@@ -158,10 +153,7 @@ PREDICTION = Prediction(
             "The processes compute nothing, so they seem free. But each waits for the next request of its own connection.",
             "On this machine a process was free.",
         ),
-        SLOWER: Answer(
-            "One connection more is 10% more, but there is no process left that could accept it.",
-            "On this machine a process was free, and a little slower.",
-        ),
+        SLOWER: Answer("One connection more is 10% more, but no process is left that could accept it."),
         WAITS: Answer(
             "On this machine a process was free.",
             "Each process keeps to its connection until that is closed or times out. The 11th connection waits in the listen "

@@ -63,12 +63,9 @@ def most_held(architecture: str, workers: int) -> float:
     return workers if architecture in KEEP_ONE else np.inf
 
 
-@contextmanager
-def idle_connections(server: WebServer, idle: int, workers: int) -> Iterator[IdleConnections]:
+def idle_connections(server: WebServer, idle: int, workers: int) -> IdleConnections:
     """So many connections that were asked on once, as far as the server accepts them; closed with the block."""
-    held = int(min(idle, most_held(server.architecture, workers)))
-    with IdleConnections(server.port, idle, held) as connections:
-        yield connections
+    return IdleConnections(server.port, idle, int(min(idle, most_held(server.architecture, workers))))
 
 
 def memory_frame(memory: Memory) -> Frame:
@@ -77,10 +74,10 @@ def memory_frame(memory: Memory) -> Frame:
     return Frame(samples, facts={KIND: memory.kind, PROCESSES: memory.processes})
 
 
-def frame_of(asked: Sequence[tuple[Told, int]]) -> Frame:
-    """What a slice brings: each request, and how many idle connections had their reply before it."""
-    samples = {RESPONSE: np.array([told.response_ns for told, _ in asked]), HELD: np.array([held for _, held in asked])}
-    return Frame(samples, {"calls": len(asked), GIVEN_UP: sum(not told.answered for told, _ in asked)})
+def frame_of(asked: Sequence[Told]) -> Frame:
+    """What a slice brings: each request, and how many connections were idle when it came."""
+    samples = {RESPONSE: np.array([told.response_ns for told in asked]), HELD: np.array([told.idle for told in asked])}
+    return Frame(samples, {"calls": len(asked), GIVEN_UP: sum(not told.answered for told in asked)})
 
 
 def calibrate() -> Iterator[Frame]:
@@ -217,14 +214,14 @@ def memory_said(run: Record) -> str:
 
 
 def all_were_held(run: Record) -> Verdict | None:
-    """A guard: what should be idle had its reply before the request."""
+    """A guard: as many connections were idle as the server can hold."""
     chosen = run.parameters
     expected = int(min(chosen["idle"], most_held(chosen["architecture"], chosen["workers"])))
     held = int(run.column(HELD).min(initial=expected))
     if held >= expected:
         return None
-    said = f"Only {count(held)} of {count(expected)} connections had their reply in time, so the others were not idle."
-    return Verdict(f"{said} Measure again, or choose fewer.", INVALID)
+    said = f"Only {count(held)} of {count(expected)} connections had their reply and were still open when the request came."
+    return Verdict(f"{said} Choose fewer, or a longer time-out.", INVALID)
 
 
 def bytes_of(run: Record, column: str) -> float:
@@ -246,7 +243,7 @@ ROWS = (
 )
 TRUST_ROWS = (
     ("requests; given up", lambda run: f"{count(run.column(RESPONSE).size)}; {count(run.count(GIVEN_UP))}"),
-    ("idle connections that had their reply before", lambda run: count(run.column(HELD).min())),
+    ("connections that were idle by then, at least", lambda run: count(run.column(HELD).min())),
     ("processes; how memory is counted", lambda run: f"{count(run.fact(PROCESSES, 0))}; {run.fact(KIND, DASH)}"),
     ("not measured here", lambda _: " ".join(filter(None, map(why_missing, ARCHITECTURES))) or "nothing"),
 )

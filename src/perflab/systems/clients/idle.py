@@ -22,10 +22,13 @@ UNDER_WAY = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
 
 
 class Told(NamedTuple):
-    """Of one request: what it took from the beginning of its connection (ns); whether it was answered, or given up then."""
+    """Of one request: what it took from the beginning of its connection (ns), whether it was answered or given up then, and how
+    many connections were idle when it began: they had their reply, and were still open.
+    """
 
     response_ns: int
     answered: bool
+    idle: int
 
 
 class IdleConnections:
@@ -39,7 +42,7 @@ class IdleConnections:
     def __init__(self, port: int, number: int, expected: int) -> None:
         machine_limits().check(connections=number)
         allow_files()
-        self.answered = 0
+        self._idle: set[socket.socket] = set()
         self._port = port
         self._selector = selectors.DefaultSelector()
         self._thread = ThreadPoolExecutor(1, "perflab-one-more")
@@ -48,11 +51,12 @@ class IdleConnections:
         try:
             for _ in range(number):
                 self._open(ASK)
-                self.answered += len(self._look(0.0))
+                self._idle.update(self._look(0.0))
             until = perf_counter() + ANSWER_S
-            while self.answered < min(number, expected) and (left_s := until - perf_counter()) > 0:
-                self.answered += len(self._look(left_s))
+            while len(self._idle) < min(number, expected) and (left_s := until - perf_counter()) > 0:
+                self._idle.update(self._look(left_s))
             sleep(REST_S)  # until the server, too, has nothing left to do
+            self._idle.update(self._look(0.0))
         except BaseException:
             self.close()
             raise
@@ -91,13 +95,14 @@ class IdleConnections:
 
     def _exchange(self, limit_s: float) -> Told:
         began, until = perf_counter_ns(), perf_counter() + limit_s
+        idle = len(self._idle)
         self._one_more = mine = self._open(ASK_AND_CLOSE)
         while (left_s := until - perf_counter()) > 0:
             if mine in self._look(left_s):
-                return Told(perf_counter_ns() - began, True)
+                return Told(perf_counter_ns() - began, True, idle)
             if mine.fileno() < 0:
                 raise ConnectionError("the server closed the connection")
-        return Told(round(1e9 * limit_s), False)
+        return Told(round(1e9 * limit_s), False, idle)
 
     def _open(self, request: bytes) -> socket.socket:
         connection = socket.socket()
@@ -118,6 +123,7 @@ class IdleConnections:
                 self._selector.modify(connection, selectors.EVENT_READ, ReplyReader())
             elif not (data := _received(connection)):
                 self._selector.unregister(connection)
+                self._idle.discard(connection)
                 connection.close()
             elif key.data.feed(data) is not None:
                 answered.append(connection)
