@@ -15,7 +15,11 @@ from perflab.systems.process.installed import KeptServer
 from perflab.systems.servers.real.apache import APACHE as APACHE_SERVER
 from perflab.systems.servers.real.nginx import NGINX as NGINX_SERVER
 from perflab.systems.servers.real.node import NODE as NODE_SERVER
-from perflab.systems.servers.web.own import LOOP, NEED_FORK, PREFORK, PROCESS_EACH, THREADS
+from perflab.systems.servers.web.own import LOOP as LOOP
+from perflab.systems.servers.web.own import NEED_FORK
+from perflab.systems.servers.web.own import PREFORK as PREFORK
+from perflab.systems.servers.web.own import PROCESS_EACH as PROCESS_EACH
+from perflab.systems.servers.web.own import THREADS as THREADS
 from perflab.systems.servers.web.real_ones import start_real, why_not
 from perflab.systems.servers.web.settings import Settings
 
