@@ -86,11 +86,14 @@ def test_an_event_loop_holds_all_of_them_and_closes_what_is_idle_for_too_long() 
 
 
 def test_a_server_that_dies_is_an_error() -> None:
-    with pytest.raises(ServerFailed, match="died"), web_server(PREFORK, workers=1) as server:
-        with IdleConnections(server.port, 1, 1) as connections:
-            connections.ask_one_more(LIMIT_S)
-            server.kill()
-            connections.wait(PATIENCE_S)
+    with (
+        pytest.raises(ServerFailed, match="died"),
+        web_server(PREFORK, workers=1) as server,
+        IdleConnections(server.port, 1, 1) as connections,
+    ):
+        connections.ask_one_more(LIMIT_S)
+        server.kill()
+        connections.wait(PATIENCE_S)
 
 
 def test_where_nobody_listens_it_cannot_begin() -> None:

@@ -80,7 +80,7 @@ def charts(architectures: tuple[str, ...]) -> tuple[Chart, ...]:
             Line(model=lambda m: (m.idle, m.response), **MODEL_HERE),
             *measured_kinds(place(response), "architecture", styles, among=FREE),
             columns=4,
-            empty="How long one more request takes will appear here.",
+            empty="How long it takes will appear here.",
         ),
         Chart(
             "Memory of the server",
@@ -116,12 +116,15 @@ def compare(record: Record, pinned: Record) -> tuple[str, str]:
 def finding(record: Record, pinned: Record | None) -> str:
     """The headline."""
     now, then = record.parameters, pinned.parameters if pinned else record.parameters
-    said = f"With {count(now['idle'])} idle connections, {model.takes(record)}"
     if pinned is not None and now["architecture"] != then["architecture"]:
-        return f"{said}; {model.takes(pinned)}."
+        took = (
+            f"takes {model.took(record)} with {now['architecture']}, {model.took(pinned)} with {then['architecture']}"
+        )
+        return f"{count(now['idle'])} idle connections: one more request {took}."
     if pinned is not None and now["idle"] != then["idle"]:
-        return f"{said}; with {count(then['idle'])}, it takes {duration(response(pinned))}."
-    return f"{said}."
+        took = f"takes {model.took(record)} beside {count(now['idle'])} idle connections, {model.took(pinned)}"
+        return f"{model.named(now).capitalize()}: one more request {took} beside {count(then['idle'])}."
+    return f"With {count(now['idle'])} idle connections, {model.takes(record)}."
 
 
 def scenario(chosen: Mapping[str, Any]) -> str:
@@ -179,7 +182,7 @@ def lab() -> Lab:
             "architecture": choice(here, PREFORK if PREFORK in here else LOOP, menu=True),
             "idle": values_slider((0, 4, 5, 9, 10, 19, 20, 49, 50, 100, 300, 1_000), 9, unit="idle connections"),
             "workers": values_slider((5, 10, 20, 50), 10, unit="processes", label="prefork's"),
-            "keep_alive": values_slider((0.5, 1.0, 2.0), 1.0, unit="s", label="keep-alive time-out"),
+            "keep_alive": values_slider((0.2, 0.5, 1.0, 2.0), 1.0, unit="s", label="keep-alive time-out"),
         },
         charts=charts(here),
         prediction=PREDICTION if PREFORK in here else None,
