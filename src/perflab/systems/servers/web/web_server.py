@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -100,11 +100,6 @@ def web_server(architecture: str, **settings: Any) -> Iterator[WebServer]:
         if architecture == APACHE:
             _wait_for(lambda: len(running.pids()) > chosen.workers, running)
         yield running
-
-
-def slow_backend() -> AbstractContextManager[WebServer]:
-    """A server that waits as long as it is asked to, for any number of requests at a time: for `backend_port`."""
-    return web_server(LOOP)
 
 
 @contextmanager
