@@ -69,6 +69,7 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
     ("trade_off.switchboard", "server"): {"batching": "20, or 20 ms"},
     ("where_latency_comes_from.anatomy", "calls"): {"round_trip": 0},
     ("where_latency_comes_from.query", "rows"): {"index": False},
+    **{("web_servers.idle_connections", name): {"idle": 10} for name in ("architecture", "workers", "keep_alive")},
 }
 """Where other controls must stand for this one to have much to say."""
 FAR = {
@@ -93,6 +94,10 @@ FAR = {
     ("trade_off.switchboard", "batching"): "50, or 20 ms",
     ("trade_off.switchboard", "server"): "async",
     ("where_latency_comes_from.api_cache", "ttl"): 0,
+    ("web_servers.idle_connections", "architecture"): "event loop",
+    ("web_servers.idle_connections", "idle"): 10,
+    ("web_servers.idle_connections", "keep_alive"): 0.2,
+    ("web_servers.idle_connections", "workers"): 20,
 }
 """Which value says most, or what a machine with one CPU allows, where it is not the farther end of the control."""
 RUN_S, SLICES, LONGER = 0.3, 2, 4
@@ -126,6 +131,7 @@ LENGTH = {
     ("trade_off.cheapest", "clients"): (0.0, 12),
     **{("trade_off.switchboard", name): (0.0, 7) for name in ("batching", "cache", "server", "compression")},
     ("tails_and_overload.fan_out", "hedges"): (2.5, 2),
+    **{("web_servers.idle_connections", name): (1.3, 2) for name in ("architecture", "idle", "keep_alive", "workers")},
 }
 """Runs (s, and slices at least) in which what the control does comes late, or that must not end between two strategies."""
 CLICKED, CLICKS = (0.2, 0.4, 1.0, 2.0), 6

@@ -16,6 +16,7 @@ from patience import wait_until, wait_until_gone
 from perflab.systems.process import child
 from perflab.systems.process.child import ServerFailed
 from perflab.systems.process.installed import KeptServer
+from perflab.systems.process.keeper import Place
 
 pytestmark = [
     pytest.mark.process,
@@ -157,3 +158,8 @@ def test_an_interrupt_is_the_parents_business() -> None:
         assert os.getpgid(server.main_pid) == server.main_pid == os.getsid(server.main_pid)
         os.kill(server.pid, signal.SIGINT)
         assert said_by(server).startswith(b"ready")
+
+
+def test_a_socket_that_several_processes_inherit_blocks_none_of_them_in_accept(tmp_path: Path) -> None:
+    with Place(sys.executable, tmp_path, None, None).listening_socket() as listening:
+        assert not listening.getblocking() and listening.get_inheritable()

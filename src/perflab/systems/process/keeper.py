@@ -81,6 +81,7 @@ class Place:
         """For a server that inherits it: no other program can take its port, and clients may connect before the server is up."""
         listening = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
         listening.set_inheritable(True)
+        listening.setblocking(False)  # of two processes that see a connection, one would wait in `accept` for the next
         return listening
 
     def free_port(self) -> int:

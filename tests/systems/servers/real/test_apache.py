@@ -9,14 +9,14 @@ from patience import wait_until
 from real_servers import connected, get, require
 
 from perflab.systems.process.child import ServerFailed
-from perflab.systems.servers.real.apache import APACHE, _module_folder
+from perflab.systems.servers.real.apache import APACHE, module_folder
 
 pytestmark = pytest.mark.process
 
 
 def test_it_has_as_many_processes_as_asked_for_and_lua_runs_in_them() -> None:
     require(APACHE)
-    if not (_module_folder(APACHE.find() or "") / "mod_lua.so").exists():
+    if not (module_folder(APACHE.find() or "") / "mod_lua.so").exists():
         pytest.skip("Apache has no Lua here")
     with APACHE.start(workers=4, paths={"/wait": 'r.usleep(1000) r:puts("ok")'}) as server:
         wait_until(lambda: len(psutil.Process(server.main_pid).children()) == 4)
@@ -74,4 +74,4 @@ def test_modules_are_found_beside_the_program(tmp_path: Path, program: str, modu
     if modules:
         (tmp_path / modules).mkdir(parents=True)
     expected = tmp_path / (modules or "elsewhere/lib/apache2/modules")
-    assert _module_folder(str(tmp_path / program)) == expected.resolve()
+    assert module_folder(str(tmp_path / program)) == expected.resolve()

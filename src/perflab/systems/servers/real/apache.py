@@ -80,7 +80,7 @@ def launch(
         folder=place.folder,
         port=port,
         backlog=backlog,
-        loaded="\n".join(LOAD.format(name=name, folder=_module_folder(place.program)) for name in wanted),
+        loaded="\n".join(LOAD.format(name=name, folder=module_folder(place.program)) for name in wanted),
         user=f"User {place.user}\nGroup {place.group}" if place.user else "",
         workers=workers,
         keep_alive="On" if keep_alive_s else "Off",
@@ -91,7 +91,7 @@ def launch(
     return Launch((place.program, "-f", place.write("apache.conf", config), "-DFOREGROUND"), ASK, READY, port=port)
 
 
-def _module_folder(program: str) -> Path:
+def module_folder(program: str) -> Path:
     above = Path(program).resolve().parents[1]
     return next((found for each in MODULES if (found := above / each).is_dir()), above / MODULES[0])
 

@@ -32,7 +32,7 @@ events {{ worker_connections 4096; }}
 http {{
     access_log off;
     {temporary}
-    keepalive_timeout {keep_alive_s}s;
+    keepalive_timeout {keep_alive_ms}ms;
     keepalive_requests 1000000;
     {lines}
     server {{
@@ -70,7 +70,7 @@ def launch(
         user=f"user {place.user} {place.group};" if place.user else "",
         workers=workers,
         temporary=" ".join(f"{name}_temp_path {name};" for name in TEMPORARY),
-        keep_alive_s=keep_alive_s,
+        keep_alive_ms=round(keep_alive_s * 1_000),
         lines=lines,
         port=port,
         backlog=BACKLOG,

@@ -1,0 +1,1 @@
+"""Notebook 11: processes, threads or an event loop?"""
