@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
 from perflab.chapters.caching_strategies import which_cache_model as model
 from perflab.chapters.caching_strategies.which_cache_model import PAIRS, THROUGH, WITHOUT, gained, median
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
@@ -37,9 +39,10 @@ def experiment(cache: str, store: str, hits: int, seed: int) -> Iterator[Frame]:
 
 
 TICKS = {float(at): f"{each}%" for at, each in enumerate(model.STEPS)}
-ALONE: dict[str, Any] = {"color": INK, "linestyle": "--", "linewidth": 2, "at": 4.5}
+ALONE: dict[str, Any] = {"color": INK, "linestyle": "--", "linewidth": 2, "at": "end"}
 BREAK_EVEN: dict[str, Any] = {"color": MODEL, "linestyle": ":", "linewidth": 2}
-DOTS: dict[str, Any] = {"linestyle": "none", "markersize": 8}
+TOPS = (1.2e5, 1.2e6, 1.2e7)
+"""Of the axis of times (ns): SQLite, PostgreSQL and the slow store are far apart."""
 
 
 def point(column: str) -> Any:
@@ -50,15 +53,17 @@ def point(column: str) -> Any:
 MEANS = Chart(
     "Mean time of a read",
     Axis("hit ratio (each step about halves the misses)", -0.3, len(TICKS) - 0.7, ticks=TICKS),
-    Axis("", 60, model.TOP_NS, log=True, ticks=duration_ticks),
-    Line("through the cache", model=lambda m: (model.PLACES, m.through), **MODEL_LINE, at=1.5),
+    Axis(
+        "", 60, TOPS[0], log=True, ticks=duration_ticks, ends=TOPS, reach=lambda m: np.nanmax([m.without, *m.through])
+    ),
+    Line("through the cache", model=lambda m: (model.PLACES, m.through), **MODEL_LINE, at=2.5, side="below"),
     Line("no cache", model=lambda m: (model.PLACES, [m.without] * len(model.PLACES)), **ALONE),
     Rule("x", model=model.meeting, **BREAK_EVEN),
-    Label(model=model.break_even_label, side="left", color=MODEL),
+    Label(model=model.break_even_label, side="right", color=MODEL),
     Line(model=lambda m: m.here, **MODEL_HERE),
-    Line("without", run=point(WITHOUT), marker="s", color=INK, **DOTS),
-    Line("p50 of single reads", run=point(model.SINGLE), marker="v", color=CLOCK, **DOTS),
+    Line("no cache", run=point(WITHOUT), marker="s", color=INK, markersize=8, linestyle="none"),
     *measured(point(THROUGH), among=("hits",)),
+    Line("p50 of reads", run=point(model.SINGLE), marker="v", color=CLOCK, markersize=6, linestyle="none"),
     columns=3,
     empty="The mean read will appear here.",
 )
@@ -74,7 +79,7 @@ def all_pairs() -> Chart:
         Rule("x", setting=lambda _: 1, color=PINNED, linestyle=":", linewidth=2),
         Line("model", model=lambda m: (model.on_axis(m.times), range(len(PAIRS))), **MODEL_HERE),
         *measured(model.row_of, among=("cache", "store"), earlier="before"),
-        Texts(len(PAIRS), runs=model.texts, color=INK),
+        Texts(len(PAIRS), 0.19, runs=model.texts, color=INK),
         Texts(len(PAIRS), setting=model.absent, color=QUIET),
         columns=3,
         empty="How much a cache gains will appear here.",
@@ -163,8 +168,8 @@ PREDICTION = Prediction(
 
 
 def lab() -> Lab:
-    caches, stores = model.here(CACHES), model.here(STORES)
-    absent = model.missing((*CACHES, *STORES))
+    caches, stores = cached_reads.here(CACHES), cached_reads.here(STORES)
+    absent = cached_reads.missing((*CACHES, *STORES))
     has_redis = IN_REDIS in caches
     return Lab(
         question="When is a cache slower than the store?",

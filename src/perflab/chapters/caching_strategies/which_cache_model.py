@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -14,21 +14,15 @@ from perflab.lab import Record
 from perflab.lab.verdict import ratio_text
 from perflab.measure import Frame, Ratio, count, duration, gc_paused, number, paired_ratio, percent, percentile
 from perflab.measure.units import DASH
-from perflab.systems.process.child import ServerFailed
 from perflab.systems.servers.cached_reads import (
     CACHES,
-    HOT,
-    IN_POSTGRESQL,
-    IN_REDIS,
     NONE,
     SLOW,
     STORES,
     Pair,
-    probes,
-    round_ns,
+    all_opened,
+    here,
 )
-from perflab.systems.servers.real.postgresql import POSTGRESQL
-from perflab.systems.servers.real.redis import REDIS
 from perflab.theory.caching import break_even, mean_read
 
 STEPS = (0, 50, 80, 90, 95, 99, 100)
@@ -36,22 +30,11 @@ PLACES = np.linspace(0, len(STEPS) - 1, 121)
 PAIRS = tuple((cache, store) for store in STORES for cache in CACHES[1:])
 """As the rows of the chart."""
 THROUGH, WITHOUT, SINGLE = "through_ns", "without_ns", "single_ns"
-VISITS = 30
-TOP_NS, NEVER = 1.2e7, "never"
+VISITS, IN_A_ROW, OF_SLOW_IN_A_ROW = 3, 12, 2
+LABEL_NS, NEVER = 110, "never"
 TIMES = {0.1: "0.1×", 1.0: "1×", 10.0: "10×"}
-ENDS = 0.02, 50.0
+ENDS = 0.01, 100.0
 """Of the axis of the rows, with 1 in the middle."""
-SERVERS = {IN_REDIS: REDIS, IN_POSTGRESQL: POSTGRESQL}
-
-
-def here(names: Sequence[str]) -> tuple[str, ...]:
-    """Those of these caches or stores that are measured here."""
-    return tuple(name for name in names if name not in SERVERS or SERVERS[name].find())
-
-
-def missing(names: Sequence[str]) -> str:
-    """How those that are not measured here are installed; empty where all are."""
-    return " ".join(SERVERS[name].why_missing() for name in names if name not in here(names))
 
 
 def place(hits: Any) -> Any:
@@ -78,25 +61,26 @@ def frame_of(rounds: Sequence[Pair], single_ns: Sequence[int]) -> Frame:
 
 
 def calibrate() -> Iterator[Frame]:
-    """What a hit and a fill take in each cache, and a read in each store, in turns (ns): what a quarter of
-    the rounds does not exceed, as a server that waits for a CPU takes many times as long."""
-    asked: dict[str, tuple[Callable[[int], str], int]] = {}
+    """Of each pair, what a read takes that hits, that misses, and without the cache, in rounds as those of a run, in turns (ns).
+
+    Of all rounds a quarter: one that waits for a CPU takes many times as long.
+    """
     taken: dict[str, list[float]] = {}
-    with ExitStack() as opened:
-        for name in here((*CACHES[1:], *STORES)):
-            try:
-                asked.update(probes(name, opened))
-            except ServerFailed:
-                continue  # it does not start: its runs say so
-            yield Frame()
-        for visit in range(VISITS):
-            keys = np.random.default_rng(visit).integers(HOT, size=HOT).tolist()
-            with gc_paused(generation=0):
-                for name, (read, reads) in asked.items():
-                    round_ns(read, keys[-reads:])  # left out: in a run, too, rounds follow one another
-                    taken.setdefault(name, []).append(round_ns(read, keys[:reads]))
-            yield Frame()
+    with ExitStack() as stack:
+        rounds = all_opened(PAIRS, (0, 100), stack)
+        for _ in range(VISITS):
+            for (cache, store, hits), reads in rounds.items():
+                with gc_paused(generation=0):
+                    found = [reads.pair() for _ in range(OF_SLOW_IN_A_ROW if store == SLOW else IN_A_ROW)]
+                taken.setdefault(name_of(cache, store, hits), []).extend(each.through_ns for each in found)
+                taken.setdefault(store, []).extend(each.without_ns for each in found)
+                yield Frame()
     yield Frame(facts={name: percentile(times, 0.25) for name, times in taken.items()})
+
+
+def name_of(cache: str, store: str, hits: int) -> str:
+    """The name of a constant: a read through this cache that hits, or misses."""
+    return f"{cache}, {store}, {hits}%"
 
 
 @dataclass(frozen=True)
@@ -113,7 +97,7 @@ class Expected:
 
 
 def predict(cache: str, store: str, hits: float, constants: Mapping[str, Any]) -> Expected:
-    """h·T_c + (1 − h)·(T_c + T_d + T_fill), with what these take alone."""
+    """h·T_c + (1 − h)·(T_c + T_d + T_fill), with what these take on this machine."""
     each = np.interp(PLACES, range(len(STEPS)), STEPS)
     hit, read, fill = parts(cache, store, constants)
     return Expected(
@@ -134,14 +118,15 @@ def break_even_label(expected: Expected) -> tuple[float, float, str] | None:
     """Where the break-even is, or that there is none."""
     if np.isnan(expected.break_even):
         return None
-    at = len(STEPS) - 1 if expected.break_even > 1 else meeting(expected)
-    return at, TOP_NS / 2, f"break-even: {break_even_text(expected.break_even)}"
+    at = len(STEPS) / 2 if expected.break_even > 1 else meeting(expected)
+    return at, LABEL_NS, f"break-even: {break_even_text(expected.break_even)}"
 
 
 def parts(cache: str, store: str, constants: Mapping[str, Any]) -> tuple[float, float, float]:
-    """T_c, T_d and T_fill (ns); NaN for what is not measured here, or not there."""
-    hit, read, fill = (float(constants.get(name, np.nan)) for name in (f"{cache}_hit", store, f"{cache}_fill"))
-    return hit, read, fill
+    """T_c, T_d and T_fill (ns), which is what a miss takes beside them; NaN for what is not measured here, or not there."""
+    names = name_of(cache, store, 100), store, name_of(cache, store, 0)
+    hit, read, miss = (float(constants.get(name, np.nan)) for name in names)
+    return hit, read, max(0.0, miss - hit - read) if miss == miss else miss
 
 
 def mean_ns(cache: str, store: str, hits: float, constants: Mapping[str, Any]) -> float:
@@ -211,7 +196,7 @@ def break_even_text(found: float) -> str:
 
 
 def parts_said(run: Record) -> str:
-    """What a hit, a read of the store and a fill take alone."""
+    """What a hit, a read of the store and a fill take."""
     return ", ".join(map(duration, parts(run.parameters["cache"], run.parameters["store"], run.constants)))
 
 
@@ -240,7 +225,7 @@ ROWS = (
     ),
     ("times as many reads as without", lambda run: ratio_text(found) if (found := gained(run)) else DASH),
     ("p50 of single reads through the cache", lambda run: duration(median(run, SINGLE))),
-    ("T_c, T_d, T_fill, measured alone", parts_said),
+    ("T_c, T_d, T_fill", parts_said),
     ("break-even hit ratio (T_c + T_fill)/(T_d + T_fill)", break_even_said),
 )
 TRUST_ROWS = (

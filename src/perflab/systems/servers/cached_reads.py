@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 import random
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from perflab.measure.guards import BadInput, check_number
 from perflab.systems.caches.aside import Cache, InDict, InRedis, reader
 from perflab.systems.caches.resp import Resp
 from perflab.systems.databases.values import FIND, LETTERS, ROWS, SlowTexts, SqliteTexts, text_of
+from perflab.systems.process.child import ServerFailed
 from perflab.systems.servers.cluster import UNSYNCED, cluster, connect
 from perflab.systems.servers.real.postgresql import POSTGRESQL
 from perflab.systems.servers.real.redis import REDIS
@@ -28,13 +29,24 @@ SQLITE, IN_POSTGRESQL, SLOW = "SQLite", POSTGRESQL.name, "slow store"
 STORES = (SQLITE, IN_POSTGRESQL, SLOW)
 HOT = 1_000
 """Keys from 0 on that the cache always holds; it holds no other when a round begins."""
-ROUND, AT_SERVERS, OF_SLOW, SLOW_PROBED = 100, 20, 10, 2
-"""The fewest reads in a round: in this process, where a server takes part, where the slow store does, and where it is probed.
-A short round is seldom interrupted, a long one hardly notices the clock.
+ROUND, AT_SERVERS, OF_SLOW = 100, 20, 10
+"""The fewest reads in a round: in this process, where a server takes part, and where the slow store does. A short round is
+seldom interrupted, a long one hardly notices the clock.
 """
 OPTIONS = {**UNSYNCED, "max_connections": "5", "autovacuum": "off"}
 
 Read = Callable[[int], str]
+SERVERS = {IN_REDIS: REDIS, IN_POSTGRESQL: POSTGRESQL}
+
+
+def here(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of these caches or stores that are measured here."""
+    return tuple(name for name in names if name not in SERVERS or SERVERS[name].find())
+
+
+def missing(names: Iterable[str]) -> str:
+    """How those that are not measured here are installed; empty where all are."""
+    return " ".join(SERVERS[name].why_missing() for name in names if not here([name]))
 
 
 class Store(Protocol):
@@ -164,6 +176,30 @@ def opened(cache: str, store: str, hits: int, seed: int) -> Iterator[CachedReads
         yield CachedReads((cache, store), hits, seed, held, read_from)
 
 
+def all_opened(
+    pairs: Sequence[tuple[str, str]], hits: Sequence[int], stack: ExitStack
+) -> dict[tuple[str, str, int], CachedReads]:
+    """As `opened`, for all of these pairs that can be had here, each with all of these hits; `stack` closes them."""
+    held = dict(_started(CACHES[1:], cache_of, stack))
+    read = dict(_started(STORES, store_of, stack))
+    return {
+        (cache, store, each): CachedReads((cache, store), each, 1, held[cache], read[store])
+        for cache, store in pairs
+        for each in hits
+        if cache in held and store in read
+    }
+
+
+def _started(
+    names: Iterable[str], of: Callable[[str], AbstractContextManager[Any]], stack: ExitStack
+) -> Iterator[tuple[str, Any]]:
+    for name in here(names):
+        try:
+            yield name, stack.enter_context(of(name))
+        except ServerFailed:
+            pass  # it does not start: who asks for it alone is told why
+
+
 def reads_in_round(cache: str, store: str, hits: int) -> int:
     """How many reads a round has: a number of which so many percent are a whole one."""
     unit = 100 // math.gcd(100, hits)
@@ -179,26 +215,6 @@ def round_ns(read: Read, keys: Sequence[int]) -> float:
     for key in keys:
         read(key)
     return (perf_counter_ns() - began_ns) / len(keys)
-
-
-def probes(name: str, opened: ExitStack) -> dict[str, tuple[Read, int]]:
-    """What there is to measure of a cache or of a store alone: a function of a key, and how many reads a round of it has.
-
-    `opened` closes what they need. Raises `NotInstalled`.
-    """
-    if name in STORES:
-        reads = SLOW_PROBED if name == SLOW else AT_SERVERS if name == IN_POSTGRESQL else ROUND
-        return {name: (opened.enter_context(store_of(name)).read, reads)}
-    cache, value = opened.enter_context(cache_of(name)), text_of(0)
-    assert cache is not None
-    fill_hot(cache)
-    put, reads = cache.put, AT_SERVERS if name == IN_REDIS else ROUND
-
-    def fill(key: int) -> str:
-        put(key, value)
-        return value
-
-    return {f"{name}_hit": (reader(cache, text_of), reads), f"{name}_fill": (fill, reads)}
 
 
 def fill_hot(cache: Cache) -> None:
