@@ -122,7 +122,7 @@ def scenario(chosen: Mapping[str, Any]) -> str:
     return f"{what}, through the cache and without it, in turns. The cache holds {count(HOT)} keys."
 
 
-MUCH, LESS, ALIKE, MORE = "a twentieth of it", "somewhat less", "as long", "longer"
+MUCH, LESS, ALIKE, MORE = "about a twentieth", "somewhat less", "about the same", "longer"
 NEAR, FAR = 1.3, 5.0
 
 
@@ -141,8 +141,8 @@ def how_long(record: Record) -> Outcome | None:
 
 
 PREDICTION = Prediction(
-    question="A team puts Redis in front of SQLite, on the same machine. 95% of the reads hit, so SQLite gets one in twenty. "
-    "A read took a while before; how long does it take now, on average?",
+    question="A team puts Redis on the same machine in front of SQLite; 95% of the reads hit, so SQLite gets one in twenty. "
+    "How long does a read take on average, compared with before?",
     choices={
         MUCH: Answer(
             "19 of 20 reads no longer reach SQLite. But each of them is a request to Redis, which takes its time, too.",

@@ -232,5 +232,6 @@ TRUST_ROWS = (
     ("mean read: measured; model", against_model),
     ("reads through the cache; of these hits", hits_said),
     ("pairs of rounds", lambda run: count(run.column(THROUGH).size)),
-    ("a mean", lambda _: "of a round of reads; of all rounds the median"),
+    ("a mean read", lambda _: "the mean of a round of reads, and of all rounds the median"),
+    ("a single read", lambda _: "has the clock's cost in it"),
 )
