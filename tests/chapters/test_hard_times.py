@@ -31,6 +31,7 @@ WRITERS = {
     "eviction_and_stampedes.stampede": {},
     "caching_strategies.strategies": {},
     "caching_strategies.kill": {},
+    "caching_strategies.which_cache": {},
     "databases.connections": {"kind": "durable commit"},
     "trade_off.switchboard": {},
     "trade_off.cheapest": {},

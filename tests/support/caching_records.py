@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from perflab.chapters.caching_strategies import kill, kill_model, stale_reads, strategies
+from perflab.chapters.caching_strategies import kill, kill_model, stale_reads, strategies, which_cache_model
 from perflab.chapters.caching_strategies.stale_reads_model import READS, STALE, share, simulated
 from perflab.chapters.caching_strategies.strategies_model import HIT, MISS, WRITE
 from perflab.lab import Record
@@ -61,6 +61,31 @@ def cache_record(
     columns = {HIT: around(200, hits), MISS: around(2.1e6, misses), WRITE: around(write_ns, writes)}
     counts = {"calls": hits + misses + writes, "rows": 0, "flushes": 0}
     return Record("strategies", chosen, 1, "", Frame(columns, counts), 2.0, "complete", constants=COSTS)
+
+
+COSTS_IN_PAIRS = {
+    **{"SQLite": 5e3, "PostgreSQL": 45e3, "slow store": 2.1e6},
+    **{f"dict, {store}, 100%": 200.0 for store in ("SQLite", "PostgreSQL", "slow store")},
+    **{f"Redis, {store}, 100%": 15e3 for store in ("SQLite", "PostgreSQL", "slow store")},
+    **{"dict, SQLite, 0%": 5.3e3, "dict, PostgreSQL, 0%": 45.3e3, "dict, slow store, 0%": 2.1003e6},
+    **{"Redis, SQLite, 0%": 35e3, "Redis, PostgreSQL, 0%": 105e3, "Redis, slow store, 0%": 2.16e6},
+}
+"""ns, as on a calm machine."""
+
+
+def which_record(
+    through_ns: float | None = None, without_ns: float | None = None, rounds: int = 40, **changes: Any
+) -> Record:
+    """Rounds of reads through a cache and without it that scatter by 1% around what the model says, or around these."""
+    chosen = {"cache": "Redis", "store": "SQLite", "hits": 95, **changes}
+    expected = which_cache_model.mean_ns(**chosen, constants=COSTS_IN_PAIRS)
+    through = around(through_ns or expected, rounds)
+    without = around(without_ns or COSTS_IN_PAIRS[chosen["store"]], rounds)[::-1]
+    single = around(through_ns or expected, 20 * rounds)
+    reads = 20 * rounds
+    counts = {"calls": reads, "reads": reads, "misses": reads - reads * chosen["hits"] // 100}
+    columns = {which_cache_model.THROUGH: through, which_cache_model.WITHOUT: without, which_cache_model.SINGLE: single}
+    return Record("which_cache", chosen, 1, "", Frame(columns, counts), 2.0, "complete", constants=COSTS_IN_PAIRS)
 
 
 def around(middle: float, number: int) -> Any:

@@ -79,6 +79,14 @@ def mean_read(hit_ratio: float, cache: float, store: float, fill: float) -> floa
     return cache + (1 - hit_ratio) * (store + fill)
 
 
+def break_even(cache: float, store: float, fill: float) -> float:
+    """The hit ratio from which on reads through a cache take less than reads of the store alone: (T_c + T_fill)/(T_d + T_fill).
+
+    There h·T_c + (1 − h)·(T_c + T_d + T_fill) = T_d. Above 1, no hit ratio is enough: a hit alone takes longer than the store.
+    """
+    return (cache + fill) / (store + fill)
+
+
 def mean_write_behind(cache: float, flush: float, writes: float, filling: float) -> float:
     """Mean time of a write into a buffer that holds `writes` of them, takes `filling` to fill and `flush` to be written.
 

@@ -1,14 +1,18 @@
-"""The claims about reads through a cache, judged by simulated runs."""
+"""The claims about reads through a cache, judged by simulated or made-up runs."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from cached_records import read_record, restart_record
+from caching_records import which_record
 
 from perflab.chapters.caching_strategies.read_claims import CLAIMS
+from perflab.chapters.caching_strategies.which_cache_model import PAIRS
+from perflab.systems.process.installed import Installable
 
-HALVES, MEAN, WARM = (claim.judge for claim in CLAIMS)
+HALVES, MEAN, WARM, FASTER = (claim.judge for claim in CLAIMS)
 
 
 def read(**changes: Any) -> Any:
@@ -37,5 +41,31 @@ def test_a_cache_is_not_warm_at_once() -> None:
     assert WARM([restart_record(cure="both")]) is None and WARM([restart_record(load=1)]) is None
 
 
+def pair(times: float, cache: str = "Redis", store: str = "SQLite", hits: int = 95) -> Any:
+    """A run that brings so many times as many reads as without the cache."""
+    return which_record(1e5 / times, 1e5, cache=cache, store=store, hits=hits)
+
+
+def test_one_cache_that_slows_reads_refutes_that_caches_make_them_faster() -> None:
+    faster = [pair(10, *names) for names in PAIRS]
+    found = FASTER([pair(0.2), *faster[:3], *faster[4:]])
+    assert found is not None and not found[0]
+    assert found[1].startswith("Redis in front of SQLite, 95% hits: 0.200× (") and "as many reads" in found[1]
+    assert FASTER(faster) == (True, "with 80% hits or more, reads were faster for each of the 6 pairs.")
+
+
+def test_few_hits_no_cache_and_some_of_the_pairs_decide_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Installable, "find", lambda _: "/somewhere")
+    undecided = [pair(0.5, hits=0), pair(1, "none"), pair(1), pair(10, "dict")]
+    assert FASTER(undecided) is None and FASTER([]) is None
+
+
+def test_where_redis_is_missing_it_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Installable, "find", lambda _: None)
+    found = FASTER([pair(10, "dict")])
+    assert found is not None and found[0] is None and "Redis is not installed, so it is not measured here" in found[1]
+    assert FASTER([]) is None
+
+
 def test_claims_name_labs_that_are_there() -> None:
-    assert {claim.lab for claim in CLAIMS} == {"hit_ratio", "restart"}
+    assert {claim.lab for claim in CLAIMS} == {"hit_ratio", "restart", "which_cache"}

@@ -1,4 +1,4 @@
-"""Claims about reads through a cache before a store with a queue, each judged by what this machine has measured."""
+"""Claims about reads through a cache, each judged by what this machine has measured."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ import numpy as np
 
 from perflab.chapters.caching_strategies import hit_ratio_model, restart_model
 from perflab.chapters.caching_strategies.hit_ratio_model import SURE, hit_ratio, load_on_store, measured_ns, tail_text
+from perflab.chapters.caching_strategies.which_cache_model import PAIRS, gained, pair_said
 from perflab.lab import Record, one_run, pairs
 from perflab.lab.claims import Claim
-from perflab.measure import duration, percent
+from perflab.lab.verdict import ratio_text
+from perflab.measure import count, duration, percent
+from perflab.systems.servers.cached_reads import NONE
+from perflab.systems.servers.real.redis import REDIS
 
 Found = tuple[bool, str] | None
+MANY_HITS = 80
 HALF, NEAR_HALF, BUSY, FEW, NEAR = (0.33, 0.67), 0.75, 0.6, 100, 1.3
 
 
@@ -45,8 +50,25 @@ def _back_at_once(record: Record) -> Found:
     return after_s < 0.5, f"95% of the reads were in time again after {restart_model.recovery_text(record)}."
 
 
+def _faster(records: Sequence[Record]) -> tuple[bool | None, str] | None:
+    """One pair of a cache and a store in which reads are slower refutes it; it holds only when they are faster in all of them."""
+    faster = set()
+    for run in reversed(records):
+        chosen, found = run.parameters, gained(run)
+        if chosen["cache"] == NONE or chosen["hits"] < MANY_HITS or found is None or not found.has_interval:
+            continue
+        if found.high < 1:
+            return False, f"{pair_said(chosen)}: {ratio_text(found)} as many reads as without the cache."
+        if found.low > 1:
+            faster.add((chosen["cache"], chosen["store"]))
+    if faster == {*PAIRS}:
+        return True, f"with {MANY_HITS}% hits or more, reads were faster for each of the {count(len(PAIRS))} pairs."
+    return (None, REDIS.why_missing()) if REDIS.find() is None and faster else None
+
+
 CLAIMS = (
     Claim("Half the misses halve the p99.", "hit_ratio", _half_the_misses),
     Claim("The mean read takes h·T_c + (1 − h)·T_d.", "hit_ratio", one_run(_without_a_queue)),
     Claim("A cache that restarts is warm again in no time.", "restart", one_run(_back_at_once)),
+    Claim("Memory is faster than disk, so a cache makes reads faster.", "which_cache", _faster),
 )
