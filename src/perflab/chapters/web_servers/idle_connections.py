@@ -168,6 +168,7 @@ PREDICTION = Prediction(
     },
     runs=({"architecture": PREFORK, "idle": 10, "workers": 10, "keep_alive": 1},),
     find=how_long,
+    counted=True,
 )
 
 
