@@ -70,8 +70,8 @@ def idle_connections(server: WebServer, idle: int, workers: int) -> IdleConnecti
 
 def memory_frame(memory: Memory) -> Frame:
     """What the memory of the server's processes brings."""
-    columns = {OWN: np.array([memory.own]), RSS: np.array([memory.rss])}
-    return Frame(columns, facts={KIND: memory.kind, PROCESSES: memory.processes})
+    facts: dict[str, int | str] = {KIND: memory.kind, PROCESSES: memory.processes}
+    return Frame({OWN: np.array([memory.own]), RSS: np.array([memory.rss])}, facts=facts)
 
 
 def frame_of(asked: Sequence[Told]) -> Frame:
