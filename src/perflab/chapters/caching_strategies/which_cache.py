@@ -56,7 +56,7 @@ MEANS = Chart(
     Axis(
         "", 60, TOPS[0], log=True, ticks=duration_ticks, ends=TOPS, reach=lambda m: np.nanmax([m.without, *m.through])
     ),
-    Line("through the cache", model=lambda m: (model.PLACES, m.through), **MODEL_LINE, at=2.5, side="below"),
+    Line("through the cache", model=lambda m: (model.PLACES, m.through), **MODEL_LINE, at=2.8, side="below"),
     Line("no cache", model=lambda m: (model.PLACES, [m.without] * len(model.PLACES)), **ALONE),
     Rule("x", model=model.meeting, **BREAK_EVEN),
     Label(model=model.break_even_label, side="right", color=MODEL),
@@ -82,7 +82,8 @@ def all_pairs() -> Chart:
         Texts(len(PAIRS), 0.19, runs=model.texts, color=INK),
         Texts(len(PAIRS), setting=model.absent, color=QUIET),
         columns=3,
-        empty="How much a cache gains will appear here.",
+        width=1.15,
+        empty="What a cache gains will appear here.",
     )
 
 

@@ -31,7 +31,7 @@ PAIRS = tuple((cache, store) for store in STORES for cache in CACHES[1:])
 """As the rows of the chart."""
 THROUGH, WITHOUT, SINGLE = "through_ns", "without_ns", "single_ns"
 VISITS, IN_A_ROW, OF_SLOW_IN_A_ROW = 3, 12, 2
-LABEL_NS, NEVER = 110, "never"
+LABEL_NS, NEVER = 300, "never"
 TIMES = {0.1: "0.1×", 1.0: "1×", 10.0: "10×"}
 ENDS = 0.01, 100.0
 """Of the axis of the rows, with 1 in the middle."""
