@@ -23,10 +23,11 @@ from perflab.chapters.caching_strategies import which_cache
 from perflab.chapters.caching_strategies import which_cache_model as model
 from perflab.lab import Record
 from perflab.lab.fault import told_of
-from perflab.measure.frame import Frame
+from perflab.measure.frame import Frame, merge
 from perflab.systems.process.child import ServerFailed
 from perflab.systems.process.installed import Installable
-from perflab.systems.servers.cached_reads import CACHES, DICT, IN_POSTGRESQL, IN_REDIS, NONE, SLOW, SQLITE, STORES, Pair
+from perflab.systems.servers.cached_reading import Found
+from perflab.systems.servers.cached_reads import CACHES, DICT, IN_POSTGRESQL, IN_REDIS, NONE, SLOW, SQLITE, STORES
 from perflab.systems.servers.real.redis import REDIS
 
 NAME = "caching_strategies.which_cache"
@@ -104,11 +105,41 @@ def test_each_step_of_the_slider_has_a_place_and_what_code_chooses_lies_between(
 
 
 def test_a_slice_is_pairs_of_rounds() -> None:
-    frame = model.frame_of([Pair(20.0, 5.0, 20, 1), Pair(22.0, 4.0, 20, 1)], [7, 8, 9])
+    frame = model.frame_of(Found([20.0, 22.0], [5.0, 4.0], [7, 8, 9], 40, 2))
     run = Record("which_cache", START, 1, "", frame)
     assert frame.counts == {"calls": 40, "reads": 40, "misses": 2}
     assert run.column(model.THROUGH).tolist() == [20, 22] and run.column(model.SINGLE).tolist() == [7, 8, 9]
     assert model.hits_said(run) == "40; 38"
+
+
+class Reading:
+    """What reads in no time; with a server it does not start."""
+
+    def __init__(self, settings: Any, seed: int) -> None:
+        self._settings = settings
+        if any({*each} & {IN_REDIS, IN_POSTGRESQL} for each in settings):
+            raise ServerFailed("The Redis server did not start.")
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def read(self, seconds: float, at: int) -> Found:
+        hit_ns = {0: 300.0, 100: 100.0}[self._settings[at][2]]
+        return Found([hit_ns, 9 * hit_ns], [200.0, 900.0], [1], 10, 0)
+
+
+def test_where_a_server_does_not_start_the_other_pairs_are_calibrated(
+    lab: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "CachedReading", Reading)
+    facts = merge(lab.calibrate()).facts
+    assert facts == {
+        **{"SQLite": 200.0, "dict, SQLite, 0%": 300.0, "dict, SQLite, 100%": 100.0},
+        **{"slow store": 200.0, "dict, slow store, 0%": 300.0, "dict, slow store, 100%": 100.0},
+    }
 
 
 def test_the_words_say_that_no_hit_ratio_helps(lab: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -16,26 +15,19 @@ from perflab.lab.marks import Band, Label, Line, Rule, measured
 from perflab.lab.palette import CLOCK, GRID, INK, MODEL, MODEL_HERE, MODEL_LINE, PINNED, QUIET
 from perflab.lab.rows import Texts, named_rows
 from perflab.lab.verdict import percentile_of, ratio_text, table_of, trust_of, verdict_of
-from perflab.measure import Frame, Ratio, count, duration, gc_paused, number
+from perflab.measure import Frame, Ratio, count, duration, number
 from perflab.measure.compare import EQUAL, TOO_CLOSE
 from perflab.systems.databases.values import ROWS
-from perflab.systems.servers import cached_reads
+from perflab.systems.servers.cached_reading import CachedReading, here, missing
 from perflab.systems.servers.cached_reads import CACHES, HOT, IN_REDIS, NONE, SQLITE, STORES
 
 SLICE_S = 0.1
 
 
 def experiment(cache: str, store: str, hits: int, seed: int) -> Iterator[Frame]:
-    with cached_reads.opened(cache, store, hits, seed) as reads:
-        reads.pair()  # left out: connections and files have yet to wake up
+    with CachedReading([(cache, store, hits)], seed) as reading:
         while True:
-            ends = perf_counter() + SLICE_S
-            with gc_paused(generation=0):
-                rounds = [reads.pair()]  # one round through the cache, one without it, over the same keys
-                while perf_counter() < ends:
-                    rounds.append(reads.pair())
-                single_ns = reads.single_ns()
-            yield model.frame_of(rounds, single_ns)
+            yield model.frame_of(reading.read(SLICE_S))  # rounds through the cache and without it, over the same keys
 
 
 TICKS = {float(at): f"{each}%" for at, each in enumerate(model.STEPS)}
@@ -56,7 +48,7 @@ MEANS = Chart(
     Axis(
         "", 60, TOPS[0], log=True, ticks=duration_ticks, ends=TOPS, reach=lambda m: np.nanmax([m.without, *m.through])
     ),
-    Line("through the cache", model=lambda m: (model.PLACES, m.through), **MODEL_LINE, at=2.5, side="below"),
+    Line("through the cache", model=lambda m: (model.PLACES, m.through), **MODEL_LINE, at=2.8, side="below"),
     Line("no cache", model=lambda m: (model.PLACES, [m.without] * len(model.PLACES)), **ALONE),
     Rule("x", model=model.meeting, **BREAK_EVEN),
     Label(model=model.break_even_label, side="right", color=MODEL),
@@ -82,7 +74,8 @@ def all_pairs() -> Chart:
         Texts(len(PAIRS), 0.19, runs=model.texts, color=INK),
         Texts(len(PAIRS), setting=model.absent, color=QUIET),
         columns=3,
-        empty="How much a cache gains will appear here.",
+        width=1.15,
+        empty="What a cache gains will appear here.",
     )
 
 
@@ -168,8 +161,8 @@ PREDICTION = Prediction(
 
 
 def lab() -> Lab:
-    caches, stores = cached_reads.here(CACHES), cached_reads.here(STORES)
-    absent = cached_reads.missing((*CACHES, *STORES))
+    caches, stores = here(CACHES), here(STORES)
+    absent = missing((*CACHES, *STORES))
     has_redis = IN_REDIS in caches
     return Lab(
         question="When is a cache slower than the store?",

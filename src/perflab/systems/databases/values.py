@@ -25,10 +25,10 @@ def text_of(key: int) -> str:
 
 
 class SqliteTexts:
-    """The table in a file; its statement is compiled once. One thread."""
+    """The table in the file at this path; its statement is compiled once. One thread."""
 
-    def __init__(self) -> None:
-        self._connection = sqlite3.connect(_file(), isolation_level=None)
+    def __init__(self, path: Path | str) -> None:
+        self._connection = sqlite3.connect(path, isolation_level=None)
         self._find = FIND.format("?")
 
     def read(self, key: int) -> str:
@@ -42,10 +42,10 @@ class SqliteTexts:
 
 
 class SlowTexts:
-    """The same file, with a way to it and back. `sleep` takes seconds."""
+    """The same table, with a way to it and back. `sleep` takes seconds."""
 
-    def __init__(self, sleep: Callable[[float], object] = time.sleep) -> None:
-        self._texts, self._sleep = SqliteTexts(), sleep
+    def __init__(self, path: Path | str, sleep: Callable[[float], object] = time.sleep) -> None:
+        self._texts, self._sleep = SqliteTexts(path), sleep
 
     def read(self, key: int) -> str:
         """As that of `SqliteTexts`."""
@@ -62,8 +62,8 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="perflab-texts-", ignore_cleanup_errors=True)
 
 
-def _file() -> Path:
-    """Made when it is first asked for; it goes away with this process."""
+def file_of_texts() -> Path:
+    """The file, which is made when it is first asked for; it goes away with this process."""
     try:
         return kept(Path(_folder().name) / "texts.db", _make)
     except (sqlite3.Error, OSError) as error:
