@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from perflab.lab.axes import byte_ticks, duration_ticks, from_zero_ticks
+from perflab.lab.axes import byte_ticks, duration_ticks, from_zero_ticks, percent_ticks
 from perflab.lab.chart import Axis, Chart
 from perflab.lab.marks import Line, before, measured
 from perflab.lab.record import Record
@@ -24,6 +24,14 @@ def test_an_axis_of_durations_begins_at_0_without_a_unit() -> None:
     axes = Figure().add_subplot()
     duration_ticks(axes.yaxis)
     assert [axes.yaxis.get_major_formatter()(value, 0) for value in (0, 2e7)] == ["0", "20 ms"]
+
+
+def test_an_axis_of_shares_that_begins_a_little_below_0_has_no_minus_0() -> None:
+    axes = Figure().add_subplot()
+    axes.set_xlim(-0.03, 1)
+    percent_ticks(axes.xaxis)
+    steps, name = axes.xaxis.get_major_locator()(), axes.xaxis.get_major_formatter()
+    assert [name(step, 0) for step in steps] == ["0%", "20%", "40%", "60%", "80%", "100%"]
 
 
 def test_an_axis_grows_from_its_high_end_to_the_first_end_that_holds_what_the_model_and_the_run_need() -> None:

@@ -44,7 +44,7 @@ def percent_ticks(axis: Axis) -> None:
         def __call__(self) -> Any:
             low, high = axis.get_view_interval()
             step = next(step for step in STEPS if high - low <= MOST_STEPS * step)
-            return step * np.arange(np.ceil(low / step), np.floor(high / step) + 1)
+            return step * np.arange(np.ceil(low / step), np.floor(high / step) + 1) + 0.0  # no -0%
 
     if axis.get_scale() == "linear":
         axis.set_major_locator(Steps([]))
