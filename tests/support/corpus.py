@@ -188,8 +188,8 @@ def pair(name: str, control: str) -> Pair:
 
 def pair_again(name: str, control: str) -> Pair:
     """As `pair`, measured anew."""
-    seconds, fewest = LENGTH.get((name, control), (RUN_S, SLICES))
-    return Pair(*(measure_slices(LABS[name](), seconds, fewest=fewest, **each) for each in settings(name, control)))
+    length = LENGTH.get((name, control), (RUN_S, SLICES))
+    return Pair(*(_measured(name, each, *length) for each in settings(name, control)))
 
 
 def record_of(lab: Lab, parameters: Mapping[str, Any], measured: Measured, status: Any = "complete") -> Record:
@@ -228,10 +228,14 @@ def click(name: str) -> Click:
 
 @cache
 def _run(name: str, parameters: tuple[tuple[str, Any], ...], seconds: float, fewest: int) -> Measured:
+    return _measured(name, dict(parameters), seconds, fewest)
+
+
+def _measured(name: str, parameters: Mapping[str, Any], seconds: float, fewest: int) -> Measured:
     """Where a run is too short for this machine to bring anything that the lab can speak of, a longer one is measured."""
     lab = LABS[name]()
     for longer in (1, LONGER, LONGER**2):
-        measured = measure_slices(lab, longer * seconds, fewest=longer * fewest, **dict(parameters))
-        if lab.verdict(record_of(lab, dict(parameters), measured), None).kind != INVALID:
+        measured = measure_slices(lab, longer * seconds, fewest=longer * fewest, **parameters)
+        if lab.verdict(record_of(lab, parameters, measured), None).kind != INVALID:
             break
     return measured
