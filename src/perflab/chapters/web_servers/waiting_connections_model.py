@@ -28,8 +28,8 @@ WITH_WORKERS, ONE_PROCESS = (PREFORK, APACHE), (THREADS, LOOP, NODE)
 NUMBERS = np.unique([*np.geomspace(1, CONNECTIONS[-1], 41).round(2), *CONNECTIONS, *WORKERS, MAX_PROCESSES])
 WINDOW_S, ROUNDS = 0.2, 2
 SETTLE_S, SETTLE_EACH_S, ADDED_S = 0.02, 0.2e-3, 0.5e-3
-PROBE_MS, PROBE_S, PROBE_CONNECTIONS = 1, 0.3, 300
-WARM_UP, WARM_UPS = 4_000, 10
+PROBE_MS, PROBE_S, PROBE_CONNECTIONS, PROBE_PROCESSES = 1, 0.3, 300, 20
+COMPILED, MAX_WARM_UPS = 4_000, 8  # after so many requests Node.js has compiled what it calls often
 SLOWER = 1.3
 """As many times the response of one connection alone means that requests wait for more than the backend."""
 
@@ -61,13 +61,17 @@ def calibrate() -> Iterator[Frame]:
     with slow_backend() as backend:
         for architecture in found():
             yield Frame()
+            number = PROBE_PROCESSES if architecture == PROCESS_EACH else PROBE_CONNECTIONS
             try:
                 with web_server(architecture, backend_port=backend.port) as server:
                     with ClosedClients(server.port, path(WAITS[0]), 1) as one:
-                        alone = window(one, WAITS[0]).response_ns
-                    with ClosedClients(server.port, path(PROBE_MS), PROBE_CONNECTIONS) as many:
+                        alone = one.window(SETTLE_S, PROBE_S / 2, 0).response_ns
+                    with ClosedClients(server.port, path(PROBE_MS), number) as many:
+                        left_out = 0
+                        for _ in range(MAX_WARM_UPS if architecture == NODE else 1):
+                            left_out += many.window(0, PROBE_S / 2, 0).client.size if left_out < COMPILED else 0
                         limit = per_s_of_cpus(many, (server.pids(), [backend.pid]), architecture in ONE_PROCESS)
-            except ServerFailed:
+            except (ServerFailed, psutil.Error):
                 continue  # its runs say so
             facts[added(architecture)] = max(0.0, float(np.median(alone)) - WAITS[0] * 1e6)
             facts[most(architecture)] = limit
@@ -79,10 +83,6 @@ def per_s_of_cpus(clients: ClosedClients, others: Sequence[Sequence[int]], is_on
 
     From the CPU time of a request, as a throughput would be less while other programs are at work.
     """
-    done = 0
-    for _ in range(WARM_UPS):
-        if done < WARM_UP:
-            done += clients.window(0, PROBE_S / 2, 0).client.size
     before = [time.process_time(), *map(cpu_s, others)]
     requests = clients.window(0, PROBE_S, 0).client.size
     parts = (np.array([time.process_time(), *map(cpu_s, others)]) - before) / max(1, requests)
