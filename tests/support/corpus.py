@@ -95,6 +95,7 @@ FAR = {
     ("trade_off.switchboard", "batching"): "50, or 20 ms",
     ("trade_off.switchboard", "server"): "async",
     ("where_latency_comes_from.api_cache", "ttl"): 0,
+    ("web_servers.beyond_the_limit", "load"): 50,
     ("web_servers.idle_connections", "architecture"): "event loop",
     ("web_servers.idle_connections", "idle"): 10,
     ("web_servers.idle_connections", "keep_alive"): 0.2,

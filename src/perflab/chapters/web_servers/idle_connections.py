@@ -191,5 +191,5 @@ def lab() -> Lab:
         trust=trust_of(*model.TRUST_ROWS, needs=RESPONSE),
         finding=finding,
         scenario=scenario,
-        budget_s=LIMIT_S + 1,
+        budget_s=LIMIT_S + 1.5,
     )

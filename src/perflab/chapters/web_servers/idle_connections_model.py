@@ -70,7 +70,7 @@ def idle_connections(server: WebServer, idle: int, workers: int) -> IdleConnecti
 
 def memory_frame(memory: Memory) -> Frame:
     """What the memory of the server's processes brings."""
-    facts = {KIND: memory.kind, PROCESSES: memory.processes}
+    facts: dict[str, int | str] = {KIND: memory.kind, PROCESSES: memory.processes}
     return Frame({OWN: np.array([memory.own]), RSS: np.array([memory.rss])}, facts=facts)
 
 
