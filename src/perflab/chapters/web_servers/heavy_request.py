@@ -166,8 +166,9 @@ PREDICTION = Prediction(
     },
     runs=({"architecture": PREFORK, "heavy": 200, "rate": 100}, {"architecture": LOOP, "heavy": 200, "rate": 100}),
     find=lambda prefork, loop: who_waits(loop, prefork),
+    counted=True,
 )
-ALONE = Prediction(PREDICTION.question, PREDICTION.choices, PREDICTION.runs[1:], who_waits)
+ALONE = Prediction(PREDICTION.question, PREDICTION.choices, PREDICTION.runs[1:], who_waits, counted=True)
 
 
 def lab() -> Lab:

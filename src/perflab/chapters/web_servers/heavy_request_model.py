@@ -17,6 +17,7 @@ from perflab.lab import Record
 from perflab.measure import Frame, count, duration, percent
 from perflab.measure.frame import merge
 from perflab.measure.percentiles import percentile
+from perflab.measure.units import DASH
 from perflab.systems.clients.heavy_among_light import CYCLE_S, LEAD_S, cycles, schedule
 from perflab.systems.http.connection import Connection, request_bytes
 from perflab.systems.servers.web.web_server import (
@@ -131,14 +132,15 @@ def waited(run: Record) -> float:
 
 
 def replayed(run: Record) -> str:
-    """Mean wait over all light requests, H²/(2T) with the time that each heavy request really took, beside what was measured."""
-    heavy, times = np.asarray(run.column(HEAVY), float), run.column(LATENCY)
-    if not heavy.size or run.parameters["architecture"] not in BLOCKED:
-        return "–"
+    """Mean wait of the light requests if they had waited for nothing but the heavy ones, as long as these really took; and as
+    measured, without a quick reply.
+    """
+    times, heavy_ns = run.column(LATENCY), run.column(HEAVY)
+    if not heavy_ns.size or run.parameters["architecture"] not in BLOCKED:
+        return DASH
     busy = run.parameters["rate"] * run.constants.get("busy_ns", 0.0) / 1e9
-    means = [head_of_line.mean_wait(each, CYCLE_NS, busy) for each in heavy]
-    light_ns = percentile(times, 0.05)
-    return f"{duration(float(np.mean(means)))}; {duration(float(times.mean()) - light_ns)}"
+    waits = [head_of_line.wait(*each, busy).mean() for each in zip(run.slices(SINCE), heavy_ns, strict=False)]
+    return f"{duration(float(np.mean(waits)))}; {duration(float(times.mean()) - percentile(times, 0.05))}"
 
 
 def why(architecture: str) -> str:
@@ -168,13 +170,13 @@ def lost_said(run: Record) -> str:
 
 def waited_said(run: Record) -> str:
     """The share of the light requests that waited."""
-    return percent(waited(run)) if run.column(HEAVY).size else "–"
+    return percent(waited(run)) if run.column(HEAVY).size else DASH
 
 
 def heavy_said(run: Record) -> str:
     """How long the heavy requests themselves took."""
     took = run.column(HEAVY)
-    return duration(float(np.median(took))) if took.size else "–"
+    return duration(float(np.median(took))) if took.size else DASH
 
 
 def cycles_said(run: Record) -> str:
@@ -198,7 +200,7 @@ ROWS = (
 )
 TRUST_ROWS = (
     ("cycles; light requests", cycles_said),
-    ("mean wait by H²/2T with the measured H; measured", replayed),
+    ("mean wait, replayed with the heavy requests as they were; measured", replayed),
     ("failed; found no free connection", lost_said),
     ("not measured here", lambda _: missing_said()),
 )

@@ -29,8 +29,7 @@ NUMBERS = np.unique([*np.geomspace(1, CONNECTIONS[-1], 41).round(2), *CONNECTION
 WINDOW_S, ROUNDS = 0.2, 2
 SETTLE_S, SETTLE_EACH_S, ADDED_S = 0.02, 0.2e-3, 0.5e-3
 PROBE_MS, PROBE_S, PROBE_CONNECTIONS, PROBE_PROCESSES = 1, 0.3, 300, 20
-COMPILED_S = 1.2
-"""After so long under full load Node.js has compiled what it calls often."""
+COMPILED, MAX_WARM_UPS = 4_000, 8  # after so many requests Node.js has compiled what it calls often
 SLOWER = 1.3
 """As many times the response of one connection alone means that requests wait for more than the backend."""
 
@@ -68,7 +67,9 @@ def calibrate() -> Iterator[Frame]:
                     with ClosedClients(server.port, path(WAITS[0]), 1) as one:
                         alone = one.window(SETTLE_S, PROBE_S / 2, 0).response_ns
                     with ClosedClients(server.port, path(PROBE_MS), number) as many:
-                        many.window(0.0, COMPILED_S if architecture == NODE else PROBE_S / 2, 0)  # left out
+                        left_out = 0
+                        for _ in range(MAX_WARM_UPS if architecture == NODE else 1):
+                            left_out += many.window(0, PROBE_S / 2, 0).client.size if left_out < COMPILED else 0
                         limit = per_s_of_cpus(many, (server.pids(), [backend.pid]), architecture in ONE_PROCESS)
             except (ServerFailed, psutil.Error):
                 continue  # its runs say so
