@@ -16,11 +16,19 @@ from perflab.lab.rows import Spans, named_rows
 from perflab.lab.verdict import table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, percent
 from perflab.measure.compare import CLEAR, TOO_CLOSE
+from perflab.systems.clients.new_connections import NewConnections
+from perflab.systems.http.connection import request_bytes
+from perflab.systems.servers.web.web_server import PREFORK, web_server
 
 
 def experiment(load: int, workers: int, wait: int, backlog: int) -> Iterator[Frame]:
-    with model.arriving(load, workers, wait, backlog) as clients:
-        yield from model.slices(clients)
+    request, schedule = request_bytes(f"/wait?ms={wait}"), model.arrivals(load, workers, wait)
+    with web_server(PREFORK, workers=workers, keep_alive_s=0, backlog=backlog) as server:
+        yield Frame()  # where two runs are measured in turns, both servers are up before the first request
+        with NewConnections(server.port, request, schedule) as clients:
+            for frame in model.slices(clients):
+                server.check()
+                yield frame
 
 
 STYLES = ((CLOCK, "o"), (MEASURED, "s"), *[(ALARM, "^")] * 3, (INK, "x"))
@@ -58,7 +66,7 @@ CHARTS = (
         Line("simulated", model=lambda m: (m.shares, range(len(OUTCOMES))), **MODEL_HERE, clip_on=False),
         Line("pinned run", pinned=model.marks, **PINNED_POINTS, clip_on=False),
         columns=3,
-        empty="What became of them will appear here.",
+        empty="Their shares will appear here.",
     ),
 )
 
@@ -179,7 +187,7 @@ def lab() -> Lab:
         },
         charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict_of(say, model.sent_late, compare=compare, needs=RESPONSE),
+        verdict=verdict_of(say, model.sent_late, model.all_told, compare=compare, needs=RESPONSE),
         table=table_of(*model.ROWS, needs=RESPONSE, heading="measured; model"),
         trust=trust_of(*model.TRUST_ROWS, needs=RESPONSE),
         finding=finding,
