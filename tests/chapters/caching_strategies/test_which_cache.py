@@ -24,6 +24,7 @@ from perflab.chapters.caching_strategies import which_cache_model as model
 from perflab.lab import Record
 from perflab.lab.fault import told_of
 from perflab.measure.frame import Frame, merge
+from perflab.measure.noise import MAX_SWITCHES_PER_S, NoiseWatch
 from perflab.systems.process.child import ServerFailed
 from perflab.systems.process.installed import Installable
 from perflab.systems.servers.cached_reading import Found
@@ -326,3 +327,21 @@ def test_a_cache_of_a_slow_store_gains_what_the_model_says() -> None:
         return ratio(record), constants[SLOW] / model.mean_ns(DICT, SLOW, 80, constants)
 
     two_of_three(found, lambda pair: 2 / 3 < pair[0] / pair[1] < 3 / 2, "five times as many reads")
+
+
+@pytest.mark.clock
+def test_a_server_that_takes_the_cpu_from_its_client_makes_no_run_noisy() -> None:
+    require(REDIS)
+    lab = which_cache.lab()
+
+    def switches_per_s() -> float:
+        slices = lab.experiment(**START, seed=1)
+        next(slices)
+        watch = NoiseWatch()
+        for _ in range(4):
+            next(slices)
+        ledger = watch.stop()
+        slices.close()  # type: ignore[attr-defined]
+        return (ledger.involuntary_switches or 0) / ledger.wall_s
+
+    two_of_three(switches_per_s, lambda found: found < MAX_SWITCHES_PER_S, "involuntary switches per second")
