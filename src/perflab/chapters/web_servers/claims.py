@@ -55,9 +55,9 @@ def _serves(record: Record) -> Found:
 
 
 def _beside(record: Record) -> str:
-    chosen = record.parameters
-    times = f"p99 {duration(heavy.of(record, 0.99))}, beside one request of {chosen['heavy']} ms"
-    return f"{chosen['architecture']}: {percent(heavy.waited(record))} of the light requests waited for a heavy one, {times}."
+    chosen, p99 = record.parameters, duration(heavy.of(record, 0.99))
+    found = f"{percent(heavy.waited(record))} of the light requests waited for a heavy one, p99 {p99}"
+    return f"{chosen['architecture']}, beside requests of {chosen['heavy']} ms of computing: {found}."
 
 
 def _decides(record: Record, architectures: Sequence[str]) -> bool:
