@@ -6,6 +6,8 @@ They are sent by a thread of their own, because the server does not stand still 
 from __future__ import annotations
 
 import errno
+import re
+import select
 import selectors
 import socket
 import sys
@@ -20,11 +22,13 @@ from numpy.typing import NDArray
 
 from perflab.measure.files import allow_files
 from perflab.measure.guards import machine_limits
+from perflab.measure.http_target import MAX_WATCHED
 from perflab.measure.told import told
 
 HERE, CHUNK = "127.0.0.1", 65_536
 UNDER_WAY = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
 NEVER = -1
+SUCCESS = re.compile(rb"HTTP/1\.[01] [123]")
 LINEAR = Path("/proc/sys/net/ipv4/tcp_syn_linear_timeouts")
 MAX_LINEAR, LOOK_S = 10, 0.05
 COARSE = 6
@@ -35,7 +39,7 @@ class NewConnections:
     """The requests of a schedule (ns from the start), to 127.0.0.1:`port`.
 
     Columns in ns from the start, `NEVER` for what has not come: `sent` (the connection was begun), `connected`, `answered`.
-    `refused` are requests whose connection was refused or broken.
+    `refused` are requests whose connection was refused or broken, or whose reply says that they failed.
     """
 
     def __init__(self, port: int, request: bytes, schedule_ns: NDArray[np.int64]) -> None:
@@ -82,10 +86,19 @@ class NewConnections:
                     self._send(number)
                     number += 1
                     continue
-                for key, _ in self._selector.select(min(LOOK_S, (times[number] - now) / 1e9)):
+                for key, _ in self._wait(min(LOOK_S, (times[number] - now) / 1e9)):
                     self._advance(key)
         except BaseException as error:
             self._error = error
+
+    def _wait(self, seconds: float) -> list[tuple[selectors.SelectorKey, int]]:
+        """Connections that are ready; waits so long for the first."""
+        descriptor = self._selector.fileno() if hasattr(self._selector, "fileno") else MAX_WATCHED + 1
+        if descriptor <= MAX_WATCHED:
+            # epoll waits whole milliseconds, select microseconds; and select may watch the epoll.
+            select.select([descriptor], [], [], seconds)
+            seconds = 0.0
+        return self._selector.select(seconds)
 
     def _send(self, number: int) -> None:
         connection = socket.socket()
@@ -109,7 +122,7 @@ class NewConnections:
                 connection.send(self._request)
                 self._selector.modify(connection, selectors.EVENT_READ, key.data)
                 return
-            has_reply = bool(connection.recv(CHUNK))
+            has_reply = SUCCESS.match(connection.recv(CHUNK)) is not None
         except ConnectionError:
             has_reply = False
         if has_reply:
