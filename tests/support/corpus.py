@@ -67,6 +67,7 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
     ("trade_off.switchboard", "cache"): {"batching": "what waits", "server": "threads, pool of 10"},
     ("trade_off.switchboard", "compression"): {"batching": "what waits", "cache": True, "server": "async, pool of 100"},
     ("trade_off.switchboard", "server"): {"batching": "20, or 20 ms"},
+    ("web_servers.heavy_request", "rate"): {"rate": 50},
     ("where_latency_comes_from.anatomy", "calls"): {"round_trip": 0},
     ("where_latency_comes_from.query", "rows"): {"index": False},
     **{("web_servers.idle_connections", name): {"idle": 10} for name in ("architecture", "workers", "keep_alive")},

@@ -38,6 +38,8 @@ class HttpTarget:
     not two CPUs).
     """
 
+    connect_s = CONNECT_S
+
     def __init__(
         self,
         port: int,
@@ -158,7 +160,7 @@ class HttpTarget:
             self._free.append(self._connect(self._port))
 
     def _connect(self, port: int) -> socket.socket:
-        connection = socket.create_connection(("127.0.0.1", port), CONNECT_S)
+        connection = socket.create_connection(("127.0.0.1", port), self.connect_s)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.setblocking(False)
         self._selector.register(connection, selectors.EVENT_READ)

@@ -19,7 +19,7 @@ from perflab.lab.rows import named_rows, strokes
 from perflab.lab.verdict import percentile_of, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, percent
 from perflab.systems.clients.heavy_among_light import CYCLE_S, LEAD_S, cycles
-from perflab.systems.servers.web.web_server import LOOP, NGINX, OURS, PREFORK, web_server
+from perflab.systems.servers.web.web_server import LOOP, NGINX, OURS, PREFORK, YOURS, web_server
 
 
 def experiment(architecture: str, heavy: int, rate: int, seed: int) -> Iterator[Frame]:
@@ -77,7 +77,7 @@ def all_rows(architectures: tuple[str, ...]) -> Chart:
 
     names = [f"{each}, 2 behind" if each == NGINX else each for each in architectures]
     return Chart(
-        "The light requests of each server",
+        "Light requests, by server",
         TIMES("response time (×10 a step)"),
         named_rows(names),
         Band(
@@ -90,7 +90,7 @@ def all_rows(architectures: tuple[str, ...]) -> Chart:
         Line("pinned p99", pinned=place(0.99), **PINNED_POINTS),
         *(mark for name in MARKS for mark in marks(name)),
         columns=3,
-        empty="What each server makes them wait will appear here.",
+        empty="Each server will be a row.",
     )
 
 
@@ -108,7 +108,7 @@ def say(record: Record) -> str:
 def finding(record: Record, pinned: Record | None) -> str:
     """The headline."""
     slowest, chosen = duration(of(record, 1)), record.parameters["architecture"]
-    who = chosen.capitalize() if chosen in OURS else chosen
+    who = chosen.capitalize() if chosen in (*OURS, YOURS) else chosen
     if pinned is not None and (other := pinned.parameters["architecture"]) != chosen:
         return (
             f"p99 of the light requests: {chosen} {duration(of(record, 0.99))}, {other} {duration(of(pinned, 0.99))}."
@@ -166,8 +166,9 @@ PREDICTION = Prediction(
     },
     runs=({"architecture": PREFORK, "heavy": 200, "rate": 100}, {"architecture": LOOP, "heavy": 200, "rate": 100}),
     find=lambda prefork, loop: who_waits(loop, prefork),
+    counted=True,
 )
-ALONE = Prediction(PREDICTION.question, PREDICTION.choices, PREDICTION.runs[1:], who_waits)
+ALONE = Prediction(PREDICTION.question, PREDICTION.choices, PREDICTION.runs[1:], who_waits, counted=True)
 
 
 def lab() -> Lab:

@@ -17,6 +17,7 @@ from perflab.lab import Record
 from perflab.measure import Frame, count, duration, percent
 from perflab.measure.frame import merge
 from perflab.measure.percentiles import percentile
+from perflab.measure.units import DASH
 from perflab.systems.clients.heavy_among_light import CYCLE_S, LEAD_S, cycles, schedule
 from perflab.systems.http.connection import Connection, request_bytes
 from perflab.systems.servers.web.web_server import (
@@ -28,6 +29,7 @@ from perflab.systems.servers.web.web_server import (
     PREFORK,
     PROCESS_EACH,
     THREADS,
+    YOURS,
     found,
     web_server,
     why_missing,
@@ -42,21 +44,21 @@ SHARES = {"p50": 0.5, "p99": 0.99, "slowest": 1.0}
 HARDLY = 0.02
 """Of the light requests: so many may have waited by chance, as each reply takes its time."""
 FEWEST_CYCLES, ALL_NS = 2, 120e6
-PROBED_CYCLES, PROBED_PER_S, BURST = 2, 100, 50
+PROBED_CYCLES, PROBED_PER_S, TRIPS = 2, 100, 50
 Floats = NDArray[np.floating]
 
 
 def calibrate() -> Iterator[Frame]:
-    """A light request to an idle event loop: its response, and what it keeps the loop busy for, from a burst of them."""
+    """A light request to an idle event loop: its response, and what it keeps the loop busy for: at most its quickest trip."""
     with web_server(LOOP) as server:
         alone = merge(islice(cycles(server, 0, PROBED_PER_S, 1), PROBED_CYCLES)).samples[LATENCY]
         with closing(Connection(server.port)) as connection:
-            begun_ns = perf_counter_ns()
-            for _ in range(BURST):
+            trips_ns = []
+            for _ in range(TRIPS):
+                begun_ns = perf_counter_ns()
                 connection.ask(request_bytes("/"))
-            each_ns = (perf_counter_ns() - begun_ns) / BURST
-    light_ns = float(np.median(np.asarray(alone, float)))
-    yield Frame(facts={"light_ns": light_ns, "busy_ns": min(light_ns, each_ns)})
+                trips_ns.append(perf_counter_ns() - begun_ns)
+    yield Frame(facts={"light_ns": float(np.median(np.asarray(alone, float))), "busy_ns": float(min(trips_ns))})
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def predict(architecture: str, heavy: int, rate: int, constants: Mapping[str, An
         response_ns=light_ns + wait_ns(architecture, since_ns, heavy, busy),
         rows={
             each: {name: light_ns + wait_percentile(each, share, heavy, busy) for name, share in SHARES.items()}
-            for each in ARCHITECTURES
+            for each in (*ARCHITECTURES, YOURS)
         },
         waits=head_of_line.delayed_share(heavy * 1e6, CYCLE_NS, busy) if is_blocked else 0.0,
         mean_ns=head_of_line.mean_wait(heavy * 1e6, CYCLE_NS, busy) if is_blocked else 0.0,
@@ -130,14 +132,15 @@ def waited(run: Record) -> float:
 
 
 def replayed(run: Record) -> str:
-    """Mean wait over all light requests, H²/(2T) with the time that each heavy request really took, beside what was measured."""
-    heavy, times = np.asarray(run.column(HEAVY), float), run.column(LATENCY)
-    if not heavy.size or run.parameters["architecture"] not in BLOCKED:
-        return "–"
+    """Mean wait of the light requests if they had waited for nothing but the heavy ones, as long as these really took; and as
+    measured, without a quick reply.
+    """
+    times, heavy_ns = run.column(LATENCY), run.column(HEAVY)
+    if not heavy_ns.size or run.parameters["architecture"] not in BLOCKED:
+        return DASH
     busy = run.parameters["rate"] * run.constants.get("busy_ns", 0.0) / 1e9
-    means = [head_of_line.mean_wait(each, CYCLE_NS, busy) for each in heavy]
-    light_ns = percentile(times, 0.05)
-    return f"{duration(float(np.mean(means)))}; {duration(float(times.mean()) - light_ns)}"
+    waits = [head_of_line.wait(*each, busy).mean() for each in zip(run.slices(SINCE), heavy_ns, strict=False)]
+    return f"{duration(float(np.mean(waits)))}; {duration(float(times.mean()) - percentile(times, 0.05))}"
 
 
 def why(architecture: str) -> str:
@@ -146,11 +149,12 @@ def why(architecture: str) -> str:
         PROCESS_EACH: "Each connection has a process of its own: the system shares the CPUs out among them.",
         PREFORK: "One process computes, the others serve meanwhile: the system shares the CPUs out among them.",
         THREADS: "The thread that computes gives the interpreter (GIL) away only when another one has waited for "
-        f"{duration(switch_ns())}.",
+        f"{duration(switch_ns())}; where several wait, they take turns.",
         LOOP: "One thread does everything, one request after the other: it cannot answer while it computes.",
         NODE: "JavaScript runs on one thread, one request after the other: it cannot answer while it computes.",
         APACHE: "One of its processes computes, the others serve meanwhile: the system shares the CPUs out among them.",
         NGINX: "Its event loops compute nothing: they pass the heavy request on to 2 Python processes behind it.",
+        YOURS: "It is one event loop: what your handler computes on it, all others wait for.",
     }[architecture]
 
 
@@ -166,13 +170,13 @@ def lost_said(run: Record) -> str:
 
 def waited_said(run: Record) -> str:
     """The share of the light requests that waited."""
-    return percent(waited(run)) if run.column(HEAVY).size else "–"
+    return percent(waited(run)) if run.column(HEAVY).size else DASH
 
 
 def heavy_said(run: Record) -> str:
     """How long the heavy requests themselves took."""
     took = run.column(HEAVY)
-    return duration(float(np.median(took))) if took.size else "–"
+    return duration(float(np.median(took))) if took.size else DASH
 
 
 def cycles_said(run: Record) -> str:
@@ -196,7 +200,7 @@ ROWS = (
 )
 TRUST_ROWS = (
     ("cycles; light requests", cycles_said),
-    ("mean wait by H²/2T with the measured H; measured", replayed),
+    ("mean wait, replayed with the heavy requests as they were; measured", replayed),
     ("failed; found no free connection", lost_said),
     ("not measured here", lambda _: missing_said()),
 )

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psutil
 import pytest
@@ -17,6 +18,7 @@ from perflab.measure.guards import BadInput
 from perflab.systems.http.connection import Connection
 from perflab.systems.process.child import ServerFailed
 from perflab.systems.servers.real.http import PAGE
+from perflab.systems.servers.slow_backend import slow_backend
 from perflab.systems.servers.web.real_ones import REAL
 from perflab.systems.servers.web.web_server import (
     APACHE,
@@ -28,7 +30,7 @@ from perflab.systems.servers.web.web_server import (
     PROCESS_EACH,
     THREADS,
     found,
-    slow_backend,
+    handled_server,
     web_server,
     why_missing,
 )
@@ -76,7 +78,7 @@ def test_it_answers_each_path_and_leaves_nothing_behind(architecture: str) -> No
         with connected(server.port) as connection:
             assert connection.get("/") == PAGE.encode()
             for _ in range(2):
-                assert connection.get("/wait?ms=1") == connection.get("/compute?ms=1") == b"ok"
+                assert connection.get("/wait?ms=1").strip() == connection.get("/compute?ms=1") == b"ok"
             pids = server.pids()
             server.check()
             assert set(pids) <= below()
@@ -143,6 +145,24 @@ def test_a_killed_measurer_leaves_nothing_behind(architecture: str) -> None:
         assert pids, "it told nothing: its error stands above"
         process.kill()
     wait_until_gone(*pids)
+
+
+@pytest.mark.process
+def test_a_handler_of_the_learners_computes_here_and_elsewhere_and_an_error_of_its_own_is_no_success() -> None:
+    async def handle(ms: float, compute: Any, offload: Any) -> None:
+        if ms > 10:
+            raise ValueError("too long for me")
+        compute(ms / 2)
+        await offload(ms / 2)
+
+    before = below()
+    with handled_server(handle) as server, connected(server.port) as connection:
+        for _ in range(5):  # one after the other: what computes closes its connection after each reply
+            assert connection.get("/") == PAGE.encode() and connection.get("/compute?ms=1") == b"ok"
+        with pytest.raises(OSError, match="500(.|\n)*too long for me"):
+            connection.get("/compute?ms=20")
+        assert server.architecture == "your handler" and server.behind
+    wait_until_gone(*below() - before)
 
 
 @pytest.mark.parametrize(

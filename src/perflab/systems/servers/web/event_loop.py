@@ -14,6 +14,7 @@ from perflab.systems.servers.web.answers import FIRST_REQUEST_S, NOTHING_BEHIND,
 
 OnReply = Callable[[Reply], object]
 LOOK_S = 1.0
+CLOSES = b"connection: close"
 
 
 class Behind:
@@ -64,7 +65,8 @@ class ToBackend(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         reply = self._replies.feed(data)
         if reply is not None:
-            self._behind.idle.append(self)
+            if CLOSES not in reply.head.lower():
+                self._behind.idle.append(self)
             self._finish(_passed_on(reply))
 
     def connection_lost(self, _: Exception | None) -> None:

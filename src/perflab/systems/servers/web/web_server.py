@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from perflab.measure.guards import BadInput, check_number
 from perflab.systems.process.child import ChildServer, ServerFailed
 from perflab.systems.process.installed import KeptServer
+from perflab.systems.servers.pickled import packed
 from perflab.systems.servers.real.apache import APACHE as APACHE_SERVER
 from perflab.systems.servers.real.nginx import NGINX as NGINX_SERVER
 from perflab.systems.servers.real.node import NODE as NODE_SERVER
+from perflab.systems.servers.web.handling import Handle
 from perflab.systems.servers.web.own import LOOP as LOOP
 from perflab.systems.servers.web.own import NEED_FORK
 from perflab.systems.servers.web.own import PREFORK as PREFORK
@@ -26,12 +28,16 @@ from perflab.systems.servers.web.settings import Settings
 NODE, APACHE, NGINX = NODE_SERVER.name, APACHE_SERVER.name, NGINX_SERVER.name
 OURS = (PROCESS_EACH, PREFORK, THREADS, LOOP)
 ARCHITECTURES = (*OURS, NODE, APACHE, NGINX)
+YOURS = "your handler"
+"""An event loop with a handler of the learner's: see `handled_server`."""
 MAX_CONNECTIONS = dict.fromkeys(ARCHITECTURES, 1_000) | {PROCESS_EACH: 50}
 """How many a lab may open."""
 MAX_WORKERS = {PREFORK: 100, APACHE: 400}
 """Processes of 3 and of 0.2 MB. The others have no fixed number of workers."""
-BEHIND_NGINX = Settings(workers=2, keep_alive_s=0)
+BEHIND = Settings(workers=2, keep_alive_s=0)
+COMPUTES_BEHIND = f"{BEHIND.workers} Python processes behind it compute"
 MODULE = "perflab.systems.servers.web.own"
+HANDLING = "perflab.systems.servers.web.handling"
 READY_S, LOOK_S = 10.0, 0.01
 
 
@@ -83,22 +89,28 @@ def web_server(architecture: str, **settings: Any) -> Iterator[WebServer]:
     if said := why_missing(architecture):
         raise BadInput(said)
     with ExitStack() as stack:
-        computing = stack.enter_context(_own(PREFORK, BEHIND_NGINX)) if architecture == NGINX else None
+        computing = stack.enter_context(_own(PREFORK, BEHIND)) if architecture == NGINX else None
         if architecture in OURS:
             server = _own(architecture, chosen)
         else:
             server = start_real(architecture, chosen, computing.port if computing else 0)
         stack.enter_context(server)
-        behind = f"{BEHIND_NGINX.workers} Python processes behind it compute" if computing else ""
+        behind = COMPUTES_BEHIND if computing else ""
         running = WebServer(architecture, server.port, behind, server, computing)
         if architecture == APACHE:
             _wait_for(lambda: len(running.pids()) > chosen.workers, running)
         yield running
 
 
-def slow_backend() -> AbstractContextManager[WebServer]:
-    """A server that waits as long as it is asked to, for any number of requests at a time: for `backend_port`."""
-    return web_server(LOOP)
+@contextmanager
+def handled_server(handle: Handle) -> Iterator[WebServer]:
+    """An event loop that has each request handled by a function of the learner's, with two processes behind it that compute."""
+    can_fork = not why_missing(PREFORK)
+    with (
+        _own(*((PREFORK, BEHIND) if can_fork else (LOOP, Settings()))) as computing,
+        ChildServer(HANDLING, {"handle": packed(handle), "compute_port": computing.port}, YOURS) as server,
+    ):
+        yield WebServer(YOURS, server.port, COMPUTES_BEHIND, server, computing)
 
 
 def _own(architecture: str, settings: Settings) -> ChildServer:
