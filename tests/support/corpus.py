@@ -98,6 +98,7 @@ FAR = {
     ("trade_off.switchboard", "server"): "async",
     ("where_latency_comes_from.api_cache", "ttl"): 0,
     ("web_servers.beyond_the_limit", "load"): 50,
+    ("web_servers.beyond_the_limit", "workers"): 1,
     ("web_servers.idle_connections", "architecture"): "event loop",
     ("web_servers.idle_connections", "idle"): 10,
     ("web_servers.idle_connections", "keep_alive"): 0.2,
@@ -135,6 +136,7 @@ LENGTH = {
     ("trade_off.cheapest", "clients"): (0.0, 12),
     **{("trade_off.switchboard", name): (0.0, 7) for name in ("batching", "cache", "server", "compression")},
     ("tails_and_overload.fan_out", "hedges"): (2.5, 2),
+    **{("web_servers.beyond_the_limit", name): (2.7, 2) for name in ("load", "workers", "wait", "backlog")},
     **{("web_servers.idle_connections", name): (1.3, 2) for name in ("architecture", "idle", "keep_alive", "workers")},
 }
 """Runs (s, and slices at least) in which what the control does comes late, or that must not end between two strategies."""

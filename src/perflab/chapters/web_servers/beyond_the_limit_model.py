@@ -23,7 +23,7 @@ from perflab.systems.servers.web.web_server import web_server
 from perflab.theory import listen_backlog as theory
 
 ARRIVED, RESPONSE, CONNECT, LATENESS, REPLY = "arrived_ns", "response_ns", "connect_ns", "lateness_ns", "reply"
-ARRIVALS_S, RUN_S, SLICE_S, SPARE = 1.2, 3.7, 0.15, 2
+ARRIVALS_S, RUN_S, SLICE_S, SPARE = 1.2, 3.6, 0.15, 2
 """Requests arrive for so long; all of them have their reply by the end of the run, unless one is lost."""
 SERVICE = "service_beside_the_wait_s"
 AT_ONCE, QUEUED, SECOND, THIRD, LATER, NEVER_SERVED = range(6)
