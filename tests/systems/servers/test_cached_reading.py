@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from typing import Any
 
 import psutil
@@ -115,3 +116,23 @@ def test_reads_that_fail_for_another_reason_are_told(monkeypatch: pytest.MonkeyP
         pytest.raises(ServerFailed, match="reads failed: IndexError"),
     ):
         reading.read(0.01, at=7)
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere the system chooses the CPUs")
+def test_client_and_servers_stay_on_one_cpu_and_this_process_does_not() -> None:
+    require(SERVERS[IN_REDIS])
+    mine = os.sched_getaffinity(0)
+    with CachedReading([(IN_REDIS, SQLITE, 95)], 1) as reading:
+        assert {*map(len, map(os.sched_getaffinity, (reading.pid, reading._servers[0].main_pid)))} == {1}
+        assert os.sched_getaffinity(reading.pid) == os.sched_getaffinity(reading._servers[0].main_pid)
+    assert os.sched_getaffinity(0) == mine
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere the system chooses the CPUs")
+def test_where_that_is_not_allowed_the_system_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "sched_setaffinity", refused)
+    cached_reading._stay_on(0, 1)

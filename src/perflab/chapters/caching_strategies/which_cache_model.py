@@ -231,5 +231,6 @@ TRUST_ROWS = (
     ("reads through the cache; of these hits", hits_said),
     ("pairs of rounds", lambda run: count(run.column(THROUGH).size)),
     ("a mean read", lambda _: "the mean of a round of reads, and of all rounds the median"),
+    ("client and servers", lambda _: "on one CPU (Linux): on two, a request may take three times as long"),
     ("a single read", lambda _: "has the clock's cost in it"),
 )

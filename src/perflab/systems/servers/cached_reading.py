@@ -1,11 +1,15 @@
 """Reads through every pair of a cache and a store, in a process of their own, with the servers that they need.
 
-In the process that measures, a server that is woken would take the CPU from it, and a run would be called noisy for it.
+In the process that measures, a server that is woken would take the CPU from it, and a run would be called noisy for it. On Linux
+client and servers stay on one CPU, as only one of them works at a time: otherwise a request takes up to three times as long
+whenever the system happens to put them on two.
 """
 
 from __future__ import annotations
 
+import os
 import socket
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -87,7 +91,10 @@ class CachedReading(ChildServer):
             if IN_POSTGRESQL in names:
                 self._servers.append(opened.enter_context(cluster("texts", _fill, OPTIONS)))
                 addresses[IN_POSTGRESQL] = str(self._servers[-1].folder)
-            config = {"settings": settings, "seed": seed, "addresses": addresses}
+            cpu = max(os.sched_getaffinity(0)) if sys.platform == "linux" else None
+            for server in self._servers:
+                _stay_on(cpu, server.main_pid)
+            config = {"settings": settings, "seed": seed, "addresses": addresses, "cpu": cpu}
             super().__init__("perflab.systems.servers.cached_reading", config)
             self._opened = opened.pop_all()
 
@@ -131,6 +138,14 @@ class PostgresqlTexts:
         self._connection.close()
 
 
+def _stay_on(cpu: int | None, pid: int = 0) -> None:
+    if cpu is not None and sys.platform == "linux":
+        try:
+            os.sched_setaffinity(pid, {cpu})
+        except OSError:  # not allowed here, or the process is gone, which is seen later
+            pass
+
+
 def _store_of(name: str, addresses: Mapping[str, str]) -> Store:
     if name == IN_POSTGRESQL:
         return PostgresqlTexts(addresses[name])
@@ -158,7 +173,8 @@ def _found(reads: CachedReads, seconds: float) -> Found:
     return Found(*times, single_ns, sum(each.reads for each in pairs), sum(each.misses for each in pairs))
 
 
-def _main(settings: Sequence[Setting], seed: int, addresses: Mapping[str, str]) -> None:
+def _main(settings: Sequence[Setting], seed: int, addresses: Mapping[str, str], cpu: int | None) -> None:
+    _stay_on(cpu)
     with ExitStack() as opened:
         caches = {
             name: opened.enter_context(_cache_of(name, addresses)) for name in {cache for cache, _, _ in settings}
