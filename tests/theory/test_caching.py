@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from perflab.theory.caching import (
+    break_even,
     hits_where_reads_refresh,
     hits_where_writes_delete,
     hits_where_writes_fill,
@@ -109,3 +110,11 @@ def test_writes_that_overtake_fills() -> None:
     assert np.mean([overtaken(50, each) for each in fills[:20_000]]) == pytest.approx(
         overtaken_at_random(50, 0.005), rel=0.02
     )
+
+
+def test_at_the_break_even_a_read_through_the_cache_takes_as_long_as_the_store() -> None:
+    for cache, store, fill in ((0.2, 5.0, 0.1), (15.0, 45.0, 45.0), (15.0, 2_100.0, 50.0)):
+        hits = break_even(cache, store, fill)
+        assert 0 < hits < 1 and mean_read(hits, cache, store, fill) == pytest.approx(store)
+    assert break_even(15.0, 5.0, 15.0) == 1.5, "a hit alone takes longer than the store"
+    assert break_even(5.0, 5.0, 1.0) == 1
