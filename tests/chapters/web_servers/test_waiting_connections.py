@@ -21,10 +21,13 @@ from perflab.chapters.web_servers.waiting_connections_model import (
     PER_S,
     RESPONSE,
     added,
+    limit_of,
     most,
+    most_clients,
+    most_per_s,
     never,
     of_clients,
-    per_s_of_cpus,
+    probe_waits,
     rate,
     who,
 )
@@ -37,7 +40,9 @@ from perflab.systems.servers.web.web_server import APACHE, ARCHITECTURES, NGINX,
 NAME = "web_servers.waiting_connections"
 pytestmark = pytest.mark.skipif(PREFORK not in waiting_connections.found(), reason="this system cannot fork")
 LAB = waiting_connections.lab()
-CONSTANTS = {added(each): 0.5e6 for each in ARCHITECTURES} | {most(each): 10_000.0 for each in ARCHITECTURES}
+CONSTANTS = {added(each): 0.5e6 for each in ARCHITECTURES} | {
+    most(each, wait): 10_000.0 for each in ARCHITECTURES for wait in probe_waits(each)
+}
 
 
 def record(
@@ -86,9 +91,13 @@ def test_processes_limit_how_many_wait_at_once(architecture: str) -> None:
 @pytest.mark.parametrize("architecture", [LOOP, THREADS])
 def test_what_waits_for_all_is_limited_by_the_cpus(architecture: str) -> None:
     found = curve(architecture=architecture)
-    assert found[100] == pytest.approx(100 / 0.0505) and found[1_000] == 10_000
+    assert found[100] == pytest.approx(100 / 0.0505) and found[1_000] == pytest.approx(10_000)
     expected = model(architecture=architecture, connections=1_000)
-    assert expected.served_share == 1 and expected.per_s == 10_000 and expected.response_ns == pytest.approx(1e8)
+    assert (
+        expected.served_share == 1
+        and expected.per_s == pytest.approx(10_000)
+        and expected.response_ns == pytest.approx(1e8)
+    )
 
 
 def test_a_process_for_each_connection_ends_where_no_more_processes_are_allowed() -> None:
@@ -104,28 +113,33 @@ def test_a_longer_wait_lowers_the_throughput_and_an_architecture_that_did_not_st
 
 
 class Clients:
-    """100 requests in each window, the first of which also warm up; each takes 20 µs of this process's CPU time."""
+    """Windows with so many requests each; the last number is that of all that follow."""
 
-    def __init__(self, clock: list[float]) -> None:
-        self.clock = clock
+    def __init__(self, *requests: int) -> None:
+        self.requests = [*requests]
 
     def window(self, settle_s: float, seconds: float, spread_s: float) -> Answers:
-        self.clock[0] += 0.002
-        return Answers(np.zeros(100, int), np.zeros(100, int), 0, seconds)
+        number = self.requests.pop(0) if len(self.requests) > 1 else self.requests[0]
+        return Answers(np.zeros(number, int), np.zeros(number, int), 0, seconds)
 
 
-@pytest.mark.parametrize(
-    ("cpus", "is_one", "per_s"), [(1.0, False, 10_000), (4.0, False, 25_000), (4.0, True, 25_000), (2, True, 20_000)]
-)
-def test_the_limit_is_that_of_all_cpus_or_of_the_busiest_process(
-    cpus: float, is_one: bool, per_s: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = [0.0]
-    monkeypatch.setattr(waiting_connections_model, "effective_cpus", lambda: cpus)
-    monkeypatch.setattr(waiting_connections_model.time, "process_time", lambda: clock[0])
-    monkeypatch.setattr(waiting_connections_model, "cpu_s", lambda pids: 2 * clock[0] * pids[0])
-    found = per_s_of_cpus(Clients(clock), ([1], [1]), is_one)  # type: ignore[arg-type]
-    assert found == pytest.approx(per_s), "20 µs here, 40 µs in the server, 40 µs behind it"
+def test_the_limit_is_the_throughput_after_what_is_left_out() -> None:
+    seconds = waiting_connections_model.BURSTS_S
+    assert limit_of(Clients(900, 60), 1) == 60 / seconds  # type: ignore[arg-type]
+    assert limit_of(Clients(100, 2_000, 3_000, 40), 4_000) == 40 / seconds  # type: ignore[arg-type]
+    assert limit_of(Clients(0), 4_000) == 0, "a server that answers nothing is not waited for"  # type: ignore[arg-type]
+
+
+def test_the_limit_lies_between_those_of_the_probed_waits() -> None:
+    found = {most(LOOP, 10): 20_000.0, most(LOOP, 50): 5_000.0, most(PREFORK, 1): 9_000.0}
+    assert [most_per_s(LOOP, wait, found) for wait in (10, 500**0.5, 50, 100)] == pytest.approx(
+        [20_000, 10_000, 5_000, 5_000]
+    )
+    assert most_per_s(PREFORK, 100, found) == pytest.approx(9_000)
+
+
+def test_as_many_clients_probe_as_are_served_at_a_time() -> None:
+    assert [most_clients(each) for each in (LOOP, NGINX, PREFORK, PROCESS_EACH)] == [1_000, 1_000, 50, MAX_PROCESSES]
 
 
 def test_a_run_says_who_is_answered_and_that_the_others_are_not() -> None:
