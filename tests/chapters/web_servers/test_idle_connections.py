@@ -73,13 +73,13 @@ def chosen(**changes: Any) -> dict[str, Any]:
 def made(*responses_ms: float, idle_by_then: int | None = None, memory: Memory | None = None, **changes: Any) -> Record:
     """A run in which one more request took so long each time; of the limit it was given up."""
     now = chosen(**changes)
-    held = int(min(now["idle"], model.most_held(now["architecture"], now["workers"])))
+    held = int(model.held_of(now["architecture"], now["idle"], now["workers"]))
     told = [
         Told(round(ms * MS), ms < 1e3 * LIMIT_S, held if idle_by_then is None else idle_by_then) for ms in responses_ms
     ]
     frames = [
         model.memory_frame(memory or Memory(25 * MB, 170 * MB, PSS, 11)),
-        *(model.frame_of([each]) for each in told),
+        *(model.frame_of([each], held) for each in told),
     ]
     return Record("idle_connections", now, 1, "", merge(frames), 4.0, "complete", constants=CONSTANTS)
 
@@ -161,10 +161,13 @@ def test_each_architecture_has_its_reason(lab: Any, architecture: str, said: str
     assert "in one process" in lab.verdict(made(0.3, architecture=architecture, memory=one), None).text
 
 
-def test_connections_that_were_not_idle_make_a_run_invalid(lab: Any) -> None:
+def test_a_request_beside_which_not_all_were_idle_is_left_out(lab: Any) -> None:
     found = lab.verdict(made(0.3, idle_by_then=8), None)
-    assert found.kind == "invalid" and "Only 8 of 9 connections" in found.text
+    assert found.kind == "invalid" and "At most 8 of 9 connections were open and idle" in found.text
     assert lab.verdict(made(980, idle=100, idle_by_then=10), None).kind == "", "the others wait to be accepted"
+    frame = model.frame_of([Told(MS, True, 9), Told(5 * MS, True, 8)], 9)
+    assert frame.samples[model.RESPONSE].tolist() == [MS] and frame.counts["calls"] == 1
+    assert frame.samples[model.IDLE].tolist() == [9, 8]
 
 
 def test_memory_that_the_system_hides_is_said(lab: Any) -> None:
@@ -253,6 +256,8 @@ def test_each_request_has_idle_connections_of_its_own(monkeypatch: pytest.Monkey
     seen: list[str] = []
 
     class Server:
+        port = 1
+
         def pids(self) -> list[int]:
             seen.append("memory")
             return []
@@ -264,7 +269,7 @@ def test_each_request_has_idle_connections_of_its_own(monkeypatch: pytest.Monkey
 
     now = iter(np.arange(0.0, 100.0, 0.06))
     monkeypatch.setattr(model, "serving", serving)
-    monkeypatch.setattr(model, "idle_connections", lambda *_: Asked(seen))
+    monkeypatch.setattr(idle_connections, "IdleConnections", lambda *_: Asked(seen))
     monkeypatch.setattr(idle_connections, "perf_counter", lambda: next(now))
     run = idle_connections.experiment(**chosen())
     assert next(run).samples[model.OWN].size == 1 and seen == ["open", "memory"]

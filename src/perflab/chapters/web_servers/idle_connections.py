@@ -19,6 +19,7 @@ from perflab.lab.verdict import table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, percentile
 from perflab.measure.compare import CLEAR, TOO_CLOSE
 from perflab.measure.memory import memory_of
+from perflab.systems.clients.idle import IdleConnections
 from perflab.systems.servers.web.own import LOOP, PREFORK, PROCESS_EACH, THREADS
 from perflab.systems.servers.web.web_server import APACHE, NGINX, NODE, found
 
@@ -26,18 +27,19 @@ SLICE_S, TICK_S = 0.1, 0.1
 
 
 def experiment(architecture: str, idle: int, workers: int, keep_alive: float) -> Iterator[Frame]:
+    held = int(model.held_of(architecture, idle, workers))
     with model.serving(architecture, idle, workers, keep_alive) as server:
-        with model.idle_connections(server, idle, workers):
+        with IdleConnections(server.port, idle, held):
             yield model.memory_frame(memory_of(server.pids()))
         while True:
             asked, until = [], perf_counter() + SLICE_S
             while perf_counter() < until:
-                with model.idle_connections(server, idle, workers) as connections:
+                with IdleConnections(server.port, idle, held) as connections:
                     connections.ask_one_more(LIMIT_S)
                     while (told := connections.wait(TICK_S)) is None:
                         yield Frame()
                 asked.append(told)
-            yield model.frame_of(asked)
+            yield model.frame_of(asked, held)
 
 
 STYLES = {
@@ -187,7 +189,7 @@ def lab() -> Lab:
         },
         charts=charts(here),
         prediction=PREDICTION if PREFORK in here else None,
-        verdict=verdict_of(say, model.all_were_held, compare=compare, needs=RESPONSE),
+        verdict=verdict_of(say, model.were_idle, compare=compare, needs=model.IDLE),
         table=table_of(*model.ROWS, needs=RESPONSE, heading="this run"),
         trust=trust_of(*model.TRUST_ROWS, needs=RESPONSE),
         finding=finding,

@@ -34,15 +34,16 @@ class Told(NamedTuple):
 class IdleConnections:
     """`number` keep-alive connections to 127.0.0.1:`port`; each has sent one request, and nothing since.
 
-    Begins when the first `expected` of them have their replies, or after `ANSWER_S`, and a moment of rest later. The others wait
-    to be accepted: by a server with a process for each connection, until an earlier one is closed. What the server closes is
-    closed here, too, as a browser does.
+    Begins when the first `expected` of them have their replies, or one is closed, or after `ANSWER_S`, and a moment of rest
+    later. The others wait to be accepted: by a server with a process for each connection, until an earlier one is closed. What
+    the server closes is closed here, too, as a browser does.
     """
 
     def __init__(self, port: int, number: int, expected: int) -> None:
         machine_limits().check(connections=number)
         allow_files()
         self._idle: set[socket.socket] = set()
+        self._has_lost = False
         self._port = port
         self._selector = selectors.DefaultSelector()
         self._thread = ThreadPoolExecutor(1, "perflab-one-more")
@@ -53,7 +54,9 @@ class IdleConnections:
                 self._open(ASK)
                 self._idle.update(self._look(0.0))
             until = perf_counter() + ANSWER_S
-            while len(self._idle) < min(number, expected) and (left_s := until - perf_counter()) > 0:
+            while len(self._idle) < min(number, expected) and not self._has_lost:
+                if (left_s := until - perf_counter()) <= 0:
+                    break
                 self._idle.update(self._look(left_s))
             sleep(REST_S)  # until the server, too, has nothing left to do
             self._idle.update(self._look(0.0))
@@ -124,6 +127,7 @@ class IdleConnections:
             elif not (data := _received(connection)):
                 self._selector.unregister(connection)
                 self._idle.discard(connection)
+                self._has_lost = True
                 connection.close()
             elif key.data.feed(data) is not None:
                 answered.append(connection)
