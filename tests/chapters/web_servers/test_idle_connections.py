@@ -27,6 +27,7 @@ from perflab.measure.guards import BadInput
 from perflab.measure.memory import PSS, Memory
 from perflab.systems.clients.idle import Told
 from perflab.systems.servers.web.web_server import (
+    APACHE,
     ARCHITECTURES,
     LOOP,
     NGINX,
