@@ -151,6 +151,8 @@ def test_two_backlogs_share_a_headline_and_are_compared() -> None:
     small, large = side_by_side(made(), made(backlog=500))
     assert LAB.verdict_of(large, small).kind == "clear"
     assert LAB.found(large, small).startswith("Queue full, next try 1 s later or more: 0% with a backlog of 500, 3")
+    other = made(load=50, backlog=500)
+    assert beyond_the_limit.finding(small, other) == beyond_the_limit.finding(small, None), "two things differ"
     same, again = side_by_side(made(), made())
     assert LAB.verdict_of(same, again).kind == "too close to call"
 

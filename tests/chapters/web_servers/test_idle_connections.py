@@ -27,6 +27,7 @@ from perflab.measure.guards import BadInput
 from perflab.measure.memory import PSS, Memory
 from perflab.systems.clients.idle import Told
 from perflab.systems.servers.web.web_server import (
+    APACHE,
     ARCHITECTURES,
     LOOP,
     NGINX,
@@ -183,13 +184,15 @@ def test_two_runs_share_a_headline_and_are_compared(lab: Any) -> None:
     less, more = side_by_side(made(*[0.3] * 10), made(*[980] * 10, idle=10))
     told = "one more request takes 980 ms beside 10 idle connections, 300 µs beside 9."
     assert lab.found(more, less) == f"Prefork with 10 processes: {told}"
+    other = made(0.3, architecture=LOOP, idle=50)
+    assert idle_connections.finding(more, other) == idle_connections.finding(more, None), "two things differ"
     same, again = side_by_side(made(*[0.3] * 10), made(*[0.31] * 10))
     assert lab.verdict_of(same, again).kind == "too close to call"
 
 
 def test_the_longest_headline_fits(lab: Any) -> None:
     longest = made(3_000, idle=1_000, workers=50)
-    others = [made(981, architecture=PROCESS_EACH, idle=50), made(981, idle=300, workers=50)]
+    others = [made(981, architecture=APACHE, idle=1_000, workers=50), made(981, idle=300, workers=50)]
     for other in (None, *others):
         assert len(idle_connections.finding(longest, other)) <= 120
     assert len(idle_connections.finding(others[0], longest)) <= 120

@@ -9,7 +9,7 @@ import numpy as np
 
 from perflab.chapters.web_servers import beyond_the_limit_model as model
 from perflab.chapters.web_servers.beyond_the_limit_model import ARRIVALS_S, OUTCOMES, RESPONSE, RUN_S
-from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, percent_ticks, values_slider
+from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, values_slider
 from perflab.lab.marks import Line
 from perflab.lab.palette import ALARM, CLOCK, INK, MEASURED, MODEL, MODEL_HERE, MODEL_LINE, PINNED_POINTS
 from perflab.lab.rows import Spans, named_rows
@@ -35,6 +35,7 @@ STYLES = ((CLOCK, "o"), (MEASURED, "s"), *[(ALARM, "^")] * 3, (INK, "x"))
 """Of each outcome: colour and marker."""
 FEWEST = 10
 SECONDS = {each * 1e9: f"{each:g} s" for each in range(5)}
+SHARES = {each / 5: f"{20 * each}%" for each in range(6)}
 SIMULATED: dict[str, Any] = {"color": MODEL, "marker": ".", "linestyle": "none", "markersize": 3}
 
 
@@ -60,7 +61,7 @@ CHARTS = (
     ),
     Chart(
         "What became of all requests",
-        Axis("share of the requests", -0.03, 1, ticks=percent_ticks),
+        Axis("share of the requests", -0.03, 1, ticks=SHARES),
         named_rows(OUTCOMES),
         Spans(range(len(OUTCOMES)), each=[{"color": color} for color, _ in STYLES], run=model.bars),
         Line("simulated", model=lambda m: (m.shares, range(len(OUTCOMES))), **MODEL_HERE, clip_on=False),
@@ -104,8 +105,8 @@ def effect(record: Record) -> str:
 
 def finding(record: Record, pinned: Record | None) -> str:
     """The headline."""
-    now = record.parameters
-    if pinned is not None and pinned.parameters["backlog"] != now["backlog"]:
+    now, then = record.parameters, pinned.parameters if pinned else record.parameters
+    if pinned is not None and {**then, "backlog": now["backlog"]} == now != then:
         both = (f"{percent(model.full(run))} with a backlog of {run.parameters['backlog']}" for run in (record, pinned))
         return "Queue full, next try 1 s later or more: {}, {}.".format(*both)
     return f"At {now['load']}% load {effect(record)}."
@@ -144,8 +145,8 @@ def what_happens(record: Record) -> Outcome | None:
 
 
 PREDICTION = Prediction(
-    question="10 processes serve 200 requests per second, 50 ms each. For 1.2 s 300 arrive per second, and the backlog is 10. "
-    "What becomes of a connection that finds it full?",
+    question="10 processes serve 200 requests per second, 50 ms each. 300 arrive per second, each on a new connection; the "
+    "listen backlog is 10. What becomes of a connection that finds it full?",
     choices={
         SOON: Answer(
             "Room is free again after some milliseconds, but the client does not learn that. Its system asks again when a timer "

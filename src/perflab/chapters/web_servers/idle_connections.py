@@ -109,21 +109,21 @@ def say(record: Record) -> str:
 
 
 def compare(record: Record, pinned: Record) -> tuple[str, str]:
-    """Clear where all responses of one run are at least twice as long as all of the other."""
+    """Clear where all responses of one run are half as long again as all of the other, or longer."""
     now, then = record.column(RESPONSE), pinned.column(RESPONSE)
-    is_clear = now.min() > 2 * then.max() or then.min() > 2 * now.max()
+    is_clear = now.min() > 1.5 * then.max() or then.min() > 1.5 * now.max()
     return f"In the pinned run it took {duration(response(pinned))}.", CLEAR if is_clear else TOO_CLOSE
 
 
 def finding(record: Record, pinned: Record | None) -> str:
     """The headline."""
     now, then = record.parameters, pinned.parameters if pinned else record.parameters
-    if pinned is not None and now["architecture"] != then["architecture"]:
+    if pinned is not None and {**then, "architecture": now["architecture"]} == now != then:
         took = (
             f"takes {model.took(record)} with {now['architecture']}, {model.took(pinned)} with {then['architecture']}"
         )
         return f"{count(now['idle'])} idle connections: one more request {took}."
-    if pinned is not None and now["idle"] != then["idle"]:
+    if pinned is not None and {**then, "idle": now["idle"]} == now != then:
         took = f"takes {model.took(record)} beside {count(now['idle'])} idle connections, {model.took(pinned)}"
         return f"{model.named(now).capitalize()}: one more request {took} beside {count(then['idle'])}."
     return f"With {count(now['idle'])} idle connections, {model.takes(record)}."
