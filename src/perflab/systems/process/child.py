@@ -126,13 +126,13 @@ class ChildServer:
             line = self._answers.get(timeout=timeout_s)
         except queue.Empty:
             raise self._failure(f"{complaint} within {timeout_s:g} s") from None
-        if line is None:
-            raise self._failure("died")
+        if line is None:  # its channel is closed: it ends, or has ended
+            raise self._failure("died", DEATH_S)
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def _failure(self, what: str) -> ServerFailed:
-        end = self._log.text(LOG_LINES, DEATH_S if self._process.poll() is not None else 0.0)
+    def _failure(self, what: str, wait_s: float = 0.0) -> ServerFailed:
+        end = self._log.text(LOG_LINES, DEATH_S if self._process.poll() is not None else wait_s)
         return ServerFailed(f"The {self.name} server {what}." + (f"\nThe end of its log:\n{end}" if end else ""))
 
     def _read_answers(self) -> None:
