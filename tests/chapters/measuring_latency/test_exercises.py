@@ -240,7 +240,9 @@ def test_the_solution_finds_the_stall_on_a_real_server(capsys: pytest.CaptureFix
     assert "Right: on a real server" in capsys.readouterr().out
     run = lab.records[-1]
     slow = {name: np.mean(times(run) > 10e6) for name, times in own_client.CLIENTS.items()}
-    assert slow["your client"] > 0.5 * slow["open loop"] > 0.05
+    # What else the machine does only adds to the requests that the stall makes slow.
+    stalled = (run.parameters["stall"] - 10) / run.parameters["every"]
+    assert min(slow.values()) > 0.5 * stalled > 0.05
 
 
 @pytest.mark.parametrize(
