@@ -55,7 +55,7 @@ def experiment(work: str, indexes: int, batch: int, durable: bool, seed: int) ->
                     frames, ends = [], perf_counter() + SLICE_S
 
 
-LOOKS = zip(NAMES, (MEASURED, INK, CLOCK, PINNED, PINNED, ALARM), "^vosPD", strict=True)
+LOOKS = zip(NAMES, (MEASURED, INK, CLOCK, PINNED, PINNED, ALARM), "^voPsD", strict=True)
 STYLES: dict[str, dict[str, Any]] = {
     name: {"color": color, "marker": marker, "linestyle": "none", "markersize": 8} for name, color, marker in LOOKS
 }
@@ -83,12 +83,12 @@ def charts(names: Sequence[str]) -> tuple[Chart, ...]:
         Axis("", 0.02, 5e3, log=True, ticks=TIMES),
         named_rows(WORKS),
         Rule("x", setting=lambda _: 1.0, color=INK, linewidth=1),
-        Line("model", model=winners.expected_places, markersize=9, **TICK),
         *(Line(name, runs=winners.places(name), **style) for name, style in STYLES.items() if name in names),
-        Texts(len(WORKS), above=0.4, runs=winners.judged),
-        columns=3,
+        Line("model", model=winners.expected_places, markersize=9, zorder=1.9, **TICK),
+        Texts(len(WORKS), above=0.44, runs=winners.judged),
+        columns=4,
         empty="Each work that you choose will fill its row.",
-        width=1.2,
+        width=1.22,
     )
     return times, works
 

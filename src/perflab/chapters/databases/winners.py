@@ -103,7 +103,7 @@ def advised(work: str) -> str:
     return ASKED[work][1]
 
 
-STEP = 0.13
+STEP = 0.11
 """Of a row, so that equal times do not hide each other."""
 
 
