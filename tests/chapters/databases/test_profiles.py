@@ -14,12 +14,12 @@ import pytest
 from drawing import check_shows_all_and_can_be_emptied, drawn, points
 from labs import measure_slices
 from predictions import assert_each_comment_fits
-from profile_runs import CONSTANTS, run
+from profile_runs import WITHOUT, run
 from relations import two_of_three
 from turns import side_by_side
 
 from perflab.chapters.databases import profiles, profiles_model
-from perflab.chapters.databases.profiles_model import BALANCED, NAMES, OLAP, OLTP, PROBE, YOURS, column
+from perflab.chapters.databases.profiles_model import BALANCED, NAMES, OLAP, OLTP, PROBE, SERVER, YOURS, column
 from perflab.chapters.databases.winners import against
 from perflab.lab import Record
 from perflab.measure import Frame, merge
@@ -38,21 +38,25 @@ class Scripted:
 
     def __init__(self, name: str, profile: Any) -> None:
         self.name, self.profile = name, profile
-        Scripted.opened += 1
 
-    def close(self) -> None:
+    def __enter__(self) -> Scripted:
+        Scripted.opened += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
         Scripted.opened -= 1
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """A clock on which each work takes 40 ms."""
+    """A clock on which each work takes 40 ms, where all is installed."""
     now = [0.0]
 
     def take(work: str, book: Scripted, batch: int, generator: Any) -> Timed:
         now[0] += 0.04
         return Timed(float(batch), 2)
 
+    monkeypatch.setattr(profiles, "names_here", lambda: NAMES)
     monkeypatch.setattr(profiles, "perf_counter", lambda: now[0])
     monkeypatch.setattr(profiles, "time_work", take)
     monkeypatch.setattr(profiles_model, "book_of", Scripted)
@@ -75,22 +79,17 @@ def test_each_side_is_measured_once_a_round_and_slices_are_short(
     assert sizes.keys() == {column(name) for name in sides}
     assert max(sizes.values()) - min(sizes.values()) <= 1, "the last round may lack some"
     assert merge(frames).samples[column(BALANCED)].tolist()[0] == 100 and sum(sizes.values()) > 90
-    assert Scripted.opened == 5
+    assert Scripted.opened == len(NAMES)
     slices.close()  # type: ignore[attr-defined]
     assert Scripted.opened == 0
 
 
 def test_the_order_within_a_round_is_drawn_anew(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
-
-    def take(work: str, book: Scripted, *_: Any) -> Timed:
-        seen.append(book.name)
-        return Timed(1.0, 1)
-
-    monkeypatch.setattr(profiles, "time_work", take)
+    monkeypatch.setattr(profiles, "time_work", lambda _, book, *__: (seen.append(book.name), Timed(1.0, 1))[1])
     monkeypatch.setattr(profiles, "SLICE_S", -1.0)
-    list(islice(LAB.experiment(work=FIND, indexes=0, batch=1, durable=True, seed=1), 50))
-    rounds = [tuple(seen[at : at + 5]) for at in range(0, 50, 5)]
+    list(islice(LAB.experiment(work=FIND, indexes=0, batch=1, durable=True, seed=1), 60))
+    rounds = [tuple(seen[at : at + 6]) for at in range(0, 60, 6)]
     assert all(set(each) == set(NAMES) for each in rounds) and len(set(rounds)) > 3
 
 
@@ -147,41 +146,42 @@ def test_a_run_that_was_cut_off_before_all_had_their_turn_says_so() -> None:
 
 
 def test_a_run_is_described_in_a_line() -> None:
-    assert LAB.scenario is not None
-    assert LAB.scenario(run(LOAD, indexes=1, batch=10, durable=False).parameters) == (
-        "A table of 100,000 orders. 1,000 orders are added, in turns by three profiles, DuckDB and yours: 1 index, 10 a "
-        "commit, not durable."
+    assert profiles.scenario(NAMES, run(LOAD, indexes=1, batch=10, durable=False).parameters) == (
+        "A table of 100,000 orders. 1,000 orders are added, in turns by three profiles, PostgreSQL, DuckDB and yours: 1 index, "
+        "10 a commit, not durable."
     )
-    assert LAB.scenario(run(FIND).parameters).endswith(
-        "are found, in turns by three profiles, DuckDB and yours: 5 indexes."
-    )
-    assert "a commit" not in LAB.scenario(run(ORDER).parameters)
+    found = profiles.scenario(WITHOUT, run(FIND).parameters)
+    assert found.endswith("are found, in turns by three profiles, DuckDB and yours: 5 indexes.")
+    assert "a commit" not in profiles.scenario(NAMES, run(ORDER).parameters)
 
 
 def test_the_table_has_each_side_the_advice_and_the_fastest() -> None:
     rows = dict(LAB.table(run(LOAD), None))  # type: ignore[arg-type]
     assert rows["common advice"] == "balanced (simple, 1 user, only writes)"
     assert rows["fastest of the three, or within 25% of it"] == "OLAP"
-    assert len(rows) == 1 + len(NAMES) + 2
+    assert len(rows) == 1 + len(NAMES) + 2, "or why PostgreSQL is missing"
     trust = dict(LAB.trust(run(LOAD), None))  # type: ignore[arg-type]
     assert trust["rounds"] == "9" and trust["OLTP, by the model with this run's fsync"] == "1.1 s"
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("number", range(2))
+@pytest.mark.parametrize(("number", "names"), [(0, NAMES), (0, WITHOUT), (1, NAMES), (1, WITHOUT)])
 @pytest.mark.parametrize("work", WORKS)
-def test_each_chart_shows_run_and_model_and_can_be_emptied(number: int, work: str) -> None:
-    chart, record = LAB.charts[number], run(work)
-    model = LAB.model(record.parameters, CONSTANTS)
+def test_each_chart_shows_run_and_model_and_can_be_emptied(number: int, names: tuple[str, ...], work: str) -> None:
+    chart, record = profiles.charts(names)[number], run(work, names=names)
+    model = LAB.model(record.parameters, record.constants)
     if number == 0:
-        check_shows_all_and_can_be_emptied(chart, record, run(work, times={YOURS: 500}), record.parameters, model)
-    built, artists = drawn(chart)  # type: ignore[arg-type]
+        other = run(work, times={YOURS: 500}, names=names)
+        check_shows_all_and_can_be_emptied(chart, record, other, record.parameters, model)
+    built, artists = drawn(chart)
     built.show_model(record.parameters, model)
-    built.show_run(record, [run(REPORT), record])
+    built.show_run(record, [run(REPORT, names=names), record])
     shown = points(artists["measured" if number == 0 else OLTP])
-    assert len(shown) == (5 if number == 0 else len({REPORT, work}))
+    assert len(shown) == (len(names) if number == 0 else len({REPORT, work}))
     if number == 0:
-        assert len(points(artists["with this run's fsync"])) == (5 if work in (ORDER, LOAD) else 0)
+        assert len(points(artists["with this run's fsync"])) == (len(names) if work in (ORDER, LOAD) else 0)
+    else:
+        assert (SERVER in artists) == (SERVER in names)
 
 
 def two(without_ms: float, at_once_ms: float, **more: Any) -> list[Record]:

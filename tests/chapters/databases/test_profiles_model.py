@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from profile_runs import CONSTANTS, MS, US, run
+from profile_runs import CONSTANTS, MS, US, WITHOUT, run
 
 from perflab.chapters.databases import profiles_model
 from perflab.chapters.databases.profiles_model import (
@@ -19,6 +21,7 @@ from perflab.chapters.databases.profiles_model import (
     PAGE,
     PROBE,
     PROFILES,
+    SERVER,
     YOURS,
     column,
     expected_in,
@@ -27,6 +30,7 @@ from perflab.chapters.databases.profiles_model import (
 from perflab.lab import Record
 from perflab.systems.databases.order_book import COVERING, INDEXED
 from perflab.systems.databases.order_work import COMMITS, FIND, LOAD, ORDER, REPORT, WORKS, WRITING
+from perflab.systems.servers.real.postgresql import POSTGRESQL
 from perflab.theory.indexed_rows import touched
 
 
@@ -58,13 +62,14 @@ def test_a_report_sorts_all_rows_unless_an_index_has_them_in_order() -> None:
     # n log n
     assert found[OLTP] == found[BALANCED] == found[YOURS] == pytest.approx(80 * 1.06406, rel=1e-4)
     assert found[DUCKDB] == pytest.approx(0.8 + (1.8 - 0.8) * 99 / 49)
+    assert found[SERVER] == pytest.approx(1 + (10.8 - 1) * 99 / 49) and times(FIND)[SERVER] == pytest.approx(0.14)
 
 
 def test_an_order_waits_for_the_drive_once_whatever_the_indexes() -> None:
     found = times(ORDER)
     assert found[OLTP] == pytest.approx(1 + 0.03 + 5 * (0.012 + 0.004), rel=0.01)
     assert found[OLTP] == found[YOURS], "a batch of one"
-    assert found[DUCKDB] == pytest.approx(2)
+    assert found[DUCKDB] == pytest.approx(2) and found[SERVER] == pytest.approx(1.2)
     assert times(ORDER, durable=False)[YOURS] == pytest.approx(found[OLTP] - 1 - 5 * 0.004)
     assert times(ORDER, durable=False)[OLTP] == found[OLTP], "the profiles are durable"
 
@@ -75,6 +80,7 @@ def test_a_load_waits_for_the_drive_once_a_batch() -> None:
     all_pages = float(touched(260, 1_000))
     assert found[YOURS] == pytest.approx(1 + 27.5 + 5 * all_pages * 0.004)
     assert found[DUCKDB] == pytest.approx(3, rel=0.01)
+    assert found[SERVER] == pytest.approx(10 * 1.2 + 990 * 0.01), "10 commits"
     assert found[OLAP] == pytest.approx(1 + 2.5 + 5 + all_pages * 0.004), "one of five indexes"
     one_by_one, none = times(LOAD, 0, 1)[YOURS], times(LOAD, 0, 1_000)[YOURS]
     assert found[OLTP] / one_by_one == pytest.approx(1.08, abs=0.01) and found[YOURS] / none > 8
@@ -109,6 +115,20 @@ def with_probe(record: Record, values: Any) -> Record:
     return replace(record, frame=replace(record.frame, samples={**record.frame.samples, column(PROBE): values}))
 
 
+def test_where_postgresql_is_missing_nothing_is_expected_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert SERVER in expected_in(run(LOAD)) and {*expected_in(run(LOAD, names=WITHOUT))} == {*WITHOUT}
+    found = predict(FIND, 5, 1, True, run(names=WITHOUT).constants)
+    assert {*found.times} == {*found.against_best[LOAD]} == {*WITHOUT}
+    for path, names in (("/usr/bin/postgres", NAMES), (None, WITHOUT)):
+        monkeypatch.setattr(type(POSTGRESQL), "find", lambda _, path=path: path)
+        assert profiles_model.names_here() == names
+
+
+def test_postgresql_is_set_up_as_balanced_is() -> None:
+    assert profiles_model.sides(5, 1, False)[SERVER] == PROFILES[BALANCED]
+    assert {*profiles_model.sides(5, 1, False, WITHOUT)} == {*WITHOUT}
+
+
 class Scripted:
     """A book that is opened and closed."""
 
@@ -121,22 +141,30 @@ class Scripted:
         Scripted.opened -= 1
 
 
-def test_a_calibration_knows_all_that_the_model_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profiles_model, "sqlite_book", Scripted)
-    monkeypatch.setattr(profiles_model, "duck_book", Scripted)
+@pytest.fixture(params=[NAMES, WITHOUT], ids=["all", "without PostgreSQL"])
+def here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """What is installed; the books are scripted."""
+    for name in ("sqlite_book", "duck_book", "ServerBook"):
+        monkeypatch.setattr(profiles_model, name, Scripted)
+    monkeypatch.setattr(profiles_model, "order_server", lambda: nullcontext(SimpleNamespace(folder="")))
+    monkeypatch.setattr(profiles_model, "names_here", lambda: request.param)
+    names: tuple[str, ...] = request.param
+    return names
+
+
+def test_a_calibration_knows_all_that_the_model_needs(here: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(profiles_model, "time_work", lambda *_: profiles_model.Timed(5 * US, 1))
     monkeypatch.setattr(profiles_model, "probe", lambda *_: profiles_model.Timed(7 * US, 1))
     *frames, last = profiles_model.calibrate()
     assert len(frames) > profiles_model.ROUNDS, "it can be stopped between rounds"
-    assert last.facts.keys() == CONSTANTS.keys() and last.facts[PROBE] == 7 * US and last.facts[PAGE] == 0
-    assert Scripted.opened == 0
+    assert last.facts.keys() == run(names=here).constants.keys()
+    assert last.facts[PROBE] == 7 * US and last.facts[PAGE] == 0 and Scripted.opened == 0
     for work in WORKS:
-        assert all(np.isfinite(found.value) for found in predict(work, 3, 10, True, last.facts).times.values())  # type: ignore[arg-type]
+        found = predict(work, 3, 10, True, last.facts).times  # type: ignore[arg-type]
+        assert found.keys() == {*here} and all(np.isfinite(each.value) for each in found.values())
 
 
-def test_a_calibration_that_is_stopped_closes_what_it_opened(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profiles_model, "sqlite_book", Scripted)
-    monkeypatch.setattr(profiles_model, "duck_book", Scripted)
+def test_a_calibration_that_is_stopped_closes_what_it_opened(here: tuple[str, ...]) -> None:
     calibration = profiles_model.calibrate()
     next(calibration)
     assert Scripted.opened > 0

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from profile_runs import CONSTANTS, run
+from profile_runs import CONSTANTS, WITHOUT, run
 from turns import side_by_side
 
 from perflab.chapters.databases import winners
-from perflab.chapters.databases.profiles_model import BALANCED, DUCKDB, NAMES, OLAP, OLTP, PROBE, YOURS, predict
+from perflab.chapters.databases.profiles_model import BALANCED, DUCKDB, NAMES, OLAP, OLTP, PROBE, SERVER, YOURS, predict
 from perflab.chapters.databases.winners import (
     advised,
     against,
@@ -91,8 +91,24 @@ def test_texts_tell_times_in_synced_writes_where_the_work_writes() -> None:
     assert winners.time_text(PROBE, run(LOAD)).startswith("1.0 ms")
     assert winners.advice_text(run(LOAD)) == "balanced (simple, 1 user, only writes)"
     assert winners.expected_text(OLAP, run(FIND)) == "4.0 ms" and winners.expected_text(OLAP, run(LOAD)) == "9.5 ms"
-    assert winners.times_texts(run(LOAD)) == ["100×", "1×", "4.0×", "0.40×", "3.0×"]
-    assert winners.times_texts(run(LOAD, rounds=0)) == [""] * 5
+    assert winners.times_texts(NAMES)(run(LOAD)) == ["100×", "1×", "4.0×", "2.2×", "0.40×", "3.0×"]
+    assert winners.times_texts(WITHOUT)(run(LOAD, names=WITHOUT)) == ["100×", "1×", "4.0×", "0.40×", "3.0×"]
+    assert winners.times_texts(NAMES)(run(LOAD, rounds=0)) == [""] * 6
+
+
+def test_the_table_has_a_row_of_postgresql_or_says_why_it_has_none() -> None:
+    there, missing = (dict(winners.rows_of(names)) for names in (NAMES, WITHOUT))
+    assert there["PostgreSQL: 2 indexes, 100 a commit, a server"](run(LOAD)).startswith("22 ms")
+    assert "is not installed, so it is not measured here" in missing[SERVER](run(LOAD, names=WITHOUT))
+    assert len(there) == len(missing) == len(NAMES)
+
+
+@pytest.mark.parametrize("work", WORKS)
+def test_other_databases_win_nothing_however_fast_they_are(work: str) -> None:
+    fast, usual = run(work, times={SERVER: 0.001, DUCKDB: 0.001}), run(work)
+    assert fastest(fast) == fastest(usual) and worth(fast) == worth(usual) and best_of(fast) == best_of(usual)
+    assert against_best(fast)[SERVER].value < 1 and fastest(run(work, names=WITHOUT)) == fastest(usual)
+    assert SERVER not in against_best(run(work, names=WITHOUT))
 
 
 def test_the_newest_run_of_each_work_is_shown_and_yours_only_with_its_present_settings() -> None:
@@ -103,13 +119,13 @@ def test_the_newest_run_of_each_work_is_shown_and_yours_only_with_its_present_se
     ratios, heights = places(YOURS)(runs)
     assert ratios == pytest.approx([3.0]) and [round(height) for height in heights] == [2]
     assert judged(runs) == ["advice: OLTP, right", "", "advice: balanced, wrong", ""]
-    assert places(OLTP)([]) == ([], [])
+    assert places(OLTP)([]) == places(SERVER)([run(LOAD, names=WITHOUT)]) == ([], [])
 
 
 def test_the_model_has_a_place_for_each_side_of_each_work() -> None:
     ratios, heights = winners.expected_places(predict(LOAD, 5, 1, True, CONSTANTS))
     assert len(ratios) == len(set(heights)) == len(NAMES) * len(WORKS)
-    assert np.round(heights).tolist() == [0] * 5 + [1] * 5 + [2] * 5 + [3] * 5
+    assert np.round(heights).tolist() == [0] * 6 + [1] * 6 + [2] * 6 + [3] * 6
 
 
 def test_yours_is_compared_with_the_pinned_run_of_the_same_work() -> None:

@@ -1,9 +1,9 @@
-"""Which profile for which work? One table of orders with the settings of three profiles, yours, and DuckDB, on the same work."""
+"""Which profile for which work? Orders with the settings of three profiles and yours, in DuckDB and PostgreSQL: the same work."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -17,6 +17,7 @@ from perflab.chapters.databases.profiles_model import (
     PROBE,
     YOURS,
     column,
+    names_here,
 )
 from perflab.chapters.databases.winners import against, against_best, times_of, undefeated
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, slider, switch, values_slider
@@ -38,8 +39,8 @@ def experiment(work: str, indexes: int, batch: int, durable: bool, seed: int) ->
     generator = np.random.default_rng(seed)
     with ExitStack() as stack:
         jobs: dict[str, Callable[[], Timed]] = {}
-        for name, profile in profiles_model.sides(indexes, batch, durable).items():
-            book = stack.enter_context(closing(profiles_model.book_of(name, profile)))
+        for name, profile in profiles_model.sides(indexes, batch, durable, names_here()).items():
+            book = stack.enter_context(profiles_model.book_of(name, profile))
             jobs[name] = partial(time_work, work, book, profile.batch, generator)
         if work in WRITING:
             jobs[PROBE] = partial(profiles_model.probe, work, stack.enter_context(synced_write()))
@@ -54,39 +55,42 @@ def experiment(work: str, indexes: int, batch: int, durable: bool, seed: int) ->
                     frames, ends = [], perf_counter() + SLICE_S
 
 
-LOOKS = zip(NAMES, (MEASURED, INK, CLOCK, PINNED, ALARM), "^vosD", strict=True)
+LOOKS = zip(NAMES, (MEASURED, INK, CLOCK, PINNED, PINNED, ALARM), "^voPsD", strict=True)
 STYLES: dict[str, dict[str, Any]] = {
     name: {"color": color, "marker": marker, "linestyle": "none", "markersize": 8} for name, color, marker in LOOKS
 }
 TICK: dict[str, Any] = {"color": MODEL, "marker": "|", "linestyle": "none", "markeredgewidth": 2}
 TIMES = {times: f"{times:,}×" for times in (0.1, 1, 10, 100, 1_000)}
-CHARTS = (
-    Chart(
+
+
+def charts(names: Sequence[str]) -> tuple[Chart, ...]:
+    """Of these sides, each in a row of its own."""
+    times = Chart(
         "Time of the work (× the best profile)",
         Axis("", 5e3, 3e11, log=True, ticks=duration_ticks),
-        named_rows(winners.ROW_NAMES),
-        Line("model", model=lambda model: values_in(NAMES, model.times), **MODEL_HERE),
-        Line("with this run's fsync", run=winners.with_its_fsync, markersize=12, **TICK),
-        Line(run=lambda run: intervals_in(NAMES, times_of(run)), color=MEASURED, linewidth=2),
-        Line("pinned run", pinned=lambda run: values_in(NAMES, times_of(run)), **PINNED_POINTS),
-        Line("measured", run=lambda run: values_in(NAMES, times_of(run)), **MEASURED_POINTS),
-        Texts(len(NAMES), run=winners.times_texts),
+        named_rows([winners.ROW_NAMES[name] for name in names]),
+        Line("model", model=lambda model: values_in(names, model.times), **MODEL_HERE),
+        Line("with this run's fsync", run=partial(winners.with_its_fsync, names), markersize=12, **TICK),
+        Line(run=lambda run: intervals_in(names, times_of(run)), color=MEASURED, linewidth=2),
+        Line("pinned run", pinned=lambda run: values_in(names, times_of(run)), **PINNED_POINTS),
+        Line("measured", run=lambda run: values_in(names, times_of(run)), **MEASURED_POINTS),
+        Texts(len(names), run=winners.times_texts(names)),
         columns=2,
-        empty="Five times will appear here.",
-    ),
-    Chart(
+        empty="A time of each will appear here.",
+    )
+    works = Chart(
         "Work by work (× the best profile)",
         Axis("", 0.02, 5e3, log=True, ticks=TIMES),
         named_rows(WORKS),
         Rule("x", setting=lambda _: 1.0, color=INK, linewidth=1),
-        Line("model", model=winners.expected_places, markersize=9, **TICK),
-        *(Line(name, runs=winners.places(name), **style) for name, style in STYLES.items()),
-        Texts(len(WORKS), above=0.4, runs=winners.judged),
-        columns=3,
+        *(Line(name, runs=winners.places(name), **style) for name, style in STYLES.items() if name in names),
+        Line("model", model=winners.expected_places, markersize=9, zorder=1.9, **TICK),
+        Texts(len(WORKS), above=0.44, runs=winners.judged),
+        columns=4,
         empty="Each work that you choose will fill its row.",
-        width=1.2,
-    ),
-)
+        width=1.22,
+    )
+    return times, works
 
 
 def say(record: Record) -> str:
@@ -110,28 +114,16 @@ def finding(record: Record, pinned: Record | None) -> str | None:
     return f"{said}." if slowest in first else f"{said}; {slowest} takes {number(ratios[slowest].value)}× as long."
 
 
-def scenario(chosen: Mapping[str, Any]) -> str:
-    """What a run does."""
+def scenario(names: Sequence[str], chosen: Mapping[str, Any]) -> str:
+    """What a run does with these sides."""
     work, many = chosen["work"], chosen["indexes"]
     yours = f"{many} {'index' if many == 1 else 'indexes'}"
     if work in WRITING:
         often = f", {count(chosen['batch'])} a commit" if work == LOAD else ""
         yours += f"{often}, {'durable' if chosen['durable'] else 'not durable'}"
-    return f"A table of 100,000 orders. {winners.TOLD[work]}, in turns by three profiles, DuckDB and yours: {yours}."
+    others = ", ".join(name for name in profiles_model.BESIDE if name in names)
+    return f"A table of 100,000 orders. {winners.TOLD[work]}, in turns by three profiles, {others} and yours: {yours}."
 
-
-TABLE = table_of(
-    *((f"{name}: {winners.SET_UP[name]}", partial(winners.time_text, name)) for name in NAMES),
-    ("common advice", winners.advice_text),
-    ("fastest of the three, or within 25% of it", winners.fastest),
-    needs=column(YOURS),
-)
-TRUST = trust_of(
-    ("rounds", lambda run: count(run.column(column(YOURS)).size)),
-    ("a synced write of 4 kB, p50", partial(winners.time_text, PROBE)),
-    *((f"{name}, by the model with this run's fsync", partial(winners.expected_text, name)) for name in NAMES),
-    needs=column(YOURS),
-)
 
 NO_INDEX, ONE_COMMIT, BOTH = "no indexes", "one commit", "both do about the same"
 
@@ -174,6 +166,7 @@ PREDICTION = Prediction(
 
 
 def lab() -> Lab:
+    names = names_here()
     return Lab(
         question="Which profile for which work?",
         experiment=experiment,
@@ -185,12 +178,22 @@ def lab() -> Lab:
             "batch": values_slider((1, 10, 100, LOADED), LOADED, unit="orders", label="your batch"),
             "durable": switch(True, label="your commits durable"),
         },
-        charts=CHARTS,
+        charts=charts(names),
         prediction=PREDICTION,
         verdict=verdict_of(say, compare=winners.compare, needs=column(YOURS)),
-        table=TABLE,
-        trust=TRUST,
+        table=table_of(
+            *winners.rows_of(names),
+            ("common advice", winners.advice_text),
+            ("fastest of the three, or within 25% of it", winners.fastest),
+            needs=column(YOURS),
+        ),
+        trust=trust_of(
+            ("rounds", lambda run: count(run.column(column(YOURS)).size)),
+            ("a synced write of 4 kB, p50", partial(winners.time_text, PROBE)),
+            *((f"{name}, by the model with this run's fsync", partial(winners.expected_text, name)) for name in names),
+            needs=column(YOURS),
+        ),
         finding=finding,
-        scenario=scenario,
+        scenario=partial(scenario, names),
         budget_s=4.0,
     )

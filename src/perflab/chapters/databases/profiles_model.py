@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -28,6 +28,8 @@ from perflab.systems.databases.order_work import (
     time_work,
 )
 from perflab.systems.machine.storage import synced_write
+from perflab.systems.servers.order_server import INDEXES, ServerBook, order_server
+from perflab.systems.servers.real.postgresql import POSTGRESQL
 from perflab.theory.batching import fit_cost
 from perflab.theory.btree import levels
 from perflab.theory.indexed_rows import fit_adding
@@ -42,17 +44,20 @@ class Profile:
     durable: bool = True
 
 
-OLTP, OLAP, BALANCED, DUCKDB, YOURS = NAMES = ("OLTP", "OLAP", "balanced", "DuckDB", "yours")
+NAMES = ("OLTP", "OLAP", "balanced", POSTGRESQL.name, "DuckDB", "yours")
+OLTP, OLAP, BALANCED, SERVER, DUCKDB, YOURS = NAMES
 PROFILES = {
     OLTP: Profile(INDEXED, 1),
     OLAP: Profile((COVERING,), 10_000),
     BALANCED: Profile(INDEXED[:2], 100),
 }
 """The three of common advice. OLAP's batch is larger than the load: it is one commit."""
+BESIDE = (SERVER, DUCKDB)
+"""Other databases, with settings of their own. They are measured with the profiles, and win nothing: advice is about profiles."""
 PROBE, LARGE, BLOCKS, PAGE = "synced write", "large synced write", 256, "page more of a synced write"
 HALF, FEW = ROWS // 2, ROWS // 100
-"""Tables at which statements are measured, from which the model goes on to the whole one: DuckDB's at both, as most of what a
-statement costs there is the same for any table.
+"""Tables at which statements are measured, from which the model goes on to the whole one: DuckDB's and PostgreSQL's at both, as
+much of what a statement costs there is the same for any table.
 """
 ROUNDS, QUIET = 7, 0.25
 """Of so many times the lower quartile is kept: a moment in which others have the CPU would stand in the model for good."""
@@ -60,14 +65,28 @@ PAGES = 260
 """Of an index on one column of 100,000 orders, by the size of the file. The covering one counts as such a one."""
 
 
-def sides(indexes: int, batch: int, durable: bool) -> dict[str, Profile]:
-    """All that is measured, by name. DuckDB has no index, and takes a load as a whole."""
-    return {**PROFILES, DUCKDB: Profile((), LOADED), YOURS: Profile(INDEXED[:indexes], batch, durable)}
+def names_here() -> tuple[str, ...]:
+    """All that is measured on this machine: PostgreSQL only where it is installed."""
+    return tuple(name for name in NAMES if name != SERVER or POSTGRESQL.find())
 
 
-def book_of(name: str, profile: Profile) -> Book:
-    """The orders as a profile has them."""
-    return duck_book() if name == DUCKDB else sqlite_book(profile.indexes, profile.durable)
+def sides(indexes: int, batch: int, durable: bool, names: Sequence[str] = NAMES) -> dict[str, Profile]:
+    """How each of these is set up. DuckDB has no index, and takes a load as a whole; PostgreSQL is set up as balanced is."""
+    chosen = Profile(INDEXED[:indexes], batch, durable)
+    known = {**PROFILES, DUCKDB: Profile((), LOADED), SERVER: Profile(INDEXES, PROFILES[BALANCED].batch), YOURS: chosen}
+    return {name: known[name] for name in names}
+
+
+@contextmanager
+def book_of(name: str, profile: Profile) -> Iterator[Book]:
+    """The orders as a profile has them, for this block; PostgreSQL's in a server of its own."""
+    with ExitStack() as stack:
+        book: Book
+        if name == SERVER:
+            book = ServerBook(stack.enter_context(order_server()).folder)
+        else:
+            book = duck_book() if name == DUCKDB else sqlite_book(profile.indexes, profile.durable)
+        yield stack.enter_context(closing(book))
 
 
 def column(name: str) -> str:
@@ -79,9 +98,14 @@ Known = Mapping[str, float]
 """What `calibrate` found, in ns."""
 
 
-def in_duckdb(work: str, rows: int = ROWS) -> str:
-    """The name of what a work takes in DuckDB, with so many rows."""
-    return f"{work}, DuckDB, {rows} rows"
+def in_store(store: str, work: str, rows: int = ROWS) -> str:
+    """The name of what a work takes in DuckDB or PostgreSQL, with so many rows."""
+    return f"{work}, {store}, {rows} rows"
+
+
+def names_in(known: Known) -> list[str]:
+    """All that the model knows."""
+    return [name for name in NAMES if name != SERVER or in_store(SERVER, FIND, FEW) in known]
 
 
 def corner(indexes: int, batch: int) -> str:
@@ -105,7 +129,7 @@ CORNERS = [(indexes, batch) for batch in (1, LOADED) for indexes in ((), INDEXED
 
 
 def calibrate() -> Iterator[Frame]:
-    """What statements take on a smaller table, loads that wait for no drive, writes of DuckDB, and a synced write."""
+    """What statements take on a smaller table, loads that wait for no drive, writes of the stores beside, and a synced write."""
     generator = np.random.default_rng(1)
     taken: dict[str, list[float]] = {}
     with ExitStack() as stack:
@@ -115,12 +139,19 @@ def calibrate() -> Iterator[Frame]:
 
         jobs = {name: job(work, sqlite_book(indexes, rows=HALF)) for name, (indexes, work) in STATEMENTS.items()}
         yield Frame()
-        jobs |= {in_duckdb(work, rows): job(work, duck_book(rows)) for work in (FIND, REPORT) for rows in (FEW, HALF)}
-        yield Frame()
         for indexes, batch in CORNERS:
             jobs[corner(len(indexes), batch)] = job(LOAD, sqlite_book(indexes, durable=False), batch)
             yield Frame()
-        jobs |= {in_duckdb(work): job(work, duck_book()) for work in WRITING}
+        open_book: dict[str, Callable[[int], Book]] = {DUCKDB: duck_book}
+        if SERVER in names_here():
+            open_book[SERVER] = partial(ServerBook, stack.enter_context(order_server()).folder)
+        for store, opened in open_book.items():
+            asked = [(work, rows) for work in (FIND, REPORT) for rows in (FEW, HALF)] + [
+                (work, ROWS) for work in WRITING
+            ]
+            for work, rows in asked:
+                jobs[in_store(store, work, rows)] = job(work, opened(rows))
+                yield Frame()
         for name, blocks in ((PROBE, 1), (LARGE, BLOCKS)):
             jobs[name] = partial(probe, ORDER, stack.enter_context(synced_write(blocks)))
         # Interleaved: a moment in which the machine is slow must not fall on one of them alone.
@@ -145,18 +176,19 @@ def expected(work: str, name: str, profile: Profile, known: Known, sync_ns: floa
     """How long a work takes (ns) where a write waits for the drive for `sync_ns`."""
     if work in WRITING:
         rows = LOADED if work == LOAD else 1
-        if name == DUCKDB:
-            order_ns, load_ns = (known[in_duckdb(each)] for each in WRITING)
+        if name in BESIDE:
+            order_ns, load_ns = (known[in_store(name, each)] for each in WRITING)
+            commits = -(-rows // profile.batch)
             each_ns = max(0.0, load_ns - order_ns) / LOADED
-            return sync_ns + max(0.0, order_ns - known[PROBE]) + each_ns * (rows - 1)
+            return commits * (sync_ns + max(0.0, order_ns - known[PROBE])) + each_ns * (rows - commits)
         times = [[known[corner(indexes, batch)] / LOADED for indexes in (0, len(INDEXED))] for batch in (1, LOADED)]
         adding = fit_adding(PAGES, len(INDEXED), LOADED, times)
         if not profile.durable:
             return adding.added(rows, profile.batch, len(profile.indexes), 0.0)
         return adding.added(rows, profile.batch, len(profile.indexes), sync_ns, known[PAGE])
 
-    if name == DUCKDB:
-        return float(fit_cost((FEW, HALF), [known[in_duckdb(work, rows)] for rows in (FEW, HALF)]).of(ROWS))
+    if name in BESIDE:
+        return float(fit_cost((FEW, HALF), [known[in_store(name, work, rows)] for rows in (FEW, HALF)]).of(ROWS))
     if work == FIND:
         if INDEXED[0] in profile.indexes:
             return known[BY_INDEX] * float(levels(ROWS) / levels(HALF))
@@ -181,7 +213,7 @@ class Expected:
 
 def predict(work: str, indexes: int, batch: int, durable: bool, constants: Known) -> Expected:
     """The model of all works: depth of an index or rows read; n/b·T_commit + n·(c_row + i·c_index)."""
-    chosen = sides(indexes, batch, durable)
+    chosen = sides(indexes, batch, durable, names_in(constants))
     times = {
         each: {name: expected(each, name, profile, constants, constants[PROBE]) for name, profile in chosen.items()}
         for each in WORKS
@@ -201,5 +233,5 @@ def expected_in(run: Record) -> Mapping[str, Estimate]:
     work = chosen.pop("work")
     return {
         name: Estimate(expected(work, name, profile, run.constants, sync_ns))
-        for name, profile in sides(**chosen).items()
+        for name, profile in sides(**chosen, names=names_in(run.constants)).items()
     }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from perflab.chapters.databases.profiles_model import (
     OLTP,
     PROBE,
     PROFILES,
+    SERVER,
     YOURS,
     Expected,
     column,
@@ -27,6 +28,7 @@ from perflab.lab.verdict import against_pinned, estimate_text
 from perflab.measure import Estimate, Ratio, duration, number, paired_ratio, summarise
 from perflab.measure.units import DASH
 from perflab.systems.databases.order_work import FIND, LOAD, ORDER, REPORT, WORKS, WRITING
+from perflab.systems.servers.real.postgresql import POSTGRESQL
 
 NEAR = 1.25
 """A profile that is no slower than that has not lost: the same index in another file makes as much of a difference."""
@@ -101,13 +103,13 @@ def advised(work: str) -> str:
     return ASKED[work][1]
 
 
-STEP = 0.13
+STEP = 0.11
 """Of a row, so that equal times do not hide each other."""
 
 
 def height(work: str, name: str) -> float:
     """Where a side lies within the row of a work."""
-    return WORKS.index(work) + STEP * (NAMES.index(name) - 2)
+    return WORKS.index(work) + STEP * (NAMES.index(name) - (len(NAMES) - 1) / 2)
 
 
 def newest(runs: Sequence[Record]) -> dict[str, Record]:
@@ -154,15 +156,27 @@ def fastest(run: Record) -> str:
     return " or ".join(undefeated(run)) or "too few rounds"
 
 
-def times_texts(run: Record) -> list[str]:
-    """How many times the best profile's time each side took."""
-    known = against_best(run)
-    return [
-        ("1×" if name == best_of(run) else f"{number(known[name].value)}×") if name in known else "" for name in NAMES
-    ]
+def times_texts(names: Sequence[str]) -> Callable[[Record], list[str]]:
+    """How many times the best profile's time each of these sides took."""
+
+    def of(run: Record) -> list[str]:
+        known = against_best(run)
+        return [
+            ("1×" if name == best_of(run) else f"{number(known[name].value)}×") if name in known else ""
+            for name in names
+        ]
+
+    return of
 
 
-ROW_NAMES = ("OLTP: 5 indexes", "OLAP: 1 covering", "balanced: 2", "DuckDB: none", "yours")
+ROW_NAMES = {
+    OLTP: "OLTP: 5 indexes",
+    OLAP: "OLAP: 1 covering",
+    BALANCED: "balanced: 2",
+    DUCKDB: "DuckDB: none",
+    SERVER: "PostgreSQL: 2",
+    YOURS: "yours",
+}
 TOLD = {
     FIND: "The 10 orders of a customer are found",
     ORDER: "One order is added",
@@ -174,6 +188,7 @@ SET_UP = {
     OLAP: "1 covering index, 10,000 a commit",
     BALANCED: "2 indexes, 100 a commit",
     DUCKDB: "columns, no index, 1,000 a commit",
+    SERVER: "2 indexes, 100 a commit, a server",
     YOURS: "as chosen",
 }
 
@@ -183,6 +198,13 @@ def time_text(name: str, run: Record) -> str:
     synced = against(run, name, PROBE)
     said = estimate_text(times_of(run)[name]) if name in times_of(run) else DASH
     return said if synced is None or name == PROBE else f"{said}; {number(synced.value)} synced writes"
+
+
+def rows_of(names: Sequence[str]) -> Iterator[tuple[str, Callable[[Record], str]]]:
+    """Rows of a table, one for each of these sides; and why PostgreSQL is missing, where it is none of them."""
+    yield from ((f"{name}: {SET_UP[name]}", partial(time_text, name)) for name in names)
+    if SERVER not in names:
+        yield SERVER, lambda _: POSTGRESQL.why_missing()
 
 
 def compare(record: Record, pinned: Record) -> tuple[str, str] | None:
@@ -205,6 +227,6 @@ def expected_text(name: str, run: Record) -> str:
     return duration(found[name].value) if name in found else DASH
 
 
-def with_its_fsync(run: Record) -> Any:
+def with_its_fsync(names: Sequence[str], run: Record) -> Any:
     """Data of a `Line`: the model of a work that writes, with writes that wait as long as this run's."""
-    return values_in(NAMES, expected_in(run)) if run.parameters["work"] in WRITING else None
+    return values_in(names, expected_in(run)) if run.parameters["work"] in WRITING else None

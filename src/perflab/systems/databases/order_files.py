@@ -53,7 +53,7 @@ def _fill_sqlite(path: Path, rows: int) -> None:
     columns = ", ".join(f"{name} integer{' primary key' if name == 'id' else ''}" for name in COLUMNS)
     with closing(quick_connection(path)) as connection:
         connection.execute(f"create table orders ({columns})")
-        fill(connection, "orders", _values(rows), rows)
+        fill(connection, "orders", values(rows), rows)
 
 
 def _fill_duckdb(path: Path, rows: int) -> None:
@@ -62,12 +62,13 @@ def _fill_duckdb(path: Path, rows: int) -> None:
     try:
         with closing(open_duckdb(path, DUCKDB_MEMORY)) as connection:
             connection.execute(f"create table orders ({', '.join(f'{name} bigint' for name in COLUMNS)})")
-            connection.execute(f"insert into orders select {_values(rows)} from range({rows}) numbers(n)")
+            connection.execute(f"insert into orders select {values(rows)} from range({rows}) numbers(n)")
     except duckdb.Error as error:
         raise OSError(str(error)) from error
 
 
-def _values(rows: int) -> str:
+def values(rows: int) -> str:
+    """SQL expressions of the columns of the n-th of so many orders, from 0 on."""
     return ", ".join(f"{factor} * n % {modulus}" for factor, modulus in moduli(rows))
 
 
