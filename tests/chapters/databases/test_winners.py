@@ -98,7 +98,7 @@ def test_texts_tell_times_in_synced_writes_where_the_work_writes() -> None:
 
 def test_the_table_has_a_row_of_postgresql_or_says_why_it_has_none() -> None:
     there, missing = (dict(winners.rows_of(names)) for names in (NAMES, WITHOUT))
-    assert there["PostgreSQL: 2 indexes, 100 a commit, a server"](run(LOAD)).startswith("22 ms")
+    assert there["PostgreSQL: 2 indexes, 100 a commit by COPY, a server"](run(LOAD)).startswith("22 ms")
     assert "is not installed, so it is not measured here" in missing[SERVER](run(LOAD, names=WITHOUT))
     assert len(there) == len(missing) == len(NAMES)
 

@@ -188,7 +188,7 @@ SET_UP = {
     OLAP: "1 covering index, 10,000 a commit",
     BALANCED: "2 indexes, 100 a commit",
     DUCKDB: "columns, no index, 1,000 a commit",
-    SERVER: "2 indexes, 100 a commit, a server",
+    SERVER: "2 indexes, 100 a commit by COPY, a server",
     YOURS: "as chosen",
 }
 
