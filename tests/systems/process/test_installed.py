@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,15 @@ def test_on_windows_none_is_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 @pytest.mark.process
+def test_one_that_could_not_run_is_not_found_and_says_why(tmp_path: Path) -> None:
+    program(tmp_path / "path" / "ticker", "true")
+    barred = replace(THERE, obstacle=lambda: "it has no clock")
+    assert THERE.find() is not None and barred.find() is None
+    assert barred.why_missing() == f"{THERE.name} is not measured here: it has no clock."
+    with pytest.raises(NotInstalled, match="it has no clock"):
+        barred.start()
+
+
 @pytest.mark.parametrize(
     ("printed", "version"),
     [

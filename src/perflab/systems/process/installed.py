@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,19 +53,28 @@ class Packages:
         return f"{' or '.join([', '.join([apt, *others[:-1]]), others[-1]])} (none of them starts a service)"
 
 
+def nothing() -> str:
+    """No obstacle."""
+    return ""
+
+
 @dataclass(frozen=True)
 class Installable:
-    """A server that may be installed here. `module` launches it; its program answers `version_flag` with its version."""
+    """A server that may be installed here. `module` launches it; its program answers `version_flag` with its version.
+
+    `obstacle` says why it could not run here although it is installed, as the end of a sentence; nothing where it can.
+    """
 
     name: str
     programs: tuple[str, ...]
     packages: Packages
     module: str
     version_flag: str = "--version"
+    obstacle: Callable[[], str] = nothing
 
     def find(self) -> str | None:
-        """Where its program is, or None where it is not installed."""
-        if os.name == "nt":  # they are stopped by signals there are only elsewhere
+        """Where its program is, or None where it is not installed, or could not run."""
+        if os.name == "nt" or self.obstacle():  # on Windows there are no signals to stop them by
             return None
         path = os.pathsep.join([os.environ.get("PATH", ""), *FOLDERS, *_numbered_folders()])
         return next((found for name in self.programs if (found := shutil.which(name, path=path))), None)
@@ -77,6 +87,8 @@ class Installable:
         """One sentence for where it is not installed."""
         if os.name == "nt":
             return f"{self.name} is not measured here: real servers are started on Linux and macOS only."
+        if obstacle := self.obstacle():
+            return f"{self.name} is not measured here: {obstacle}."
         return f"{self.name} is not installed, so it is not measured here. To install it: {self.packages}."
 
     def start(self, **settings: Any) -> KeptServer:

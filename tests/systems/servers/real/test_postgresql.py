@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -15,6 +16,13 @@ pytestmark = pytest.mark.process
 def test_the_first_message_names_user_and_database() -> None:
     """Its bytes as in the documentation: the length, protocol 3.0, and pairs of words, ended by an empty one."""
     assert startup("a", "b") == b"\0\0\0\x1b\0\3\0\0user\0a\0database\0b\0\0"
+
+
+def test_it_is_not_measured_for_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in some containers: it would end with "could not look up effective user ID"."""
+    monkeypatch.setattr(os, "geteuid", lambda: 4_000_000)
+    assert POSTGRESQL.find() is None
+    assert POSTGRESQL.why_missing() == "PostgreSQL is not measured here: it does not start for a user who has no name."
 
 
 def test_it_runs_as_configured_and_lets_nobody_else_in() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import struct
 from collections.abc import Mapping
@@ -10,11 +11,24 @@ from pathlib import Path
 from perflab.systems.process.installed import Installable, Packages
 from perflab.systems.process.keeper import Launch, Place, keep
 
+
+def nameless() -> str:
+    """It looks up the name of its user, whom some containers do not name."""
+    import pwd  # not on Windows
+
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        return "it does not start for a user who has no name"
+    return ""
+
+
 POSTGRESQL = Installable(
     "PostgreSQL",
     ("postgres",),
     Packages(apt="postgresql", conda="postgresql", brew="postgresql@17"),
     "perflab.systems.servers.real.postgresql",
+    obstacle=nameless,
 )
 USER = "perflab"
 PORT = "5432"
