@@ -85,7 +85,6 @@ def test_on_windows_none_is_looked_for(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert "on Linux and macOS only" in THERE.why_missing()
 
 
-@pytest.mark.process
 def test_one_that_could_not_run_is_not_found_and_says_why(tmp_path: Path) -> None:
     program(tmp_path / "path" / "ticker", "true")
     barred = replace(THERE, obstacle=lambda: "it has no clock")
@@ -95,6 +94,7 @@ def test_one_that_could_not_run_is_not_found_and_says_why(tmp_path: Path) -> Non
         barred.start()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("printed", "version"),
     [
