@@ -21,10 +21,11 @@ from perflab.chapters.web_servers.waiting_connections_model import (
     PER_S,
     RESPONSE,
     added,
+    limit_of,
     most,
+    most_clients,
     never,
     of_clients,
-    per_s_of_cpus,
     rate,
     who,
 )
@@ -104,28 +105,25 @@ def test_a_longer_wait_lowers_the_throughput_and_an_architecture_that_did_not_st
 
 
 class Clients:
-    """100 requests in each window, the first of which also warm up; each takes 20 µs of this process's CPU time."""
+    """Windows with so many requests each; the last number is that of all that follow."""
 
-    def __init__(self, clock: list[float]) -> None:
-        self.clock = clock
+    def __init__(self, *requests: int) -> None:
+        self.requests = [*requests]
 
     def window(self, settle_s: float, seconds: float, spread_s: float) -> Answers:
-        self.clock[0] += 0.002
-        return Answers(np.zeros(100, int), np.zeros(100, int), 0, seconds)
+        number = self.requests.pop(0) if len(self.requests) > 1 else self.requests[0]
+        return Answers(np.zeros(number, int), np.zeros(number, int), 0, seconds)
 
 
-@pytest.mark.parametrize(
-    ("cpus", "is_one", "per_s"), [(1.0, False, 10_000), (4.0, False, 25_000), (4.0, True, 25_000), (2, True, 20_000)]
-)
-def test_the_limit_is_that_of_all_cpus_or_of_the_busiest_process(
-    cpus: float, is_one: bool, per_s: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = [0.0]
-    monkeypatch.setattr(waiting_connections_model, "effective_cpus", lambda: cpus)
-    monkeypatch.setattr(waiting_connections_model.time, "process_time", lambda: clock[0])
-    monkeypatch.setattr(waiting_connections_model, "cpu_s", lambda pids: 2 * clock[0] * pids[0])
-    found = per_s_of_cpus(Clients(clock), ([1], [1]), is_one)  # type: ignore[arg-type]
-    assert found == pytest.approx(per_s), "20 µs here, 40 µs in the server, 40 µs behind it"
+def test_the_limit_is_the_throughput_after_what_is_left_out() -> None:
+    seconds = waiting_connections_model.BURSTS_S
+    assert limit_of(Clients(900, 60), 1) == 60 / seconds  # type: ignore[arg-type]
+    assert limit_of(Clients(100, 2_000, 3_000, 40), 4_000) == 40 / seconds  # type: ignore[arg-type]
+    assert limit_of(Clients(0), 4_000) == 0, "a server that answers nothing is not waited for"  # type: ignore[arg-type]
+
+
+def test_as_many_clients_probe_as_are_served_at_a_time() -> None:
+    assert [most_clients(each) for each in (LOOP, NGINX, PREFORK, PROCESS_EACH)] == [1_000, 1_000, 50, MAX_PROCESSES]
 
 
 def test_a_run_says_who_is_answered_and_that_the_others_are_not() -> None:

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from perflab.lab import Record
-from perflab.measure import Frame, count, duration, effective_cpus, percentile
+from perflab.measure import Frame, count, duration, percentile
 from perflab.systems.clients.closed_clients import Answers, ClosedClients
 from perflab.systems.http.connection import request_bytes
 from perflab.systems.process.child import ServerFailed
 from perflab.systems.servers.slow_backend import slow_backend
-from perflab.systems.servers.web.own import LOOP, MAX_PROCESSES, PREFORK, PROCESS_EACH, THREADS
+from perflab.systems.servers.web.own import MAX_PROCESSES, PREFORK, PROCESS_EACH
 from perflab.systems.servers.web.web_server import APACHE, ARCHITECTURES, NODE, found, web_server, why_missing
 
 PER_S, RESPONSE, CLIENT = "per_s", "response_ns", "client"
 CONNECTIONS, WAITS, WORKERS = (1, 3, 10, 30, 100, 300, 1_000), (10, 20, 50, 100), (5, 10, 20, 50)
-WITH_WORKERS, ONE_PROCESS = (PREFORK, APACHE), (THREADS, LOOP, NODE)
-"""Architectures whose number of processes is set, and those with one process."""
+WITH_WORKERS = (PREFORK, APACHE)
 NUMBERS = np.unique([*np.geomspace(1, CONNECTIONS[-1], 41).round(2), *CONNECTIONS, *WORKERS, MAX_PROCESSES])
 WINDOW_S, ROUNDS = 0.2, 2
 SETTLE_S, SETTLE_EACH_S, ADDED_S = 0.02, 0.2e-3, 0.5e-3
-PROBE_MS, PROBE_S, PROBE_CONNECTIONS, PROBE_PROCESSES = 1, 0.3, 300, 20
+PROBE_MS, PROBE_S, BURSTS_S = 1, 0.15, 0.5
 COMPILED, MAX_WARM_UPS = 4_000, 8  # after so many requests Node.js has compiled what it calls often
 SLOWER = 1.3
 """As many times the response of one connection alone means that requests wait for more than the backend."""
@@ -54,45 +51,38 @@ def warm_up(clients: ClosedClients, architecture: str, wait: float) -> None:
 
 
 def calibrate() -> Iterator[Frame]:
-    """Of each architecture: what one request takes in addition to its wait (ns), and how many requests per second the CPUs let
-    through.
+    """Of each architecture: what one request takes in addition to its wait (ns), and how many requests per second come through
+    when so many clients ask for short waits that the CPUs are always busy.
     """
     facts: dict[str, float] = {}
     with slow_backend() as backend:
         for architecture in found():
             yield Frame()
-            number = PROBE_PROCESSES if architecture == PROCESS_EACH else PROBE_CONNECTIONS
             try:
-                with web_server(architecture, backend_port=backend.port) as server:
+                with web_server(architecture, workers=WORKERS[-1], backend_port=backend.port) as server:
                     with ClosedClients(server.port, path(WAITS[0]), 1) as one:
-                        alone = one.window(SETTLE_S, PROBE_S / 2, 0).response_ns
-                    with ClosedClients(server.port, path(PROBE_MS), number) as many:
-                        left_out = 0
-                        for _ in range(MAX_WARM_UPS if architecture == NODE else 1):
-                            left_out += many.window(0, PROBE_S / 2, 0).client.size if left_out < COMPILED else 0
-                        limit = per_s_of_cpus(many, (server.pids(), [backend.pid]), architecture in ONE_PROCESS)
-            except (ServerFailed, psutil.Error):
+                        alone = one.window(SETTLE_S, PROBE_S, 0).response_ns
+                    with ClosedClients(server.port, path(PROBE_MS), most_clients(architecture)) as many:
+                        limit = limit_of(many, COMPILED if architecture == NODE else 1)
+            except ServerFailed:
                 continue  # its runs say so
             facts[added(architecture)] = max(0.0, float(np.median(alone)) - WAITS[0] * 1e6)
             facts[most(architecture)] = limit
     yield Frame(facts=facts)
 
 
-def per_s_of_cpus(clients: ClosedClients, others: Sequence[Sequence[int]], is_one: bool) -> float:
-    """How many requests per second the CPUs let through: all of them together, and one of them for what one process does.
-
-    From the CPU time of a request, as a throughput would be less while other programs are at work.
-    """
-    before = [time.process_time(), *map(cpu_s, others)]
-    requests = clients.window(0, PROBE_S, 0).client.size
-    parts = (np.array([time.process_time(), *map(cpu_s, others)]) - before) / max(1, requests)
-    mine, server, backend = parts
-    return float(1 / max(mine, backend, server if is_one else 0, parts.sum() / effective_cpus(), 1e-6))
+def most_clients(architecture: str) -> int:
+    """As many as are served at a time: how much the CPUs let through depends on that."""
+    return int(min(CONNECTIONS[-1], slots(architecture, WORKERS[-1])))
 
 
-def cpu_s(pids: Sequence[int]) -> float:
-    """CPU time (s) that these processes have had."""
-    return sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in pids)
+def limit_of(clients: ClosedClients, left_out: int) -> float:
+    """The throughput after so many requests; answers come in bursts of many, so a short window would hold too few of these."""
+    done = 0
+    for _ in range(MAX_WARM_UPS):
+        if done < left_out:
+            done += clients.window(0, PROBE_S, 0).client.size
+    return clients.window(PROBE_S, BURSTS_S, 0).per_s
 
 
 def added(architecture: str) -> str:
