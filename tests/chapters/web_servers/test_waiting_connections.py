@@ -24,8 +24,10 @@ from perflab.chapters.web_servers.waiting_connections_model import (
     limit_of,
     most,
     most_clients,
+    most_per_s,
     never,
     of_clients,
+    probe_waits,
     rate,
     who,
 )
@@ -38,7 +40,9 @@ from perflab.systems.servers.web.web_server import APACHE, ARCHITECTURES, NGINX,
 NAME = "web_servers.waiting_connections"
 pytestmark = pytest.mark.skipif(PREFORK not in waiting_connections.found(), reason="this system cannot fork")
 LAB = waiting_connections.lab()
-CONSTANTS = {added(each): 0.5e6 for each in ARCHITECTURES} | {most(each): 10_000.0 for each in ARCHITECTURES}
+CONSTANTS = {added(each): 0.5e6 for each in ARCHITECTURES} | {
+    most(each, wait): 10_000.0 for each in ARCHITECTURES for wait in probe_waits(each)
+}
 
 
 def record(
@@ -87,9 +91,13 @@ def test_processes_limit_how_many_wait_at_once(architecture: str) -> None:
 @pytest.mark.parametrize("architecture", [LOOP, THREADS])
 def test_what_waits_for_all_is_limited_by_the_cpus(architecture: str) -> None:
     found = curve(architecture=architecture)
-    assert found[100] == pytest.approx(100 / 0.0505) and found[1_000] == 10_000
+    assert found[100] == pytest.approx(100 / 0.0505) and found[1_000] == pytest.approx(10_000)
     expected = model(architecture=architecture, connections=1_000)
-    assert expected.served_share == 1 and expected.per_s == 10_000 and expected.response_ns == pytest.approx(1e8)
+    assert (
+        expected.served_share == 1
+        and expected.per_s == pytest.approx(10_000)
+        and expected.response_ns == pytest.approx(1e8)
+    )
 
 
 def test_a_process_for_each_connection_ends_where_no_more_processes_are_allowed() -> None:
@@ -120,6 +128,14 @@ def test_the_limit_is_the_throughput_after_what_is_left_out() -> None:
     assert limit_of(Clients(900, 60), 1) == 60 / seconds  # type: ignore[arg-type]
     assert limit_of(Clients(100, 2_000, 3_000, 40), 4_000) == 40 / seconds  # type: ignore[arg-type]
     assert limit_of(Clients(0), 4_000) == 0, "a server that answers nothing is not waited for"  # type: ignore[arg-type]
+
+
+def test_the_limit_lies_between_those_of_the_probed_waits() -> None:
+    found = {most(LOOP, 10): 20_000.0, most(LOOP, 50): 5_000.0, most(PREFORK, 1): 9_000.0}
+    assert [most_per_s(LOOP, wait, found) for wait in (10, 500**0.5, 50, 100)] == pytest.approx(
+        [20_000, 10_000, 5_000, 5_000]
+    )
+    assert most_per_s(PREFORK, 100, found) == pytest.approx(9_000)
 
 
 def test_as_many_clients_probe_as_are_served_at_a_time() -> None:

@@ -25,7 +25,7 @@ WITH_WORKERS = (PREFORK, APACHE)
 NUMBERS = np.unique([*np.geomspace(1, CONNECTIONS[-1], 41).round(2), *CONNECTIONS, *WORKERS, MAX_PROCESSES])
 WINDOW_S, ROUNDS = 0.2, 2
 SETTLE_S, SETTLE_EACH_S, ADDED_S = 0.02, 0.2e-3, 0.5e-3
-PROBE_MS, PROBE_S, BURSTS_S = 1, 0.15, 0.5
+PROBE_MS, LONG_MS, PROBE_S, BURSTS_S = 1, (10, 50), 0.15, 0.4
 COMPILED, MAX_WARM_UPS = 4_000, 8  # after so many requests Node.js has compiled what it calls often
 SLOWER = 1.3
 """As many times the response of one connection alone means that requests wait for more than the backend."""
@@ -62,12 +62,12 @@ def calibrate() -> Iterator[Frame]:
                 with web_server(architecture, workers=WORKERS[-1], backend_port=backend.port) as server:
                     with ClosedClients(server.port, path(WAITS[0]), 1) as one:
                         alone = one.window(SETTLE_S, PROBE_S, 0).response_ns
-                    with ClosedClients(server.port, path(PROBE_MS), most_clients(architecture)) as many:
-                        limit = limit_of(many, COMPILED if architecture == NODE else 1)
+                    for wait in probe_waits(architecture):
+                        with ClosedClients(server.port, path(wait), most_clients(architecture)) as many:
+                            facts[most(architecture, wait)] = limit_of(many, COMPILED if architecture == NODE else 1)
             except ServerFailed:
                 continue  # its runs say so
             facts[added(architecture)] = max(0.0, float(np.median(alone)) - WAITS[0] * 1e6)
-            facts[most(architecture)] = limit
     yield Frame(facts=facts)
 
 
@@ -90,9 +90,21 @@ def added(architecture: str) -> str:
     return f"{architecture}: added_ns"
 
 
-def most(architecture: str) -> str:
-    """The name of the constant of the highest throughput."""
-    return f"{architecture}: most_per_s"
+def most(architecture: str, wait: float) -> str:
+    """The name of the constant of the highest throughput with such waits."""
+    return f"{architecture}: most_per_s, {wait} ms"
+
+
+def probe_waits(architecture: str) -> tuple[int, ...]:
+    """With longer waits fewer requests are ready at a time, and each costs more. A limited number needs short ones."""
+    return (PROBE_MS,) if np.isfinite(slots(architecture, 1)) else LONG_MS
+
+
+def most_per_s(architecture: str, wait: float, constants: Mapping[str, Any]) -> float:
+    """What the CPUs let through, between the waits that were probed."""
+    waits = probe_waits(architecture)
+    limits = [constants.get(most(architecture, each), np.nan) for each in waits]
+    return float(np.exp(np.interp(np.log(wait), np.log(waits), np.log(limits))))
 
 
 def slots(architecture: str, workers: int) -> float:
@@ -119,7 +131,7 @@ class Expected:
 def predict(architecture: str, connections: int, wait: float, workers: int, constants: Mapping[str, Any]) -> Expected:
     """X = min(N, W)/S, up to what the CPUs let through. No numbers where the calibration could not start the server."""
     service_s = wait / 1e3 + constants.get(added(architecture), np.nan) / 1e9
-    limit, at_once = constants.get(most(architecture), np.nan), slots(architecture, workers)
+    limit, at_once = most_per_s(architecture, wait, constants), slots(architecture, workers)
     served = min(connections, at_once)
     per_s = min(served / service_s, limit)
     return Expected(
@@ -174,8 +186,6 @@ def of_clients(run: Record) -> NDArray[np.float64]:
 def p99_of_all(run: Record) -> str:
     """The p99 of the answered requests and those that are still unanswered, which have taken as long as the run, or longer."""
     times, unanswered = run.column(RESPONSE), np.full(never(run), np.inf)
-    if not times.size:
-        return "–"
     found = percentile(np.concatenate([times, unanswered]), 0.99)
     return f"over {duration(1e9 * run.fact('asked_s', 0.0))}" if np.isinf(found) else duration(found)
 
