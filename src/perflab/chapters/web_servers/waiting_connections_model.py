@@ -64,7 +64,9 @@ def calibrate() -> Iterator[Frame]:
                         alone = one.window(SETTLE_S, PROBE_S, 0).response_ns
                     for wait in probe_waits(architecture):
                         with ClosedClients(server.port, path(wait), most_clients(architecture)) as many:
-                            facts[most(architecture, wait)] = limit_of(many, COMPILED if architecture == NODE else 1)
+                            facts[most(architecture, wait)] = limit_of(
+                                many, wait, COMPILED if architecture == NODE else 1
+                            )
             except ServerFailed:
                 continue  # its runs say so
             facts[added(architecture)] = max(0.0, float(np.median(alone)) - WAITS[0] * 1e6)
@@ -76,13 +78,13 @@ def most_clients(architecture: str) -> int:
     return int(min(CONNECTIONS[-1], slots(architecture, WORKERS[-1])))
 
 
-def limit_of(clients: ClosedClients, left_out: int) -> float:
+def limit_of(clients: ClosedClients, wait: float, left_out: int) -> float:
     """The throughput after so many requests; answers come in bursts of many, so a short window would hold too few of these."""
     done = 0
     for _ in range(MAX_WARM_UPS):
         if done < left_out:
             done += clients.window(0, PROBE_S, 0).client.size
-    return clients.window(PROBE_S, BURSTS_S, 0).per_s
+    return clients.window(PROBE_S, BURSTS_S, wait / 1e3).per_s
 
 
 def added(architecture: str) -> str:
