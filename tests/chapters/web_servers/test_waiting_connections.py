@@ -125,7 +125,7 @@ class Clients:
 
 def test_the_limit_is_the_throughput_after_what_is_left_out() -> None:
     seconds = waiting_connections_model.BURSTS_S
-    assert limit_of(Clients(900, 60), 1, 1) == 60 / seconds  # type: ignore[arg-type]
+    assert limit_of(Clients(900, 30, 60), 1, 1) == 60 / seconds  # type: ignore[arg-type]
     assert limit_of(Clients(100, 2_000, 3_000, 40), 1, 4_000) == 40 / seconds  # type: ignore[arg-type]
     assert limit_of(Clients(0), 1, 4_000) == 0, "a server that answers nothing is not waited for"  # type: ignore[arg-type]
 
