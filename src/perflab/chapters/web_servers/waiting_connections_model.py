@@ -25,7 +25,7 @@ WITH_WORKERS = (PREFORK, APACHE)
 NUMBERS = np.unique([*np.geomspace(1, CONNECTIONS[-1], 41).round(2), *CONNECTIONS, *WORKERS, MAX_PROCESSES])
 WINDOW_S, ROUNDS = 0.2, 2
 SETTLE_S, SETTLE_EACH_S, ADDED_S = 0.02, 0.2e-3, 0.5e-3
-PROBE_MS, LONG_MS, PROBE_S, BURSTS_S = 1, (10, 50), 0.15, 0.3
+PROBE_MS, LONG_MS, PROBE_S, BURSTS_S = 1, (10, 50), 0.1, 0.25
 COMPILED, MAX_WARM_UPS = 4_000, 8  # after so many requests Node.js has compiled what it calls often
 SLOWER = 1.3
 """As many times the response of one connection alone means that requests wait for more than the backend."""
