@@ -22,8 +22,8 @@ def cpu_s(pids: Sequence[int]) -> float:
 def limit_per_s(load: Callable[[], int], single: Sequence[int], several: Sequence[int]) -> float:
     """Requests per second when all CPUs are busy, or one of them with this process or one of `single`.
 
-    `load` asks from this process, and returns for how many requests; `several` are processes that share one kind of work. NaN where
-    nothing was answered.
+    `load` asks from this process, and returns how many requests were answered; NaN of none. `several` are processes that share one
+    kind of work.
     """
     before = [time.process_time(), *(cpu_s([pid]) for pid in single), cpu_s(several)]
     requests = load()
