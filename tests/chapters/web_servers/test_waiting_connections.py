@@ -115,6 +115,8 @@ def test_the_limit_lies_between_those_of_the_probed_waits() -> None:
         [20_000, 10_000, 5_000, 5_000]
     )
     assert most_per_s(PREFORK, 100, found) == pytest.approx(9_000)
+    assert most_per_s(LOOP, 20, {most(LOOP, 10): np.inf, most(LOOP, 50): 5_000.0}) == pytest.approx(5_000)
+    assert most_per_s(LOOP, 20, {}) == np.inf, "not known"
 
 
 def test_a_run_says_who_is_answered_and_that_the_others_are_not() -> None:

@@ -35,7 +35,7 @@ def test_with_many_cpus_the_busiest_single_process_is_the_limit(monkeypatch: pyt
 def test_what_costs_nothing_that_can_be_told_has_a_limit_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cpu_limit.time, "process_time", lambda: 0.0)
     assert limit_per_s(lambda: 5, [], []) == 5_000
-    assert math.isnan(limit_per_s(lambda: 0, [], []))
+    assert limit_per_s(lambda: 0, [], []) == math.inf
 
 
 def test_cpu_time_is_that_of_all_and_a_process_that_is_gone_is_told() -> None:

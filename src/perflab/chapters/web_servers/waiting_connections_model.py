@@ -110,8 +110,9 @@ def probe_waits(architecture: str) -> tuple[int, ...]:
 def most_per_s(architecture: str, wait: float, constants: Mapping[str, Any]) -> float:
     """What the CPUs let through, between the waits that were probed."""
     waits = probe_waits(architecture)
-    limits = [constants.get(most(architecture, each), np.nan) for each in waits]
-    return float(np.exp(np.interp(np.log(wait), np.log(waits), np.log(limits))))
+    limits = [constants.get(most(architecture, each), np.inf) for each in waits]
+    known = [limit if np.isfinite(limit) else min(limits) for limit in limits]
+    return float(np.exp(np.interp(np.log(wait), np.log(waits), np.log(known)))) if np.isfinite(min(limits)) else np.inf
 
 
 def slots(architecture: str, workers: int) -> float:

@@ -22,13 +22,13 @@ def cpu_s(pids: Sequence[int]) -> float:
 def limit_per_s(load: Callable[[], int], single: Sequence[int], several: Sequence[int]) -> float:
     """Requests per second when all CPUs are busy, or one of them with this process or one of `single`.
 
-    `load` asks from this process, and returns how many requests were answered; NaN of none. `several` are processes that share one
-    kind of work.
+    `load` asks from this process, and returns how many requests were answered; of none the limit is infinite, as it is not
+    known. `several` are processes that share one kind of work.
     """
     before = [time.process_time(), *(cpu_s([pid]) for pid in single), cpu_s(several)]
     requests = load()
     after = [time.process_time(), *(cpu_s([pid]) for pid in single), cpu_s(several)]
     used = [max(0.0, end - begin) for end, begin in zip(after, before, strict=True)]
     if not requests:
-        return math.nan
+        return math.inf
     return requests / max(*used[:-1], sum(used) / effective_cpus(), 1e-3)
