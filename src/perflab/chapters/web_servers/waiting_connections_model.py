@@ -87,8 +87,7 @@ def limit_of(clients: ClosedClients, wait: float, server: WebServer, backend: in
     load = partial(clients.count_answers, PROBE_S, wait / 1e3)
     for _ in range(7 if server.architecture == NODE else 1):
         load()  # left out, as in `warm_up`
-    pids = server.pids()
-    is_one = server.architecture in ONE_PROCESS
+    pids, is_one = server.pids(), server.architecture in ONE_PROCESS
     return limit_per_s(load, [backend, *pids] if is_one else [backend], [] if is_one else pids)
 
 
