@@ -23,7 +23,10 @@ from perflab.chapters.web_servers.waiting_connections_model import (
     added,
     limit_of,
     most,
+<<<<<<< HEAD
     most_clients,
+=======
+>>>>>>> web2
     most_per_s,
     never,
     of_clients,
@@ -33,7 +36,6 @@ from perflab.chapters.web_servers.waiting_connections_model import (
 )
 from perflab.lab import Outcome, Record
 from perflab.measure.frame import Frame
-from perflab.systems.clients.closed_clients import Answers
 from perflab.systems.servers.web.own import LOOP, MAX_PROCESSES, PREFORK, PROCESS_EACH, THREADS
 from perflab.systems.servers.web.web_server import APACHE, ARCHITECTURES, NGINX, NODE
 
@@ -112,6 +114,7 @@ def test_a_longer_wait_lowers_the_throughput_and_an_architecture_that_did_not_st
     assert np.isnan(LAB.model(LAB.check({}), {}).per_s)
 
 
+<<<<<<< HEAD
 class Clients:
     """Windows with so many requests each; the last number is that of all that follow."""
 
@@ -130,16 +133,23 @@ def test_the_limit_is_the_throughput_after_what_is_left_out() -> None:
     assert limit_of(Clients(0), 1, 4_000) == 0, "a server that answers nothing is not waited for"  # type: ignore[arg-type]
 
 
+=======
+>>>>>>> web2
 def test_the_limit_lies_between_those_of_the_probed_waits() -> None:
     found = {most(LOOP, 10): 20_000.0, most(LOOP, 50): 5_000.0, most(PREFORK, 1): 9_000.0}
     assert [most_per_s(LOOP, wait, found) for wait in (10, 500**0.5, 50, 100)] == pytest.approx(
         [20_000, 10_000, 5_000, 5_000]
     )
     assert most_per_s(PREFORK, 100, found) == pytest.approx(9_000)
+<<<<<<< HEAD
 
 
 def test_as_many_clients_probe_as_are_served_at_a_time() -> None:
     assert [most_clients(each) for each in (LOOP, NGINX, PREFORK, PROCESS_EACH)] == [1_000, 1_000, 50, MAX_PROCESSES]
+=======
+    assert most_per_s(LOOP, 20, {most(LOOP, 10): np.inf, most(LOOP, 50): 5_000.0}) == pytest.approx(5_000)
+    assert most_per_s(LOOP, 20, {}) == np.inf, "not known"
+>>>>>>> web2
 
 
 def test_a_run_says_who_is_answered_and_that_the_others_are_not() -> None:

@@ -46,6 +46,7 @@ def test_all_clients_of_a_server_that_waits_for_all_are_answered() -> None:
         found = clients.window(0.01, 0.2, 0.002)
         assert clients.connected == 20 and clients.answered == set(range(20))
         assert set(found.client.tolist()) == set(range(20)) and found.failures == 0
+        assert clients.count_answers(0.1, 0.02) >= 20
         assert found.response_ns.min() >= 2e6 and found.client.size == found.response_ns.size
 
 

@@ -8,27 +8,36 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from perflab.lab import Record
 from perflab.measure import Frame, count, duration, percentile
 from perflab.systems.clients.closed_clients import Answers, ClosedClients
+from perflab.systems.clients.cpu_limit import limit_per_s
 from perflab.systems.http.connection import request_bytes
 from perflab.systems.process.child import ServerFailed
 from perflab.systems.servers.slow_backend import slow_backend
-from perflab.systems.servers.web.own import MAX_PROCESSES, PREFORK, PROCESS_EACH
-from perflab.systems.servers.web.web_server import APACHE, ARCHITECTURES, NODE, found, web_server, why_missing
+from perflab.systems.servers.web.own import LOOP, MAX_PROCESSES, PREFORK, PROCESS_EACH, THREADS
+from perflab.systems.servers.web.web_server import (
+    APACHE,
+    ARCHITECTURES,
+    NODE,
+    WebServer,
+    found,
+    web_server,
+    why_missing,
+)
 
 PER_S, RESPONSE, CLIENT = "per_s", "response_ns", "client"
 CONNECTIONS, WAITS, WORKERS = (1, 3, 10, 30, 100, 300, 1_000), (10, 20, 50, 100), (5, 10, 20, 50)
-WITH_WORKERS = (PREFORK, APACHE)
+WITH_WORKERS, ONE_PROCESS = (PREFORK, APACHE), (THREADS, LOOP, NODE)
 NUMBERS = np.unique([*np.geomspace(1, CONNECTIONS[-1], 41).round(2), *CONNECTIONS, *WORKERS, MAX_PROCESSES])
 WINDOW_S, ROUNDS = 0.2, 2
 SETTLE_S, SETTLE_EACH_S, ADDED_S = 0.02, 0.2e-3, 0.5e-3
-PROBE_MS, LONG_MS, PROBE_S, BURSTS_S = 1, (10, 50), 0.1, 0.25
-COMPILED, MAX_WARM_UPS = 4_000, 8  # after so many requests Node.js has compiled what it calls often
-SLOWER = 1.3
-"""As many times the response of one connection alone means that requests wait for more than the backend."""
+PROBE_MS, LONG_MS, PROBE_S, ALONE_S, PROBE_WORKERS = 1, (10, 50), 0.2, 0.15, 10
+MAX_PROBED = {THREADS: 300}  # of more threads, now and then none gets on for a while
+SLOWER = 1.3  # times the response of one connection alone: the requests wait for more than the backend
 
 
 def path(wait: float) -> bytes:
@@ -51,41 +60,35 @@ def warm_up(clients: ClosedClients, architecture: str, wait: float) -> None:
 
 
 def calibrate() -> Iterator[Frame]:
-    """Of each architecture: what one request takes in addition to its wait (ns), and how many requests per second come through
-    when so many clients ask for short waits that the CPUs are always busy.
+    """Of each architecture: what one request takes in addition to its wait (ns), and how many requests per second the CPUs let
+    through.
     """
     facts: dict[str, float] = {}
     with slow_backend() as backend:
         for architecture in found():
             yield Frame()
+            number = int(min(MAX_PROBED.get(architecture, CONNECTIONS[-1]), slots(architecture, PROBE_WORKERS)))
             try:
-                with web_server(architecture, workers=WORKERS[-1], backend_port=backend.port) as server:
+                with web_server(architecture, workers=PROBE_WORKERS, backend_port=backend.port) as server:
                     with ClosedClients(server.port, path(WAITS[0]), 1) as one:
-                        alone = one.window(SETTLE_S, PROBE_S, 0).response_ns
+                        alone = one.window(SETTLE_S, ALONE_S, 0).response_ns
                     for wait in probe_waits(architecture):
-                        with ClosedClients(server.port, path(wait), most_clients(architecture)) as many:
-                            facts[most(architecture, wait)] = limit_of(
-                                many, wait, COMPILED if architecture == NODE else 1
-                            )
-            except ServerFailed:
+                        with ClosedClients(server.port, path(wait), number) as many:
+                            facts[most(architecture, wait)] = limit_of(many, wait, server, backend.pid)
+            except (ServerFailed, psutil.Error):
                 continue  # its runs say so
-            facts[added(architecture)] = max(0.0, float(np.median(alone)) - WAITS[0] * 1e6)
+            if alone.size:  # the quarter, as a pause of this machine lengthens many of them at a time
+                facts[added(architecture)] = max(0.0, percentile(alone, 0.25) - WAITS[0] * 1e6)
     yield Frame(facts=facts)
 
 
-def most_clients(architecture: str) -> int:
-    """As many as are served at a time: how much the CPUs let through depends on that."""
-    return int(min(CONNECTIONS[-1], slots(architecture, WORKERS[-1])))
-
-
-def limit_of(clients: ClosedClients, wait: float, left_out: int) -> float:
-    """The throughput after so many requests; answers come in bursts of many, so a short window would hold too few of these."""
-    done = 0
-    for _ in range(MAX_WARM_UPS):
-        if done < left_out:
-            done += clients.window(0, PROBE_S, 0).client.size
-    # Other programs only lower it, so the higher of two is taken.
-    return max(clients.window(PROBE_S, BURSTS_S, wait / 1e3).per_s for _ in range(2))
+def limit_of(clients: ClosedClients, wait: float, server: WebServer, backend: int) -> float:
+    """How many requests per second the CPUs let through."""
+    load = partial(clients.count_answers, PROBE_S, wait / 1e3)
+    for _ in range(7 if server.architecture == NODE else 1):
+        load()  # left out, as in `warm_up`
+    pids, is_one = server.pids(), server.architecture in ONE_PROCESS
+    return limit_per_s(load, [backend, *pids] if is_one else [backend], [] if is_one else pids)
 
 
 def added(architecture: str) -> str:
@@ -106,8 +109,9 @@ def probe_waits(architecture: str) -> tuple[int, ...]:
 def most_per_s(architecture: str, wait: float, constants: Mapping[str, Any]) -> float:
     """What the CPUs let through, between the waits that were probed."""
     waits = probe_waits(architecture)
-    limits = [constants.get(most(architecture, each), np.nan) for each in waits]
-    return float(np.exp(np.interp(np.log(wait), np.log(waits), np.log(limits))))
+    limits = [constants.get(most(architecture, each), np.inf) for each in waits]
+    known = [limit if np.isfinite(limit) else min(limits) for limit in limits]
+    return float(np.exp(np.interp(np.log(wait), np.log(waits), np.log(known)))) if np.isfinite(min(limits)) else np.inf
 
 
 def slots(architecture: str, workers: int) -> float:
@@ -243,5 +247,4 @@ TRUST_ROWS = (
     ("mean response time: N/X (Little's law); measured", littles_said),
     ("requests that failed", lambda run: count(run.count("failures"))),
     ("clients that could connect", lambda run: count(run.fact("connected", 0))),
-    ("slices", lambda run: count(run.column(PER_S).size)),
 )

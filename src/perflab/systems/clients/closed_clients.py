@@ -36,14 +36,15 @@ class Answers:
 class ClosedClients(HttpTarget):
     """So many clients of the server on this port of 127.0.0.1; the number of a request is that of its client.
 
-    `answered` are the clients that have ever had an answer. Where a system's queue for new connections is full, some clients
-    have no connection, and so no answer either.
+    `answered` are the clients that have ever had an answer. Where a system's queue for new connections is full, some clients have
+    no connection, and so no answer either.
     """
 
     connect_s = 0.5
 
     def __init__(self, port: int, request: bytes, clients: int) -> None:
         self.answered: set[int] = set()
+        self._answers = 0
         self._clients: list[socket.socket | None] = [None] * clients
         self._sent_ns = [0] * clients
         self._idle = list(range(clients))
@@ -81,6 +82,12 @@ class ClosedClients(HttpTarget):
         columns = np.array(found, np.int64).reshape(-1, 2)
         return Answers(columns[:, 0], columns[:, 1], failures, seconds)
 
+    def count_answers(self, seconds: float, spread_s: float) -> int:
+        """How many answers come in so many seconds, of which the first `spread_s` are for beginning."""
+        before = self._answers
+        self.window(0, max(0.0, seconds - spread_s), spread_s)
+        return self._answers - before
+
     def _ask_until(self, until_ns: int) -> tuple[list[tuple[int, int]], int]:
         """Clients that are answered ask again, until then; pairs of client and response time (ns), and how many failed."""
         found: list[tuple[int, int]] = []
@@ -89,6 +96,7 @@ class ClosedClients(HttpTarget):
             for client, succeeded in self.poll(left_ns / 1e9):
                 if succeeded:
                     self.answered.add(client)
+                    self._answers += 1
                     found.append((client, self.seen_ns - self._sent_ns[client]))
                 else:
                     failures += 1
