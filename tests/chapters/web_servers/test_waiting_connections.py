@@ -21,12 +21,7 @@ from perflab.chapters.web_servers.waiting_connections_model import (
     PER_S,
     RESPONSE,
     added,
-    limit_of,
     most,
-<<<<<<< HEAD
-    most_clients,
-=======
->>>>>>> web2
     most_per_s,
     never,
     of_clients,
@@ -114,42 +109,14 @@ def test_a_longer_wait_lowers_the_throughput_and_an_architecture_that_did_not_st
     assert np.isnan(LAB.model(LAB.check({}), {}).per_s)
 
 
-<<<<<<< HEAD
-class Clients:
-    """Windows with so many requests each; the last number is that of all that follow."""
-
-    def __init__(self, *requests: int) -> None:
-        self.requests = [*requests]
-
-    def window(self, settle_s: float, seconds: float, spread_s: float) -> Answers:
-        number = self.requests.pop(0) if len(self.requests) > 1 else self.requests[0]
-        return Answers(np.zeros(number, int), np.zeros(number, int), 0, seconds)
-
-
-def test_the_limit_is_the_throughput_after_what_is_left_out() -> None:
-    seconds = waiting_connections_model.BURSTS_S
-    assert limit_of(Clients(900, 30, 60), 1, 1) == 60 / seconds  # type: ignore[arg-type]
-    assert limit_of(Clients(100, 2_000, 3_000, 40), 1, 4_000) == 40 / seconds  # type: ignore[arg-type]
-    assert limit_of(Clients(0), 1, 4_000) == 0, "a server that answers nothing is not waited for"  # type: ignore[arg-type]
-
-
-=======
->>>>>>> web2
 def test_the_limit_lies_between_those_of_the_probed_waits() -> None:
     found = {most(LOOP, 10): 20_000.0, most(LOOP, 50): 5_000.0, most(PREFORK, 1): 9_000.0}
     assert [most_per_s(LOOP, wait, found) for wait in (10, 500**0.5, 50, 100)] == pytest.approx(
         [20_000, 10_000, 5_000, 5_000]
     )
     assert most_per_s(PREFORK, 100, found) == pytest.approx(9_000)
-<<<<<<< HEAD
-
-
-def test_as_many_clients_probe_as_are_served_at_a_time() -> None:
-    assert [most_clients(each) for each in (LOOP, NGINX, PREFORK, PROCESS_EACH)] == [1_000, 1_000, 50, MAX_PROCESSES]
-=======
     assert most_per_s(LOOP, 20, {most(LOOP, 10): np.inf, most(LOOP, 50): 5_000.0}) == pytest.approx(5_000)
     assert most_per_s(LOOP, 20, {}) == np.inf, "not known"
->>>>>>> web2
 
 
 def test_a_run_says_who_is_answered_and_that_the_others_are_not() -> None:
