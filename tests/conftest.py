@@ -13,6 +13,7 @@ import cloudpickle
 import psutil
 import pytest
 from edited import Edited
+from hypothesis import settings
 from labs import small_heap
 from sharing_out import ByLab
 from tiers import GUARD, MARKERS
@@ -28,6 +29,8 @@ IN_PARALLEL = "PYTEST_XDIST_WORKER"
 def pytest_configure(config: pytest.Config) -> None:
     """The guard of the tiers stands for as long as the suite runs. A suite waits for no notebook that measures elsewhere."""
     config.add_cleanup(GUARD.install())
+    settings.register_profile("suite", deadline=None)  # how long an example takes is this machine's doing
+    settings.load_profile("suite")
     platform.platform()  # asks another process once, and remembers the answer
     folder = tempfile.TemporaryDirectory(prefix="perflab-tests-")
     config.add_cleanup(folder.cleanup)

@@ -35,7 +35,7 @@ WITH_WORKERS, ONE_PROCESS = (PREFORK, APACHE), (THREADS, LOOP, NODE)
 NUMBERS = np.unique([*np.geomspace(1, CONNECTIONS[-1], 41).round(2), *CONNECTIONS, *WORKERS, MAX_PROCESSES])
 WINDOW_S, ROUNDS = 0.2, 2
 SETTLE_S, SETTLE_EACH_S, ADDED_S = 0.02, 0.2e-3, 0.5e-3
-PROBE_MS, LONG_MS, PROBE_S, ALONE_S, PROBE_WORKERS = 1, (10, 50), 0.2, 0.15, 10
+PROBE_MS, LONG_MS, PROBE_S, ALONE_S, PROBE_WORKERS, TO_COMPILE = 1, (10, 50), 0.2, 0.15, 10, 7
 MAX_PROBED = {THREADS: 300}  # of more threads, now and then none gets on for a while
 SLOWER = 1.3  # times the response of one connection alone: the requests wait for more than the backend
 
@@ -60,9 +60,7 @@ def warm_up(clients: ClosedClients, architecture: str, wait: float) -> None:
 
 
 def calibrate() -> Iterator[Frame]:
-    """Of each architecture: what one request takes in addition to its wait (ns), and how many requests per second the CPUs let
-    through.
-    """
+    """Of each architecture: what a request takes beyond its wait (ns), and the requests per second that the CPUs let through."""
     facts: dict[str, float] = {}
     with slow_backend() as backend:
         for architecture in found():
@@ -72,9 +70,11 @@ def calibrate() -> Iterator[Frame]:
                 with web_server(architecture, workers=PROBE_WORKERS, backend_port=backend.port) as server:
                     with ClosedClients(server.port, path(WAITS[0]), 1) as one:
                         alone = one.window(SETTLE_S, ALONE_S, 0).response_ns
+                    left_out = TO_COMPILE if architecture == NODE else 1
                     for wait in probe_waits(architecture):
                         with ClosedClients(server.port, path(wait), number) as many:
-                            facts[most(architecture, wait)] = limit_of(many, wait, server, backend.pid)
+                            facts[most(architecture, wait)] = limit_of(many, wait, server, backend.pid, left_out)
+                        left_out = 1
             except (ServerFailed, psutil.Error):
                 continue  # its runs say so
             if alone.size:  # the quarter, as a pause of this machine lengthens many of them at a time
@@ -82,11 +82,11 @@ def calibrate() -> Iterator[Frame]:
     yield Frame(facts=facts)
 
 
-def limit_of(clients: ClosedClients, wait: float, server: WebServer, backend: int) -> float:
-    """How many requests per second the CPUs let through."""
+def limit_of(clients: ClosedClients, wait: float, server: WebServer, backend: int, left_out: int) -> float:
+    """How many requests per second the CPUs let through, after so many loads as in `warm_up`."""
     load = partial(clients.count_answers, PROBE_S, wait / 1e3)
-    for _ in range(7 if server.architecture == NODE else 1):
-        load()  # left out, as in `warm_up`
+    for _ in range(left_out):
+        load()
     pids, is_one = server.pids(), server.architecture in ONE_PROCESS
     return limit_per_s(load, [backend, *pids] if is_one else [backend], [] if is_one else pids)
 
