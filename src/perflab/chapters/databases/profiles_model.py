@@ -137,10 +137,12 @@ def calibrate() -> Iterator[Frame]:
         def job(work: str, book: Book, batch: int = LOADED) -> Callable[[], Timed]:
             return partial(time_work, work, stack.enter_context(closing(book)), batch, generator)
 
-        open_book: dict[str, Callable[[int], Book]] = {DUCKDB: duck_book}
-        if SERVER in names_here():  # first of all: to make its files takes longest
-            open_book[SERVER] = partial(ServerBook, stack.enter_context(order_server()).folder)
         jobs = {name: job(work, sqlite_book(indexes, rows=HALF)) for name, (indexes, work) in STATEMENTS.items()}
+        open_book: dict[str, Callable[[int], Book]] = {DUCKDB: duck_book}
+        if (
+            SERVER in names_here()
+        ):  # before the first frame, which is waited for longest: so long takes it to make its files
+            open_book[SERVER] = partial(ServerBook, stack.enter_context(order_server()).folder)
         yield Frame()
         for indexes, batch in CORNERS:
             jobs[corner(len(indexes), batch)] = job(LOAD, sqlite_book(indexes, durable=False), batch)
