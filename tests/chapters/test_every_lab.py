@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import corpus
 import numpy as np
 import pytest
 from corpus import CONTROLS, LABS, READ, constants, record_of
-from effects import PAIRS, SAYS, changes, is_effect
+from effects import DRIVEN, EXPECTED, PAIRS, SAYS, changes, expected_change, is_effect
 from labs import SEED
 from relations import late_wakeups_ms
 from scripted import Stage
@@ -81,7 +82,11 @@ def test_a_question_is_at_most_two_lines_on_a_projector_and_what_is_done_is_one(
 @pytest.mark.clock
 @pytest.mark.parametrize(("name", "control"), MEASURED)
 def test_each_control_changes_the_measurement(name: str, control: str) -> None:
-    says = SAYS.get((name, control))
+    says, lab = SAYS.get((name, control)), LABS[name]()
+    if (name, control) in DRIVEN:
+        models = [lab.model(each, constants(name)) for each in corpus.settings(name, control)]
+        if (change := expected_change((name, control), *models)) < EXPECTED:
+            pytest.skip(f"this drive is so quick that the model expects no more than {change:.2f} times as much")
     pairs = [changes(corpus.pair(name, control), says)]
     # Where one pair does not say it, the machine may have become quicker or slower in between: more of them do.
     while not is_effect(pairs):
@@ -162,6 +167,14 @@ def test_a_control_of_how_a_run_is_read_changes_the_picture_of_one_and_the_same_
             picture.draw()
         seen.append(list(drawn))
     assert seen[0] != seen[1]
+
+
+def test_where_a_control_hangs_on_the_drive_the_model_says_what_to_expect() -> None:
+    (control,) = DRIVEN
+    quick, slow = (SimpleNamespace(means={"a": [10.0, 20.0], "b": [mean, 20.0]}) for mean in (4.0, 10.0))
+    assert expected_change(control, slow, quick) == expected_change(control, quick, slow) == 2.5 > EXPECTED
+    assert expected_change(control, quick, quick) == 1
+    assert expected_change(("trade_off.advice", "clients"), quick, quick) == np.inf
 
 
 def test_what_counts_as_an_effect() -> None:

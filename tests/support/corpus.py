@@ -60,6 +60,7 @@ TELLING: dict[tuple[str, str], dict[str, Any]] = {
     ("tails_and_overload.fan_out", "hedges"): {"workers": 4},
     ("tails_and_overload.fan_out", "workers"): {"calls": 50},
     ("tails_and_overload.hockey_stick", "kind"): {"load": 30},
+    ("trade_off.advice", "commits"): {"clients": 1},
     ("trade_off.levers", "link"): {"commits": 1},
     ("trade_off.batching", "max_wait"): {"size": 20},
     ("trade_off.batching", "threads"): {"size": 20},
