@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 FILES = 4_096
+MAX_WATCHED = 1_023
+"""The highest file descriptor that the system's select can watch."""
 
 
 def allow_files() -> int | None:

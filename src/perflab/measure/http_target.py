@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from perflab.measure.clock import SYSTEM_CLOCK
-from perflab.measure.files import allow_files
+from perflab.measure.files import MAX_WATCHED, allow_files
 from perflab.measure.guards import BadInput, machine_limits
 from perflab.measure.http_reply import Reply, ReplyReader
 from perflab.measure.machine import effective_cpus
@@ -21,8 +21,6 @@ CONNECT_S = 5.0
 CHUNK = 65_536
 TICK_S = 0.001
 """What the system's poll can wait at the least; shorter waits spin where there is a second CPU for the server."""
-MAX_WATCHED = 1_023
-"""The highest file descriptor that the system's select can watch."""
 
 RequestOf = Callable[[int], bytes]
 OnReply = Callable[[int, Reply], object]

@@ -18,12 +18,12 @@ from perflab.lab.palette import ALARM, GRID, INK, MEASURED, MODEL, MODEL_LINE, P
 from perflab.lab.rows import named_rows, strokes
 from perflab.lab.verdict import percentile_of, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, percent
-from perflab.systems.clients.heavy_among_light import CYCLE_S, LEAD_S, cycles
+from perflab.systems.clients.heavy_among_light import CYCLE_S, LEAD_S, WORKERS, cycles
 from perflab.systems.servers.web.web_server import LOOP, NGINX, OURS, PREFORK, YOURS, web_server
 
 
 def experiment(architecture: str, heavy: int, rate: int, seed: int) -> Iterator[Frame]:
-    with web_server(architecture, workers=24) as server:
+    with web_server(architecture, workers=WORKERS) as server:
         yield from cycles(server, heavy, rate, seed)
 
 

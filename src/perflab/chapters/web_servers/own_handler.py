@@ -17,7 +17,7 @@ from perflab.chapters.web_servers import heavy_request
 from perflab.lab import Lab, choice
 from perflab.measure import Frame, duration, number
 from perflab.measure.guards import BadInput, is_number
-from perflab.systems.clients.heavy_among_light import cycles
+from perflab.systems.clients.heavy_among_light import WORKERS, cycles
 from perflab.systems.servers.web.handling import Handle
 from perflab.systems.servers.web.web_server import LOOP, PREFORK, YOURS, handled_server, web_server, why_missing
 
@@ -175,7 +175,7 @@ def fault(handle: Handle) -> str:
 
 
 def experiment(architecture: str, heavy: int, rate: int, seed: int, handle: Handle) -> Iterator[Frame]:
-    with handled_server(handle) if architecture == YOURS else web_server(architecture, workers=24) as server:
+    with handled_server(handle) if architecture == YOURS else web_server(architecture, workers=WORKERS) as server:
         yield from cycles(server, heavy, rate, seed)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import selectors
 import socket
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -13,12 +12,11 @@ from typing import NamedTuple, Self
 from perflab.measure.files import allow_files
 from perflab.measure.guards import machine_limits
 from perflab.measure.http_reply import ReplyReader
+from perflab.systems.clients.new_connections import HERE, UNDER_WAY
 from perflab.systems.http.connection import CHUNK, request_bytes
 
-HERE = "127.0.0.1"
 ASK, ASK_AND_CLOSE = request_bytes("/"), b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 ANSWER_S, REST_S = 2.0, 0.005
-UNDER_WAY = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
 
 
 class Told(NamedTuple):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import re
-import select
 import selectors
 import socket
 import sys
@@ -22,10 +21,11 @@ from numpy.typing import NDArray
 
 from perflab.measure.files import allow_files
 from perflab.measure.guards import machine_limits
-from perflab.measure.http_target import MAX_WATCHED
 from perflab.measure.told import told
+from perflab.systems.http.connection import CHUNK
+from perflab.systems.process.loops import precise_selector
 
-HERE, CHUNK = "127.0.0.1", 65_536
+HERE = "127.0.0.1"
 UNDER_WAY = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
 NEVER = -1
 SUCCESS = re.compile(rb"HTTP/1\.[01] [123]")
@@ -49,7 +49,7 @@ class NewConnections:
         self.sent, self.connected, self.answered = (np.full(schedule_ns.size, NEVER, np.int64) for _ in range(3))
         self.refused = np.zeros(schedule_ns.size, bool)
         self._port, self._request = port, request
-        self._selector = selectors.DefaultSelector()
+        self._selector = precise_selector()
         self._error: BaseException | None = None
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True, name="perflab-arrivals")
@@ -86,19 +86,10 @@ class NewConnections:
                     self._send(number)
                     number += 1
                     continue
-                for key, _ in self._wait(min(LOOK_S, (times[number] - now) / 1e9)):
+                for key, _ in self._selector.select(min(LOOK_S, (times[number] - now) / 1e9)):
                     self._advance(key)
         except BaseException as error:
             self._error = error
-
-    def _wait(self, seconds: float) -> list[tuple[selectors.SelectorKey, int]]:
-        """Connections that are ready; waits so long for the first."""
-        descriptor = self._selector.fileno() if hasattr(self._selector, "fileno") else MAX_WATCHED + 1
-        if descriptor <= MAX_WATCHED:
-            # epoll waits whole milliseconds, select microseconds; and select may watch the epoll.
-            select.select([descriptor], [], [], seconds)
-            seconds = 0.0
-        return self._selector.select(seconds)
 
     def _send(self, number: int) -> None:
         connection = socket.socket()

@@ -14,8 +14,8 @@ import traceback
 from collections.abc import Callable
 
 from perflab.systems.process.child import announce
+from perflab.systems.process.keeper import PDEATHSIG
 
-PDEATHSIG = 1
 Converse = Callable[[socket.socket], None]
 
 
