@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
+import dying_servers
 import psutil
 import pytest
 from edited import Edited
@@ -94,6 +95,13 @@ def edited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edited]:
     module = Edited(tmp_path)
     yield module
     module.forget()
+
+
+@pytest.fixture
+def dying(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """A function that puts programs of these names on the PATH which die when they are started."""
+    with tempfile.TemporaryDirectory(prefix="perflab-dying-", dir="/tmp") as folder:  # where every user may enter
+        yield lambda *programs: monkeypatch.setenv("PATH", dying_servers.put_in(Path(folder), *programs))
 
 
 def ours() -> list[psutil.Process]:

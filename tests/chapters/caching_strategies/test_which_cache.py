@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ import psutil
 import pytest
 from caching_records import COSTS_IN_PAIRS, which_record
 from drawing import check_shows_all_and_can_be_emptied, drawn, points
+from dying_servers import LAST_WORDS
 from labs import measure
 from predictions import assert_each_comment_fits
 from real_servers import require
@@ -26,7 +28,7 @@ from perflab.lab.fault import told_of
 from perflab.measure.frame import Frame, merge
 from perflab.measure.noise import MAX_SWITCHES_PER_S, NoiseWatch
 from perflab.systems.process.child import ServerFailed
-from perflab.systems.process.installed import Installable
+from perflab.systems.process.installed import Installable, NotStarted
 from perflab.systems.servers.cached_reading import Found
 from perflab.systems.servers.cached_reads import CACHES, DICT, IN_POSTGRESQL, IN_REDIS, NONE, SLOW, SQLITE, STORES
 from perflab.systems.servers.real.redis import REDIS
@@ -114,12 +116,15 @@ def test_a_slice_is_pairs_of_rounds() -> None:
 
 
 class Reading:
-    """What reads in no time; with a server it does not start."""
+    """What reads in no time; with a server that fails it does not start."""
+
+    failing: Mapping[str, ServerFailed]
 
     def __init__(self, settings: Any, seed: int) -> None:
         self._settings = settings
-        if any({*each} & {IN_REDIS, IN_POSTGRESQL} for each in settings):
-            raise ServerFailed("The Redis server did not start.")
+        for name in (IN_REDIS, IN_POSTGRESQL):
+            if name in self.failing and any(name in each for each in settings):
+                raise self.failing[name]
 
     def __enter__(self) -> Any:
         return self
@@ -132,15 +137,43 @@ class Reading:
         return Found([hit_ns, 9 * hit_ns], [200.0, 900.0], [1], 10, 0)
 
 
+def times_of(cache: str, store: str) -> dict[str, float]:
+    return {store: 200.0, f"{cache}, {store}, 0%": 300.0, f"{cache}, {store}, 100%": 100.0}
+
+
 def test_where_a_server_does_not_start_the_other_pairs_are_calibrated(
     lab: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(model, "CachedReading", Reading)
-    facts = merge(lab.calibrate()).facts
-    assert facts == {
-        **{"SQLite": 200.0, "dict, SQLite, 0%": 300.0, "dict, SQLite, 100%": 100.0},
-        **{"slow store": 200.0, "dict, slow store, 0%": 300.0, "dict, slow store, 100%": 100.0},
-    }
+    embedded = times_of(DICT, SQLITE) | times_of(DICT, SLOW)
+    not_started = {name: NotStarted(name, "no space") for name in (IN_REDIS, IN_POSTGRESQL)}
+    for failing, expected in (
+        (not_started, embedded),
+        ({IN_REDIS: not_started[IN_REDIS]}, embedded | times_of(DICT, IN_POSTGRESQL)),
+        ({IN_POSTGRESQL: not_started[IN_POSTGRESQL]}, embedded | times_of(IN_REDIS, SQLITE) | times_of(IN_REDIS, SLOW)),
+        ({IN_REDIS: ServerFailed("The Redis server died.")}, embedded),
+    ):
+        monkeypatch.setattr(Reading, "failing", failing, raising=False)
+        assert merge(lab.calibrate()).facts == expected
+
+
+def test_a_calibration_whose_own_process_does_not_start_fails(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> None:
+        raise ServerFailed("The cached_reading server died.")
+
+    monkeypatch.setattr(model, "CachedReading", fails)
+    with pytest.raises(ServerFailed, match="cached_reading"):
+        merge(lab.calibrate())
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("setting", [{"cache": IN_REDIS}, {"cache": DICT, "store": IN_POSTGRESQL}])
+def test_a_run_with_a_server_that_does_not_start_is_refused_in_words(
+    setting: dict[str, str], dying: Callable[..., None]
+) -> None:
+    dying("redis-server", "postgres", "initdb")
+    with pytest.raises(NotStarted, match=rf"does not start, so it is not measured here\.(.|\n)*{LAST_WORDS}"):
+        next(which_cache.experiment(**{**START, **setting}, seed=1))
 
 
 def test_the_words_say_that_no_hit_ratio_helps(lab: Any) -> None:

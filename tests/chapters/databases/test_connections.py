@@ -10,6 +10,7 @@ import corpus
 import numpy as np
 import pytest
 from drawing import drawn, points
+from dying_servers import LAST_WORDS
 from labs import measured_together
 from predictions import assert_each_comment_fits
 from relations import two_of_three
@@ -19,7 +20,7 @@ from perflab.chapters.databases.connections import ALIKE, REPORTS, WRITES
 from perflab.chapters.databases.connections_model import NUMBERS, ONE_PER_S, PER_S, RESPONSE, gained, mean_response
 from perflab.lab import Lab, Outcome, Record
 from perflab.measure.frame import Frame
-from perflab.systems.process.installed import Installable
+from perflab.systems.process.installed import Installable, NotStarted
 from perflab.systems.servers.query_kinds import COMMITS, COMPUTES, HOT, KINDS, POSTGRES, SQLITE, WAITS
 from perflab.systems.servers.querying import MAX_S
 
@@ -90,6 +91,21 @@ def test_the_model_knows_what_each_kind_waits_for(database: str, monkeypatch: py
     )
     assert model.responses[COMMITS][-1] == pytest.approx(2.24e6)
     assert model.kind == COMPUTES == chosen["kind"]
+
+
+@pytest.mark.process
+def test_where_postgresql_does_not_start_sqlite_is_measured_and_a_run_of_it_is_refused_in_words(
+    monkeypatch: pytest.MonkeyPatch, dying: Callable[..., None]
+) -> None:
+    dying("postgres", "initdb")
+    monkeypatch.setattr(connections_model, "PROBES", 1)
+    constants = [*connections_model.calibrate()][-1].facts
+    assert all(name.startswith(SQLITE) for name in constants) and constants
+    lab = connections.lab()
+    assert np.isnan(lab.model(lab.check({"database": POSTGRES}), constants).responses[WAITS]).all()
+    assert np.isfinite(lab.model(lab.check({}), constants).responses[WAITS]).all()
+    with pytest.raises(NotStarted, match=rf"^PostgreSQL does not start(.|\n)*{LAST_WORDS}"):
+        next(connections.experiment(WAITS, 8, POSTGRES))
 
 
 def test_one_cpu_gives_nothing_to_a_second_report(monkeypatch: pytest.MonkeyPatch) -> None:

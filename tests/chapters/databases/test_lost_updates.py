@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import psutil
 import pytest
 from drawing import check_shows_all_and_can_be_emptied, drawn, points
+from dying_servers import LAST_WORDS
 from labs import measure
 from predictions import assert_each_comment_fits
 from relations import two_of_three
@@ -23,7 +25,7 @@ from perflab.measure.frame import Frame, merge
 from perflab.systems.databases.counters import BEGIN, COMMITTED, IMMEDIATE, ONE, POSTGRESQL, SQLITE, TWO, WAYS
 from perflab.systems.databases.increments import REST_S, Setting
 from perflab.systems.databases.virtual_counters import simulated
-from perflab.systems.process.installed import Installable, NotInstalled
+from perflab.systems.process.installed import Installable, NotInstalled, NotStarted
 from perflab.systems.servers.cluster import cluster
 from perflab.systems.servers.real.postgresql import POSTGRESQL as POSTGRESQL_SERVER
 from perflab.theory.lost_updates import lost_share
@@ -69,6 +71,19 @@ def test_where_postgresql_is_missing_a_run_of_it_is_refused_in_words(monkeypatch
     monkeypatch.setattr(Installable, "find", lambda _: None)
     with pytest.raises(NotInstalled), model.adding(COMMITTED, 1, 1, 1.0, 1):
         raise AssertionError("it began")
+
+
+@pytest.mark.process
+def test_where_postgresql_does_not_start_sqlite_is_measured_and_a_run_of_it_is_refused_in_words(
+    monkeypatch: pytest.MonkeyPatch, dying: Callable[..., None]
+) -> None:
+    dying("postgres", "initdb")
+    monkeypatch.setattr(model, "PROBES", 1)
+    constants = merge(model.calibrate()).facts
+    assert constants.keys() == SQLITE_COSTS.keys()
+    assert model.predict(**{**START, "way": COMMITTED}, constants=constants).rates.keys() == {*SQLITE}
+    with pytest.raises(NotStarted, match=rf"^PostgreSQL does not start(.|\n)*{LAST_WORDS}"):
+        next(lost_updates.experiment(**{**START, "way": COMMITTED}, seed=1))
 
 
 def test_the_model_has_all_ways_that_were_calibrated() -> None:

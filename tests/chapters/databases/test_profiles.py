@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
@@ -12,6 +13,7 @@ import corpus
 import numpy as np
 import pytest
 from drawing import check_shows_all_and_can_be_emptied, drawn, points
+from dying_servers import LAST_WORDS
 from labs import measure_slices
 from predictions import assert_each_comment_fits
 from profile_runs import WITHOUT, run
@@ -20,7 +22,7 @@ from turns import side_by_side
 
 from perflab.chapters.databases import profiles, profiles_model
 from perflab.chapters.databases.profiles_model import BALANCED, NAMES, OLAP, OLTP, PROBE, SERVER, YOURS, column
-from perflab.chapters.databases.winners import against
+from perflab.chapters.databases.winners import SET_UP, against
 from perflab.lab import Record
 from perflab.measure import Frame, merge
 from perflab.systems.databases.order_files import duck_book, sqlite_book
@@ -63,6 +65,19 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     monkeypatch.setattr(profiles_model, "probe", lambda work, write: Timed(7.0, 3))
     monkeypatch.setattr(profiles, "synced_write", lambda: nullcontext(None))
     return now
+
+
+@pytest.mark.process
+def test_where_postgresql_does_not_start_the_rest_is_measured_and_the_table_says_why(
+    dying: Callable[..., None],
+) -> None:
+    dying("postgres", "initdb")
+    measured = profiles.experiment(FIND, 5, 1, True, seed=1)
+    frame = merge(islice(measured, 3))
+    measured.close()  # type: ignore[attr-defined]
+    assert {*frame.samples} == {column(name) for name in WITHOUT}
+    said = dict(LAB.table(replace(run(FIND, names=WITHOUT), frame=frame), None))[f"{SERVER}: {SET_UP[SERVER]}"]
+    assert said.startswith("PostgreSQL does not start, so it is not measured here.") and LAST_WORDS in said
 
 
 @pytest.mark.parametrize(("work", "sides"), [(LOAD, {*NAMES, PROBE}), (FIND, {*NAMES})])

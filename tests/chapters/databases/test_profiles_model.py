@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from types import SimpleNamespace
@@ -162,6 +163,17 @@ def test_a_calibration_knows_all_that_the_model_needs(here: tuple[str, ...], mon
     for work in WORKS:
         found = predict(work, 3, 10, True, last.facts).times  # type: ignore[arg-type]
         assert found.keys() == {*here} and all(np.isfinite(each.value) for each in found.values())
+
+
+@pytest.mark.process
+def test_a_calibration_leaves_out_a_server_that_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, dying: Callable[..., None]
+) -> None:
+    dying("postgres", "initdb")
+    for name in ("time_work", "probe"):
+        monkeypatch.setattr(profiles_model, name, lambda *_: profiles_model.Timed(5 * US, 1))
+    *_, last = profiles_model.calibrate()
+    assert last.facts.keys() == run(names=WITHOUT).constants.keys()
 
 
 def test_a_calibration_that_is_stopped_closes_what_it_opened(here: tuple[str, ...]) -> None:

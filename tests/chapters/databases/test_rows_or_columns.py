@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import corpus
 import numpy as np
 import pytest
 from drawing import check_shows_all_and_can_be_emptied, drawn, points
+from dying_servers import LAST_WORDS
 from labs import measure
 from predictions import assert_each_comment_fits
 from relations import two_of_three
@@ -225,20 +227,39 @@ def test_the_time_is_compared_with_the_pinned_run() -> None:
     assert "SQLite's p50 is 9.53×" in found.text and "above the pinned run" in found.text
 
 
-def test_where_postgresql_is_not_installed_the_rest_is_measured_and_the_table_says_how_it_is_installed(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.process
+@pytest.mark.parametrize("why", ["is not installed", "does not start"])
+def test_without_postgresql_the_rest_is_measured_and_the_table_says_why(
+    why: str, monkeypatch: pytest.MonkeyPatch, dying: Callable[..., None]
 ) -> None:
-    monkeypatch.setattr(type(POSTGRESQL), "find", lambda self: None)
-    assert [*model_of.installed()] == [BY_ROW, BY_COLUMN]
-    frame = model_of.frame_of({BY_ROW: [15_000], BY_COLUMN: [600_000]})
-    without = dataclasses.replace(record(), frame=frame)
+    if why == "is not installed":
+        monkeypatch.setattr(type(POSTGRESQL), "find", lambda self: None)
+    else:
+        dying("postgres", "initdb")
+    measured = lab_of.experiment(rows=1, columns=1, seed=1)
+    without = dataclasses.replace(record(), frame=next(measured))
+    measured.close()  # type: ignore[attr-defined]
+    assert {*without.frame.samples} == {column_of(BY_ROW), column_of(BY_COLUMN)}
     assert dict(LAB.table(without, None))["PostgreSQL, p50"] == "not measured here"
-    assert "apt install postgresql" in dict(LAB.trust(without, None))["PostgreSQL"]
+    said = dict(LAB.trust(without, None))["PostgreSQL"]
+    assert said.startswith(f"PostgreSQL {why}, so it is not measured here.")
+    assert ("apt install postgresql" in said) != (LAST_WORDS in said)
+
+
+@pytest.mark.process
+def test_a_calibration_leaves_out_what_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, dying: Callable[..., None]
+) -> None:
+    dying("postgres", "initdb")
+    monkeypatch.setattr(model_of, "VISITS", 1)
+    monkeypatch.setattr(model_of, "VISIT_S", 0.01)
+    *_, last = model_of.calibrate()
+    assert last.facts.keys() == CONSTANTS.keys()
 
 
 def test_where_it_is_installed_its_time_stands_beside_the_others() -> None:
     taken = {BY_ROW: [15_000] * 20, BY_COLUMN: [600_000] * 20, SERVER: [79_000] * 20}
-    frame = model_of.frame_of(taken)
+    frame = model_of.frame_of(taken, {})
     assert frame.counts == {"calls": 60} and not frame.facts
     beside = dataclasses.replace(record(), frame=frame)
     assert "PostgreSQL p50 79 µs" in LAB.verdict(beside, None).text

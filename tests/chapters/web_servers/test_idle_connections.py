@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 import psutil
 import pytest
 from drawing import check_shows_all_and_can_be_emptied, drawn, points
+from dying_servers import LAST_WORDS
 from labs import measure
 from predictions import assert_each_comment_fits
 from relations import two_of_three
@@ -26,6 +27,7 @@ from perflab.measure.frame import Frame, merge
 from perflab.measure.guards import BadInput
 from perflab.measure.memory import PSS, Memory
 from perflab.systems.clients.idle import Told
+from perflab.systems.process.installed import NotStarted
 from perflab.systems.servers.web.web_server import (
     APACHE,
     ARCHITECTURES,
@@ -69,6 +71,21 @@ def lab() -> Any:
 
 def chosen(**changes: Any) -> dict[str, Any]:
     return {"architecture": PREFORK, "idle": 9, "workers": 10, "keep_alive": 1.0, **changes}
+
+
+@pytest.mark.process
+def test_a_server_that_does_not_start_is_left_out_and_its_runs_say_why(
+    monkeypatch: pytest.MonkeyPatch, dying: Callable[..., None]
+) -> None:
+    dying("apache2", "node", "nginx")
+    monkeypatch.setattr(model, "found", lambda: (NODE, LOOP, APACHE, NGINX))
+    constants = merge(model.calibrate()).facts
+    assert constants and all(name.startswith(LOOP) for name in constants)
+    expected = model.predict(NGINX, 10, 10, 1.0, constants)
+    assert np.isnan(expected.response) and np.isnan(expected.own).all()
+    for architecture in (NODE, APACHE, NGINX):
+        with pytest.raises(NotStarted, match=rf"^{architecture} does not start(.|\n)*{LAST_WORDS}"):
+            next(idle_connections.experiment(**chosen(architecture=architecture)))
 
 
 def made(*responses_ms: float, idle_by_then: int | None = None, memory: Memory | None = None, **changes: Any) -> Record:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import corpus
 import numpy as np
 import pytest
 from drawing import check_shows_all_and_can_be_emptied, drawn, points
+from dying_servers import LAST_WORDS
 from predictions import assert_each_comment_fits
 
 from perflab.chapters.web_servers import waiting_connections, waiting_connections_model
@@ -30,7 +31,8 @@ from perflab.chapters.web_servers.waiting_connections_model import (
     who,
 )
 from perflab.lab import Outcome, Record
-from perflab.measure.frame import Frame
+from perflab.measure.frame import Frame, merge
+from perflab.systems.process.installed import NotStarted
 from perflab.systems.servers.web.own import LOOP, MAX_PROCESSES, PREFORK, PROCESS_EACH, THREADS
 from perflab.systems.servers.web.web_server import APACHE, ARCHITECTURES, NGINX, NODE
 
@@ -55,6 +57,18 @@ def record(
     sizes = {PER_S: (1,) * 8, RESPONSE: (4 * answered,) * 8, CLIENT: (4 * answered,) * 8}
     made = Record("waiting_connections", chosen, 1, "", frame, 2.0, "complete", constants=CONSTANTS, sizes=sizes)
     return replace(made, **changes)
+
+
+@pytest.mark.process
+def test_a_server_that_does_not_start_is_left_out_and_its_runs_say_why(
+    monkeypatch: pytest.MonkeyPatch, dying: Callable[..., None]
+) -> None:
+    dying("apache2", "node", "nginx")
+    monkeypatch.setattr(waiting_connections_model, "found", lambda: (NODE, APACHE, NGINX))
+    assert merge(waiting_connections_model.calibrate()).facts == {}
+    for architecture in (NODE, APACHE, NGINX):
+        with pytest.raises(NotStarted, match=rf"^{architecture} does not start(.|\n)*{LAST_WORDS}"):
+            next(waiting_connections.experiment(architecture, 10, 10, 10))
 
 
 def model(**chosen: Any) -> Any:

@@ -7,14 +7,16 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dying_servers import LAST_WORDS
 from patience import wait_until
 from real_servers import ORDINARY, ROOT, as_user, require
 
-from perflab.systems.process.installed import NotInstalled
+from perflab.systems.process.installed import NotInstalled, NotStarted
 from perflab.systems.process.private_folder import private_folder
 from perflab.systems.servers import cluster as module
 from perflab.systems.servers.cluster import UNSYNCED, cluster, connect
@@ -78,6 +80,28 @@ def test_what_cannot_be_filled_leaves_nothing_and_is_tried_again() -> None:
     assert not [*module._kept().glob("half*")]
     with cluster("half", lambda _: None) as server, connect(server.folder) as connection:
         assert connection.execute("select count(*) from pg_class where relname = 'half'").fetchone() == (0,)
+
+
+def test_what_the_server_cannot_do_is_told_as_one_that_does_not_start() -> None:
+    def fails(connection: Any) -> None:
+        connection.execute("create table full (n int")
+
+    with pytest.raises(NotStarted, match=r"^PostgreSQL does not start(.|\n)*syntax error"), cluster("full", fails):
+        raise AssertionError("it began")
+    assert not [*module._kept().glob("full*")]
+
+
+@pytest.mark.parametrize("program", ["postgres", "initdb"])
+def test_one_that_dies_is_told_and_leaves_nothing(program: str, dying: Callable[..., None]) -> None:
+    dying("postgres", *([] if program == "postgres" else ["initdb"]))
+    before = {*Path(tempfile.gettempdir()).iterdir()} | {module._kept()}
+    words = LAST_WORDS if program == "initdb" else "initdb"
+    with (
+        pytest.raises(NotStarted, match=rf"^PostgreSQL does not start, so it is not measured here\.(.|\n)*{words}"),
+        cluster("dies", lambda _: None),
+    ):
+        raise AssertionError("it began")
+    assert not [*module._kept().glob("dies*")] and {*Path(tempfile.gettempdir()).iterdir()} <= before
 
 
 @pytest.mark.parametrize("user", [ROOT, ORDINARY])

@@ -14,6 +14,7 @@ from perflab.lab.verdict import ratio_text
 from perflab.measure import Frame, Ratio, count, duration, number, paired_ratio, percent, percentile
 from perflab.measure.units import DASH
 from perflab.systems.process.child import ServerFailed
+from perflab.systems.process.installed import NotStarted
 from perflab.systems.servers.cached_reading import SERVERS, CachedReading, Found, Setting, here
 from perflab.systems.servers.cached_reads import CACHES, NONE, SLOW, STORES
 from perflab.theory.caching import break_even, mean_read
@@ -58,10 +59,16 @@ def calibrate() -> Iterator[Frame]:
     Of all rounds a quarter: one that waits for a CPU takes many times as long.
     """
     settings = [(*pair, hits) for pair in PAIRS if {*pair} <= {*here(pair)} for hits in (0, 100)]
-    try:
-        yield from _calibrated(settings)
-    except ServerFailed:  # runs of that server say so
-        yield from _calibrated([each for each in settings if not {*each} & {*SERVERS}])
+    while True:
+        try:
+            yield from _calibrated(settings)
+            return
+        except ServerFailed as error:  # runs of that server say so
+            failed = {error.server} if isinstance(error, NotStarted) else {*SERVERS}
+            kept = [each for each in settings if not {*each} & failed]
+            if kept == settings:
+                raise
+            settings = kept
 
 
 def _calibrated(settings: Sequence[Setting]) -> Iterator[Frame]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from perflab.measure import Frame, count, effective_cpus
 from perflab.measure.compare import Ratio, paired_ratio
 from perflab.systems.databases.closed_loop import Queried
 from perflab.systems.machine.storage import durability_caveat
+from perflab.systems.process.installed import NotStarted
 from perflab.systems.servers.query_kinds import (
     COMMITS,
     COMPUTES,
@@ -66,7 +68,7 @@ def calibrate() -> Iterator[Frame]:
         found.setdefault(name, []).append(1e9 * connections / load.per_s)
 
     for name in databases():
-        with Querying(name) as database:
+        with suppress(NotStarted), Querying(name) as database:  # runs of it say so
             for _ in range(PROBES):
                 for kind, numbers in PROBED.items():
                     for number in numbers:
@@ -97,12 +99,16 @@ class Expected:
 
 def predict(kind: str, connections: int, database: str = SQLITE, *, constants: Mapping[str, Any]) -> Expected:
     """Of all kinds, since a chart shows them side by side. Responses of commits lie between those that were probed: how many of
-    the others come back in time for the next commit no formula of N alone tells; each waits for one to two commits.
+    the others come back in time for the next commit no formula of N alone tells; each waits for one to two commits. No numbers
+    where the calibration could not start the database.
     """
 
     def probed(name: str) -> float:
         return float(constants[f"{database}: {name}"])
 
+    if f"{database}: {WITHOUT_WAIT}" not in constants:
+        unknown = dict.fromkeys(KINDS, np.full(NUMBERS.size, np.nan))
+        return Expected(kind, unknown, unknown)
     alone = {each: probed(constant(each, 1)) for each in KINDS}
     most = PROBED[HOT][-1]
     capacity = {

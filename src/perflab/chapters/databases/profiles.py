@@ -11,14 +11,7 @@ from typing import Any
 import numpy as np
 
 from perflab.chapters.databases import profiles_model, winners
-from perflab.chapters.databases.profiles_model import (
-    NAMES,
-    OLTP,
-    PROBE,
-    YOURS,
-    column,
-    names_here,
-)
+from perflab.chapters.databases.profiles_model import NAMES, OLTP, PROBE, YOURS, column, names_here
 from perflab.chapters.databases.winners import against, against_best, times_of, undefeated
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, slider, switch, values_slider
 from perflab.lab.axes import duration_ticks
@@ -30,6 +23,7 @@ from perflab.measure import Frame, count, duration, merge, number, percent
 from perflab.systems.databases.order_book import INDEXED
 from perflab.systems.databases.order_work import LOAD, LOADED, WORKS, WRITING, Timed, time_work
 from perflab.systems.machine.storage import durability_caveat, synced_write
+from perflab.systems.process.installed import enter_started
 
 SLICE_S = 0.1
 ALIKE = 1.5
@@ -37,14 +31,15 @@ ALIKE = 1.5
 
 def experiment(work: str, indexes: int, batch: int, durable: bool, seed: int) -> Iterator[Frame]:
     generator = np.random.default_rng(seed)
+    chosen = profiles_model.sides(indexes, batch, durable, names_here())
     with ExitStack() as stack:
-        jobs: dict[str, Callable[[], Timed]] = {}
-        for name, profile in profiles_model.sides(indexes, batch, durable, names_here()).items():
-            book = stack.enter_context(profiles_model.book_of(name, profile))
-            jobs[name] = partial(time_work, work, book, profile.batch, generator)
+        books, facts = enter_started(stack, {name: profiles_model.book_of(name, each) for name, each in chosen.items()})
+        jobs: dict[str, Callable[[], Timed]] = {
+            name: partial(time_work, work, book, chosen[name].batch, generator) for name, book in books.items()
+        }
         if work in WRITING:
             jobs[PROBE] = partial(profiles_model.probe, work, stack.enter_context(synced_write()))
-        frames = [Frame(facts={"caveat": (work in WRITING and durability_caveat()) or ""})]
+        frames = [Frame(facts={"caveat": (work in WRITING and durability_caveat()) or "", **facts})]
         ends = perf_counter() + SLICE_S
         while True:
             for name in generator.permutation([*jobs]).tolist():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -28,6 +28,7 @@ from perflab.systems.databases.order_work import (
     time_work,
 )
 from perflab.systems.machine.storage import synced_write
+from perflab.systems.process.child import ServerFailed
 from perflab.systems.servers.order_server import INDEXES, ServerBook, order_server
 from perflab.systems.servers.real.postgresql import POSTGRESQL
 from perflab.theory.batching import fit_cost
@@ -139,10 +140,10 @@ def calibrate() -> Iterator[Frame]:
 
         jobs = {name: job(work, sqlite_book(indexes, rows=HALF)) for name, (indexes, work) in STATEMENTS.items()}
         open_book: dict[str, Callable[[int], Book]] = {DUCKDB: duck_book}
-        if (
-            SERVER in names_here()
-        ):  # before the first frame, which is waited for longest: so long takes it to make its files
-            open_book[SERVER] = partial(ServerBook, stack.enter_context(order_server()).folder)
+        if SERVER in names_here():
+            # Before the first frame, which is waited for longest: so long takes it to make its files. Runs say why it fails.
+            with suppress(ServerFailed):
+                open_book[SERVER] = partial(ServerBook, stack.enter_context(order_server()).folder)
         yield Frame()
         for indexes, batch in CORNERS:
             jobs[corner(len(indexes), batch)] = job(LOAD, sqlite_book(indexes, durable=False), batch)

@@ -20,7 +20,6 @@ from perflab.chapters.databases.rows_or_columns_model import (
     crossed,
     faster_at,
     frame_of,
-    installed,
     median_of,
     p50,
     queries,
@@ -33,14 +32,15 @@ from perflab.lab.marks import Here, Label, Line, Rule, before, measured
 from perflab.lab.palette import CLOCK, INK, MEASURED, MODEL, MODEL_LINE, PINNED
 from perflab.lab.verdict import percentile_of, percentile_text, verdict_of
 from perflab.measure import Frame, count, gc_paused, number
-from perflab.systems.databases.tables import COLUMNS, MOST, tables
+from perflab.systems.databases.tables import COLUMNS, MOST
+from perflab.systems.servers.table_server import tables_here
 
 SLICE_S = 0.1
 STEPS = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000, MOST)
 
 
 def experiment(rows: int, columns: int, seed: int) -> Iterator[Frame]:
-    with tables(installed()) as opened:
+    with tables_here() as (opened, facts):
         # Left out: the first query of each, which shows that all find the same.
         if len({table.sums(0, rows, columns) for table in opened.values()}) > 1:
             raise RuntimeError("The engines do not agree about the sums.")
@@ -52,7 +52,7 @@ def experiment(rows: int, columns: int, seed: int) -> Iterator[Frame]:
                 while perf_counter() < ends:
                     name, took_ns = next(each)  # one of every engine, in random order, at a random place; and so on
                     taken[name].append(took_ns)
-            yield frame_of(taken)
+            yield frame_of(taken, facts)
 
 
 STYLES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

@@ -19,13 +19,13 @@ from perflab.measure import Estimate, Frame, Ratio, count, duration, gc_paused, 
 from perflab.measure.compare import CLEAR, EQUAL, TOO_CLOSE
 from perflab.measure.units import DASH
 from perflab.measure.units import ratio as times_text
-from perflab.systems.databases.tables import COLUMNS, ENGINES, MOST, Open, Table, tables
+from perflab.systems.databases.tables import COLUMNS, ENGINES, MOST, Table
 from perflab.systems.servers.real.postgresql import POSTGRESQL
-from perflab.systems.servers.table_server import Pages
+from perflab.systems.servers.table_server import tables_here
 from perflab.theory.compression import crossing as crossing_of
 from perflab.theory.scans import QueryCost, crossing, from_corners
 
-STORES: Mapping[str, Open] = {**ENGINES, POSTGRESQL.name: Pages}
+STORES = (*ENGINES, POSTGRESQL.name)
 BY_ROW, BY_COLUMN, SERVER = STORES
 NARROW_AND_WIDE = (1, COLUMNS)
 MANY: Mapping[str, int] = {BY_ROW: 30_000, BY_COLUMN: 280_000, SERVER: 30_000}
@@ -35,11 +35,6 @@ there are many. Where all rows are asked for, it compares none of them: that is 
 VISITS, VISIT_S = 5, 0.05
 ROWS = np.append(np.geomspace(1, MOST, 80)[:-1], MOST)
 """Rows at which the model is drawn."""
-
-
-def installed() -> dict[str, Open]:
-    """The engines that are measured here: those that come with Python packages, and PostgreSQL where it is installed."""
-    return {name: opened for name, opened in STORES.items() if name != SERVER or POSTGRESQL.find()}
 
 
 def column_of(engine: str) -> str:
@@ -62,11 +57,10 @@ def queries(opened: Mapping[str, Table], rows: int, columns: int, seed: int) -> 
             yield names[at], perf_counter_ns() - began_ns
 
 
-def frame_of(taken: Mapping[str, Sequence[int]]) -> Frame:
+def frame_of(taken: Mapping[str, Sequence[int]], facts: Mapping[str, str]) -> Frame:
     """Each engine's times (ns) as a column."""
     samples = {column_of(name): np.array(times, np.int64) for name, times in taken.items()}
-    missing = {} if SERVER in taken else {"missing": POSTGRESQL.why_missing()}
-    return Frame(samples, {"calls": sum(map(len, taken.values()))}, missing)
+    return Frame(samples, {"calls": sum(map(len, taken.values()))}, facts)
 
 
 def constant(engine: str, rows: int, columns: int) -> str:
@@ -77,7 +71,7 @@ def constant(engine: str, rows: int, columns: int) -> str:
 def calibrate() -> Iterator[Frame]:
     """What one row and many of few and many columns take in each engine; one row in turns, as in a run."""
     taken: dict[str, list[int]] = {}
-    with tables(installed()) as opened:
+    with tables_here() as (opened, _):
         probes = [(1, opened), *((MANY[name], {name: table}) for name, table in opened.items())]
         corners = [(columns, *probe) for columns in NARROW_AND_WIDE for probe in probes]
         corners.append((1, MOST, {BY_COLUMN: opened[BY_COLUMN]}))

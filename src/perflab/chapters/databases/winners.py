@@ -196,7 +196,9 @@ SET_UP = {
 def time_text(name: str, run: Record) -> str:
     """A side's time with its interval; where it writes, also in synced writes of this run."""
     synced = against(run, name, PROBE)
-    said = estimate_text(times_of(run)[name]) if name in times_of(run) else DASH
+    if name not in times_of(run):
+        return str(run.fact("missing", DASH)) if name == SERVER else DASH
+    said = estimate_text(times_of(run)[name])
     return said if synced is None or name == PROBE else f"{said}; {number(synced.value)} synced writes"
 
 

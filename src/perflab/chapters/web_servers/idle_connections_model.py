@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from perflab.measure.memory import Memory, memory_of
 from perflab.measure.units import DASH
 from perflab.systems.clients.idle import IdleConnections, Told
 from perflab.systems.http.connection import Connection
+from perflab.systems.process.installed import NotStarted
 from perflab.systems.servers.web.own import LOOP, PREFORK, PROCESS_EACH, THREADS
 from perflab.systems.servers.web.web_server import (
     APACHE,
@@ -85,22 +86,23 @@ def calibrate() -> Iterator[Frame]:
             facts[f"{architecture}: {what}"] = value
 
         probes = PROBES.get(architecture, FEW)
-        with serving(architecture, probes, FEW) as server:
-            empty = memory_of(server.pids())
-            with IdleConnections(server.port, probes, probes):
-                full = memory_of(server.pids())
-            note(RESPONSE, float(np.median([_one_more_ns(server) for _ in range(ASKED)])))
-        larger = empty
-        if architecture in KEEP_ONE:
-            with serving(architecture, 0, MANY) as server:
-                larger = memory_of(server.pids())
-        for kind in ("own", "rss"):
-            none, some, most = (getattr(each, kind) for each in (empty, full, larger))
-            process = (most - none) / (MANY - FEW)
-            note(f"{kind} server", none - FEW * process)
-            note(f"{kind} process", process)
-            note(f"{kind} connection", (some - none) / probes)
-        yield Frame(facts=facts)
+        with suppress(NotStarted):  # its runs say so
+            with serving(architecture, probes, FEW) as server:
+                empty = memory_of(server.pids())
+                with IdleConnections(server.port, probes, probes):
+                    full = memory_of(server.pids())
+                note(RESPONSE, float(np.median([_one_more_ns(server) for _ in range(ASKED)])))
+            larger = empty
+            if architecture in KEEP_ONE:
+                with serving(architecture, 0, MANY) as server:
+                    larger = memory_of(server.pids())
+            for kind in ("own", "rss"):
+                none, some, most = (getattr(each, kind) for each in (empty, full, larger))
+                process = (most - none) / (MANY - FEW)
+                note(f"{kind} server", none - FEW * process)
+                note(f"{kind} process", process)
+                note(f"{kind} connection", (some - none) / probes)
+            yield Frame(facts=facts)
 
 
 def _one_more_ns(server: WebServer) -> int:
@@ -130,14 +132,14 @@ class Expected:
 
 
 def predict(architecture: str, idle: int, workers: int, keep_alive: float, constants: Mapping[str, Any]) -> Expected:
-    """A request waits for a process only where each keeps to one connection."""
+    """A request waits for a process only where each keeps to one connection. No numbers for a server that does not start."""
 
     def response(number: Any) -> NDArray[np.float64]:
         waits = theory.wait_for_a_process(number, workers, keep_alive) if architecture in KEEP_ONE else 0 * number
         return np.minimum(constant(RESPONSE) + 1e9 * waits, 1e9 * LIMIT_S)
 
     def constant(what: str) -> float:
-        return float(constants[f"{architecture}: {what}"])
+        return float(constants.get(f"{architecture}: {what}", np.nan))
 
     def memory(kind: str) -> NDArray[np.float64]:
         server = constant(f"{kind} server") + (workers * constant(f"{kind} process") if architecture in KEEP_ONE else 0)

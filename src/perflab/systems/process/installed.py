@@ -12,10 +12,11 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from perflab.measure.guards import BadInput
 from perflab.measure.told import told
@@ -29,10 +30,19 @@ NUMBERED_FOLDERS = (
     ("/usr/local/opt", "postgresql@*/bin"),
 )
 VERSION_S = 10.0
+Entered = TypeVar("Entered")
 
 
 class NotInstalled(ServerFailed, BadInput):
     """This server is not on this machine, so it is not measured here; the message says how to install it."""
+
+
+class NotStarted(ServerFailed):
+    """This server is on this machine and does not start, so it is not measured here; the end of its log follows."""
+
+    def __init__(self, server: str, log: str) -> None:
+        super().__init__(f"{server} does not start, so it is not measured here.\n{log}")
+        self.server = server
 
 
 @dataclass(frozen=True)
@@ -92,11 +102,14 @@ class Installable:
         return f"{self.name} is not installed, so it is not measured here. To install it: {self.packages}."
 
     def start(self, **settings: Any) -> KeptServer:
-        """Start one with these settings of its `launch`; to be used in a `with` block. Raises `NotInstalled`."""
+        """Start one with these settings of its `launch`; to be used in a `with` block. Raises `NotInstalled`, `NotStarted`."""
         program = self.find()
         if program is None:
             raise NotInstalled(self.why_missing())
-        return KeptServer(self.module, {**settings, "program": program}, self.name)
+        try:
+            return KeptServer(self.module, {**settings, "program": program}, self.name)
+        except ServerFailed as error:
+            raise NotStarted(self.name, str(error)) from error
 
     def _ask_version(self) -> str | None:
         command = [self.find() or "", self.version_flag]
@@ -128,6 +141,19 @@ class KeptServer(ChildServer):
         if self._process.returncode < 0 and hasattr(self, "folder"):  # its keeper was killed
             _kill_group(self.main_pid)
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def enter_started(
+    stack: ExitStack, blocks: Mapping[str, AbstractContextManager[Entered]]
+) -> tuple[dict[str, Entered], dict[str, str]]:
+    """Enter these `with` blocks, apart from those whose server does not start; and as facts why that is `missing`."""
+    entered, facts = {}, {}
+    for name, block in blocks.items():
+        try:
+            entered[name] = stack.enter_context(block)
+        except ServerFailed as error:
+            facts["missing"] = str(error)
+    return entered, facts
 
 
 def _kill_group(leader: int) -> None:

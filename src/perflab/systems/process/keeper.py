@@ -101,7 +101,7 @@ def keep(launch: Callable[..., Launch]) -> None:
         ready = keeper.start(lambda: launch(keeper.place, **settings))
         announce(ready.port, socket_path=ready.socket_path, folder=str(keeper.place.folder), pid=keeper.pid)
         print(f"It ended with exit code {keeper.wait()}.", file=sys.stderr)
-    except (RuntimeError, BadInput) as error:
+    except (RuntimeError, BadInput, OSError) as error:  # such as no program `initdb`
         print(error, file=sys.stderr)
     finally:
         keeper.end()

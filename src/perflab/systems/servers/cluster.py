@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from perflab.systems.process.installed import KeptServer
+from perflab.systems.process.installed import KeptServer, NotStarted
 from perflab.systems.process.keeper import UNPRIVILEGED
 from perflab.systems.process.private_folder import private_folder
 from perflab.systems.servers.real.postgresql import PORT, POSTGRESQL, USER
@@ -29,7 +29,8 @@ def cluster(name: str, fill: Fill, options: Mapping[str, str] | None = None) -> 
     """A server of its own for this block, on a copy of the cluster of this name, to which one may `connect`.
 
     The first time in a process, the cluster is made and `fill(connection)` called; that takes some seconds, and a copy half a
-    second. `options` are settings of the server. Not thread-safe. Raises `NotInstalled`, and what `fill` raises.
+    second. `options` are settings of the server. Not thread-safe. Raises `NotInstalled`, `NotStarted` also where it
+    cannot do what `fill` asks, and what else `fill` raises.
     """
     with POSTGRESQL.start(options=options, data=str(_made(name, fill))) as server:
         yield server
@@ -49,6 +50,8 @@ def connect(folder: Path | str) -> Connection[Any]:
 def _made(name: str, fill: Fill) -> Path:
     if POSTGRESQL.find() is None:
         return Path(name)  # it is not started either
+    from psycopg import Error  # late: it takes as long as everything else here
+
     made = _kept() / name
     unfinished = made.with_suffix(".part")
     if not made.exists():
@@ -59,6 +62,8 @@ def _made(name: str, fill: Fill) -> Path:
             ):
                 fill(connection)
             unfinished.rename(made)
+        except Error as error:  # such as no space left on the drive
+            raise NotStarted(POSTGRESQL.name, str(error)) from error
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     return made

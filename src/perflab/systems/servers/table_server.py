@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from typing import Any
 
-from perflab.systems.databases.tables import CREATE, MOST, VALUES, question
+from perflab.systems.databases.tables import CREATE, MOST, VALUES, Table, question, tables
+from perflab.systems.process.child import ServerFailed
 from perflab.systems.servers.cluster import UNSYNCED, cluster, connect
+from perflab.systems.servers.real.postgresql import POSTGRESQL
 
 OPTIONS = {
     **UNSYNCED,
@@ -39,6 +42,18 @@ class Pages:
     def close(self) -> None:
         """Stop the server."""
         self._opened.close()
+
+
+@contextmanager
+def tables_here() -> Iterator[tuple[dict[str, Table], dict[str, str]]]:
+    """A connection to each engine for this block; and as facts why PostgreSQL is `missing` where it is, or does not start."""
+    facts: dict[str, str] = {}
+    with tables() as opened, ExitStack() as stack:
+        try:
+            opened[POSTGRESQL.name] = stack.enter_context(closing(Pages()))
+        except ServerFailed as error:
+            facts["missing"] = str(error)
+        yield opened, facts
 
 
 def _fill(rows: int, connection: Any) -> None:

@@ -49,7 +49,7 @@ def test_what_it_cannot_be_started_with_is_told_with_the_end_of_its_log(settings
     with pytest.raises(ServerFailed) as failed:
         NGINX.start(**settings)
     sentence, log = str(failed.value).split("\n", 1)
-    assert sentence == "The nginx server died."
+    assert sentence == "nginx does not start, so it is not measured here."
     assert told in log
 
 
