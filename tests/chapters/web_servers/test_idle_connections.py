@@ -119,9 +119,9 @@ def test_the_model_has_its_cliff_where_no_process_is_left(architecture: str, idl
 
 @pytest.mark.parametrize("architecture", [each for each in ARCHITECTURES if each not in KEEP_ONE])
 def test_the_others_answer_as_quickly_beside_any_number(architecture: str) -> None:
-    few, many = (expected(architecture=architecture, idle=idle) for idle in (0, 50))
+    few, many = (expected(architecture=architecture, idle=idle) for idle in (0, 49))
     assert few.response == many.response == 0.3 * MS
-    assert expected(architecture=architecture, workers=50).own_at(50) == many.own_at(50), "it has no fixed processes"
+    assert expected(architecture=architecture, workers=50).own_at(49) == many.own_at(49), "it has no fixed processes"
 
 
 def test_memory_grows_with_what_is_held() -> None:
@@ -131,7 +131,7 @@ def test_memory_grows_with_what_is_held() -> None:
     assert expected(architecture=LOOP).own_at(1_000) == pytest.approx((13 + 100) * MB)
     assert expected().rss[-1] == pytest.approx((20 + 160 + 2) * MB)
     each = expected(architecture=PROCESS_EACH).own
-    assert np.isfinite(each[NUMBERS <= 50]).all() and np.isnan(each[NUMBERS > 50]).all(), "more are not allowed"
+    assert np.isfinite(each[NUMBERS <= 49]).all() and np.isnan(each[NUMBERS > 49]).all(), "more are not allowed"
 
 
 def test_the_words_tell_the_wait_and_why(lab: Any) -> None:
@@ -247,7 +247,7 @@ def test_without_fork_there_is_no_question_about_processes(monkeypatch: pytest.M
 
 
 def test_more_processes_than_a_machine_should_hold_are_refused() -> None:
-    with pytest.raises(BadInput, match="at most 50 here"), model.serving(PROCESS_EACH, 100, 10, 1.0):
+    with pytest.raises(BadInput, match="at most 49 here"), model.serving(PROCESS_EACH, 100, 10, 1.0):
         raise AssertionError("it began")
 
 

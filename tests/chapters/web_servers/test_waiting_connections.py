@@ -114,8 +114,8 @@ def test_what_waits_for_all_is_limited_by_the_cpus(architecture: str) -> None:
 def test_a_process_for_each_connection_ends_where_no_more_processes_are_allowed() -> None:
     found = curve(architecture=PROCESS_EACH)
     assert found[MAX_PROCESSES] == found[1_000] == pytest.approx(MAX_PROCESSES / 0.0505)
-    said = LAB.verdict(record(PROCESS_EACH, 100, 64), None).text
-    assert "at most 64 processes" in said and "36 clients got none" in said
+    said = LAB.verdict(record(PROCESS_EACH, 100, 50), None).text
+    assert "at most 50 processes" in said and "50 clients got none" in said
 
 
 def test_a_longer_wait_lowers_the_throughput_and_an_architecture_that_did_not_start_has_no_model() -> None:
@@ -165,8 +165,8 @@ def test_a_pinned_run_of_another_architecture_is_named_in_the_headline() -> None
 
 @pytest.mark.parametrize("name", LAB.controls["architecture"].values)
 def test_the_longest_headline_fits(name: str) -> None:
-    other = replace(record(PROCESS_EACH, 1_000, 64, ms=123), turns="together")
-    one = replace(record(name, 1_000, 64, ms=123), turns="together")
+    other = replace(record(PROCESS_EACH, 1_000, 50, ms=123), turns="together")
+    one = replace(record(name, 1_000, 50, ms=123), turns="together")
     assert len(LAB.found(one, None)) <= 120 and len(LAB.found(one, other)) <= 120
 
 

@@ -188,4 +188,4 @@ def test_where_a_system_cannot_fork_two_are_left(monkeypatch: pytest.MonkeyPatch
 
 
 def test_each_has_a_limit() -> None:
-    assert set(MAX_CONNECTIONS) == set(ARCHITECTURES) and MAX_CONNECTIONS[PROCESS_EACH] == 50
+    assert set(MAX_CONNECTIONS) == set(ARCHITECTURES) and MAX_CONNECTIONS[PROCESS_EACH] == 49

@@ -16,7 +16,7 @@ from perflab.systems.servers.web.settings import Settings
 
 PROCESS_EACH, PREFORK, THREADS, LOOP = "process per connection", "prefork", "threads", "event loop"
 NEED_FORK = (PROCESS_EACH, PREFORK)
-MAX_PROCESSES = 64
+MAX_PROCESSES = 50
 """One for each connection: 3 MB of memory each, on a machine that may have 1 GB. The next one waits in the backlog."""
 
 

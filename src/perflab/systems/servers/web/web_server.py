@@ -18,7 +18,7 @@ from perflab.systems.servers.real.nginx import NGINX as NGINX_SERVER
 from perflab.systems.servers.real.node import NODE as NODE_SERVER
 from perflab.systems.servers.web.handling import Handle
 from perflab.systems.servers.web.own import LOOP as LOOP
-from perflab.systems.servers.web.own import NEED_FORK
+from perflab.systems.servers.web.own import MAX_PROCESSES, NEED_FORK
 from perflab.systems.servers.web.own import PREFORK as PREFORK
 from perflab.systems.servers.web.own import PROCESS_EACH as PROCESS_EACH
 from perflab.systems.servers.web.own import THREADS as THREADS
@@ -30,8 +30,8 @@ OURS = (PROCESS_EACH, PREFORK, THREADS, LOOP)
 ARCHITECTURES = (*OURS, NODE, APACHE, NGINX)
 YOURS = "your handler"
 """An event loop with a handler of the learner's: see `handled_server`."""
-MAX_CONNECTIONS = dict.fromkeys(ARCHITECTURES, 1_000) | {PROCESS_EACH: 50}
-"""How many a lab may open."""
+MAX_CONNECTIONS = dict.fromkeys(ARCHITECTURES, 1_000) | {PROCESS_EACH: MAX_PROCESSES - 1}
+"""How many a lab may keep open, and one more that asks."""
 MAX_WORKERS = {PREFORK: 100, APACHE: 400}
 """Processes of 3 and of 0.2 MB. The others have no fixed number of workers."""
 BEHIND = Settings(workers=2, keep_alive_s=0)
