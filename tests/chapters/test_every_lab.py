@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from corpus import CONTROLS, LABS, READ, constants, record_of
 from effects import DRIVEN, EXPECTED, PAIRS, SAYS, changes, expected_change, is_effect
-from labs import SEED
+from labs import SEED, calibrations_of
 from relations import late_wakeups_ms
 from scripted import Stage
 
@@ -103,7 +103,8 @@ def test_each_control_moves_model_picture_and_words(name: str, monkeypatch: pyte
     monkeypatch.setattr(new_run.secrets, "randbits", lambda _: SEED)
     stage, lab = Stage(LABS[name]), LABS[name]()
     session, view = stage.shown(lab)
-    session._constants = constants(name) or {}
+    for arguments in calibrations_of(lab):
+        session.calibration.learn(arguments, constants(name) or {})
     session.predict(None)
     stage.settle()
     play(stage, corpus.run(name).frame)

@@ -452,6 +452,31 @@ def calibration_ends(stage: Stage) -> None:
     stage.answer(Finished(run, None))
 
 
+def test_a_calibration_of_a_control_is_made_when_one_of_its_values_is_first_measured(stage: Stage) -> None:
+    def calibrate(rows: int) -> Iterator[Frame]:
+        yield Frame(facts={f"{rows}_ns": 3 * rows})
+
+    def ends(frame: Frame) -> None:
+        run = stage.starts()[-1].run
+        for reply in (Sliced(run, frame, 10.0), Ended(run), Finished(run, None)):
+            stage.answer(reply)
+
+    session = stage.session(fast_lab(calibrate=calibrate, predict=lambda rows, constants: constants.get(f"{rows}_ns")))
+    for rows, is_new in ((10, True), (20, True), (10, False)):
+        started(stage, session, rows)
+        if is_new:
+            ends(Frame(facts={f"{rows}_ns": 3 * rows}))
+        ends(Frame({"latency_ns": np.array([rows])}))
+    assert [start.parameters["rows"] for start in stage.starts()] == [10, 10, 20, 20, 10]
+    shown = session.display.all("show_model")
+    assert [*dict.fromkeys((parameters["rows"], model) for parameters, model in shown)] == [
+        (10, 30),
+        (20, None),
+        (20, 60),
+    ]
+    assert [run.constants for run in session.results.records] == [{"10_ns": 30}, *[{"10_ns": 30, "20_ns": 60}] * 2]
+
+
 def test_a_record_has_what_the_calibration_found_so_that_words_can_speak_of_it(stage: Stage) -> None:
     session = stage.session(calibrated_lab())
     started(stage, session)

@@ -16,6 +16,7 @@ import pytest
 
 import perflab
 from perflab.lab import Lab, save
+from perflab.lab.calibration import Calibration
 from perflab.lab.new_run import new_run
 from perflab.lab.record import Record
 from perflab.lab.save import load_record, save_record, told_of_saving
@@ -151,7 +152,7 @@ def test_labs_of_cells_and_exercises_have_names_of_their_own() -> None:
     assert named(in_a_cell()) == "notebook.sorting"
     lab = stopwatch.lab()
     owner: Any = None
-    (part,) = new_run(lab, 1, owner, lab.check({}), None, {}).parts
+    (part,) = new_run(lab, 1, owner, lab.check({}), None, Calibration(lab)).parts
     assert (part.blank.chapter, part.blank.lab) == ("measuring_latency", "stopwatch")
 
 

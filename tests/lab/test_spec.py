@@ -209,7 +209,7 @@ def test_a_policy_travels_with_its_experiment_and_not_with_the_calibration() -> 
 
     lab = replace(make_lab(experiment=routed, calibrate=calibrate), policy={"route": lambda rows: 3 * rows})
     (measured, settings), (calibrated, nothing) = (
-        lab.sent([{"rows": 7}], calibration) for calibration in (False, True)
+        lab.sent(settings, bool(not settings[0])) for settings in ([{"rows": 7}], [{}])
     )
     measured, calibrated = cloudpickle.loads(measured), cloudpickle.loads(calibrated)
     assert settings == {"rows": 7} and nothing == {}

@@ -105,6 +105,19 @@ def growing_together(
         slices.close()  # type: ignore[attr-defined]
 
 
+def calibrations_of(lab: Lab) -> list[dict[str, Any]]:
+    """The arguments of all calibrations of the lab."""
+    names = (lab.calibrated_by(lab.check({})) or {}).keys()
+    each: list[Sequence[Any]] = [lab.controls[name].values for name in names]
+    return (
+        [dict(zip(names, values, strict=True)) for values in itertools.product(*each)]
+        if lab.calibrate is not None
+        else []
+    )
+
+
 def constants_of(lab: Lab) -> Mapping[str, Any] | None:
-    """What the lab's calibration finds on this machine."""
-    return merge(lab.calibrate()).facts if lab.calibrate is not None else None
+    """What the lab's calibrations find on this machine."""
+    if lab.calibrate is None:
+        return None
+    return merge(frame for arguments in calibrations_of(lab) for frame in lab.calibrate(**arguments)).facts

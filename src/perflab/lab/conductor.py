@@ -124,7 +124,7 @@ class Conductor:
         self._advance()
 
     def _supersede_measurement(self, owner: RunOwner) -> None:
-        # A calibration does not depend on the controls; the model waits for it, so that it goes on while a slider moves.
+        # The model waits for a calibration, so that this goes on while a slider moves.
         if self._measuring.run is not None and not self._measuring.run.calibrates:
             self._supersede(owner)
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from perflab.lab.budget import budget_of
+from perflab.lab.calibration import Calibration
 from perflab.lab.record import Record
 from perflab.lab.run import Part, Run, RunOwner
 from perflab.lab.spec import LabSpec
@@ -18,19 +19,19 @@ def new_run(
     lab: LabSpec,
     number: int,
     owner: RunOwner,
-    parameters: Mapping[str, Any] | None,
+    parameters: Mapping[str, Any],
     pinned: Record | None,
-    constants: Mapping[str, Any] | None = None,
+    calibration: Calibration,
 ) -> Run:
-    """A run with these parameters, in turns with those of the pinned run if there is one; without parameters a calibration."""
-    calibrates = parameters is None
-    settings: list[Mapping[str, Any]] = [parameters or {}]
-    if pinned is not None and not calibrates:
-        settings.append(pinned.parameters)
+    """A run with these parameters, in turns with those of the pinned run if there is one; or its calibration first."""
+    settings = [parameters] if pinned is None else [parameters, pinned.parameters]
+    missing = calibration.missing(*settings)
+    if calibrates := missing is not None:
+        settings = [missing]
     seed, started = secrets.randbits(32), datetime.now(UTC).isoformat()
     turns = f"{started} {seed}" if len(settings) > 1 else ""
     blank = Record(
-        lab.name, {}, seed, started, code=lab.code, constants=constants or {}, turns=turns, chapter=lab.chapter
+        lab.name, {}, seed, started, code=lab.code, constants=calibration.constants, turns=turns, chapter=lab.chapter
     )
     parts = [Part(replace(blank, parameters=each)) for each in settings]
     experiment, sent = lab.sent(settings, calibrates)

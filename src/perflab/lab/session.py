@@ -11,6 +11,7 @@ from functools import partial
 from traceback import format_exc
 from typing import TYPE_CHECKING, Any
 
+from perflab.lab.calibration import Calibration
 from perflab.lab.display import Display
 from perflab.lab.fault import why_in
 from perflab.lab.new_run import new_run
@@ -43,7 +44,7 @@ class Session:
         self._post = partial(conductor.post_for, self)
         self._pending = Pending()
         self._waiters = Waiters()
-        self._constants: Mapping[str, Any] | None = None
+        self.calibration = Calibration(lab)
         self._closed = False
 
     # --- from any thread ----------------------------------------------------------------------------------------------
@@ -153,9 +154,9 @@ class Session:
 
     def begin(self, number: int) -> Run:
         """The next run of this session: its own, or a calibration first where the model needs one."""
-        asked = None if self.lab.calibrate is not None and self._constants is None else self.parameters
-        self.display.show_progress(0.0, "Calibrating …" if asked is None else "Preparing …")
-        return new_run(self.lab, number, self, asked, self.results.pinned, self._constants)
+        run = new_run(self.lab, number, self, self.parameters, self.results.pinned, self.calibration)
+        self.display.show_progress(0.0, "Calibrating …" if run.calibrates else "Preparing …")
+        return run
 
     def wait_for_others(self, ahead: int) -> None:
         """Another run holds the machine, and at least so many come first, that one included."""
@@ -195,7 +196,7 @@ class Session:
     def _learn(self, run: Run) -> None:
         """Constants of a calibration that came to its end; half of them would be no use to a model."""
         if run.has_ended:
-            self._constants = run.records()[0].frame.facts
+            self.calibration.learn(run.parameters, run.records()[0].frame.facts)
             self.redraw_model()
             self.conductor.request(self)
         elif run.stopped:
@@ -227,10 +228,10 @@ class Session:
 
     def redraw_model(self) -> bool:
         """Show what theory expects of the parameters as they are now; false when the model raised, which is then said."""
-        if self.lab.predict is None or (self.lab.calibrate is not None and self._constants is None):
+        if self.lab.predict is None or self.calibration.is_needed:
             return True
         try:
-            self.display.show_model(self.parameters, self.lab.model(self.parameters, self._constants))
+            self.display.show_model(self.parameters, self.lab.model(self.parameters, self.calibration.constants))
         except Exception as error:
             self.display.show_progress(0.0, f"The model failed. {type(error).__name__}: {error}")
             self._waiters.fail(f"The model failed.\n{format_exc()}")

@@ -47,9 +47,11 @@ class LabSpec:
 
     `experiment` is a generator function of the controls' names (and of `seed` if it wants one) that yields a `Frame` per
     50 to 200 ms of measuring. `predict` is a pure function of the same names, at most 5 ms; when it takes `constants` too,
-    they are the facts that `calibrate`, an experiment without parameters, measured on this machine. `policy` holds functions
-    of the learner's that the experiment takes beside its controls, and `predict` where it has an argument of that name:
-    `replace(lab(), policy={"route": route})`. `trust` is a second table, of what tells how far a run can be trusted.
+    they are the facts that `calibrate` measured on this machine: an experiment without parameters, or of some of the controls.
+    Then it is run for each of their values when that is first chosen, and `predict` does without what is not known yet.
+    `policy` holds functions of the learner's that the experiment takes beside its controls, and `predict` where it has an
+    argument of that name: `replace(lab(), policy={"route": route})`. `trust` is a second table, of what tells how far a run
+    can be trusted.
 
     `finding(record, pinned)` is the headline over the lab once a run is finished: what it found, in one sentence; None where
     there is nothing to say. It is only asked about a run that can be trusted, and gets a pinned run only where the two can be
@@ -120,13 +122,19 @@ class LabSpec:
         taken = {name: beside[name] for name in inspect.signature(self.predict).parameters if name in beside}
         return self.predict(**parameters, **taken)
 
+    def calibrated_by(self, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The arguments of the calibration that a run with these parameters needs; None where it needs none."""
+        if self.calibrate is None:
+            return None
+        return {name: parameters[name] for name in inspect.signature(self.calibrate).parameters if name in parameters}
+
     def sent(self, settings: Sequence[Mapping[str, Any]], calibration: bool = False) -> tuple[bytes, Mapping[str, Any]]:
         """What travels to the worker: the experiment (by name from a module, by value from a notebook's cell) and its parameters.
 
         Several settings are measured in turns.
         """
         if calibration:
-            return packed(self.calibrate), {}
+            return packed(self.calibrate), settings[0]
         measured: Any = partial(self.experiment, **self.policy) if self.policy else self.experiment
         if len(settings) == 1:
             return packed(measured), settings[0]

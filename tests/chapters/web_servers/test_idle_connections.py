@@ -74,16 +74,12 @@ def chosen(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.mark.process
-def test_a_server_that_does_not_start_is_left_out_and_its_runs_say_why(
-    monkeypatch: pytest.MonkeyPatch, dying: Callable[..., None]
-) -> None:
+def test_nothing_is_known_of_a_server_that_does_not_start_and_its_runs_say_why(dying: Callable[..., None]) -> None:
     dying("apache2", "node", "nginx")
-    monkeypatch.setattr(model, "found", lambda: (NODE, LOOP, APACHE, NGINX))
-    constants = merge(model.calibrate()).facts
-    assert constants and all(name.startswith(LOOP) for name in constants)
-    expected = model.predict(NGINX, 10, 10, 1.0, constants)
-    assert np.isnan(expected.response) and np.isnan(expected.own).all()
     for architecture in (NODE, APACHE, NGINX):
+        constants = merge(model.calibrate(architecture)).facts
+        expected = model.predict(**chosen(architecture=architecture), constants=constants)
+        assert constants == {} and np.isnan(expected.response) and np.isnan(expected.own).all()
         with pytest.raises(NotStarted, match=rf"^{architecture} does not start(.|\n)*{LAST_WORDS}"):
             next(idle_connections.experiment(**chosen(architecture=architecture)))
 

@@ -60,13 +60,10 @@ def record(
 
 
 @pytest.mark.process
-def test_a_server_that_does_not_start_is_left_out_and_its_runs_say_why(
-    monkeypatch: pytest.MonkeyPatch, dying: Callable[..., None]
-) -> None:
+def test_nothing_is_known_of_a_server_that_does_not_start_and_its_runs_say_why(dying: Callable[..., None]) -> None:
     dying("apache2", "node", "nginx")
-    monkeypatch.setattr(waiting_connections_model, "found", lambda: (NODE, APACHE, NGINX))
-    assert merge(waiting_connections_model.calibrate()).facts == {}
     for architecture in (NODE, APACHE, NGINX):
+        assert merge(waiting_connections_model.calibrate(architecture)).facts == {}
         with pytest.raises(NotStarted, match=rf"^{architecture} does not start(.|\n)*{LAST_WORDS}"):
             next(waiting_connections.experiment(architecture, 10, 10, 10))
 

@@ -60,21 +60,19 @@ def constant(kind: str, connections: int) -> str:
     return f"{kind}, {connections}"
 
 
-def calibrate() -> Iterator[Frame]:
-    """Of each kind of query to each database: the response alone, and what limits many connections."""
+def calibrate(database: str = SQLITE) -> Iterator[Frame]:
+    """Of each kind of query: the response alone, and what limits many connections."""
     found: dict[str, list[float]] = {}
 
     def note(name: str, connections: int, load: Queried) -> None:
-        found.setdefault(name, []).append(1e9 * connections / load.per_s)
+        found.setdefault(f"{database}: {name}", []).append(1e9 * connections / load.per_s)
 
-    for name in databases():
-        with suppress(NotStarted), Querying(name) as database:  # runs of it say so
-            for _ in range(PROBES):
-                for kind, numbers in PROBED.items():
-                    for number in numbers:
-                        note(f"{name}: {constant(kind, number)}", number, database.load(kind, number, PROBE_S))
-                busy = database.load(WAITS, MAX_CONNECTIONS, PROBE_S, wait_ms=SHORT_WAIT_MS)
-                note(f"{name}: {WITHOUT_WAIT}", 1, busy)
+    with suppress(NotStarted), Querying(database) as asked:  # runs of it say so
+        for _ in range(PROBES):
+            for kind, numbers in PROBED.items():
+                for number in numbers:
+                    note(constant(kind, number), number, asked.load(kind, number, PROBE_S))
+            note(WITHOUT_WAIT, 1, asked.load(WAITS, MAX_CONNECTIONS, PROBE_S, wait_ms=SHORT_WAIT_MS))
     yield Frame(facts={name: float(np.nanmedian(times)) for name, times in found.items()})
 
 
@@ -100,7 +98,7 @@ class Expected:
 def predict(kind: str, connections: int, database: str = SQLITE, *, constants: Mapping[str, Any]) -> Expected:
     """Of all kinds, since a chart shows them side by side. Responses of commits lie between those that were probed: how many of
     the others come back in time for the next commit no formula of N alone tells; each waits for one to two commits. No numbers
-    where the calibration could not start the database.
+    of a database that is not known (yet).
     """
 
     def probed(name: str) -> float:

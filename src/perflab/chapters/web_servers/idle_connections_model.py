@@ -27,7 +27,6 @@ from perflab.systems.servers.web.web_server import (
     NGINX,
     NODE,
     WebServer,
-    found,
     web_server,
     why_missing,
 )
@@ -77,32 +76,27 @@ def frame_of(asked: Sequence[Told], held: int) -> Frame:
     return Frame(samples, {"calls": len(kept), GIVEN_UP: sum(not told.answered for told in kept)})
 
 
-def calibrate() -> Iterator[Frame]:
-    """Of each architecture: the response of a request while nothing else is open, and what is in its memory."""
-    for architecture in found():
-        facts: dict[str, float] = {}
-
-        def note(what: str, value: float, architecture: str = architecture, facts: dict[str, float] = facts) -> None:
-            facts[f"{architecture}: {what}"] = value
-
-        probes = PROBES.get(architecture, FEW)
-        with suppress(NotStarted):  # its runs say so
-            with serving(architecture, probes, FEW) as server:
-                empty = memory_of(server.pids())
-                with IdleConnections(server.port, probes, probes):
-                    full = memory_of(server.pids())
-                note(RESPONSE, float(np.median([_one_more_ns(server) for _ in range(ASKED)])))
-            larger = empty
-            if architecture in KEEP_ONE:
-                with serving(architecture, 0, MANY) as server:
-                    larger = memory_of(server.pids())
-            for kind in ("own", "rss"):
-                none, some, most = (getattr(each, kind) for each in (empty, full, larger))
-                process = (most - none) / (MANY - FEW)
-                note(f"{kind} server", none - FEW * process)
-                note(f"{kind} process", process)
-                note(f"{kind} connection", (some - none) / probes)
-            yield Frame(facts=facts)
+def calibrate(architecture: str) -> Iterator[Frame]:
+    """The response of a request while nothing else is open, and what is in the server's memory."""
+    facts: dict[str, float] = {}
+    probes = PROBES.get(architecture, FEW)
+    with suppress(NotStarted):  # its runs say so
+        with serving(architecture, probes, FEW) as server:
+            empty = memory_of(server.pids())
+            with IdleConnections(server.port, probes, probes):
+                full = memory_of(server.pids())
+            facts[RESPONSE] = float(np.median([_one_more_ns(server) for _ in range(ASKED)]))
+        larger = empty
+        if architecture in KEEP_ONE:
+            with serving(architecture, 0, MANY) as server:
+                larger = memory_of(server.pids())
+        for kind in ("own", "rss"):
+            none, some, most = (getattr(each, kind) for each in (empty, full, larger))
+            process = (most - none) / (MANY - FEW)
+            facts[f"{kind} server"] = none - FEW * process
+            facts[f"{kind} process"] = process
+            facts[f"{kind} connection"] = (some - none) / probes
+    yield Frame(facts={f"{architecture}: {what}": value for what, value in facts.items()})
 
 
 def _one_more_ns(server: WebServer) -> int:
@@ -132,7 +126,7 @@ class Expected:
 
 
 def predict(architecture: str, idle: int, workers: int, keep_alive: float, constants: Mapping[str, Any]) -> Expected:
-    """A request waits for a process only where each keeps to one connection. No numbers for a server that does not start."""
+    """A request waits for a process only where each keeps to one connection. No numbers for a server that is not known (yet)."""
 
     def response(number: Any) -> NDArray[np.float64]:
         waits = theory.wait_for_a_process(number, workers, keep_alive) if architecture in KEEP_ONE else 0 * number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -24,7 +25,6 @@ from perflab.systems.servers.web.web_server import (
     ARCHITECTURES,
     NODE,
     WebServer,
-    found,
     web_server,
     why_missing,
 )
@@ -59,26 +59,24 @@ def warm_up(clients: ClosedClients, architecture: str, wait: float) -> None:
         window(clients, wait)
 
 
-def calibrate() -> Iterator[Frame]:
-    """Of each architecture: what a request takes beyond its wait (ns), and the requests per second that the CPUs let through."""
+def calibrate(architecture: str) -> Iterator[Frame]:
+    """What a request takes beyond its wait (ns), and the requests per second that the CPUs let through."""
     facts: dict[str, float] = {}
-    with slow_backend() as backend:
-        for architecture in found():
-            yield Frame()
-            number = int(min(MAX_PROBED.get(architecture, CONNECTIONS[-1]), slots(architecture, PROBE_WORKERS)))
-            try:
-                with web_server(architecture, workers=PROBE_WORKERS, backend_port=backend.port) as server:
-                    with ClosedClients(server.port, path(WAITS[0]), 1) as one:
-                        alone = one.window(SETTLE_S, ALONE_S, 0).response_ns
-                    left_out = TO_COMPILE if architecture == NODE else 1
-                    for wait in probe_waits(architecture):
-                        with ClosedClients(server.port, path(wait), number) as many:
-                            facts[most(architecture, wait)] = limit_of(many, wait, server, backend.pid, left_out)
-                        left_out = 1
-            except (ServerFailed, psutil.Error):
-                continue  # its runs say so
-            if alone.size:  # the quarter, as a pause of this machine lengthens many of them at a time
-                facts[added(architecture)] = max(0.0, percentile(alone, 0.25) - WAITS[0] * 1e6)
+    number = int(min(MAX_PROBED.get(architecture, CONNECTIONS[-1]), slots(architecture, PROBE_WORKERS)))
+    with (
+        suppress(ServerFailed, psutil.Error),  # its runs say so
+        slow_backend() as backend,
+        web_server(architecture, workers=PROBE_WORKERS, backend_port=backend.port) as server,
+    ):
+        with ClosedClients(server.port, path(WAITS[0]), 1) as one:
+            alone = one.window(SETTLE_S, ALONE_S, 0).response_ns
+        if alone.size:  # the quarter, as a pause of this machine lengthens many of them at a time
+            facts[added(architecture)] = max(0.0, percentile(alone, 0.25) - WAITS[0] * 1e6)
+        left_out = TO_COMPILE if architecture == NODE else 1
+        for wait in probe_waits(architecture):
+            with ClosedClients(server.port, path(wait), number) as many:
+                facts[most(architecture, wait)] = limit_of(many, wait, server, backend.pid, left_out)
+            left_out = 1
     yield Frame(facts=facts)
 
 
@@ -136,7 +134,7 @@ class Expected:
 
 
 def predict(architecture: str, connections: int, wait: float, workers: int, constants: Mapping[str, Any]) -> Expected:
-    """X = min(N, W)/S, up to what the CPUs let through. No numbers where the calibration could not start the server."""
+    """X = min(N, W)/S, up to what the CPUs let through. No numbers of a server that is not known (yet)."""
     service_s = wait / 1e3 + constants.get(added(architecture), np.nan) / 1e9
     limit, at_once = most_per_s(architecture, wait, constants), slots(architecture, workers)
     served = min(connections, at_once)
