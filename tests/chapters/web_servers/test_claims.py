@@ -16,7 +16,7 @@ from perflab.chapters.web_servers.idle_connections_model import KIND, OWN, PROCE
 from perflab.chapters.web_servers.waiting_connections_model import CLIENT, PER_S
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
-from perflab.systems.servers.web.web_server import LOOP, PREFORK, PROCESS_EACH, THREADS
+from perflab.systems.servers.web.web_server import APACHE, LOOP, NODE, PREFORK, PROCESS_EACH, THREADS
 
 SCATTER = np.linspace(0.99, 1.01, 12)
 pytestmark = pytest.mark.skipif(
@@ -58,12 +58,32 @@ def both(each_ms: float, prefork_ms: float, **changes: Any) -> list[Record]:
     return side_by_side(one_more(PROCESS_EACH, each_ms, **changes), one_more(PREFORK, prefork_ms, **changes))
 
 
+def idling(architecture: str, own: float, idle: int = 9) -> Record:
+    samples = {OWN: np.array([own]), RSS: np.array([3 * own]), RESPONSE: 1e6 * SCATTER}
+    return record(idle_connections, "idle_connections", Frame(samples), architecture=architecture, idle=idle)
+
+
+def heavy_on_both(loop_ms: float, prefork_ms: float, **changes: Any) -> list[Record]:
+    """In eight slices of a cycle each."""
+
+    def cycles(architecture: str, p99_ms: float) -> Record:
+        whole = beside_a_heavy_one(architecture, 0.3, p99_ms, **changes)
+        latencies = np.concatenate([np.append(np.full(58, 3e5), 2 * [1e6 * p99_ms * each]) for each in SCATTER[:8]])
+        samples = {**whole.frame.samples, "latency_ns": latencies}
+        return replace(whole, frame=Frame(samples), sizes={"latency_ns": (60,) * 8})
+
+    return [replace(run, turns="both") for run in (cycles(LOOP, loop_ms), cycles(PREFORK, prefork_ms))]
+
+
 CASES = [
     (0, [beside_a_heavy_one(LOOP, 0.0, 1)], [beside_a_heavy_one(LOOP, 0.34, 194)]),
     (1, [beside_a_heavy_one(PREFORK, 0.01, 5)], [beside_a_heavy_one(PREFORK, 0.3, 190)]),
     (2, [served(200)], [served(10)]),
     (3, [memory(7e6)], [memory(2.5e6)]),
     (4, both(4.0, 0.2), both(0.2, 0.4)),
+    (5, [served(1_000, LOOP), served(10)], [served(10), served(10, NODE)]),
+    (6, [idling(LOOP, 14e6), idling(PREFORK, 45e6)], [idling(PROCESS_EACH, 9e6), idling(LOOP, 14e6)]),
+    (7, heavy_on_both(195, 5), heavy_on_both(5, 195)),
 ]
 
 
@@ -87,6 +107,16 @@ def test_a_claim_is_judged_by_what_was_measured(place: int, holding: list[Record
         (4, both(4.0, 0.2, idle=20)),
         (4, [one_more(PROCESS_EACH, 4.0), one_more(PREFORK, 0.2)]),
         (4, side_by_side(one_more(THREADS, 4.0), one_more(PREFORK, 0.2))),
+        (5, [served(1_000, LOOP)]),
+        (5, [served(10), served(1_000, THREADS)]),
+        (5, [served(100, LOOP, connections=100), served(10, connections=100)]),
+        (6, [idling(LOOP, 14e6), idling(PREFORK, 45e6, idle=19)]),
+        (6, [idling(LOOP, 14e6, idle=0), idling(PREFORK, 45e6, idle=0)]),
+        (6, [idling(LOOP, 14e6), idling(PREFORK, 15e6)]),
+        (6, [idling(LOOP, 14e6), idling(APACHE, 5e6)]),
+        (7, heavy_on_both(20, 0.5, heavy=20)),
+        (7, heavy_on_both(195, 195)),
+        (7, [replace(run, turns="") for run in heavy_on_both(195, 5)]),
     ],
 )
 def test_runs_that_cannot_tell_decide_nothing(place: int, runs: list[Record]) -> None:
@@ -98,10 +128,22 @@ def test_where_memory_is_not_told_the_claim_is_not_judged() -> None:
     assert CLAIMS[3].report([unknown]).startswith("–")
     assert "7.0 MB each" in CLAIMS[3].report([memory(7e6)]) and "14 MB" in CLAIMS[3].report([memory(7e6)])
     assert "It is a setting." in CLAIMS[2].report([served(10)])
+    assert CLAIMS[6].report([idling(LOOP, float("nan")), idling(PREFORK, 45e6)]).startswith("–")
+
+
+def test_what_no_lab_measures_is_told_with_the_reason() -> None:
+    assert CLAIMS[8].report([]).startswith("–  Prefork gets twice as many of them done.\n   Not measured here: that is")
+
+
+def test_the_numbers_of_what_was_advised_are_told() -> None:
+    many, memory_, computing = (CLAIMS[place].report(holding) for place, holding, _ in CASES[5:])
+    assert many.endswith("of 1,000 clients an event loop answers 1,000, prefork with 10 processes 10.")
+    assert memory_.endswith("with 9 idle connections, an event loop 14 MB, prefork with 10 processes 45 MB.")
+    assert "the p99 on an event loop is 39" in computing and computing.endswith("it took 200 ms and 200 ms itself.")
 
 
 def test_a_stopped_run_decides_nothing() -> None:
-    for claim in CLAIMS:
+    for claim in CLAIMS[:-1]:
         for run in (beside_a_heavy_one(LOOP, 0.3, 190), served(10), memory(7e6)):
             if run.lab == claim.lab:
                 assert claim.report([replace(run, frame=Frame())]).startswith("·")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -12,10 +12,10 @@ from perflab.chapters.web_servers import waiting_connections_model as waiting
 from perflab.lab import Record, one_run, pairs
 from perflab.lab.claims import Claim, report_claims
 from perflab.lab.verdict import ratio_in_turns, ratio_text
-from perflab.measure import byte_size, count, duration, percent
+from perflab.measure import byte_size, count, duration, effective_cpus, percent
 from perflab.measure.compare import CLEAR
-from perflab.systems.servers.web.own import PREFORK, PROCESS_EACH
-from perflab.systems.servers.web.web_server import APACHE
+from perflab.systems.servers.web.own import LOOP, PREFORK, PROCESS_EACH
+from perflab.systems.servers.web.web_server import APACHE, NGINX, NODE
 
 Found = tuple[bool | None, str] | None
 MEGABYTES, ABOUT, FEWEST_PROCESSES = (8e6, 2.0, 5)
@@ -23,7 +23,10 @@ MEGABYTES, ABOUT, FEWEST_PROCESSES = (8e6, 2.0, 5)
 CONNECTIONS = (150, 400)
 MIN_HEAVY_MS, ISOLATED = 100, 0.5
 """The heavy request that decides; the p99 of the light ones, as a share of it, below which they were kept apart from it."""
-OWN_PROCESSES = (PROCESS_EACH, PREFORK, APACHE)
+OWN_PROCESSES, LOOPS = (PROCESS_EACH, PREFORK, APACHE), (LOOP, NODE, NGINX)
+MANY_CONNECTIONS, ALIKE_WITHIN = 1_000, 1.25
+"""From which number on an event loop is advised; amounts of memory within this factor are not told apart."""
+NOT_TOLD = "the system does not tell which pages processes share."
 
 
 def takeaways() -> None:
@@ -38,7 +41,7 @@ def _process_takes(record: Record) -> Found:
         return None
     own, rss = (idle.bytes_of(record, column) / processes for column in (idle.OWN, idle.RSS))
     if not np.isfinite(own):
-        return None, "the system does not tell which pages processes share."
+        return None, NOT_TOLD
     said = f"{record.parameters['architecture']}, {count(processes)} processes: {byte_size(own)} each"
     told = f"{said} with each page counted once; the sum of RSS says {byte_size(rss)}."
     return MEGABYTES / ABOUT <= own <= MEGABYTES * ABOUT, told
@@ -81,21 +84,77 @@ def _processes_isolate(record: Record) -> Found:
     return (_is_apart(record), _beside(record)) if _decides(record, OWN_PROCESSES) else None
 
 
+def _two(records: Sequence[Record], first: Sequence[str], second: Sequence[str]) -> Iterator[tuple[Record, Record]]:
+    """Pairs of runs that differ in their architecture only, which is one of the first, and one of the second."""
+    for pair in pairs(records, "architecture"):
+        for one, other in (pair, pair[::-1]):
+            if one.parameters["architecture"] in first and other.parameters["architecture"] in second:
+                yield one, other
+
+
 def _processes_cost(records: Sequence[Record]) -> Found:
     """A process made for a connection against one that is there; both had one to spare, and were measured in turns."""
-    for one, other in pairs(records, "architecture"):
-        runs = {run.parameters["architecture"]: run for run in (one, other)}
-        if {*runs} != {PROCESS_EACH, PREFORK} or one.parameters["idle"] >= one.parameters["workers"]:
-            continue
-        ratio = (
-            ratio_in_turns(runs[PROCESS_EACH], runs[PREFORK], idle.RESPONSE) if one.turns == other.turns != "" else None
-        )
-        if ratio is not None and ratio.has_interval and ratio.verdict == CLEAR:
-            return (
-                ratio.low > 1,
-                f"one more request on a new connection takes {ratio_text(ratio)} as long as with prefork.",
-            )
+    for each, prefork in _two(records, [PROCESS_EACH], [PREFORK]):
+        if each.parameters["idle"] < each.parameters["workers"] and each.turns == prefork.turns != "":
+            ratio = ratio_in_turns(each, prefork, idle.RESPONSE)
+            if ratio is not None and ratio.has_interval and ratio.verdict == CLEAR:
+                told = f"one more request on a new connection takes {ratio_text(ratio)} as long as with prefork."
+                return ratio.low > 1, told
     return None
+
+
+def _loop_answers_more(records: Sequence[Record]) -> Found:
+    """Clients with an answer, who are counted: the newest run of each kind will do."""
+
+    def newest(architectures: Sequence[str]) -> Record | None:
+        many = (run for run in reversed(records) if run.parameters["connections"] >= MANY_CONNECTIONS)
+        measured = (run for run in many if run.column(waiting.PER_S).size)
+        return next((run for run in measured if run.parameters["architecture"] in architectures), None)
+
+    runs = [newest(LOOPS), newest(OWN_PROCESSES)]
+    if None in runs:
+        return None
+    loop, processes = filter(None, runs)
+    told = (
+        f"of {count(MANY_CONNECTIONS)} clients {idle.named(loop.parameters)} answers {count(loop.fact('answered'))}, "
+    )
+    told += f"{idle.named(processes.parameters)} {count(processes.fact('answered'))}."
+    return waiting.never(loop) < waiting.never(processes), told
+
+
+def _loop_takes_less(records: Sequence[Record]) -> Found:
+    """Memory with the same idle connections, of servers in the same language, each page counted once."""
+    for loop, processes in _two(records, [LOOP], [PROCESS_EACH, PREFORK]):
+        own = [idle.bytes_of(run, idle.OWN) for run in (loop, processes)]
+        if not np.isfinite(own).all():
+            return None, NOT_TOLD
+        if loop.parameters["idle"] and not 1 / ALIKE_WITHIN < own[1] / own[0] < ALIKE_WITHIN:
+            each = [
+                f"{idle.named(run.parameters)} {byte_size(one)}"
+                for run, one in zip((loop, processes), own, strict=True)
+            ]
+            return own[0] < own[1], f"with {count(loop.parameters['idle'])} idle connections, {', '.join(each)}."
+    return None
+
+
+def _prefork_computes(records: Sequence[Record]) -> Found:
+    """What arrives beside a request that computes, on both servers in turns."""
+    for loop, prefork in _two(records, [LOOP], [PREFORK]):
+        if loop.turns == prefork.turns != "" and _decides(loop, [LOOP]) and _decides(prefork, [PREFORK]):
+            ratio = ratio_in_turns(loop, prefork, heavy.LATENCY, 0.99)
+            if ratio is not None and ratio.has_interval and ratio.verdict == CLEAR:
+                took = " and ".join(heavy.heavy_said(run) for run in (loop, prefork))
+                told = f"beside it, the p99 on an event loop is {ratio_text(ratio)} that of prefork; it took {took} itself."
+                return ratio.low > 1, told
+    return None
+
+
+def _not_raced(_: Sequence[Record]) -> Found:
+    cpus = f"{effective_cpus():.3g} here"
+    return (
+        None,
+        f"that is a matter of CPUs: processes use all of them ({cpus}), an event loop uses one. No lab races them.",
+    )
 
 
 CLAIMS = (
@@ -104,4 +163,8 @@ CLAIMS = (
     Claim("A process per connection: 150 to 400 connections.", "waiting_connections", one_run(_serves)),
     Claim("A process takes about 8 MB.", "idle_connections", one_run(_process_takes)),
     Claim("Each new connection costs the creation of a process.", "idle_connections", _processes_cost),
+    Claim("1,000 connections or more: an event loop.", "waiting_connections", _loop_answers_more),
+    Claim("Memory is short: an event loop.", "idle_connections", _loop_takes_less),
+    Claim("Requests that compute: prefork.", "heavy_request", _prefork_computes),
+    Claim("Prefork gets twice as many of them done.", "heavy_request", _not_raced),
 )
