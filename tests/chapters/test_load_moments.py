@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from replayed import WORKERS, queue_record
 
-from perflab.chapters.load_moments import moments
+from perflab.chapters.load_moments import moments, moments_of_connections
 from perflab.lab import Record
-from perflab.lab.moments import FAILED, GONE, OPEN, SENT, SERVED
+from perflab.lab.moments import ANSWERED, AT_WORK, BEFORE, FAILED, GONE, IN_LINE, OPEN, SENT, SERVED
 from perflab.lab.scene import Film, Scene
 from perflab.measure.frame import Frame
 
@@ -85,6 +85,29 @@ def test_a_server_that_hangs_and_requests_that_were_never_sent() -> None:
     assert read is not None
     np.testing.assert_allclose([read.queued_s[0], read.done_s[0]], [0.1, 0.14], atol=1e-9)
     assert read.became.tolist() == [SERVED, OPEN, FAILED] and read.states_at(0.3).tolist() == [GONE, SENT, GONE]
+
+
+def test_a_connection_that_has_come_about_is_in_line_and_before_its_client_tries() -> None:
+    """One is served at once, one finds room at its second try, and one has no reply."""
+    columns = {
+        "arrived_ns": [0.0, 1e8, 2e8],
+        "response_ns": [6e7, 1.2e9, 3e9],
+        "connected_ns": [1e6, 1.101e9, np.nan],
+        "started_ns": [2e6, 1.24e9, np.nan],
+        "done_ns": [5.2e7, 1.29e9, np.nan],
+        "reply": [True, True, False],
+    }
+    frame = Frame({name: np.array(values) for name, values in columns.items()})
+    read = moments_of_connections(lambda run: run.parameters["workers"])(Record("any", {"workers": 2}, 1, "", frame))
+    assert read is not None and read.workers == 2 and read.until_s == 3.2
+    assert read.states_at(0.03).tolist() == [AT_WORK, BEFORE, BEFORE]
+    assert read.states_at(0.5).tolist() == [GONE, SENT, SENT] and read.states_at(1.2).tolist() == [GONE, IN_LINE, SENT]
+    assert read.states_at(1.295).tolist() == [GONE, ANSWERED, SENT] and read.became.tolist() == [SERVED, SERVED, OPEN]
+
+
+@pytest.mark.parametrize("columns", [{}, {"arrived_ns": np.zeros(2), "done_ns": np.full(2, np.nan)}])
+def test_connections_whose_server_does_not_tell_have_no_moments(columns: Any) -> None:
+    assert moments_of_connections(1)(Record("any", {}, 1, "", Frame(columns))) is None
 
 
 def test_a_record_that_does_not_tell_has_no_moments() -> None:

@@ -48,6 +48,26 @@ def moments(workers: Number = 1, servers: Number = 1) -> Callable[[Record], Mome
     return of
 
 
+def moments_of_connections(workers: Number) -> Callable[[Record], Moments | None]:
+    """For `Lab(moments=…)`: of a record of requests that were sent on schedule, each on a new connection, to so many workers.
+
+    A connection that has come about is in line until a worker begins with it; before, its client still tries. All times are of
+    one clock. None where a record does not tell when workers began.
+    """
+
+    def of(record: Record) -> Moments | None:
+        due_s, response_s = (record.column(name) / 1e9 for name in ("arrived_ns", "response_ns"))
+        queued_s, started_s, done_s = (record.column(name) / 1e9 for name in ("connected_ns", "started_ns", "done_ns"))
+        if not due_s.size or not np.isfinite(done_s).any():
+            return None
+        is_served = record.column("reply").astype(bool)
+        gone_s, became = np.where(is_served, due_s + response_s, np.nan), np.where(is_served, SERVED, OPEN)
+        until_s, number = float((due_s + response_s).max()), int(number_of(workers, record))
+        return Moments(due_s, queued_s, started_s, done_s, gone_s, became, 0 * became, until_s, number)
+
+    return of
+
+
 def _needless(record: Record) -> dict[str, Any]:
     """The columns of attempts that were worked on in vain: they came when they were in line, and left when they were done."""
     columns = [record.column(f"needless_{name}") for name in QUEUE]

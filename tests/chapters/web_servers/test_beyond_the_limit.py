@@ -186,6 +186,7 @@ class Clients:
 
     schedule = np.array([0, 10, 20, 30])
     sent, connected = schedule + 1, np.array([2, 12, 22, NEVER])
+    started, done = np.array([[10, 20, NEVER, NEVER], [40, 55, NEVER, NEVER]])
     answered = np.array([50, 60, NEVER, NEVER])
     refused = np.array([False, False, True, False])
 
@@ -199,6 +200,9 @@ def test_a_request_without_a_reply_counts_as_what_it_has_waited() -> None:
     assert frame.samples[model.CONNECT].tolist() == [1, 1, 1, 969]
     assert frame.samples[model.REPLY].tolist() == [True, True, False, False]
     assert frame.counts == {"calls": 4, "refused": 1}
+    told = [2, 12, 22, np.nan], [10, 20, np.nan, np.nan], [40, 55, np.nan, np.nan]
+    for name, moments in zip(model.MOMENTS, told, strict=True):
+        np.testing.assert_array_equal(frame.samples[name], moments)
 
 
 @needs_fork

@@ -19,7 +19,7 @@ from perflab.measure.guards import BadInput
 from perflab.systems.clients import new_connections
 from perflab.systems.clients.new_connections import NEVER, NewConnections, pauses_s, timer_step_s
 from perflab.systems.http.connection import request_bytes
-from perflab.systems.servers.web.own import LOOP
+from perflab.systems.servers.web.own import LOOP, PREFORK
 from perflab.systems.servers.web.web_server import web_server
 
 ASK = request_bytes("/")
@@ -45,6 +45,21 @@ def test_each_request_has_its_moments_in_order() -> None:
         wait_until(lambda: bool(clients.ended().all()))
     assert (schedule <= clients.sent).all() and (clients.sent < clients.connected).all()
     assert (clients.connected < clients.answered).all() and not clients.refused.any()
+    assert (clients.started == NEVER).all(), "of a page no times are told"
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_a_server_of_ours_tells_when_a_process_began_and_ended() -> None:
+    with (
+        web_server(PREFORK, workers=1, keep_alive_s=0) as server,
+        NewConnections(server.port, request_bytes("/timed?ms=5"), np.zeros(5, np.int64)) as clients,
+    ):
+        wait_until(lambda: bool(clients.ended().all()))
+    assert (clients.connected < clients.started).all() and (clients.done <= clients.answered).all()
+    assert ((clients.done - clients.started) >= 5 * MS).all()
+    order = np.argsort(clients.started)
+    assert (clients.done[order][:-1] <= clients.started[order][1:]).all(), "one after the other"
 
 
 @pytest.mark.process

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from perflab.chapters.load_moments import moments_of_connections
 from perflab.chapters.web_servers import beyond_the_limit_model as model
 from perflab.chapters.web_servers.beyond_the_limit_model import ARRIVALS_S, OUTCOMES, RESPONSE, RUN_S
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, values_slider
@@ -22,7 +23,7 @@ from perflab.systems.servers.web.web_server import PREFORK, web_server
 
 
 def experiment(load: int, workers: int, wait: int, backlog: int) -> Iterator[Frame]:
-    request, schedule = request_bytes(f"/wait?ms={wait}"), model.arrivals(load, workers, wait)
+    request, schedule = request_bytes(f"/timed?ms={wait}"), model.arrivals(load, workers, wait)
     with web_server(PREFORK, workers=workers, keep_alive_s=0, backlog=backlog) as server:
         yield Frame()  # where two runs are measured in turns, both servers are up before the first request
         with NewConnections(server.port, request, schedule) as clients:
@@ -193,5 +194,6 @@ def lab() -> Lab:
         trust=trust_of(*model.TRUST_ROWS, needs=RESPONSE),
         finding=finding,
         scenario=scenario,
+        moments=moments_of_connections(lambda run: run.parameters["workers"]),
         budget_s=RUN_S + 1,
     )

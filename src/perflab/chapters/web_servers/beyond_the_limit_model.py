@@ -23,6 +23,7 @@ from perflab.systems.servers.web.web_server import web_server
 from perflab.theory import listen_backlog as theory
 
 ARRIVED, RESPONSE, CONNECT, LATENESS, REPLY = "arrived_ns", "response_ns", "connect_ns", "lateness_ns", "reply"
+MOMENTS = ("connected_ns", "started_ns", "done_ns")
 ARRIVALS_S, RUN_S, SLICE_S, SPARE = 1.2, 3.6, 0.15, 2
 """Requests arrive for so long; all of them have their reply by the end of the run, unless one is lost."""
 SERVICE = "service_beside_the_wait_s"
@@ -79,12 +80,14 @@ def frame_of(clients: NewConnections, which: NDArray[np.bool_]) -> Frame:
         LATENESS: sent - scheduled,
         REPLY: has_reply,
     }
+    for name, moments in zip(MOMENTS, (clients.connected, clients.started, clients.done), strict=True):
+        samples[name] = np.where(moments[which] != NEVER, moments[which], np.nan)
     return Frame(samples, {"calls": int(which.sum()), "refused": int(clients.refused[which].sum())})
 
 
 def calibrate() -> Iterator[Frame]:
     """What a process needs for a request beside the wait (s), when it has no pause."""
-    request, found = request_bytes(f"/wait?ms={PROBE_MS}"), []
+    request, found = request_bytes(f"/timed?ms={PROBE_MS}"), []
     with web_server(PREFORK, workers=PROBE_WORKERS, keep_alive_s=0) as server:
         for _ in range(3):
             with NewConnections(server.port, request, np.zeros(PROBED, np.int64)) as clients:

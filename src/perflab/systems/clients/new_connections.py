@@ -29,6 +29,8 @@ HERE = "127.0.0.1"
 UNDER_WAY = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
 NEVER = -1
 SUCCESS = re.compile(rb"HTTP/1\.[01] [123]")
+TIMES = re.compile(rb"\r\n\r\n(\d+) (\d+)$")
+"""The body of a reply that tells when its worker began and ended."""
 LINEAR = Path("/proc/sys/net/ipv4/tcp_syn_linear_timeouts")
 MAX_LINEAR, LOOK_S = 10, 0.05
 COARSE = 6
@@ -38,7 +40,8 @@ COARSE = 6
 class NewConnections:
     """The requests of a schedule (ns from the start), to 127.0.0.1:`port`.
 
-    Columns in ns from the start, `NEVER` for what has not come: `sent` (the connection was begun), `connected`, `answered`.
+    Columns in ns from the start, `NEVER` for what has not come: `sent` (the connection was begun), `connected`, `answered`; and
+    where replies tell it ("/timed?ms=" of our servers), when a worker `started` with the request and was `done`.
     `refused` are requests whose connection was refused or broken, or whose reply says that they failed.
     """
 
@@ -46,7 +49,8 @@ class NewConnections:
         machine_limits().check(connections=schedule_ns.size)
         allow_files()
         self.schedule = schedule_ns
-        self.sent, self.connected, self.answered = (np.full(schedule_ns.size, NEVER, np.int64) for _ in range(3))
+        columns = (np.full(schedule_ns.size, NEVER, np.int64) for _ in range(5))
+        self.sent, self.connected, self.started, self.done, self.answered = columns
         self.refused = np.zeros(schedule_ns.size, bool)
         self._port, self._request = port, request
         self._selector = precise_selector()
@@ -113,7 +117,10 @@ class NewConnections:
                 connection.send(self._request)
                 self._selector.modify(connection, selectors.EVENT_READ, key.data)
                 return
-            has_reply = SUCCESS.match(connection.recv(CHUNK)) is not None
+            reply = connection.recv(CHUNK)
+            has_reply = SUCCESS.match(reply) is not None
+            if told_ns := TIMES.search(reply):
+                self.started[key.data], self.done[key.data] = (int(each) - self._start_ns for each in told_ns.groups())
         except ConnectionError:
             has_reply = False
         if has_reply:

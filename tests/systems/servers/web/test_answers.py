@@ -58,6 +58,19 @@ def test_a_wait_is_what_waits_and_another_path_is_not_found() -> None:
     assert answer(read_head(b"GET /other HTTP/1.1"), wait).status == 404
 
 
+def test_a_timed_wait_is_answered_with_when_it_began_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_ns = [7_000]
+    monkeypatch.setattr(time, "perf_counter_ns", lambda: now_ns[0])
+
+    def wait(target: str, ms: float) -> Reply:
+        assert target == "/wait?ms=5"
+        now_ns[0] += round(1e6 * ms)
+        return Reply(b"ok")
+
+    assert answer(read_head(b"GET /timed?ms=5 HTTP/1.1"), wait) == Reply(b"7000 5007000")
+    assert answer(read_head(b"GET /timed?ms=5 HTTP/1.1"), lambda *_: NOTHING_BEHIND) == NOTHING_BEHIND
+
+
 def test_where_nothing_is_behind_any_more_the_reply_says_so() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]

@@ -1,4 +1,8 @@
-"""What a web server answers here: "/" a page of 1 KB, "/wait?ms=" after a wait, "/compute?ms=" after so much CPU time."""
+"""What a web server answers here: "/" a page of 1 KB, "/wait?ms=" after a wait, "/compute?ms=" after so much CPU time.
+
+"/timed?ms=" waits too, where a process or thread of its own does, and is answered with when that began and ended: two readings
+(ns) of the clock that this machine's processes share.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from perflab.systems.http.http11 import MAX_HEAD, BadRequest, Reply
 from perflab.systems.machine.computing import compute
 from perflab.systems.servers.real.http import PAGE
 
-WAIT, COMPUTE = "/wait", "/compute"
+WAIT, COMPUTE, TIMED = "/wait", "/compute", "/timed"
 MAX_MS = 10_000.0
 STEPS = 500
 """Between two looks at the CPU clock: some 30 µs, 50 times as long as a look."""
@@ -54,6 +58,10 @@ def answer(asked: Asked, wait: Wait) -> Reply:
     """The reply, after all that it takes."""
     if asked.path == WAIT:
         return wait(asked.target, asked.ms)
+    if asked.path == TIMED:
+        begun_ns = time.perf_counter_ns()
+        reply = wait(f"{WAIT}?ms={asked.ms:g}", asked.ms)
+        return Reply(f"{begun_ns} {time.perf_counter_ns()}".encode()) if reply.status == 200 else reply
     if asked.path == COMPUTE:
         compute_for(asked.ms)
         return Reply(b"ok")
