@@ -19,7 +19,8 @@ from perflab.chapters.databases.own_retry import (
     hopeless,
 )
 from perflab.measure.guards import BadInput
-from perflab.systems.databases.conflicts import Tally, locked
+from perflab.systems.databases.conflicts import Tally
+from perflab.systems.databases.virtual_counters import locked
 
 CHANCE = random.Random(1)
 

@@ -3,51 +3,42 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from perflab.systems.databases.conflicts import (
-    REST_S,
-    THINK_S,
-    SqliteRow,
-    Tally,
-    VirtualRow,
-    locked,
-    real_run,
-    simulated,
-)
+from perflab.systems.databases.conflicts import KEY, REST_S, THINK_S, Store, Tally, real_run, simulated
+from perflab.systems.databases.counters import BEGIN, SqliteCounters, new_file
+from perflab.systems.databases.virtual_counters import Locks, VirtualStore, locked
 
 
-def two(path: Path) -> tuple[SqliteRow, SqliteRow]:
-    first, second = SqliteRow(path), SqliteRow(path)
-    first._connection.execute("create table counter (number integer not null)")
-    first._connection.execute("insert into counter values (0)")
-    return first, second
-
-
-def test_sqlite_refuses_a_write_after_another_as_the_virtual_row_does(tmp_path: Path) -> None:
-    first, second = two(tmp_path / "counter.db")
-    shared = [0]
-    with closing(first), closing(second):
-        for one, other in ((first, second), (VirtualRow(shared), VirtualRow(shared))):
-            assert (one.read(), other.read()) == (0, 0)  # type: ignore[attr-defined]
-            assert one.write(1) is None  # type: ignore[attr-defined]
-            error = other.write(1)  # type: ignore[attr-defined]
+def test_sqlite_refuses_a_write_after_another_as_the_virtual_store_does(tmp_path: Path) -> None:
+    new_file(path := tmp_path / "counters.db")
+    shared = Counter[int](), Counter[int](), Locks()
+    with closing(SqliteCounters(path, BEGIN)) as first, closing(SqliteCounters(path, BEGIN)) as second:
+        pairs: tuple[tuple[Store, Store], ...] = (
+            (first, second),
+            (VirtualStore(BEGIN, *shared), VirtualStore(BEGIN, *shared)),
+        )
+        for one, other in pairs:
+            assert (one.start(KEY), other.start(KEY)) == (0, 0)
+            assert one.finish(KEY, 1) and not other.finish(KEY, 1)
+            error = other.refusal
             assert isinstance(error, sqlite3.OperationalError) and str(error) == str(locked())
             assert error.sqlite_errorcode == locked().sqlite_errorcode == 517
             assert error.sqlite_errorname == locked().sqlite_errorname
-            assert other.read() == 1 and other.write(2) is None  # type: ignore[attr-defined]
-    assert shared == [2]
+            assert other.start(KEY) == 1 and other.finish(KEY, 2)
+    assert shared[0] == {KEY: 2}
 
 
 def test_what_is_no_conflict_is_raised(tmp_path: Path) -> None:
     with (
-        closing(SqliteRow(tmp_path / "empty.db")) as row,
+        closing(SqliteCounters(tmp_path / "empty.db", BEGIN)) as store,
         pytest.raises(sqlite3.OperationalError, match="no such table"),
     ):
-        row.write(1)
+        store.finish(KEY, 1)
 
 
 def test_a_single_client_never_tries_twice() -> None:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from perflab.chapters.judging import OPEN, RIGHT, attempt, in_words, is_function
 from perflab.measure import count, number, percent
 from perflab.measure.guards import BadInput, is_number
-from perflab.systems.databases.conflicts import Retry, Tally, locked, real_run, simulated
+from perflab.systems.databases.conflicts import Retry, Tally, real_run, simulated
+from perflab.systems.databases.virtual_counters import locked
 
 HOW = "`retry(tries, error)` returns how many seconds to wait, or None to give up."
 CLIENTS, SEEDS, SIMULATED_S, MEASURED_S = 16, range(3), 5.0, 0.4

@@ -21,7 +21,12 @@ OPTIONS = {"fsync": "off", "synchronous_commit": "off", "autovacuum": "off", "lo
 
 
 class SqliteCounters:
-    """One connection, for one thread at a time. It does not wait for the drive at a commit."""
+    """One connection, for one thread at a time. It does not wait for the drive at a commit.
+
+    `refusal` is what the last statement raised that was refused as another connection writes, or has written.
+    """
+
+    refusal: sqlite3.OperationalError
 
     def __init__(self, path: Path, way: str) -> None:
         self._begin = {BEGIN: "begin", IMMEDIATE: "begin immediate"}.get(way)
@@ -63,6 +68,7 @@ class SqliteCounters:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:  # its extended codes have this lower byte
                 raise
+            self.refusal = error
             return False
         return True
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import heapq
+import sqlite3
 from collections import Counter, defaultdict, deque
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from perflab.systems.databases.counters import BEGIN, FOR_UPDATE, IMMEDIATE, REPEATABLE, SERIALIZABLE
-from perflab.systems.databases.increments import Setting, Tally, client
+from perflab.systems.databases.increments import Setting, Steps, Tally, client
 
 LOCKS_ALL, LOCKS_ROW = {IMMEDIATE}, {FOR_UPDATE}
 CHECKS_ALL, CHECKS_ROW = {BEGIN}, {REPEATABLE, SERIALIZABLE}
@@ -24,6 +26,13 @@ class Locks:
         self.taken: set[int] = set()
         self.waiting: dict[int, deque[int]] = defaultdict(deque)
         self.freed: list[int] = []
+
+
+def locked() -> sqlite3.OperationalError:
+    """What SQLite raises where another connection has written since this one has read."""
+    error = sqlite3.OperationalError("database is locked")
+    error.sqlite_errorcode, error.sqlite_errorname = 517, "SQLITE_BUSY_SNAPSHOT"
+    return error
 
 
 class VirtualStore:
@@ -57,6 +66,11 @@ class VirtualStore:
     def add(self, key: int) -> None:
         self._values[key] += 1
 
+    @property
+    def refusal(self) -> Exception:
+        """What was raised where `finish` was refused."""
+        return locked()
+
     def _lock(self, key: int) -> int | None:
         return EVERYTHING if self._way in LOCKS_ALL else key if self._way in LOCKS_ROW else None
 
@@ -64,29 +78,44 @@ class VirtualStore:
         return self._commits[EVERYTHING if self._way in CHECKS_ALL else key]
 
 
-def simulated(way: str, clients: int, setting: Setting, seed: int, slices: int, slice_s: float) -> Counter[str]:
-    """The sums of all tallies of a run on a virtual schedule, where a step takes no time, and the `sum` of all counters."""
-    values, commits, found, now = Counter[int](), Counter[int](), Counter[str](), 0.0
-    for turn in range(1, slices + 1):
-        until, locks = now + slice_s, Locks()
-        stores = [VirtualStore(way, values, commits, locks) for _ in range(clients)]
-        tallies = [Tally() for _ in stores]
-        steps = [
-            client(setting, store, tally, f"{seed} {turn} {number}", lambda: now, until)  # noqa: B023
-            for number, (store, tally) in enumerate(zip(stores, tallies, strict=True))
-        ]
-        due = [(now, number) for number in range(clients)]
+class Schedule:
+    """Virtual time on which clients take their steps; it goes on from one `run` to the next."""
+
+    def __init__(self) -> None:
+        self._now_s = 0.0
+
+    def now(self) -> float:
+        """Seconds since its beginning."""
+        return self._now_s
+
+    def run(self, steps: Sequence[Steps], stores: Sequence[VirtualStore], locks: Locks) -> None:
+        """Take all steps of these clients, each with a store, in the order of time."""
+        due = [(self._now_s, number) for number in range(len(steps))]
         while due:
-            now, number = heapq.heappop(due)
+            self._now_s, number = heapq.heappop(due)
             wait_s, store = next(steps[number], None), stores[number]
             if store.waits_for is not None:
                 locks.waiting[store.waits_for].append(number)
                 store.waits_for = None
             elif wait_s is not None:
-                heapq.heappush(due, (now + wait_s, number))
+                heapq.heappush(due, (self._now_s + wait_s, number))
             while locks.freed:
                 if queue := locks.waiting[locks.freed.pop()]:
-                    heapq.heappush(due, (now, queue.popleft()))
+                    heapq.heappush(due, (self._now_s, queue.popleft()))
+
+
+def simulated(way: str, clients: int, setting: Setting, seed: int, slices: int, slice_s: float) -> Counter[str]:
+    """The sums of all tallies of a run on a virtual schedule, where a step takes no time, and the `sum` of all counters."""
+    values, commits, found, schedule = Counter[int](), Counter[int](), Counter[str](), Schedule()
+    for turn in range(1, slices + 1):
+        until, locks = schedule.now() + slice_s, Locks()
+        stores = [VirtualStore(way, values, commits, locks) for _ in range(clients)]
+        tallies = [Tally() for _ in stores]
+        steps = [
+            client(setting, store, tally, f"{seed} {turn} {number}", schedule.now, until)
+            for number, (store, tally) in enumerate(zip(stores, tallies, strict=True))
+        ]
+        schedule.run(steps, stores, locks)
         for tally in tallies:
             found.update(asdict(tally))  # type: ignore[arg-type]
     found["sum"] = values.total()
