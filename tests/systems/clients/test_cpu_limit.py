@@ -34,8 +34,12 @@ def test_with_many_cpus_the_busiest_single_process_is_the_limit(monkeypatch: pyt
 
 def test_what_costs_nothing_that_can_be_told_has_a_limit_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cpu_limit.time, "process_time", lambda: 0.0)
-    assert limit_per_s(lambda: 5, [], []) == 5_000
-    assert limit_per_s(lambda: 0, [], []) == math.inf
+    assert limit_per_s(lambda: 50, [], []) == 50_000
+
+
+@pytest.mark.parametrize("answers", [0, 1, 49])
+def test_of_a_few_answers_no_limit_is_told(answers: int) -> None:
+    assert limit_per_s(lambda: answers, [], []) == math.inf
 
 
 def test_cpu_time_is_that_of_all_and_a_process_that_is_gone_is_told() -> None:

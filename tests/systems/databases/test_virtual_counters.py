@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
@@ -18,7 +19,7 @@ from perflab.systems.databases.counters import (
     WAYS,
 )
 from perflab.systems.databases.increments import Setting
-from perflab.systems.databases.virtual_counters import Locks, VirtualStore, simulated
+from perflab.systems.databases.virtual_counters import Locks, Schedule, VirtualStore, simulated
 from perflab.theory.lost_updates import lost_share, overtaken
 
 
@@ -61,6 +62,20 @@ def test_only_two_ways_lose_increments(way: str, counters: int) -> None:
     found = run(way, counters=counters)
     assert (found["sum"] < found["done"]) == (way in (TWO, COMMITTED))
     assert (found["retries"] > 0) == (way in (BEGIN, REPEATABLE, SERIALIZABLE))
+
+
+def test_a_schedule_takes_steps_in_the_order_of_time_and_goes_on_from_one_run_to_the_next() -> None:
+    schedule, taken = Schedule(), list[tuple[str, float]]()
+
+    def steps(name: str, *waits_s: float) -> Iterator[float]:
+        for wait_s in waits_s:
+            yield wait_s
+            taken.append((name, schedule.now()))
+
+    for begins_s in (0.0, 4.0):
+        schedule.run([steps("slow", 3.0, 1.0), steps("quick", 1.0, 1.0)], two(TWO), Locks())
+        expected = [("quick", 1.0), ("quick", 2.0), ("slow", 3.0), ("slow", 4.0)]
+        assert taken[-4:] == [(name, begins_s + at_s) for name, at_s in expected]
 
 
 @pytest.mark.parametrize(("way", "per_s"), [(TWO, 4 / 0.006), (ONE, 4 / 0.006), (FOR_UPDATE, 1 / 0.005)])

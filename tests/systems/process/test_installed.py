@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 from perflab.measure.guards import BadInput
 from perflab.systems.process import installed
 from perflab.systems.process.child import ServerFailed
-from perflab.systems.process.installed import Installable, NotInstalled, Packages
+from perflab.systems.process.installed import Installable, NotInstalled, NotStarted, Packages, enter_started
 
 THERE = Installable("Ticker", ("ticker", "tickerd"), Packages(apt="ticker", conda="tick", brew="ticker"), "no.module")
 
@@ -92,6 +94,26 @@ def test_one_that_could_not_run_is_not_found_and_says_why(tmp_path: Path) -> Non
     assert barred.why_missing() == f"{THERE.name} is not measured here: it has no clock."
     with pytest.raises(NotInstalled, match="it has no clock"):
         barred.start()
+
+
+def test_of_several_blocks_those_whose_server_does_not_start_are_left_out() -> None:
+    closed = []
+
+    @contextmanager
+    def block(name: str, error: Exception | None = None) -> Iterator[str]:
+        if error is not None:
+            raise error
+        yield name.upper()
+        closed.append(name)
+
+    with ExitStack() as stack:
+        blocks = {"a": block("a"), "b": block("b", NotStarted("Ticker", "no space")), "c": block("c")}
+        entered, facts = enter_started(stack, blocks)
+        assert entered == {"a": "A", "c": "C"} and not closed
+        assert facts == {"missing": "Ticker does not start, so it is not measured here.\nno space"}
+        with pytest.raises(ValueError, match="wrong"):
+            enter_started(stack, {"d": block("d", ValueError("wrong"))})
+    assert closed == ["c", "a"]
 
 
 @pytest.mark.process
