@@ -230,6 +230,21 @@ def test_the_model_is_there_within_a_blink(name: str) -> None:
     assert sorted(times)[len(times) // 2] < 0.05, "CPU time, and ten times the 5 ms promised"
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("name", [name for name, lab in LABS.items() if any(calibrations_of(lab()))])
+def test_what_is_not_calibrated_yet_can_be_drawn(name: str) -> None:
+    lab = LABS[name]()
+    for arguments in calibrations_of(lab):
+        chosen = lab.check(arguments)
+        unknown = lab.model(chosen, {})
+        for chart in lab.charts:
+            Picture(chart, WIDTH, HEIGHT, lambda _: None).show_model(chosen, unknown)
+
+
+def test_some_labs_calibrate_what_is_chosen() -> None:
+    assert sum(any(calibrations_of(lab())) for lab in LABS.values()) >= 2
+
+
 @pytest.mark.clock
 @pytest.mark.parametrize("name", LABS)
 def test_slices_are_short_enough_to_be_stopped_between(name: str) -> None:

@@ -99,7 +99,8 @@ def test_what_was_not_calibrated_is_no_number() -> None:
     costs = {name: value for name, value in COSTS_IN_PAIRS.items() if "Redis" not in name}
     found = model.predict(DICT, SQLITE, 95, costs)
     assert np.isfinite(found.times).tolist() == [True, False] * 3
-    assert np.isnan(model.predict(**START, constants={}).through).all()
+    unknown = model.predict(**START, constants={})
+    assert np.isnan(unknown.through).all() and model.highest(unknown) == 0 < model.highest(found)
 
 
 def test_each_step_of_the_slider_has_a_place_and_what_code_chooses_lies_between() -> None:

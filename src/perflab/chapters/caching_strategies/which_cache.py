@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
 from perflab.chapters.caching_strategies import which_cache_model as model
 from perflab.chapters.caching_strategies.which_cache_model import PAIRS, THROUGH, WITHOUT, gained, median
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
@@ -45,9 +43,7 @@ def point(column: str) -> Any:
 MEANS = Chart(
     "Mean time of a read",
     Axis("hit ratio (each step about halves the misses)", -0.3, len(TICKS) - 0.7, ticks=TICKS),
-    Axis(
-        "", 60, TOPS[0], log=True, ticks=duration_ticks, ends=TOPS, reach=lambda m: np.nanmax([m.without, *m.through])
-    ),
+    Axis("", 60, TOPS[0], log=True, ticks=duration_ticks, ends=TOPS, reach=model.highest),
     Line("through the cache", model=lambda m: (model.PLACES, m.through), **MODEL_LINE, at=2.8, side="below"),
     Line("no cache", model=lambda m: (model.PLACES, [m.without] * len(model.PLACES)), **ALONE),
     Rule("x", model=model.meeting, **BREAK_EVEN),

@@ -119,6 +119,11 @@ def meeting(expected: Expected) -> float:
     return float(place(100 * expected.break_even)) if expected.break_even <= 1 else np.nan
 
 
+def highest(expected: Expected) -> float:
+    """The longest time (ns); 0 where none is known."""
+    return float(np.fmax.reduce([expected.without, *expected.through], initial=0.0))
+
+
 def break_even_label(expected: Expected) -> tuple[float, float, str] | None:
     """Where the break-even is, or that there is none."""
     if np.isnan(expected.break_even):
