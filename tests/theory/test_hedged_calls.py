@@ -36,8 +36,8 @@ def test_a_copy_that_is_not_cancelled_keeps_its_server_busy() -> None:
 
 
 def test_a_copy_that_waits_is_cancelled_in_the_queue() -> None:
-    # Call 0 is answered at 4, while its copy waits behind call 1: call 3 follows on call 1 at 9. Call 2 waits for the copy of call 1,
-    # which is cancelled at 9.
+    # Call 0 is answered at 4, while its copy waits behind call 1: call 3 follows on call 1 at 9. Call 2 waits for the copy
+    # of call 1, which is cancelled at 9.
     due, services = [0, 0, 4, 5], ([4, 9, 1, 1], [9, 20, 1, 1])
     assert answered(due, services, 1, Hedges(after=3, cancels=True), 13).done == [4, 9, 10, 10]
     assert answered(due, services, 1, Hedges(after=3), 13).done == [4, 9, math.inf, math.inf]

@@ -1,7 +1,7 @@
 """Calls to servers with queues, and second copies of late ones: when each is answered in a run, call by call.
 
 Call i goes to server i, in turns, and its copy to the next one; each server has so many workers and serves first come, first
-served. Where nothing is cancelled, the end of a call is known when it is sent, which saves most events. Moments are whole numbers.
+served. Where nothing is cancelled, the end of a call is known when it is sent, which saves most events. Whole numbers.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def answered(
     if hedges.cancels:
         return _Cancelling(due, services, workers, hedges, until).run()
     first, second = services
-    free = [[0] * workers for _ in range(SERVERS)]  # heaps: when each worker will be
+    free = [[0.0] * workers for _ in range(SERVERS)]  # heaps: when each worker will be
     done: list[float] = []
     late: deque[tuple[float, int]] = deque()
     tokens, share, copies = hedges.most, hedges.share or 0.0, 0
@@ -66,10 +66,10 @@ def answered(
     return Answered([end if end < until else math.inf for end in done], copies)
 
 
-def _end(free: list[int], now: float, service: int) -> float:
+def _end(free: list[float], now: float, service: int) -> float:
     """When a worker is done with what it begins as soon as one is free."""
     end = (now if free[0] <= now else free[0]) + service
-    heapq.heapreplace(free, end)  # type: ignore[type-var]
+    heapq.heapreplace(free, end)
     return end
 
 
