@@ -23,6 +23,7 @@ from perflab.chapters.tails_and_overload.hockey_stick_model import CONSTANT, EXP
 from perflab.lab import Outcome, Record
 from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
+from perflab.theory.simulate import lindley
 
 LAB = hockey_stick.lab()
 MEAN_AND_P99 = [model.STATISTICS[name] for name in ("mean", "p99")]
