@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +16,7 @@ import pytest
 from corpus import CONTROLS, LABS, READ, constants, record_of
 from effects import DRIVEN, EXPECTED, PAIRS, SAYS, changes, expected_change, is_effect
 from labs import SEED, calibrations_of
-from relations import late_wakeups_ms
+from relations import late_wakeups_ms, two_of_three
 from scripted import Stage
 
 from perflab.lab import new_run
@@ -32,6 +34,7 @@ MEASURED = [each for each in CONTROLS if each not in READ]
 SLICE_LIMIT_S = STOP_S + 0.1
 LATE_MS = 2.0
 """A third of what a question bears (a fifth of its shortest delay): a generator has work of its own besides."""
+STEPS, STEP_LIMIT = 6, 10.0
 QUESTION_LETTERS, FINDING_LETTERS, SCENARIO_LETTERS = 240, 120, 170
 """Two lines, one and one at 1280 × 720, counted in the browser."""
 
@@ -218,16 +221,41 @@ def test_what_is_compared() -> None:
 
 @pytest.mark.clock
 @pytest.mark.parametrize("name", LABS)
-def test_the_model_is_there_within_a_blink(name: str) -> None:
-    lab = LABS[name]()
-    parameters = lab.check({})
-    known = constants(name)
-    times = []
-    for _ in range(15):
-        started = time.process_time()
-        lab.model(parameters, known)
-        times.append(time.process_time() - started)
-    assert sorted(times)[len(times) // 2] < 0.05, "CPU time, and ten times the 5 ms promised"
+def test_a_models_step_is_cheap_while_any_control_is_dragged(name: str) -> None:
+    """CPU time, beside that of a loop which takes a few ms everywhere: no wall time is judged."""
+    two_of_three(
+        lambda: dearest_step(name), lambda found: found[0] < STEP_LIMIT, "a model's step in times of the loop's"
+    )
+
+
+def dearest_step(name: str) -> tuple[float, str]:
+    """Of the controls the one with the dearest median step, its model computed anew at several values; and which it is."""
+    lab, known = LABS[name](), constants(name)
+    module, loop_s, found = sys.modules[lab.predict.__module__], cpu_s(a_short_loop), []
+    for control in lab.controls:
+        for cached in vars(module).values():
+            if hasattr(cached, "cache_clear"):
+                cached.cache_clear()
+        values = lab.controls[control].values
+        places = np.linspace(0, len(values) - 1, min(STEPS, len(values))).astype(int)
+        settings = [lab.check({control: values[place]}) for place in places]
+        steps_s = [cpu_s(partial(lab.model, setting, known)) for setting in settings]
+        found.append((float(np.median(steps_s)) / loop_s, control))
+    return max(found)
+
+
+def a_short_loop() -> None:
+    """What no model's step should take many times longer than: some milliseconds of plain Python."""
+    left = 0.0
+    for number in range(40_000):
+        left = left + 1.0 if left < number else 0.0
+
+
+def cpu_s(do: Callable[[], object]) -> float:
+    """CPU time of doing it once."""
+    started = time.process_time()
+    do()
+    return time.process_time() - started
 
 
 @pytest.mark.long

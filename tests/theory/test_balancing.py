@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from perflab.systems.clients.routing import at_random, least_outstanding, round_robin, two_choices
-from perflab.theory.balancing import NO_SERVER, Routed, simulate_routed
+from perflab.theory.balancing import NO_SERVER, Routed, simulate_dealt, simulate_routed
 from perflab.theory.queues import mmc
 from perflab.theory.simulate import simulate
 
@@ -31,6 +31,13 @@ def test_one_server_is_a_plain_queue() -> None:
     assert routed.departures == pytest.approx(simulate(arrivals, services).departures)
     half = simulate_routed(arrivals, services, [0.5], round_robin)
     assert half.departures == pytest.approx(simulate(arrivals, services / 2).departures)
+
+
+def test_requests_that_are_dealt_beforehand_are_served_in_the_same_way() -> None:
+    arrivals, services = (each[:2_000] for each in load(2.0))
+    routed = simulate_routed(arrivals, services, [4.0, 1.0, 1.0], at_random, 5)
+    dealt = simulate_dealt(arrivals, services, [4.0, 1.0, 1.0], routed.servers)
+    assert dealt.departures == pytest.approx(routed.departures)
 
 
 @pytest.mark.parametrize("slowness", [[1, 1, 1], [2, 1, 1, 1]])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Any
 
 import numpy as np
 import pytest
 
+from perflab.theory import cached_store
 from perflab.theory.cached_store import last_read, simulate
 from perflab.theory.many_servers import starts_of_service
 from perflab.theory.ttl import zipf
@@ -35,6 +37,20 @@ def test_without_any_hit_it_is_a_queue(workers: int) -> None:
     found = simulate(arrivals, np.arange(500), services, 10, workers=workers)
     assert found.answered == pytest.approx(starts_of_service(arrivals, services, workers) + services)
     assert found.from_store.all()
+
+
+@pytest.mark.parametrize("places", [0, 3, np.inf])
+@pytest.mark.parametrize("single_flight", [False, True])
+@pytest.mark.parametrize("flushed", [np.inf, 120.0])
+def test_the_quick_way_for_one_worker_is_the_general_one(places: float, single_flight: bool, flushed: float) -> None:
+    random = np.random.default_rng(5)
+    arrivals, keys = np.cumsum(random.exponential(0.5, 800)).tolist(), random.choice(60, 800, p=zipf(60, 0.9)).tolist()
+    services = random.exponential(1.2, 800).tolist()
+    rules: Any = {"places": places, "single_flight": single_flight, "flushed": flushed, "held": range(20)}
+    quick = simulate(arrivals, keys, services, 20, **rules)
+    answered, from_store = cached_store._many_workers(arrivals, keys, services, 20, workers=1, **rules)
+    assert quick.answered == pytest.approx(answered, nan_ok=True) and quick.from_store.tolist() == from_store
+    assert 0 < quick.from_store.sum() < 800
 
 
 def test_with_an_instant_store_it_hits_as_lru_does() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from perflab.measure.schedule import poisson
 from perflab.theory.simulate import simulate
-from perflab.theory.workers import Shop, admitted, mean_response, served_per_s
+from perflab.theory.workers import Shop, admitted, admitted_to, mean_response, served_per_s
 
 
 def busy_workers(shop: Shop, workers: int, seconds: float = 200.0, seed: int = 1) -> float:
@@ -154,3 +154,17 @@ def test_no_capacity_no_worker_and_what_is_no_number_are_refused() -> None:
         with pytest.raises(ValueError, match="above 0|at least one worker"):
             call()
     assert served_per_s(0, 10.0, SERVICE, 5) == 0
+
+
+@pytest.mark.parametrize("workers", [1, 3, 20])
+@pytest.mark.parametrize("places", [0, 1, 7, 1_000])
+def test_so_many_places_are_the_rule_that_looks_for_one(workers: int, places: int) -> None:
+    arrivals = np.cumsum(np.random.default_rng(places).exponential(0.8 / workers, 600))
+    asked = admitted(arrivals, 1.0, workers, lambda queued: queued < places)
+    assert np.array_equal(admitted_to(arrivals, 1.0, workers, places), asked, equal_nan=True)
+    assert places == 1_000 or np.isnan(asked).any()
+
+
+def test_places_below_none_are_refused() -> None:
+    with pytest.raises(ValueError, match="not negative"):
+        admitted_to([1.0], 1.0, 1, -1)

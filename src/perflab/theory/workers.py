@@ -115,6 +115,23 @@ def admitted(
     return done
 
 
+def admitted_to(arrivals: ArrayLike, service: float, workers: int, places: int) -> NDArray[np.float64]:
+    """As `admitted` where as many may wait as there are `places`."""
+    if not (workers >= 1 and service > 0 and places >= 0):
+        raise ValueError("there is at least one worker, a service takes time, and places are not negative")
+    done = list[float]()
+    # The two that matter to the next one: the last but so many must be gone, and the worker of the other is free first.
+    ends = [-np.inf] * (workers + places)
+    for came in np.asarray(arrivals, float).tolist():
+        if ends[-workers - places] > came:
+            done.append(np.nan)
+            continue
+        start = ends[-workers]
+        ends.append((start if start > came else came) + service)
+        done.append(ends[-1])
+    return np.array(done)
+
+
 def _at_once(capacity: float, service: float) -> int:
     """How many are served at the same time where so much gets through; the others only hold a worker and wait."""
     return max(1, round(capacity * service))

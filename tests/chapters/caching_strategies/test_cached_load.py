@@ -9,6 +9,7 @@ from cached_records import read_record
 from perflab.chapters.caching_strategies import cached_load
 from perflab.chapters.caching_strategies.cached_load import CONSTANT, EXPONENTIAL, KEYS
 from perflab.theory import che
+from perflab.theory.cached_store import last_read
 from perflab.theory.ttl import zipf
 
 
@@ -36,6 +37,12 @@ def test_a_warm_cache_holds_what_was_read_last_and_not_the_most_popular_keys() -
     missing = set(range(200)) - set(held)
     assert 30 < len(missing) < 120, "keys of rank 200 and above have places that more popular keys would have"
     assert set(range(5)) <= set(held)
+
+
+@pytest.mark.parametrize(("keys", "skew"), [(1_000, 1.0), (1_000, 0.0), (1_000, 2.5), (50, 0.6), (1, 1.0)])
+def test_what_was_read_before_is_drawn_as_the_reads_of_a_run_are(keys: int, skew: float) -> None:
+    drawn = cached_load._drawn(cached_load.WARMING, keys, skew, (7, 3))
+    assert cached_load.read_before(keys, skew, 7) == tuple(last_read(drawn, keys).tolist())
 
 
 @pytest.mark.long

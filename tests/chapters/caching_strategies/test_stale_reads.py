@@ -19,7 +19,17 @@ from perflab.chapters.caching_strategies import stale_reads
 from perflab.chapters.caching_strategies import stale_reads_model as model
 from perflab.lab import Record
 from perflab.measure.frame import Frame
-from perflab.systems.caches.races import CHECKED, DELETE_FIRST, ORDERS, THROUGH, WRITE_FIRST
+from perflab.systems.caches.races import (
+    CHECKED,
+    DELETE_FIRST,
+    ORDERS,
+    READ_PAUSE_S,
+    READERS,
+    THROUGH,
+    WRITE_FIRST,
+    WRITE_PAUSE_S,
+)
+from perflab.theory.stale_reads import Clients
 
 LAB = stale_reads.lab()
 START = LAB.check({})
@@ -31,6 +41,25 @@ def test_the_model_shows_all_orders_side_by_side() -> None:
     assert list(expected.stale) == list(ORDERS) == list(expected.wrong)
     assert expected.stale[DELETE_FIRST] > 7 * expected.stale[WRITE_FIRST] > 0 == expected.stale[CHECKED]
     assert LAB.model({**START, "order": CHECKED}) is expected
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(("store", "keys", "writers"), [(5.0, 3, 4), (1.0, 20, 8)])
+def test_the_model_has_the_means_of_every_step_of_every_client(
+    order: str, store: float, keys: int, writers: int
+) -> None:
+    clients = Clients(READERS, writers, READ_PAUSE_S, WRITE_PAUSE_S, store / 1e3)
+    quick = [model.counted(order, keys, clients, 8, seed) for seed in range(30)]
+    slow = [model.simulated(order, store, keys, writers, seed, 8) for seed in range(30)]
+    for part, whole in ((model.STALE, model.READS), (model.WRONG, model.ENTRIES)):
+        shares = np.array([[run[part] / run[whole] for run in runs if run[whole]] for runs in (quick, slow)])
+        error = np.sqrt(shares.var(axis=1).sum() / 30)
+        assert abs(np.diff(shares.mean(axis=1))[0]) <= 3.5 * error
+    if order != CHECKED:
+        assert np.mean([run[model.READS] for run in quick]) == pytest.approx(
+            np.mean([run[model.READS] for run in slow]), rel=0.03
+        )
 
 
 @pytest.mark.parametrize("name", ["store", "keys", "writers"])

@@ -55,6 +55,13 @@ def test_the_long_run_is_what_a_long_run_finds(ttl: float, spread: str) -> None:
     assert np.mean(ages) == pytest.approx(age, rel=0.05)
 
 
+@pytest.mark.parametrize(("ttl", "spread", "rate"), [(0.05, ALIGNED, 1_000), (0.5, JITTERED, 200), (2.0, ALIGNED, 400)])
+def test_the_model_counts_what_the_simulated_run_records(ttl: float, spread: str, rate: int) -> None:
+    reads = model.reads_of(ttl, spread, 50, rate, 3)
+    run, (missed_ns, age_ns) = model.simulated(reads, repeat(2e6)).samples, model.counted(reads, 2e6)
+    assert np.array(missed_ns) / 1e9 == pytest.approx(run["missed_s"]) and age_ns == pytest.approx(run["age_ns"].mean())
+
+
 def test_jitter_leaves_the_load_and_takes_the_peaks() -> None:
     same, spread = (model.predict(0.5, expiry, 200, 1_000) for expiry in (ALIGNED, JITTERED))
     assert spread.queries_per_s == pytest.approx(same.queries_per_s, rel=0.05)

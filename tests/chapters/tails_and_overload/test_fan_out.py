@@ -55,6 +55,18 @@ def test_the_simulation_without_hedges_is_the_queue_of_each_server() -> None:
         assert found == pytest.approx(np.sort(queue.departures[in_time]) / 1e9)
 
 
+@pytest.mark.parametrize("hedges", [None, *fan.HEDGES])
+def test_the_model_has_just_the_pages_that_the_real_client_would_have(hedges: str | None) -> None:
+    client = Patience() if hedges is None else fan.patience(16, hedges)
+    for calls, workers in ((1, 4), (10, 6), (50, 16)):
+        work = fan.calls_of(calls, 3)
+        frame = fan.simulated(work, workers, client)
+        pages, copies = fan.simulated_pages(work, calls, workers, client)
+        for these, those in zip(pages, fan.pages_in(frame, "", calls), strict=True):
+            assert np.array_equal(these, those)
+        assert copies == frame.samples["hedged_s"].size / work.due_ns.size
+
+
 @pytest.mark.parametrize(("calls", "share"), [(1, 0.01), (10, 0.095618), (50, 0.394994)])
 def test_the_formula_is_the_known_one(calls: int, share: float) -> None:
     expected = fan.predict(**{**START, "calls": calls})

@@ -23,6 +23,7 @@ from perflab.chapters.tails_and_overload.hockey_stick_model import CONSTANT, EXP
 from perflab.lab import Outcome, Record
 from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
+from perflab.theory.simulate import lindley
 
 LAB = hockey_stick.lab()
 MEAN_AND_P99 = [model.STATISTICS[name] for name in ("mean", "p99")]
@@ -51,11 +52,23 @@ def test_the_model_is_near_the_medians_of_many_other_runs(
 ) -> None:
     some = np.array([10, 50, 70, 90])
     shown = model.typical_ms(kind, service)[:, np.searchsorted(LOADS, some)]
-    for name, value in (("LOADS", some), ("RUNS", 300), ("FIRST_SEED", 5_000)):
+    for name, value in (("LOADS", some), ("SEEDS", range(5_000, 5_300))):
         monkeypatch.setattr(model, name, value)
     others = model.typical_ms.__wrapped__(kind, service)
     assert shown == pytest.approx(others, rel=0.25)
     assert np.abs(np.log(shown / others)).mean() < 0.07
+
+
+@pytest.mark.parametrize("kind", model.KINDS)
+def test_all_loads_at_once_are_the_same_as_one_after_the_other(kind: str) -> None:
+    found = model.statistics_ms(kind, 5, 9)
+    moments = np.cumsum(np.random.default_rng((9, 1)).exponential(1.0, 1_000))
+    services = model.service_times(kind, 5, 1_000, 9)
+    for load, *told in zip(LOADS, *found, strict=True):
+        arrivals = (moments * 500 / load)[moments * 500 / load < 1e3 * model.RUN_S]
+        responses = lindley(arrivals, services[: arrivals.size]) + services[: arrivals.size]
+        done = responses[arrivals + responses <= 1e3 * model.RUN_S]
+        assert told == pytest.approx([statistic(done) for statistic in model.STATISTICS.values()])
 
 
 def test_the_trip_is_in_every_number() -> None:

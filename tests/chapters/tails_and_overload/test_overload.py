@@ -64,6 +64,18 @@ def test_two_ways_collapse_as_the_formulas_say(load: float) -> None:
         assert share(DROP_LATE, load, kind) == pytest.approx(from_empty(load, 0.080, RUN_S, closed(load)), rel=0.25)
 
 
+@pytest.mark.parametrize("kind", model.KINDS)
+@pytest.mark.parametrize("discipline", model.DISCIPLINES)
+def test_the_quick_simulation_answers_the_very_requests_that_the_general_one_does(discipline: str, kind: str) -> None:
+    places = model.rules(discipline, 80)["places"]
+    for load in (0.75, 2.0):
+        arrivals, services = model.requests(load, kind, 4)
+        quick = model.simulated(arrivals, services, discipline, 0.08)
+        general = model.simulated(arrivals, services, discipline, 0.08, lambda queued, *_: queued < places)
+        assert np.array_equal(quick.lost, general.lost)
+        assert quick.starts == pytest.approx(general.starts, nan_ok=True, rel=1e-9)
+
+
 def test_the_shortest_first_answers_more_than_the_capacity_where_services_differ_and_collapses_where_they_do_not() -> (
     None
 ):

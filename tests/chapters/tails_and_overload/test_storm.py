@@ -99,6 +99,22 @@ def test_a_learners_policy_decides_in_the_model() -> None:
         LAB.predict(**own, retry=lambda tries, tokens: 1 / 0)  # type: ignore[misc]
 
 
+@pytest.mark.parametrize("cure", model.CURES)
+@pytest.mark.parametrize("retries", model.RETRIES)
+def test_the_model_sends_and_answers_just_what_the_real_client_and_server_decide(retries: str, cure: str) -> None:
+    for load, stall in ((20, 0.1), (60, 0.3)):
+        run = model.simulated(load, retries, stall, cure, 3)
+        sent = np.concatenate([run.samples["arrived_s"], run.samples["retried_s"]])
+        found = model.moments_s(load, retries, stall, cure, 3)
+        for these, those in zip(found, (sent, run.samples["completed_s"]), strict=True):
+            assert np.array_equal(np.sort(these), np.sort(those))
+
+
+def test_a_rule_that_never_gives_up_is_ended() -> None:
+    with pytest.raises(BadInput, match="200,000 attempts"):
+        model.moments_s(50, YOURS, 0.3, SHORT_QUEUE, 1, lambda tries, tokens: 0.0)
+
+
 def test_the_model_stands_in_bins_that_cover_the_run() -> None:
     expected = LAB.predict(**START)  # type: ignore[misc]
     assert expected.sent.size == expected.good.size == model.BINS.size == 14

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,10 @@ from perflab.systems.servers.waiting_line import (
     LAST,
     LATE,
     SHORTEST,
-    Codel,
     Line,
     LineRules,
     Waiting,
+    like_codel,
 )
 
 MS = 1_000_000
@@ -87,13 +88,13 @@ def test_without_a_deadline_nothing_is_dropped(drop: str) -> None:
 
 
 def test_codel_drops_only_where_even_the_least_wait_of_an_interval_was_too_long() -> None:
-    codel = Codel()
-    assert not codel.drops(0, 90, 20), "nothing is known yet"
-    assert not codel.drops(50, 50, 20)
-    assert codel.drops(100, 50, 20), "the least of the last 100 ms was 50 ms, above the target of 20"
-    assert not codel.drops(110, 40, 20), "twice the target is borne"
-    assert not codel.drops(150, 5, 20) and codel.drops(160, 41, 20)
-    assert not codel.drops(201, 90, 20), "the least was 5 ms: a burst, no standing queue"
+    drops = partial(like_codel(100), 20)
+    assert not drops(0, 90), "nothing is known yet"
+    assert not drops(50, 50)
+    assert drops(100, 50), "the least of the last 100 ms was 50 ms, above the target of 20"
+    assert not drops(110, 40), "twice the target is borne"
+    assert not drops(150, 5) and drops(160, 41)
+    assert not drops(201, 90), "the least was 5 ms: a burst, no standing queue"
 
 
 def test_codel_of_a_line_takes_a_quarter_of_the_deadline_for_its_target() -> None:

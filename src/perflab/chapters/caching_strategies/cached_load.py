@@ -17,7 +17,7 @@ from perflab.measure.schedule import services
 from perflab.systems.clients.attempts import Attempts, Patience
 from perflab.systems.clients.streams import attempts_load
 from perflab.systems.servers.staged_server import MULTIPLEXED, staged_server
-from perflab.theory.cached_store import CachedRun, last_read, simulate
+from perflab.theory.cached_store import CachedRun, simulate
 from perflab.theory.ttl import zipf
 
 KEYS = 1_000
@@ -47,8 +47,23 @@ def reads(rate: float, seconds: float, skew: float, kind: str, service_ms: float
 
 @lru_cache(maxsize=64)
 def read_before(keys: int, skew: float, seed: int) -> tuple[int, ...]:
-    """The keys by when they were read last, before a run: what a cache of any size holds are those at the end."""
-    return tuple(last_read(_drawn(WARMING, keys, skew, (seed, 3)), keys).tolist())
+    """The keys by when they were read last, before a run: what a cache of any size holds are those at the end.
+
+    As `last_read` of keys that are drawn as those of a run; but of chances in order, each key has those between two edges.
+    """
+    chances, moments = _warming(seed)
+    edges = np.searchsorted(chances, [0.0, *np.cumsum(zipf(keys, skew))[:-1]])
+    (read,) = np.nonzero(np.diff(edges, append=WARMING))
+    last = np.maximum.reduceat(moments, edges[read])
+    return tuple(read[np.argsort(last)].tolist())
+
+
+@lru_cache(maxsize=8)
+def _warming(seed: int) -> tuple[NDArray[np.float64], Ints]:
+    """The chances by which keys are drawn before a run, in rising order, and which read each belongs to."""
+    drawn = np.random.default_rng((seed, 3)).random(WARMING)
+    moments = np.argsort(drawn)
+    return drawn[moments], moments
 
 
 def held(capacity: int, skew: float, seed: int, keys: int = KEYS) -> tuple[int, ...]:

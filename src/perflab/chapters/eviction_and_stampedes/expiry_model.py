@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import cycle, repeat
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,23 @@ def simulated(reads: Reads, queries_ns: Iterator[float], until_s: float = RUN_S)
     return frame_of(reads, 0, np.array(rows or np.empty((0, 4)), float), 1e9 * until_s)
 
 
+def counted(reads: Reads, query_ns: float) -> tuple[list[float], float]:
+    """Of `simulated` with queries of one length: when those began (ns) that ended within the run, and the mean age (ns)."""
+    free, expires, filled = 0.0, reads.first_ns.tolist(), [0.0] * reads.first_ns.size
+    missed, ages, until_ns = list[float](), list[float](), 1e9 * RUN_S
+    for due, key, lives in zip(reads.due_ns.tolist(), reads.keys.tolist(), reads.lives_ns.tolist(), strict=True):
+        done = due if due > free else free
+        if done >= expires[key]:
+            missed.append(done)
+            done = free = filled[key] = done + query_ns
+            expires[key] = done + lives
+        if done <= until_ns:
+            ages.append(done - filled[key])
+    while missed and missed[-1] + query_ns > until_ns:
+        missed.pop()
+    return missed, float(np.mean(ages))
+
+
 def frame_of(reads: Reads, since: int, rows: NDArray[np.float64], until_ns: float) -> Frame:
     """A frame of reads from number `since` on, up to `until_ns`. Rows: when each began and was done (ns), whether it missed, and
     the age (ns) of what it got.
@@ -101,11 +118,16 @@ class Expected:
 @lru_cache(maxsize=128)
 def predict(ttl: float, expiry: str, keys: int, rate: int) -> Expected:
     """The mean of simulated runs, and the long run in closed form."""
-    runs = [simulated(reads_of(ttl, expiry, keys, rate, seed), repeat(1e6 * QUERY_MS)).samples for seed in SEEDS]
-    over_time = np.mean([per_s(run["missed_s"]) for run in runs], 0)
-    ages, loads = long_run(expiry, keys, rate, CURVE_S)
-    age = float(np.mean([np.asarray(run["age_ns"], float).mean() for run in runs]))
-    return Expected(over_time, float(over_time.mean()), age, ages, loads)
+    runs = [counted(reads_of(ttl, expiry, keys, rate, seed), 1e6 * QUERY_MS) for seed in SEEDS]
+    over_time = np.mean([per_s(np.array(missed_ns) / 1e9) for missed_ns, _ in runs], 0)
+    age = float(np.mean([age_ns for _, age_ns in runs]))
+    return Expected(over_time, float(over_time.mean()), age, *curves(expiry, keys, rate))
+
+
+@lru_cache(maxsize=32)
+def curves(expiry: str, keys: int, rate: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The `long_run` at `CURVE_S`, the same for all TTLs."""
+    return long_run(expiry, keys, rate, CURVE_S)
 
 
 def long_run(expiry: str, keys: int, rate: float, ttls_s: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

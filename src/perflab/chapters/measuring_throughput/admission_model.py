@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.measure import poisson
-from perflab.theory.workers import admitted
+from perflab.theory.workers import admitted, admitted_to
 
 RUN_S, LIMIT_S = 2.0, 0.5
 QUEUES = (0, 1, 3, 10, 30, 100, 300, 1_000)
@@ -46,7 +46,10 @@ def of_a_run(
     arrivals: NDArray[np.float64], service_s: float, workers: int, places: int, admit: Admit
 ) -> tuple[float, float, float]:
     """Throughput, goodput and mean response (ns) of a run with so many places to queue; NaN where nothing is served in time."""
-    done = admitted(arrivals, service_s, workers, lambda queued: admit(queued, places, workers, service_s))
+    if admit is if_there_is_a_place:
+        done = admitted_to(arrivals, service_s, workers, places)
+    else:
+        done = admitted(arrivals, service_s, workers, lambda queued: admit(queued, places, workers, service_s))
     # NaN where it was rejected, which is not less than anything.
     responses = (done - arrivals)[done <= RUN_S]
     in_time = np.count_nonzero(responses <= LIMIT_S)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from perflab.systems.servers.waiting_line import (
     CODEL,
     FIRST,
     HOPELESS,
+    INTERVAL_MS,
     LAST,
     LATE,
     MARGIN,
@@ -30,11 +31,12 @@ from perflab.systems.servers.waiting_line import (
     NOTHING,
     SHORTEST,
     TARGET,
-    Codel,
     MayQueue,
+    like_codel,
 )
+from perflab.theory import one_server
 from perflab.theory.overload import constant, exponential, goodput_dropping_late, goodput_shortest_first
-from perflab.theory.simulate import Drops, SimulatedQueue, fifo, lifo, shortest_first, simulate
+from perflab.theory.simulate import SimulatedQueue, fifo, lifo, shortest_first, simulate
 
 SERVICE_MS, RUN_S, CAPACITY = 4, 2.0, 250
 LOADS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
@@ -51,7 +53,8 @@ DISCIPLINES: Mapping[str, Mapping[str, Any]] = {
     LIKE_CODEL: {"drop": CODEL},
 }
 ORDERS = {FIRST: fifo, LAST: lifo, SHORTEST: shortest_first}
-SEEDS = range(1, 7)
+SEEDS = (23, 24, 35)
+"""Three runs whose goodput comes nearest to that of 40, over all settings: nearer than that of the first six."""
 IN_TIME, TOO_LATE, REJECTED, OVERDUE, OPEN = range(5)
 REJECTED_NS = 1.3e6
 WAY_US = 500
@@ -79,29 +82,33 @@ def simulated(
     deadline_s: float,
     may_queue: MayQueue | None = None,
     way_s: float = 0.0,
+    until_s: float = np.inf,
 ) -> SimulatedQueue:
-    """These requests at such a server, which is told a deadline that leaves so much time for the way there and back."""
+    """These requests at such a server, which is told a deadline less the time for the way. Some after `until_s` are left out."""
     chosen, usual_s, told_s = rules(discipline, 1e3 * deadline_s), SERVICE_MS / 1e3, deadline_s - way_s
-    policy = None if may_queue is None else Policy("The admission rule", may_queue)
-    own = None if policy is None else lambda queued, _: policy(queued, usual_s, told_s)
-    return simulate(
-        arrivals_s,
-        services_s,
-        places=chosen["places"] if chosen["places"] < MAX_PLACES else np.inf,
-        discipline=ORDERS[chosen["order"]],
-        may_queue=own,
-        drops=_drops(chosen["drop"], told_s),
-    )
-
-
-def _drops(drop: str, deadline_s: float) -> Drops | None:
-    codel = Codel()
-    found: dict[str, Drops] = {
-        LATE: lambda _, waited, __: waited > deadline_s,
-        HOPELESS: lambda _, waited, __: waited + SERVICE_MS / 1e3 > MARGIN * deadline_s,
-        CODEL: lambda now, waited, _: codel.drops(1e3 * now, 1e3 * waited, TARGET * 1e3 * deadline_s),
-    }
-    return found.get(drop)
+    order, drop = chosen["order"], chosen["drop"]
+    places = chosen["places"] if chosen["places"] < MAX_PLACES else np.inf
+    longest_s = {LATE: told_s, HOPELESS: MARGIN * told_s - usual_s}.get(drop, np.inf)
+    drops = partial(like_codel(INTERVAL_MS / 1e3), TARGET * told_s) if drop == CODEL else None
+    if may_queue is not None:
+        policy = Policy("The admission rule", may_queue)
+        return simulate(
+            arrivals_s,
+            services_s,
+            discipline=ORDERS[order],
+            may_queue=lambda queued, _: policy(queued, usual_s, told_s),
+            drops=lambda now, waited, _: waited > longest_s or (drops is not None and drops(now, waited)),
+        )
+    if order == FIRST and drop == NOTHING and np.isinf(places):
+        return simulate(arrivals_s, services_s)
+    lists = arrivals_s.tolist(), services_s.tolist()
+    if order == LAST:
+        starts = one_server.last_come(*lists, until_s)
+    elif order == SHORTEST and len(set(lists[1])) > 1:
+        starts = one_server.shortest_first(*lists, until_s)
+    else:
+        starts = one_server.first_come(*lists, places, longest_s, drops)
+    return SimulatedQueue(arrivals_s, np.array(starts), np.array(starts) + services_s)
 
 
 @dataclass(frozen=True)
@@ -124,9 +131,8 @@ def predict(
 
 @lru_cache(maxsize=128)
 def _expected(discipline: str, deadline: int, kind: str, may_queue: MayQueue | None) -> Expected:
-    found = [
-        np.mean([good_per_s(load, discipline, deadline, kind, seed, may_queue) for seed in SEEDS]) for load in LOADS
-    ]
+    chosen = discipline, deadline, kind
+    found = [np.mean([good_per_s(load, *chosen, seed, may_queue) for seed in SEEDS]) for load in LOADS]
     closed = None if may_queue else long_run(discipline, kind)
     loads = np.linspace(LOADS[0], LOADS[-1], 60) if closed else np.empty(0)
     return Expected(np.array(found), loads, CAPACITY * np.array([closed(load) for load in loads] if closed else ()))
@@ -136,11 +142,17 @@ def good_per_s(
     load: float, discipline: str, deadline: int, kind: str, seed: int, may_queue: MayQueue | None = None
 ) -> float:
     """Requests per second that are answered in time in a run with this seed."""
-    arrivals = poisson(load * CAPACITY, RUN_S, seed) / 1e9
-    took = service_us(kind, arrivals.size, seed) / 1e6
-    run = simulated(arrivals, took, discipline, deadline / 1e3, may_queue)
+    arrivals, took = requests(load, kind, seed)
+    run = simulated(arrivals, took, discipline, deadline / 1e3, may_queue, until_s=RUN_S)
     in_time = (run.departures - arrivals <= deadline / 1e3) & (run.departures <= RUN_S)
     return float(np.count_nonzero(in_time) / RUN_S)
+
+
+@lru_cache(maxsize=64)
+def requests(load: float, kind: str, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Arrivals and services (s) of a run, which all disciplines and deadlines have in common."""
+    arrivals = poisson(load * CAPACITY, RUN_S, seed) / 1e9
+    return arrivals, service_us(kind, arrivals.size, seed) / 1e6
 
 
 def long_run(discipline: str, kind: str) -> Callable[[float], float] | None:

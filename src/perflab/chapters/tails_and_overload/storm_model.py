@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -14,10 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 from perflab.lab import Record
 from perflab.measure import poisson
 from perflab.measure.frame import Frame
+from perflab.measure.guards import BadInput
 from perflab.measure.schedule import services
-from perflab.systems.clients.attempts import Attempts, Patience, Retry, never
+from perflab.systems.clients.attempts import MAX_ATTEMPTS, Attempts, Patience, Retry, never, said
 from perflab.systems.clients.virtual_servers import play
 from perflab.systems.servers.waiting_line import LAST, LATE, LineRules
+from perflab.theory.retried_queue import Line, sent_and_answered
 from perflab.theory.retries import stays_down
 
 SERVICE_MS, CAPACITY, TIMEOUT_MS = 2, 500, 40
@@ -55,9 +58,10 @@ def at_most(tries: int, tokens: float, most: int) -> float | None:
     return 0.0 if tries <= most else None
 
 
-def with_jitter(tries: int, tokens: float, random: Random) -> float | None:
-    """Three retries, each after a pause at random of up to twice `PAUSE_S` on average (full jitter)."""
-    return random.uniform(0, PAUSE_S) if tries <= 3 else None
+def with_jitter(seed: int) -> Retry:
+    """Three retries, each after a pause at random between 0 and `PAUSE_S` (full jitter)."""
+    draw = Random(seed).random
+    return lambda tries, tokens: PAUSE_S * draw() if tries <= 3 else None
 
 
 def within_budget(tries: int, tokens: float) -> float | None:
@@ -68,7 +72,7 @@ def within_budget(tries: int, tokens: float) -> float | None:
 def policy(name: str, seed: int) -> Retry:
     """The rule of that name; what it draws at random is the same for the same seed."""
     if name == JITTER:
-        return partial(with_jitter, random=Random(seed))
+        return with_jitter(seed)
     return within_budget if name == BUDGET else partial(at_most, most=RETRIES[name]) if RETRIES.get(name) else never
 
 
@@ -76,11 +80,18 @@ def client(
     load: float, retries: str, cure: str, seed: int, retry: Retry | None = None
 ) -> tuple[Attempts, NDArray[np.int64], NDArray[np.int64]]:
     """The client of a run, with its schedule (ns) and the service times of its requests (µs)."""
-    schedule = poisson(load * CAPACITY, RUN_S, seed)
-    work_us = np.round(1e3 * services(SERVICE_MS, schedule.size, seed)).astype(np.int64)
-    rule = policy(retries, seed) if retry is None or retries != YOURS else retry
+    schedule, work_us, rule = asked(load, retries, seed, retry)
     patience = Patience(timeout_s=TIMEOUT_MS / 1e3, retry=rule, cancels=cure == CANCEL)
     return Attempts(schedule, patience), schedule, work_us
+
+
+def asked(
+    load: float, retries: str, seed: int, retry: Retry | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Retry]:
+    """When the requests of a run are due (ns), their service times (µs), and by which rule they are tried again."""
+    schedule = poisson(load * CAPACITY, RUN_S, seed)
+    work_us = np.round(1e3 * services(SERVICE_MS, schedule.size, seed)).astype(np.int64)
+    return schedule, work_us, policy(retries, seed) if retry is None or retries != YOURS else retry
 
 
 def server(cure: str) -> dict[str, Any]:
@@ -114,10 +125,48 @@ def predict(load: int, retries: str, stall: float, cure: str, retry: Retry | Non
 
 @lru_cache(maxsize=64)
 def _expected(load: int, retries: str, stall: float, cure: str, retry: Retry | None) -> Expected:
-    runs = [simulated(load, retries, stall, cure, seed, retry) for seed in SEEDS]
-    sent = [per_s(np.concatenate([run.samples["arrived_s"], run.samples["retried_s"]])) for run in runs]
-    good = [per_s(run.samples["completed_s"]) for run in runs]
-    return Expected(np.mean(sent, 0), np.mean(good, 0), edge({"retries": retries, "cure": cure}))
+    runs = [moments_s(load, retries, stall, cure, seed, retry) for seed in SEEDS]
+    sent, good = (np.mean([per_s(moments) for moments in each], 0) for each in zip(*runs, strict=True))
+    return Expected(sent, good, edge({"retries": retries, "cure": cure}))
+
+
+def moments_s(
+    load: int, retries: str, stall: float, cure: str, seed: int, retry: Retry | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """When attempts are sent in such a run, and when requests are answered in time: as `simulated`, in a tenth of the time."""
+    schedule, work_us, rule = asked(load / 100, retries, seed, retry)
+    rules, stall_ns = server(cure), (round(1e9 * STALL_AT_S), round(1e9 * (STALL_AT_S + stall)))
+    line = Line(
+        places=rules.get("places", np.inf),
+        drops_late=rules.get("drop") == LATE,
+        is_lifo=rules.get("order") == LAST,
+        cancels=cure == CANCEL,
+        stall=stall_ns,
+    )
+    found = sent_and_answered(
+        schedule.tolist(),
+        (1_000 * work_us).tolist(),
+        1_000_000 * TIMEOUT_MS,
+        rule if retry is None else checked_retry(rule),
+        line,
+        round(1e9 * RUN_S),
+    )
+    sent_s, answered_s = (np.array(each, float) / 1e9 for each in found)
+    return sent_s, answered_s
+
+
+def checked_retry(rule: Retry) -> Retry:
+    """A learner's rule, which must return a pause or None, and must end."""
+    asked_before = itertools.count()
+
+    def decide(tries: int, tokens: float) -> float | None:
+        if next(asked_before) >= MAX_ATTEMPTS:
+            raise BadInput(
+                f"retry has asked for {MAX_ATTEMPTS:,} attempts in one run, which is the most that is allowed."
+            )
+        return said("retry", rule, tries, tokens)
+
+    return decide
 
 
 def simulated(load: int, retries: str, stall: float, cure: str, seed: int, retry: Retry | None = None) -> Frame:

@@ -7,6 +7,7 @@ the mean is that of the requests answered by then.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -64,16 +65,16 @@ def predict(ttl: float, keys: int, database: int, rate: int, constants: Mapping[
 
 @dataclass(frozen=True)
 class Answered:
-    """Requests answered within the run: `mean` time in queue and service (NaN without any), when they and the hits arrived."""
+    """Requests answered within the run: `mean` time in queue and service (NaN without any), when they and the misses arrived."""
 
     mean: float
     arrived: Sequence[float]
-    hit: Sequence[float]
+    missed: Sequence[float]
 
     def ratios(self, windows: Sequence[float]) -> NDArray[np.float64]:
         """Share of hits among those that arrived up to each of these moments."""
-        hits, all_of_them = (np.searchsorted(np.sort(each), windows, "right") for each in (self.hit, self.arrived))
-        return hits / np.maximum(1, all_of_them)
+        misses, all_of_them = (np.searchsorted(np.sort(each), windows, "right") for each in (self.missed, self.arrived))
+        return (all_of_them - misses) / np.maximum(1, all_of_them)
 
 
 @lru_cache(maxsize=256)
@@ -83,25 +84,27 @@ def answered_in_run(ttl: float, keys: int, skew: float, rate: int, hit: float, m
     `hit` and `miss` are how long (s) each holds the thread. A request looks into the cache when it has the thread, and a miss has
     filled it when what it takes longer than a hit has passed.
     """
-    waited, answered, hits = 0.0, [], []
+    waited, answered, missed = 0.0, list[float](), list[float]()
     for arrivals, asked in runs(keys, skew, rate):
-        free = 0.0
+        free, number = 0.0, len(arrivals)
         filled = [-np.inf] * keys
         for arrived, key in zip(arrivals, asked, strict=True):
-            start = arrived if arrived > free else free
-            if start - filled[key] < ttl:
-                free = start + hit
-                if free > RUN_S:
-                    break
-                hits.append(arrived)
+            if arrived > free:
+                free = arrived
+            if free - filled[key] < ttl:
+                free += hit
             else:
-                free = start + miss
+                free += miss
                 filled[key] = free - hit
-                if free > RUN_S:
-                    break
-            answered.append(arrived)
+                missed.append(arrived)
+            if free > RUN_S:
+                number = bisect_left(arrivals, arrived)
+                break
             waited += free - arrived
-    return Answered(waited / len(answered) if answered else float("nan"), answered, hits)
+        answered += arrivals[:number]
+        if missed and number < len(arrivals) and missed[-1] == arrivals[number]:
+            missed.pop()  # it was not answered within the run
+    return Answered(waited / len(answered) if answered else float("nan"), answered, missed)
 
 
 @lru_cache(maxsize=16)
@@ -122,4 +125,8 @@ def arrivals_at(rate: int) -> tuple[Sequence[float], ...]:
     generator = np.random.default_rng(rate)
     shares = [NormalDist().inv_cdf((place + 0.5) / number) for place in range(number)]
     sizes = [max(1, round(expected + math.sqrt(expected) * share)) for share in shares]
-    return tuple(np.sort(generator.uniform(0, RUN_S, size)).tolist() for size in sizes)
+    drawn = generator.uniform(0, RUN_S, sum(sizes))
+    # One run after the other, all are put in order at once.
+    in_order = drawn[np.argsort(drawn + 2 * RUN_S * np.repeat(np.arange(number), sizes))].tolist()
+    ends = np.cumsum(sizes).tolist()
+    return tuple(in_order[end - size : end] for size, end in zip(sizes, ends, strict=True))

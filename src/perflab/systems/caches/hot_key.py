@@ -61,6 +61,11 @@ class HotKey:
         self.computing += 1
         return REFRESH if cure.serves_stale else COMPUTE
 
+    @property
+    def hits_until_s(self) -> float:
+        """Until when each read is sure to hit, with nothing drawn: never where a rule may compute early."""
+        return self.expires_s if self._cure.early is None else -math.inf
+
     def fill(self, now_s: float, took_s: float, value: Any = None) -> None:
         """The value has been computed."""
         self.computing -= 1

@@ -31,6 +31,9 @@ class VirtualReads:
         """All reads until then; each report takes the next of `queries_s` of a CPU."""
         self._queries_s = queries_s
         for number, arrived_s in enumerate(arrivals_s):
+            if not self._running and arrived_s < self._key.hits_until_s:
+                self.answered.append((number, arrived_s, arrived_s, HIT))
+                continue
             self._advance(arrived_s)
             if self._free:
                 self._read(number, arrived_s)

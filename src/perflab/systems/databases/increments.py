@@ -61,7 +61,7 @@ def client(setting: Setting, store: Store, tally: Tally, seed: str, now: Callabl
     chance = random.Random(seed)
     ended = now()
     while True:
-        yield setting.rest_s * chance.uniform(0.5, 1.5)
+        yield setting.rest_s * (0.5 + chance.random())
         is_stored = yield from _added(setting, store, tally, chance, now, until)
         began, ended = ended, now()
         tally.whole_s += ended - began
@@ -78,7 +78,7 @@ def _added(
     key, asked = chance.randrange(setting.counters), 0
     while now() < until:
         if setting.in_one:
-            yield setting.think_s * chance.uniform(0.5, 1.5)
+            yield setting.think_s * (0.5 + chance.random())
             store.add(key)
             return True
         value = store.start(key)
@@ -87,7 +87,7 @@ def _added(
             asked += 1
             continue
         read = now()
-        yield setting.think_s * chance.uniform(0.5, 1.5)
+        yield setting.think_s * (0.5 + chance.random())
         stored = store.finish(key, value + 1)
         tally.between_s += now() - read
         if stored:

@@ -39,25 +39,29 @@ class VirtualStore:
     """A connection to counters in memory, whose steps take no time; `values`, `commits` of each and `locks` are shared."""
 
     def __init__(self, way: str, values: Counter[int], commits: Counter[int], locks: Locks) -> None:
-        self._way, self._values, self._commits, self._locks = way, values, commits, locks
+        self._values, self._commits, self._locks = values, commits, locks
+        self._locks_all, self._locks_row = way in LOCKS_ALL, way in LOCKS_ROW
+        self._checks, self._checks_all = way in CHECKS_ALL | CHECKS_ROW, way in CHECKS_ALL
         self._seen = 0
         self.waits_for: int | None = None
 
     def start(self, key: int) -> int | None:
         lock = self._lock(key)
         if lock in self._locks.taken:
-            self.waits_for = lock if self._way in LOCKS_ROW else None  # else it asks again
+            self.waits_for = lock if self._locks_row else None  # else it asks again
             return None
         if lock is not None:
             self._locks.taken.add(lock)
-        self._seen = self._newest(key)
+        if self._checks:
+            self._seen = self._newest(key)
         return self._values[key]
 
     def finish(self, key: int, value: int) -> bool:
-        if self._way in CHECKS_ALL | CHECKS_ROW and self._newest(key) != self._seen:
+        if self._checks and self._newest(key) != self._seen:
             return False
         self._values[key] = value
-        self._commits.update((key, EVERYTHING))
+        self._commits[key] += 1
+        self._commits[EVERYTHING] += 1
         if (lock := self._lock(key)) is not None:
             self._locks.taken.remove(lock)
             self._locks.freed.append(lock)
@@ -72,10 +76,10 @@ class VirtualStore:
         return locked()
 
     def _lock(self, key: int) -> int | None:
-        return EVERYTHING if self._way in LOCKS_ALL else key if self._way in LOCKS_ROW else None
+        return EVERYTHING if self._locks_all else key if self._locks_row else None
 
     def _newest(self, key: int) -> int:
-        return self._commits[EVERYTHING if self._way in CHECKS_ALL else key]
+        return self._commits[EVERYTHING if self._checks_all else key]
 
 
 class Schedule:

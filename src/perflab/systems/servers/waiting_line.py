@@ -68,7 +68,7 @@ class Line:
         self.length = 0
         self._waiting: list[tuple[int, int, Waiting]] = []
         self._number = 0
-        self._codel = Codel()
+        self._codel = like_codel()
 
     def follow(self, rules: LineRules) -> None:
         """These rules from now on."""
@@ -116,21 +116,25 @@ class Line:
             return waited_ms > deadline_ms
         if rules.drop == HOPELESS:
             return waited_ms + rules.usual_ms > MARGIN * deadline_ms
-        return rules.drop == CODEL and self._codel.drops(now_ns / 1e6, waited_ms, TARGET * deadline_ms)
+        return rules.drop == CODEL and self._codel(TARGET * deadline_ms, now_ns / 1e6, waited_ms)
 
 
-class Codel:
-    """Like CoDel (Nichols and Jacobson 2012), as folly has it for servers: where even the least wait of the last 100 ms was above
+def like_codel(interval: float = INTERVAL_MS) -> Callable[[float, float, float], bool]:
+    """Whether a request is dropped that has waited so long: gets the target, the moment and the wait, in one unit, at each turn.
+
+    Like CoDel (Nichols and Jacobson 2012), as folly has it for servers: where even the least wait of the last 100 ms was above
     the target, there is a standing queue, and what has waited twice the target is dropped.
     """
+    least = until = 0.0
+    is_standing = False
 
-    def __init__(self) -> None:
-        self._least_ms, self._until_ms, self._is_standing = 0.0, 0.0, False
+    def drops(target: float, now: float, waited: float) -> bool:
+        nonlocal least, until, is_standing
+        if now >= until:
+            is_standing = least > target
+            least, until = waited, now + interval
+        elif waited < least:
+            least = waited
+        return is_standing and waited > SLOUGH * target
 
-    def drops(self, now_ms: float, waited_ms: float, target_ms: float) -> bool:
-        """Whether a request that has waited so long is dropped now."""
-        if now_ms >= self._until_ms:
-            self._is_standing = self._least_ms > target_ms
-            self._least_ms, self._until_ms = waited_ms, now_ms + INTERVAL_MS
-        self._least_ms = min(self._least_ms, waited_ms)
-        return self._is_standing and waited_ms > SLOUGH * target_ms
+    return drops
