@@ -180,11 +180,29 @@ class Mended(Given):
         return request_id
 
     def end(self, request_id: Any, succeeded: bool) -> None:
+        started = self.started.pop(request_id, None)
+        if started is None:
+            return
+        if succeeded:
+            self.latencies_s.append(time.perf_counter() - started)
+        else:
+            self.failures += 1
+
+
+class Trusting(Mended):
+    def end(self, request_id: Any, succeeded: bool) -> None:
         took = time.perf_counter() - self.started.pop(request_id)
         if succeeded:
             self.latencies_s.append(took)
         else:
             self.failures += 1
+
+
+class CountsTwice(Mended):
+    def end(self, request_id: Any, succeeded: bool) -> None:
+        self.failures += not succeeded or request_id not in self.started
+        if succeeded and request_id in self.started:
+            self.latencies_s.append(time.perf_counter() - self.started.pop(request_id))
 
 
 class Numbered(Mended):
@@ -201,7 +219,8 @@ class FailuresAsList(Mended):
         self.failures = []
 
     def end(self, request_id: Any, succeeded: bool) -> None:
-        (self.latencies_s if succeeded else self.failures).append(perf_counter() - self.started.pop(request_id))
+        if request_id in self.started:
+            (self.latencies_s if succeeded else self.failures).append(perf_counter() - self.started.pop(request_id))
 
 
 class ByClock(Mended):
@@ -285,6 +304,8 @@ def test_a_right_recorder_is_right(recorder: Any, capsys: pytest.CaptureFixture[
     ("recorder", "said"),
     [
         (Given, "it should have 20 ms (the wall clock has coarse steps and can be set)"),
+        (Trusting, "`end` of an id that it does not know fails (KeyError"),
+        (CountsTwice, "failures is 2; 0 failed"),
         (ByWallClock, "start at the same moment: both get the id 'query_0.0', so `end` cannot tell"),
         (ByClock, "start at the same moment: both get the id 'query_5000000', so"),
         (ByLength, "one ends before the third starts: both get the id 'query_1', so"),

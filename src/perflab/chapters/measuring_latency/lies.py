@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.judging import OPEN, RIGHT, as_number, attempt, is_function
+from perflab.chapters.judging import OPEN, RIGHT, as_number, attempt, in_words, is_function
 from perflab.chapters.virtual_time import CPU, WALL, VirtualTime
 from perflab.measure.guards import BadInput
 from perflab.measure.percentiles import nearest_rank, percentile, samples_needed
@@ -143,7 +143,7 @@ def _wrong_value(answer: float, samples_s: NDArray[np.float64]) -> str:
 
 
 Step = tuple[float, str, str]
-"""After how many ms a request starts, ends, or fails."""
+"""After how many ms a request starts, ends, fails, or ends "again", of which no recorder should take notice."""
 
 STORIES: tuple[tuple[str, Sequence[Step]], ...] = (
     ("one request of 20 ms", [(5, "starts", "a"), (20, "ends", "a")]),
@@ -165,6 +165,17 @@ STORIES: tuple[tuple[str, Sequence[Step]], ...] = (
     (
         "a request of 40 ms that succeeds, and one of 1 ms that fails",
         [(0, "starts", "a"), (40, "ends", "a"), (3, "starts", "b"), (1, "fails", "b")],
+    ),
+    (
+        "a reply that comes twice, and one to a request that is unknown",
+        [
+            (0, "starts", "a"),
+            (20, "ends", "a"),
+            (5, "again", "a"),
+            (1, "again", "unknown"),
+            (2, "starts", "b"),
+            (10, "ends", "b"),
+        ],
     ),
     (
         "two requests while the wall clock is set back",
@@ -203,6 +214,12 @@ def _misrecorded(recorder: Callable[[], Any], story: Sequence[Step]) -> str:
                 ids[request] = recording.start("query")
                 if any(ids[request] == ids[other] for other in begun_ns if other != request):
                     return f"both get the id {in_short(ids[request])}, so `end` cannot tell which of them has ended"
+                continue
+            if what == "again":
+                try:
+                    recording.end(ids.get(request, "unknown"), True)
+                except Exception as error:
+                    return f"`end` of an id that it does not know fails ({in_words(error)})"
                 continue
             begun = begun_ns.pop(request)
             recording.end(ids[request], what == "ends")

@@ -109,22 +109,14 @@ HINTS = {
     "ambiguous column": "Both tables have that column: say whose you mean, as in `reviews.id`.",
     "'NoneType' object is not iterable": "It returns None: is there a `return`?",
 }
-PAGES = (
-    (PRODUCT, REVIEWS_EACH),
-    (PRODUCT, 3),
-    (0, 1),
-    (123, REVIEWS_EACH),
-    (PRODUCTS - 1, 5),
-    (PRODUCT, 100),
-)
+PAGES = ((PRODUCT, REVIEWS_EACH), (PRODUCT, 3), (0, 1), (123, REVIEWS_EACH), (PRODUCTS - 1, 5), (PRODUCT, 100))
 
 
 def _is_right(page: Page, connection: sqlite3.Connection, product: int, most: int, why: str = "") -> bool:
     """Whether the page is what N + 1 statements find; if not, print what is wrong with it."""
     expected = one_by_one(connection, product, most)
     try:
-        rows = islice(page(connection, product, most), MAX_ROWS)
-        found = [row if isinstance(row, str) else tuple(row) for row in rows]
+        found = [_pair(row) for row in islice(page(connection, product, most), MAX_ROWS)]
     except (Exception, SystemExit) as error:  # whatever the learner's statement raises is said, not thrown
         hint = next((hint for said, hint in HINTS.items() if said in str(error)), "")
         print(f"Not yet: {HOW} Yours fails: {in_words(error)}. {hint}".rstrip())
@@ -135,6 +127,10 @@ def _is_right(page: Page, connection: sqlite3.Connection, product: int, most: in
             f"Not yet: for product {product}, at most {most}, there should be {in_short(wanted)}, not {in_short(got)}. {why}"
         )
     return found == expected
+
+
+def _pair(row: Any) -> Any:
+    return row if isinstance(row, str) else tuple(row)
 
 
 def one_by_one(connection: sqlite3.Connection, product: int, most: int) -> list[tuple[str, int]]:
