@@ -27,19 +27,17 @@ LABS = find_labs()
 LABS_IN = {
     "03-where-latency-comes-from": 5,
     "05-raising-throughput": 5,
-    "06-trade-off": 6,
+    "06-trade-off": 5,
     "08-caching-strategies": 5,
 }
 """Notebooks with more labs than they should have."""
-WORDS_IN = {"06-trade-off": 2_750}
-"""And with more words: they only get shorter."""
 SWITCHBOARDS = {"where_latency_comes_from.make_it_fast": 6}
 """Labs whose controls are the measures that they compare, a switch for each."""
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_is_read_in_one_sitting(path: Path) -> None:
-    assert words_of(path) <= WORDS_IN.get(path.stem, MAX_WORDS)
+    assert words_of(path) <= MAX_WORDS
     assert labs_of(path) <= LABS_IN.get(path.stem, MAX_LABS)
 
 

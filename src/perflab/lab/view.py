@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from perflab.lab.budget import rehearsal_s
-from perflab.lab.control_widgets import button, full_width, set_value, tree, widget_of
-from perflab.lab.controls import Slider
+from perflab.lab.control_widgets import button, full_width, tree
 from perflab.lab.display import Words
+from perflab.lab.form import AT_FIRST, Form
 from perflab.lab.guesses import ASKED
 from perflab.lab.headline import Headline
 from perflab.lab.image import Image, told
@@ -42,7 +42,8 @@ class View:
         self._lab = lab
         self._session: Session | None = None
         self._following = True
-        self._controls = {name: widget_of(name, control) for name, control in lab.controls.items()}
+        self._form = Form(lab.controls, len(lab.controls) if lab.prediction is None else AT_FIRST)
+        self._controls = self._form.controls
         self._images, self._pictures = self._make_pictures()
         self._bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="140px"))
         self._status = widgets.Label(f"{lab.how_to_start} to measure.", layout=widgets.Layout(flex="1 1 200px"))
@@ -81,10 +82,7 @@ class View:
 
     def _on_change(self, _: Any) -> None:
         if self._session is not None and self._following:
-            self._session.change(self._values())
-
-    def _values(self) -> dict[str, Any]:
-        return {name: control.value for name, control in self._controls.items()}
+            self._session.change(self._form.values())
 
     def _on_choice(self, pressed: widgets.Button) -> None:
         assert self._session is not None
@@ -94,6 +92,7 @@ class View:
         pressed.button_style = "info"
         pressed.icon = "check"
         self._enable(True)
+        self._form.show_all()
         self._again.layout.display = ""
         self._session.predict(self._answer)
 
@@ -160,8 +159,7 @@ class View:
     def set_controls(self, parameters: Mapping[str, Any]) -> None:
         self._following = False
         try:
-            for name, value in parameters.items():
-                set_value(self._controls[name], self._lab.controls[name], value)
+            self._form.set(parameters)
         finally:
             self._following = True
 
@@ -171,7 +169,8 @@ class View:
             picture.close()
         self._pictures = []
         self._replay.close()
-        for widget in (*tree(self.widget), *tree(self._again)):
+        parts = [part for each in (self.widget, self._again, *self._form.all) for part in tree(each)]
+        for widget in {id(part): part for part in parts}.values():  # not all of them are shown all the time
             widget.close()
 
     def _make_pictures(self) -> tuple[list[Image], list[Picture]]:
@@ -205,7 +204,7 @@ class View:
         }
         if self._lab.starts_by_button:
             actions = {
-                MEASURE: ("Measure as the controls stand", lambda session: session.run(self._values()))
+                MEASURE: ("Measure as the controls stand", lambda session: session.run(self._form.values()))
             } | actions
         buttons = []
         for text, (tip, action) in actions.items():
@@ -215,17 +214,12 @@ class View:
         return widgets.HBox(buttons)
 
     def _arrange(self) -> widgets.VBox:
-        has_sliders = any(isinstance(control, Slider) for control in self._lab.controls.values())
-        columns = f"repeat(auto-fit, minmax({420 if has_sliders else 300}px, 1fr))"
-        controls = widgets.GridBox(
-            list(self._controls.values()), layout=widgets.Layout(grid_template_columns=columns, grid_gap="0 24px")
-        )
         progress = widgets.HBox([self._bar, self._status, self._buttons], layout=widgets.Layout(flex_flow="row wrap"))
         charts = widgets.HBox(
             [image.widget for image in self._images], layout=widgets.Layout(width="100%", flex_flow="row wrap")
         )
         rows = [
-            controls,
+            self._form.widget,
             self._fault,
             charts,
             progress,

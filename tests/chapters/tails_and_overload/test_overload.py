@@ -128,7 +128,7 @@ def test_the_words_tell_what_became_of_the_offered_load() -> None:
     assert f" {late:.0f}/s were answered later or still wait. {rejected:.0f}/s were rejected or dropped." in said
     assert "rejected" not in LAB.verdict(overload_record(discipline=FIFO), None).text
     assert LAB.found(run, None).startswith(f"At 2 × capacity, “drop the late” answers {good:.0f} requests/s in time: ")
-    assert "500 requests/s at one worker, which takes always 4 ms" in LAB.scenario(START)  # type: ignore[misc]
+    assert "500 requests/s at one worker, which takes exactly 4 ms" in LAB.scenario(START)  # type: ignore[misc]
     assert "on average" in LAB.scenario({**START, "services": EXPONENTIAL})  # type: ignore[misc]
 
 

@@ -126,9 +126,9 @@ def finding(record: Record, pinned: Record | None) -> str:
 
 def scenario(chosen: Mapping[str, Any]) -> str:
     """What is done."""
-    how = "always" if chosen["services"] == overload_model.CONSTANT else "on average"
+    each = "exactly" if chosen["services"] == overload_model.CONSTANT else "on average"
     return (
-        f"{count(chosen['offered'] * CAPACITY)} requests/s at one worker, which takes {how} {SERVICE_MS} ms for each."
+        f"{count(chosen['offered'] * CAPACITY)} requests/s at one worker, which takes {each} {SERVICE_MS} ms for each."
     )
 
 
