@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
 
-from perflab.chapters.judging import Case, attempt, is_function, is_run_of, judge, judge_cases
+from perflab.chapters.judging import (
+    Case,
+    as_number,
+    attempt,
+    decision,
+    is_function,
+    is_run_of,
+    judge,
+    judge_cases,
+    numbers_of,
+)
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 from perflab.measure.guards import BadInput, is_number
@@ -58,6 +71,88 @@ def record(lab: str = "anatomy", samples: int = 3, status: Any = "complete") -> 
 def test_what_is_no_run_of_the_lab_is_said(given: Any, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert is_run_of(given, "anatomy") == (said == "")
     assert said in capsys.readouterr().out
+
+
+def test_a_run_needs_the_settings_and_the_numbers_that_are_judged(capsys: pytest.CaptureFixture[str]) -> None:
+    assert not is_run_of(record(), "anatomy", settings=("calls",))
+    assert "this run has no setting 'calls', so it is not one of this notebook's lab" in capsys.readouterr().out
+    broken = Record("anatomy", {}, 1, "", Frame({"latency_ns": np.array([1.0, np.nan])}), 1.0)
+    assert not is_run_of(broken, "anatomy")
+    assert capsys.readouterr().out == "Not yet: this run has values that are no numbers (NaN). Run it again.\n"
+
+
+NUMBERS: list[tuple[Any, float | None]] = [
+    (2, 2.0),
+    (Fraction(1, 2), 0.5),
+    (Decimal("0.5"), 0.5),
+    (np.float32(0.5), 0.5),
+    (np.array(3), 3.0),
+    (np.array([3.0]), 3.0),
+    (10**400, math.inf),
+    (-(10**400), -math.inf),
+    (True, None),
+    (np.array(True), None),
+    (np.ones(2), None),
+    ("2", None),
+    ([2.0], None),
+    (2j, None),
+    (None, None),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), NUMBERS)
+def test_numbers_of_any_kind_are_numbers(value: Any, expected: float | None) -> None:
+    assert as_number(value) == expected
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [[1, 2], (1.0, 2.0), np.array([1, 2]), iter([1, 2]), [Decimal(1), Fraction(2)]],
+)
+def test_any_iterable_of_numbers_is_a_list_of_them(returned: Any) -> None:
+    assert numbers_of(returned, 2) == [1.0, 2.0]
+
+
+def test_an_endless_one_is_looked_at_no_further_than_needed() -> None:
+    assert numbers_of(itertools.count(), 2) == [0.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("returned", "said"),
+    [
+        (None, "is there a `return`"),
+        ("12", "returned '12'"),
+        ({1: 2}, "returned {1: 2}"),
+        (3.0, "returned 3.0"),
+        (["1"], "not every value is a number"),
+        ([1, True], "not every value is a number"),
+    ],
+)
+def test_what_is_no_list_of_numbers_is_refused(returned: Any, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        numbers_of(returned, 5)
+
+
+@pytest.mark.parametrize(
+    ("returned", "says"),
+    [
+        (True, True),
+        (False, False),
+        (np.True_, True),
+        (np.array(False), False),
+        (0, False),
+        (3, True),
+        (Decimal(0), False),
+    ],
+)
+def test_a_policy_says_yes_or_no(returned: Any, says: bool) -> None:
+    assert decision(returned) is says
+
+
+@pytest.mark.parametrize("returned", [None, "no", "", [], [False], math.nan, {}, np.ones(2, bool), iter([])])
+def test_what_says_neither_is_refused(returned: Any) -> None:
+    with pytest.raises(BadInput, match="it should return True or False"):
+        decision(returned)
 
 
 def test_what_is_no_function_is_said(capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,7 +218,9 @@ def test_who_interrupts_is_not_held_up() -> None:
         attempt(call, "Use it so.")
 
 
-@pytest.mark.parametrize("found", [2, 2.5, 1.5, np.int64(2), np.float32(2.4), Fraction(9, 4)])
+@pytest.mark.parametrize(
+    "found", [2, 2.5, 1.5, np.int64(2), np.float32(2.4), Fraction(9, 4), Decimal("2.1"), np.array(2.2), np.array([2])]
+)
 def test_an_answer_that_is_near_enough_is_right(found: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert judge_cases([Case("two:", lambda: found, 2.0, 0.5)], "that is so.")
     assert capsys.readouterr().out == "Right: that is so.\n"
@@ -137,7 +234,7 @@ def test_an_answer_that_is_near_enough_is_right(found: Any, capsys: pytest.Captu
         (None, "yours says None; it is 2 ms."),
         (True, "yours says True; it is"),
         ([1] * 500, "yours says [1, 1,"),
-        (10**400, "yours fails (OverflowError"),
+        (10**400, "yours says inf ms"),
     ],
 )
 def test_a_wrong_answer_is_shown_beside_the_right_one(

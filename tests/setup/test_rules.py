@@ -62,6 +62,30 @@ def test_measuring_neither_prints_nor_logs() -> None:
     assert offenders(TALK, room("measure")) == []
 
 
+BESIDE_THE_LABS = {
+    "computations_early": "notebook 09 says it: e^(1/β) queries per expiry",
+    "from_empty": "what the model of the overload lab, a simulation, is checked against",
+}
+
+
+def test_each_formula_of_the_theory_has_a_use() -> None:
+    theory = room("theory")
+    outside = "\n".join(code_of(path) for path in [*SOURCES, *NOTEBOOKS] if path not in theory)
+    unused = set()
+    for path in theory:
+        inside = "\n".join(code_of(other) for other in theory if other != path)
+        public = re.findall(r"^(?:def|class) ([a-zA-Z]\w*)", code_of(path), re.MULTILINE)
+        for name in public:
+            used = rf"\b{name}\b"
+            if (
+                not re.search(used, outside)
+                and not re.search(used, inside)
+                and len(re.findall(used, code_of(path))) == 1
+            ):
+                unused.add(name)
+    assert unused == set(BESIDE_THE_LABS)
+
+
 @pytest.mark.parametrize(
     ("pattern", "code"),
     [

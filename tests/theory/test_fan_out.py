@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from perflab.theory.fan_out import extra_calls, hedged, is_unstable, kinds_tail, page_quantile, slow_pages
+from perflab.theory.fan_out import hedged, is_unstable, kinds_tail, slow_pages
 
 TWO_KINDS = kinds_tail((50.0, 2.0), (0.01, 0.99))
 
@@ -41,16 +41,6 @@ def test_a_hedge_of_unlucky_calls_leaves_one_page_in_a_hundred_slow() -> None:
     tail = hedged(TWO_KINDS, 6.0)
     assert tail(np.array([30.0])) == pytest.approx([1e-4])
     assert slow_pages(tail(np.array([30.0])), 100) == pytest.approx([0.009951], abs=5e-7)
-    assert extra_calls(TWO_KINDS, 6.0) == pytest.approx(0.01)
-    assert extra_calls(TWO_KINDS, 50.0) == 0 and extra_calls(TWO_KINDS, 1.0) == 1
-
-
-def test_the_page_waits_for_the_copy_and_no_longer() -> None:
-    moments = np.arange(0, 60, 0.1)
-    assert page_quantile(TWO_KINDS, 10, 0.95, moments) == pytest.approx(50)
-    assert page_quantile(hedged(TWO_KINDS, 6.0), 10, 0.95, moments) == pytest.approx(8, abs=0.11)
-    assert page_quantile(TWO_KINDS, 10, 0.90, moments) == pytest.approx(2), "nine pages of ten have no slow call"
-    assert math.isnan(page_quantile(TWO_KINDS, 10, 0.95, moments[:10]))
 
 
 @pytest.mark.parametrize(("tail", "after"), [(TWO_KINDS, 6.0), (exponential, 15.0), (exponential, 2.0)])
@@ -61,13 +51,7 @@ def test_a_simulation_of_pages_finds_the_same(tail: object, after: float) -> Non
     first, second = unlucky if tail is TWO_KINDS else random.exponential(5.0, shape)
     sent = first > after
     times = np.where(sent, np.minimum(first, after + second), first).max(axis=1)
-    assert sent.mean() == pytest.approx(extra_calls(tail, after), abs=0.002)  # type: ignore[arg-type]
-    moments = np.arange(0, 80, 0.05)
-    for share in (0.5, 0.95, 0.99):
-        found = np.quantile(times, share, method="inverted_cdf")
-        expected = page_quantile(hedged(tail, after), calls, share, moments)  # type: ignore[arg-type]
-        assert found == pytest.approx(expected, rel=0.02, abs=0.06)
-    for limit in (10.0, 30.0):
+    for limit in (3.0, 10.0, 30.0):
         expected_share = slow_pages(hedged(tail, after)(np.array([limit])), calls)  # type: ignore[arg-type]
         assert (times > limit).mean() == pytest.approx(float(expected_share[0]), abs=0.006)
 

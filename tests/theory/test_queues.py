@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Callable
 
@@ -105,7 +106,42 @@ def test_the_known_answers_of_m_m_1(utilisation: float, response: float) -> None
 
 @pytest.mark.parametrize(("clients", "throughput", "response"), [(10, 7.85418, 0.27321), (20, 9.98131, 1.00375)])
 def test_the_known_answers_of_a_closed_system(clients: int, throughput: float, response: float) -> None:
-    assert closed(clients, [0.1], 1.0) == pytest.approx((throughput, response), rel=1e-5)
+    found = closed(clients, [0.1], 1.0)
+    assert (found.throughput, found.response) == pytest.approx((throughput, response), rel=1e-5)
+
+
+def test_the_known_answers_of_two_stations() -> None:
+    found = closed(2, [0.1, 0.2])
+    assert found.throughput == pytest.approx(4.285714, abs=1e-6)
+    assert found.responses == pytest.approx((0.133333, 0.333333), abs=1e-6)
+    assert found.inside == pytest.approx((0.571429, 1.428571), abs=1e-6)
+    assert closed(0, [0.1, 0.2]) == (0.0, pytest.approx(0.3), (0.1, 0.2), (0.0, 0.0))
+
+
+def test_a_station_that_is_visited_more_often_is_one_with_as_much_more_service() -> None:
+    often, long = closed(5, [0.1, 0.05], 0.3, visits=[1, 4]), closed(5, [0.1, 0.2], 0.3)
+    assert often[:2] == pytest.approx(long[:2]) and often.inside == pytest.approx(long.inside)
+    assert 4 * often.responses[1] == pytest.approx(long.responses[1]), "the response is that of one visit"
+
+
+@pytest.mark.long
+def test_stations_of_a_closed_system_are_what_a_simulation_finds() -> None:
+    generator, seconds, clients = np.random.default_rng(1), 20_000.0, 3
+    services, often = (0.1, 0.05), (1, 4)
+    busy_until, at = [0.0, 0.0], [0.0, 0.0]
+    coming, rounds = [(0.0, number, 0) for number in range(clients)], 0
+    while (now := heapq.heappop(coming))[0] < seconds:
+        moment, client, step = now
+        station = 0 if step < often[0] else 1
+        ends = max(moment, busy_until[station]) + generator.exponential(services[station])
+        at[station] += ends - moment
+        busy_until[station] = ends
+        step = (step + 1) % sum(often)
+        rounds += step == 0
+        heapq.heappush(coming, (ends, client, step))
+    found = closed(clients, services, visits=often)
+    assert rounds / seconds == pytest.approx(found.throughput, rel=0.02)
+    assert np.array(at) / seconds == pytest.approx(found.inside, rel=0.03)
 
 
 @given(st.floats(0.05, 0.95), st.integers(1, 12))
@@ -116,11 +152,12 @@ def test_littles_law_holds(utilisation: float, servers: int) -> None:
 
 @given(st.integers(1, 60), st.lists(st.floats(0.01, 1), min_size=1, max_size=4), st.floats(0, 5))
 def test_a_closed_system_stays_within_its_asymptotes(clients: int, demands: list[float], think: float) -> None:
-    throughput, response = closed(clients, demands, think)
+    throughput, response, _, inside = closed(clients, demands, think)
     longest, total = max(demands), sum(demands)
     assert throughput <= min(1 / longest, clients / (total + think)) * (1 + 1e-9)  # Denning and Buzen 1978
     assert response >= max(total, clients * longest - think) * (1 - 1e-9)
     assert clients == pytest.approx(throughput * (response + think))
+    assert sum(inside) == pytest.approx(throughput * response)
 
 
 def test_more_than_the_servers_can_do_grows_without_end() -> None:
@@ -153,6 +190,9 @@ WRONG: dict[str, Callable[[], object]] = {
     "nothing takes time": lambda: closed(5, [0]),
     "nothing takes time, with think time 0": lambda: closed(2, [0.0], 0),
     "no station": lambda: closed(2, []),
+    "a station without visits": lambda: closed(2, [1, 1], visits=[1]),
+    "negative visits": lambda: closed(2, [1, 1], visits=[1, -1]),
+    "visits that are none": lambda: closed(2, [1, 1], visits=[1, NAN]),
     "for ever": lambda: closed(2, [INF]),
 }
 

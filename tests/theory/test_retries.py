@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from perflab.theory.retries import drain_time, offered_load, stays_down
+from perflab.theory.retries import offered_load, stays_down
 
 
 def test_three_retries_keep_a_server_down_from_a_quarter_of_its_capacity_on() -> None:
@@ -17,15 +17,9 @@ def test_three_retries_keep_a_server_down_from_a_quarter_of_its_capacity_on() ->
     assert stays_down(0.51, 1) and not stays_down(0.99, 0)
 
 
-def test_how_long_a_backlog_lasts() -> None:
-    assert drain_time(0.5, 0.3) == pytest.approx(0.3)
-    assert drain_time(0.2, 0.3, 3) == pytest.approx(1.2)
-    assert drain_time(0.25, 0.3, 3) == drain_time(1.0, 0.3) == math.inf
-
-
 @pytest.mark.parametrize(("offered", "retries"), [(-0.1, 0), (0.5, -1), (math.inf, 0), (math.nan, 0)])
 def test_what_cannot_be_is_refused(offered: float, retries: int) -> None:
-    for formula in (offered_load, stays_down, lambda load, more: drain_time(load, 1.0, more)):
+    for formula in (offered_load, stays_down):
         with pytest.raises(ValueError, match="negative"):
             formula(offered, retries)
 

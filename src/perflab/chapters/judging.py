@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from itertools import islice
 from reprlib import repr as in_short
 from textwrap import shorten
 from typing import Any, TypeVar
+
+import numpy as np
 
 from perflab.lab import Record
 from perflab.lab.verdict import LATENCY
@@ -38,8 +43,10 @@ def plain(answer: Any) -> str:
     return " ".join(re.findall(r"\w+", answer.replace("_", " ").lower())) if isinstance(answer, str) else ""
 
 
-def is_run_of(record: Any, lab: str, needs: str = LATENCY) -> bool:
-    """Whether this is a run of the lab of that name with samples in the column `needs`; if not, print what it is instead."""
+def is_run_of(record: Any, lab: str, needs: str = LATENCY, settings: Iterable[str] = ()) -> bool:
+    """Whether this is a run of the lab of that name with samples in the column `needs` and these `settings`; if not, print what
+    it is instead.
+    """
     fault = ""
     if not isinstance(record, Record):
         fault = f"{in_short(record)} is no run. Keep what `lab.run(...)` returns."
@@ -47,8 +54,12 @@ def is_run_of(record: Any, lab: str, needs: str = LATENCY) -> bool:
         fault = (
             f"this is a run of the lab {record.lab.replace('_', ' ')!r}; it should be one of {lab.replace('_', ' ')!r}."
         )
+    elif missing := [name for name in settings if name not in record.parameters]:
+        fault = f"this run has no setting {missing[0]!r}, so it is not one of this notebook's lab {lab.replace('_', ' ')!r}."
     elif record.status == "failed" or not record.column(needs).size:
         fault = "this run has measured nothing that counts. Run it again, and let it come to its end."
+    elif np.isnan(record.column(needs)).any():
+        fault = "this run has values that are no numbers (NaN). Run it again."
     if fault:
         print(f"Not yet: {fault}")
     return not fault
@@ -70,6 +81,40 @@ def attempt(call: Callable[[], Returned], how: str) -> Returned | None:
         return None
 
 
+def as_number(value: Any) -> float | None:
+    """A number of any kind (Python's, NumPy's, `Decimal`, an array of one), infinite where it is too large; else None."""
+    if isinstance(value, np.ndarray) and value.size == 1:
+        value = value.item()
+    if not is_number(value) and not isinstance(value, Decimal):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def numbers_of(returned: Any, most: int) -> list[float]:
+    """The numbers in what a function returned: any iterable of them, of which no more than `most` + 1 are looked at."""
+    if returned is None:
+        raise BadInput("It returned None: is there a `return`?")
+    if isinstance(returned, str | bytes | Mapping) or not isinstance(returned, Iterable):
+        raise BadInput(f"It returned {in_short(returned)}.")
+    found = [as_number(value) for value in islice(returned, most + 1)]
+    told = [value for value in found if value is not None]
+    if len(told) < len(found):
+        raise BadInput("It returned something in which not every value is a number.")
+    return told
+
+
+def decision(returned: Any) -> bool:
+    """What a policy returned, if that says yes or no: a truth value (NumPy's too) or a number."""
+    value = returned.item() if isinstance(returned, np.bool_ | np.ndarray) and returned.size == 1 else returned
+    number = as_number(value)
+    if not isinstance(value, bool) and (number is None or math.isnan(number)):
+        raise BadInput(f"It returned {in_short(returned)}; it should return True or False.")
+    return bool(value)
+
+
 @dataclass(frozen=True)
 class Case:
     """One question to a function of the learner's, whose answer is right within `near`."""
@@ -83,10 +128,11 @@ class Case:
         """What is wrong with the answer; empty where it is right."""
         try:
             found = self.answer()
-            shown = f"{float(found):.6g}{unit}" if is_number(found) else in_short(found)
+            value = as_number(found)
+            shown = in_short(found) if value is None else f"{value:.6g}{unit}"
         except (Exception, SystemExit) as error:  # as above
             return f"{self.asked} yours fails ({in_words(error)}); it is {self.expected:g}{unit}."
-        if is_number(found) and abs(found - self.expected) <= self.near:
+        if value is not None and abs(value - self.expected) <= self.near:
             return ""
         return f"{self.asked} yours says {shown}; it is {self.expected:g}{unit}."
 

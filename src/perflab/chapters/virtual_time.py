@@ -57,9 +57,14 @@ class VirtualTime:
                 if id(cell.cell_contents) in replaced:
                     stack.callback(setattr, cell, "cell_contents", cell.cell_contents)
                     cell.cell_contents = replaced[id(cell.cell_contents)]
-            for timer in (timeit.Timer.__init__, timeit.timeit, timeit.repeat):
-                stack.callback(setattr, timer, "__defaults__", timer.__defaults__)
-                timer.__defaults__ = tuple(replaced.get(id(value), value) for value in timer.__defaults__ or ())
+            timers: tuple[Any, ...] = (timeit.Timer.__init__, timeit.timeit, timeit.repeat)
+            for function in (*timers, *found):
+                # A clock may be handed over as the default of an argument.
+                stack.callback(setattr, function, "__defaults__", function.__defaults__)
+                stack.callback(setattr, function, "__kwdefaults__", function.__kwdefaults__)
+                usual, named = function.__defaults__, function.__kwdefaults__
+                function.__defaults__ = usual and tuple(replaced.get(id(value), value) for value in usual)
+                function.__kwdefaults__ = named and {name: replaced.get(id(v), v) for name, v in named.items()}
             stack.callback(setattr, Clock, "now_ns", staticmethod(Clock.now_ns))
             Clock.now_ns = staticmethod(replaced.get(id(Clock.now_ns), Clock.now_ns))  # type: ignore[method-assign]
             yield

@@ -39,21 +39,6 @@ def hedged(tail: Tail, after: float) -> Tail:
     return lambda moments: tail(moments) * tail(moments - after)
 
 
-def extra_calls(tail: Tail, after: float) -> float:
-    """Copies sent per call: the share of calls that has no answer `after` some time, P(T > d)."""
-    return float(tail(np.array([after]))[0])
-
-
-def page_quantile(tail: Tail, calls: int, share: float, moments: ArrayLike) -> float:
-    """The first of the `moments`, in rising order, in which that share of the pages has all its answers: (1 − P(T > t))ⁿ ≥ share.
-
-    NaN where it is none of them.
-    """
-    times = np.asarray(moments, float)
-    there = 1 - slow_pages(tail(times), calls) >= share - 1e-12
-    return float(times[there.argmax()]) if there.any() else float("nan")
-
-
 def is_unstable(utilisation: float, copies: float = 2.0) -> bool:
     """Whether a backlog never drains where all calls wait longer than the hedge's delay, so that each is done `copies` times:
     iff copies · ρ > 1, with the utilisation ρ by calls alone. Below that a backlog drains, more slowly.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -90,23 +91,41 @@ def priority_wait(rate: float, services: ArrayLike) -> float:
     return float(np.mean(rate * np.mean(times**2) / 2 / ((1 - busy[:-1]) * (1 - busy[1:]))))
 
 
-def closed(clients: int, demands: Sequence[float], think: float = 0.0) -> tuple[float, float]:
-    """Throughput and response time of `clients` that ask again `think` after each answer, at stations with these demands.
+class Closed(NamedTuple):
+    """A closed system: how many rounds per unit of time, and how long one takes without the think time; of each station the
+    response time of one visit, and how many clients are there on average.
+    """
+
+    throughput: float
+    response: float
+    responses: tuple[float, ...]
+    inside: tuple[float, ...]
+
+
+def closed(
+    clients: int, services: Sequence[float], think: float = 0.0, visits: Sequence[float] | None = None
+) -> Closed:
+    """`clients` that ask again `think` after each answer, and visit each station so many times per round, once if not said.
 
     Mean value analysis for exponential stations of one server each (Reiser and Lavenberg 1980).
     """
-    if not (clients >= 0 and think >= 0 and all(demand >= 0 for demand in demands)):
-        raise ValueError("clients, think time and demands must not be negative")
+    times, often = list(services), [1.0] * len(services) if visits is None else list(visits)
+    if not (clients >= 0 and think >= 0 and min([*times, *often], default=0) >= 0) or len(often) != len(times):
+        raise ValueError("clients, times and visits must not be negative, and each station has its visits")
+    demands = [each * time for each, time in zip(often, times, strict=True)]
     if not 0 < think + sum(demands) < math.inf:
-        raise ValueError("a round of think time and demands must take some time, and not for ever")
-    queues = [0.0] * len(demands)
-    throughput, response = 0.0, sum(demands)
+        raise ValueError("a round of think time and services must take some time, and not for ever")
+    inside = [0.0] * len(times)
+    throughput, responses = 0.0, times
     for number in range(1, clients + 1):
-        responses = [demand * (1 + queue) for demand, queue in zip(demands, queues, strict=True)]
-        response = sum(responses)
-        throughput = number / (think + response)
-        queues = [throughput * time for time in responses]
-    return throughput, response
+        responses = [time * (1 + queue) for time, queue in zip(times, inside, strict=True)]
+        throughput = number / (think + _dot(often, responses))
+        inside = [throughput * each * response for each, response in zip(often, responses, strict=True)]
+    return Closed(throughput, _dot(often, responses), tuple(responses), tuple(inside))
+
+
+def _dot(first: Sequence[float], second: Sequence[float]) -> float:
+    return sum(one * other for one, other in zip(first, second, strict=True))
 
 
 def _check(servers: int, offered: float) -> None:

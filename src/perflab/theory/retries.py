@@ -21,15 +21,6 @@ def stays_down(offered: float, retries: int) -> bool:
     return offered_load(offered, retries) > 1
 
 
-def drain_time(offered: float, stall: float, retries: int = 0) -> float:
-    """How long after a stall its backlog is gone: a·stall / (1 − a), with a = ρ(1 + k); infinite where the server stays down.
-
-    Each request of the backlog was tried so many times: an upper bound for stalls shorter than all the time-outs together.
-    """
-    load = offered_load(offered, retries)
-    return load * stall / (1 - load) if load < 1 else math.inf
-
-
 def _check(offered: float, retries: int) -> None:
     if not (0 <= offered < math.inf and retries >= 0):
         raise ValueError("load and retries must not be negative, and not infinite")

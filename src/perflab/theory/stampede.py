@@ -12,7 +12,6 @@ import math
 
 import numpy as np
 
-GAMMA = 0.5772156649015329
 STEPS = 4_000
 
 
@@ -62,14 +61,3 @@ def computations_early_of(load: float, beta: float) -> float:
     a = np.sqrt(edges[1:] * edges[:-1])
     across = np.sum((load - a + load / beta - load * np.log(load / a)) * np.exp(-a) * np.diff(edges))
     return float(1 + inside + across + math.exp(-load) * load / beta)
-
-
-def how_early_s(rate: float, beta: float, took_s: float) -> float:
-    """βδ (ln(λβδ) + γ): how long before the expiry XFetch computes on average, where reads are many."""
-    scale_s = beta * took_s
-    return scale_s * (math.log(rate * scale_s) + GAMMA)
-
-
-def missed_share(rate: float, beta: float, took_s: float) -> float:
-    """e^(−λβδ): the share of expiries before which no read has computed."""
-    return math.exp(-rate * beta * took_s)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -124,6 +127,11 @@ def test_what_is_no_rank_is_said(rank: Any, capsys: pytest.CaptureFixture[str]) 
     assert "is no function" in capsys.readouterr().out
 
 
+def test_a_rank_that_cannot_be_sorted_by_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exercises.check_discipline(lambda number, service, kind: service if number % 7 else math.nan) is None
+    assert "It returned NaN" in capsys.readouterr().out
+
+
 def test_the_kinds_are_those_of_long_and_short_requests() -> None:
     _, services, kinds = exercises.requests(3)
     assert set(kinds.tolist()) == {0, 1} and services[kinds == 1].min() > 5 * services[kinds == 0].max()
@@ -140,7 +148,12 @@ def test_a_rank_that_cannot_be_called_is_told_how(capsys: pytest.CaptureFixture[
     ("answer", "said"),
     [
         (None, "Not done yet"),
-        ("36", "not a number"),
+        ("36", "Right"),
+        (" 36 ", "Right"),
+        ("36 threads", "not a number"),
+        (Decimal(36), "Right"),
+        (Fraction(36), "Right"),
+        (np.array(36), "Right"),
         (True, "not a number"),
         (10, "the queue grows."),
         (24, "grows, slowly"),
@@ -158,7 +171,9 @@ def test_a_rank_that_cannot_be_called_is_told_how(capsys: pytest.CaptureFixture[
         (np.int64(36), "Right"),
         (36.5, "not a number"),
         (float("nan"), "not a number"),
-        (500, "476 of 500 threads are idle"),
+        (200, "176 of 200 threads are idle"),
+        (500, "Not yet: 24 requests are in flight on average. Ten times as many threads"),
+        (10**400, "not a number"),
     ],
 )
 def test_threads(answer: Any, said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,18 @@ def departures(arrivals: Numbers, services: Numbers) -> tuple[float, ...]:
     return tuple(end - service - arrival for end, arrival, service in zip(left, arrivals, services, strict=True))
 
 
-@pytest.mark.parametrize("waits", [loop, by_when_the_server_is_free, of_numpy, yielding, consuming, departures])
+def a_column(arrivals: Numbers, services: Numbers) -> Any:
+    return np.array(loop(arrivals, services)).reshape(-1, 1)
+
+
+def decimals(arrivals: Numbers, services: Numbers) -> Any:
+    return [Decimal(repr(float(wait))) for wait in loop(arrivals, services)]
+
+
+RIGHT = [loop, by_when_the_server_is_free, of_numpy, yielding, consuming, departures, a_column, decimals]
+
+
+@pytest.mark.parametrize("waits", RIGHT)
 def test_every_right_way_is_accepted_and_gets_its_lab(waits: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert lindley.check_waits(waits) is not None
     assert capsys.readouterr().out.startswith("Right")

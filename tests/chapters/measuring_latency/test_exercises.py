@@ -253,6 +253,8 @@ def test_the_solution_finds_the_stall_on_a_real_server(capsys: pytest.CaptureFix
         ("lower", "Not yet: it may be"),
         ("cannot tell", "Right"),
         (" Cannot Tell ", "Right"),
+        ("can't tell", "Right"),
+        ("Can not tell", "Right"),
         ("42", "none of"),
         (42, "none of"),
     ],

@@ -77,7 +77,12 @@ RULES: list[tuple[Rule, str]] = [
     (lambda queued, places, workers, service_s: queued < places, "500 requests/s at 8 workers of 50 ms"),
     (lambda queued, places, workers, service_s: True, "How can one tell, when a request arrives"),
     (lambda queued, places, workers, service_s: False, "It rejects requests that could be answered"),
-    (lambda queued, places, workers, service_s: None, "It rejects requests that could be answered"),
+    (
+        lambda queued, places, workers, service_s: None,
+        "is called with queued, places, workers and service_s. It returned",
+    ),
+    (lambda queued, places, workers, service_s: "yes", "returned 'yes'; it should return True or False"),
+    (lambda queued, places, workers, service_s: np.array(by_wait(queued, places, workers, service_s)), "Right"),
     (lambda queued, places, workers, service_s: queued < 16, "60 requests at once"),
     (lambda queued, places, workers, service_s: queued < 64, "300 requests/s at 4 workers of 40 ms"),
     (lambda queued, places, workers, service_s: queued < 8 * workers, "300 requests at once at 10 workers"),
@@ -147,6 +152,19 @@ def test_a_policy_that_does_not_do_for_both_rates_is_open(
 def test_a_policy_that_cannot_be_called_is_told_how(capsys: pytest.CaptureFixture[str]) -> None:
     assert exercises.check_flush(lambda pending: True) is None  # type: ignore[misc,arg-type]
     assert "called with pending" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("returned", [None, "later", [False], float("nan")])
+def test_a_policy_that_says_neither_yes_nor_no_is_told(returned: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exercises.check_flush(lambda pending, oldest, size, most: returned) is None
+    assert "it should return True or False" in capsys.readouterr().out
+
+
+def test_three_milliseconds_of_waiting_are_more_than_a_commit(capsys: pytest.CaptureFixture[str]) -> None:
+    exercises.check_flush(lambda pending, oldest, size, most: pending >= 10 or oldest >= 0.003)
+    assert "what do requests wait for" in capsys.readouterr().out
+    exercises.check_flush(lambda pending, oldest, size, most: pending >= 4 or oldest >= 0.002)
+    assert capsys.readouterr().out.startswith("Right")
 
 
 @pytest.mark.parametrize(

@@ -81,15 +81,22 @@ def test_the_verdict_names_the_bottleneck_all_limits_the_maximum_and_the_respons
 def test_the_table_has_the_four_limits_and_says_which_is_the_smallest() -> None:
     rows = dict(LAB.table(record(disk=4), None)[1:])
     names = ("CPU", "memory", "network", "disk")
-    limits = [rows[f"limit of {name}, requests/s"] for name in names]
-    assert limits == ["455 (smallest)", "–", "50,000", "1,000"]
+    limits = [rows[f"limit of {name}, requests/s; threads there of 4 (model)"] for name in names]
+    assert limits == ["455 (smallest); 3.3", "–", "50,000; 0.0", "1,000; 0.7"]
+
+
+def test_in_the_model_all_threads_have_a_request_and_most_of_them_are_at_the_bottleneck() -> None:
+    for needs in ({"disk": 4}, {"disk": 4_000}, {"memory": 64}, {"cpu": 20.0, "network": 1_000}):
+        model = bottleneck.predict(**{**START, **needs}, constants=CONSTANTS)
+        assert sum(model.threads_at.values()) == pytest.approx(4)
+        assert max(model.threads_at, key=model.threads_at.__getitem__) == model.smallest
 
 
 def test_without_a_calibration_and_before_the_load_there_is_less_to_say() -> None:
     run = record()
     begun = replace(run, constants={}, frame=Frame({"most_per_s": run.column("most_per_s")}))
     assert LAB.verdict_of(begun, None).text == "The server's maximum is 402 requests/s."
-    assert dict(LAB.table(begun, None)[1:])["limit of CPU, requests/s"] == "–"
+    assert dict(LAB.table(begun, None)[1:])["limit of CPU, requests/s; threads there of 4 (model)"] == "–"
 
 
 def test_a_second_run_is_compared_with_the_pinned_one() -> None:
@@ -198,6 +205,7 @@ MODEL = Expected(
     here=1.0,
     most={"CPU": 1_000.0, "memory": np.inf, "network": np.inf, "disk": 300.0},
     response_ns=1e6 + 1e4 * LOADS,
+    threads_at={"CPU": 1.0, "memory": 0.0, "network": 0.0, "disk": 3.0},
 )
 
 

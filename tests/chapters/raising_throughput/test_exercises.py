@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +58,21 @@ def test_a_connection_is_limited_by_its_line_and_its_window(function: Any, capsy
         lambda *given: "6.55",
         lambda line, window: line / window,
         lambda *given: 1 / 0,
-        None,
     ],
 )
 def test_what_is_wrong_with_a_connection_is_said(function: Any, capsys: pytest.CaptureFixture[str]) -> None:
     exercises.check_connection(function)
     said = capsys.readouterr().out
     assert "Still wrong for" in said and "of 5 connections" in said and len(said) < 400
+
+
+@pytest.mark.parametrize("value", [None, 5, "route"])
+@pytest.mark.parametrize(
+    "check", [exercises.check_connection, exercises.check_law, exercises.check_route, exercises.check_the_lie]
+)
+def test_what_is_no_function_is_said(check: Any, value: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(value) is None
+    assert "is no function" in capsys.readouterr().out
 
 
 def test_known_answers_of_a_window_and_a_round_trip(capsys: pytest.CaptureFixture[str]) -> None:
@@ -130,16 +139,16 @@ def unfinished(points: Mapping[int, float]) -> tuple[float, float, float]:
         (lambda points: (100.0, 0.02, 0.005), "Not done yet"),
         (lambda points: [x / solved(points)[0] for x in solved(points)], "Not done yet"),
         (lambda points: solved(points)[:2], "It returned"),
-        (lambda points: None, "not iterable"),
-        (lambda points: 3.0, "not iterable"),
+        (lambda points: None, "It returned None: is there a `return`?"),
+        (lambda points: 3.0, "It returned 3.0"),
         (lambda points: ("a", "b", "c"), "It returned"),
         (lambda points: (float("nan"),) * 3, "It returned"),
         (lambda points: (True, True, True), "It returned"),
         (lambda points: points[1, 4, 8], "KeyError"),
         (lambda points: 1 / 0, "ZeroDivisionError"),
         (lambda: (1, 2, 3), "TypeError"),
-        (None, "not callable"),
-        ("law", "not callable"),
+        (None, "None is no function"),
+        ("law", "'law' is no function"),
     ],
 )
 def test_what_is_wrong_with_a_law_is_said(function: Any, said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -281,7 +290,6 @@ def with_one(resource: str, change: Any) -> Any:
         (lambda *machine: None, 12),
         (lambda *machine: dict.fromkeys(mended(*machine), float("nan")), 12),
         (lambda: {}, 12),
-        (None, 12),
     ],
 )
 def test_wrong_units_are_found(function: Any, wrong: int, capsys: pytest.CaptureFixture[str]) -> None:
@@ -302,6 +310,7 @@ def test_the_first_fault_is_named_with_its_number(capsys: pytest.CaptureFixture[
         lambda *machine: {name: np.float32(most) for name, most in mended(*machine).items()},
         lambda *machine: {name: int(most * 1e6) / 1e6 for name, most in reversed(mended(*machine).items())},
         lambda *machine: {**mended(*machine), "total": 0},
+        lambda *machine: {name.lower(): Decimal(repr(most)) for name, most in mended(*machine).items()},
         lambda cores, ghz, ipc, instructions, gb, copied, gbit, reply, iops, writes: {
             "CPU": cores * ghz * 10**9 * ipc / instructions,
             "memory": gb * 1000**3 / copied,

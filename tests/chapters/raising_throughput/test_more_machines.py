@@ -15,10 +15,24 @@ from turns import side_by_side
 from perflab.chapters.load import Load, mean_response_ns
 from perflab.chapters.raising_throughput import more_machines
 from perflab.chapters.raising_throughput.more_machines import QUARTER
-from perflab.chapters.raising_throughput.more_machines_model import ALIKE, DIES, FAST, SLOW, Expected, at_rate
+from perflab.chapters.raising_throughput.more_machines_model import (
+    ALIKE,
+    DIES,
+    FAST,
+    RUN_S,
+    RUN_TO_TYPICAL,
+    SERVICE_S,
+    SLOW,
+    SLOWNESS,
+    Expected,
+    at_rate,
+    slowness,
+)
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
+from perflab.measure.schedule import poisson, services
 from perflab.systems.clients.routing import ROUTES, round_robin
+from perflab.theory.balancing import simulate_routed
 
 LAB = more_machines.lab()
 START: dict[str, Any] = {"servers": 4, "kind": ALIKE, "routing": "round robin", "rate": 100}
@@ -208,7 +222,7 @@ def test_the_capacity_counts_slow_and_dead_servers() -> None:
 def test_the_click_settles_the_prediction_and_other_settings_do_not() -> None:
     outcome = PREDICTION.outcome([simulated(900, kind=SLOW)], LAB.check)
     assert outcome is not None and outcome.choice == QUARTER
-    assert outcome.measured == "median 900 ms, 900–900 ms at the slow server; 30 ms, 30–30 ms at the others"
+    assert outcome.measured == "median 900 ms at the slow server, 30 ms at the others: 30 times as long (14–94)"
     for answer in (None, *PREDICTION.choices):
         comment = PREDICTION.comment(answer, outcome)
         assert PREDICTION.choices[QUARTER].reason in comment and outcome.measured in comment
@@ -217,10 +231,27 @@ def test_the_click_settles_the_prediction_and_other_settings_do_not() -> None:
 
 
 def test_a_run_in_which_the_slow_server_is_not_slow_settles_nothing() -> None:
-    for slow_ms in (40, 110):
+    for slow_ms in (40, 110, 240):
         assert PREDICTION.outcome([simulated(slow_ms, kind=SLOW)], LAB.check) is None
-    assert PREDICTION.outcome([simulated(130, kind=SLOW)], LAB.check) is not None
+    assert PREDICTION.outcome([simulated(260, kind=SLOW)], LAB.check) is not None
     assert [text for text, answer in PREDICTION.choices.items() if answer.reason] == [QUARTER]
+
+
+@pytest.mark.long
+def test_the_interval_of_the_question_holds_what_a_typical_run_shows() -> None:
+    slow = slowness(4, SLOW)
+
+    def ratio_of_medians(seed: int) -> float:
+        arrivals = poisson(100, RUN_S, seed) / 1e9
+        routed = simulate_routed(arrivals, services(SERVICE_S, arrivals.size, seed), slow, round_robin, seed)
+        times, in_time = routed.departures - arrivals, routed.departures <= RUN_S
+        at_slow = routed.servers == 0
+        return float(np.median(times[in_time & at_slow]) / np.median(times[in_time & ~at_slow]))
+
+    typical = np.median([ratio_of_medians(seed) for seed in range(500, 1_000)])
+    low, high = (np.array([ratio_of_medians(seed) for seed in range(500)]) / run for run in reversed(RUN_TO_TYPICAL))
+    assert 0.93 <= np.mean((low <= typical) & (typical <= high)) <= 0.98
+    assert np.mean(low >= SLOWNESS) > 0.95, "one click settles it"
 
 
 def test_before_anything_was_done_there_is_nothing_to_say() -> None:

@@ -148,7 +148,7 @@ def test_a_load_test_that_leaves_out_nothing_is_right(capsys: pytest.CaptureFixt
         (flawed, "80 requests were due, and"),
         (from_when_it_was_sent, "from when it was due; yours says 0.05 s"),
         (lambda due, service_s, connections: [], "and 0 have a response time"),
-        (lambda due, service_s, connections: None, "TypeError"),
+        (lambda due, service_s, connections: None, "It returned None: is there a `return`?"),
         (lambda due, service_s, connections: [float("nan")] * len(due), "yours says nan s"),
     ],
 )

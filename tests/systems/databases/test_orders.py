@@ -35,6 +35,10 @@ def test_an_order_is_found_by_its_number_with_and_without_the_index(orders: Orde
     assert found[0] * SCATTER % ROWS == number
 
 
+def test_a_number_that_no_order_has_finds_nothing(orders: Orders) -> None:
+    assert orders.find(10**9) is None and orders.find(-1, indexed=False) is None
+
+
 @pytest.mark.parametrize("rows", [SCATTER, 2 * SCATTER, 100, 1_001])
 def test_every_number_occurs_once_however_many_rows(rows: int) -> None:
     assert {row * scatter(rows) % rows for row in range(rows)} == set(range(rows))

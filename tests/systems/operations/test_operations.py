@@ -57,6 +57,11 @@ def test_a_round_trip_takes_far_longer_than_a_dict_lookup() -> None:
         assert_more(lambda: usual_ns(far), lambda: usual_ns(near), 5)
 
 
+def test_printing_takes_longer_than_what_is_printed() -> None:
+    with OPERATIONS["dict lookup, printed"]() as printed, OPERATIONS["dict lookup"]() as near:
+        assert_more(lambda: usual_ns(printed), lambda: usual_ns(near), 2)
+
+
 def test_a_sleep_takes_its_time() -> None:
     with OPERATIONS["sleep 1 ms"]() as sleep:
         assert min(time_calls(sleep, repeats=20).latencies_ns) >= 1_000_000

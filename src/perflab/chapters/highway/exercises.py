@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from perflab.chapters.highway.road_model import throughput_per_min
-from perflab.chapters.judging import OPEN, Case, attempt, is_function, is_run_of, judge_cases
+from perflab.chapters.judging import OPEN, Case, as_number, attempt, is_function, is_run_of, judge_cases
 from perflab.lab import Axis, Chart, Lab, Record, distribution, latencies_of, slider, switch
 from perflab.lab.axes import duration_ticks
 from perflab.lab.marks import Here, Line, measured
 from perflab.lab.palette import CLOCK, MODEL_LINE
 from perflab.measure import Frame, count, duration, percentile, poisson
-from perflab.measure.guards import is_number
+from perflab.measure.guards import BadInput
 from perflab.theory.queues import mean_wait, mmc, priority_wait
 from perflab.theory.simulate import Discipline, fifo, simulate
 
@@ -29,9 +29,9 @@ def check_commute(record: Record | None) -> None:
     if record is None:
         print(f"{OPEN}Run the lab with a speed limit of your choice, and keep the record in `commute`.")
         return
-    if not is_run_of(record, "road"):
-        return
     asked = {"lanes": 2, "cars": 30, "hesitation": 0.3}
+    if not is_run_of(record, "road", settings=(*asked, "limit")):
+        return
     wrong = {name: value for name, value in asked.items() if record.parameters[name] != value}
     if wrong:
         name, value = next(iter(wrong.items()))
@@ -63,7 +63,7 @@ def check_discipline(rank: Discipline) -> Lab | None:
     how = "`rank` is called with number, service and kind, and returns something to sort by."
     if not is_function(rank, how):
         return None
-    mine = attempt(lambda: simulate(arrivals, services, discipline=rank, kinds=kinds).responses, how)
+    mine = attempt(lambda: simulate(arrivals, services, discipline=_orders(rank), kinds=kinds).responses, how)
     if mine is None:
         return None
     usual = simulate(arrivals, services).responses
@@ -76,6 +76,18 @@ def check_discipline(rank: Discipline) -> Lab | None:
         print(f"Right: the mean response time falls from {means[0]} to {means[1]}.")
         print(f"The longest goes from {longest[0]} to {longest[1]}. The lab is yours.")
     return replace(order_lab(), policy={"rank": rank})
+
+
+def _orders(rank: Discipline) -> Discipline:
+    """The same rank, if it is one: NaN is neither before nor behind another number."""
+
+    def checked(number: int, service: float, kind: int) -> Any:
+        found = rank(number, service, kind)
+        if (value := as_number(found)) is not None and np.isnan(value):
+            raise BadInput("It returned NaN, which nothing can be sorted by.")
+        return found
+
+    return checked
 
 
 def requests(seed: int, rate: float = RATE) -> tuple[Any, Any, Any]:
@@ -136,21 +148,25 @@ def order_lab() -> Lab:
     )
 
 
-RATE_PER_S, STAY_S, MIN_THREADS, MAX_THREADS = 120, 0.2, 28, 60
+RATE_PER_S, STAY_S, MIN_THREADS, MAX_THREADS, FAR_TOO_MANY = 120, 0.2, 28, 60, 240
 
 
-def check_threads(answer: int | None) -> None:
+def check_threads(answer: Any) -> None:
     """Judge: Little's law says how many threads are busy on average; the others leave room for bursts."""
     busy = round(RATE_PER_S * STAY_S)
     average = f"{busy} requests are in flight on average"
     if answer is None:
         print(f"{OPEN}Write a number of threads.")
         return
-    if not is_number(answer) or not np.isfinite(answer) or answer % 1 != 0:
+    written = answer.strip() if isinstance(answer, str) else ""
+    number = float(written) if written.isdecimal() else as_number(answer)
+    if number is None or not np.isfinite(number) or number % 1 != 0:
         print(f"{in_short(answer)} is not a number of threads.")
         return
-    threads = int(answer)
-    if threads < busy:
+    threads = int(number)
+    if threads >= FAR_TOO_MANY:
+        print(f"Not yet: {average}. Ten times as many threads and more are idle nearly always, and each takes memory.")
+    elif threads < busy:
         print(f"Not yet: 120/s · 0.2 s = {average}. {count(threads)} threads cannot hold them, so the queue grows.")
     elif threads == busy:
         print(f"Not yet: {average}, and often more. With {busy} threads the queue grows, slowly.")

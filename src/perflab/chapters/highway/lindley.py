@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.judging import OPEN, RIGHT, attempt, is_function
+from perflab.chapters.judging import OPEN, RIGHT, attempt, is_function, numbers_of
 from perflab.chapters.load import Load, moments, too_late
 from perflab.lab import Axis, Chart, Lab, Record, log_slider, slider
 from perflab.lab.marks import Line, Rule
 from perflab.lab.palette import CLOCK_LINE, MEASURED, MODEL_LINE
 from perflab.lab.verdict import table_of, verdict_of
-from perflab.measure import Frame, duration, percent, poisson, services
+from perflab.measure import Frame, count, duration, percent, poisson, services
 from perflab.systems.clients.worker_load import watched_load
 from perflab.theory.queues import mmc
 from perflab.theory.simulate import lindley
@@ -46,12 +46,13 @@ def check_waits(waits: Waits) -> Lab | None:
     arrivals, times = np.cumsum(generator.exponential(1.0, RANDOM)), generator.exponential(0.8, RANDOM)
     cases = {**QUEUES, f"{RANDOM} at random": (arrivals.tolist(), times.tolist())}
     for name, (came, work) in cases.items():
-        found = attempt(lambda came=came, work=work: _numbers(waits(list(came), list(work))), HOW)  # type: ignore[misc]
+        found = attempt(lambda came=came, work=work: _found(waits, came, work), HOW)  # type: ignore[misc]
         if found is None:
             return None
         expected = lindley(came, work)
         if found.shape != expected.shape:
-            print(f"Not yet: {len(came)} requests ({name}) need {len(came)} waits; yours returns {found.size}.")
+            said = f"yours returns {'more' if found.size > expected.size else count(found.size)}"
+            print(f"Not yet: {len(came)} requests ({name}) need {len(came)} waits; {said}.")
             return None
         if not np.allclose(found, expected, rtol=NEAR, atol=NEAR):
             shown = f"arrivals {in_short(came)}, services {in_short(work)}"
@@ -63,8 +64,9 @@ def check_waits(waits: Waits) -> Lab | None:
     return waits_lab(waits)
 
 
-def _numbers(returned: Any) -> NDArray[np.float64]:
-    return np.array(list(returned), float)
+def _found(waits: Waits, arrivals: Sequence[float], services: Sequence[float]) -> NDArray[np.float64]:
+    """What `waits` makes of copies, as numbers."""
+    return np.array(numbers_of(waits(list(arrivals), list(services)), len(arrivals)))
 
 
 def experiment(rate: int, trip: int, seed: int) -> Iterator[Frame]:
@@ -85,7 +87,7 @@ def waits_lab(waits: Waits) -> Lab:
 
     def yours(run: Record) -> NDArray[np.float64]:
         arrived, _, work = measured(run)
-        return _numbers(waits(arrived.tolist(), work.tolist())) if arrived.size else np.empty(0)
+        return _found(waits, arrived.tolist(), work.tolist()) if arrived.size else np.empty(0)
 
     def say(run: Record) -> str:
         real, mine = float(measured(run)[1].mean()), float(yours(run).mean())

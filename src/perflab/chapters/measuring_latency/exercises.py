@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.judging import OPEN, RIGHT, Case, attempt, is_function, is_run_of, judge, judge_cases
+from perflab.chapters.judging import (
+    OPEN,
+    RIGHT,
+    Case,
+    attempt,
+    is_function,
+    is_run_of,
+    judge,
+    judge_cases,
+    numbers_of,
+    plain,
+)
 from perflab.chapters.measuring_latency import percentiles
 from perflab.chapters.measuring_latency.clients import SLOW_NS, slow_of
 from perflab.chapters.measuring_latency.own_client import CLIENTS, lab_with
@@ -20,7 +32,7 @@ from perflab.lab import Lab, Record, latencies_of
 from perflab.lab.verdict import Row
 from perflab.measure import count, duration, percent, poisson
 from perflab.measure.clock import measure_clock
-from perflab.measure.guards import BadInput, is_number
+from perflab.measure.guards import BadInput
 from perflab.measure.percentiles import nearest_rank
 from perflab.systems.clients.ticket_server import Client, TicketServer, VirtualTarget
 
@@ -30,7 +42,7 @@ def check_batched(alone: Record, batched: Record | None) -> None:
     if batched is None:
         print(f"{OPEN}Run the lab again with a batch size, and keep the record in `batched`.")
         return
-    if not is_run_of(alone, "stopwatch") or not is_run_of(batched, "stopwatch"):
+    if not all(is_run_of(record, "stopwatch", settings=("operation", "batch")) for record in (alone, batched)):
         return
     other = {name for name in alone.parameters if alone.parameters[name] != batched.parameters.get(name)} - {"batch"}
     before, after = (float(np.median(latencies_of(record))) for record in (alone, batched))
@@ -77,7 +89,7 @@ def check_percentile(percentile: Percentile) -> Lab | None:
 
 def _yours(percentile: Percentile, latencies: list[float]) -> str:
     try:
-        return duration(float(percentile(latencies, 0.99)))
+        return duration(numbers_of([percentile(latencies, 0.99)], 1)[0])
     except Exception as error:  # of the learner's function: said in the table
         return f"fails: {type(error).__name__}"
 
@@ -162,8 +174,7 @@ def _client_fault(client: Client, trial: Trial) -> str:
     virtual = VirtualTime(READING_NS)
     server = TicketServer(VirtualTarget(virtual.clock, SERVICE_S, trial.stall, trial.late_s), virtual.clock)
     with virtual.seen_by(client):
-        answered = client(list(trial.due_s), server)
-        answered = list(answered) if isinstance(answered, Iterable) else answered
+        answered = _latencies(client(list(trial.due_s), server), len(trial.due_s))
     due, sent = np.array(trial.due_s), np.array(server.sent_s)
     if sent.size != due.size:
         return f"{count(due.size)} requests are due, and {count(sent.size)} were sent."
@@ -175,8 +186,19 @@ def _client_fault(client: Client, trial: Trial) -> str:
     return _latency_fault(answered, due, sent, server)
 
 
-def _latency_fault(answered: Any, due: NDArray[Any], sent: NDArray[Any], server: TicketServer) -> str:
-    if not isinstance(answered, list) or not all(is_number(each) and math.isfinite(each) for each in answered):
+def _latencies(answered: Any, most: int) -> list[float] | None:
+    """The latencies in what a client returned; None where they are none."""
+    # A generator asks the server only now, and what it raises then is not a matter of numbers.
+    listed = list(islice(answered, most + 1)) if isinstance(answered, Iterator) else answered
+    try:
+        found = numbers_of(listed, most)
+    except BadInput:
+        return None
+    return found if all(map(math.isfinite, found)) else None
+
+
+def _latency_fault(answered: list[float] | None, due: NDArray[Any], sent: NDArray[Any], server: TicketServer) -> str:
+    if answered is None:
         return "Return a list of latencies: one number of seconds for each request."
     if len(answered) != due.size:
         return f"{count(due.size)} requests were due, and {count(len(answered))} latencies are returned."
@@ -204,4 +226,7 @@ def check_average_of_percentiles(answer: str | None) -> None:
         "The report does not say.",
         "cannot tell": "Right: the average counts minutes, a percentile counts requests. Ask for the merged histogram.",
     }
-    judge(answer, told)
+    judge("cannot tell" if plain(answer) in CANNOT_TELL else answer, told)
+
+
+CANNOT_TELL = ("can not tell", "can t tell", "you cannot tell")

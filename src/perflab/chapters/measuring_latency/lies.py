@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from functools import partial
 from reprlib import repr as in_short
 from typing import Any
@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.judging import OPEN, RIGHT, attempt, is_function
+from perflab.chapters.judging import OPEN, RIGHT, as_number, attempt, in_words, is_function
 from perflab.chapters.virtual_time import CPU, WALL, VirtualTime
-from perflab.measure.guards import BadInput, is_number
+from perflab.measure.guards import BadInput
 from perflab.measure.percentiles import nearest_rank, percentile, samples_needed
 from perflab.measure.units import count, duration
 
@@ -68,7 +68,7 @@ class LookUp:
 
 def check_the_lie(p99_s: Callable[..., Any]) -> None:
     """Spot the lie: a p99 (s) of enough look-ups, by a clock that cannot be set."""
-    how = "p99_s is called with look_up, a function that takes a target: p99_s(look_up)."
+    how = "p99_s is called with look_up, which is called without arguments: p99_s(look_up)."
     if not is_function(p99_s, how):
         return
     for workload in WORKLOADS:
@@ -102,16 +102,17 @@ def _faults(answer: Any, look_up: LookUp, virtual: VirtualTime) -> list[str]:
     faults, needed = [], samples_needed(SHARE)
     if samples.size < needed:
         faults.append(f"a p99 of {count(samples.size)} samples has no upper end: it needs {count(needed)}")
-    if not is_number(answer) or not np.isfinite(answer):
+    found_s = as_number(answer)
+    if found_s is None or not np.isfinite(found_s):
         return [*faults, f"p99_s returns {in_short(answer)}, and should return a number of seconds"]
-    if _is_p99(float(answer), samples):
+    if _is_p99(found_s, samples):
         return faults
     if virtual.was_read(WALL):
         faults.append("it reads the wall clock, which has coarse steps and can be set while you measure")
     elif virtual.was_read(CPU):
         faults.append("it reads CPU time, which leaves out the time in which a look-up waits")
     else:
-        faults.append(_wrong_value(float(answer), samples))
+        faults.append(_wrong_value(found_s, samples))
     return faults
 
 
@@ -142,7 +143,7 @@ def _wrong_value(answer: float, samples_s: NDArray[np.float64]) -> str:
 
 
 Step = tuple[float, str, str]
-"""After how many ms a request starts, ends, or fails."""
+"""After how many ms a request starts, ends, fails, or ends "again", of which no recorder should take notice."""
 
 STORIES: tuple[tuple[str, Sequence[Step]], ...] = (
     ("one request of 20 ms", [(5, "starts", "a"), (20, "ends", "a")]),
@@ -164,6 +165,17 @@ STORIES: tuple[tuple[str, Sequence[Step]], ...] = (
     (
         "a request of 40 ms that succeeds, and one of 1 ms that fails",
         [(0, "starts", "a"), (40, "ends", "a"), (3, "starts", "b"), (1, "fails", "b")],
+    ),
+    (
+        "a reply that comes twice, and one to a request that is unknown",
+        [
+            (0, "starts", "a"),
+            (20, "ends", "a"),
+            (5, "again", "a"),
+            (1, "again", "unknown"),
+            (2, "starts", "b"),
+            (10, "ends", "b"),
+        ],
     ),
     (
         "two requests while the wall clock is set back",
@@ -200,14 +212,25 @@ def _misrecorded(recorder: Callable[[], Any], story: Sequence[Step]) -> str:
             if what == "starts":
                 begun_ns[request] = virtual.clock.now_ns()
                 ids[request] = recording.start("query")
+                if any(ids[request] == ids[other] for other in begun_ns if other != request):
+                    return f"both get the id {in_short(ids[request])}, so `end` cannot tell which of them has ended"
                 continue
+            if what == "again":
+                try:
+                    recording.end(ids.get(request, "unknown"), True)
+                except Exception as error:
+                    return f"`end` of an id that it does not know fails ({in_words(error)})"
+                continue
+            begun = begun_ns.pop(request)
             recording.end(ids[request], what == "ends")
             failed += what == "fails"
             if what == "ends":
-                expected.append((virtual.clock.now_ns() - begun_ns[request]) / 1e9)
+                expected.append((virtual.clock.now_ns() - begun) / 1e9)
     found = np.sort(np.asarray(recording.latencies_s, float).ravel())
     if found.size != len(expected) or not np.allclose(found, np.sort(expected), rtol=0, atol=CLOSE_S):
         told, right = (", ".join(duration(each * 1e9) for each in sorted(times)) for times in (found, expected))
-        return f"latencies_s has {told or 'nothing'}; it should have {right}"
-    counted = recording.failures if is_number(recording.failures) else len(recording.failures)
-    return "" if counted == failed else f"failures is {in_short(recording.failures)}; {failed} failed"
+        clock = " (the wall clock has coarse steps and can be set)" if virtual.was_read(WALL) else ""
+        return f"latencies_s has {told or 'nothing'}; it should have {right}{clock}"
+    failures = recording.failures
+    counted = len(failures) if isinstance(failures, Sized) and not isinstance(failures, str) else as_number(failures)
+    return "" if counted == failed else f"failures is {in_short(failures)}; {failed} failed"

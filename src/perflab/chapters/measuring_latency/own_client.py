@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from perflab.chapters.judging import numbers_of
 from perflab.chapters.measuring_latency import coordinated_omission
 from perflab.chapters.measuring_latency.clients import Clients, charts, finding_of, generator_too_slow, say, table
 from perflab.lab import Lab
@@ -26,8 +27,8 @@ def experiment(rate: int, stall: int, every: int, client: Client) -> Iterator[Fr
         if each is open_loop:
             yield coordinated_omission.as_frame(open_loop(schedule, target))
         else:
-            latencies_s = client((schedule / 1e9).tolist(), TicketServer(target))
-            yield Frame({"yours_ns": np.asarray(latencies_s, float) * 1e9})
+            latencies_s = numbers_of(client((schedule / 1e9).tolist(), TicketServer(target)), schedule.size)
+            yield Frame({"yours_ns": np.array(latencies_s) * 1e9})
 
 
 def lab_with(client: Client) -> Lab:

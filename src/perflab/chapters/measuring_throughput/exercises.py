@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.judging import OPEN, Case, attempt, is_function, is_run_of, judge, judge_cases
+from perflab.chapters.judging import OPEN, Case, attempt, decision, is_function, is_run_of, judge, judge_cases
 from perflab.chapters.measuring_throughput import admission, batching
 from perflab.chapters.measuring_throughput.admission_model import LIMIT_S, RUN_S, Admit, if_there_is_a_place
 from perflab.lab import Lab, Record
@@ -31,7 +31,7 @@ def check_fewest_workers(record: Record | None) -> None:
     if record is None:
         print(f"{OPEN}Run the lab with a number of workers of your choice, and keep the record in `fewest`.")
         return
-    if not is_run_of(record, "admission"):
+    if not is_run_of(record, "admission", settings=(*ASKED, "workers")):
         return
     wrong = {name: value for name, value in ASKED.items() if record.parameters[name] != value}
     if wrong or record.status != "complete":
@@ -87,7 +87,7 @@ class Situation:
         """How many requests are answered in time, too late, and rejected."""
 
         def may_queue(queued: int) -> bool:
-            return bool(admit(queued, PLACES, self.workers, self.service_s))
+            return decision(admit(queued, PLACES, self.workers, self.service_s))
 
         done = admitted(self.arrivals, LONGER * self.service_s, self.workers, may_queue)
         in_time = int(np.count_nonzero(done - self.arrivals <= LIMIT_S + 1e-9))
@@ -140,7 +140,7 @@ def check_admission(admit: Admit) -> Lab | None:
 COST = Cost(2e6, 2e4)
 SIZE, MAX_WAIT_S, SECONDS = 50, 0.05, 2.0
 QUIET, BUSY = 50, 2_000
-BEST_QUIET_NS, BEST_BUSY_NS = 5e6, 10e6
+BEST_QUIET_NS, BEST_BUSY_NS = 4.5e6, 10e6
 
 
 def check_flush(when: WhenToFlush) -> Lab | None:
@@ -173,7 +173,11 @@ def mean_response_ns(when: WhenToFlush, rate: int) -> float:
         clock.advance(int(COST.of(len(numbers))))
         return []
 
-    done = list(batches(schedule, write, SIZE, MAX_WAIT_S, when, clock))
+    def checked(pending: int, oldest_wait_s: float, size: int, max_wait_s: float) -> bool:
+        return decision(when(pending, oldest_wait_s, size, max_wait_s))
+
+    policy = when if when is when_to_flush else checked
+    done = list(batches(schedule, write, SIZE, MAX_WAIT_S, policy, clock))
     total = sum(float(np.sum(batch.ended_ns - schedule[batch.first : batch.end])) for batch in done)
     return total / schedule.size
 

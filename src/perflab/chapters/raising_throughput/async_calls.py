@@ -131,8 +131,8 @@ def plural(number: int, things: str) -> str:
 
 def percentile_row(name: str, column: str, share: float) -> tuple[str, Callable[[Record], str]]:
     def text(run: Record) -> str:
-        samples = run.column(column)
-        return estimate_text(summarise(samples).percentiles[share]) if samples.size else "–"
+        samples, together = run.column(column), run.parameters["clients"] > 1
+        return estimate_text(summarise(samples, queued=together).percentiles[share]) if samples.size else "–"
 
     return f"{name}: p{100 * share:g}", text
 

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from perflab.chapters.load import mean_response_ns
 from perflab.lab import Record
 from perflab.measure.frame import Frame
-from perflab.measure.units import count
+from perflab.measure.units import DASH, count
 from perflab.systems.clients.worker_load import saturated
 from perflab.systems.machine.resources import disk_s, memory_per_s
 from perflab.systems.servers.worker_kinds import Work
 from perflab.systems.servers.worker_server import worker_server
+from perflab.theory.queues import closed
 
 NEEDS = np.logspace(-1, np.log10(30), 60)
 """Milliseconds of CPU at which limits are drawn."""
@@ -38,13 +39,14 @@ HALF, NEARLY = 0.5, 0.9
 class Expected:
     """`limits` of each resource (requests per s) over `NEEDS`; CPU that the request needs (ms), and its limits there.
 
-    Mean response (ns) over `LOADS`.
+    Mean response (ns) over `LOADS`. Where the threads are on average while all of them have a request, working or waiting.
     """
 
     limits: Mapping[str, NDArray[np.float64]]
     here: float
     most: Mapping[str, float]
     response_ns: NDArray[np.float64]
+    threads_at: Mapping[str, float]
 
     @property
     def roof(self) -> NDArray[np.float64]:
@@ -70,14 +72,17 @@ def calibrate() -> Iterator[Frame]:
 
 def predict(cpu: float, memory: int, network: int, disk: int, constants: Mapping[str, Any]) -> Expected:
     """X ≤ 1/D of each resource (Denning and Buzen 1978); the smallest is the bottleneck. One thread computes at a time, because
-    of the GIL. Requests queue only at the bottleneck, as in M/D/1: R = ΣD + D·ρ/(2(1 − ρ)).
+    of the GIL. Requests queue only at the bottleneck, as in M/D/1: R = ΣD + D·ρ/(2(1 − ρ)). At the maximum all threads have a
+    request: a closed system.
     """
     demands = demands_s(work_of(cpu, memory, network, disk), constants)
     most = {name: 1 / need if need else np.inf for name, need in demands.items()}
     longest, utilisation = max(demands.values()), LOADS / 100
     response_s = sum(demands.values()) + longest * utilisation / (2 * (1 - utilisation))
     limits = {name: np.full(NEEDS.size, each) for name, each in most.items()}
-    return Expected({**limits, "CPU": 1e3 / NEEDS}, cpu + constants["handling_ms"], most, 1e9 * response_s)
+    here = cpu + constants["handling_ms"]
+    threads_at = dict(zip(demands, closed(WORKERS, [*demands.values()]).inside, strict=True))
+    return Expected({**limits, "CPU": 1e3 / NEEDS}, here, most, 1e9 * response_s, threads_at)
 
 
 def expected_of(record: Record) -> Expected | None:
@@ -99,14 +104,16 @@ def limits_said(expected: Expected) -> str:
 
 
 def limit_row(name: str) -> tuple[str, Callable[[Record], str]]:
-    """A row of the table: what a resource allows, and whether it is the bottleneck."""
+    """A row of the table: what a resource allows, whether it is the bottleneck, and how many threads are there."""
 
     def text(record: Record) -> str:
         model = expected_of(record)
-        most = np.inf if model is None else model.most[name]
-        return count(most) + (" (smallest)" if model and name == model.smallest else "") if np.isfinite(most) else "–"
+        if model is None or not np.isfinite(model.most[name]):
+            return DASH
+        said = f"{count(model.most[name])} (smallest)" if name == model.smallest else count(model.most[name])
+        return f"{said}; {model.threads_at[name]:.1f}"
 
-    return f"limit of {name}, requests/s", text
+    return f"limit of {name}, requests/s; threads there of {WORKERS} (model)", text
 
 
 def demands_s(work: Work, constants: Mapping[str, Any]) -> dict[str, float]:

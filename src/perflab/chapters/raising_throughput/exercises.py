@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from perflab.chapters.judging import OPEN, RIGHT, Case, attempt, judge, judge_cases
+from perflab.chapters.judging import OPEN, RIGHT, Case, attempt, is_function, judge, judge_cases, numbers_of
 from perflab.chapters.raising_throughput import more_machines, scaling_law
 from perflab.chapters.raising_throughput.more_machines_model import SERVICE_S
 from perflab.chapters.raising_throughput.scaling_law_model import PUBLISHED
 from perflab.lab import Lab
-from perflab.measure.guards import BadInput, is_number
+from perflab.measure.guards import BadInput
 from perflab.measure.schedule import poisson, services
 from perflab.measure.units import count, duration, percent
 from perflab.systems.clients.routing import Route, least_outstanding
@@ -37,6 +37,8 @@ EXACT = 0.005
 
 def check_connection(replies_per_s: Callable[[float, float, float, float], float]) -> None:
     """Modify: the throughput of one connection, which its line limits, or its window and the round trip."""
+    if not is_function(replies_per_s, "Hand over `replies_per_s` itself, without parentheses."):
+        return
     cases = []
     for said, (line_mbit, window, rtt_ms, reply) in CONNECTIONS:
         expected = min(line_mbit * 1e6 / 8, 1e3 * window / rtt_ms) / reply
@@ -60,6 +62,8 @@ ELSEWHERE = np.array([1.0, 6.0, 30.0, 100.0])
 
 def check_law(law_through: LawThrough) -> Lab | None:
     """Make: the universal scalability law through three points. Returns the lab with this law drawn and judged in it."""
+    if not is_function(law_through, HOW):
+        return None
     for law, seen in TRIED:
         points = {number: float(law.throughput(number)) for number in seen}
         if (found := attempt(partial(_as_law, law_through, points), HOW)) is None:
@@ -82,10 +86,10 @@ def _as_law(law_through: LawThrough, points: Mapping[int, float]) -> Scalability
     returned = law_through(dict(points))
     if hasattr(returned, "alpha"):
         returned = returned.gamma, returned.alpha, returned.beta
-    numbers = list(returned)
-    if len(numbers) != 3 or not all(map(is_number, numbers)) or not np.all(np.isfinite(np.array(numbers, float))):
+    numbers = numbers_of(returned, 3)
+    if len(numbers) != 3 or not np.all(np.isfinite(numbers)):
         raise BadInput(f"It returned {in_short(returned)}.")
-    gamma, alpha, beta = map(float, numbers)
+    gamma, alpha, beta = numbers
     return ScalabilityLaw(alpha, beta, gamma)
 
 
@@ -111,6 +115,8 @@ GOOD_ENOUGH = 3.0
 def check_route(route: Route) -> Lab | None:
     """Make: with one slow server of four, whichever it is, be nearly as quick as possible. Returns the lab with this routing."""
     how = "`route` gets outstanding, number and random, and returns a server's number, 0 to 3."
+    if not is_function(route, how):
+        return None
     found = attempt(lambda: [mean_response_ns(route, slow) for slow in range(SERVERS)], how)
     if found is None:
         return None
@@ -185,8 +191,14 @@ def true_limits(machine: Sequence[float]) -> dict[str, float]:
 
 def check_the_lie(limits: Limits) -> None:
     """Spot the lie: GHz that are no billions, and units of data sheets that are no powers of two."""
+    if not is_function(limits, "Hand over `limits` itself, without parentheses."):
+        return
+
+    def said(machine: Sequence[float], resource: str) -> float:
+        return {name.lower(): most for name, most in dict(limits(*machine)).items()}[resource.lower()]
+
     cases = [
-        Case(f"{name}, {resource}:", partial(lambda m, r: limits(*m)[r], machine, resource), most, EXACT * most)
+        Case(f"{name}, {resource}:", partial(said, machine, resource), most, EXACT * most)
         for name, machine in MACHINES.items()
         for resource, most in true_limits(machine).items()
     ]

@@ -16,6 +16,7 @@ from perflab.chapters.raising_throughput.more_machines_model import (
     DIES_AT_S,
     KINDS,
     RUN_S,
+    RUN_TO_TYPICAL,
     SERVICE_S,
     SLOW,
     SLOWNESS,
@@ -26,8 +27,8 @@ from perflab.lab import Axis, Chart, Lab, Prediction, Record, choice, duration_t
 from perflab.lab.marks import Bars, Here, Line, Rule, measured
 from perflab.lab.palette import ALARM, CLOCK, MEASURED, MEASURED_LINE, MODEL, MODEL_LINE, PINNED_POINTS
 from perflab.lab.prediction import Answer, Outcome
-from perflab.lab.verdict import estimate_text, percentile_of, table_of, trust_of, verdict_of
-from perflab.measure import Frame, count, duration, poisson, services, summarise
+from perflab.lab.verdict import percentile_of, table_of, trust_of, verdict_of
+from perflab.measure import Frame, count, duration, number, percentile, poisson, services
 from perflab.systems.clients.balancer import balanced_load
 from perflab.systems.clients.routing import ROUTES, Route
 
@@ -47,8 +48,8 @@ def experiment(
 
 def by_server(record: Record) -> NDArray[np.float64]:
     """Throughput of each server, requests per second."""
-    number = len(slowness(**record.parameters))
-    return np.bincount(record.column("server").astype(int), minlength=number) / (record.fact("elapsed_s") or 1.0)
+    servers = len(slowness(**record.parameters))
+    return np.bincount(record.column("server").astype(int), minlength=servers) / (record.fact("elapsed_s") or 1.0)
 
 
 def numbered(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -140,10 +141,12 @@ def what_round_robin_does(record: Record) -> Outcome | None:
     at_slow, times = record.column("server") == 0, record.column("latency_ns")
     if record.fact("elapsed_s", 0.0) < 0.9 * RUN_S or min(at_slow.sum(), (~at_slow).sum()) < MIN_SAMPLES:
         return None
-    slow, usual = (summarise(times[chosen]).percentiles[0.5] for chosen in (at_slow, ~at_slow))
-    if slow.low < SLOWNESS * usual.high:
+    slow_ns, usual_ns = (percentile(times[chosen], 0.5) for chosen in (at_slow, ~at_slow))
+    low, high = (slow_ns / usual_ns / run for run in reversed(RUN_TO_TYPICAL))
+    if low < SLOWNESS:
         return None
-    return Outcome(QUARTER, f"median {estimate_text(slow)} at the slow server; {estimate_text(usual)} at the others")
+    told = f"median {duration(slow_ns)} at the slow server, {duration(usual_ns)} at the others"
+    return Outcome(QUARTER, f"{told}: {number(slow_ns / usual_ns)} times as long ({number(low)}–{number(high)})")
 
 
 QUARTER, MIN_SAMPLES = "a quarter of the requests gets slow", 6

@@ -100,7 +100,7 @@ def predict(rate: int, wait: int, writes: int, pages: int, constants: Mapping[st
         for name in (UNCHANGED, BATCHING)
     }
     as_it_is = constants[UNCHANGED] + (writes - 1) * each_write[UNCHANGED]
-    size = burst_size(rate, closed(SHOP_THREADS, [as_it_is / 1e3], wait / 1e3)[0])
+    size = burst_size(rate, closed(SHOP_THREADS, [as_it_is / 1e3], wait / 1e3).throughput)
     misses = pages * (1 - (1 - 1 / pages) ** size) / size
     throughput: dict[str, float] = {}
     tail: dict[str, float] = {}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from perflab.chapters.judging import OPEN, RIGHT, attempt, is_function, is_run_of, judge
+from perflab.chapters.judging import OPEN, RIGHT, attempt, is_function, is_run_of, judge, numbers_of
 from perflab.chapters.tails_and_overload import fan_out
 from perflab.chapters.tails_and_overload import fan_out_model as fan
 from perflab.lab import Lab, Record
@@ -142,6 +143,11 @@ TESTS: dict[str, tuple[list[float], float, int]] = {
 """When requests are due (s), how long each is served (s), and connections of the tester."""
 
 
+def _responses(load_test: LoadTest, due: Sequence[float], service_s: float, connections: int) -> NDArray[np.float64]:
+    """What a load test returns, as numbers."""
+    return np.array(numbers_of(load_test(list(due), service_s, connections), len(due)))
+
+
 def check_the_lie(load_test: LoadTest) -> None:
     """Spot the lie: a load test that leaves out requests while all its connections are in use."""
     how = "`load_test` gets due, service_s and connections, and returns response times (s)."
@@ -149,7 +155,7 @@ def check_the_lie(load_test: LoadTest) -> None:
         return
     wrong = []
     for name, (due, service_s, connections) in TESTS.items():
-        found = attempt(lambda: np.array(list(load_test(list(due), service_s, connections)), float), how)  # noqa: B023
+        found = attempt(partial(_responses, load_test, due, service_s, connections), how)
         if found is None:
             return
         expected = lindley(due, [service_s] * len(due)) + service_s

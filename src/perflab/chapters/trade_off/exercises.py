@@ -18,6 +18,7 @@ from perflab.chapters.trade_off.plane import ALONE, PER_S, change
 from perflab.lab import Lab, Record
 from perflab.lab.verdict import no_rows, ratio_text
 from perflab.measure import count, duration
+from perflab.measure.guards import BadInput
 from perflab.systems.databases.writing_threads import LOOK_S, WhenToCommit
 from perflab.theory.batching import Cost
 
@@ -170,19 +171,27 @@ FRONTS: tuple[tuple[dict[str, Rounds], set[str], str], ...] = (
 )
 
 
-def check_front(front: Callable[[Mapping[str, Rounds]], Collection[str]]) -> None:
+Front = Callable[[Mapping[str, Rounds]], Collection[str]]
+
+
+def _names_on(front: Front, runs: Mapping[str, Rounds]) -> set[str]:
+    """What `front` returns for a copy, if those are names of settings."""
+    found = front(copy.deepcopy(dict(runs)))
+    if isinstance(found, str) or not isinstance(found, Collection) or any(name not in [*runs] for name in found):
+        raise BadInput(f"It returned {in_short(found)}.")
+    return set(found)
+
+
+def check_front(front: Front) -> None:
     """Spot the lie: a Pareto front of single runs."""
     how = "`front` is called with a dict of name: (capacities, latencies), and returns the names on the front."
     if not is_function(front, how):
         return
     for runs, expected, why in FRONTS:
-        found = attempt(lambda runs=runs: front(copy.deepcopy(runs)), how)  # type: ignore[misc]
+        found = attempt(lambda runs=runs: _names_on(front, runs), how)  # type: ignore[misc]
         if found is None:
             return
-        if isinstance(found, str) or not isinstance(found, Collection) or not set(found) <= set(runs):
-            print(f"Not yet: {how} It returned {in_short(found)}.")
-            return
-        if set(found) != expected:
+        if found != expected:
             names, right = (", ".join(sorted(each)) or "nothing" for each in (found, expected))
             print(f"{OPEN}On your front: {names}. On the real one: {right}. {why}".rstrip())
             return

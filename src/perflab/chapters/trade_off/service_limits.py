@@ -208,7 +208,8 @@ def limits_of(settings: Mapping[str, Any], clients: int, constants: Mapping[str,
     }
     if settings["pooled"]:
         limits["pool"] = settings["connections"] * 1e9 / (misses * query)
-    together = 1e9 * closed(at_once, [cpu, disk], misses * query + waits)[0]
+    # A commit that many requests share is a part of a visit to the disk for each.
+    together = 1e9 * closed(at_once, [cpu, stored], misses * query + waits, visits=[1, 1 / shared_by]).throughput
     alone = always + (0.0 if settings["ttl_s"] else asked)
     return Limits(alone, always + misses * asked, limits, min(together, *limits.values()))
 

@@ -121,10 +121,13 @@ class Machine:
                 await asyncio.sleep(HAND_OVER_S + ms / 1e3)
             request.done_ms += ms
 
-        handled = handle(request.ms, compute, offload)
-        if not inspect.isawaitable(handled):
-            raise BadInput(f"It returned {in_short(handled)}, and nothing to wait for: is it an `async def`?")
-        await handled
+        try:
+            handled = handle(request.ms, compute, offload)
+            if not inspect.isawaitable(handled):
+                raise BadInput(f"It returned {in_short(handled)}, and nothing to wait for: is it an `async def`?")
+            await handled
+        except SystemExit as leaving:  # it would leave the loop with its tasks
+            raise BadInput(f"It leaves Python (SystemExit: {leaving}).") from leaving
         request.took_s, done = self._loop.time() - request.due_s, request.done_ms
         if not NEARLY * request.ms <= done <= TWICE * request.ms + 1e-9:
             raise BadInput(

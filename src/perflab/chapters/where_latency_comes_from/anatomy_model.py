@@ -60,8 +60,7 @@ def predict(payload: int, round_trip: int, concurrency: int, calls: str, constan
     parts["database"] += parallel(spans, max(1.0, cpus_each)) if calls == SIDE_BY_SIDE else serial(spans)
     parts["compute"] += WORK_MS * constants["compute per ms"] / min(1.0, cpus_each)
     station = sum(parts[part] for part in ("database", "compute", "serialise")) / SHOP_THREADS
-    _, response = closed(concurrency, [station], think=whole(parts) - station)
-    parts["queue"] += response - station
+    parts["queue"] += closed(concurrency, [station], think=whole(parts) - station).response - station
     return parts
 
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from reprlib import repr as in_short
 from typing import Any
@@ -21,7 +22,7 @@ from perflab.measure import Frame, call_slices, count, percent, percentile, time
 from perflab.measure.units import ratio
 from perflab.systems.databases.catalogue import AUTHOR, REVIEWS_EACH, make_catalogue
 
-PRODUCTS, PRODUCT, ROUNDS = 500, 7, 5
+PRODUCTS, PRODUCT, ROUNDS, MAX_ROWS = 500, 7, 5, 50_000
 MIN_GAIN = 1.05
 
 Page = Callable[[sqlite3.Connection, int, int], Sequence[Any]]
@@ -33,7 +34,7 @@ def check_side_by_side(in_a_row: Record, side_by_side: Record | None) -> None:
     if side_by_side is None:
         print(f"{OPEN}Run the lab again with the calls side by side, and keep the record in `side_by_side`.")
         return
-    if not all(is_run_of(record, "anatomy") for record in (in_a_row, side_by_side)):
+    if not all(is_run_of(record, "anatomy", "database_ns", ("calls",)) for record in (in_a_row, side_by_side)):
         return
     asked, given = in_a_row.parameters, side_by_side.parameters
     others = sorted(name for name in asked if name != "calls" and asked[name] != given.get(name))
@@ -75,7 +76,10 @@ def check_page(page: Page) -> Lab | None:
             connection.execute("pragma reverse_unordered_selects = off")
             statements = _statements_of(connection, lambda: list(page(connection, PRODUCT, REVIEWS_EACH)))
             gain = _gain(connection, page) if statements else 0.0
-    except Exception as error:  # whatever it raises when it is called again; or it has closed the connection
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # whatever it raises when it is called again; or it has closed the connection
         print(f"Not yet: `page` should work again and again, on the connection as it was. {in_words(error)}")
         return None
     if statements == 0:
@@ -105,22 +109,15 @@ HINTS = {
     "ambiguous column": "Both tables have that column: say whose you mean, as in `reviews.id`.",
     "'NoneType' object is not iterable": "It returns None: is there a `return`?",
 }
-PAGES = (
-    (PRODUCT, REVIEWS_EACH),
-    (PRODUCT, 3),
-    (0, 1),
-    (123, REVIEWS_EACH),
-    (PRODUCTS - 1, 5),
-    (PRODUCT, 100),
-)
+PAGES = ((PRODUCT, REVIEWS_EACH), (PRODUCT, 3), (0, 1), (123, REVIEWS_EACH), (PRODUCTS - 1, 5), (PRODUCT, 100))
 
 
 def _is_right(page: Page, connection: sqlite3.Connection, product: int, most: int, why: str = "") -> bool:
     """Whether the page is what N + 1 statements find; if not, print what is wrong with it."""
     expected = one_by_one(connection, product, most)
     try:
-        found = [row if isinstance(row, str) else tuple(row) for row in page(connection, product, most)]
-    except Exception as error:  # whatever the learner's statement raises is said, not thrown
+        found = [_pair(row) for row in islice(page(connection, product, most), MAX_ROWS)]
+    except (Exception, SystemExit) as error:  # whatever the learner's statement raises is said, not thrown
         hint = next((hint for said, hint in HINTS.items() if said in str(error)), "")
         print(f"Not yet: {HOW} Yours fails: {in_words(error)}. {hint}".rstrip())
         return False
@@ -130,6 +127,10 @@ def _is_right(page: Page, connection: sqlite3.Connection, product: int, most: in
             f"Not yet: for product {product}, at most {most}, there should be {in_short(wanted)}, not {in_short(got)}. {why}"
         )
     return found == expected
+
+
+def _pair(row: Any) -> Any:
+    return row if isinstance(row, str) else tuple(row)
 
 
 def one_by_one(connection: sqlite3.Connection, product: int, most: int) -> list[tuple[str, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import asdict, fields
 from typing import Any
@@ -38,22 +38,20 @@ def experiment(rows: int, index: bool, connection: str, fetch: str, seed: int) -
             yield latencies.frame()
 
 
-def prepared(
-    rows: int, index: bool, connection: str, fetch: str, seed: int, stack: ExitStack
-) -> Callable[[], Sequence[Any]]:
+def prepared(rows: int, index: bool, connection: str, fetch: str, seed: int, stack: ExitStack) -> Callable[[], object]:
     """A function that looks up an order at random, or reads the page that begins with it; `stack` closes what it opens."""
     path = file_of_orders(rows)
     generator = random.Random(seed)
     numbers = itertools.cycle([generator.randrange(rows) for _ in range(DRAWN)])
 
-    def ask(orders: Orders) -> Sequence[Any]:
+    def ask(orders: Orders) -> object:
         order = orders.find(next(numbers), index)
-        if fetch == ONE_ROW:
+        if fetch == ONE_ROW or order is None:
             return order
         first = min(order[0], rows - PAGE)
         return orders.page_by_join(first) if fetch == JOIN else orders.page_one_by_one(first)
 
-    def open_and_ask() -> Sequence[Any]:
+    def open_and_ask() -> object:
         with closing(Orders(path)) as orders:
             return ask(orders)
 

@@ -38,7 +38,7 @@ def check(fetch: Fetch) -> Lab | None:
     for about, story in STORIES:
         try:
             fault = story(fetch)
-        except Exception as error:  # whatever the learner's function raises is said, not thrown
+        except (Exception, SystemExit) as error:  # whatever the learner's function raises is said, not thrown
             fault = f"{HOW} Yours fails: {in_words(error)}."
         if fault:
             print(f"{OPEN if about == FIRST else 'Not yet: '}{about}. {fault}".rstrip())

@@ -39,9 +39,11 @@ class Orders:
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None)
 
-    def find(self, number: int, indexed: bool = True) -> tuple[int, int, int]:
-        """Id, customer and amount of the order with this number; without `indexed` the rows are read until it turns up."""
-        found: tuple[int, int, int] = self._connection.execute(
+    def find(self, number: int, indexed: bool = True) -> tuple[int, int, int] | None:
+        """Id, customer and amount of the order with this number, None where there is none; without `indexed` the rows are read
+        until it turns up.
+        """
+        found: tuple[int, int, int] | None = self._connection.execute(
             FIND.format("" if indexed else "not indexed"), (number,)
         ).fetchone()
         return found

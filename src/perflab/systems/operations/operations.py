@@ -28,6 +28,13 @@ def dict_lookup() -> Iterator[Operation]:
 
 
 @contextmanager
+def printed_lookup() -> Iterator[Operation]:
+    """The same look-up, and its result printed, line by line: what a `print` between two readings of the clock does."""
+    with dict_lookup() as look_up, tempfile.TemporaryFile("w", buffering=1, encoding="utf-8") as log:
+        yield lambda: print(look_up(), file=log)
+
+
+@contextmanager
 def function_call() -> Iterator[Operation]:
     """A function that does nothing: the least that this stopwatch can see."""
     yield lambda: None
@@ -87,6 +94,7 @@ def sleep_1_ms() -> Iterator[Operation]:
 
 OPERATIONS: dict[str, Callable[[], AbstractContextManager[Operation]]] = {
     "dict lookup": dict_lookup,
+    "dict lookup, printed": printed_lookup,
     "function call": function_call,
     "file read, 4 kB": file_read,
     "append + fsync, 4 kB": append_and_fsync,

@@ -24,6 +24,7 @@ class Quote:
 
 QUOTES: dict[str, Quote | None] = {
     "dict lookup": Quote("access to memory: below 0.1 ms, really about 100 ns", 50, 100e3),
+    "dict lookup, printed": None,
     "function call": None,
     "file read, 4 kB": Quote("a read from an SSD", 100e3, 1e6, "this file is in memory (the page cache)"),
     "append + fsync, 4 kB": Quote("a disk", 5e6, 20e6, "this drive may be an SSD"),
