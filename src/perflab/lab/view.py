@@ -78,6 +78,15 @@ class View:
             self._enable(False)
             self._status.value = "First choose what you expect. Then the lab measures."
 
+    @property
+    def asks(self) -> bool:
+        """Whether its question waits for an answer."""
+        return any(not choice.disabled for choice in self._choices)
+
+    def ask(self) -> None:
+        """Have the page stand at the question: the focus is on its first answer."""
+        self._choices[0].focus()
+
     # --- what the learner does ----------------------------------------------------------------------------------------
 
     def _on_change(self, _: Any) -> None:
