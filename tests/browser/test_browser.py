@@ -1,4 +1,4 @@
-"""The notebooks as a learner meets them: JupyterLab in a browser, keyboard and mouse."""
+"""The notebooks as a learner meets them: JupyterLab in a browser, keyboard, mouse and screen reader."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 import pytest
+from accessibility import axe_core, violations
 from notebook_browser import REPOSITORY, NotebookPage
 
 NOTEBOOKS = sorted(path.name for path in (REPOSITORY / "notebooks").glob("*.ipynb"))
@@ -80,6 +81,7 @@ def test_each_lab_answers_a_click_and_a_key_and_fits_a_projector(page: Any, brie
     for kind in (".widget-toggle-buttons", ".widget-dropdown"):
         if page.locator(kind).count():
             change_with_the_keyboard(page, page.locator(kind).first.element_handle())
+    check_what_a_screen_reader_meets(page)
     assert notebook.errors() == []
     assert serious(notebook.complaints) == []
 
@@ -94,7 +96,7 @@ def move_with_the_keyboard(page: Any, handle: Any) -> None:
         page.keyboard.press(key)
         if handle.get_attribute("aria-valuenow") != at:
             break
-    name = handle.get_attribute("aria-label") or handle.evaluate(STATUS)[:80]
+    name = handle.get_attribute("aria-label")
     wait_for(lambda: handle.evaluate(PICTURES) != pictures, RUN_S, f"a picture: {name}")
     if button := handle.evaluate_handle(MEASURE).as_element():  # a long run begins only when it is asked for
         button.click()
@@ -267,3 +269,14 @@ def check_that_each_lab_fits_a_projector(page: Any) -> None:
         box = button.bounding_box()
         assert box is not None
         assert box["y"] + box["height"] + 30 < 720, button.evaluate(STATUS)[:80]
+
+
+def check_what_a_screen_reader_meets(page: Any) -> None:
+    """Sliders have their names and values, words are read out when they change, and axe-core finds nothing."""
+    for slider in page.locator(".perflab-lab .widget-slider").all():
+        told = [slider.locator(f".widget-{part}").text_content() for part in ("label", "readout")]
+        handle = slider.locator(".noUi-handle")
+        assert [handle.get_attribute("aria-label"), handle.get_attribute("aria-valuetext")] == told
+    assert page.locator(".perflab-lab [aria-live=polite]").count()
+    if script := axe_core():  # where it is missing, test_accessibility says so
+        assert violations(page, script) == []

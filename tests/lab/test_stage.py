@@ -167,3 +167,56 @@ def test_claims_are_judged_by_runs_of_the_lab_itself_not_by_those_of_a_learners_
     ]
     monkeypatch.setattr(stage, "opened", lambda: dict.fromkeys(sessions))
     assert [run.started for run in stage.records_of("routing")] == ["10:01", "10:02", "10:03"]
+
+
+class Asking:
+    """A view whose question may be open."""
+
+    def __init__(self, asks: bool) -> None:
+        self.asks, self.asked = asks, 0
+
+    def ask(self) -> None:
+        self.asked += 1
+
+
+class Soon:
+    """A conductor that does at once what is posted, and what is timed."""
+
+    def __init__(self) -> None:
+        self.loop = self
+        self.post = lambda action: action()
+
+    def set_timer(self, name: object, seconds: float, action: Callable[[], None]) -> None:
+        action()
+
+
+@pytest.mark.parametrize(
+    ("asks", "seconds_ago", "in_voila", "asked"),
+    [
+        ((True, True), 10.0, False, [1, 0]),
+        ((False, True), 10.0, False, [0, 0]),
+        ((True, False), 10.0, False, [0, 0]),
+        ((True, True), 2 * stage.RUN_ALL_S, False, [0, 0]),
+        ((True, True), 10.0, True, [0, 0]),
+        ((), 10.0, False, []),
+    ],
+    ids=["Run All", "answered", "the second answered", "cell by cell", "Voilà", "no labs"],
+)
+def test_after_run_all_the_page_stands_at_the_first_question(
+    start: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    asks: tuple[bool, ...],
+    seconds_ago: float,
+    in_voila: bool,
+    asked: list[int],
+) -> None:
+    front_end, views = FrontEnd(True), [Asking(each) for each in asks]
+    start(front_end)
+    monkeypatch.setattr(stage, "this_kernels_conductor", Soon)
+    monkeypatch.setattr(stage, "shows_cells", lambda: not in_voila)
+    for number, view in enumerate(views):
+        (session,) = front_end.run(f"{number}.lab()", lab(f"lab {number}"))
+        session.lab.prediction, session.display = "a question", view  # type: ignore[attr-defined]
+        stage.opened()[session].opened_s -= seconds_ago  # type: ignore[index]
+    stage.return_to_the_first_question()
+    assert [view.asked for view in views] == asked

@@ -32,7 +32,7 @@ def test_the_first_row_heads_the_columns_and_the_first_cell_of_the_others_their_
     found = Cells(table_html([("", "this run", "pinned run"), ("p50", "1 µs", "2 µs")]))
     assert found.tags[0] == "table"
     assert found.rows == [
-        [("th", "col", ""), ("th", "col", "this run"), ("th", "col", "pinned run")],
+        [("td", "", ""), ("th", "col", "this run"), ("th", "col", "pinned run")],
         [("th", "row", "p50"), ("td", "", "1 µs"), ("td", "", "2 µs")],
     ]
 

@@ -52,6 +52,13 @@ def test_a_small_machine_gets_small_limits() -> None:
     small.check(threads=8, bytes=1_000_000)
 
 
+def test_on_windows_there_are_fewer_connections_than_its_select_can_wait_for() -> None:
+    windows = Limits.of(2, 4_000_000_000, platform="win32")
+    assert windows.connections < 512 < LIMITS.connections
+    with pytest.raises(BadInput, match="connections: 600 asked for, at most 500 allowed"):
+        windows.check(connections=600)
+
+
 def test_this_machine_refuses_ten_thousand_threads_and_eight_gigabytes() -> None:
     with pytest.raises(BadInput, match=r"10,000 asked for, at most"):
         machine_limits().check(threads=10_000)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
+import grimp
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -74,6 +77,13 @@ def test_binder_installs_what_the_hints_name_apart_from_node_which_is_there() ->
     assert {*apt_packages(), NODE.packages.apt} == {server.packages.apt for server in SERVERS}
 
 
+def test_a_notebook_measures_each_of_them() -> None:
+    graph = grimp.build_graph("perflab", cache_dir=None)
+    graph.remove_module("perflab.systems.servers.real.servers")  # the list of them all: shown, not measured
+    for server in SERVERS:
+        assert graph.find_shortest_chain("perflab.chapters", server.module, as_packages=True), server.name
+
+
 def dry_run(folder: Path) -> str:
     command = [sys.executable, "-m", "repo2docker", "--no-build", "--debug", "."]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
@@ -104,7 +114,24 @@ def test_a_range_for_python_would_be_noticed(tmp_path: Path) -> None:
 def test_jupyterlab_asks_nobody_about_news_however_the_package_was_installed() -> None:
     from jupyterlab_server.settings_utils import _get_overrides  # takes 2 s: not while tests are collected
 
-    overrides, error = _get_overrides(str(Path(sys.prefix) / "share/jupyter/lab/settings"))
+    overrides, error = _get_overrides(str(Path(sys.prefix) / SETTINGS))
     assert error == ""
-    notification = overrides["@jupyterlab/apputils-extension:notification"]
-    assert notification == {"fetchNews": "false", "checkForUpdates": False}
+    assert overrides[NEWS] == SILENT
+
+
+SETTINGS = "share/jupyter/lab/settings"
+NEWS, SILENT = "@jupyterlab/apputils-extension:notification", {"fetchNews": "false", "checkForUpdates": False}
+
+
+@pytest.mark.process
+def test_what_post_build_installs_puts_the_answer_into_the_prefix_of_any_environment(tmp_path: Path) -> None:
+    """Binder's is conda's. pip takes what stands under `data` there."""
+    build = "import hatchling.build, sys; print(hatchling.build.build_editable(sys.argv[1]))"
+    command = [sys.executable, "-c", build, str(tmp_path)]
+    subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=120)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as files:
+        (name,) = (
+            name for name in files.namelist() if name.endswith(f".data/data/{SETTINGS}/overrides.d/perflab.json")
+        )
+        assert json.loads(files.read(name))[NEWS] == SILENT

@@ -15,11 +15,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from perflab.lab import Record
+from perflab.lab.front_end import shows_cells
 from perflab.lab.verdict import LATENCY
 from perflab.measure.guards import BadInput, is_number
 from perflab.measure.units import count
 
-OPEN = "Not done yet. "
+OPEN = "Not done yet. " if shows_cells() else "To do in JupyterLab, where cells can be edited. "
 RIGHT = "Right"
 MAX_MESSAGE_CHARS = 120
 

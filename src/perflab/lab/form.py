@@ -26,7 +26,7 @@ class Form:
         more.on_click(lambda _: self.show_all())
         self._more = widgets.HBox([more])  # not as wide as a column
         narrowest = SLIDER_PX if any(isinstance(control, Slider) for control in controls.values()) else OTHER_PX
-        columns = f"repeat(auto-fit, minmax({narrowest}px, 1fr))"
+        columns = f"repeat(auto-fit, minmax(min({narrowest}px, 100%), 1fr))"
         self.widget = widgets.GridBox(layout=widgets.Layout(grid_template_columns=columns, grid_gap="0 24px"))
         self._show(at_first)
 

@@ -9,6 +9,7 @@ import ipywidgets as widgets
 
 from perflab.lab.control_widgets import full_width
 from perflab.lab.display import Words
+from perflab.lab.page import read_out
 
 if TYPE_CHECKING:
     from perflab.lab.spec import LabSpec
@@ -26,7 +27,7 @@ class Headline:
 
     def __init__(self, lab: LabSpec) -> None:
         self._lab = lab
-        self.widget = widgets.HTML(layout=full_width())
+        self.widget = read_out(widgets.HTML(layout=full_width()))
         self.show(Words())
 
     def show(self, words: Words) -> None:
@@ -39,4 +40,4 @@ class Headline:
         lines = f'<h{LEVEL} style="{style}">{html.escape(large)}</h{LEVEL}>'
         if small:
             lines += f'<p style="{SMALL}">{html.escape(small)}</p>'
-        self.widget.value = f'<div aria-live="polite">{lines}</div>'
+        self.widget.value = lines

@@ -6,10 +6,12 @@ import copy
 import functools
 import threading
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from perflab.lab.conductor import Conductor
+from perflab.lab.front_end import shows_cells
 from perflab.lab.interrupt import stop_runs_on_interrupt
 from perflab.lab.record import Record
 from perflab.lab.session import Session
@@ -18,6 +20,10 @@ from perflab.lab.sources import sources_of_this_process
 
 if TYPE_CHECKING:
     from perflab.lab.spec import LabSpec
+
+
+RUN_ALL_S, SCROLLED_S = 120.0, 0.7
+"""All cells of a notebook are run within the first; the page has come to rest at the last one after the second."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class Opening:
     place: Place
     lab: weakref.ref[LabSpec]
     is_shown: bool = False
+    opened_s: float = field(default_factory=monotonic)
 
     def is_over(self, now: Place) -> bool:
         """Whether nobody sees or holds this lab, now that another of its name is opened here."""
@@ -91,6 +98,24 @@ def show(session: Session) -> None:
     display(bundle(view.widget, session.lab.question, bool(session.results.records)), raw=True)
     if session.lab.prediction is None:  # there is nothing to guess first
         this_kernels_conductor().post(session.redraw_model)
+
+
+def return_to_the_first_question() -> None:
+    """Called by the last cell. After *Run All* the page stands there: have it stand at the first question instead.
+
+    Who has answered one, or has taken time to come here, stays.
+    """
+    labs = [(session, opening) for session, opening in opened().items() if opening.is_shown and session.lab.prediction]
+    if not labs or not shows_cells() or monotonic() - labs[0][1].opened_s > RUN_ALL_S:
+        return
+    views: list[Any] = [session.display for session, _ in labs]
+    conductor = this_kernels_conductor()
+
+    def ask() -> None:
+        if all(view.asks for view in views):
+            views[0].ask()
+
+    conductor.post(lambda: conductor.loop.set_timer(ask, SCROLLED_S, ask))
 
 
 def records_of(lab_name: str) -> list[Record]:

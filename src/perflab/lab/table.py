@@ -19,6 +19,9 @@ def table_html(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _row(cells: Sequence[str], scope: str, heads: int) -> str:
-    head = [f'<th scope="{scope}" style="{CELL}">{html.escape(cell)}</th>' for cell in cells[:heads]]
-    rest = [f'<td style="{CELL}">{html.escape(cell)}</td>' for cell in cells[heads:]]
-    return f"<tr>{''.join((*head, *rest))}</tr>"
+    head = [_cell(f'th scope="{scope}"' if cell else "td", cell) for cell in cells[:heads]]
+    return f"<tr>{''.join((*head, *(_cell('td', cell) for cell in cells[heads:])))}</tr>"
+
+
+def _cell(tag: str, text: str) -> str:
+    return f'<{tag} style="{CELL}">{html.escape(text)}</{tag.split()[0]}>'

@@ -19,6 +19,7 @@ from perflab.lab.form import AT_FIRST, Form
 from perflab.lab.guesses import ASKED
 from perflab.lab.headline import Headline
 from perflab.lab.image import Image, told
+from perflab.lab.page import lab_box, read_out
 from perflab.lab.picture import Picture, align
 from perflab.lab.record import Record
 from perflab.lab.replay import Replay
@@ -48,8 +49,8 @@ class View:
         self._bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="140px"))
         self._status = widgets.Label(f"{lab.how_to_start} to measure.", layout=widgets.Layout(flex="1 1 200px"))
         self._headline = None if lab.finding is None else Headline(lab)
-        self._verdict = widgets.HTML(layout=full_width())
-        self._comment = widgets.HTML(layout=full_width())
+        self._verdict = read_out(widgets.HTML(layout=full_width()))
+        self._comment = read_out(widgets.HTML(layout=full_width()))
         self._table = widgets.HTML(layout=full_width())
         self._trust = widgets.HTML()
         self._folded = widgets.Accordion([self._trust], titles=(TRUST,), layout=widgets.Layout(display="none"))
@@ -77,6 +78,15 @@ class View:
         if self._lab.prediction is not None:
             self._enable(False)
             self._status.value = "First choose what you expect. Then the lab measures."
+
+    @property
+    def asks(self) -> bool:
+        """Whether its question waits for an answer."""
+        return any(not choice.disabled for choice in self._choices)
+
+    def ask(self) -> None:
+        """Have the page stand at the question: the focus is on its first answer."""
+        self._choices[0].focus()
 
     # --- what the learner does ----------------------------------------------------------------------------------------
 
@@ -211,25 +221,15 @@ class View:
             made = button(text, tip)
             made.on_click(lambda _, action=action: action(self._session))
             buttons.append(made)
-        return widgets.HBox(buttons)
+        return widgets.HBox(buttons, layout=widgets.Layout(flex_flow="row wrap"))
 
     def _arrange(self) -> widgets.VBox:
         progress = widgets.HBox([self._bar, self._status, self._buttons], layout=widgets.Layout(flex_flow="row wrap"))
         charts = widgets.HBox(
             [image.widget for image in self._images], layout=widgets.Layout(width="100%", flex_flow="row wrap")
         )
-        rows = [
-            self._form.widget,
-            self._fault,
-            charts,
-            progress,
-            self._replay.widget,
-            self._verdict,
-            self._comment,
-            self._table,
-            self._folded,
-            self._details,
-        ]
+        words = (self._verdict, self._comment, self._table, self._folded, self._details)
+        rows = [self._form.widget, self._fault, charts, progress, self._replay.widget, *words]
         if self._lab.prediction is not None:
             choices = widgets.HBox([*self._choices, self._again], layout=widgets.Layout(flex_flow="row wrap"))
             rows.insert(0, choices)
@@ -237,7 +237,7 @@ class View:
             rows.insert(0, self._headline.widget)
         elif self._lab.prediction is not None:
             rows.insert(0, widgets.HTML(html.escape(self._lab.prediction.question), layout=full_width()))
-        return widgets.VBox(rows, layout=full_width())
+        return lab_box(rows)
 
     def _enable(self, enabled: bool) -> None:
         for widget in (*self._controls.values(), *self._buttons.children):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import sys
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
@@ -12,7 +13,8 @@ PROCESSES_PER_CPU = 8
 MEMORY_SHARE = 0.25
 MAX_BYTES = 1_000_000_000
 MAX_REQUESTS_PER_S = 20_000
-MAX_CONNECTIONS = 1_024
+MAX_CONNECTIONS, MAX_ON_WINDOWS = 1_024, 500
+"""At the same time. On Windows a program waits for 512 sockets at most (select), and a few of them are not connections."""
 
 
 class BadInput(ValueError):
@@ -26,16 +28,17 @@ class Limits:
     threads: int
     processes: int
     bytes: int
-    connections: int = MAX_CONNECTIONS
+    connections: int
 
     @classmethod
-    def of(cls, cpus: float, memory_bytes: int) -> Limits:
+    def of(cls, cpus: float, memory_bytes: int, platform: str = sys.platform) -> Limits:
         """Limits for a machine with so many effective CPUs and so much memory."""
         whole = max(1, math.ceil(cpus))
         return cls(
             threads=THREADS_PER_CPU * whole,
             processes=PROCESSES_PER_CPU * whole,
             bytes=min(MAX_BYTES, int(MEMORY_SHARE * memory_bytes)),
+            connections=MAX_ON_WINDOWS if platform == "win32" else MAX_CONNECTIONS,
         )
 
     def check(self, **wanted: float) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from IPython.display import Markdown
 
+from perflab.lab.stage import return_to_the_first_question
 from perflab.map import table
 from perflab.measure.machine import describe_limits, inspect_machine
 from perflab.systems.process.installed import Installable
@@ -13,7 +14,8 @@ from perflab.systems.servers.real.servers import SERVERS
 
 
 def collection() -> Markdown:
-    """The map of the collection, with links to the notebooks beside this one."""
+    """The map of the collection, with links to the notebooks beside this one: the last cell."""
+    return_to_the_first_question()
     return Markdown(table(Path.cwd()))
 
 

@@ -1,0 +1,133 @@
+"""Notebook 02 where it is not JupyterLab that shows it: in Voilà, and in Notebook 7."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from notebook_browser import BUSY, PAGE_MS, page_of
+from voila_server import CULLED, voila_server
+
+pytestmark = pytest.mark.process
+
+NAME, LABS = "02-measuring-latency.ipynb", 4
+FINISHED = re.compile(r"(Done|Stopped) after")
+IGNORED = ("favicon", "net::ERR_", "Failed to load resource")
+"""What a page asks of the network, which these tests do without."""
+RUN_MS, GONE_S = 120_000, 60.0
+NARROW = {"width": 390, "height": 844}
+
+
+def needs(package: str) -> Any:
+    missing = importlib.util.find_spec(package) is None
+    return pytest.mark.skipif(missing, reason=f"{package} is not installed: pip install {package}")
+
+
+def complaints_of(page: Any) -> list[str]:
+    """What the page and its console complain about, from now on."""
+    found: list[str] = []
+    page.on("pageerror", lambda error: found.append(str(error)))
+    page.on("console", lambda message: found.append(message.text) if message.type == "error" else None)
+    return found
+
+
+def serious(complaints: list[str]) -> list[str]:
+    return [text for text in complaints if not any(part in text for part in IGNORED)]
+
+
+def use_the_first_lab(page: Any) -> None:
+    """Click on a prediction, then move a slider with the mouse: each brings a run."""
+    skips = page.get_by_role("button", name="skip", exact=True)
+    skips.nth(LABS - 1).wait_for(timeout=RUN_MS)
+    assert skips.count() == LABS
+    lab = page.locator(".perflab-lab").first
+    lab.get_by_role("button").first.click()
+    lab.get_by_text(FINISHED).wait_for(timeout=RUN_MS)
+    slider = lab.locator(".widget-slider").first
+    before, pictures = slider.inner_text(), lab.locator("img").evaluate_all(SOURCES)
+    slider.locator(".noUi-handle").hover()
+    page.mouse.down()
+    line = slider.locator(".noUi-base").bounding_box()
+    page.mouse.move(line["x"] + 0.3 * line["width"], line["y"] + line["height"] / 2, steps=5)
+    page.mouse.up()
+    wait_for(lambda: slider.inner_text() != before, "the slider's value")
+    wait_for(lambda: lab.locator("img").evaluate_all(SOURCES) != pictures, "a picture")
+    wait_for(lambda: FINISHED.search(lab.inner_text()), "the end of its run")
+
+
+def wait_for(condition: Any, what: str) -> None:
+    deadline = time.monotonic() + RUN_MS / 1000
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.05)
+
+
+SOURCES = "images => images.map(image => image.src)"
+
+
+@pytest.fixture(scope="module")
+def voila(notebooks: Path) -> Iterator[tuple[str, psutil.Process]]:
+    with voila_server(notebooks, *CULLED, PERFLAB_BUDGET_S="0.3") as (address, process):
+        yield address, psutil.Process(process.pid)
+
+
+@needs("voila")
+def test_voila_shows_all_labs_says_where_exercises_are_done_and_leaves_nothing_behind(
+    browser: Any, voila: tuple[str, psutil.Process]
+) -> None:
+    address, server = voila
+    with page_of(browser, viewport=NARROW) as page:
+        complaints = complaints_of(page)
+        page.goto(f"{address}voila/render/{NAME}", timeout=PAGE_MS)
+        use_the_first_lab(page)
+        assert page.get_by_text("To do in JupyterLab, where cells can be edited.").count() >= 4
+        assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth"), "as narrow as a phone"
+        kernels = server.children(recursive=True)
+        assert any("perflab.lab.worker" in process.cmdline() for process in kernels)
+    _, alive = psutil.wait_procs(kernels, GONE_S)
+    assert alive == [], "the tab is closed"
+    assert serious(complaints) == []
+
+
+@needs("notebook")
+def test_notebook_7_shows_all_labs(browser: Any, brief: str) -> None:
+    url, token = brief.split("|")
+    with page_of(browser) as page, kernels_ended(url, token):
+        complaints = complaints_of(page)
+        page.goto(f"{url}notebooks/{NAME}?token={token}")
+        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=PAGE_MS)
+        for item in ("Run", "Run All Cells"):
+            page.wait_for_timeout(500)  # a menu that has just come up takes no click yet
+            complaints.clear()  # of Notebook 7 about itself, as it opens: they come with an empty notebook too
+            page.get_by_role("menuitem", name=item, exact=True).click()
+        use_the_first_lab(page)
+        page.wait_for_function(f"() => !({BUSY})()", timeout=RUN_MS)
+        assert page.get_by_text("Not done yet.").count() >= 4
+    assert serious(complaints) == []
+
+
+@contextmanager
+def kernels_ended(url: str, token: str) -> Iterator[None]:
+    """Those of a server that other tests use too, however a test ends."""
+    try:
+        yield
+    finally:
+        for kernel in json.loads(asked(url, token, "GET")):
+            asked(url, token, "DELETE", kernel["id"])
+
+
+def asked(url: str, token: str, method: str, kernel: str = "") -> bytes:
+    address = f"{url}api/kernels/{kernel}".rstrip("/")
+    request = urllib.request.Request(address, headers={"Authorization": f"token {token}"}, method=method)
+    with urllib.request.urlopen(request, timeout=60) as response:
+        said: bytes = response.read()
+    return said
