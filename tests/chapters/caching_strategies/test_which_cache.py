@@ -93,6 +93,18 @@ def test_a_fill_takes_nothing_where_a_miss_happens_to_be_quicker_than_its_parts(
     assert model.parts(DICT, SQLITE, costs) == (200, 5e3, 0)
 
 
+def test_a_hit_among_misses_takes_longer_than_where_all_reads_hit() -> None:
+    name = model.name_of(DICT, IN_POSTGRESQL, model.RARE)
+    costs = {**COSTS_IN_PAIRS, name: 0.99 * 400 + 0.01 * 45.3e3}
+    hit, read, fill = model.parts(DICT, IN_POSTGRESQL, costs)
+    assert (hit, read, hit + read + fill) == pytest.approx((400, 45e3, 45.4e3), rel=1e-3)
+    at = {hits: model.mean_ns(DICT, IN_POSTGRESQL, hits, costs) for hits in (90, 99, 99.5, 100)}
+    assert at[99] == pytest.approx(costs[name], rel=2e-3) and at[100] == 200
+    assert at[99.5] == pytest.approx((at[99] + at[100]) / 2) and at[90] == pytest.approx(0.9 * 400 + 0.1 * 45.4e3)
+    scattered = {**COSTS_IN_PAIRS, name: 100.0}
+    assert model.parts(DICT, IN_POSTGRESQL, scattered)[0] == 100, "half of a hit at the least"
+
+
 def test_what_was_not_calibrated_is_no_number() -> None:
     costs = {name: value for name, value in COSTS_IN_PAIRS.items() if "Redis" not in name}
     found = model.predict(DICT, SQLITE, 95, costs)
@@ -128,7 +140,7 @@ class Reading:
         pass
 
     def read(self, seconds: float, at: int) -> Found:
-        hit_ns = {0: 300.0, 100: 100.0}[self._settings[at][2]]
+        hit_ns = {0: 300.0, model.RARE: 102.0, 100: 100.0}[self._settings[at][2]]
         return Found([hit_ns, 9 * hit_ns], [200.0, 900.0], [1], 10, 0)
 
 
@@ -138,7 +150,7 @@ def test_where_a_server_does_not_start_the_other_pairs_are_calibrated(
     monkeypatch.setattr(model, "CachedReading", Reading)
     facts = merge(lab.calibrate()).facts
     assert facts == {
-        **{"SQLite": 200.0, "dict, SQLite, 0%": 300.0, "dict, SQLite, 100%": 100.0},
+        **{"SQLite": 200.0, "dict, SQLite, 0%": 300.0, "dict, SQLite, 99%": 102.0, "dict, SQLite, 100%": 100.0},
         **{"slow store": 200.0, "dict, slow store, 0%": 300.0, "dict, slow store, 100%": 100.0},
     }
 
