@@ -25,9 +25,7 @@ PAIRS = tuple((cache, store) for store in STORES for cache in CACHES[1:])
 THROUGH, WITHOUT, SINGLE = "through_ns", "without_ns", "single_ns"
 VISITS, VISIT_S, OF_ROUNDS = 4, 0.02, 0.35
 RARE = 99
-"""Percent of hits among which a calibration measures a hit. A miss has the CPU's caches filled with what the store needs, so that
-the next hits take longer than where all reads hit.
-"""
+"""Percent of hits among which a hit is calibrated: it takes longer there, as a miss leaves the CPU's caches to the store."""
 LABEL_NS, NEVER = 300, "never"
 TIMES = {0.1: "0.1×", 1.0: "1×", 10.0: "10×"}
 ENDS = 0.01, 100.0
@@ -59,8 +57,7 @@ def frame_of(found: Found) -> Frame:
 def calibrate() -> Iterator[Frame]:
     """What reads take of which all miss, nearly all hit, and all hit, and those without the cache (ns): of each pair, in turns.
 
-    Of all rounds a third: one that waits for a CPU takes many times as long. Before the slow store, a hit among
-    misses cannot be told from their scatter.
+    Of all rounds a third: one that waits for a CPU takes many times as long. A slow store's scatter hides a hit among its misses.
     """
     pairs = [pair for pair in PAIRS if {*pair} <= {*here(pair)}]
     settings = [(*pair, hits) for pair in pairs for hits in (0, RARE, 100) if hits != RARE or SLOW not in pair]
