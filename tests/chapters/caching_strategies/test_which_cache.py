@@ -95,6 +95,18 @@ def test_a_fill_takes_nothing_where_a_miss_happens_to_be_quicker_than_its_parts(
     assert model.parts(DICT, SQLITE, costs) == (200, 5e3, 0)
 
 
+def test_a_hit_among_misses_takes_longer_than_where_all_reads_hit() -> None:
+    name = model.name_of(DICT, IN_POSTGRESQL, model.RARE)
+    costs = {**COSTS_IN_PAIRS, name: 0.99 * 400 + 0.01 * 45.3e3}
+    hit, read, fill = model.parts(DICT, IN_POSTGRESQL, costs)
+    assert (hit, read, hit + read + fill) == pytest.approx((400, 45e3, 45.4e3), rel=1e-3)
+    at = {hits: model.mean_ns(DICT, IN_POSTGRESQL, hits, costs) for hits in (90, 99, 99.5, 100)}
+    assert at[99] == pytest.approx(costs[name], rel=2e-3) and at[100] == 200
+    assert at[99.5] == pytest.approx((at[99] + at[100]) / 2) and at[90] == pytest.approx(0.9 * 400 + 0.1 * 45.4e3)
+    scattered = {**COSTS_IN_PAIRS, name: 100.0}
+    assert model.parts(DICT, IN_POSTGRESQL, scattered)[0] == 100, "half of a hit at the least"
+
+
 def test_what_was_not_calibrated_is_no_number() -> None:
     costs = {name: value for name, value in COSTS_IN_PAIRS.items() if "Redis" not in name}
     found = model.predict(DICT, SQLITE, 95, costs)
@@ -134,12 +146,13 @@ class Reading:
         pass
 
     def read(self, seconds: float, at: int) -> Found:
-        hit_ns = {0: 300.0, 100: 100.0}[self._settings[at][2]]
+        hit_ns = {0: 300.0, model.RARE: 102.0, 100: 100.0}[self._settings[at][2]]
         return Found([hit_ns, 9 * hit_ns], [200.0, 900.0], [1], 10, 0)
 
 
 def times_of(cache: str, store: str) -> dict[str, float]:
-    return {store: 200.0, f"{cache}, {store}, 0%": 300.0, f"{cache}, {store}, 100%": 100.0}
+    through = {0: 300.0, 100: 100.0} if store == SLOW else {0: 300.0, model.RARE: 102.0, 100: 100.0}
+    return {store: 200.0, **{f"{cache}, {store}, {hits}%": found for hits, found in through.items()}}
 
 
 def test_where_a_server_does_not_start_the_other_pairs_are_calibrated(
@@ -240,12 +253,12 @@ def test_where_no_server_is_installed_the_rest_is_measured_and_nothing_is_asked_
     assert bare.controls["store"].values == (SQLITE, SLOW) and bare.prediction is None
     told = dict(bare.table(which_record(cache=DICT), None)[1:])["not measured here"]
     assert "Redis is not installed, so it is not measured here." in told and "PostgreSQL is not installed" in told
-    assert model.absent({}) == ["", *["not measured here"] * 3, "", "not measured here"]
+    assert which_cache.not_here({}) == ["", *["not measured here"] * 3, "", "not measured here"]
 
 
 def test_where_all_are_here_all_can_be_chosen(lab: Any) -> None:
     assert lab.controls["cache"].values == CACHES and lab.controls["store"].values == STORES
-    assert model.absent({}) == [""] * 6 and "not measured here" not in dict(lab.table(which_record(), None))
+    assert which_cache.not_here({}) == [""] * 6 and "not measured here" not in dict(lab.table(which_record(), None))
     assert lab.check({}) == START
 
 
@@ -304,8 +317,8 @@ def test_what_lies_beyond_the_axis_is_at_its_end_and_its_number_says_so() -> Non
     run = which_record(cache=DICT, store=SLOW, hits=100)
     assert model.row_of(run) == (100, model.PAIRS.index((DICT, SLOW)))
     assert model.texts([run])[4] == "10,500× →"
-    assert model.row_chosen({"cache": NONE, "store": SLOW}) is None
-    assert model.row_chosen({"cache": IN_REDIS, "store": SQLITE}).tolist() == [0.6, 1.4]
+    assert which_cache.row_chosen({"cache": NONE, "store": SLOW}) is None
+    assert which_cache.row_chosen({"cache": IN_REDIS, "store": SQLITE}).tolist() == [0.6, 1.4]
 
 
 @pytest.mark.process

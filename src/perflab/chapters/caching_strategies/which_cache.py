@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from perflab.chapters.caching_strategies import which_cache_model as model
 from perflab.chapters.caching_strategies.which_cache_model import PAIRS, THROUGH, WITHOUT, gained, median
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
@@ -57,18 +59,29 @@ MEANS = Chart(
 )
 
 
+def row_chosen(now: Mapping[str, Any]) -> Any:
+    """The row of a setting; None without a cache."""
+    pair = now["cache"], now["store"]
+    return PAIRS.index(pair) + np.array([-0.4, 0.4]) if pair in PAIRS else None
+
+
+def not_here(_: Any) -> list[str]:
+    """What stands in the rows that are not measured here."""
+    return ["" if {*pair} <= {*here(pair)} else "not measured here" for pair in PAIRS]
+
+
 def all_pairs() -> Chart:
     """How much each cache gains in front of each store, at the chosen hit ratio."""
     return Chart(
         "Reads per second, against no cache",
         Axis("← fewer · times as many as without · more →", *model.ENDS, log=True, ticks=model.TIMES),
         named_rows([f"{cache} → {store}" for cache, store in PAIRS]),
-        Band("y", setting=model.row_chosen, color=GRID, alpha=0.5),
+        Band("y", setting=row_chosen, color=GRID, alpha=0.5),
         Rule("x", setting=lambda _: 1, color=PINNED, linestyle=":", linewidth=2),
         Line("model", model=lambda m: (model.on_axis(m.times), range(len(PAIRS))), **MODEL_HERE),
         *measured(model.row_of, among=("cache", "store"), earlier="before"),
         Texts(len(PAIRS), 0.19, runs=model.texts, color=INK),
-        Texts(len(PAIRS), setting=model.absent, color=QUIET),
+        Texts(len(PAIRS), setting=not_here, color=QUIET),
         columns=3,
         width=1.15,
         empty="What a cache gains will appear here.",

@@ -24,7 +24,9 @@ PLACES = np.linspace(0, len(STEPS) - 1, 121)
 PAIRS = tuple((cache, store) for store in STORES for cache in CACHES[1:])
 """As the rows of the chart."""
 THROUGH, WITHOUT, SINGLE = "through_ns", "without_ns", "single_ns"
-VISITS, VISIT_S = 4, 0.02
+VISITS, VISIT_S, OF_ROUNDS = 4, 0.02, 0.35
+RARE = 99
+"""Percent of hits among which a hit is calibrated: it takes longer there, as a miss leaves the CPU's caches to the store."""
 LABEL_NS, NEVER = 300, "never"
 TIMES = {0.1: "0.1×", 1.0: "1×", 10.0: "10×"}
 ENDS = 0.01, 100.0
@@ -36,17 +38,6 @@ def place(hits: Any) -> Any:
     return np.interp(hits, STEPS, range(len(STEPS)))
 
 
-def row_chosen(now: Mapping[str, Any]) -> Any:
-    """The row of a setting; None without a cache."""
-    pair = now["cache"], now["store"]
-    return PAIRS.index(pair) + np.array([-0.4, 0.4]) if pair in PAIRS else None
-
-
-def absent(_: Any) -> list[str]:
-    """What stands in the rows that are not measured here."""
-    return ["" if {*pair} <= {*here(pair)} else "not measured here" for pair in PAIRS]
-
-
 def frame_of(found: Found) -> Frame:
     """What a slice brings: the mean reads of its rounds, in pairs, and times of single reads."""
     columns = {name: np.array(getattr(found, name)) for name in (THROUGH, WITHOUT, SINGLE)}
@@ -54,21 +45,20 @@ def frame_of(found: Found) -> Frame:
 
 
 def calibrate() -> Iterator[Frame]:
-    """Of each pair, what a read takes that hits, that misses, and without the cache, in rounds as those of a run, in turns (ns).
+    """What reads take of which all miss, nearly all hit, and all hit, and those without the cache (ns): of each pair, in turns.
 
-    Of all rounds a quarter: one that waits for a CPU takes many times as long.
+    Of all rounds a third: one that waits for a CPU takes many times as long. A slow store's scatter hides a hit among its misses.
     """
-    settings = [(*pair, hits) for pair in PAIRS if {*pair} <= {*here(pair)} for hits in (0, 100)]
+    pairs = [pair for pair in PAIRS if {*pair} <= {*here(pair)}]
+    settings = [(*pair, hits) for pair in pairs for hits in (0, RARE, 100) if hits != RARE or SLOW not in pair]
     while True:
         try:
-            yield from _calibrated(settings)
-            return
+            return (yield from _calibrated(settings))
         except ServerFailed as error:  # runs of that server say so
             failed = {error.server} if isinstance(error, NotStarted) else {*SERVERS}
-            kept = [each for each in settings if not {*each} & failed]
-            if kept == settings:
+            if not any({*each} & failed for each in settings):
                 raise
-            settings = kept
+            settings = [each for each in settings if not {*each} & failed]
 
 
 def _calibrated(settings: Sequence[Setting]) -> Iterator[Frame]:
@@ -80,7 +70,7 @@ def _calibrated(settings: Sequence[Setting]) -> Iterator[Frame]:
                 taken.setdefault(name_of(cache, store, hits), []).extend(found.through_ns)
                 taken.setdefault(store, []).extend(found.without_ns)
                 yield Frame()
-    yield Frame(facts={name: percentile(times, 0.25) for name, times in taken.items()})
+    yield Frame(facts={name: percentile(times, OF_ROUNDS) for name, times in taken.items()})
 
 
 def name_of(cache: str, store: str, hits: int) -> str:
@@ -133,16 +123,26 @@ def break_even_label(expected: Expected) -> tuple[float, float, str] | None:
 
 
 def parts(cache: str, store: str, constants: Mapping[str, Any]) -> tuple[float, float, float]:
-    """T_c, T_d and T_fill (ns), which is what a miss takes beside them; NaN for what is not measured here, or not there."""
-    names = name_of(cache, store, 100), store, name_of(cache, store, 0)
-    hit, read, miss = (float(constants.get(name, np.nan)) for name in names)
+    """T_c, T_d and T_fill (ns), which is what a miss takes beside them; NaN for what is not measured here, or not there.
+
+    T_c is a hit's time among misses, as far as it is known.
+    """
+    names = *(name_of(cache, store, hits) for hits in (100, 0, RARE)), store
+    hit, miss, mean, read = (float(constants.get(name, np.nan)) for name in names)
+    if mean == mean:
+        hit = max(hit / 2, (mean - (1 - RARE / 100) * miss) / (RARE / 100))
     return hit, read, max(0.0, miss - hit - read) if miss == miss else miss
 
 
 def mean_ns(cache: str, store: str, hits: float, constants: Mapping[str, Any]) -> float:
-    """The mean read by the formula; without a cache that of the store."""
+    """The mean read by the formula; without a cache that of the store. Where nothing misses, it is a hit among hits."""
     hit, read, fill = parts(cache, store, constants)
-    return read if cache == NONE else mean_read(hits / 100, hit, read, fill)
+    if cache == NONE:
+        return read
+    if hits <= RARE:
+        return mean_read(hits / 100, hit, read, fill)
+    last, every = mean_read(RARE / 100, hit, read, fill), float(constants.get(name_of(cache, store, 100), np.nan))
+    return last + (every - last) * (hits - RARE) / (100 - RARE)
 
 
 def median(run: Record, column: str) -> float:
@@ -244,5 +244,6 @@ TRUST_ROWS = (
     ("pairs of rounds", lambda run: count(run.column(THROUGH).size)),
     ("a mean read", lambda _: "the mean of a round of reads, and of all rounds the median"),
     ("client and servers", lambda _: "on one CPU (Linux): on two, a request may take three times as long"),
+    ("T_c", lambda _: "of hits among misses: these have the CPU's caches filled with what the store needs"),
     ("a single read", lambda _: "has the clock's cost in it"),
 )
