@@ -13,7 +13,7 @@ from perflab.measure.summary import MIN_FOR_MEAN, summarise
 from perflab.measure.units import percent
 from perflab.theory.resample import spread
 from perflab.theory.scaling import MIN_ROUNDS, ScalabilityLaw, fit_rounds
-from perflab.theory.simulate import Run, simulate
+from perflab.theory.simulate import SimulatedQueue, simulate
 
 RUNS, MUST = 400, "93–98%"
 QUEUES = ((0.5, 400), (0.8, 400), (0.8, 1_000), (0.9, 1_000))
@@ -39,7 +39,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
         yield (f"intervals of the scalability law, {rounds} rounds", MUST, _law(rounds))
 
 
-def _served(seed: int, utilisation: float, count: int) -> Run:
+def _served(seed: int, utilisation: float, count: int) -> SimulatedQueue:
     generator = np.random.default_rng(seed)
     arrivals = np.cumsum(generator.exponential(1 / utilisation, count))
     return simulate(arrivals, generator.exponential(1.0, count))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
-from perflab.measure.compare import Ratio, paired_ratio, ratio
+from perflab.measure.compare import CLEAR, Ratio, paired_ratio, ratio
+from perflab.measure.schedule import poisson
+from perflab.theory.simulate import simulate
 
 
 def test_the_interval_of_a_ratio_of_medians_covers_the_truth_as_often_as_promised() -> None:
@@ -113,3 +117,46 @@ def test_two_equal_settings_on_a_clock_of_ten_nanoseconds_are_not_called_differe
     found = [ratio(run(2 * seed, 125.0), run(2 * seed + 1, 125.6), seed=seed).verdict for seed in range(100)]
     assert found.count("clear") == 0
     assert ratio(run(1, 400.0), run(2, 125.0)).verdict == "clear"
+
+
+def slices_of_queues(utilisation: float, seed: int, slower: float = 1.0) -> np.ndarray:
+    """Medians of 12 slices of two queues with the same arrivals; services of 4 ms scatter, and 1 in 100 takes 20 ms more."""
+    generator, service, seconds = np.random.default_rng(seed), 0.004, 2.0
+    arrivals = poisson(utilisation / service, seconds, seed) / 1e9
+    runs = []
+    for factor in (1.0, slower):
+        late = np.where(generator.random(arrivals.size) < 0.01, 0.02, 0.0)
+        runs.append(simulate(arrivals, factor * service * generator.lognormal(0, 0.3, arrivals.size) + late))
+    edges = np.linspace(0, seconds, 13)
+    slices = [[(low < run.departures) & (run.departures <= high) for run in runs] for low, high in pairwise(edges)]
+    medians = [
+        [float(np.median(run.responses[within])) for run, within in zip(runs, both, strict=True)]
+        for both in slices
+        if all(within.any() for within in both)
+    ]
+    return np.array(medians).T
+
+
+@pytest.mark.parametrize(("utilisation", "at_most"), [(0.3, 0.05), (0.6, 0.05), (0.8, 0.08)])
+def test_slices_of_equal_queues_are_seldom_called_different(utilisation: float, at_most: float) -> None:
+    pairs = [slices_of_queues(utilisation, seed) for seed in range(200)]
+    clear = [paired_ratio(*pair, queued=True).verdict == CLEAR for pair in pairs]
+    assert np.mean(clear) <= at_most
+
+
+def test_a_service_twice_as_long_is_told_from_a_queue() -> None:
+    for seed in range(100):
+        first, second = slices_of_queues(0.4, seed, slower=2.0)
+        assert paired_ratio(second, first, queued=True).verdict == CLEAR
+
+
+def test_slices_that_follow_one_another_count_for_fewer() -> None:
+    drifting = np.exp(np.repeat([0.05, 0.2, 0.02, 0.1], 5))
+    alone, related = (paired_ratio(drifting, np.ones(20), queued=queued) for queued in (False, True))
+    assert alone.verdict == CLEAR and not related.has_interval
+    far = paired_ratio(3 * drifting, np.ones(20), queued=True)
+    assert far.verdict == CLEAR and far.low == pytest.approx(3 * alone.low)
+    same = 1.1 * drifting
+    assert paired_ratio(same, drifting, queued=True).low == pytest.approx(1.1), "rounding is no scatter"
+    mixed = np.exp(np.tile([0.05, 0.2, 0.02, 0.1], 5))
+    assert paired_ratio(mixed, np.ones(20), queued=True) == paired_ratio(mixed, np.ones(20))

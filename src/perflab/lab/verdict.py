@@ -197,13 +197,14 @@ def verdict_of(
 
 def ratio_in_turns(record: Record, pinned: Record, column: str = LATENCY, share: float = 0.5) -> Ratio | None:
     """How many times that of the pinned run one percentile of a column is: the median of the ratios of single slices, which were
-    measured in turns. None where no slice has samples of both.
+    measured in turns. None where no slice has samples of both. Latencies of requests that arrive are those of a queue.
     """
     slices = zip(record.slices(column), pinned.slices(column), strict=False)
     pairs = [(percentile(new, share), percentile(old, share)) for new, old in slices if new.size and old.size]
     told = np.array([pair for pair in pairs if min(pair) > 0])
     step = max(clock_step(run.column(column)) for run in (record, pinned)) if share == 0.5 else 0.0
-    return paired_ratio(told[:, 0], told[:, 1], step) if told.size else None
+    queued = column.endswith(LATENCY) and record.column("arrived_ns").size > 0
+    return paired_ratio(told[:, 0], told[:, 1], step, queued) if told.size else None
 
 
 def percentile_of(column: str = LATENCY, what: str = "The p50", share: float = 0.5) -> Compare:

@@ -157,7 +157,8 @@ def what_more_lanes_do(narrow: Record, wide: Record) -> Outcome | None:
 
 
 PREDICTION = Prediction(
-    question="100 requests/s of 5 ms keep two threads a quarter busy. Then there are four. How long does a usual request take?",
+    question="100 requests/s of 5 ms keep two threads busy for a quarter of the time. Then there are four. How long does a "
+    "request take?",
     choices={
         HALF: Answer(
             "One request still uses one thread: another thread does not make it faster.",

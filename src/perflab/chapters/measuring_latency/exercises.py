@@ -125,7 +125,7 @@ def _untouched(percentile: Percentile, latencies: list[float], share: float) -> 
 
 @dataclass(frozen=True)
 class Trial:
-    """A server on paper that a client is tried on: when its requests are due (s), the stall, and how late the client wakes up."""
+    """A simulated server for a client: when its requests are due (s), the stall, and how late the client wakes up."""
 
     due_s: list[float]
     stall: tuple[float, float]
@@ -145,7 +145,7 @@ CLIENT_CALL = (
 
 
 def check_client(client: Client) -> Lab | None:
-    """Make: the learner's open loop, on servers on paper that stall, and then on a real one; the lab then uses it."""
+    """Make: the learner's open loop, on simulated servers that stall, and then on a real one; the lab then uses it."""
     if not is_function(client, CLIENT_CALL):
         return None
     for trial in TRIALS:
@@ -161,7 +161,7 @@ def check_client(client: Client) -> Lab | None:
         return None
     if not record.column("yours_ns").size:
         print(
-            f"{RIGHT} on paper. The run on the real server was too short to tell: measure once more in the lab below."
+            f"{RIGHT} on the simulated server. The run on the real one was too short to tell: measure once more in the lab below."
         )
         return lab
     found = {name: slow_of(times(record)) for name, times in CLIENTS.items()}
