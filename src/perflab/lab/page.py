@@ -19,6 +19,8 @@ STYLES = f"""
 .{LAB} .jupyter-widgets.widget-label, .{LAB} .widget-gridbox .widget-label {{
   white-space: normal; height: auto; line-height: 1.3; align-self: center }}
 .{LAB} .widget-gridbox .widget-label {{ width: min(150px, 30%) !important; text-align: right; flex-shrink: 0 }}
+.{LAB} .widget-gridbox > * {{ height: auto; min-height: 28px }}
+.{LAB} .widget-gridbox .widget-readout {{ flex-shrink: 0 }}
 .{LAB} .widget-toggle-buttons > .widget-label {{ margin-right: 8px }}
 .{LAB} .widget-toggle-buttons > div {{ display: flex; flex-wrap: wrap }}
 .{LAB} .widget-html-content {{ line-height: 1.5 }}

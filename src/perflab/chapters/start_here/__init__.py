@@ -25,8 +25,8 @@ def machine_card() -> Markdown:
     rows = [f"| {name} | {text} |" for name, text in card.rows()]
     meanings = [f"- {sentence}" for sentence in describe_limits(card)]
     folded = ["<details><summary>Servers that later notebooks can measure, if they are installed</summary>", ""]
-    folded += ["| server | |", "|---|---|", *map(_row, SERVERS), "", "</details>"]
-    return Markdown("\n".join(["| this machine | |", "|---|---|", *rows, "", *meanings, "", *folded]))
+    folded += ["| server | what was found |", "|---|---|", *map(_row, SERVERS), "", "</details>"]
+    return Markdown("\n".join(["| this machine | what was found |", "|---|---|", *rows, "", *meanings, "", *folded]))
 
 
 def _row(server: Installable) -> str:
