@@ -1,4 +1,4 @@
-"""axe-core judges what we put into a page, and screen readers get names, values and news of it."""
+"""axe-core judges what we put into a page."""
 
 from __future__ import annotations
 

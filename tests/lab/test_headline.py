@@ -12,7 +12,6 @@ import pytest
 from scripted import Stage
 
 from perflab.lab import Axis, Chart, Lab, log_slider
-from perflab.lab.page import SAID
 from perflab.lab.prediction import Answer, Outcome, Prediction
 from perflab.lab.protocol import Ended, Finished
 from perflab.lab.record import Record
@@ -133,9 +132,8 @@ def test_a_run_about_which_there_is_nothing_to_say_leaves_the_question(stage: St
 def test_it_is_a_heading_below_the_notebooks_and_a_live_region(stage: Stage) -> None:
     _, view = stage.shown(make_lab(scenario=None))
     assert view._headline is not None
-    widget = view._headline.widget
-    assert re.fullmatch(r'<h4 style="[^"]*font-size:19px[^"]*">[^<]*</h4>', widget.value)
-    assert SAID in widget._dom_classes
+    value = view._headline.widget.value
+    assert re.fullmatch(r'<div aria-live="polite"><h4 style="[^"]*font-size:19px[^"]*">[^<]*</h4></div>', value)
 
 
 def test_a_long_question_is_smaller(stage: Stage) -> None:

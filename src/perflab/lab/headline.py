@@ -27,7 +27,7 @@ class Headline:
 
     def __init__(self, lab: LabSpec) -> None:
         self._lab = lab
-        self.widget = read_out(widgets.HTML(layout=full_width()))
+        self.widget = widgets.HTML(layout=full_width())
         self.show(Words())
 
     def show(self, words: Words) -> None:
@@ -40,4 +40,4 @@ class Headline:
         lines = f'<h{LEVEL} style="{style}">{html.escape(large)}</h{LEVEL}>'
         if small:
             lines += f'<p style="{SMALL}">{html.escape(small)}</p>'
-        self.widget.value = lines
+        self.widget.value = read_out(lines)

@@ -19,7 +19,7 @@ from perflab.lab.form import AT_FIRST, Form
 from perflab.lab.guesses import ASKED
 from perflab.lab.headline import Headline
 from perflab.lab.image import Image, told
-from perflab.lab.page import lab_box, read_out
+from perflab.lab.page import lab_box
 from perflab.lab.picture import Picture, align
 from perflab.lab.record import Record
 from perflab.lab.replay import Replay
@@ -49,8 +49,8 @@ class View:
         self._bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="140px"))
         self._status = widgets.Label(f"{lab.how_to_start} to measure.", layout=widgets.Layout(flex="1 1 200px"))
         self._headline = None if lab.finding is None else Headline(lab)
-        self._verdict = read_out(widgets.HTML(layout=full_width()))
-        self._comment = read_out(widgets.HTML(layout=full_width()))
+        self._verdict = widgets.HTML(layout=full_width())
+        self._comment = widgets.HTML(layout=full_width())
         self._table = widgets.HTML(layout=full_width())
         self._trust = widgets.HTML()
         self._folded = widgets.Accordion([self._trust], titles=(TRUST,), layout=widgets.Layout(display="none"))
