@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from scripted import Stage
 
 from perflab.lab import new_run
 from perflab.lab.controls import Slider
+from perflab.lab.guesses import Guesses
 from perflab.lab.measuring import STOP_S
 from perflab.lab.picture import Picture
 from perflab.lab.protocol import Ended, Finished
@@ -319,6 +321,29 @@ def test_each_choice_is_an_outcome_or_is_said_to_be_impossible(name: str) -> Non
         assert answer.reason == "" or answer.reason.endswith(".")
         if possible != [choice]:  # where nothing else can be measured, it is never wrong
             assert answer.misconception.endswith((".", "?")), choice
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ASKING)
+def test_rings_are_choices_of_the_question_and_their_texts_stand_apart(name: str) -> None:
+    lab = LABS[name]()
+    for chart in lab.charts:
+        rings: list[Any] = [mark for mark in getattr(chart, "_marks", ()) if isinstance(mark, Guesses)]
+        if not any(mark._setting for mark in rings):
+            continue
+        width = round(WIDTH * chart.width / sum(each.width for each in lab.charts))
+        picture: Any = Picture(chart, width, HEIGHT, lambda png: None)
+        picture.show_setting(lab.first)
+        if lab.calibrate is None:
+            picture.show_model(lab.first, lab.model(lab.first))
+        picture.draw()
+        texts = [text for mark in picture._panel._marks if isinstance(mark, Guesses) for text in mark._texts]
+        said = [text.get_text().rstrip(" ←→↑↓") for text in texts if text._box is not None]
+        assert said or lab.calibrate is not None, "a chart that is not empty before a run begins with its model"
+        assert sorted(said) == sorted(set(said) & set(corpus.question(name).choices))
+        boxes = [text._box for text in texts if text._box is not None]
+        for (left, bottom, right, top), other in itertools.combinations(boxes, 2):
+            assert right <= other[0] or other[2] <= left or top <= other[1] or other[3] <= bottom, said
 
 
 @pytest.mark.clock

@@ -20,6 +20,7 @@ from perflab.chapters.eviction_and_stampedes.policy_runs import (
 )
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, log_slider, slider
 from perflab.lab.axes import count_ticks
+from perflab.lab.guesses import Guesses
 from perflab.lab.marks import Here, Line, Rule
 from perflab.lab.palette import (
     CLOCK,
@@ -61,9 +62,6 @@ def experiment(
         )
 
 
-CHOSEN: dict[str, Any] = {"color": CLOCK, "marker": "s", "linestyle": "none"}
-
-
 def charts(names: Sequence[str]) -> tuple[Chart, Chart]:
     """Curves over all sizes, and a row for each of these policies at the chosen size."""
 
@@ -83,7 +81,8 @@ def charts(names: Sequence[str]) -> tuple[Chart, Chart]:
             Here("capacity", lambda m: (SIZES, m.fifo)),
             Line("pinned policy", pinned=runs.curve_of, **PINNED_LINE),
             Line("LRU: measured", run=runs.lru_curve, **MEASURED_LINE),
-            Line("chosen policy", run=runs.curve_of, **CHOSEN, markersize=7),
+            Line("chosen policy", run=runs.curve_of, color=CLOCK, marker="s", linestyle="none", markersize=7),
+            Guesses(3, setting=lambda _: {said: (1_000, 1 - hits) for said, hits in HITS.items()}),
             columns=2,
             empty="The curves of two policies will appear here.",
         ),
@@ -149,7 +148,8 @@ TRUST = trust_of(
     ("mean read: by hit ratio and times; measured", runs.mean_by_parts),
     needs="misses",
 )
-NOTHING, HALF, MOST = "0%", "40%", "80%"
+HITS = {"0% hit": 0.0, "40% hit": 0.4, "80% hit": 0.8}
+NOTHING, HALF, MOST = HITS
 
 
 def hits_in_a_loop(record: Record) -> Outcome | None:
@@ -157,7 +157,7 @@ def hits_in_a_loop(record: Record) -> Outcome | None:
     found = misses_at(record)
     hit, others = 1 - found[LRU], f", random {percent(1 - found[runs.RANDOM])}" if runs.RANDOM in found else ""
     told = f"LRU hits {percent(hit)} of the reads{others}"
-    return Outcome(min((NOTHING, HALF, MOST), key=lambda each: abs(float(each[:-1]) / 100 - hit)), told)
+    return Outcome(min(HITS, key=lambda each: abs(HITS[each] - hit)), told)
 
 
 PREDICTION = Prediction(

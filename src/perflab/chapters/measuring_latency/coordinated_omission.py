@@ -22,7 +22,8 @@ from perflab.chapters.measuring_latency.clients import (
     table,
 )
 from perflab.lab import Answer, Lab, Outcome, Prediction, Record, values_slider
-from perflab.lab.charts import SHARES
+from perflab.lab.charts import SHARES, nines
+from perflab.lab.guesses import Guesses
 from perflab.lab.verdict import trust_of, verdict_of
 from perflab.measure import Frame, percentile, summarise
 from perflab.measure.histogram import Histogram
@@ -152,7 +153,16 @@ def scenario(parameters: Mapping[str, Any]) -> str:
     ).format(**parameters)
 
 
+SLOW_SHARES = {"none of them": 0.0, "about 1 in 100": 0.01, "about 1 in 4": 0.25}
+
+
+def guessed(_: Any) -> dict[str, tuple[float, float]]:
+    """Where the share of slow requests would be read."""
+    return {said: (nines(1 - share) if share else np.inf, SLOW_NS) for said, share in SLOW_SHARES.items()}
+
+
 def lab() -> Lab:
+    percentiles, in_order = charts(LOOPS)
     return Lab(
         question="Does your load test see the stall?",
         experiment=experiment,
@@ -163,7 +173,7 @@ def lab() -> Lab:
             "stall": values_slider((0, 10, 20, 50, 100, 150), 100, unit="ms", label="stall length"),
             "every": values_slider((300, 400, 500, 600), 400, unit="ms", label="stall period"),
         },
-        charts=charts(LOOPS),
+        charts=(percentiles.plus(Guesses(3, side="below", setting=guessed)), in_order),
         prediction=PREDICTION,
         verdict=verdict_of(
             say(LOOPS), generator_too_slow, compare=beside, needs="closed_ns", empty="The closed loop comes next …"

@@ -13,6 +13,7 @@ from perflab.chapters.web_servers import heavy_request_model as model
 from perflab.chapters.web_servers.heavy_request_model import HEAVY, LATENCY, SHARES, SINCE, of, waited
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.axes import duration_ticks
+from perflab.lab.guesses import Guesses
 from perflab.lab.marks import Band, Line, Mark, Point, before
 from perflab.lab.palette import ALARM, GRID, INK, MEASURED, MODEL, MODEL_LINE, PINNED_POINTS
 from perflab.lab.rows import named_rows, strokes
@@ -89,6 +90,7 @@ def all_rows(architectures: tuple[str, ...]) -> Chart:
         Line("model", model=expected, color=MODEL, linewidth=9, alpha=0.35, solid_capstyle="butt"),
         Line("pinned p99", pinned=place(0.99), **PINNED_POINTS),
         *(mark for name in MARKS for mark in marks(name)),
+        Guesses(4, side="above", setting=lambda _: {said: (ns, names.index(LOOP)) for said, ns in P99S.items()}),
         columns=3,
         empty="Each server will be a row.",
     )
@@ -130,7 +132,8 @@ def scenario(chosen: Mapping[str, Any]) -> str:
     return f"{light}; every {1e3 * CYCLE_S:.0f} ms, one among them computes for {chosen['heavy']} ms of CPU time."
 
 
-NONE, SLICE, SHARE, ALL = "under 1 ms", "about 10 ms", "about 70 ms", "about 200 ms"
+P99S = {"under 1 ms": 1e6, "10 ms": 1e7, "70 ms": 7e7, "200 ms": 2e8}
+NONE, SLICE, SHARE, ALL = P99S
 
 
 def who_waits(loop: Record, prefork: Record | None = None) -> Outcome | None:
@@ -144,7 +147,7 @@ def who_waits(loop: Record, prefork: Record | None = None) -> Outcome | None:
 
 PREDICTION = Prediction(
     question="An event loop serves 100 light requests per second. Every 0.6 s a heavy one arrives among them, which computes for "
-    "200 ms. What is the light requests' p99?",
+    "200 ms. What is the light requests' p99, roughly?",
     choices={
         NONE: Answer(
             "An event loop handles thousands of connections because their requests wait, for a database or a network. This one "

@@ -12,6 +12,7 @@ from perflab.chapters.web_servers import waiting_connections_model as model
 from perflab.chapters.web_servers.waiting_connections_model import NUMBERS, PER_S, RESPONSE, never, rate, response, who
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.axes import count_ticks, percent_ticks
+from perflab.lab.guesses import Guesses
 from perflab.lab.kinds import HereOfKind, measured_kinds
 from perflab.lab.marks import Label, Line, Point
 from perflab.lab.palette import ALARM, CLOCK, INK, MEASURED, MODEL_LINE, PINNED, PINNED_LINE, THIRD
@@ -108,6 +109,7 @@ def shares() -> Chart:
         Label(side="below", run=lambda run: alarm(run) if never(run) else None, color=ALARM),
         Label(side="below", run=lambda run: percentiles(run) if never(run) else None, color=MEASURED),
         Label(run=lambda run: None if never(run) else percentiles(run), side="above", color=MEASURED),
+        Guesses(3, side="left", setting=lambda _: {said: (share, 1e9) for said, share in SHARES.items()}),
         empty="What each client gets will appear here.",
     )
 
@@ -125,12 +127,8 @@ def finding(record: Record, pinned: Record | None) -> str:
     """Who is answered, and who is not."""
     if pinned is not None and who(record.parameters) != who(pinned.parameters):
         return f"{model.effect(pinned)}. {model.effect(record)}."
-    left = never(record)
-    return (
-        f"{model.effect(record)}, no answer for {count(left)}."
-        if left
-        else f"{model.effect(record)}, {count(rate(record))} requests/s."
-    )
+    left, effect = never(record), model.effect(record)
+    return f"{effect}, no answer for {count(left)}." if left else f"{effect}, {count(rate(record))} requests/s."
 
 
 def scenario(chosen: Mapping[str, Any]) -> str:
@@ -140,7 +138,8 @@ def scenario(chosen: Mapping[str, Any]) -> str:
     return f"{who} open. Each asks again when it is answered; a request waits {chosen['wait']:g} ms for a backend."
 
 
-ALL, HALF, TEN = "all, in turns", "about half", "10"
+SHARES = {"all, in turns": 1.0, "about half": 0.5, "10": 0.1}
+ALL, HALF, TEN = SHARES
 
 
 def how_many(loop: Record, prefork: Record) -> Outcome | None:
