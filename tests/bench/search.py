@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from statistics import fmean, median
+from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
@@ -38,9 +39,14 @@ def rows() -> Iterator[tuple[str, str, str]]:
     chosen = lab.check({})
     target, clients = target_of(chosen), chosen["clients"]
     best = exhaustive(clients)
-    met, too_much, curses, below, names = [], [], [], [], []
+    met, too_much, curses, below, names, took_s = [], [], [], [], [], []
     for seed in range(RUNS):
-        record = Record(lab.name, chosen, seed, "", merge(lab.experiment(**chosen, seed=seed)), status="complete")
+        frames, moments = [], []
+        for frame in lab.experiment(**chosen, seed=seed):
+            frames.append(frame)
+            moments.append(perf_counter())
+        took_s.append(moments[-1] - moments[0])
+        record = Record(lab.name, chosen, seed, "", merge(frames), status="complete")
         found, first = answer_in(record), leader(record)
         assert found is not None and first is not None, "no setting meets the objective of the bench on this machine"
         names.append(name_of(SETTINGS[found.setting]))
@@ -51,6 +57,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
         curses.append(1 / first[1].value - 1)
         below.append(1 - own.per_s / max(each.per_s for each in again.values()))
     told = f"{sum(met)} of {RUNS}; answers: {', '.join(f'{name} {names.count(name)}×' for name in sorted(set(names)))}"
+    yield ("a search, with all changes of setting, median", "≤ 12 s", f"{median(took_s):.1f} s")
     yield (f"search in {cheapest.TOTAL_S:g} s: the answer meets its objective when measured again", "≥ 8 of 10", told)
     yield ("what it promises too much, mean", "≤ 5%", signed(fmean(too_much)))
     yield ("what the best single look of its search promises too much, mean", "—", signed(fmean(curses)))
@@ -88,7 +95,7 @@ def in_turns(settings: Sequence[int], clients: int, p95_ns: float) -> dict[int, 
 
 def look(served: Service, setting: int, clients: int) -> tuple[Window, Answered]:
     """One look, as the search has them."""
-    return finished(cheapest.look_at(served, settings_of(SETTINGS[setting]), clients))
+    return finished(cheapest.look_at(served, settings_of(SETTINGS[setting]), clients))[:2]
 
 
 def prepare(served: Service) -> None:

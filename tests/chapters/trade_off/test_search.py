@@ -22,7 +22,7 @@ from perflab.chapters.trade_off.search import (
 )
 from perflab.measure import Estimate
 
-SETTINGS, TOTAL_S, CLIENTS, SEEDS = 64, 12.0, 16, 12
+SETTINGS, TOTAL_S, CLIENTS, SEEDS = 64, 12.0, 16, 30
 TARGET = Target(p95_ns=40e6, per_s=300.0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -33,8 +34,8 @@ def experiment(p95: int, rate: int, clients: int, seed: int) -> Iterator[Frame]:
         warm_up(served, {"everything off": settings[0], "everything on": settings[-1]}, THREADS)
         look = search.following(plan)
         while look is not None:
-            window, load = yield from look_at(served, settings[look.setting], clients)
-            spent_s += load.done_ns[-1] / 1e9
+            window, load, change_s = yield from look_at(served, settings[look.setting], clients)
+            spent_s += change_s + load.done_ns[-1] / 1e9
             yield cheapest_model.frame_of(look, window, load, clients, fresh)
             fresh += look.is_fresh
             look = search.following(plan, window)
@@ -42,15 +43,16 @@ def experiment(p95: int, rate: int, clients: int, seed: int) -> Iterator[Frame]:
 
 def look_at(
     served: Service, settings: Mapping[str, Any], clients: int
-) -> Generator[Frame, None, tuple[Window, Answered]]:
-    """A setting under load for a moment: a whole turn of what is under way at once, at least, since replies come in bunches. The
-    first reply of each client is left out of the p95: it found a shorter queue.
+) -> Generator[Frame, None, tuple[Window, Answered, float]]:
+    """A setting under load for a moment: a whole turn of what is under way at once, at least, since replies come in bunches; and
+    how long (s) the change to it took. The first reply of each client is left out of the p95: it found a shorter queue.
     """
-    at_once = at_once_of(settings, clients)
+    at_once, began = at_once_of(settings, clients), perf_counter()
     served.set(**settings)
+    change_s = perf_counter() - began
     with gc_paused(generation=0):
         load = yield from served.load_in_slices(clients, WINDOW_S, 2 * at_once)
-    return Window(load.per_s(at_once), percentile(load.took_ns[clients:], SHARE)), load
+    return Window(load.per_s(at_once), percentile(load.took_ns[clients:], SHARE)), load, change_s
 
 
 ROWS = tuple(str(place + 1) for place in range(LAST))

@@ -58,7 +58,8 @@ class Target:
 def looks(
     number: int, target: Target, total_s: float, spent_s: Callable[[], float], generator: np.random.Generator
 ) -> Generator[Look, Window, None]:
-    """Which setting of so many to look at; each look is answered by its window. It ends when `spent_s()` is `total_s`.
+    """Which setting of so many to look at; each look is answered by its window. It ends before a round of fresh looks, of which
+    each takes as long as those before, that would bring `spent_s()` above `total_s`.
 
     Where the search takes longer than its share of that, it goes on to the fresh looks at once.
     """
@@ -69,8 +70,8 @@ def looks(
             seen[setting].append((yield Look(setting, is_fresh=False)))
         keep = LAST if spent_s() > SEARCH_SHARE * total_s else max(LAST, len(left) // 2)
         left = sorted(left, key=lambda setting: target.score(seen[setting]), reverse=True)[:keep]
-    rounds = 0
-    while rounds < MIN_ROUNDS or spent_s() < total_s:
+    rounds, begun_s = 0, spent_s()
+    while rounds < MIN_ROUNDS or spent_s() + (spent_s() - begun_s) / rounds <= total_s:
         for setting in generator.permutation(left).tolist():
             yield Look(setting, is_fresh=True)
         rounds += 1
