@@ -94,6 +94,11 @@ def test_a_search_that_takes_too_long_goes_on_to_the_fresh_looks_at_once() -> No
     assert sum(look.is_fresh for look in searched.looks) == LAST * MIN_ROUNDS, "an interval needs so many"
 
 
+def test_no_search_takes_longer_than_it_may() -> None:
+    spent = [search(Service(seed, 0.1), seed=seed).spent_s for seed in range(SEEDS)]
+    assert min(spent) > 0.9 * TOTAL_S and np.median(spent) < TOTAL_S and max(spent) < 1.02 * TOTAL_S
+
+
 @pytest.mark.parametrize("noise", [0.1, 0.15])
 def test_the_answer_is_near_the_best_and_promises_little_too_much_but_the_best_window_did(noise: float) -> None:
     regrets, promises, curses, met = [], [], [], 0
