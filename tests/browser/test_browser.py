@@ -272,7 +272,7 @@ def check_that_each_lab_fits_a_projector(page: Any) -> None:
 
 
 def check_what_a_screen_reader_meets(page: Any) -> None:
-    """Headlines are read out when they change, and axe-core finds nothing."""
+    """Headline and verdict are read out when they change, and axe-core finds nothing."""
     assert page.locator(".perflab-lab [aria-live=polite]").count()
     if script := axe_core():  # where it is missing, test_accessibility says so
         assert violations(page, script) == []

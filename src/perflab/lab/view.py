@@ -19,7 +19,7 @@ from perflab.lab.form import AT_FIRST, Form
 from perflab.lab.guesses import ASKED
 from perflab.lab.headline import Headline
 from perflab.lab.image import Image, told
-from perflab.lab.page import lab_box
+from perflab.lab.page import lab_box, read_out
 from perflab.lab.picture import Picture, align
 from perflab.lab.record import Record
 from perflab.lab.replay import Replay
@@ -157,7 +157,7 @@ class View:
         # The pictures to those who do not see them: the numbers stand in the table.
         for panel, image in zip(self._lab.charts, self._images, strict=True):
             image.describe(told(panel.title, words.headline or self._lab.question))
-        self._verdict.value = html.escape(words.verdict)
+        self._verdict.value = read_out(html.escape(words.verdict)) if words.verdict else ""
         self._comment.value = html.escape(words.comment)
         self._table.value = table_html(words.table)
         self._trust.value = table_html(words.trust)
