@@ -66,6 +66,7 @@ def versus(
         Line("pinned run", pinned=at(0.5), **PINNED_POINTS),
         *((Line("measured p99", run=at(0.99), **triangle),) if tail else ()),
         Line("measured median", run=at(0.5), **MEASURED_POINTS),
+        empty="Each run will appear here.",
     )
 
 
@@ -92,6 +93,7 @@ def distribution(low_ns: float = 20, high_ns: float = 1e8) -> Chart:
         rule("median", INK, "-", lambda latencies, _: percentile(latencies, 0.5)),
         rule("mean", MODEL, "--", lambda latencies, _: float(latencies.mean())),
         rule("p99 (nearest rank)", ALARM, "-.", tail),
+        empty="Their distribution will appear here.",
     )
 
 
@@ -105,6 +107,7 @@ def intervals(
     band: str = "model: where 95% of such runs fall",
     xlabel: str = "latency (log)",
     ticks: Ticks = duration_ticks,
+    empty: str = "",
 ) -> Chart:
     """A row for each name: the run's number with its interval on a log axis, and the model's as a band behind it.
 
@@ -133,6 +136,7 @@ def intervals(
         Line("pinned run", pinned=points, **PINNED_POINTS),
         Line("measured, 95% interval", run=points, **MEASURED_POINTS),
         columns=2,
+        empty=empty,
     )
 
 
