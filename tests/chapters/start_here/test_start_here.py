@@ -162,3 +162,61 @@ def median_ns(numbers: int) -> float:
     values = [0.5] * numbers
     repeats = max(5, min(200, 1_000_000 // numbers))
     return float(np.median(time_calls(lambda: sum(values), repeats=repeats).latencies_ns))
+
+
+LETTERS = 120
+
+
+def timed(numbers: int, ns: float, turns: str = "together") -> Record:
+    """Slices of calls that all take about as long."""
+    column = ns * np.random.default_rng(numbers).normal(1, 1e-3, 200)
+    frame = Frame({"latency_ns": column})
+    return Record("first_lab", {"numbers": numbers}, 1, "", frame, turns=turns, sizes={"latency_ns": (10,) * 20})
+
+
+def test_the_headline_of_the_first_lab_is_the_time_of_a_call_and_of_a_number() -> None:
+    lab = first_lab.lab()
+    assert lab.found(timed(1_000, 6_100), None) == "Adding up 1,000 numbers takes 6.1 µs (median): 6.1 ns per number."
+    assert len(lab.found(timed(100_000, 9.99e8), None)) <= LETTERS
+    nothing = Record("first_lab", {"numbers": 10}, 1, "")
+    coarse = Record("first_lab", {"numbers": 10}, 1, "", Frame({"latency_ns": np.r_[np.zeros(90), np.full(9, 1e3)]}))
+    assert first_lab.finding(nothing, None) is None and first_lab.finding(coarse, None) is None
+
+
+@pytest.mark.parametrize(("ns", "times"), [(6_100, "21.0"), (29_000, "100"), (250, "0.862")])
+def test_beside_another_length_the_headline_is_how_many_times_as_long_it_takes(ns: float, times: str) -> None:
+    lab, few, many = first_lab.lab(), timed(10, 290), timed(1_000, ns)
+    for record, pinned in ((many, few), (few, many)):
+        said = lab.found(record, pinned)
+        assert said.startswith(f"100 times as many numbers take {times} times as long: ")
+        assert said.endswith(" instead of 290 ns.")
+    assert lab.found(many, timed(10, 290, "apart")).startswith("Adding up 1,000 numbers"), "not side by side"
+    assert len(lab.found(timed(100_000, 9.99e8), timed(10, 99.9))) <= LETTERS
+
+
+def test_the_headline_of_the_self_check_is_the_smallest_difference_that_shows() -> None:
+    lab = self_check.lab()
+    quiet, loud = (pairs_of(calls, scatter) for calls, scatter in ((1_000, 5), (10, 100)))
+    shown = [self_check.shown(run) for run in (quiet, loud)]
+    assert lab.found(quiet, None) == f"From 100 pairs, this machine can tell apart settings that differ by {shown[0]}."
+    both = f"Medians of 10 calls tell apart differences of {shown[1]}, medians of 1,000 calls {shown[0]}."
+    assert self_check.finding(quiet, loud) == self_check.finding(loud, quiet) == both
+    assert len(both) <= LETTERS
+    assert self_check.finding(quiet, pairs_of(10, 100, count=3)) == lab.found(quiet, None), "the other cannot tell"
+    assert self_check.finding(pairs_of(10, 5, count=3), None) is None, "few pairs"
+    assert self_check.finding(pairs_of(10, 0), None) is None, "all are alike: the clock tells no more"
+    assert self_check.finding(Record("self_check", {"calls": 10}, 1, ""), None) is None
+
+
+def pairs_of(calls: int, scatter: float, count: int = 100) -> Record:
+    return replace(pairs(scatter, count), parameters={"calls": calls})
+
+
+def test_what_is_done_is_said() -> None:
+    assert (
+        first_lab.scenario({"numbers": 100_000})
+        == "sum(values) is timed again and again; the list has 100,000 numbers."
+    )
+    assert self_check.scenario({"calls": 1_000}) == (
+        "For 3 s, the same work is timed twice in turns: a pair is two medians of 1,000 calls each."
+    )

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.chapters.changes import only_change
+from perflab.chapters.findings import median_told
 from perflab.lab import Answer, Lab, Outcome, Prediction, Record, distribution, log_slider, versus
 from perflab.lab.verdict import ratio_in_turns
-from perflab.measure import Frame, call_slices, number, time_calls
+from perflab.measure import Frame, call_slices, count, duration, number, time_calls
 
 FEW, MANY = 10, 100_000
 X = np.logspace(np.log10(FEW), np.log10(MANY), 80)
@@ -46,6 +48,26 @@ CHARTS = (
     versus("numbers", (FEW / 1.3, MANY * 1.3), (30, 2e7), lambda model: model, "numbers to add up"),
     distribution(30, 1e8),
 )
+
+
+def scenario(chosen: Mapping[str, Any]) -> str:
+    """What a run does."""
+    return f"sum(values) is timed again and again; the list has {count(chosen['numbers'])} numbers."
+
+
+def finding(record: Record, pinned: Record | None) -> str | None:
+    """What a call takes, and each of its numbers; beside another length, how many times as long it takes."""
+    median, numbers = median_told(record), record.parameters["numbers"]
+    if np.isnan(median):
+        return None
+    if pinned is not None and only_change(record, pinned) and not np.isnan(median_told(pinned)):
+        few, many = sorted((pinned, record), key=lambda run: int(run.parameters["numbers"]))
+        if (found := ratio_in_turns(many, few)) is not None:
+            more = number(many.parameters["numbers"] / few.parameters["numbers"], 3)
+            took = [duration(median_told(run)) for run in (few, many)]
+            return f"{more} times as many numbers take {number(found.value, 3)} times as long: {took[1]} instead of {took[0]}."
+    return f"Adding up {count(numbers)} numbers takes {duration(median)} (median): {duration(median / numbers)} per number."
+
 
 LESS, SAME, MORE = "clearly less than ×100", "about ×100", "clearly more than ×100"
 NEAR = 1.2
@@ -90,4 +112,6 @@ def lab() -> Lab:
         controls={"numbers": log_slider(FEW, MANY, 100, unit="numbers")},
         charts=CHARTS,
         prediction=PREDICTION,
+        finding=finding,
+        scenario=scenario,
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.chapters.changes import only_change
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, log_slider
 from perflab.lab.marks import Band, Line
 from perflab.lab.palette import MEASURED, MODEL
@@ -16,6 +17,7 @@ from perflab.measure import Frame, count, duration, gc_paused, paired_ratio, per
 
 WORK = 1_000
 PAIRS_PER_SLICE = 3
+RUN_S = 3.0
 MIN_PAIRS = 8
 
 
@@ -62,6 +64,7 @@ CHART = Chart(
     ),
     Line("measured pair", run=ratios, color=MEASURED, marker="o", linestyle="none", markersize=5),
     columns=2,
+    empty="Each pair will appear here.",
 )
 
 
@@ -79,6 +82,30 @@ def say(record: Record) -> str:
     if share is None:
         return f"Needs {MIN_PAIRS} pairs, has {record.column('first_ns').size}."
     return f"In {duration(record.measured_s * 1e9)}, this machine can tell apart differences of {percent(share)}."
+
+
+def scenario(chosen: Mapping[str, Any]) -> str:
+    """What a run does."""
+    calls = count(chosen["calls"])
+    return f"For {RUN_S:g} s, the same work is timed twice in turns: a pair is two medians of {calls} calls each."
+
+
+def finding(record: Record, pinned: Record | None) -> str | None:
+    """Which differences show; beside another run, how that depends on the calls of a median."""
+    if not (shows := shown(record)):
+        return None
+    if pinned is not None and only_change(record, pinned) and shown(pinned):
+        few, many = sorted((pinned, record), key=lambda run: int(run.parameters["calls"]))
+        calls = [count(run.parameters["calls"]) for run in (few, many)]
+        return f"Medians of {calls[0]} calls tell apart differences of {shown(few)}, medians of {calls[1]} calls {shown(many)}."
+    pairs = count(record.column("first_ns").size)
+    return f"From {pairs} pairs, this machine can tell apart settings that differ by {shows}."
+
+
+def shown(record: Record) -> str:
+    """The smallest difference that shows, or "" where it is not known or less than the clock tells."""
+    share = resolution(record)
+    return percent(share) if share is not None and 0 < share < np.inf else ""
 
 
 def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
@@ -135,5 +162,7 @@ def lab() -> Lab:
         prediction=PREDICTION,
         verdict=verdict_of(say, needs="first_ns"),
         table=table,
-        budget_s=3.0,
+        budget_s=RUN_S,
+        finding=finding,
+        scenario=scenario,
     )
