@@ -9,6 +9,7 @@ import pytest
 from labs import measure
 from predictions import assert_each_comment_fits
 from relations import assert_more
+from turns import side_by_side
 
 from perflab.chapters.measuring_latency import stopwatch
 from perflab.lab.picture import Picture
@@ -173,3 +174,88 @@ def test_the_chart_of_calls_shows_model_run_and_pinned_run_and_can_be_emptied() 
     band, *_, clock, _, end = picture._panel._marks  # type: ignore[attr-defined]
     assert clock._line.get_ydata() == [70, 70] and end._line.get_xdata() == [1_000, 1_000]
     assert np.isnan(band._patch.get_height()), "nothing is commonly quoted of a function call"
+
+
+def run(ns: float = 90, slowest_ns: float = 43_000, calls: int = 1_000, **parameters: Any) -> Record:
+    """Calls that take about as long, but one."""
+    given = LAB.check({"repeats": calls, **parameters})
+    latencies = ns * np.random.default_rng(calls).permutation(np.linspace(0.9, 1.1, calls))
+    latencies[-1] = slowest_ns
+    frame = Frame({"latency_ns": latencies}, {}, {"batch": given["batch"]})
+    return side_by_side(Record("stopwatch", given, 1, "", frame))[0]
+
+
+def test_the_headline_is_the_slowest_call_beside_the_median() -> None:
+    assert LAB.found(run(), None) == "Dict lookup: the slowest of 1,000 calls took 43 µs, 478 times the median (90 ns)."
+    even = LAB.found(run(slowest_ns=90), None)
+    assert even == "Dict lookup: the slowest of 1,000 calls took 99 ns, 1.1 times the median (90 ns)."
+    cold = run()
+    cold.frame.samples["latency_ns"][:3] = 80_000
+    assert "the slowest of 996 warm calls took 43 µs" in LAB.found(cold, None)
+    batched = LAB.found(run(31, 62, batch=100), None)
+    assert batched == "Dict lookup: a call takes 31 ns (mean) in batches of 100."
+
+
+def test_where_the_clock_is_too_coarse_the_headline_says_less() -> None:
+    steps = np.random.default_rng(1).integers(1, 4, 1_000) * 42.0
+    coarse = Record("stopwatch", LAB.check({}), 1, "", Frame({"latency_ns": np.r_[steps, 4_200.0]}))
+    assert "about 50 times the median (84 ns)" in LAB.found(coarse, None)
+    below = Record("stopwatch", LAB.check({}), 1, "", Frame({"latency_ns": np.r_[np.zeros(900), np.full(100, 1e3)]}))
+    for nothing in (below, Record("stopwatch", LAB.check({}), 1, "")):
+        assert stopwatch.finding(nothing, None) is None
+
+
+TREE = "tree of 11 objects"
+CHANGED = [
+    (
+        run(43_000, 4e6, operation="TCP round trip, loopback"),
+        "TCP round trip, loopback: 478 times as long as dict lookup (medians 43 µs, 90 ns).",
+    ),
+    (run(31, 62, batch=100), "Dict lookup: a call takes 90 ns (median) timed alone, 31 ns (mean) in batches of 100."),
+    (
+        run(calls=5_000, slowest_ns=9e5),
+        "Dict lookup: the slowest of 1,000 calls took 43 µs, the slowest of 5,000 calls took 900 µs.",
+    ),
+    (
+        run(91, 2e6, collector=True),
+        "Dict lookup: median 91 ns, slowest call 2.0 ms with the garbage collector; 90 ns, 43 µs without.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("other", "said"), CHANGED, ids=["operation", "batch", "repeats", "collector"])
+def test_beside_a_run_with_one_change_the_headline_is_what_that_did(other: Record, said: str) -> None:
+    assert stopwatch.finding(run(), other) == stopwatch.finding(other, run()) == said
+
+
+def test_beside_a_run_that_cannot_be_compared_the_headline_stands_alone() -> None:
+    alone = stopwatch.finding(run(), None)
+    two_things = run(batch=10, collector=True)
+    for other in (run(), two_things, Record("stopwatch", LAB.check({"batch": 10}), 1, "")):
+        assert stopwatch.finding(run(), other) == alone
+    batched = run(31, 62, batch=100)
+    for change in ({"operation": TREE}, {"collector": True}, {"repeats": 5_000}):
+        assert stopwatch.finding(batched, run(60, 120, batch=100, **change)) == stopwatch.finding(batched, None)
+
+
+@pytest.mark.parametrize("operation", LAB.controls["operation"].values)
+def test_the_longest_headline_fits(operation: str) -> None:
+    longest = run(999, 9.99e8, 20_000, operation=operation)
+    longest.frame.samples["latency_ns"][:3] = 2e9
+    other = run(9.99e8, 9.99e8, 20_000, operation="ML inference, 3 layers")
+    for pinned in (None, other, run(999, 9.99e8, 20_000, operation=operation, collector=True)):
+        assert len(stopwatch.finding(longest, pinned) or "") <= 120
+    for batch in (100, 1_000):
+        assert (
+            len(stopwatch.finding(longest, run(999, 999, operation=operation, repeats=20_000, batch=batch)) or "")
+            <= 120
+        )
+
+
+def test_what_is_done_is_said() -> None:
+    assert stopwatch.scenario(ASKED) == (
+        "Dict lookup: up to 10,000 calls, each timed alone; Python's garbage collector is off."
+    )
+    assert stopwatch.scenario(LAB.check({"operation": TREE, "batch": 1_000, "collector": True})) == (
+        "Tree of 11 objects: up to 10,000 batches of 1,000 calls, each batch timed alone; Python's garbage collector is on."
+    )

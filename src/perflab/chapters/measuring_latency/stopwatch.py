@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.chapters.measuring_latency.stopwatch_model import finding, scenario, slowest_ns
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, log_slider, switch
 from perflab.lab.axes import count_ticks, duration_ticks
 from perflab.lab.charts import distribution, latencies_of
@@ -118,6 +119,7 @@ CHARTS = (
         Rule("y", "clock's own cost", model=lambda model: model.clock_ns, **CLOCK_LINE),
         Rule("x", "first garbage collection", model=lambda model: model.collection, color=ALARM, linestyle="--"),
         Rule("x", "planned end", model=lambda model: model.calls, **MODEL_LINE),
+        empty="Each call will appear here.",
     ),
     distribution(20, 1e9),
 )
@@ -145,7 +147,7 @@ def slowest_over_median(record: Record) -> Outcome | None:
     # A median of 0 is less than a step of the clock, so nothing can be said in terms of it.
     if latencies.size < CALLS or not (middle := median_ns(record)):
         return None
-    slowest = float(latencies[warmup_length(latencies) :].max())
+    slowest = slowest_ns(record)
     times = slowest / middle
     found = next(text for text, below in CHOICES.items() if times < below)
     told = f"{duration(slowest)} against a median of {duration(middle)}, {count(latencies.size)} look-ups"
@@ -192,4 +194,6 @@ def lab() -> Lab:
         charts=CHARTS,
         prediction=PREDICTION,
         table=table,
+        finding=finding,
+        scenario=scenario,
     )
