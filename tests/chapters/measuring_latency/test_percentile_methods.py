@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from turns import side_by_side
 
 from perflab.chapters.measuring_latency import percentile_methods as lab_file
 from perflab.lab.record import Record
@@ -80,3 +82,32 @@ def test_a_run_waits_as_often_as_was_asked_for() -> None:
     frames = list(lab_file.experiment(samples=120, slow=2, seed=1))
     latencies = np.concatenate([frame.samples["latency_ns"] for frame in frames])
     assert latencies.size == 120 and (latencies >= 1e8).sum() == 2 and latencies.min() >= 1e6
+
+
+def test_the_headline_is_from_where_to_where_the_methods_reach() -> None:
+    assert LAB.found(record(JUMP), None) == "Five methods report p99s from 1.0 ms to 99 ms for the same 100 calls."
+    alike = record(np.full(100, 1.1e6), slow=0)
+    assert LAB.found(alike, None) == "Five methods report the same p99 for these 100 calls: 1.1 ms."
+    assert lab_file.finding(record([]), None) is None
+
+
+def test_beside_another_run_the_headline_has_both() -> None:
+    now, then = counted(JUMP, 1), counted(np.r_[JUMP[1:], 1e8], 2, slow=2)
+    said = "Five methods' p99s: 1.0 ms to 99 ms of 100 calls, 1 slow; 100 ms of 100 calls, 2 slow."
+    assert LAB.found(*side_by_side(now, then)) == said
+    for other in (now, record([], slow=2), counted(JUMP, 2, slow=2, samples=101)):
+        assert lab_file.finding(now, other) == lab_file.finding(now, None)
+    longest = counted(np.r_[np.full(495, 9.99e6), np.full(5, 9.99e8)], 5, samples=500)
+    assert len(lab_file.finding(longest, counted(JUMP * 9.99, 1)) or "") <= 120
+
+
+def counted(latencies: Any, slow_calls: int, **parameters: Any) -> Record:
+    run = record(latencies, **parameters)
+    return replace(run, frame=replace(run.frame, counts={"slow": slow_calls}))
+
+
+def test_what_is_done_is_said() -> None:
+    assert lab_file.scenario({"samples": 100, "slow": 1}) == (
+        "99 calls wait for 1.0 ms each, 1 for 100 ms, in random order. Five methods compute the p99 of all."
+    )
+    assert "100 calls wait for 1.0 ms each, in random" in lab_file.scenario({"samples": 100, "slow": 0})

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from perflab.chapters.changes import only_change
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, duration_ticks, values_slider
 from perflab.lab.charts import latencies_of
 from perflab.lab.marks import Line
@@ -83,6 +84,7 @@ CHARTS = (
         Line("model: exact waits", model=in_rows, **EXACT),
         Line("pinned run", pinned=lambda run: in_rows(measured(run)), **PINNED_POINTS),
         Line("measured", run=lambda run: in_rows(measured(run)), **MEASURED_POINTS),
+        empty="Five p99s will appear here.",
     ),
     Chart(
         "The slowest calls, and where each method stops",
@@ -92,6 +94,7 @@ CHARTS = (
         Line(
             "p99 of each method", run=stops, color=ALARM, marker="x", markersize=11, markeredgewidth=3, linestyle="none"
         ),
+        empty="The slowest calls will appear here.",
     ),
 )
 
@@ -103,6 +106,37 @@ def say(record: Record) -> str:
 def spread(record: Record) -> str:
     """All p99s, from the least to the greatest."""
     return ", ".join(duration(value) for value in sorted(measured(record).values()))
+
+
+def scenario(chosen: Mapping[str, Any]) -> str:
+    """What a run does."""
+    slow, quick = chosen["slow"], count(chosen["samples"] - chosen["slow"])
+    waits = f"{quick} calls wait for {duration(QUICK_S * 1e9)} each"
+    waits += f", {slow} for {duration(SLOW_S * 1e9)}" if slow else ""
+    return f"{waits}, in random order. Five methods compute the p99 of all."
+
+
+def finding(record: Record, pinned: Record | None) -> str | None:
+    """From where to where the p99s reach; beside another run, both."""
+    if not measured(record):
+        return None
+    if pinned is not None and only_change(record, pinned) and measured(pinned):
+        return f"Five methods' p99s: {reach(record)} of {what(record)}; {reach(pinned)} of {what(pinned)}."
+    calls = count(latencies_of(record).size)
+    if " to " in reach(record):
+        return f"Five methods report p99s from {reach(record)} for the same {calls} calls."
+    return f"Five methods report the same p99 for these {calls} calls: {reach(record)}."
+
+
+def reach(record: Record) -> str:
+    """The least and the greatest p99; one duration where they read the same."""
+    ends = [duration(end(measured(record).values())) for end in (min, max)]
+    return ends[0] if ends[0] == ends[1] else " to ".join(ends)
+
+
+def what(record: Record) -> str:
+    """How many calls there were, and how many of them waited long."""
+    return f"{count(latencies_of(record).size)} calls, {count(record.count('slow'))} slow"
 
 
 def how_far_apart(record: Record) -> Outcome | None:
@@ -153,6 +187,8 @@ def lab() -> Lab:
         charts=CHARTS,
         prediction=PREDICTION,
         verdict=verdict_of(say),
+        finding=finding,
+        scenario=scenario,
         table=table_of(
             *((name, lambda record, name=name: duration(measured(record)[name])) for name in METHODS),
             ("slow calls", lambda record: f"{count(record.count('slow'))} of {count(latencies_of(record).size)}"),
