@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from labs import constants_of, measure
+from turns import side_by_side
 
 from perflab.chapters.measuring_latency import percentiles
 from perflab.lab.record import Record
@@ -112,3 +113,45 @@ def test_the_mean_of_the_windows_p99_needs_two_windows() -> None:
 
     assert percentiles.MEAN_OF_P99S not in names(199)
     assert set(percentiles.NAMES) <= names(200)
+
+
+def test_the_headline_is_how_many_times_the_median_each_number_is_the_highest_first() -> None:
+    said = LAB.found(mixed(5_000, 100), None)
+    assert said == "The p99 is 50 times the median, the mean 2.0 times, the p95 1.0 times."
+    rare = LAB.found(mixed(5_000, 25), None)
+    assert rare == "The mean is 1.2 times the median, the p99 1.0 times, the p95 1.0 times.", (
+        "1 in 200 is beyond the p99"
+    )
+    assert LAB.found(mixed(60, 3), None).startswith("The mean is "), "60 calls have neither a p95 nor a p99"
+    assert percentiles.finding(Record("percentiles", ASKED, 1, ""), None) is None
+    unseen = Record("percentiles", ASKED, 1, "", Frame({"latency_ns": np.r_[np.zeros(90), np.full(10, 1e6)]}))
+    assert percentiles.finding(unseen, None) is None
+
+
+def test_beside_another_mixture_the_headline_is_what_became_of_p99_and_mean() -> None:
+    now, then = mixed(5_000, 100), mixed(5_000, 25, slow=0.5)
+    said = "With 2% slow calls, the p99 and the mean are 50 and 2.0 times the median; with 0.5%, 1.0 and 1.2."
+    assert LAB.found(*side_by_side(now, then)) == percentiles.finding(now, then) == said
+    said = percentiles.finding(now, mixed(5_000, 100, factor=200))
+    assert said is not None and said.startswith("With slow calls 50 times as long, the p99 and the mean are 50 and 2.0")
+    assert said.endswith("; with 200 times, 50 and 2.0.") and len(said) <= 120
+    few = percentiles.finding(mixed(60, 3, slow=5), mixed(60, 1))
+    assert few is not None and few.startswith("With 5% slow calls, the mean is 3.4 times the median; with 2%, 1.8")
+    for other in (now, mixed(5_000, 100, slow=1, factor=20), Record("percentiles", {**ASKED, "slow": 1}, 1, "")):
+        assert percentiles.finding(now, other) == percentiles.finding(now, None)
+
+
+def test_beside_another_number_of_calls_the_headline_is_the_interval_of_the_p99() -> None:
+    many, few = mixed(20_000, 250, samples=20_000), mixed(2_000, 21, samples=2_000)
+    said = percentiles.finding(many, few)
+    assert said == percentiles.finding(few, many)
+    assert said == "95% interval of the p99: 10–500 µs from 2,000 calls, 500–500 µs from 20,000 calls."
+    hardly = percentiles.finding(many, mixed(300, 6, samples=300))
+    assert hardly == "95% interval of the p99: no upper end from 300 calls, 500–500 µs from 20,000 calls."
+
+
+def test_what_is_done_is_said() -> None:
+    assert percentiles.scenario(ASKED) == (
+        "5,000 look-ups in a SQLite file; 2% of them, at random, take 50 times as long."
+    )
+    assert percentiles.scenario({**ASKED, "slow": 0}) == "5,000 look-ups in a SQLite file, none of them slow."

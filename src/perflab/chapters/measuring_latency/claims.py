@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from perflab.chapters.measuring_latency.percentiles import MEAN_OF_P99S, measured_intervals
+from perflab.chapters.measuring_latency.percentiles_model import MEAN_OF_P99S, measured_intervals
 from perflab.lab import Record, latencies_of, one_run
 from perflab.lab.claims import Claim, report_claims
 from perflab.measure.percentiles import percentile, samples_needed

@@ -24,7 +24,7 @@ from perflab.chapters.judging import (
     numbers_of,
     plain,
 )
-from perflab.chapters.measuring_latency import percentiles
+from perflab.chapters.measuring_latency import percentiles, percentiles_model
 from perflab.chapters.measuring_latency.clients import SLOW_NS, slow_of
 from perflab.chapters.measuring_latency.own_client import CLIENTS, lab_with
 from perflab.chapters.virtual_time import VirtualTime
@@ -79,12 +79,14 @@ def check_percentile(percentile: Percentile) -> Lab | None:
 
     def table(record: Record, pinned: Record | None) -> list[Row]:
         runs = [
-            percentiles.counted(run).tolist() for run in (record, pinned) if run is not None and latencies_of(run).size
+            percentiles_model.counted(run).tolist()
+            for run in (record, pinned)
+            if run is not None and latencies_of(run).size
         ]
         return [*percentiles.table(record, pinned), ("p99, your function", *(_yours(percentile, run) for run in runs))]
 
     question = "Does your percentile agree with the lab's?"
-    return replace(percentiles.lab(), question=question, table=table, prediction=None)
+    return replace(percentiles.lab(), question=question, table=table, prediction=None, finding=None)
 
 
 def _yours(percentile: Percentile, latencies: list[float]) -> str:

@@ -8,24 +8,29 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from perflab.chapters.measuring_latency.percentiles_model import (
+    MEAN_OF_P99S,
+    SPREAD,
+    WINDOW,
+    counted,
+    finding,
+    measured_intervals,
+    scenario,
+    within_one_deviation,
+)
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, duration_ticks, log_slider, values_slider
 from perflab.lab.charts import SHARES, intervals, latencies_of, nines, percentile_axis, percentile_curve
 from perflab.lab.marks import Line
 from perflab.lab.palette import MEASURED_LINE, MODEL_LINE, PINNED_LINE
 from perflab.lab.verdict import Row, latency_table
-from perflab.measure import Estimate, Frame, duration, number, percent, percentile, summarise, time_calls
+from perflab.measure import Estimate, Frame, duration, number, percent, time_calls
 from perflab.measure.percentiles import rank_interval
-from perflab.measure.warmup import warmup_length
 from perflab.systems.databases.slow_path import Pace, mixed_rows, readings
 from perflab.theory.mixture import Kind, mean, quantile
 
 LOW_NS, HIGH_NS = 2e3, 5e7
 SLICE_NS = 150e6
-WINDOW = 100
-MEAN_OF_P99S = "mean of p99s"
-SPREAD = "mean + 2 std. dev."
 NAMES = ("mean", SPREAD, "p50", "p95", "p99", MEAN_OF_P99S)
 
 
@@ -75,18 +80,6 @@ def expected_intervals(model: Mixture) -> dict[str, Estimate]:
     return found
 
 
-def measured_intervals(record: Record) -> dict[str, Estimate]:
-    """The run's numbers, and the mean of the p99s of windows of a hundred calls."""
-    latencies = counted(record)
-    summary = summarise(latencies_of(record))
-    found = {estimate.name: estimate for estimate in (summary.mean, *summary.percentiles.values())}
-    found[SPREAD] = Estimate(summary.mean.value + 2 * summary.stdev)
-    windows = latencies[: latencies.size // WINDOW * WINDOW].reshape(-1, WINDOW)
-    if len(windows) >= 2:
-        found[MEAN_OF_P99S] = Estimate(float(np.mean([percentile(window, 0.99) for window in windows])))
-    return found
-
-
 STEPS: dict[str, Any] = {"drawstyle": "steps-post"}
 
 CHARTS = (
@@ -97,8 +90,17 @@ CHARTS = (
         Line("pinned run", pinned=lambda run: percentile_curve(latencies_of(run)), **STEPS, **PINNED_LINE),
         Line("model", model=lambda model: (nines(SHARES), quantile(SHARES, model.kinds)), **MODEL_LINE),
         Line("measured (nearest rank)", run=lambda run: percentile_curve(latencies_of(run)), **STEPS, **MEASURED_LINE),
+        empty="Each call will appear here.",
     ),
-    intervals(NAMES, LOW_NS, HIGH_NS, measured_intervals, expected_intervals, "Six numbers for the same calls"),
+    intervals(
+        NAMES,
+        LOW_NS,
+        HIGH_NS,
+        measured_intervals,
+        expected_intervals,
+        "Six numbers for the same calls",
+        empty="Six numbers will appear here.",
+    ),
 )
 
 
@@ -110,16 +112,6 @@ def table(record: Record, pinned: Record | None) -> list[Row]:
         ("standard deviation", *(duration(float(run.std(ddof=1))) for run in runs)),
         ("calls within one of the mean", *(percent(within_one_deviation(run)) for run in runs)),
     ]
-
-
-def counted(record: Record) -> NDArray[Any]:
-    """The latencies (ns) that the statistics are of: all but the warm-up."""
-    return latencies_of(record)[warmup_length(latencies_of(record)) :]
-
-
-def within_one_deviation(latencies: NDArray[Any]) -> float:
-    """The share of calls no farther from the mean than one standard deviation; 68% of a bell curve."""
-    return float(np.mean(np.abs(latencies - latencies.mean()) <= latencies.std(ddof=1)))
 
 
 def farthest_from_median(record: Record) -> Outcome | None:
@@ -174,4 +166,6 @@ def lab() -> Lab:
         charts=CHARTS,
         prediction=PREDICTION,
         table=table,
+        finding=finding,
+        scenario=scenario,
     )
