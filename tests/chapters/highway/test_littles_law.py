@@ -10,12 +10,14 @@ import pytest
 from drawing import drawn, points
 from labs import measure
 from replays import agrees
+from turns import side_by_side
 
-from perflab.chapters.highway import littles_law
+from perflab.chapters.highway import littles_law, littles_law_model
 from perflab.chapters.highway.littles_law import difference
 from perflab.chapters.load import NOT_SHOWN, Load
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
+from perflab.measure.units import duration, number, percent
 from perflab.theory.queues import mmc
 from perflab.theory.simulate import simulate
 
@@ -188,3 +190,51 @@ def test_both_sides_are_drawn_and_runs_before_stay() -> None:
     assert points(artists["before"]) == [littles_law.sides(old)]
     chart.show_run(None)
     assert points(artists["this run"]) == points(artists["before"]) == []
+
+
+def test_the_headline_is_the_number_inside_and_that_it_is_the_other_side() -> None:
+    lab, record = littles_law.lab(), simulated()
+    found = littles_law.both_sides(record)
+    stays = f"{number(found.rate, 3)} arrive per second and stay for {duration(found.time_inside * 1e9)}"
+    assert lab.found(record, None) == f"On average {number(found.inside, 3)} requests are inside, which is λW: {stays}."
+    assert littles_law_model.finding(Record("littles_law", START, 1, ""), None) is None
+
+
+def test_where_the_sides_differ_the_headline_says_why() -> None:
+    cut = littles_law.lab().found(simulated(window=0.5, trip=200), None)
+    assert cut.startswith("In the first 0.5 s, L is ") and cut.endswith(
+        ": the end of the window cuts through requests."
+    )
+    crowd = littles_law.lab().found(flooded(), None)
+    assert "requests never left, so L = λW does not apply: L is " in crowd
+    odd = simulated()
+    odd.frame.samples["completed_s"][:] += 1e-3 * np.arange(200) / 200  # type: ignore[index]
+    assert littles_law.lab().found(odd, None) == "" or difference(odd) < littles_law.EXACT
+    for said in (cut, crowd, littles_law.lab().found(simulated(inside=100_000), None)):
+        assert len(said) <= 120
+
+
+def test_beside_another_window_the_headline_is_by_how_much_the_sides_differ_in_each() -> None:
+    whole, cut = simulated(trip=200), simulated(trip=200, window=0.5)
+    said = f"Over 0.5 s, L and λW differ by {percent(difference(cut))}; over 3 s, they are equal."
+    assert littles_law.lab().found(*side_by_side(cut, whole)) == said == littles_law_model.finding(whole, cut)
+
+
+def test_beside_another_load_the_headline_is_what_became_of_the_number_inside() -> None:
+    few, many = simulated(), simulated(trip=20)
+    inside = [number(littles_law.both_sides(run).inside, 3) for run in (many, few)]
+    assert littles_law_model.finding(many, few) == (
+        f"With 20 ms per request instead of 50, the number inside, L = λW, is {inside[0]} instead of {inside[1]} on average."
+    )
+    crowd = simulated(rate=50, inside=3)
+    for other in (few, crowd, simulated(trip=20, workers=2), Record("littles_law", {**START, "rate": 10}, 1, "")):
+        assert littles_law_model.finding(few, other) == littles_law_model.finding(few, None)
+
+
+def test_what_is_done_is_said() -> None:
+    assert littles_law_model.scenario(START) == (
+        "For 2 s, 100 requests per second arrive at random at 10 threads; each takes 50 ms on average. They are counted until "
+        "the last one has left."
+    )
+    short = littles_law_model.scenario({**START, "workers": 1, "window": 0.5})
+    assert "at one thread;" in short and short.endswith("They are counted for 0.5 s.")

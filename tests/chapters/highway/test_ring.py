@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from turns import side_by_side
 
 from perflab.chapters.highway import ring, road_model
 from perflab.chapters.highway.road_model import CELLS, LIMITS, PER_KM, point, throughput_per_min
@@ -84,3 +85,26 @@ def test_what_cannot_be_is_named() -> None:
     for choice, answer in ring.PREDICTION.choices.items():
         assert bool(answer.reason) == (choice == ring.LESS)
         assert choice == ring.LESS or "cannot" in answer.misconception.lower()
+
+
+def test_the_headline_is_the_flow_and_beside_another_ring_what_became_of_it() -> None:
+    lab, few, many = ring.lab(), driven(), driven(cars=80)
+    assert (
+        lab.found(few, None)
+        == "With 20 cars on the ring, 50 cars a minute pass the checkpoint; a lap takes 24 s (p50)."
+    )
+    said = "With 80 cars on the ring instead of 20, the flow is 20 instead of 50 (cars per minute past the checkpoint)."
+    assert lab.found(*side_by_side(many, few)) == ring.finding(many, few) == said and len(said) <= 120
+    slower = ring.finding(many, driven(cars=80, limit=54))
+    assert slower == "At 135 km/h instead of 54, the flow is 20, as before (cars per minute past the checkpoint)."
+    empty = Record("ring", {**START, "cars": 80}, 1, "", Frame({}, {"steps": 10}))
+    assert ring.finding(empty, None) is None
+    for other in (few, empty, driven(cars=40, limit=54)):
+        assert ring.finding(few, other) == ring.finding(few, None)
+
+
+def test_what_is_done_is_said() -> None:
+    assert ring.scenario(START) == (
+        "20 cars drive round a ring of 0.9 km: one lane, a limit of 135 km/h, and no driver hesitates."
+    )
+    assert ring.scenario({**START, "hesitation": 0.5}).endswith("and drivers hesitate in 50% of the seconds.")

@@ -157,3 +157,59 @@ def test_each_outcome_has_its_reason_and_what_cannot_be_is_named() -> None:
     for choice, answer in road.PREDICTION.choices.items():
         assert bool(answer.reason) == (choice == road.GAPS)
         assert choice == road.GAPS or "cannot" in answer.misconception
+
+
+def on_the_road(through: int = 80, trip_s: float = 40, waiting: int = 0, arrived: int = 82, **changes: Any) -> Record:
+    """A minute of a road."""
+    frame = Frame(
+        {"latency_ns": np.full(through, trip_s * 1e9)}, {"steps": 60, "arrived": arrived}, {"waiting": waiting}
+    )
+    return Record("road", {**START, **changes}, 1, "", frame, 4.0, "complete")
+
+
+def test_the_headline_is_what_gets_through_and_the_trip_or_the_queue() -> None:
+    lab = road.lab()
+    assert (
+        lab.found(on_the_road(), None)
+        == "82 cars a minute arrive and 80 get through; half of the trips take up to 40 s."
+    )
+    full = on_the_road(48, 90, waiting=30)
+    assert lab.found(full, None) == "48 cars a minute get through, 82 arrive, and 30 are waiting."
+    assert lab.found(driven(), None).endswith(" s.")
+    assert road_model.finding(on_the_road(0), None) is None
+
+
+def test_beside_another_road_the_headline_is_what_became_of_the_trip_or_of_what_gets_through() -> None:
+    quick, slow = on_the_road(), on_the_road(82, 91, limit=54)
+    said = "At 135 km/h instead of 54, a trip takes 40 s instead of 91 s (p50); 80 cars a minute get through."
+    assert road.lab().found(*side_by_side(quick, slow)) == road_model.finding(quick, slow) == said
+    full = on_the_road(48, 90, waiting=30, lanes=2), on_the_road(24, 200, waiting=90)
+    assert road_model.finding(*full) == (
+        "With 2 lanes instead of 1, 2.0 times as many cars get through (per minute: 48 instead of 24)."
+    )
+    assert road_model.finding(on_the_road(150, 90, cars=150), full[1]) == (
+        "With 150 arriving cars per minute instead of 15, 6.2 times as many cars get through (per minute: 150 instead of 24)."
+    )
+    same = road_model.finding(on_the_road(24, 90, hesitation=0.5), full[1])
+    assert same == "With hesitation 0.5 instead of 0.2, 1.0 times as many cars get through (per minute: 24, as before)."
+    for other in (quick, on_the_road(limit=54, lanes=2), on_the_road(0, limit=54)):
+        assert road_model.finding(quick, other) == road_model.finding(quick, None)
+
+
+def test_the_longest_headline_fits() -> None:
+    for name, control in road.lab().controls.items():
+        for waiting in (0, 500):
+            run, other = (
+                on_the_road(200, 999, waiting, 200, **{name: end}) for end in (control.values[-1], control.values[0])
+            )
+            assert len(road_model.finding(run, other) or "") <= 120 and len(road_model.finding(run, None) or "") <= 120
+
+
+def test_what_is_done_is_said() -> None:
+    assert road_model.scenario(START) == (
+        "15 cars per minute arrive at random at 0.9 km of road: one lane, a limit of 135 km/h, and drivers hesitate in 20% of "
+        "the seconds."
+    )
+    assert road_model.scenario({**START, "lanes": 4, "hesitation": 0.0}).endswith(
+        ": 4 lanes, a limit of 135 km/h, and no driver hesitates."
+    )

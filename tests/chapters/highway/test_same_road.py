@@ -9,12 +9,16 @@ import pytest
 from drawing import drawn, points
 from labs import measure
 from replays import agrees
+from turns import side_by_side
 
-from perflab.chapters.highway import same_road
+from perflab.chapters.findings import against
+from perflab.chapters.highway import same_road, same_road_model
 from perflab.chapters.highway.road_model import DENSITIES
 from perflab.chapters.load import Load
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
+from perflab.measure.percentiles import percentile
+from perflab.measure.units import count, duration
 from perflab.theory.simulate import simulate
 
 START = {"lanes": 2, "rate": 50, "trip": 20}
@@ -178,3 +182,64 @@ def test_how_far_a_run_can_be_trusted_stands_apart() -> None:
     trusted = dict(row[:2] for row in same_road.lab().trust(run, None))
     assert "apart" in trusted["queue replayed, mean"] and trusted["due; sent per second"] == "50; 50"
     assert not trusted.keys() & dict(row[:2] for row in same_road.TABLE(run, None)).keys() - {""}
+
+
+def test_the_headline_is_the_response_time_or_what_a_full_server_gets_through() -> None:
+    lab, record = same_road.lab(), simulated()
+    mean, service = (float(each.mean()) for each in (record.column("latency_ns"), served_ns(record)))
+    assert lab.found(record, None) == (
+        f"A request takes {duration(mean)} on average, {duration(service)} of it in a thread; "
+        f"{count(Load(record).throughput_per_s)} requests/s get through."
+    )
+    full = simulated(rate=200)
+    through = count(Load(full).throughput_per_s)
+    assert lab.found(full, None) == f"200 requests/s arrive and {through}/s get through: 2 threads can do 100/s."
+    assert "1 thread can do 50/s" in lab.found(simulated(lanes=1), None)
+    assert same_road_model.finding(Record("same_road", START, 1, ""), None) is None
+    without = pair([1.0] * 7)[0]
+    assert same_road_model.finding(without, None) is None, "no time has passed"
+    assert lab.found(simulated(lateness_ns=10**9), None) == ""
+
+
+def served_ns(record: Record) -> Any:
+    return record.column("done_ns") - record.column("started_ns")
+
+
+def test_beside_another_server_the_headline_is_what_became_of_the_response_time_or_the_throughput() -> None:
+    narrow, wide = (simulated(seed=3, **asked) for asked in same_road.PREDICTION.runs)
+    p50s = [duration(percentile(run.column("latency_ns"), 0.5)) for run in (wide, narrow)]
+    said = f"With 4 threads instead of 2, a request takes {against(*p50s)} (p50)."
+    assert same_road_model.finding(wide, narrow) == said
+    slow, quick = simulated(trip=100, lanes=8), simulated(lanes=8)
+    said = same_road.lab().found(*side_by_side(slow, quick))
+    assert said.startswith("With 100 ms per request instead of 20, a request takes ")
+    full, more = simulated(rate=200), simulated(rate=200, lanes=8)
+    through = [count(Load(run).throughput_per_s) for run in (more, full)]
+    assert same_road_model.finding(more, full) == (
+        f"With 8 threads instead of 2, the throughput is {through[0]} instead of {through[1]} (requests/s)."
+    )
+    rates = same_road_model.finding(simulated(), full)
+    assert rates is not None and rates.startswith(
+        "With 50 requests arriving per second instead of 200, the throughput is "
+    )
+    for other in (narrow, simulated(), Record("same_road", {**START, **QUIET, "lanes": 4}, 1, "")):
+        assert same_road_model.finding(narrow, other) == same_road_model.finding(narrow, None)
+
+
+QUIET = same_road.QUIET
+
+
+def test_the_longest_headline_fits() -> None:
+    runs = [
+        simulated(**{name: end})
+        for name, control in same_road.lab().controls.items()
+        for end in control.values[::100] + control.values[-1:]
+    ]
+    assert all(len(same_road_model.finding(run, other) or "") <= 120 for run in runs for other in (None, simulated()))
+
+
+def test_what_is_done_is_said() -> None:
+    assert same_road_model.scenario(START) == (
+        "50 requests per second arrive at random for 3 s at a server with 2 threads; each takes 20 ms on average."
+    )
+    assert "with 1 thread;" in same_road_model.scenario({**START, "lanes": 1})

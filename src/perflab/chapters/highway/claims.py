@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from perflab.chapters.highway import littles_law, road, same_road
-from perflab.chapters.highway.road_model import CELLS, KMH_PER_CELL, point, throughput_per_min
+from perflab.chapters.highway import littles_law_model, road, same_road_model
+from perflab.chapters.highway.road_model import CELLS, KMH_PER_CELL, SATURATED_QUEUE, point, throughput_per_min
 from perflab.chapters.load import Load
 from perflab.lab import Record, latencies_of, one_run, two_runs
 from perflab.lab.claims import Claim, report_claims
@@ -23,7 +23,7 @@ def takeaways() -> None:
 def _faster_cars(slow: Record, fast: Record) -> Found:
     found = road.gain(slow, fast)
     # On a road that is not full, more cars get through where more arrive.
-    full = min(run.fact("waiting", 0) for run in (slow, fast)) > road.SATURATED_QUEUE
+    full = min(run.fact("waiting", 0) for run in (slow, fast)) > SATURATED_QUEUE
     if found is None or not full or (slow.parameters["limit"], fast.parameters["limit"]) != (54, 135):
         return None
     return found.low > 2, f"with a limit of 135 instead of 54 km/h, {found.value:.1f} times as many cars got through."
@@ -32,7 +32,7 @@ def _faster_cars(slow: Record, fast: Record) -> Found:
 def _is_busy(narrow: Record, wide: Record) -> bool:
     """Whether the road with fewer lanes has cars waiting, and enough have got through both; a quiet road has nothing to tell."""
     trips = min(latencies_of(run).size for run in (narrow, wide))
-    return trips >= MIN_TIMES and bool(narrow.fact("waiting", 0) > road.SATURATED_QUEUE)
+    return trips >= MIN_TIMES and bool(narrow.fact("waiting", 0) > SATURATED_QUEUE)
 
 
 def _more_through(narrow: Record, wide: Record) -> Found:
@@ -67,7 +67,7 @@ def _fuller_road(few: Record, many: Record) -> Found:
 
 
 def _overloaded_server(run: Record) -> Found:
-    load, capacity = Load(run), same_road.capacity_per_s(run)
+    load, capacity = Load(run), same_road_model.capacity_per_s(run)
     if run.parameters["rate"] <= 1.2 * capacity or load.response.size < MIN_TIMES:
         return None
     done, offered = load.throughput_per_s, count(load.offered_per_s)
@@ -78,10 +78,10 @@ def _overloaded_server(run: Record) -> Found:
 
 
 def _law(run: Record) -> Found:
-    apart = littles_law.difference(run)
-    if np.isnan(apart) or run.parameters["window"] < littles_law.WHOLE_S or littles_law.never_left(run):
+    apart = littles_law_model.difference(run)
+    if np.isnan(apart) or run.parameters["window"] < littles_law_model.WHOLE_S or littles_law_model.never_left(run):
         return None
-    return apart < littles_law.EXACT, f"both sides differed by a share of {apart:.0e}."
+    return apart < littles_law_model.EXACT, f"both sides differed by a share of {apart:.0e}."
 
 
 CLAIMS = (

@@ -56,6 +56,7 @@ def flow_against_density(
         Line(part, run=parts, color=MEASURED, marker=".", linestyle="none", alpha=0.4, markersize=7),
         Line("before", runs=before(point), color=CLOCK, marker="o", linestyle="none", markersize=6),
         *measured(point, label="this run", pinned="pinned"),
+        empty="Each run will appear here.",
     )
 
 
@@ -82,4 +83,5 @@ def trip_times(
         Rule("x", free, model=lambda curve: curve.trip_s * 1e9, color=MODEL, linewidth=2.5),
         Rule("x", "p50", run=at(0.5), color=INK, linewidth=2, linestyle="--"),
         Rule("x", percentile_name(tail), run=at(tail), color=CLOCK, linewidth=2, linestyle="-."),
+        empty="Trips will appear here.",
     )

@@ -7,6 +7,17 @@ from collections.abc import Iterator
 import numpy as np
 
 from perflab.chapters import load
+from perflab.chapters.highway.littles_law_model import (
+    ASKED_S,
+    EXACT,
+    WHOLE_S,
+    both_sides,
+    difference,
+    finding,
+    never_left,
+    scenario,
+    sides,
+)
 from perflab.lab import (
     Answer,
     Axis,
@@ -27,10 +38,9 @@ from perflab.lab.palette import ALARM, CLOCK, INK, MEASURED, MODEL_HERE, MODEL_L
 from perflab.lab.verdict import Verdict, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, number, percent, poisson, services
 from perflab.systems.clients.worker_load import watched_load
-from perflab.theory.littles_law import Flow, inside_over_time, observe, steps_inside
+from perflab.theory.littles_law import steps_inside
 from perflab.theory.queues import mmc
 
-ASKED_S, WHOLE_S, EXACT = 2.0, 3.0, 1e-9
 ENDS, HEIGHTS = (0.05, 500.0), (5, 10, 20, 50, 100, 200, 500)
 NOTHING_YET = "Nothing to count yet: no request has left within the window."
 ASKED = {"rate": 100, "trip": 50, "workers": 10, "window": WHOLE_S}
@@ -49,30 +59,6 @@ def predict(rate: int, trip: int, workers: int, window: float) -> float:
     return inside if np.isfinite(inside) else np.nan
 
 
-def both_sides(run: Record) -> Flow:
-    """L, λ and W in the window, each for itself: the number inside integrated, arrivals counted, times averaged; NaN before.
-
-    A window that is cut, by the slider or because some requests are still inside when the run ends, knows only the times of
-    those that arrived and left in it; the others count as inside until its end.
-    """
-    elapsed_s, latencies_s = load.Load(run).elapsed_s, load.Load(run).response / 1e9
-    whole = run.parameters["window"] >= WHOLE_S
-    window_s = elapsed_s if whole else run.parameters["window"]
-    arrived, left = run.column("arrived_s"), run.column("completed_s")
-    within = left <= window_s
-    if not within.any() or elapsed_s < window_s:
-        return Flow(np.nan, np.nan, np.nan)
-    if whole and not never_left(run):
-        return observe(left - latencies_s, left)
-    inside = float(inside_over_time(arrived, left, [0.0, window_s])[0])
-    return Flow(inside, float((arrived <= window_s).sum()) / window_s, float(latencies_s[within].mean()))
-
-
-def never_left(run: Record) -> int:
-    """How many requests arrived and were not answered: still inside, failed, or not even sent."""
-    return load.Load(run).in_flight + run.count("failures") + run.count("not_sent")
-
-
 def steps(run: Record) -> tuple[np.ndarray, np.ndarray]:
     """Moments (s) at which the number inside changes, and the number from then on."""
     return steps_inside(run.column("arrived_s"), run.column("completed_s"))
@@ -87,18 +73,6 @@ def mean_inside(run: Record) -> tuple[list[float], list[float]]:
     return [0, min(run.parameters["window"], run.column("completed_s").max(initial=0))], [both_sides(run).inside] * 2
 
 
-def sides(run: Record) -> tuple[float, float]:
-    """λW and L."""
-    found = both_sides(run)
-    return found.rate * found.time_inside, found.inside
-
-
-def difference(run: Record) -> float:
-    """By what share of λW they differ."""
-    product, inside = sides(run)
-    return abs(inside / product - 1)
-
-
 CHARTS = (
     Chart(
         "How many are inside",
@@ -110,6 +84,7 @@ CHARTS = (
         Rule("x", "end of the window", setting=lambda now: now["window"], color=ALARM, linestyle="-.", linewidth=2),
         Rule("y", "all workers busy", setting=lambda now: now["workers"], color=INK, linestyle=":", linewidth=2),
         width=1.3,
+        empty="Each request inside will appear here.",
     ),
     Chart(
         "Both sides of L = λW",
@@ -121,6 +96,7 @@ CHARTS = (
         *measured(sides, label="this run"),
         Guesses(4, setting=lambda _: {said: (5.0, inside) for said, inside in NUMBERS.items()}),
         columns=4,
+        empty="Both sides will appear here.",
     ),
 )
 
@@ -194,6 +170,8 @@ def lab() -> Lab:
         prediction=PREDICTION,
         verdict=verdict_of(say, load.too_late, empty=NOTHING_YET),
         table=TABLE,
+        finding=finding,
+        scenario=scenario,
         trust=trust_of(*load.trust(lambda run: run.parameters["workers"], ASKED_S)),
         moments=load.moments(lambda run: run.parameters["workers"]),
         budget_s=WHOLE_S + 1,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
+from perflab.chapters.findings import against
 from perflab.chapters.highway import road_model
 from perflab.chapters.highway.flow import Curve, flow_against_density, trip_times
 from perflab.chapters.highway.road_model import (
+    KM,
     LIMITS,
     PER_KM,
     PER_MIN,
@@ -81,6 +84,24 @@ def say(run: Record) -> str:
     return f"{said} A lap takes {percentile(latencies_of(run), 0.5) / 1e9:.0f} s (p50), on an empty ring {model.trip_s:.0f} s."
 
 
+CHANGES = {**road_model.CHANGES, "cars": "With {} cars on the ring instead of {}"}
+
+
+def scenario(chosen: Mapping[str, Any]) -> str:
+    """What a run does."""
+    return f"{chosen['cars']} cars drive round a ring of {KM:g} km: one lane, {road_model.drivers_said(chosen)}."
+
+
+def finding(run: Record, pinned: Record | None) -> str | None:
+    """How many cars pass, and how long a lap takes; beside another ring, what became of the flow."""
+    if not latencies_of(run).size:
+        return None
+    flow, lap = count(point(run)[1]), road_model.trip_text(run)
+    if pinned is not None and (said := road_model.changed_said(run, pinned, CHANGES)):
+        return f"{said}, the flow is {against(flow, count(point(pinned)[1]))} (cars per minute past the checkpoint)."
+    return f"With {run.parameters['cars']} cars on the ring, {flow} cars a minute pass the checkpoint; a lap takes {lap} (p50)."
+
+
 TABLE = table_of(
     ("cars a minute, by the detectors", lambda run: f"{point(run)[1]:.1f}"),
     ("cars per km", lambda run: f"{point(run)[0]:.0f}"),
@@ -139,5 +160,7 @@ def lab() -> Lab:
         prediction=PREDICTION,
         verdict=verdict_of(say, empty="No car has come round so far."),
         table=TABLE,
+        finding=finding,
+        scenario=scenario,
         budget_s=4.0,
     )

@@ -14,19 +14,22 @@ from perflab.chapters.highway.road_model import (
     LIMITS,
     PER_KM,
     PER_MIN,
+    SATURATED_QUEUE,
     moments,
+    offered_per_min,
     picture_of,
     point,
     throughput_per_min,
+    trip_text,
 )
 from perflab.chapters.highway.road_panel import moving_road
 from perflab.lab import Answer, Axis, Lab, Outcome, Prediction, Record, latencies_of, slider, values_slider
 from perflab.lab.verdict import Verdict, against_pinned, ratio_in_turns, table_of, verdict_of
-from perflab.measure import Frame, Ratio, count, number, percentile
+from perflab.measure import Frame, Ratio, count, number
 from perflab.measure.student import half_interval
 from perflab.theory.highway import Highway
 
-MAX_CARS, SATURATED_QUEUE = 150, 20
+MAX_CARS = 150
 WARM_UP_STEPS = 300
 STRETCH = (CELLS // 3, 2 * CELLS // 3)
 SHARES = (0.5, 0.9)
@@ -77,11 +80,6 @@ CHARTS = (
 )
 
 
-def offered_per_min(run: Record) -> float:
-    """Cars per minute that arrived at the entrance."""
-    return PER_MIN * run.count("arrived") / max(1, run.count("steps"))
-
-
 def say(run: Record) -> str | Verdict:
     """Trip times, cars per minute, and whether the road can carry all cars that arrive."""
     waiting, mean = run.fact("waiting", 0), run.parameters["cars"]
@@ -100,11 +98,6 @@ def compare(run: Record, pinned: Record) -> tuple[str, str]:
     said = f"The pinned run let {count(throughput_per_min(pinned))} a minute through."
     trips = ratio_in_turns(run, pinned)
     return (f"{said} The p50 is {against_pinned(trips)}.", trips.verdict) if trips else (said, "")
-
-
-def trip_text(run: Record, share: float) -> str:
-    """A percentile of the trip times. It has no interval: cars of one road hold each other up."""
-    return f"{percentile(latencies_of(run), share) / 1e9:.0f} s"
 
 
 TABLE = table_of(
@@ -177,5 +170,7 @@ def lab() -> Lab:
         prediction=PREDICTION,
         verdict=verdict_of(say, compare=compare, empty="No car has got through so far."),
         table=TABLE,
+        finding=road_model.finding,
+        scenario=road_model.scenario,
         budget_s=4.0,
     )

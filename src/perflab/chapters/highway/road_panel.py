@@ -86,4 +86,5 @@ def moving_road(title: str) -> Chart:
         Note(0.032, 0.9875, run=waiting, va="top", color=INK, fontsize=12),
         width=1.5,
         columns=3,
+        empty="Each car will appear here.",
     )

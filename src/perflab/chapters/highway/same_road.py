@@ -12,6 +12,16 @@ from numpy.typing import NDArray
 from perflab.chapters import load
 from perflab.chapters.highway import road_model
 from perflab.chapters.highway.flow import Curve, flow_against_density, trip_times
+from perflab.chapters.highway.same_road_model import (
+    RUN_S,
+    capacity_per_s,
+    finding,
+    inside_and_flow,
+    is_full,
+    point,
+    queue_grew,
+    scenario,
+)
 from perflab.chapters.load import Load, failures_said, lateness_said, too_late
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, latencies_of, log_slider, slider
 from perflab.lab.axes import plain_ticks
@@ -20,13 +30,9 @@ from perflab.lab.palette import MODEL_HERE, MODEL_LINE
 from perflab.lab.verdict import Verdict, percentile_of, percentile_text, ratio_in_turns, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, number, poisson, services
 from perflab.systems.clients.worker_load import watched_load
-from perflab.theory.littles_law import inside_over_time
 from perflab.theory.queues import mmc
 
-RUN_S = 3.0
 MAX_LANES, MAX_PER_S, MAX_INSIDE = 8, 200, 400.0
-PARTS = 6
-NEARLY_FULL = 0.98
 LIMIT_KMH = 108
 LANE_PER_MIN = float(road_model.expected(1, 0, LIMIT_KMH, 0.0).flow.max())
 """What a lane carries at most when no driver hesitates, which is when its curve is exact."""
@@ -57,19 +63,6 @@ def predict(lanes: int, rate: int, trip: int) -> Expected:
     return Expected(inside, np.array([*rates, capacity]), True, here, service_s, steady.response, road)
 
 
-def inside_and_flow(run: Record, parts: int = PARTS) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Requests inside (on average over time) and completions per second, in as many equal parts of the run so far."""
-    edges = np.linspace(0, Load(run).elapsed_s, parts + 1)
-    done = np.histogram(run.column("completed_s"), edges)[0]
-    return inside_over_time(run.column("arrived_s"), run.column("completed_s"), edges), done / np.diff(edges)
-
-
-def point(run: Record) -> tuple[float, float]:
-    """The same for the run as a whole."""
-    inside, flow = inside_and_flow(run, 1)
-    return float(inside[0]), float(flow[0])
-
-
 def times_in_time(run: Record) -> NDArray[np.float64]:
     """Response times (ns); none where requests were sent too late to tell them."""
     return latencies_of(run)[: 0 if too_late(run) else None]
@@ -84,6 +77,7 @@ CHARTS = (
         Line("as busy", model=lambda model: model.road.here, **MODEL_HERE),
         width=0.8,
         columns=2,
+        empty="A lane will appear here.",
     ),
     flow_against_density(
         Axis("requests inside, on average (log)", 0.05, MAX_INSIDE, log=True, ticks=plain_ticks),
@@ -104,17 +98,6 @@ CHARTS = (
 )
 
 
-def capacity_per_s(run: Record) -> float:
-    """Requests per second that all lanes can do."""
-    return 1e3 * float(run.parameters["lanes"] / run.parameters["trip"])
-
-
-def queue_grew(run: Record) -> bool:
-    """Whether more requests were inside from each third of the run to the next, and in the last more than two for each lane."""
-    inside, _ = inside_and_flow(run, 3)
-    return bool(np.all(np.diff(inside) > 0) and inside[-1] > 2 * run.parameters["lanes"])
-
-
 def say(run: Record) -> str | Verdict:
     """How much got through, how long it took, and whether the lanes are enough."""
     found, rate, capacity = Load(run), run.parameters["rate"], capacity_per_s(run)
@@ -124,7 +107,7 @@ def say(run: Record) -> str | Verdict:
     if rate > capacity:
         said += f" Saturated: these lanes carry {count(capacity)}/s, and go on carrying that in the jam"
         return Verdict(f"{said}; {left}, and response times only grow.")
-    if rate >= NEARLY_FULL * capacity:
+    if is_full(run):
         grew = f", and the queue grew: {left}" if queue_grew(run) else ""
         return Verdict(f"{said} The load is all that these lanes can do, {count(capacity)}/s{grew}.")
     model_ns, p95 = predict(**run.parameters).response_s * 1e9, found.summary.percentiles[0.95]
@@ -193,6 +176,8 @@ def lab() -> Lab:
         prediction=PREDICTION,
         verdict=verdict_of(say, too_late, compare=percentile_of(), empty="No request was answered."),
         table=TABLE,
+        finding=finding,
+        scenario=scenario,
         trust=trust_of(*load.trust(lambda run: run.parameters["lanes"])),
         moments=load.moments(lambda run: run.parameters["lanes"]),
         budget_s=RUN_S + 1,
