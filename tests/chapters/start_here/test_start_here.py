@@ -14,6 +14,7 @@ from perflab.chapters.start_here import first_lab, self_check
 from perflab.lab.record import Record
 from perflab.measure import time_calls
 from perflab.measure.frame import Frame
+from perflab.measure.noise import NoiseLedger
 from perflab.measure.units import number
 from perflab.systems.process.installed import Installable, Packages
 
@@ -62,6 +63,16 @@ def test_a_quieter_machine_tells_smaller_differences_apart() -> None:
     assert quiet is not None and loud is not None
     assert quiet < 0.01 < loud
     assert "can tell apart differences of" in self_check.lab().verdict(pairs(5), None).text
+
+
+def test_no_smaller_difference_shows_than_the_clock_tells() -> None:
+    """Two medians of 10 µs that are alike, by a clock that moves in steps of 100 ns: half a step is 0.5% of them."""
+    medians = np.where(np.arange(100) % 5, 1e4, 1e4 + 100)
+    alike = Record("self_check", {}, 1, "", Frame({"first_ns": medians, "second_ns": medians}), 3.0)
+    assert self_check.resolution(alike) == pytest.approx(0.005)
+    steps = NoiseLedger(1e4, 1e4, 1.0, 1.0, 0, 0.0, 0.0, 100.0)
+    same = replace(pairs(0), noise=steps)
+    assert self_check.resolution(same) == pytest.approx(0.05)
 
 
 def test_few_pairs_give_no_resolution() -> None:

@@ -14,6 +14,7 @@ from perflab.lab.marks import Band, Line
 from perflab.lab.palette import MEASURED, MODEL
 from perflab.lab.verdict import verdict_of
 from perflab.measure import Frame, count, duration, gc_paused, paired_ratio, percent, percentile, time_calls
+from perflab.measure.clock import clock_step
 
 WORK = 1_000
 PAIRS_PER_SLICE = 3
@@ -69,10 +70,13 @@ CHART = Chart(
 
 
 def resolution(record: Record) -> float | None:
-    """The share by which two settings must differ to be told apart: half of the ratio's 95% interval."""
-    if record.column("first_ns").size < MIN_PAIRS:
+    """The share by which two settings must differ to be told apart: half of the ratio's 95% interval, at least a step's half."""
+    first, second = record.column("first_ns"), record.column("second_ns")
+    if first.size < MIN_PAIRS:
         return None
-    found = paired_ratio(record.column("first_ns"), record.column("second_ns"))
+    # On a quiet machine most medians are alike, to a step of the clock.
+    known_ns = 0.0 if record.noise is None else record.noise.resolution_ns
+    found = paired_ratio(first, second, max(known_ns, clock_step(first), clock_step(second)))
     return (found.high - found.low) / 2
 
 
