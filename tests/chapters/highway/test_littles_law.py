@@ -238,3 +238,11 @@ def test_what_is_done_is_said() -> None:
     )
     short = littles_law_model.scenario({**START, "workers": 1, "window": 0.5})
     assert "at one thread;" in short and short.endswith("They are counted for 0.5 s.")
+
+
+def test_the_line_that_gives_the_answer_away_is_not_drawn_before_the_question_is_answered() -> None:
+    chart, artists = drawn(littles_law.CHARTS[1])
+    chart.show_setting(START)
+    assert points(artists["L = λW"]) == []
+    chart.show_model(START, 5.0)
+    assert points(artists["L = λW"]) == [pytest.approx((end, end)) for end in littles_law.ENDS]
