@@ -169,7 +169,7 @@ def test_how_many_were_offered_is_counted_and_not_taken_from_the_slider() -> Non
 def test_offered_is_counted_over_the_same_time_as_served() -> None:
     record = served()
     arrived_s = record.column("arrived_s")
-    none_at_first = {**record.frame.samples, "arrived_s": arrived_s[arrived_s > workers.WARM_UP_S]}
+    none_at_first = {**record.frame.samples, "arrived_s": arrived_s[arrived_s > workers_model.WARM_UP_S]}
     said = LAB.verdict(replace(record, frame=replace(record.frame, samples=none_at_first)), None).text
     assert "160 requests/s served of 160 offered" in said, (
         "and not of 140, which is the rate over all of the two seconds"

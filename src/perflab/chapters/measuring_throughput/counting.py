@@ -96,7 +96,7 @@ CHARTS = (
         Line("model", model=lambda model: values_in(WAYS, model[1]), alpha=0.7, **TICK),
         Line(run=lambda run: intervals_in(WAYS, counted(run)), color=MEASURED, linewidth=2),
         *measured(lambda run: values_in(WAYS, counted(run)), label="measured, 95% interval"),
-        empty="Six ways of counting will appear here.",
+        empty="Six rates will appear here.",
     ),
 )
 

@@ -60,7 +60,7 @@ def against_workers(
         HereOfKind("workers", curve, "kind", STYLES),
         *measured_kinds(point, "kind", STYLES, among=("kind", "workers")),
         columns=3 if limits else 0,
-        empty=f"The {title.lower()} will appear here.",
+        empty="Each run will appear here.",
     )
 
 
@@ -96,7 +96,7 @@ CHARTS = (
         gauge("queued", "queued", CLOCK, "-."),
         gauge("connections", "in_use", THIRD, "--"),
         columns=3,
-        empty="What workers do will appear here.",
+        empty="Workers will appear here.",
     ),
 )
 

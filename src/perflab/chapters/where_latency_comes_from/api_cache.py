@@ -111,7 +111,7 @@ CHARTS = (
         Histogram("pinned", *ENDS_NS, pinned=lambda run: run.column("latency_ns"), **PINNED_LINE),
         Rule("x", "model's mean", model=lambda model: model.mean, linewidth=2.5, color=MODEL, linestyle="--"),
         Rule("x", "mean", run=of_times(np.mean), color=INK, linewidth=2, linestyle="-."),
-        empty="Hits and misses will appear here.",
+        empty="Their times will appear here.",
     ),
 )
 
