@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -18,7 +18,6 @@ from perflab.chapters.where_latency_comes_from.ladder_model import (
     SHORT,
     SMALLEST,
     YOURS_NS,
-    Expected,
     ends_said,
     measured,
     off_the_quote,
@@ -78,9 +77,9 @@ def means(record: Record, wanted: bool) -> Any:
     return values_in(ROWS, {name: found for name, found in measured(record).items() if LADDER[name].is_mean == wanted})
 
 
-def quoted(expected: Expected) -> Any:
+def quoted(chosen: Mapping[str, Any]) -> Any:
     """A stroke for what is commonly quoted; a single number is widened until it can be seen."""
-    quotes = {name: QUOTES[name] for name in PARTS[expected.part] if name in QUOTES}
+    quotes = {name: QUOTES[name] for name in PARTS[chosen["part"]] if name in QUOTES}
     return intervals_in(ROWS, {name: Estimate(low, low / 1.08, high * 1.08) for name, (low, high) in quotes.items()})
 
 
@@ -90,20 +89,17 @@ CHARTS = (
         "",
         Axis("time of one operation (log); above: if 1 ns were 1 s", 0.3, 1e9, log=True, ticks=human_ticks),
         named_rows([SHORT.get(name, name) for name in ROWS]),
-        Line("quoted", model=quoted, color=SECOND, alpha=0.55, linewidth=9, solid_capstyle="butt"),
+        Line("quoted", setting=quoted, color=SECOND, alpha=0.55, linewidth=9, solid_capstyle="butt"),
         Line(run=lambda run: intervals_in(ROWS, measured(run)), color=MEASURED, linewidth=2),
         Rule("x", "Python's cost", run=lambda run: measured(run)[FLOOR].value, color=INK, ls="--", lw=1.3),
         Line("pinned", pinned=lambda run: values_in(ROWS, measured(run)), **PINNED_POINTS),
         Line("measured", run=lambda run: means(run, False), **MEASURED_POINTS),
         Line("mean of several", run=lambda run: means(run, True), **MEASURED_POINTS | {"marker": "s", "markersize": 7}),
-        Guesses(5, side="above", model=lambda _: {said: (100 * x, ROWS.index(FSYNC)) for said, x in CHOICES.items()}),
+        Guesses(5, side="above", setting=lambda _: {said: (100 * x, ROWS.index(FSYNC)) for said, x in CHOICES.items()}),
         width=1.75,
         columns=5,
-        empty="Each rung will appear here.",
     ),
-    versus(
-        "working_set", ENDS, (1, 1_000), lambda model: model[:2], "working set", YOURS_NS, tail=False, ticks=byte_ticks
-    ),
+    versus("working_set", ENDS, (1, 1_000), lambda model: model, "working set", YOURS_NS, tail=False, ticks=byte_ticks),
 )
 
 

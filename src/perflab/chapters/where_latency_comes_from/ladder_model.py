@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,20 +25,12 @@ SHORT = {FLOOR: "loop pass of Python", CALL: "function call of Python", HAND_OVE
 QUOTES = {name: rung.quoted_ns for name, rung in LADDER.items() if rung.quoted_ns is not None}
 
 
-class Expected(NamedTuple):
-    """A read of memory (ns) against the working set (bytes), and the part of the ladder whose quotes are shown."""
-
-    sizes: NDArray[Any]
-    reads_ns: NDArray[Any]
-    part: str
-
-
-def predict(part: str, working_set: int, constants: Mapping[str, Any]) -> Expected:
+def predict(part: str, working_set: int, constants: Mapping[str, Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """A read of memory (ns) against the working set (bytes): one cache with memory behind it."""
     costs = constants["cache"], constants["inside_ns"], constants["outside_ns"]
     # The bend of the curve is a point of its own: between two others it would look like a slope.
     sizes = np.sort(np.append(np.geomspace(SMALLEST, LARGEST, 60), np.clip(costs[0], SMALLEST, LARGEST)))
-    return Expected(sizes, random_read(sizes, *costs), part)
+    return sizes, random_read(sizes, *costs)
 
 
 @lru_cache(maxsize=4)
