@@ -227,3 +227,50 @@ def test_the_intervals_shown_cover_what_such_runs_find_on_average(rate: int, inc
 def test_near_the_capacity_there_is_no_interval() -> None:
     assert not counting.counted(record(EVEN, rate=100))[counting.OVERALL].has_interval
     assert counting.counted(record(EVEN, rate=100))[counting.OFFERED].has_interval
+
+
+FINDING, LETTERS = counting_model.finding, 120
+
+
+def test_the_headline_is_what_was_completed_of_what_was_offered() -> None:
+    assert FINDING(record(EVEN), None) == ("Of 50 requests/s offered, 47 are completed; the last 0.5 s alone show 48.")
+    assert LAB.found(record(EVEN), None) == FINDING(record(EVEN), None)
+    flooded = FINDING(record(np.arange(0.2, 3.0, 0.01), offered=600, rate=200), None)
+    assert flooded == "Of 200 requests/s offered, 93 are completed; 320 requests are in flight at the end."
+
+
+def test_where_a_way_of_counting_shows_another_rate_the_headline_is_both() -> None:
+    assert FINDING(hung(), None) == (
+        "Divided by the time of the last completion the rate is 43 requests/s; by all of the 3 s, 17."
+    )
+    naive = FINDING(record(EVEN, window=60), None)
+    assert naive == "Divided by a window of 60 s the rate is 2 requests/s; by the 3 s that passed, 47."
+    many = FINDING(record(np.linspace(0.1, 1.2, 9_999), offered=12_345, rate=200, **counting.HANGS), None)
+    assert many is not None and len(many) <= LETTERS
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (counting.HANGS, "No incident: 47/s completed; server hangs: 17/s completed."),
+        ({"incident": counting_model.PAUSE}, "No incident: 47/s completed; clients pause: 17/s completed."),
+        ({"rate": 200}, "50 requests/s offered: 47/s completed; 50 requests/s offered: 17/s completed."),
+        ({"rate": 200, **counting.HANGS}, "Pinned run: 47/s completed; this run: 17/s completed."),
+        ({"window": 60}, "Pinned run: 47/s completed; this run: 17/s completed."),
+    ],
+)
+def test_beside_another_setting_the_headline_is_what_both_completed(change: dict[str, Any], said: str) -> None:
+    assert FINDING(record(EVEN[EVEN < 1.2], **change), record(EVEN)) == said
+
+
+def test_without_completions_there_is_no_headline() -> None:
+    assert FINDING(record(np.empty(0)), None) is None
+    assert FINDING(Record("counting", {}, 1, ""), None) is None
+    assert FINDING(record(EVEN), record(np.empty(0), rate=200)) == FINDING(record(EVEN), None)
+
+
+def test_what_a_run_does_is_said() -> None:
+    said = counting_model.scenario(LAB.check({}))
+    assert said == "For 3 s, 50 requests per second go to 20 workers, 200 ms each. The window is 0.5 s."
+    assert "200 ms each, and the server hangs after 1.2 s." in counting_model.scenario(LAB.check(counting.HANGS))
+    assert "pause for 1 s after 1.2 s." in counting_model.scenario(LAB.check({"incident": counting_model.PAUSE}))

@@ -169,7 +169,7 @@ def test_how_many_were_offered_is_counted_and_not_taken_from_the_slider() -> Non
 def test_offered_is_counted_over_the_same_time_as_served() -> None:
     record = served()
     arrived_s = record.column("arrived_s")
-    none_at_first = {**record.frame.samples, "arrived_s": arrived_s[arrived_s > workers.WARM_UP_S]}
+    none_at_first = {**record.frame.samples, "arrived_s": arrived_s[arrived_s > workers_model.WARM_UP_S]}
     said = LAB.verdict(replace(record, frame=replace(record.frame, samples=none_at_first)), None).text
     assert "160 requests/s served of 160 offered" in said, (
         "and not of 140, which is the rate over all of the two seconds"
@@ -252,3 +252,64 @@ def test_two_runs_that_do_not_tell_two_choices_apart_settle_nothing() -> None:
 def test_the_click_finds_the_ratio_of_the_workers() -> None:
     outcome = corpus.click("measuring_throughput.workers").outcome
     assert outcome is not None and outcome.choice == "2.5 times"
+
+
+FINDING, LETTERS = workers_model.finding, 120
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_headline_is_what_is_served_and_what_limits_it(kind: str) -> None:
+    for number in (1, 8, workers_model.MAX_WORKERS):
+        for computing in (0, 20, 100):
+            for connections in (1, 64):
+                changes = {"kind": kind, "workers": number, "computing": computing, "connections": connections}
+                said = FINDING(served(440, **changes), None)
+                assert said is not None and ": 440 requests/s " in said and len(said) <= LETTERS, said
+
+
+def test_a_limit_is_named_only_below_the_offered_load() -> None:
+    assert FINDING(served(), None) == "8 threads: 160 requests/s are served; the limit is 160/s: all workers busy."
+    assert LAB.found(served(), None) == FINDING(served(), None) and LAB.found(served(late_ns=10**8), None) == ""
+    free = FINDING(served(480, workers=64, connections=64), None)
+    assert free == "64 threads: 480 requests/s of 480 offered are served."
+    assert (FINDING(served(20, kind=LOOP, workers=1), None) or "").startswith("Event loop with 1 task: 20 requests/s")
+    assert (FINDING(served(20, kind=PROCESSES, workers=1), None) or "").startswith("1 process: 20 requests/s")
+
+
+@pytest.mark.parametrize(
+    ("per_s", "change", "said"),
+    [
+        (400, {"workers": 64}, "8 threads, 160 requests/s; 64 threads, 400: 2.5 times as many."),
+        (80, {"workers": 4}, "8 threads, 160 requests/s; 4 threads, 80: fewer by a factor of 2.0."),
+        (161, {"kind": LOOP}, "8 threads, 160 requests/s; event loop with 8 tasks, 161."),
+        (20, {"computing": 100}, "0% computing, 160 requests/s; 100% computing, 20: fewer by a factor of 8.0."),
+        (40, {"connections": 2}, "20 connections, 160 requests/s; 2 connections, 40: fewer by a factor of 4.0."),
+        (40, {"connections": 2, "workers": 9}, "Pinned run, 160 requests/s; this run, 40: fewer by a factor of 4.0."),
+    ],
+)
+def test_beside_another_setting_the_headline_is_what_the_change_does(
+    per_s: int, change: dict[str, Any], said: str
+) -> None:
+    assert FINDING(served(per_s, **change), served()) == said
+
+
+def test_counts_of_unequal_times_are_not_compared() -> None:
+    many = served(400, workers=64)
+    stopped = replace(many, frame=replace(many.frame, facts={"elapsed_s": 1.5}))
+    assert (FINDING(stopped, served()) or "").count("times") == 0
+
+
+def test_without_a_served_request_there_is_no_headline() -> None:
+    empty = Record("workers", START, 1, "")
+    assert FINDING(empty, None) is None and FINDING(empty, served()) is None
+    assert FINDING(served(workers=9), empty) == FINDING(served(workers=9), None)
+    assert FINDING(served(), served(80)) == FINDING(served(), None), "nothing was changed"
+
+
+def test_what_a_run_does_is_said() -> None:
+    assert workers_model.scenario(START) == (
+        "For 2 s, 500 requests per second arrive at a server: 8 threads, 20 connections to the database. Each needs 50 ms, "
+        "all in the database."
+    )
+    far = workers_model.scenario({"kind": LOOP, "workers": 128, "connections": 1, "computing": 100})
+    assert "event loop with 128 tasks, one connection" in far and far.endswith("50 ms, 100% of it computing.")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from drawing import check_shows_all_and_can_be_emptied
 from labs import measure
+from turns import side_by_side
 
 from perflab.chapters.where_latency_comes_from import anatomy, anatomy_model
 from perflab.chapters.where_latency_comes_from.anatomy_model import SHOP_THREADS, typical, ways_ns, whole
@@ -175,3 +176,49 @@ def test_the_parts_lie_one_after_the_other_and_their_shares_fill_the_whole() -> 
     begins, ends = anatomy.times_ms(parts)
     assert list(begins) == [0, *ends[:-1]] and list(ends) == list(np.cumsum(np.arange(1, 9)))
     assert anatomy.shares(parts)[1][-1] == pytest.approx(1)
+
+
+def of_parts(requests: int = 50, settings: dict[str, Any] = START, **ms: float) -> Record:
+    """Requests whose parts took so many milliseconds, each of the others a tenth."""
+    parts = {f"{part}_ns": np.full(requests, 1e6 * ms.get(part, 0.1)) for part in PARTS}
+    whole_ns = np.sum(list(parts.values()), axis=0)
+    return record(Frame({"latency_ns": whole_ns, **parts}, {"calls": requests}), **settings)
+
+
+def test_the_headline_says_where_the_time_of_a_typical_request_goes() -> None:
+    far = of_parts(connect=20, send=10, receive=10.6, database=5, compute=6)
+    assert anatomy_model.finding(far, None) == (
+        "A typical request takes 52 ms: 41 ms to connect, send and receive, 100 µs in the queue, 11 ms in a thread."
+    )
+    assert anatomy.lab().found(far, None) == anatomy_model.finding(far, None)
+    slowest = of_parts(connect=999.4, queue=999.4, database=999.4)
+    assert len(anatomy_model.finding(slowest, None) or "") <= 120
+
+
+def test_beside_another_setting_the_headline_is_the_part_that_changed_most() -> None:
+    near, far = of_parts(connect=0.2), of_parts(settings={**START, "round_trip": 100}, connect=100, receive=50)
+    near, far = side_by_side(near, far)
+    assert anatomy_model.finding(far, near) == (
+        "A typical request goes from 900 µs to 151 ms; connect changes most, from 200 µs to 100 ms."
+    )
+    assert (anatomy_model.finding(near, far) or "").startswith("A typical request goes from 151 ms to 900 µs; connect")
+    alike = side_by_side(of_parts(connect=20), of_parts(settings={**START, "payload": 1_000}, connect=20.01))
+    assert anatomy_model.finding(*alike) == (
+        "A typical request takes practically as long with both settings: 21 ms and 21 ms."
+    )
+    assert anatomy_model.finding(far, far) == anatomy_model.finding(far, None), "nothing was changed"
+    assert anatomy_model.finding(of_parts(), of_parts(settings={**START, "payload": 9})) == (
+        anatomy_model.finding(of_parts(), None)
+    ), "without slices that can be compared"
+
+
+def test_without_requests_there_is_no_headline() -> None:
+    assert anatomy_model.finding(record(Frame()), None) is None
+    assert anatomy_model.finding(of_parts(**dict.fromkeys(PARTS, 0.0)), None) is None
+
+
+def test_what_a_run_does_is_said() -> None:
+    said = anatomy_model.scenario(START)
+    assert said.startswith("One client sends requests on new connections, at a round trip of 0 ms.")
+    assert said.endswith("4 database calls in a row, computes 5 ms, and replies with 10 kB.")
+    assert "16 clients send" in anatomy_model.scenario({**START, "concurrency": 16})

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from drawing import check_shows_all_and_can_be_emptied, drawn, points
 from labs import constants_of, measure
+from turns import side_by_side
 
-from perflab.chapters.where_latency_comes_from import ladder
+from perflab.chapters.where_latency_comes_from import ladder, ladder_model
 from perflab.chapters.where_latency_comes_from.ladder import ROWS
 from perflab.lab.prediction import Outcome
 from perflab.lab.record import Record
@@ -171,3 +172,55 @@ def test_the_whiskers_hold_the_middle_90_percent() -> None:
     frame = Frame({f"{YOURS}_ns": np.arange(1.0, 102.0)})
     found = ladder.measured(record(frame))[YOURS]
     assert (found.low, found.value, found.high) == pytest.approx((6, 51, 96))
+
+
+FINDING, LETTERS = ladder_model.finding, 120
+
+
+def test_the_headline_is_how_many_reads_a_durable_write_takes() -> None:
+    said = FINDING(record(of(floor=10.0, yours=110.0, disk=1.2e6)), None)
+    assert said == "Appending 4 kB with fsync takes 1.2 ms, as long as 11,000 reads of your working set (110 ns each)."
+    assert ladder.lab().found(record(of(floor=10.0, yours=110.0, disk=1.2e6)), None) == said
+    longest = FINDING(record(of(floor=10.0, yours=0.111, disk=1.2e9)), None)
+    assert longest is not None and len(longest) <= LETTERS
+
+
+def test_without_such_a_write_the_headline_is_how_far_apart_the_rungs_are() -> None:
+    assert FINDING(record(of(floor=10.0, yours=110.0)), None) == (
+        "From loop pass of Python (10 ns) to memory, your working set (110 ns): a factor of 11."
+    )
+    quick = FINDING(record(of(floor=10.0, yours=110.0, disk=115.0)), None)
+    assert quick is not None and quick.startswith("From loop pass of Python"), "a write as quick as a read is no lesson"
+    for first, last in (("memory, 64 MB, many reads at once", "append 4 kB + fsync"), (FLOOR, "SQLite commit")):
+        frame = Frame({f"{first}_ns": np.full(9, 111.1), f"{last}_ns": np.full(9, 999e6)})
+        assert len(FINDING(record(frame), None) or "") <= LETTERS
+
+
+def test_beside_another_working_set_the_headline_is_what_a_read_takes_in_both() -> None:
+    small, large = side_by_side(
+        record(of(floor=10.0, yours=12.0), 16_000), record(of(floor=10.0, yours=110.0), 64_000_000)
+    )
+    for pair in ((small, large), (large, small)):
+        assert FINDING(*pair) == "A read takes 12 ns with 16 kB in use, and 110 ns with 64 MB."
+    same = side_by_side(record(of(floor=10.0, yours=110.0), 50_000_000), large)
+    assert (FINDING(*same) or "").endswith("and 110 ns with 64 MB: practically the same.")
+    alone = FINDING(large, None)
+    assert FINDING(large, side_by_side(record(of(floor=9.0, yours=12.0), 64_000_000))[0]) == alone, "nothing changed"
+    assert FINDING(large, side_by_side(record(of(floor=9.0), 16_000))[0]) == alone, "no read in the other run"
+
+
+def test_a_single_rung_none_and_times_of_0_have_no_headline() -> None:
+    for frame in (Frame(), of(floor=10.0), of(floor=0.0, yours=3.0)):
+        assert FINDING(record(frame), None) is None
+
+
+def test_what_a_run_climbs_is_said() -> None:
+    said = ladder_model.scenario({"part": "all", "working_set": 64_000_000})
+    assert said.startswith(f"{len(ROWS)} operations are timed in turns") and "working set of 64 MB" in said
+    assert ladder_model.scenario({"part": "storage", "working_set": 16_000}) == (
+        "5 operations are timed in turns, again and again."
+    )
+
+
+def test_no_quote_is_shown_before_the_question_is_answered() -> None:
+    assert not ladder.CHARTS[0].follows("setting")

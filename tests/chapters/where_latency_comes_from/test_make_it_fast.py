@@ -162,3 +162,59 @@ def test_the_charts_show_steps_model_and_pinned_steps(chart: Chart) -> None:
     first, second = record(of_medians(index=2e6)), record(of_medians(index=3e6, cache=1e6))
     model = make_it_fast_model.predict(**ALL_ON, constants=CONSTANTS)
     check_shows_all_and_can_be_emptied(chart, first, second, ALL_ON, model)
+
+
+FINDING, LETTERS = make_it_fast_model.finding, 120
+
+
+def test_the_headline_is_what_all_steps_gain_and_which_gains_most() -> None:
+    said = FINDING(with_greatest("cache"), None)
+    assert (
+        said is not None and said.startswith("p50 from 8.0 ms to 1.") and said.endswith(" faster; most by cache, 3.0×.")
+    )
+    assert make_it_fast.lab().found(with_greatest("cache"), None) == said
+    two = FINDING(with_greatest("cache", "closer"), None)
+    assert two is not None and two.endswith(("; most by cache or server closer.", "; most by server closer or cache."))
+    longest = FINDING(with_greatest("pooled", "join"), None)
+    assert longest is not None and "pooled connections" in longest and len(longest) <= LETTERS
+
+
+def test_steps_that_gain_nothing_or_cost_are_not_called_gains() -> None:
+    slower = FINDING(record(of_medians(index=16e6)), None)
+    assert slower == "p50 from 8.0 ms to 16 ms: no single step made it much faster."
+    equal = FINDING(record(of_medians(index=8e6)), None)
+    assert equal == "p50 from 8.0 ms to 8.0 ms: no single step made it much faster."
+    undone = FINDING(record(of_medians(index=4e6, cache=3.2e7)), None)
+    assert undone == "p50 from 8.0 ms to 32 ms, 4.0× slower; most by index, 2.0×."
+    assert FINDING(record(of_medians(), **ALL_OFF), None) == "With everything off, the median request takes 8.0 ms."
+
+
+def test_beside_another_setting_the_headline_is_what_the_switch_does() -> None:
+    without, with_cache = record(of_medians(index=4e6), cache=False), record(of_medians(index=4e6, cache=5e5))
+    assert FINDING(with_cache, without) == (
+        "After the last step the p50 is 4.0 ms without “cache”, 500 µs with “cache”."
+    )
+    assert (FINDING(without, with_cache) or "").endswith("500 µs with “cache”, 4.0 ms without “cache”.")
+    same = FINDING(record(of_medians(index=4e6, cache=4e6)), without)
+    assert same is not None and same.endswith(": practically equal.")
+    other = FINDING(with_cache, record(of_medians(), **ALL_OFF))
+    assert other == "After the last step the p50 is 8.0 ms in the pinned run, 500 µs in this one."
+    longest = FINDING(record(of_medians(pooled=7.99e8, start=8e8)), record(of_medians(start=8e8), pooled=False))
+    assert longest is not None and "“pooled connections”" in longest and len(longest) <= LETTERS
+
+
+def test_too_few_rounds_and_no_times_have_no_headline() -> None:
+    assert FINDING(record(Frame()), None) is None
+    few = Frame({name: column[:4] for name, column in with_greatest("cache").frame.samples.items()}, {"calls": 28})
+    assert FINDING(record(few), None) is None
+    assert FINDING(record(of_medians(index=0.0)), None) is None
+
+
+def test_what_a_run_does_is_said() -> None:
+    all_on, one, none = (make_it_fast_model.scenario({**ALL_OFF, **on}) for on in (ALL_ON, {"cache": True}, {}))
+    assert all_on == (
+        "Again and again, one product is asked for with everything off, and after each of 6 improvements, which are switched on "
+        "one after the other."
+    )
+    assert one.endswith("with everything off, and with one improvement switched on.")
+    assert none == "Again and again, one product is asked for with everything off."

@@ -10,7 +10,7 @@ import pytest
 from labs import constants_of, measure
 from turns import side_by_side
 
-from perflab.chapters.where_latency_comes_from import query
+from perflab.chapters.where_latency_comes_from import query, query_model
 from perflab.lab.prediction import Outcome
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
@@ -97,3 +97,66 @@ def test_the_same_seed_asks_for_the_same_orders() -> None:
         )
         asked = [[ask() for _ in range(20)] for ask in (first, again, other)]
     assert asked[0] == asked[1] != asked[2]
+
+
+FINDING, LETTERS = query_model.finding, 120
+
+
+def test_the_headline_is_what_a_query_takes() -> None:
+    assert FINDING(record(4.2e6, index=False, rows=100_000), None) == (
+        "Without an index, a look-up in 100,000 rows takes 4.2 ms."
+    )
+    assert query.lab().found(record(4.2e6), None) == FINDING(record(4.2e6), None)
+    longest = record(999e6, index=False, rows=1_000_000, connection=query.OPENED, fetch=query.ONE_BY_ONE)
+    said = FINDING(longest, None)
+    assert said is not None and "a connection opened each time, a page of 20 by N+1" in said and len(said) <= LETTERS
+
+
+@pytest.mark.parametrize(
+    ("change", "before", "after", "said"),
+    [
+        ({"rows": 100_000}, 4.2e5, 4.1e6, "10,000 rows 420 µs, 100,000 rows 4.1 ms: 9.8 times as long."),
+        ({"index": False}, 4e3, 4e5, "With an index 4.0 µs, without an index 400 µs: 100 times as long."),
+        ({"fetch": query.JOIN}, 1e5, 5e4, "One row 100 µs, page by a join 50 µs: 2.0 times as fast."),
+        ({"fetch": query.JOIN}, 1e5, 1e5, "One row 100 µs, page by a join 100 µs: practically equal."),
+        (
+            {"connection": query.OPENED},
+            4e3,
+            1e5,
+            "Connection from a pool 4.0 µs, connection opened each time 100 µs: 25 times as long.",
+        ),
+        ({"rows": 100, "index": False}, 4e3, 8e3, "The pinned query 4.0 µs, this query 8.0 µs: 2.0 times as long."),
+    ],
+)
+def test_beside_another_setting_the_headline_is_what_the_change_does(
+    change: dict[str, Any], before: float, after: float, said: str
+) -> None:
+    pinned, this = side_by_side(record(before), record(after, **change))
+    assert FINDING(this, pinned) == said and len(said) <= LETTERS
+
+
+def test_what_slices_and_medians_contradict_is_not_claimed() -> None:
+    pinned, this = side_by_side(record(1e5), record(1.0, rows=100_000))
+    columns = np.full(500, 2e5)
+    columns[:251] = 9e4  # its median is lower, and it is slower in no more than half of the slices
+    frame = Frame({"latency_ns": np.r_[columns[251:], columns[:251]]}, {"calls": 500})
+    both = side_by_side(pinned, Record("query", this.parameters, 1, "", frame, 2.0, "complete"))
+    assert "as long" not in (FINDING(both[1], both[0]) or "")
+
+
+def test_without_queries_and_without_a_time_there_is_no_headline() -> None:
+    empty = Record("query", START, 1, "", Frame({"latency_ns": np.empty(0)}), 2.0, "complete")
+    assert FINDING(empty, None) is None and FINDING(record(0.0), None) is None
+    alone = FINDING(record(1e5), None)
+    assert FINDING(record(1e5), record(1e5)) == FINDING(*side_by_side(record(1e5), record(2e5))) == alone
+
+
+def test_what_a_run_does_is_said() -> None:
+    assert query_model.scenario(START) == (
+        "One order of 10,000, drawn at random, is read from SQLite with an index, again and again, on one connection."
+    )
+    far = query_model.scenario(
+        {"rows": 1_000_000, "index": False, "connection": query.OPENED, "fetch": query.ONE_BY_ONE}
+    )
+    assert "without an index by 1 + 20 statements" in far and far.endswith("on a new connection each time.")
+    assert len(far) <= 170

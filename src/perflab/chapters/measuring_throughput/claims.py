@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from perflab.chapters import load
-from perflab.chapters.measuring_throughput import admission, batching, workers
+from perflab.chapters.measuring_throughput import admission, batching
 from perflab.chapters.measuring_throughput.batching_model import is_saturated
 from perflab.chapters.measuring_throughput.counting_model import (
     CAPACITY,
@@ -19,7 +19,7 @@ from perflab.chapters.measuring_throughput.counting_model import (
     RUN_S,
     counted,
 )
-from perflab.chapters.measuring_throughput.workers_model import RATE_PER_S
+from perflab.chapters.measuring_throughput.workers_model import RATE_PER_S, throughput
 from perflab.lab import Record, one_run, pairs, two_runs
 from perflab.lab.claims import Claim, report_claims
 from perflab.lab.verdict import LATENCY
@@ -66,10 +66,10 @@ def _long_window(record: Record) -> Found:
 def _double(records: Sequence[Record]) -> Found:
     """The pair of runs with the most workers, one with at least twice as many as the other."""
     found = [
-        (more, less, workers.throughput(many), workers.throughput(few))
+        (more, less, throughput(many), throughput(few))
         for few, many in pairs(records, "workers")
         if (more := many.parameters["workers"]) >= 2 * (less := few.parameters["workers"])
-        and workers.throughput(many) < 0.95 * RATE_PER_S  # else the offered load is the limit
+        and throughput(many) < 0.95 * RATE_PER_S  # else the offered load is the limit
     ]
     if not found:
         return None
@@ -81,7 +81,7 @@ def _loop(loop: Record, threads: Record) -> Found:
     chosen = loop.parameters
     if (chosen["kind"], threads.parameters["kind"]) != (LOOP, THREADS) or chosen["computing"]:
         return None
-    x, y = workers.throughput(loop), workers.throughput(threads)
+    x, y = throughput(loop), throughput(threads)
     told = f"event loop {count(x)} requests/s, threads {count(y)}, with {chosen['workers']} of each that only wait."
     return x > 1.05 * y, told
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.chapters import load
+from perflab.chapters.measuring_throughput import counting_model
 from perflab.chapters.measuring_throughput.counting_model import (
     CAPACITY,
     HANG,
@@ -86,6 +87,7 @@ CHARTS = (
         ),
         width=1.25,
         columns=5,
+        empty="The throughput will appear here.",
     ),
     Chart(
         "What each way of counting says",
@@ -94,6 +96,7 @@ CHARTS = (
         Line("model", model=lambda model: values_in(WAYS, model[1]), alpha=0.7, **TICK),
         Line(run=lambda run: intervals_in(WAYS, counted(run)), color=MEASURED, linewidth=2),
         *measured(lambda run: values_in(WAYS, counted(run)), label="measured, 95% interval"),
+        empty="Six rates will appear here.",
     ),
 )
 
@@ -190,6 +193,8 @@ def lab() -> Lab:
         verdict=verdict_of(say, load.too_late, compare=compare, needs="completed_s", empty="Nothing was completed."),
         table=table,
         trust=trust_of(load.replayed(WORKERS), load.sent(), load.LATENESS),
+        finding=counting_model.finding,
+        scenario=counting_model.scenario,
         moments=load.moments(WORKERS),
         budget_s=RUN_S + 1,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.lab import Record
-from perflab.measure import Estimate
+from perflab.measure import Estimate, count
 from perflab.measure.compare import UNKNOWN, Ratio
 from perflab.theory.counting import overall, windowed
 from perflab.theory.simulate import simulate
@@ -108,3 +109,54 @@ def predict(rate: int, window: float, incident: str) -> tuple[NDArray[np.float64
     done = np.sort(simulate(arrivals, np.full(arrivals.size, SERVICE_MS / 1e3), WORKERS).departures)
     done = done[done <= (INCIDENT_S if incident == HANG else RUN_S)]
     return windowed(done, MOMENTS_S, window), ways(done, arrivals, RUN_S, window, np.empty(0), rate)
+
+
+APART = 1.2
+"""How many times the rate of the whole run another way has to show to be called another rate."""
+INCIDENT = {NONE: "no incident", PAUSE: "clients pause", HANG: "server hangs"}
+
+
+def finding(record: Record, pinned: Record | None) -> str | None:
+    """What was completed of what was offered; where a way of counting shows another rate, both; or both runs' rates."""
+    found = counted(record)
+    if OVERALL not in found:
+        return None
+    if pinned is not None and pinned.parameters != record.parameters and OVERALL in counted(pinned):
+        names = zip(_names(pinned, record), (pinned, record), strict=True)
+        told = "; ".join(f"{name}: {count(counted(run)[OVERALL].value)}/s completed" for name, run in names)
+        return f"{told[0].upper()}{told[1:]}."
+    completed, last = count(found[OVERALL].value), count(found[LAST].value)
+    window, elapsed_s = record.parameters["window"], record.fact("elapsed_s", 0.0)
+    if found[LAST].value > APART * found[OVERALL].value:
+        said = f"Divided by the time of the last completion the rate is {last} requests/s"
+        return f"{said}; by all of the {elapsed_s:.2g} s, {completed}."
+    if window > elapsed_s:
+        said = f"Divided by a window of {window:g} s the rate is {count(found[NAIVE].value)} requests/s"
+        return f"{said}; by the {elapsed_s:.2g} s that passed, {completed}."
+    said = f"Of {count(found[OFFERED].value)} requests/s offered, {completed} are completed"
+    if found[OFFERED].low > CAPACITY:
+        return f"{said}; {count(record.fact('in_flight', 0))} requests are in flight at the end."
+    return f"{said}; the last {window:g} s alone show {count(found[WINDOW].value)}."
+
+
+def _names(pinned: Record, record: Record) -> tuple[str, str]:
+    """What was changed between the two, in each of them."""
+    changed = [name for name in ("rate", "incident") if pinned.parameters[name] != record.parameters[name]]
+    if changed == ["incident"]:
+        return INCIDENT[pinned.parameters["incident"]], INCIDENT[record.parameters["incident"]]
+    if changed == ["rate"]:
+        before, after = (f"{count(counted(run)[OFFERED].value)} requests/s offered" for run in (pinned, record))
+        return before, after
+    return "pinned run", "this run"
+
+
+HAPPENS = {NONE: "", PAUSE: ", and the clients pause for 1 s after {:g} s", HANG: ", and the server hangs after {:g} s"}
+
+
+def scenario(chosen: Mapping[str, Any]) -> str:
+    """What a run does."""
+    happens = HAPPENS[chosen["incident"]].format(INCIDENT_S)
+    return (
+        f"For {RUN_S:g} s, {count(chosen['rate'])} requests per second go to {WORKERS} workers, {SERVICE_MS} ms each{happens}. "
+        f"The window is {chosen['window']:g} s."
+    )

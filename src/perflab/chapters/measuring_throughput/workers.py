@@ -11,7 +11,7 @@ import numpy as np
 from perflab.chapters import load
 from perflab.chapters.measuring_throughput import workers_model
 from perflab.chapters.measuring_throughput.counting_model import count_ratio
-from perflab.chapters.measuring_throughput.workers_model import NUMBERS, QUEUE, RATE_PER_S, RUN_S, smallest_limit
+from perflab.chapters.measuring_throughput.workers_model import NUMBERS, RATE_PER_S, RUN_S, smallest_limit, throughput
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, nearest, slider
 from perflab.lab.axes import count_ticks, duration_ticks, from_zero_ticks
 from perflab.lab.guesses import times_the_first
@@ -24,18 +24,13 @@ from perflab.systems.clients.worker_load import watch
 from perflab.systems.servers.worker_kinds import KINDS, LOOP, PROCESSES, THREADS
 from perflab.systems.servers.worker_server import GAUGES, worker_server
 
-WARM_UP_S, STARVED = 0.25, 0.5
+STARVED = 0.5
 
 
 def experiment(kind: str, workers: int, connections: int, computing: int, seed: int) -> Iterator[Frame]:
     work = workers_model.work_of(computing)
-    with worker_server(workers, QUEUE, connections, kind) as server:
+    with worker_server(workers, workers_model.QUEUE, connections, kind) as server:
         yield from watch(server, lambda number: work, poisson(RATE_PER_S, RUN_S, seed), RUN_S)
-
-
-def throughput(record: Record) -> float:
-    """Requests per second whose reply reached the client after the warm-up; NaN before. A starved server replies late."""
-    return load.Load(record, since_s=WARM_UP_S).throughput_per_s
 
 
 STYLES = {THREADS: ("o", MEASURED), PROCESSES: ("s", CLOCK), LOOP: ("^", THIRD)}
@@ -65,6 +60,7 @@ def against_workers(
         HereOfKind("workers", curve, "kind", STYLES),
         *measured_kinds(point, "kind", STYLES, among=("kind", "workers")),
         columns=3 if limits else 0,
+        empty="Each run will appear here.",
     )
 
 
@@ -100,13 +96,14 @@ CHARTS = (
         gauge("queued", "queued", CLOCK, "-."),
         gauge("connections", "in_use", THIRD, "--"),
         columns=3,
+        empty="Workers will appear here.",
     ),
 )
 
 
 def say(record: Record) -> str:
     """How much of the offered load was served, what limits it, and what became of the other requests."""
-    run, (why, most) = load.Load(record, since_s=WARM_UP_S), smallest_limit(record)
+    run, (why, most) = load.Load(record, since_s=workers_model.WARM_UP_S), smallest_limit(record)
     # Both rates are counted over the same time: in the whole run fewer may have arrived per second than were served.
     said = f"{count(run.throughput_per_s)} requests/s served of {count(run.offered_per_s)} offered"
     if most < RATE_PER_S:
@@ -147,7 +144,7 @@ def what_more_threads_did(few: Record, many: Record) -> Outcome | None:
     """The throughput with 64 threads against 8; None where two choices are as near."""
     if min(run.fact("elapsed_s", 0.0) for run in (few, many)) < 0.95 * RUN_S:
         return None
-    served = [int(np.count_nonzero(run.column("completed_s") > WARM_UP_S)) for run in (many, few)]
+    served = [int(np.count_nonzero(run.column("completed_s") > workers_model.WARM_UP_S)) for run in (many, few)]
     ratio = count_ratio(*served)
     if not ratio.has_interval or nearest(CHOICES, ratio.low) != nearest(CHOICES, ratio.high):
         return None
@@ -191,6 +188,8 @@ def lab() -> Lab:
         verdict=verdict_of(say, load.too_late, impossible, compare=compare, empty="Nothing was served."),
         table=TABLE,
         trust=trust_of(*load.trust(lambda run: run.parameters["workers"])),
+        finding=workers_model.finding,
+        scenario=workers_model.scenario,
         moments=load.moments(lambda run: run.parameters["workers"]),
         budget_s=RUN_S + 1,
     )

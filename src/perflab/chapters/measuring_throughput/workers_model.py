@@ -5,16 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.chapters import load
+from perflab.chapters.measuring_throughput.counting_model import count_ratio
 from perflab.lab import Record
-from perflab.measure import effective_cpus, poisson
+from perflab.measure import count, effective_cpus, poisson
+from perflab.measure.compare import CLEAR, EQUAL
+from perflab.measure.units import number
 from perflab.systems.servers.worker_kinds import LOOP, PROCESSES, THREADS, Work
 from perflab.theory.workers import Shop, mean_response, served_per_s
 
-RUN_S = 2.0
+RUN_S, WARM_UP_S = 2.0, 0.25
 SERVICE_MS = 50.0
 RATE_PER_S, QUEUE = 500, 100
 MAX_WORKERS = 128
@@ -72,3 +77,79 @@ def smallest_limit(record: Record) -> tuple[str, float]:
     name = min(limits, key=lambda each: float(limits[each]))
     one = name == "computing" and (chosen["kind"] == LOOP or (chosen["kind"] == THREADS and HAS_GIL))
     return ONE_AT_A_TIME[chosen["kind"]] if one else LIMITS[name], float(limits[name])
+
+
+def throughput(record: Record) -> float:
+    """Requests per second whose reply reached the client after the warm-up; NaN before. A starved server replies late."""
+    return load.Load(record, since_s=WARM_UP_S).throughput_per_s
+
+
+SETTINGS = {"connections": "{} connections", "computing": "{}% computing"}
+
+
+def team(chosen: Mapping[str, Any]) -> str:
+    """The workers in a few words."""
+    workers = chosen["workers"]
+    if chosen["kind"] == LOOP:
+        return f"event loop with {workers} {'tasks' if workers > 1 else 'task'}"
+    return f"{workers} {chosen['kind']}" if workers > 1 else f"1 {KINDS_OF_ONE[chosen['kind']]}"
+
+
+KINDS_OF_ONE = {THREADS: "thread", PROCESSES: "process"}
+
+
+def finding(record: Record, pinned: Record | None) -> str | None:
+    """How many requests are served, and what limits that; or what the change between two runs does to it."""
+    per_s = throughput(record)
+    if not per_s > 0:
+        return None
+    if pinned is not None and pinned.parameters != record.parameters and throughput(pinned) > 0:
+        names = _names(pinned.parameters, record.parameters)
+        told = f"{names[0]}, {count(throughput(pinned))} requests/s; {names[1]}, {count(per_s)}{_times_said(record, pinned)}."
+        return told[0].upper() + told[1:]
+    who, (why, most) = team(record.parameters), smallest_limit(record)
+    said = f"{who[0].upper()}{who[1:]}: {count(per_s)} requests/s"
+    if most >= RATE_PER_S:
+        return f"{said} of {count(load.Load(record, since_s=WARM_UP_S).offered_per_s)} offered are served."
+    return f"{said} are served; the limit is {count(most)}/s: {why}."
+
+
+def _names(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, str]:
+    """What was changed between the two, in each of them."""
+    changed = [name for name in SETTINGS if before[name] != after[name]]
+    if not changed:
+        return team(before), team(after)
+    if len(changed) > 1 or team(before) != team(after):
+        return "pinned run", "this run"
+    told = SETTINGS[changed[0]]
+    return told.format(before[changed[0]]), told.format(after[changed[0]])
+
+
+def _times_said(record: Record, pinned: Record) -> str:
+    """How many times as many requests were served, as far as the counts tell."""
+    served = (int((run.column("completed_s") > WARM_UP_S).sum()) for run in (record, pinned))
+    ratio, (longer, shorter) = (
+        count_ratio(*served),
+        sorted((load.Load(run).elapsed_s for run in (record, pinned)), reverse=True),
+    )
+    if longer > 1.05 * shorter:
+        return ""  # counts of unequal times
+    if ratio.verdict == EQUAL:
+        return ": practically as many"
+    if ratio.verdict != CLEAR:
+        return ""
+    return (
+        f": {number(ratio.value)} times as many"
+        if ratio.value > 1
+        else f": fewer by a factor of {number(1 / ratio.value)}"
+    )
+
+
+def scenario(chosen: Mapping[str, Any]) -> str:
+    """What a run does."""
+    connections = f"{chosen['connections']} connections" if chosen["connections"] > 1 else "one connection"
+    share = f", {chosen['computing']}% of it computing" if chosen["computing"] else ", all in the database"
+    return (
+        f"For {RUN_S:g} s, {RATE_PER_S} requests per second arrive at a server: {team(chosen)}, {connections} to the database. "
+        f"Each needs {SERVICE_MS:g} ms{share}."
+    )

@@ -112,6 +112,7 @@ CHARTS = (
         Guesses(4, side="left", model=lambda _: {f"{ms} ms": (ms, len(PARTS) - 1) for ms in (10, 30, 50, 100)}),
         width=1.3,
         columns=4,
+        empty="A typical request will appear here.",
     ),
     Chart(
         "Share of each part",
@@ -121,6 +122,7 @@ CHARTS = (
         Spans([1] * len(PARTS), run=lambda run: shares(typical(run.frame)), each=SEGMENTS, **STACK),
         Spans([2] * len(PARTS), pinned=lambda run: shares(typical(run.frame)), each=SEGMENTS, **STACK),
         columns=4,
+        empty="The share of each part will appear here.",
     ),
 )
 
@@ -192,4 +194,6 @@ def lab() -> Lab:
         prediction=PREDICTION,
         verdict=verdict_of(say, compare=percentile_of(what="The median")),
         table=TABLE,
+        finding=anatomy_model.finding,
+        scenario=anatomy_model.scenario,
     )

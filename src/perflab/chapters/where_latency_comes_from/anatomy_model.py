@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.measure import Frame
+from perflab.lab import Record
+from perflab.lab.verdict import ratio_in_turns
+from perflab.measure import Frame, byte_size, count, duration
+from perflab.measure.compare import EQUAL, TOO_CLOSE
 from perflab.systems.clients.anatomy import PARTS
 from perflab.systems.servers.distance import LINE_BITS_PER_S, WINDOW_BYTES
 from perflab.theory.critical_path import parallel, serial
@@ -77,3 +80,46 @@ def costs(base: Parts, worked: Parts, loaded: Parts, distant: Parts, size: int) 
 def whole(parts: Parts) -> float:
     """The time of the request, ns."""
     return sum(parts.values())
+
+
+WAY = ("connect", "send", "receive")
+
+
+def finding(record: Record, pinned: Record | None) -> str | None:
+    """Where the time of a typical request goes; or which part the change between two runs is in."""
+    runs = [run for run in (pinned, record) if run is not None]
+    if not all(run.column("latency_ns").size and whole(typical(run.frame)) for run in runs):
+        return None
+    parts = typical(record.frame)
+    ratio = None if pinned is None else ratio_in_turns(record, pinned)
+    if (
+        pinned is not None
+        and ratio is not None
+        and pinned.parameters != record.parameters
+        and ratio.verdict != TOO_CLOSE
+    ):
+        return _change(typical(pinned.frame), parts, ratio.verdict == EQUAL)
+    way = sum(parts[part] for part in WAY)
+    work = duration(whole(parts) - way - parts["queue"])
+    return (
+        f"A typical request takes {duration(whole(parts))}: {duration(way)} to connect, send and receive, "
+        f"{duration(parts['queue'])} in the queue, {work} in a thread."
+    )
+
+
+def _change(before: Parts, after: Parts, is_equal: bool) -> str:
+    wholes = [duration(whole(parts)) for parts in (before, after)]
+    if is_equal:
+        return f"A typical request takes practically as long with both settings: {wholes[0]} and {wholes[1]}."
+    most = max(PARTS, key=lambda part: abs(after[part] - before[part]))
+    changed = [duration(parts[most]) for parts in (before, after)]
+    return f"A typical request goes from {wholes[0]} to {wholes[1]}; {most} changes most, from {changed[0]} to {changed[1]}."
+
+
+def scenario(chosen: Mapping[str, Any]) -> str:
+    """What a run does."""
+    clients = f"{count(chosen['concurrency'])} clients send" if chosen["concurrency"] > 1 else "One client sends"
+    return (
+        f"{clients} requests on new connections, at a round trip of {chosen['round_trip']} ms. The shop makes {CALLS} database "
+        f"calls {chosen['calls']}, computes {WORK_MS} ms, and replies with {byte_size(chosen['payload'])}."
+    )

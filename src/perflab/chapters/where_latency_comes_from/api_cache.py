@@ -10,8 +10,19 @@ from numpy.typing import NDArray
 
 from perflab.chapters import load
 from perflab.chapters.where_latency_comes_from import api_cache_model
-from perflab.chapters.where_latency_comes_from.api_cache_model import LOGIC_MS, PROBE_MS, RUN_S, SKEW, WINDOWS_S
-from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, Verdict, log_slider, values_slider
+from perflab.chapters.where_latency_comes_from.api_cache_model import (
+    LOGIC_MS,
+    PROBE_MS,
+    RUN_S,
+    SKEW,
+    WINDOWS_S,
+    hit_ratio,
+    hits_said,
+    ratio_so_far,
+    requests_of,
+    saturated,
+)
+from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, log_slider, values_slider
 from perflab.lab.axes import duration_ticks, percent_ticks
 from perflab.lab.marks import Histogram, Line, Rule
 from perflab.lab.palette import INK, MEASURED, MEASURED_LINE, MODEL, MODEL_LINE, PINNED_LINE, SECOND
@@ -58,21 +69,6 @@ def calibrate() -> Iterator[Frame]:
     yield Frame(facts=facts)
 
 
-def hit_ratio(record: Record) -> float:
-    return float(record.column("hit").mean())
-
-
-def requests_of(record: Record, hit: bool) -> tuple[NDArray[Any], NDArray[Any]]:
-    """When hits or misses were due (s), and their response times (ns)."""
-    chosen = record.column("hit").astype(bool) == hit
-    return record.column("at_s")[chosen], record.column("latency_ns")[chosen]
-
-
-def ratio_so_far(record: Record) -> tuple[NDArray[Any], NDArray[Any]]:
-    hits = record.column("hit")
-    return record.column("at_s"), np.cumsum(hits) / np.arange(1, hits.size + 1)
-
-
 def of_times(statistic: Callable[[NDArray[Any]], Any]) -> Callable[[Record], Any]:
     return lambda run: statistic(run.column("latency_ns")) if run.column("latency_ns").size else None
 
@@ -93,6 +89,7 @@ CHARTS = (
         Rule("y", model=lambda model: model.hit, linewidth=1.8, color=MODEL, linestyle="--"),
         Rule("y", "pinned median", pinned=of_times(np.median), **PINNED_LINE),
         width=1.2,
+        empty="Each request will appear here.",
     ),
     Chart(
         "Hit ratio so far",
@@ -103,6 +100,7 @@ CHARTS = (
         Line("pinned", pinned=ratio_so_far, **PINNED_LINE),
         Line("measured", run=ratio_so_far, **MEASURED_LINE),
         width=0.9,
+        empty="Hits will appear here.",
     ),
     Chart(
         "Two humps",
@@ -113,6 +111,7 @@ CHARTS = (
         Histogram("pinned", *ENDS_NS, pinned=lambda run: run.column("latency_ns"), **PINNED_LINE),
         Rule("x", "model's mean", model=lambda model: model.mean, linewidth=2.5, color=MODEL, linestyle="--"),
         Rule("x", "mean", run=of_times(np.mean), color=INK, linewidth=2, linestyle="-."),
+        empty="Their times will appear here.",
     ),
 )
 
@@ -120,21 +119,6 @@ CHARTS = (
 def say(record: Record) -> str:
     latencies = record.column("latency_ns")
     return f"{hits_said(record)}; mean {duration(latencies.mean())}, p50 {duration(percentile(latencies, 0.5))}."
-
-
-def hits_said(record: Record) -> str:
-    return f"{percent(hit_ratio(record))} of {count(record.column('hit').size)} requests hit the cache"
-
-
-def saturated(record: Record) -> Verdict | None:
-    """A guard: more arrives than the API's one thread can serve, by how long requests held it, or its queue grows."""
-    held_s, rate = (record.column("done_ns") - record.column("started_ns")) / 1e9, record.parameters["rate"]
-    if not load.falls_behind(record, rate, 1 / held_s.mean() if held_s.size else rate, servers=1):
-        return None
-    return Verdict(
-        f"Saturated: more arrives than the API's one thread can serve. {count(load.Load(record).in_flight)} requests are still "
-        f"waiting, {count(load.Load(record).not_sent)} could not be sent; {hits_said(record)}. There is no steady response time."
-    )
 
 
 def row_of(name: str, hit: bool) -> load.Row:
@@ -195,6 +179,8 @@ def lab() -> Lab:
         verdict=verdict_of(say, load.too_late, saturated, compare=percentile_of()),
         table=TABLE,
         trust=trust_of(*load.TRUST),
+        finding=api_cache_model.finding,
+        scenario=api_cache_model.scenario,
         moments=load.moments(),
         budget_s=RUN_S + 1,
     )

@@ -17,6 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.chapters import load
+from perflab.lab import Record, Verdict
+from perflab.measure import count, duration, percent, percentile
 from perflab.theory.ttl import hit_ratio_of_window, mean_hit_ratio, zipf
 
 RUN_S, SKEW, LOGIC_MS = 2.0, 0.8, 0.5
@@ -130,3 +133,81 @@ def arrivals_at(rate: int) -> tuple[Sequence[float], ...]:
     in_order = drawn[np.argsort(drawn + 2 * RUN_S * np.repeat(np.arange(number), sizes))].tolist()
     ends = np.cumsum(sizes).tolist()
     return tuple(in_order[end - size : end] for size, end in zip(sizes, ends, strict=True))
+
+
+def hit_ratio(record: Record) -> float:
+    return float(record.column("hit").mean())
+
+
+def requests_of(record: Record, hit: bool) -> tuple[NDArray[Any], NDArray[Any]]:
+    """When hits or misses were due (s), and their response times (ns)."""
+    chosen = record.column("hit").astype(bool) == hit
+    return record.column("at_s")[chosen], record.column("latency_ns")[chosen]
+
+
+def ratio_so_far(record: Record) -> tuple[NDArray[Any], NDArray[Any]]:
+    hits = record.column("hit")
+    return record.column("at_s"), np.cumsum(hits) / np.arange(1, hits.size + 1)
+
+
+def hits_said(record: Record) -> str:
+    return f"{percent(hit_ratio(record))} of {count(record.column('hit').size)} requests hit the cache"
+
+
+def saturated(record: Record) -> Verdict | None:
+    """A guard: more arrives than the API's one thread can serve, by how long requests held it, or its queue grows."""
+    held_s, rate = (record.column("done_ns") - record.column("started_ns")) / 1e9, record.parameters["rate"]
+    if not load.falls_behind(record, rate, 1 / held_s.mean() if held_s.size else rate, servers=1):
+        return None
+    return Verdict(
+        f"Saturated: more arrives than the API's one thread can serve. {count(load.Load(record).in_flight)} requests are still "
+        f"waiting, {count(load.Load(record).not_sent)} could not be sent; {hits_said(record)}. There is no steady response time."
+    )
+
+
+SETTINGS = {
+    "ttl": "TTL {:g} s",
+    "keys": "different products: {:,}",
+    "database": "{} ms in the database",
+    "rate": "{} requests/s",
+}
+
+
+def finding(record: Record, pinned: Record | None) -> str | None:
+    """How many requests hit, and what hits and misses take; or what the change between two runs does to the misses."""
+    if not record.column("hit").size:
+        return None
+    if pinned is not None and pinned.column("hit").size and pinned.parameters != record.parameters:
+        told = "; ".join(map(_effect, _names(pinned, record), (pinned, record)))
+        return f"{told[0].upper()}{told[1:]}."
+    if saturated(record):
+        waiting = count(load.Load(record).in_flight)
+        return f"More arrives than the API's one thread can serve: {waiting} requests are still waiting at the end."
+    means = [(name, requests_of(record, hit)[1]) for name, hit in (("a hit", True), ("a miss", False))]
+    said = ", ".join(f"{name} takes {duration(times.mean())}" for name, times in means if times.size)
+    return f"{hits_said(record)}; on average {said}."
+
+
+def _names(pinned: Record, record: Record) -> tuple[str, str]:
+    """What was changed between the two, in each of them."""
+    changed = [name for name in SETTINGS if pinned.parameters[name] != record.parameters[name]]
+    if len(changed) != 1:
+        return "pinned run", "this run"
+    before, after = (SETTINGS[changed[0]].format(run.parameters[changed[0]]) for run in (pinned, record))
+    return before, after
+
+
+def _effect(name: str, record: Record) -> str:
+    hits = record.column("hit")
+    end = "saturated" if saturated(record) else f"p50 {duration(percentile(record.column('latency_ns'), 0.5))}"
+    return f"{name}: {count(hits.size - hits.sum())} of {count(hits.size)} miss, {end}"
+
+
+def scenario(chosen: Mapping[str, Any]) -> str:
+    """What a run does."""
+    products = f"{count(chosen['keys'])} products, popular ones more often" if chosen["keys"] > 1 else "one product"
+    cached = f"The cache keeps a page for {chosen['ttl']:g} s" if chosen["ttl"] else "The cache keeps nothing"
+    return (
+        f"For {RUN_S:g} s, {count(chosen['rate'])} requests per second ask for {products}. {cached}; a miss needs the database "
+        f"for {chosen['database']} ms."
+    )

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from perflab.chapters.where_latency_comes_from import api_cache, ladder, query
-from perflab.chapters.where_latency_comes_from.api_cache_model import SKEW
+from perflab.chapters.where_latency_comes_from import ladder_model, query_model
+from perflab.chapters.where_latency_comes_from.api_cache_model import SKEW, hit_ratio, saturated
 from perflab.chapters.where_latency_comes_from.make_it_fast_model import STEPS, gains, taken
 from perflab.lab import Record, one_run
 from perflab.lab.claims import Claim, Judge, report_claims
@@ -18,7 +18,7 @@ from perflab.theory.ttl import hit_ratio_of_window, zipf
 
 Found = tuple[bool | None, str] | None
 HIT_TOLERANCE, MIN_FOR_P99 = 0.1, 368
-QUERY = {"index": True, "connection": query.POOLED, "fetch": query.ONE_ROW}
+QUERY = {"index": True, "connection": query_model.POOLED, "fetch": query_model.ONE_ROW}
 
 
 def takeaways() -> None:
@@ -28,7 +28,7 @@ def takeaways() -> None:
 
 def rung(name: str, say: Callable[[float, Record], Found]) -> Judge:
     def judge(record: Record) -> Found:
-        found = ladder.measured(record).get(name)
+        found = ladder_model.measured(record).get(name)
         return None if found is None else say(found.value, record)
 
     return one_run(judge)
@@ -60,11 +60,11 @@ def simple_query(record: Record) -> Found:
 def renewal_formula(record: Record) -> Found:
     chosen: dict[str, Any] = dict(record.parameters)
     reads = record.column("hit").size
-    if chosen["ttl"] == 0 or reads < 100 or api_cache.saturated(record):
+    if chosen["ttl"] == 0 or reads < 100 or saturated(record):
         return None
     popularity, elapsed_s = zipf(chosen["keys"], SKEW), float(record.fact("elapsed_s", 0.0))
     expected = hit_ratio_of_window(chosen["rate"], popularity, chosen["ttl"], elapsed_s)
-    found = api_cache.hit_ratio(record)
+    found = hit_ratio(record)
     said = f"{percent(found)} of {count(reads)} reads hit, {percent(expected)} expected."
     return abs(found - expected) <= HIT_TOLERANCE, said
 

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.where_latency_comes_from.ladder_model import LARGEST, SMALLEST, predict
+from perflab.chapters.where_latency_comes_from import ladder_model
+from perflab.chapters.where_latency_comes_from.ladder_model import (
+    LADDER,
+    LARGEST,
+    QUOTES,
+    ROWS,
+    SHORT,
+    SMALLEST,
+    YOURS_NS,
+    ends_said,
+    measured,
+    off_the_quote,
+    predict,
+    roughly,
+)
 from perflab.lab import Axis, Chart, Lab, Record, choice, log_slider, nearest, versus
 from perflab.lab.axes import byte_ticks, human_ticks
 from perflab.lab.guesses import Guesses
@@ -21,18 +34,14 @@ from perflab.lab.rows import intervals_in, named_rows, values_in
 from perflab.lab.verdict import percentile_of, verdict_of
 from perflab.measure import Estimate, Frame, call_slices, count, percentile, summarise, time_calls
 from perflab.measure.caches import private_cache_bytes
-from perflab.measure.units import DASH, duration, duration_range, number, seconds_as_people_say
+from perflab.measure.units import DASH, duration, duration_range, seconds_as_people_say
 from perflab.systems.machine.chase import chase
 from perflab.systems.machine.storage import is_ssd
-from perflab.systems.operations.rungs import CALL, FLOOR, FSYNC, HAND_OVER, PARTS, STEPS, YOURS, Rung, rungs_of
+from perflab.systems.operations.rungs import FLOOR, FSYNC, PARTS, STEPS, YOURS, Rung, rungs_of
 from perflab.theory.memory import outside_from
 
-PROBED, SLICE_S, FAR_OFF = 32_000_000, 0.08, 3
-ENDS, YOURS_NS, FLOOR_NS = (SMALLEST / 1.6, LARGEST * 1.6), f"{YOURS}_ns", f"{FLOOR}_ns"
-LADDER = rungs_of("all", SMALLEST)
-ROWS = (*PARTS["all"][:3], YOURS, *PARTS["all"][3:])
-SHORT = {FLOOR: "loop pass of Python", CALL: "function call of Python", HAND_OVER: "lock hand-over"}
-QUOTES = {name: rung.quoted_ns for name, rung in LADDER.items() if rung.quoted_ns is not None}
+PROBED, SLICE_S = 32_000_000, 0.08
+ENDS, FLOOR_NS = (SMALLEST / 1.6, LARGEST * 1.6), f"{FLOOR}_ns"
 
 
 def experiment(part: str, working_set: int) -> Iterator[Frame]:
@@ -61,14 +70,6 @@ def calibrate() -> Iterator[Frame]:
     with chase(SMALLEST, STEPS) as small, chase(PROBED, STEPS) as large:
         inside, mixed = (percentile(time_calls(go, repeats=60).latencies_ns, 0.5) / STEPS for go in (small, large))
     yield Frame(facts={"cache": cache, "inside_ns": inside, "outside_ns": outside_from(mixed, PROBED, cache, inside)})
-
-
-@lru_cache(maxsize=4)
-def measured(record: Record) -> Mapping[str, Estimate]:
-    """Median of each rung that was climbed, with its middle 90%."""
-    columns = {name: record.column(f"{name}_ns") for name in ROWS}
-    found = {name: np.quantile(values, (0.5, 0.05, 0.95)).tolist() for name, values in columns.items() if values.size}
-    return {name: Estimate(*quantiles) for name, quantiles in found.items()}
 
 
 def means(record: Record, wanted: bool) -> Any:
@@ -104,31 +105,11 @@ CHARTS = (
 
 def say(record: Record) -> str:
     medians = {name: found.value for name, found in measured(record).items()}
-    lowest, highest = (find(medians, key=lambda name: medians[name]) for find in (min, max))
-    low, high = medians[lowest], medians[highest]
+    low, high = min(medians.values()), max(medians.values())
     return (
-        f"From {SHORT.get(lowest, lowest)} ({duration(low)}) to {highest} ({duration(high)}): a factor of "
-        f"{roughly(high / low)}. If 1 ns were 1 s: {seconds_as_people_say(low)} and {seconds_as_people_say(high)}."
+        f"{ends_said(medians)} If 1 ns were 1 s: {seconds_as_people_say(low)} and {seconds_as_people_say(high)}."
         f"{off_the_quote(record, medians)}"
     )
-
-
-def off_the_quote(record: Record, medians: Mapping[str, float]) -> str:
-    """A sentence on the rung farthest from its quote, where that is far: quotes themselves are round."""
-    # What is quoted for less than a step of Python shows Python, on every machine: that is no deviation of this one.
-    quotes = {name: QUOTES[name] for name in medians if name in QUOTES and QUOTES[name][1] > medians[FLOOR]}
-    off = {name: max(medians[name] / high, low / medians[name]) for name, (low, high) in quotes.items()}
-    farthest = max(off, key=lambda name: off[name], default=None)
-    if farthest is None or off[farthest] < FAR_OFF:
-        return ""
-    quote, median = quotes[farthest], medians[farthest]
-    times = f"{roughly(off[farthest])} times as {'long' if median > quote[1] else 'quick'}."
-    said = f" Farthest from its quote ({LADDER[farthest].quote}): {farthest}, {duration(median)}, {times}"
-    return f"{said} {record.fact(f'caveat of {farthest}', '')}".rstrip()
-
-
-def roughly(times: float) -> str:
-    return number(float(f"{times:.2g}"))
 
 
 def table(record: Record, pinned: Record | None) -> list[tuple[str, ...]]:
@@ -197,4 +178,6 @@ def lab() -> Lab:
         prediction=PREDICTION,
         verdict=verdict_of(say, compare=percentile_of(YOURS_NS, "A read of your working set"), needs=FLOOR_NS),
         table=table,
+        finding=ladder_model.finding,
+        scenario=ladder_model.scenario,
     )

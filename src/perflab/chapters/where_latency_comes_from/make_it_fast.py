@@ -99,6 +99,7 @@ def waterfall(title: str, share: float, *model: Line) -> Chart:
         *model,
         Line("pinned", pinned=lambda run: values_in(LABELS, steps_of(run, share)), **PINNED_POINTS),
         Texts(len(LABELS), run=lambda run: [gain_text(gains(run, share).get(label)) for label in LABELS]),
+        empty="Each step will appear here.",
     )
 
 
@@ -130,8 +131,7 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     )
     if pinned is None or pinned is record or not taken(pinned):
         return Verdict(said, most.verdict)
-    new, old = columns[-1], list(taken(pinned).values())[-1]
-    compared = compare.paired_ratio(new[: old.size], old[: new.size])
+    compared = make_it_fast_model.last_gain(record, pinned)
     return Verdict(f"{said} The last step's median is {against_pinned(compared)}.", compared.verdict)
 
 
@@ -194,5 +194,7 @@ def lab() -> Lab:
         prediction=PREDICTION,
         verdict=verdict,
         table=table,
+        finding=make_it_fast_model.finding,
+        scenario=make_it_fast_model.scenario,
         budget_s=12.0,
     )

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from perflab.lab import Outcome, Record
 from perflab.lab.verdict import ratio_text
-from perflab.measure import Estimate, Ratio, compare, summarise
+from perflab.measure import Estimate, Ratio, compare, count, duration, percentile, summarise
+from perflab.measure.units import ratio
 
 START = "all off"
 STEPS = {
@@ -80,3 +81,61 @@ def greatest(record: Record) -> Outcome | None:
         best = found[0][0].removeprefix("+ ")
         return Outcome(OTHER if found[0][0] in (STEPS["pooled"], STEPS["join"]) else best, measured)
     return Outcome(CLOSE, measured) if ahead.low > 1 / ALIKE and ahead.high < ALIKE else None
+
+
+def finding(record: Record, pinned: Record | None) -> str | None:
+    """From where to where all steps lead, and which did most; or what one switch does where all else is equal."""
+    medians = [percentile(times, 0.5) for times in taken(record).values()]
+    if not medians or min(medians) <= 0:
+        return None
+    if pinned is not None and pinned.parameters != record.parameters and taken(pinned):
+        return _beside(record, pinned)
+    if len(medians) == 1:
+        return f"With everything off, the median request takes {duration(medians[0])}."
+    names, most = leaders(record)
+    said = f"p50 from {duration(medians[0])} to {duration(medians[-1])}"
+    if most.verdict == compare.TOO_CLOSE:
+        return None
+    if most.verdict == compare.EQUAL or most.value < 1:
+        return f"{said}: no single step made it much faster."
+    times = medians[0] / medians[-1]
+    said += f", {ratio(times)} faster" if times >= 1 else f", {ratio(1 / times)} slower"
+    return f"{said}; most by {' or '.join(names)}{f', {ratio(most.value)}' if len(names) == 1 else ''}."
+
+
+def leaders(record: Record) -> tuple[list[str], Ratio]:
+    """The step with the greatest gain, with the next one where it is not clearly ahead of it; and the greatest gain."""
+    found = sorted(gains(record).items(), key=lambda step: step[1].value, reverse=True)
+    names = [label for label, _ in found[:2]]
+    if len(names) > 1:
+        columns, labels = taken(record), list(taken(record))
+        first, second = (columns[labels[labels.index(label) - 1]] / columns[label] for label in names)
+        if compare.paired_ratio(first, second).low > 1:
+            names = names[:1]
+    return [label.removeprefix("+ ") for label in names], found[0][1]
+
+
+def last_gain(record: Record, pinned: Record) -> Ratio:
+    """How many times the time after the pinned run's last step that after this run's is, by pairs."""
+    new, old = (list(taken(run).values())[-1] for run in (record, pinned))
+    return compare.paired_ratio(new[: old.size], old[: new.size])
+
+
+def _beside(record: Record, pinned: Record) -> str:
+    changed = [name for name in STEPS if pinned.parameters[name] != record.parameters[name]]
+    times = [percentile(list(taken(run).values())[-1], 0.5) for run in (pinned, record)]
+    names = ["in the pinned run", "in this one"]
+    if len(changed) == 1:
+        name = f"“{STEPS[changed[0]].removeprefix('+ ')}”"
+        names = [f"{'with' if run.parameters[changed[0]] else 'without'} {name}" for run in (pinned, record)]
+    said = f"After the last step the p50 is {duration(times[0])} {names[0]}, {duration(times[1])} {names[1]}"
+    return f"{said}: practically equal." if last_gain(record, pinned).verdict == compare.EQUAL else f"{said}."
+
+
+def scenario(chosen: Mapping[str, Any]) -> str:
+    """What a run does."""
+    steps = sum(bool(chosen[name]) for name in STEPS)
+    after = {0: "", 1: ", and with one improvement switched on"}.get(
+        steps, f", and after each of {count(steps)} improvements, which are switched on one after the other"
+    )
+    return f"Again and again, one product is asked for with everything off{after}."

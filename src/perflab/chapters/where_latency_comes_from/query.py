@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import asdict, fields
-from typing import Any
+from dataclasses import asdict
 
 import numpy as np
-from numpy.typing import NDArray
 
+from perflab.chapters.where_latency_comes_from.query_model import (
+    JOIN,
+    ONE_BY_ONE,
+    ONE_ROW,
+    OPENED,
+    POOLED,
+    finding,
+    median_ns,
+    predict,
+    scenario,
+)
 from perflab.lab import Answer, Lab, Outcome, Prediction, Record, choice, log_slider, switch
 from perflab.lab.charts import distribution, versus
 from perflab.lab.guesses import times_the_first
@@ -19,13 +28,9 @@ from perflab.lab.verdict import ratio_in_turns
 from perflab.measure import Frame, call_slices, time_calls
 from perflab.measure.units import number
 from perflab.systems.databases.orders import FEWEST, MOST, PAGE, Orders, file_of_orders
-from perflab.theory.btree import QueryCosts
 from perflab.theory.btree import calibrate as fit_costs
 
-POOLED, OPENED = "from a pool", "opened each time"
-ONE_ROW, JOIN, ONE_BY_ONE = "one row", "page by a join", "page by N+1"
 DRAWN = 5_000
-X = np.geomspace(FEWEST, MOST, 60)
 INDEXED_ROWS = (100, 2_000, 50_000)
 SCANNED_ROWS = (100, 2_000, 50_000)
 WARM_UP, PROBES, ROUNDS = 15, 20, 6
@@ -83,33 +88,7 @@ def calibrate() -> Iterator[Frame]:
     yield Frame(facts={**asdict(costs), "item_ns": item_ns, "opening_ns": opened})
 
 
-Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
-
-
-def predict(rows: int, index: bool, connection: str, fetch: str, constants: Mapping[str, Any]) -> Curve:
-    """Latency (ns) over all numbers of rows: opening + statements + levels or rows read, with this machine's constants.
-
-    Left out: the disk (the operating system holds the whole file in memory), and that SQLite's own cache of 2 MB is too
-    small for the largest tables, whose pages it has to fetch from the operating system again and again.
-    """
-    costs = QueryCosts(*(constants[field.name] for field in fields(QueryCosts)))
-    x = np.sort(np.append(X, rows))
-    took = costs.indexed(x) if index else costs.scanned(x)
-    if fetch == JOIN:
-        took = took + costs.joined(PAGE)
-    elif fetch == ONE_BY_ONE:
-        took = took + costs.one_by_one(PAGE, x)
-    return x, took + (constants["opening_ns"] if connection == OPENED else 0.0)
-
-
 CHOICES = {"×1": 1.0, "×1.3": 1.3, "×10": 10.0, "×100": 100.0}
-
-
-def median_ns(run: Record) -> float:
-    """Of the look-ups so far."""
-    return float(np.median(run.column("latency_ns")))
-
-
 CHARTS = (
     versus("rows", (FEWEST / 1.3, MOST * 1.3), (1e3, 1e9), lambda model: model, "rows of the table").plus(
         times_the_first(CHOICES, 100_000, median_ns)
@@ -161,4 +140,6 @@ def lab() -> Lab:
         },
         charts=CHARTS,
         prediction=PREDICTION,
+        finding=finding,
+        scenario=scenario,
     )
