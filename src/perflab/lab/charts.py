@@ -105,6 +105,7 @@ def intervals(
     band: str = "model: where 95% of such runs fall",
     xlabel: str = "latency (log)",
     ticks: Ticks = duration_ticks,
+    empty: str = "",
 ) -> Chart:
     """A row for each name: the run's number with its interval on a log axis, and the model's as a band behind it.
 
@@ -133,6 +134,7 @@ def intervals(
         Line("pinned run", pinned=points, **PINNED_POINTS),
         Line("measured, 95% interval", run=points, **MEASURED_POINTS),
         columns=2,
+        empty=empty,
     )
 
 
