@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from perflab.chapters import load
+from perflab.chapters.changes import only_change
 from perflab.chapters.measuring_throughput.admission_model import (
     LIMIT_S,
     QUEUES,
@@ -15,6 +16,8 @@ from perflab.chapters.measuring_throughput.admission_model import (
     Admit,
     if_there_is_a_place,
     predict,
+    scenario,
+    where,
 )
 from perflab.chapters.measuring_throughput.counting_model import count_ratio
 from perflab.chapters.measuring_throughput.workers_model import MAX_WORKERS
@@ -110,6 +113,21 @@ def compare(record: Record, pinned: Record) -> tuple[str, str]:
     return (f"{said}; the p50 is {against_pinned(p50)}.", p50.verdict) if p50 else (f"{said}.", "")
 
 
+def finding(record: Record, pinned: Record | None) -> str | None:
+    """What of the answers is in time; or that of both runs, where one control differs."""
+    run, good_per_s = load.Load(record), goodput(record)
+    if not run.response.size or not np.isfinite(good_per_s):
+        return None
+    served = count(run.throughput_per_s)
+    if pinned is not None and (name := only_change(record, pinned)) and np.isfinite(goodput(pinned)):
+        before = f"{count(goodput(pinned))} of {count(load.Load(pinned).throughput_per_s)} answers/s are in time"
+        then = f"{where(record.parameters, name)}, {count(good_per_s)} of {served}"
+        return f"{where(pinned.parameters, name).capitalize()}, {before}; {then}."
+    place = where(record.parameters, "queue").capitalize()
+    offered = count(run.offered_per_s)
+    return f"{place}, {served} of {offered} requests/s are answered, {count(good_per_s)} of them within {LIMIT_S:g} s."
+
+
 TABLE = table_of(
     ("requests/s offered", lambda run: count(load.Load(run).offered_per_s)),
     ("requests/s served", lambda run: count(load.Load(run).throughput_per_s)),
@@ -168,6 +186,8 @@ def lab() -> Lab:
         prediction=PREDICTION,
         verdict=verdict_of(say, load.too_late, compare=compare, empty="Nothing was served."),
         table=TABLE,
+        finding=finding,
+        scenario=scenario,
         trust=trust_of(*load.trust(lambda run: run.parameters["workers"])),
         moments=load.moments(lambda run: run.parameters["workers"]),
         budget_s=RUN_S + 1,
