@@ -13,7 +13,7 @@ import numpy as np
 
 from perflab.chapters.judging import OPEN, RIGHT, Case, attempt, is_function, judge, judge_cases, numbers_of
 from perflab.chapters.raising_throughput import more_machines, scaling_law
-from perflab.chapters.raising_throughput.more_machines_model import SERVICE_S
+from perflab.chapters.raising_throughput.more_machines_model import SERVICE_S, finding
 from perflab.chapters.raising_throughput.scaling_law_model import PUBLISHED
 from perflab.lab import Lab, Record
 from perflab.measure.guards import BadInput
@@ -137,7 +137,7 @@ def check_route(route: Route) -> Lab | None:
 
 
 def _found_alone(record: Record, pinned: Record | None) -> str | None:
-    return more_machines.finding(record, None)
+    return finding(record, None)
 
 
 def mean_response_ns(route: Route, slow: int) -> float:
