@@ -27,7 +27,7 @@ from perflab.lab.marks import Here, Line, measured
 from perflab.lab.palette import CLOCK, MODEL_LINE, PINNED
 from perflab.lab.verdict import against_pinned, ratio_in_turns, ratio_text, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, poisson
-from perflab.measure.compare import Ratio
+from perflab.measure.compare import CLEAR, Ratio
 from perflab.measure.guards import MAX_CONNECTIONS
 from perflab.systems.clients.worker_load import watch
 from perflab.systems.servers.worker_kinds import Work
@@ -108,9 +108,13 @@ def goodput_ratio(record: Record, other: Record) -> Ratio:
 
 
 def compare(record: Record, pinned: Record) -> tuple[str, str]:
-    """The goodput beside that of the pinned run, and the p50 of both."""
+    """The goodput beside that of the pinned run, and the p50 of both; what differs clearly is what is judged."""
     p50, said = ratio_in_turns(record, pinned), f"Pinned run: {count(goodput(pinned))}/s in time"
-    return (f"{said}; the p50 is {against_pinned(p50)}.", p50.verdict) if p50 else (f"{said}.", "")
+    said += f"; the p50 is {against_pinned(p50)}" if p50 else ""
+    ratio = goodput_ratio(record, pinned)
+    if ratio.verdict == CLEAR:
+        return f"{said}; the goodput is {against_pinned(ratio)}.", CLEAR
+    return f"{said}.", p50.verdict if p50 else ""
 
 
 def finding(record: Record, pinned: Record | None) -> str | None:
@@ -124,8 +128,8 @@ def finding(record: Record, pinned: Record | None) -> str | None:
         then = f"{where(record.parameters, name)}, {count(good_per_s)} of {served}"
         return f"{where(pinned.parameters, name).capitalize()}, {before}; {then}."
     place = where(record.parameters, "queue").capitalize()
-    offered = count(run.offered_per_s)
-    return f"{place}, {served} of {offered} requests/s are answered, {count(good_per_s)} of them within {LIMIT_S:g} s."
+    offered, in_time = count(run.offered_per_s), "all" if good(record) == run.response.size else count(good_per_s)
+    return f"{place}, {served} of {offered} requests/s are answered, {in_time} of them within {LIMIT_S:g} s."
 
 
 TABLE = table_of(
