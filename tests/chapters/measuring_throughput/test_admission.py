@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import corpus
 import numpy as np
 import pytest
+from headlines import check_headlines_fit
 from labs import measure, measured_together
 from matplotlib.figure import Figure
 from replays import agrees
@@ -69,6 +71,43 @@ def test_the_pinned_run_is_compared() -> None:
     found = LAB.verdict(*side_by_side(served(150), served(150, in_time=0)))
     assert found.kind == "clear" and "Pinned run: 0/s in time; the p50 is 9.00×" in found.text
     assert LAB.verdict(*side_by_side(served(150), served(150))).kind == "practically equal"
+    found = LAB.verdict(*side_by_side(served(in_time=0.3), served()))
+    assert found.kind == "clear" and re.search(r"goodput is 3\.33× \(.+\) below the pinned run\.$", found.text), (
+        "though part of its slices has the same p50"
+    )
+
+
+def test_the_headline_is_what_of_the_answers_is_in_time() -> None:
+    said = "With 100 places in the queue, 150 of 500 requests/s are answered, {} of them within 0.5 s."
+    assert LAB.found(served(150, in_time=0.2), None) == said.format(30)
+    assert LAB.found(served(150), None) == said.format("all")
+    assert LAB.found(served(150, queue=0), None).startswith("Without a queue, 150 of 500 requests/s are answered")
+
+
+def test_beside_another_run_the_headline_is_what_of_each_is_in_time() -> None:
+    short, long = side_by_side(served(queue=30), served(in_time=0.3, queue=300))
+    before, then = "ith 30 places in the queue, 150 of 150", "ith 300 places in the queue, 45 of 150"
+    assert LAB.found(long, short) == f"W{before} answers/s are in time; w{then}."
+    assert LAB.found(short, long) == f"W{then} answers/s are in time; w{before}."
+    several = served(in_time=0.3, queue=300, rate=300)
+    assert LAB.found(*side_by_side(several, served())) == LAB.found(several, None)
+
+
+def test_before_anything_was_served_there_is_no_headline() -> None:
+    empty = Record("admission", START, 1, "")
+    assert admission.finding(empty, None) is None
+    assert admission.finding(served(queue=30), empty) == admission.finding(served(queue=30), None)
+
+
+def test_each_headline_fits_and_says_what_is_done() -> None:
+    check_headlines_fit(LAB, served)
+    check_headlines_fit(LAB, lambda **chosen: served(2_560, **chosen))
+    said = (
+        "For 2 s, 500 requests per second arrive at 8 workers, which take 50 ms for each (at most 160/s). The queue has"
+    )
+    assert admission.scenario(START) == f"{said} 100 places; further requests are rejected."
+    none = admission.scenario({**START, "queue": 0, "workers": 1})
+    assert "one worker, which takes 50 ms for each (at most 20/s). There is no queue; further" in none
 
 
 def outcome(short: Record, long: Record) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 import corpus
 import numpy as np
 import pytest
+from headlines import check_headlines_fit
 from labs import constants_of, measure, measure_slices
 from matplotlib.figure import Figure
 from relations import two_of_three
@@ -146,6 +147,52 @@ def test_runs_are_compared_and_shown_beside_each_other() -> None:
     assert "above the pinned run" in found.text
     assert len(LAB.table(record(), record())[0]) == 3
     assert LAB.verdict(Record("batching", START, 1, ""), None).kind == "invalid"
+
+
+def saturated(**changes: Any) -> Record:
+    full = record(rate=1_000, **changes)
+    full.frame.facts["backlog"] = 900  # type: ignore[index]
+    return full
+
+
+def test_the_headline_is_how_long_requests_wait() -> None:
+    said = "With 1 row in a commit, a request waits 1.0 ms for {} and 1.0 ms for the commit, on average."
+    assert LAB.found(record(2.0), None) == said.format("the writer")
+    assert LAB.found(record(2.0, size=20), None) == said.format("its batch")
+    rows = record(2.0, size=20)
+    rows.frame.counts["commits"] = 40  # type: ignore[index]
+    assert LAB.found(rows, None).startswith("With 2.5 rows in a commit, a request waits")
+    full = "With 1 row in a commit, 50 of 1,000 requests/s are written; 900 wait."
+    assert LAB.found(saturated(), None) == full, "there is no response time that could be told"
+
+
+def test_beside_another_run_the_headline_is_what_the_change_did_to_commits_and_p50() -> None:
+    single, batched = side_by_side(record(1.0), record(30.0, size=100))
+    said = "With single rows: 50 commits/s, p50 1.0 ms; with batches of up to 100: 50 commits/s, p50 30 ms."
+    assert LAB.found(batched, single) == said
+    assert LAB.found(single, batched).startswith("With batches of up to 100: 50 commits/s, p50 30 ms; with single rows")
+    full, carried = side_by_side(saturated(), record(30.0, size=100, rate=1_000))
+    said = "With single rows: 50 commits/s, saturated; with batches of up to 100: 50 commits/s, p50 30 ms."
+    assert LAB.found(carried, full) == said
+    several = record(30.0, size=100, rate=1_000)
+    assert LAB.found(*side_by_side(several, record())) == LAB.found(several, None)
+
+
+def test_without_a_request_there_is_no_headline() -> None:
+    for empty in (Record("batching", START, 1, ""), record(requests=0)):
+        assert batching_model.finding(empty, None) is None
+        assert batching_model.finding(record(size=20), empty) == batching_model.finding(record(size=20), None)
+
+
+def test_each_headline_fits_and_says_what_is_done() -> None:
+    check_headlines_fit(LAB, record)
+    check_headlines_fit(LAB, lambda **chosen: record(requests=10_000, **chosen))
+    said = "50 requests per second arrive at random. "
+    assert batching_model.scenario(START) == f"{said}Each is written by a commit of its own."
+    batch = f"{said}A batch is written when it has 20 rows or its oldest has waited 50 ms."
+    assert batching_model.scenario({**START, "size": 20}) == batch
+    assert batching_model.scenario({**START, "size": 20, "writer": BAD}) == f"{batch} 1 row in 100 is bad."
+    assert batching_model.scenario({**START, "size": 20, "writer": ON_ARRIVAL}).startswith(f"{batch} It is checked on")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from drawing import drawn, points
+from headlines import check_headlines_fit
 from labs import constants_of, measure_slices
 from predictions import assert_each_comment_fits
 from relations import two_of_three
@@ -78,6 +79,48 @@ def test_the_memory_of_few_clients_is_not_told() -> None:
 def test_the_verdict_compares_with_the_pinned_run() -> None:
     assert "pinned run" in LAB.verdict_of(*side_by_side(record(2.0), record())).text
     assert LAB.verdict_of(*side_by_side(record(), record())).kind == "practically equal"
+
+
+@pytest.mark.parametrize(
+    ("times", "ending"),
+    [(1.0, ", 2.98 times as fast."), (61 / 20.5, ", practically the same."), (4.0, ", which is slower.")],
+)
+def test_the_headline_is_what_gathering_did(times: float, ending: str) -> None:
+    said = LAB.found(record(times), None)
+    assert said.startswith("3 HTTP calls of 20 ms: 61 ms in a row, ") and said.endswith(f" ms gathered{ending}")
+
+
+def test_a_single_call_has_nothing_to_overlap_with() -> None:
+    said = "A single call has no other to overlap with: 21 ms made directly, 21 ms on an event loop."
+    assert LAB.found(one_call(1.0), None) == said
+
+
+def test_beside_other_calls_or_clients_the_headline_has_both() -> None:
+    said = LAB.found(*side_by_side(record(calls=10, what=HTTP), record()))
+    assert said.startswith("3 HTTP calls of 20 ms: 61 ms in a row, ") and "; 10 HTTP calls of 20 ms: 61 ms in" in said
+    more, fewer = side_by_side(record(clients=1_000), record())
+    said = "Median reply to 100 clients: 30 ms on threads, 25 ms on an event loop; to 1,000: 30 ms, 25 ms."
+    assert LAB.found(more, fewer) == said
+    uncounted = replace(more, frame=Frame({way: more.column(way) for way in (IN_A_ROW, ON_A_LOOP)}))
+    assert LAB.found(uncounted, fewer) == LAB.found(uncounted, None), "its clients had no turn yet"
+    several = side_by_side(record(clients=1_000, calls=10), record())
+    assert LAB.found(*several) == LAB.found(several[0], None), "nobody knows which of two changes did it"
+
+
+def test_without_a_call_there_is_no_headline() -> None:
+    empty = Record("async_calls", START, 1, "")
+    assert async_calls.finding(empty, None) is None
+    assert async_calls.finding(record(calls=10), empty) == async_calls.finding(record(calls=10), None)
+
+
+def test_each_headline_fits_and_says_what_is_done() -> None:
+    check_headlines_fit(LAB, record)
+    said = (
+        "A page makes 3 HTTP calls of 20 ms, in a row and gathered. Then 100 clients call at once, on threads and on an"
+    )
+    assert async_calls.scenario(START).startswith(said)
+    told = async_calls.scenario({**START, "what": DATABASE, "calls": 1, "clients": 1})
+    assert "1 database call of 20 ms over 4 connections" in told and "Then 1 client calls, on" in told
 
 
 def test_nothing_measured_is_no_verdict() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from drawing import drawn, points
+from headlines import check_headlines_fit
 from labs import constants_of, measure, measure_slices
 from predictions import assert_each_comment_fits
 from replays import agrees
@@ -128,6 +129,43 @@ def test_a_run_that_did_more_than_one_thread_can_compute_is_not_trusted() -> Non
 def test_a_late_generator_gives_no_latency() -> None:
     said = LAB.verdict_of(record(late_ns=50e6), None)
     assert said.kind == "invalid" and "too slow" in said.text
+
+
+def test_the_headline_is_the_smallest_limit_and_how_near_the_server_came() -> None:
+    said = LAB.found(record(), None)
+    first = r"By its limits, the CPU runs out first, at 455 requests/s; the server reached 40\d, 8[789]% of that\."
+    assert re.fullmatch(first, said), said
+    assert LAB.found(record(30, disk=4_000), None).startswith("By its limits, the disk runs out first, at ")
+    assert LAB.found(replace(record(), constants={}), None) == "The server's maximum is 402 requests/s."
+
+
+def test_beside_another_need_the_headline_is_what_that_did_to_the_maximum() -> None:
+    larger, written = record(95, cpu=10.0, network=100), record(20, disk=4_000)
+    said = LAB.found(*side_by_side(larger, record(95, cpu=10.0)))
+    told = r"From 10 to 100 kB sent, the maximum stayed at about 9\d/s; smallest limit: the CPU\."
+    assert re.fullmatch(told, said), said
+    said = "From 0 to 4,000 kB written, the maximum went from 402/s to 20/s; smallest limit: the CPU, then the disk."
+    assert LAB.found(*side_by_side(written, record())) == said
+    unknown = replace(written, constants={})
+    assert LAB.found(*side_by_side(unknown, record())) == f"{said.split(';')[0]}."
+    several = record(20, disk=4_000, memory=64)
+    assert LAB.found(*side_by_side(several, record())) == LAB.found(several, None)
+
+
+def test_without_a_window_there_is_no_headline() -> None:
+    empty = Record("bottleneck", START, 1, "", constants=CONSTANTS)
+    assert bottleneck.finding(empty, None) is None
+    assert bottleneck.finding(record(disk=4), empty) == bottleneck.finding(record(disk=4), None)
+
+
+def test_each_headline_fits_and_says_what_is_done() -> None:
+    check_headlines_fit(LAB, record)
+    check_headlines_fit(LAB, lambda **chosen: record(20_000, **chosen))
+    said = (
+        "A request computes for 2 ms and replies with 10 kB. First 8 clients at full speed; then half and 90% of that"
+    )
+    assert bottleneck.scenario(START).startswith(said)
+    assert bottleneck.scenario(dict.fromkeys(START, 0)).startswith("A request needs nothing but its handling. First")
 
 
 def test_nothing_measured_is_no_verdict() -> None:

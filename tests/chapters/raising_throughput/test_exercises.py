@@ -202,6 +202,19 @@ def test_the_lab_sends_where_the_learner_says(capsys: pytest.CaptureFixture[str]
     assert set(np.unique(record.column("server"))) == {1, 2, 3}
 
 
+@pytest.mark.long
+def test_the_headline_of_that_lab_does_not_call_the_route_by_another_name(capsys: pytest.CaptureFixture[str]) -> None:
+    lab = exercises.check_route(round_robin)
+    capsys.readouterr()
+    assert lab is not None and lab.finding is not None and lab.scenario is None
+    columns = {"latency_ns": np.full(190, 3e7), "arrived_s": np.arange(190) / 95, "completed_s": np.arange(190) / 95}
+    frame = Frame(columns, {}, {"elapsed_s": 2.0, "alive": 4})
+    run, pinned = (
+        Record("more_machines", lab.check({"routing": name}), 1, "", frame) for name in ("random", "round robin")
+    )
+    assert lab.finding(run, pinned) == "4 servers served 95 of 95 requests/s, in 30 ms on average."
+
+
 def blind(*servers: int) -> Any:
     """Deal in turn to these servers only."""
     return lambda outstanding, number, random: servers[number % len(servers)]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from drawing import drawn, points
+from headlines import check_headlines_fit
 from labs import measure
 from replays import agrees
 from turns import side_by_side
@@ -183,6 +184,72 @@ def test_what_was_lost_is_said_and_a_pinned_run_compared() -> None:
     said = LAB.verdict_of(*side_by_side(simulated(lost=7, kind=DIES), simulated(usual_ms=90, slow_ms=90)))
     assert "7 failed when a server died; 3 servers went on" in said.text
     assert said.kind == "clear"
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        (simulated(), "4 servers served 95 of 95 requests/s, in 30 ms on average."),
+        (simulated(came=400), "4 servers served 95 of 200 requests/s, in 30 ms on average."),
+        (simulated(kind=FAST), "One server as fast as 4 served 95 of 95 requests/s, in 30 ms on average."),
+        (simulated(servers=1), "One server served 95 of 95 requests/s, in 30 ms on average."),
+        (
+            simulated(900, kind=SLOW),
+            "The median is 900 ms at the slow server and 30 ms at the others; the mean of all is 250 ms.",
+        ),
+        (
+            simulated(10, kind=SLOW),
+            "The median is 10 ms at the slow server and 30 ms at the others; the mean of all is 25 ms.",
+        ),
+        (
+            simulated(lost=7, kind=DIES),
+            "7 requests failed when 1 of 4 servers died; the mean response of served requests is 30 ms.",
+        ),
+        (
+            simulated(kind=DIES),
+            "No requests failed when 1 of 4 servers died; the mean response of served requests is 30 ms.",
+        ),
+        (
+            simulated(lost=1, not_sent=40, alive=0, servers=1, kind=DIES),
+            "1 request failed when the only server died, and 40 could not be sent.",
+        ),
+        (simulated(kind=DIES, alive=4), "4 servers served 95 of 95 requests/s, in 30 ms on average."),
+    ],
+)
+def test_the_headline_is_which_requests_wait_or_fail(run: Record, said: str) -> None:
+    assert LAB.found(run, None) == said
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"routing": "least outstanding"}, "From round robin to least outstanding"),
+        ({"servers": 8}, "From 4 to 8 servers"),
+        ({"kind": FAST}, "From “alike” to “one as fast as all”"),
+        ({"rate": 200}, "From 100 to 200 requests/s"),
+    ],
+)
+def test_beside_another_run_the_headline_is_what_the_change_did(changes: dict[str, Any], said: str) -> None:
+    slow, quick = side_by_side(simulated(90, 90, **changes), simulated())
+    assert LAB.found(slow, quick) == f"{said}, the mean went from 30 ms to 90 ms, the p50 from 30 ms to 90 ms."
+    assert "the mean went from 90 ms to 30 ms" in LAB.found(quick, slow)
+    several = simulated(90, 90, **{**changes, "servers": 2, "rate": 300})
+    assert LAB.found(*side_by_side(several, simulated())) == LAB.found(several, None)
+
+
+def test_before_anything_was_served_there_is_no_headline() -> None:
+    empty = Record("more_machines", START, 1, "")
+    assert more_machines.finding(empty, None) is None
+    assert more_machines.finding(simulated(rate=200), empty) == more_machines.finding(simulated(rate=200), None)
+
+
+def test_each_headline_fits_and_says_what_is_done() -> None:
+    check_headlines_fit(LAB, simulated)
+    check_headlines_fit(LAB, lambda **chosen: simulated(lost=1_000, **chosen))
+    said = "100 requests/s arrive at random, each 20 ms of work on average. They go to 4 servers"
+    assert more_machines.scenario(START) == f"{said} (routing: round robin)."
+    for kind, who in ((SLOW, "one server, 4 times as slow as usual."), (FAST, "one server."), (DIES, "which dies.")):
+        assert more_machines.scenario({**START, "servers": 1, "kind": kind}).endswith(who)
 
 
 def test_how_many_requests_arrived_is_counted_and_not_taken_from_the_slider() -> None:

@@ -11,6 +11,7 @@ import corpus
 import numpy as np
 import pytest
 from drawing import drawn, points
+from headlines import check_headlines_fit
 from predictions import assert_each_comment_fits
 from replays import agrees
 from turns import side_by_side
@@ -200,6 +201,53 @@ def test_a_winner_that_is_hardly_ahead_is_not_called_one() -> None:
     said = LAB.verdict_of(helped(**{ASYNC: 2.0, SERVERS: 2.0}), None).text
     assert re.search(r"\), too close to (async|more servers) to call\.", said)
     assert "too close to" not in LAB.verdict_of(record(), None).text
+
+
+ALL = (CACHING, POOLING, BATCHING, ASYNC, SERVERS, INDEX)
+NO_GAIN = helped(**dict.fromkeys(ALL, 1.0))
+
+
+def test_the_headline_is_what_gains_most() -> None:
+    assert LAB.found(record(), None) == "Most throughput with async: 2.0 times that of the server as it is."
+    close = LAB.found(helped(**{ASYNC: 2.0, SERVERS: 2.0}), None)
+    told = "Most throughput with (async or more servers|more servers or async), too close to call: 2.0 times that of .*"
+    assert re.fullmatch(told, close), close
+
+
+def test_where_nothing_helps_the_headline_says_so() -> None:
+    assert re.fullmatch(
+        r"Even the best strategy, .+, changes the throughput by less than 5%\.", LAB.found(NO_GAIN, None)
+    )
+    slower = LAB.found(helped(**dict.fromkeys(ALL, 0.5)), None)
+    assert re.fullmatch(r"Even with the best strategy, .+, throughput is 0\.50 times that of .+", slower), slower
+
+
+def test_too_few_rounds_and_none_are_no_headline() -> None:
+    assert which_strategy.finding(record(rounds=3), None) is None
+    empty = Record("which_strategy", START, 1, "")
+    assert which_strategy.finding(empty, None) is None
+    assert which_strategy.finding(record(wait=0), empty) == which_strategy.finding(record(wait=0), None)
+
+
+def test_beside_another_run_the_headline_is_what_gains_most_in_each() -> None:
+    found = LAB.found(*side_by_side(record(wait=0), record()))
+    assert found == "Most throughput at a wait of 50 ms: async, 2.0×; at a wait of 0 ms: async, 2.0×."
+    quiet = replace(NO_GAIN, parameters={**START, "rate": 100})
+    found = LAB.found(*side_by_side(quiet, record()))
+    assert found == "Most throughput at 600 requests/s: async, 2.0×; at 100 requests/s: no clear gain."
+    several = record(wait=0, pages=1)
+    assert LAB.found(*side_by_side(several, record())) == LAB.found(several, None)
+
+
+def test_each_headline_fits_and_says_what_is_done() -> None:
+    check_headlines_fit(LAB, record)
+    close = helped(**{SERVERS: 100.0, BATCHING: 100.0})
+    check_headlines_fit(LAB, lambda **chosen: replace(close, parameters={**START, **chosen}))
+    said = (
+        "Bursts at 600 requests/s, for 50 pages, to 4 threads; each waits 50 ms and commits once. In turns: the server"
+    )
+    assert which_strategy.scenario(START).startswith(said)
+    assert "for one page, to 4" in which_strategy.scenario({**START, "pages": 1, "writes": 10})
 
 
 @pytest.mark.clock

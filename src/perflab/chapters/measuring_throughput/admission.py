@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from perflab.chapters import load
+from perflab.chapters.changes import only_change
 from perflab.chapters.measuring_throughput.admission_model import (
     LIMIT_S,
     QUEUES,
@@ -15,6 +16,8 @@ from perflab.chapters.measuring_throughput.admission_model import (
     Admit,
     if_there_is_a_place,
     predict,
+    scenario,
+    where,
 )
 from perflab.chapters.measuring_throughput.counting_model import count_ratio
 from perflab.chapters.measuring_throughput.workers_model import MAX_WORKERS
@@ -24,7 +27,7 @@ from perflab.lab.marks import Here, Line, measured
 from perflab.lab.palette import CLOCK, MODEL_LINE, PINNED
 from perflab.lab.verdict import against_pinned, ratio_in_turns, ratio_text, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, poisson
-from perflab.measure.compare import Ratio
+from perflab.measure.compare import CLEAR, Ratio
 from perflab.measure.guards import MAX_CONNECTIONS
 from perflab.systems.clients.worker_load import watch
 from perflab.systems.servers.worker_kinds import Work
@@ -105,9 +108,28 @@ def goodput_ratio(record: Record, other: Record) -> Ratio:
 
 
 def compare(record: Record, pinned: Record) -> tuple[str, str]:
-    """The goodput beside that of the pinned run, and the p50 of both."""
+    """The goodput beside that of the pinned run, and the p50 of both; what differs clearly is what is judged."""
     p50, said = ratio_in_turns(record, pinned), f"Pinned run: {count(goodput(pinned))}/s in time"
-    return (f"{said}; the p50 is {against_pinned(p50)}.", p50.verdict) if p50 else (f"{said}.", "")
+    said += f"; the p50 is {against_pinned(p50)}" if p50 else ""
+    ratio = goodput_ratio(record, pinned)
+    if ratio.verdict == CLEAR:
+        return f"{said}; the goodput is {against_pinned(ratio)}.", CLEAR
+    return f"{said}.", p50.verdict if p50 else ""
+
+
+def finding(record: Record, pinned: Record | None) -> str | None:
+    """What of the answers is in time; or that of both runs, where one control differs."""
+    run, good_per_s = load.Load(record), goodput(record)
+    if not run.response.size or not np.isfinite(good_per_s):
+        return None
+    served = count(run.throughput_per_s)
+    if pinned is not None and (name := only_change(record, pinned)) and np.isfinite(goodput(pinned)):
+        before = f"{count(goodput(pinned))} of {count(load.Load(pinned).throughput_per_s)} answers/s are in time"
+        then = f"{where(record.parameters, name)}, {count(good_per_s)} of {served}"
+        return f"{where(pinned.parameters, name).capitalize()}, {before}; {then}."
+    place = where(record.parameters, "queue").capitalize()
+    offered, in_time = count(run.offered_per_s), "all" if good(record) == run.response.size else count(good_per_s)
+    return f"{place}, {served} of {offered} requests/s are answered, {in_time} of them within {LIMIT_S:g} s."
 
 
 TABLE = table_of(
@@ -168,6 +190,8 @@ def lab() -> Lab:
         prediction=PREDICTION,
         verdict=verdict_of(say, load.too_late, compare=compare, empty="Nothing was served."),
         table=TABLE,
+        finding=finding,
+        scenario=scenario,
         trust=trust_of(*load.trust(lambda run: run.parameters["workers"])),
         moments=load.moments(lambda run: run.parameters["workers"]),
         budget_s=RUN_S + 1,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.measure import poisson
+from perflab.measure import count, poisson
 from perflab.theory.workers import admitted, admitted_to
 
 RUN_S, LIMIT_S = 2.0, 0.5
@@ -54,3 +55,24 @@ def of_a_run(
     responses = (done - arrivals)[done <= RUN_S]
     in_time = np.count_nonzero(responses <= LIMIT_S)
     return responses.size / RUN_S, in_time / RUN_S, 1e9 * float(responses.mean()) if responses.size else np.nan
+
+
+def where(chosen: Mapping[str, Any], control: str) -> str:
+    """The setting of one control: `with 30 places`."""
+    value = chosen[control]
+    return {
+        "queue": f"with {count(value)} place{'s' * (value != 1)} in the queue" if value else "without a queue",
+        "rate": f"at {count(value)} requests/s",
+        "workers": f"with {value} worker{'s' * (value != 1)}",
+        "processing": f"with {value} ms of processing",
+    }[control]
+
+
+def scenario(chosen: Mapping[str, Any]) -> str:
+    """What a run does."""
+    workers, takes = chosen["workers"], f"{chosen['processing']} ms for each"
+    at = f"{workers} workers, which take {takes}" if workers > 1 else f"one worker, which takes {takes}"
+    capacity = count(1e3 * workers / chosen["processing"])
+    arrive = f"For {RUN_S:g} s, {count(chosen['rate'])} requests per second arrive at {at} (at most {capacity}/s)"
+    queue = f"The queue has {count(chosen['queue'])} place{'s' * (chosen['queue'] != 1)}"
+    return f"{arrive}. {queue if chosen['queue'] else 'There is no queue'}; further requests are rejected."

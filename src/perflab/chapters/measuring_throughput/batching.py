@@ -80,6 +80,7 @@ CHARTS = (
         Line("commit", run=mean_of("writing_ns"), marker="s", linestyle="none", markersize=8, color=SECOND),
         Line("measured: both", run=mean_of(LATENCY), **MEASURED_POINTS),
         columns=4,
+        empty="Both parts of the time will appear here.",
     ),
     Chart(
         "Throughput",
@@ -90,6 +91,7 @@ CHARTS = (
         Rule("y", "offered", setting=lambda chosen: chosen["rate"], color=MODEL, linestyle=":", linewidth=2),
         Line("each batch", run=lambda r: (r.column("rows"), 1e9 * r.column("rows") / r.column("batch_ns")), **DOTS),
         *measured(lambda run: (run.count("calls") / max(1, run.count("batches")), throughput(run)), label="written"),
+        empty="Each batch will appear here.",
     ),
 )
 
@@ -189,6 +191,8 @@ def lab() -> Lab:
         prediction=PREDICTION,
         verdict=verdict_of(say, all_stored, compare=percentile_of(), empty="Nothing was written."),
         table=TABLE,
+        finding=batching_model.finding,
+        scenario=batching_model.scenario,
         trust=TRUST,
         moments=batching_model.moments,
         budget_s=RUN_S + 1,

@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.chapters.changes import only_change
 from perflab.lab import Record
 from perflab.lab.moments import SERVED, Moments
-from perflab.measure import Frame, duration, percentile, poisson
+from perflab.lab.verdict import LATENCY
+from perflab.measure import Frame, count, duration, percentile, poisson
 from perflab.systems.databases.ledger import ledger
 from perflab.theory.batching import Cost, Waits, fit_cost, lateness, replay_batches, simulate_batches
 from perflab.theory.replay import Replay
@@ -166,3 +168,59 @@ def moments(record: Record) -> Moments | None:
 def late_ns(record: Record) -> float:
     """p99 of how late the writer, which also takes in requests, began a batch (ns); NaN without batches."""
     return percentile(lateness(*_as_written(record)), 0.99) if record.column("arrived_ns").size else float("nan")
+
+
+def finding(record: Record, pinned: Record | None) -> str | None:
+    """How long requests wait for their batch and for the commit; or commits and p50 of both runs, where one control differs."""
+    if not _has_begun(record):
+        return None
+    if pinned is not None and (name := only_change(record, pinned)) and _has_begun(pinned):
+        before, after = (f"{where(run, name)}: {_commits(run)}" for run in (pinned, record))
+        return f"{before[0].upper()}{before[1:]}; {after}."
+    rows = f"{rows_each(record):.3g}"
+    rows += " row" if rows == "1" else " rows"
+    if is_saturated(record):
+        asked, left = count(record.parameters["rate"]), count(record.fact("backlog", 0))
+        return f"With {rows} in a commit, {count(throughput(record))} of {asked} requests/s are written; {left} wait."
+    waiting, writing = (duration(record.column(name).mean()) for name in ("waiting_ns", "writing_ns"))
+    what = "the writer" if record.parameters["size"] == 1 else "its batch"
+    return f"With {rows} in a commit, a request waits {waiting} for {what} and {writing} for the commit, on average."
+
+
+def _has_begun(record: Record) -> bool:
+    return record.column(LATENCY).size > 0 and record.fact("elapsed_s", 0.0) > 0
+
+
+def _commits(record: Record) -> str:
+    """Commits per second, and what they do to the response time."""
+    response = "saturated" if is_saturated(record) else f"p50 {duration(percentile(record.column(LATENCY), 0.5))}"
+    return f"{count(record.count('commits') / record.fact('elapsed_s'))} commits/s, {response}"
+
+
+WHERE = {
+    "size": "with batches of up to {}",
+    "max_wait": "with a longest wait of {:,} ms",
+    "rate": "at {:,} requests/s",
+    "writer": "“{}”",
+}
+
+
+def where(record: Record, control: str) -> str:
+    """The setting of one control: `with batches of up to 100`."""
+    value = record.parameters[control]
+    if (control, value) == ("size", 1):
+        return "with single rows"
+    return WHERE[control].format(value)
+
+
+def scenario(chosen: Mapping[str, Any]) -> str:
+    """What a run does."""
+    said = f"{count(chosen['rate'])} requests per second arrive at random. "
+    if chosen["size"] == 1:
+        said += "Each is written by a commit of its own."
+    else:
+        said += f"A batch is written when it has {chosen['size']} rows or its oldest has waited {count(chosen['max_wait'])} ms."
+    return (
+        said
+        + {TIMER: "", ON_ARRIVAL: " It is checked on arrivals only.", BAD: " 1 row in 100 is bad."}[chosen["writer"]]
+    )

@@ -134,7 +134,9 @@ def check_admission(admit: Admit) -> Lab | None:
         print(
             f"At {SITUATIONS[0].name}: {count(found[0][0])} in time, with 1,000 places {count(usual)}. The lab uses your rule."
         )
-    return replace(admission.lab(), question="What does your rule do?", policy={"admit": admit}, prediction=None)
+    return replace(
+        admission.lab(), question="What does your rule do?", policy={"admit": admit}, prediction=None, scenario=None
+    )
 
 
 COST = Cost(2e6, 2e4)
@@ -162,7 +164,9 @@ def check_flush(when: WhenToFlush) -> Lab | None:
         print(f"Right: {told}; with the timer it was {usual[0]} and {usual[1]}. The lab uses your policy.")
     question = "What does your policy do to waits and commits?"
     # The replay and the writer's lateness follow the lab's own policy.
-    return replace(batching.lab(), question=question, policy={"when": when}, trust=no_rows, prediction=None)
+    return replace(
+        batching.lab(), question=question, policy={"when": when}, trust=no_rows, prediction=None, scenario=None
+    )
 
 
 def mean_response_ns(when: WhenToFlush, rate: int) -> float:

@@ -13,10 +13,14 @@ from perflab.chapters.raising_throughput.async_calls_model import (
     KINDS,
     NUMBERS,
     calibrate,
+    calls_text,
+    clients_said,
+    finding,
     medians,
     path_of,
     predict,
     rounds,
+    scenario,
     server,
     sizes,
 )
@@ -27,8 +31,7 @@ from perflab.lab.palette import CLOCK, MEASURED, MODEL, PINNED_POINTS
 from perflab.lab.prediction import Answer, Outcome
 from perflab.lab.settle import nearest
 from perflab.lab.verdict import INVALID, against_pinned, estimate_text, ratio_in_turns, ratio_text, table_of
-from perflab.measure import Estimate, Frame, byte_size, count, duration, paired_ratio, summarise
-from perflab.measure.guards import machine_limits
+from perflab.measure import Estimate, Frame, byte_size, duration, paired_ratio, summarise
 from perflab.systems.clients.calls import IN_A_ROW, ON_A_LOOP, WAYS, callers
 from perflab.systems.clients.crowd import crowd
 from perflab.systems.servers.worker_kinds import LOOP, THREADS
@@ -63,7 +66,9 @@ def of_ways(record: Record) -> dict[str, Estimate]:
     return {way: summarise(record.column(way)).percentiles[0.5] for way in WAYS if record.column(way).size}
 
 
-def against_clients(title: str, y: Axis, of: Callable[[Record], Mapping[str, float]], modelled: bool) -> Chart:
+def against_clients(
+    title: str, y: Axis, of: Callable[[Record], Mapping[str, float]], modelled: bool, empty: str
+) -> Chart:
     """A quantity of each kind of clients against their number; `of(record)` is what was measured."""
     marks: list[Mark] = []
     for kind, dashes, color, marker in ((THREADS, "-", MEASURED, "s"), (LOOP, "--", CLOCK, "o")):
@@ -86,15 +91,25 @@ def against_clients(title: str, y: Axis, of: Callable[[Record], Mapping[str, flo
         return [run.parameters["clients"]] * len(found), found
 
     x = Axis("clients (log)", 0.8, 1.3 * MAX_CLIENTS, log=True, ticks=count_ticks)
-    return Chart(title, x, y, *marks, Line("pinned run", pinned=pinned, **PINNED_POINTS), columns=2)
+    return Chart(title, x, y, *marks, Line("pinned run", pinned=pinned, **PINNED_POINTS), columns=2, empty=empty)
 
 
 RESPONSE = Axis("response time, p50 (log)", 5e5, 2e9, log=True, ticks=duration_ticks)
 MEMORY = Axis("memory (log)", 5e2, 2e6, log=True, ticks=byte_ticks)
+HERE = "will appear here."
 CHARTS = (
-    intervals(WAYS, 9e5, 5e8, of_ways, lambda model: model.calls, title="All calls of one page", band="model"),
-    against_clients("Many clients", RESPONSE, lambda run: medians(run, "ns"), modelled=True),
-    against_clients("Memory of a client", MEMORY, sizes, modelled=False),
+    intervals(
+        WAYS,
+        9e5,
+        5e8,
+        of_ways,
+        lambda model: model.calls,
+        "All calls of one page",
+        "model",
+        empty="Each way is a row.",
+    ),
+    against_clients("Many clients", RESPONSE, lambda run: medians(run, "ns"), True, f"Replies {HERE}"),
+    against_clients("Memory of a client", MEMORY, sizes, False, f"Memory {HERE}"),
 )
 
 
@@ -103,30 +118,15 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     row, loop = record.column(IN_A_ROW), record.column(ON_A_LOOP)
     if not row.size or not loop.size:
         return Verdict("No call was made.", INVALID)
-    gain, calls = paired_ratio(row, loop), plural(record.parameters["calls"], record.parameters["what"])
+    gain = paired_ratio(row, loop)
     said = (
-        f"{calls} of {record.parameters['wait']} ms: {duration(np.median(row))} in a row, {duration(np.median(loop))} "
+        f"{calls_text(record.parameters)}: {duration(np.median(row))} in a row, {duration(np.median(loop))} "
         f"gathered, {ratio_text(gain)} as fast.{clients_said(record)}"
     )
     compared = ratio_in_turns(record, pinned, ON_A_LOOP) if pinned is not None else None
     if compared is None:
         return Verdict(said, gain.verdict)
     return Verdict(f"{said} The p50 of gathered calls is {against_pinned(compared)}.", compared.verdict)
-
-
-def clients_said(record: Record) -> str:
-    clients, times, bytes_each, said = record.parameters["clients"], medians(record, "ns"), sizes(record), ""
-    if len(times) == len(KINDS):
-        threads = plural(min(clients, machine_limits().threads), "threads")
-        have = f"Half of {count(clients)} clients have their reply" if clients > 1 else "1 client has its reply"
-        said += f" {have} within {duration(times[THREADS])} on {threads}, {duration(times[LOOP])} on one event loop."
-    if len(bytes_each) == len(KINDS):
-        said += f" A client takes {byte_size(bytes_each[THREADS])} and {byte_size(bytes_each[LOOP])} of memory."
-    return said
-
-
-def plural(number: int, things: str) -> str:
-    return f"{count(number)} {things if number != 1 else things[:-1]}"
 
 
 def percentile_row(name: str, column: str, share: float) -> tuple[str, Callable[[Record], str]]:
@@ -188,6 +188,8 @@ def lab() -> Lab:
         charts=CHARTS,
         prediction=PREDICTION,
         verdict=verdict,
+        finding=finding,
+        scenario=scenario,
         table=table_of(
             *(percentile_row(f"all calls, {way}", way, 0.5) for way in WAYS),
             *rows_of(THREADS, "threads"),

@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.chapters.changes import only_change
 from perflab.lab import Record
+from perflab.measure import byte_size, count, duration, number, paired_ratio
+from perflab.measure.compare import CLEAR, EQUAL
 from perflab.measure.estimate import Estimate
 from perflab.measure.frame import Frame
 from perflab.measure.guards import machine_limits
@@ -109,3 +112,76 @@ def sizes(record: Record) -> dict[str, float]:
     """Bytes that a connected client takes, where there are enough clients to tell."""
     enough = record.parameters["clients"] >= MIN_CLIENTS
     return {kind: size for kind, size in medians(record, "bytes").items() if enough and size > 0}
+
+
+def clients_said(record: Record) -> str:
+    """When half of the clients have their reply, and what memory one takes."""
+    clients, times, bytes_each, said = record.parameters["clients"], medians(record, "ns"), sizes(record), ""
+    if len(times) == len(KINDS):
+        threads = plural(min(clients, machine_limits().threads), "threads")
+        have = f"Half of {count(clients)} clients have their reply" if clients > 1 else "1 client has its reply"
+        said += f" {have} within {duration(times[THREADS])} on {threads}, {duration(times[LOOP])} on one event loop."
+    if len(bytes_each) == len(KINDS):
+        said += f" A client takes {byte_size(bytes_each[THREADS])} and {byte_size(bytes_each[LOOP])} of memory."
+    return said
+
+
+def plural(number_of: int, things: str) -> str:
+    """`3 HTTP calls`, and `1 HTTP call`."""
+    return f"{count(number_of)} {things if number_of != 1 else things[:-1]}"
+
+
+def calls_text(chosen: Mapping[str, Any]) -> str:
+    """`3 HTTP calls of 20 ms`."""
+    return f"{plural(chosen['calls'], chosen['what'])} of {chosen['wait']} ms"
+
+
+def page_said(record: Record) -> str:
+    """How long the calls of a page took in a row and gathered (medians); "" before any was made."""
+    row, loop = record.column(IN_A_ROW), record.column(ON_A_LOOP)
+    if not row.size or not loop.size:
+        return ""
+    took = f"{duration(np.median(row))} in a row, {duration(np.median(loop))} gathered"
+    return f"{calls_text(record.parameters)}: {took}"
+
+
+def finding(record: Record, pinned: Record | None) -> str | None:
+    """How much sooner gathered calls are done; the same of the pinned run, or both kinds of clients, where these differ."""
+    page, changed = page_said(record), only_change(record, pinned)
+    if not page:
+        return None
+    if pinned is not None and changed == "clients":
+        if said := _both_crowds(pinned, record):
+            return said
+    elif pinned is not None and changed and (other := page_said(pinned)):
+        return f"{other}; {page}."
+    row, loop = record.column(IN_A_ROW), record.column(ON_A_LOOP)
+    if record.parameters["calls"] == 1:
+        took = f"{duration(np.median(row))} made directly, {duration(np.median(loop))} on an event loop"
+        return f"A single call has no other to overlap with: {took}."
+    gain = paired_ratio(row, loop)
+    ending = ", practically the same" if gain.verdict == EQUAL else ""
+    if gain.verdict == CLEAR:
+        ending = f", {number(gain.value, 3)} times as fast" if gain.value > 1 else ", which is slower"
+    return f"{page}{ending}."
+
+
+def _both_crowds(pinned: Record, record: Record) -> str:
+    """The median reply to two numbers of clients; "" where one of them was not measured."""
+    found = [medians(run, "ns") for run in (pinned, record)]
+    if any(len(times) < len(KINDS) for times in found):
+        return ""
+    (before, after), clients = found, record.parameters["clients"]
+    return (
+        f"Median reply to {plural(pinned.parameters['clients'], 'clients')}: {duration(before[THREADS])} on threads, "
+        f"{duration(before[LOOP])} on an event loop; to {count(clients)}: {duration(after[THREADS])}, {duration(after[LOOP])}."
+    )
+
+
+def scenario(chosen: Mapping[str, Any]) -> str:
+    """What a run does."""
+    pool = f" over {POOL} connections" if chosen["what"] == DATABASE else ""
+    ask = f"{count(chosen['clients'])} clients call at once" if chosen["clients"] > 1 else "1 client calls"
+    return (
+        f"A page makes {calls_text(chosen)}{pool}, in a row and gathered. Then {ask}, on threads and on an event loop."
+    )

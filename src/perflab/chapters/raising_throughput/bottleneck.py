@@ -22,11 +22,14 @@ from perflab.chapters.raising_throughput.bottleneck_model import (
     WORKERS,
     calibrate,
     expected_of,
+    finding,
     limit_row,
     limits_said,
+    most_per_s,
     offered_share,
     predict,
     responses,
+    scenario,
     work_of,
 )
 from perflab.lab import Axis, Chart, Lab, Prediction, Record, count_ticks, duration_ticks, values_slider
@@ -41,8 +44,7 @@ from perflab.systems.machine.storage import durability_caveat
 from perflab.systems.servers.worker_kinds import Work
 from perflab.systems.servers.worker_server import worker_server
 
-WINDOWS = 8
-CALM_S, RUN_S = 0.9, 1.5
+WINDOWS, CALM_S, RUN_S = 8, 0.9, 1.5
 
 
 def experiment(cpu: float, memory: int, network: int, disk: int, seed: int) -> Iterator[Frame]:
@@ -62,12 +64,6 @@ def experiment(cpu: float, memory: int, network: int, disk: int, seed: int) -> I
             yield Frame({CALM: frame.samples["latency_ns"]}, {"calls": frame.counts["calls"]}, {"calm_share": half})
         for frame in watch(server, lambda number: work, poisson(nearly * most, RUN_S, seed), RUN_S):
             yield Frame(frame.samples, frame.counts, {**frame.facts, "load_share": nearly})
-
-
-def most_per_s(record: Record) -> float:
-    """Maximum throughput: the median of the windows; NaN before the first."""
-    rates = record.column(MOST)
-    return float(np.median(rates)) if rates.size else float("nan")
 
 
 def computing_limit(record: Record) -> float:
@@ -99,6 +95,7 @@ CHARTS = (
         Line(model=lambda model: (model.here, 1.25 * np.interp(model.here, NEEDS, model.roof)), **ARROW),
         *measured(on_the_roof, among=("cpu",)),
         Note(0.03, 0.05, model=lambda model: f"smallest here: {model.smallest}", color=INK),
+        empty="The limits of this machine will appear here.",
     ),
     Chart(
         "Response time",
@@ -107,6 +104,7 @@ CHARTS = (
         Rule("x", setting=lambda chosen: 100, color=PINNED, linestyle=":", linewidth=1.8),
         Line("model", model=lambda model: (LOADS, model.response_ns), **MODEL_LINE),
         *measured(responses),
+        empty="The response times will appear here.",
     ),
 )
 
@@ -194,6 +192,8 @@ def lab() -> Lab:
             *(load.P50, load.P99, load.IN_FLIGHT, load.FAILED),
             needs=MOST,
         ),
+        finding=finding,
+        scenario=scenario,
         trust=trust_of(*load.trust(WORKERS), needs=MOST),
         moments=load.moments(WORKERS),
         budget_s=WINDOWS * WINDOW_S + CALM_S + RUN_S + 1,

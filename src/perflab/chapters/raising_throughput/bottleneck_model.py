@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.chapters.changes import only_change
 from perflab.chapters.load import mean_response_ns
 from perflab.lab import Record
+from perflab.lab.verdict import ratio_in_turns
+from perflab.measure.compare import EQUAL
 from perflab.measure.frame import Frame
-from perflab.measure.units import DASH, count
+from perflab.measure.units import DASH, count, percent
 from perflab.systems.clients.worker_load import saturated
 from perflab.systems.machine.resources import disk_s, memory_per_s
 from perflab.systems.servers.worker_kinds import Work
@@ -85,6 +88,12 @@ def predict(cpu: float, memory: int, network: int, disk: int, constants: Mapping
     return Expected({**limits, "CPU": 1e3 / NEEDS}, here, most, 1e9 * response_s, threads_at)
 
 
+def most_per_s(record: Record) -> float:
+    """Maximum throughput: the median of the windows; NaN before the first."""
+    rates = record.column(MOST)
+    return float(np.median(rates)) if rates.size else float("nan")
+
+
 def expected_of(record: Record) -> Expected | None:
     """The limits of a run's request on this machine; None without a calibration."""
     return predict(**record.parameters, constants=record.constants) if record.constants else None
@@ -136,3 +145,49 @@ def work_of(cpu: float, memory: int, network: int, disk: int) -> Work:
 def offered_share(chosen: float, most_per_s: float) -> float:
     """The share of the maximum (per s) that is offered: the one that was chosen, or what the generator can send."""
     return min(chosen, MAX_PER_S / most_per_s)
+
+
+RESOURCES = {"CPU": "the CPU", "memory": "memory", "network": "the network", "disk": "the disk"}
+UNITS = {"cpu": "ms of CPU", "memory": "MB copied", "network": "kB sent", "disk": "kB written"}
+NEEDED = {
+    "cpu": "computes for {:g} ms",
+    "memory": "copies {:,} MB",
+    "disk": "writes {:,} kB",
+    "network": "replies with {:,} kB",
+}
+
+
+def finding(record: Record, pinned: Record | None) -> str | None:
+    """The smallest limit, and how near the server came to it; or what another need of one resource did to both."""
+    most, model = most_per_s(record), expected_of(record)
+    if not np.isfinite(most):
+        return None
+    if pinned is not None and only_change(record, pinned) and np.isfinite(most_per_s(pinned)):
+        return _effect(only_change(record, pinned), pinned, record)
+    if model is None:
+        return f"The server's maximum is {count(most)} requests/s."
+    limit = model.most[model.smallest]
+    first = f"By its limits, {RESOURCES[model.smallest]} runs out first, at {count(limit)} requests/s"
+    return f"{first}; the server reached {count(most)}, {percent(most / limit)} of that."
+
+
+def _effect(need: str, pinned: Record, record: Record) -> str:
+    """What a change of a need did to the maximum; and the smallest limit of both runs, where it is known."""
+    before, after = (f"{run.parameters[need]:,g}" for run in (pinned, record))
+    compared = ratio_in_turns(record, pinned, MOST)
+    went = f"went from {count(most_per_s(pinned))}/s to {count(most_per_s(record))}/s"
+    if compared is not None and compared.verdict == EQUAL:
+        went = f"stayed at about {count(most_per_s(record))}/s"
+    smallest = [RESOURCES[model.smallest] for run in (pinned, record) if (model := expected_of(run))]
+    limits = f"; smallest limit: {', then '.join(dict.fromkeys(smallest))}" if len(smallest) == 2 else ""
+    return f"From {before} to {after} {UNITS[need]}, the maximum {went}{limits}."
+
+
+def scenario(chosen: Mapping[str, Any]) -> str:
+    """What a run does."""
+    needs = [text.format(chosen[name]) for name, text in NEEDED.items() if chosen[name]]
+    each = (
+        f"{', '.join(needs[:-1])} and {needs[-1]}" if len(needs) > 1 else (*needs, "needs nothing but its handling")[0]
+    )
+    then = f"First {CLIENTS} clients at full speed; then half and 90% of that rate (at most {count(MAX_PER_S)}/s)"
+    return f"A request {each}. {then}."

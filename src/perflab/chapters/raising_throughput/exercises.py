@@ -13,9 +13,9 @@ import numpy as np
 
 from perflab.chapters.judging import OPEN, RIGHT, Case, attempt, is_function, judge, judge_cases, numbers_of
 from perflab.chapters.raising_throughput import more_machines, scaling_law
-from perflab.chapters.raising_throughput.more_machines_model import SERVICE_S
+from perflab.chapters.raising_throughput.more_machines_model import SERVICE_S, finding
 from perflab.chapters.raising_throughput.scaling_law_model import PUBLISHED
-from perflab.lab import Lab
+from perflab.lab import Lab, Record
 from perflab.measure.guards import BadInput
 from perflab.measure.schedule import poisson, services
 from perflab.measure.units import count, duration, percent
@@ -129,7 +129,15 @@ def check_route(route: Route) -> Lab | None:
     else:
         print(f"Right, whichever is slow: {told}, which is the worst. Now the lab sends real requests to real servers.")
     question = "Does your routing do better than the usual ones? (Measured: yours. The model: the one chosen.)"
-    return replace(more_machines.lab(), question=question, policy={"route": route}, prediction=None)
+    usual = more_machines.lab()
+    # The routing that is chosen, which the headline would name, is that of the model.
+    return replace(
+        usual, question=question, policy={"route": route}, prediction=None, finding=_found_alone, scenario=None
+    )
+
+
+def _found_alone(record: Record, pinned: Record | None) -> str | None:
+    return finding(record, None)
 
 
 def mean_response_ns(route: Route, slow: int) -> float:

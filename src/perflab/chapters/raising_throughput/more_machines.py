@@ -20,7 +20,9 @@ from perflab.chapters.raising_throughput.more_machines_model import (
     SERVICE_S,
     SLOW,
     SLOWNESS,
+    finding,
     predict,
+    scenario,
     slowness,
 )
 from perflab.lab import Axis, Chart, Lab, Prediction, Record, choice, duration_ticks, slider
@@ -93,6 +95,7 @@ CHARTS = (
         Rule("y", "offered", setting=lambda chosen: chosen["rate"], color=MODEL, linestyle=":", linewidth=2),
         Line("served", run=lambda run: per_s(run, "completed_s", zeros=True), **MEASURED_LINE),
         Line("failed", run=lambda run: per_s(run, "failed_s", zeros=False), **CROSSES),
+        empty="What is served will appear here.",
     ),
 )
 
@@ -188,6 +191,8 @@ def lab() -> Lab:
             ("by each server", lambda run: "; ".join(map(count, by_server(run)))),
             *(load.MEAN, load.P50, load.P99, load.IN_FLIGHT, load.FAILED),
         ),
+        finding=finding,
+        scenario=scenario,
         trust=trust_of(load.replayed(), load.sent(), load.LATENESS),
         moments=load.moments(1, lambda run: len(slowness(**run.parameters))),
         budget_s=RUN_S + 1,

@@ -5,7 +5,7 @@ A run begins with empty queues and is short, so the model is no steady state but
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
@@ -15,6 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.chapters.changes import only_change
+from perflab.chapters.load import Load
+from perflab.lab import Record
+from perflab.lab.verdict import LATENCY
+from perflab.measure import count, duration, percentile
 from perflab.systems.clients.routing import ROUTES, Route, at_random, round_robin
 from perflab.theory.balancing import simulate_dealt, simulate_routed
 from perflab.theory.simulate import simulate
@@ -134,3 +139,64 @@ def _pair(rate: int, share: float, number: int) -> Iterator[Sampled]:
     drawn = generator.uniform(size=max(sizes))
     for size, chance in zip(sizes, (drawn, 1 - drawn), strict=True):
         yield np.sort(generator.uniform(0, RUN_S, size)), -SERVICE_S * np.log1p(-chance[:size])
+
+
+def finding(record: Record, pinned: Record | None) -> str | None:
+    """What a slow or a dead server did, or all of them; or what a change of one control did to mean and p50."""
+    times, found, chosen = record.column(LATENCY), Load(record), record.parameters
+    if not times.size or not found.elapsed_s:
+        return None
+    if pinned is not None and only_change(record, pinned) and pinned.column(LATENCY).size:
+        return _effect(only_change(record, pinned), pinned, record)
+    mean, alive = duration(times.mean()), record.fact("alive", chosen["servers"])
+    if chosen["kind"] == DIES and alive < chosen["servers"]:
+        lost = f"{count(found.failures) if found.failures else 'No'} request{'s' * (found.failures != 1)} failed"
+        if not alive:
+            return f"{lost} when the only server died, and {count(found.not_sent)} could not be sent."
+        return f"{lost} when 1 of {chosen['servers']} servers died; the mean response of served requests is {mean}."
+    at_slow = record.column("server") == 0
+    if chosen["kind"] == SLOW and at_slow.any() and not at_slow.all():
+        slow, others = (duration(percentile(times[where], 0.5)) for where in (at_slow, ~at_slow))
+        return f"The median is {slow} at the slow server and {others} at the others; the mean of all is {mean}."
+    who = servers_text(chosen).split(",")[0].capitalize()
+    return f"{who} served {count(found.throughput_per_s)} of {count(found.offered_per_s)} requests/s, in {mean} on average."
+
+
+def _effect(name: str, pinned: Record, record: Record) -> str:
+    """From which value of a control to which one, and the mean and p50 of both runs."""
+    before, after = (run.parameters[name] for run in (pinned, record))
+    said = {
+        "servers": f"From {before} to {after} servers",
+        "kind": f"From “{before}” to “{after}”",
+        "routing": f"From {before} to {after}",
+        "rate": f"From {before} to {after} requests/s",
+    }[name]
+    if name == "servers" and record.parameters["kind"] == FAST:
+        said = f"From one server as fast as {before} to one as fast as {after}"
+    times = [run.column(LATENCY) for run in (pinned, record)]
+    means = " to ".join(duration(each.mean()) for each in times)
+    medians = " to ".join(duration(percentile(each, 0.5)) for each in times)
+    return f"{said}, the mean went from {means}, the p50 from {medians}."
+
+
+def servers_text(chosen: Mapping[str, Any]) -> str:
+    """`4 servers, one of them 4 times as slow`."""
+    servers, kind = chosen["servers"], chosen["kind"]
+    if servers == 1:
+        return {SLOW: f"one server, {SLOWNESS:g} times as slow as usual", DIES: "one server, which dies"}.get(
+            kind, "one server"
+        )
+    return {
+        ALIKE: f"{servers} servers",
+        SLOW: f"{servers} servers, one of them {SLOWNESS:g} times as slow",
+        DIES: f"{servers} servers, one of which dies after {DIES_AT_S:g} s",
+        FAST: f"one server as fast as {servers}",
+    }[kind]
+
+
+def scenario(chosen: Mapping[str, Any]) -> str:
+    """What a run does."""
+    many = chosen["servers"] > 1 and chosen["kind"] != FAST
+    routing = f" (routing: {chosen['routing']})" if many else ""
+    arrive = f"{count(chosen['rate'])} requests/s arrive at random, each {1e3 * SERVICE_S:g} ms of work on average"
+    return f"{arrive}. They go to {servers_text(chosen)}{routing}."

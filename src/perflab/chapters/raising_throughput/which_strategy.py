@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from perflab.chapters import load
-from perflab.chapters.load import Load
 from perflab.chapters.raising_throughput.which_strategy_model import (
     COSTS,
     NAMES,
@@ -16,19 +15,21 @@ from perflab.chapters.raising_throughput.which_strategy_model import (
     best,
     burst_size,
     calibrate,
+    finding,
     gains,
-    measured,
-    paired,
     predict,
+    replays,
+    scenario,
+    shortened,
+    too_late,
 )
 from perflab.lab import Lab, Prediction, Record, Verdict, log_slider, slider, times_ticks, values_slider
 from perflab.lab.charts import intervals
 from perflab.lab.prediction import Answer, Outcome
 from perflab.lab.verdict import INVALID, against_pinned, ratio_in_turns, ratio_text, trust_of
-from perflab.measure import Frame, Ratio, count, duration, percent, percentile
-from perflab.systems.clients.strategies import SHOP_THREADS, UNCHANGED, path_of, strategies
+from perflab.measure import Frame, count, duration, percent, percentile
+from perflab.systems.clients.strategies import UNCHANGED, path_of, strategies
 from perflab.systems.machine.storage import durability_caveat
-from perflab.theory.replay import Replay
 
 ROUNDS, TRIED = 8, 12  # so few tried requests that a slow disk is done with ten commits of each in time
 
@@ -65,25 +66,8 @@ def experiment(rate: int, wait: int, writes: int, pages: int, seed: int) -> Iter
                 yield Frame(columns, {"calls": done.response_ns.size, "failures": failed}, facts)
 
 
-def shortened(record: Record) -> dict[str, Ratio]:
-    """How many times shorter the p99 of a burst is with each strategy; none where requests were sent too late to tell."""
-    return {} if too_late(record) else {name: paired(record, "p99_ns", UNCHANGED, name) for name in measured(record)}
-
-
-def replays(record: Record) -> dict[str, Replay]:
-    """The queues for a thread replayed, with each strategy that was measured and without, all bursts together."""
-    found = {name: Load(record).replay(SHOP_THREADS, f"{name} ") for name in (UNCHANGED, *NAMES)}
-    return {name: each for name, each in found.items() if each is not None}
-
-
-def too_late(record: Record) -> Verdict | None:
-    """That requests were sent later than half of the shortest p99: then lateness is what that consists of."""
-    tails = (record.column(f"{name} p99_ns") for name in (UNCHANGED, *NAMES))
-    shortest_ns = min((float(np.median(tail)) for tail in tails if tail.size), default=np.inf)
-    return load.too_late(record, 0.5 * shortest_ns)
-
-
-TIMES: dict[str, Any] = {"band": "model", "ticks": times_ticks}
+EMPTY = "Each strategy will be a point in its row."
+TIMES: dict[str, Any] = {"band": "model", "ticks": times_ticks, "empty": EMPTY}
 MORE, LESS = "with : without (log)", "without : with (log)"
 CHARTS = (
     intervals(NAMES, 0.25, 12, gains, lambda model: model.gains, "Throughput, times as much", xlabel=MORE, **TIMES),
@@ -186,6 +170,8 @@ def lab() -> Lab:
         prediction=PREDICTION,
         verdict=verdict,
         table=table,
+        finding=finding,
+        scenario=scenario,
         trust=trust_of(
             ("failed", lambda run: count(run.count("failures"))),
             load.LATENESS,

@@ -8,8 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from perflab.lab import Record
-from perflab.measure import Ratio, paired_ratio
+from perflab.chapters import load
+from perflab.chapters.changes import only_change
+from perflab.chapters.load import Load
+from perflab.lab import Record, Verdict
+from perflab.measure import Ratio, count, number, paired_ratio
+from perflab.measure.compare import CLEAR, EQUAL
 from perflab.measure.estimate import Estimate
 from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
@@ -27,6 +31,7 @@ from perflab.systems.clients.strategies import (
 )
 from perflab.theory.burst import burst_responses
 from perflab.theory.queues import closed
+from perflab.theory.replay import Replay
 
 NAMES = tuple(SWITCHES)
 WAIT_MS = 50  # so long that the threads are the bottleneck on slow machines too, where a request computes for 8 ms
@@ -138,3 +143,75 @@ def best(record: Record, among: Sequence[str] = NAMES) -> tuple[str, str, Ratio]
         return None
     first, second = sorted(among, key=lambda name: -found[name].value)[:2]
     return first, second, paired(record, "per_s", first, second)
+
+
+def shortened(record: Record) -> dict[str, Ratio]:
+    """How many times shorter the p99 of a burst is with each strategy; none where requests were sent too late to tell."""
+    return {} if too_late(record) else {name: paired(record, "p99_ns", UNCHANGED, name) for name in measured(record)}
+
+
+def replays(record: Record) -> dict[str, Replay]:
+    """The queues for a thread replayed, with each strategy that was measured and without, all bursts together."""
+    found = {name: Load(record).replay(SHOP_THREADS, f"{name} ") for name in (UNCHANGED, *NAMES)}
+    return {name: each for name, each in found.items() if each is not None}
+
+
+def too_late(record: Record) -> Verdict | None:
+    """That requests were sent later than half of the shortest p99: then lateness is what that consists of."""
+    tails = (record.column(f"{name} p99_ns") for name in (UNCHANGED, *NAMES))
+    shortest_ns = min((float(np.median(tail)) for tail in tails if tail.size), default=np.inf)
+    return load.too_late(record, 0.5 * shortest_ns)
+
+
+def finding(record: Record, pinned: Record | None) -> str | None:
+    """The strategy that gains most; or that of both runs, where one control differs."""
+    if (winner := best(record)) is None:
+        return None
+    if pinned is not None and (name := only_change(record, pinned)) and best(pinned) is not None:
+        return f"Most throughput {where(pinned, name)}: {leader(pinned)}; {where(record, name)}: {leader(record)}."
+    name, second, ahead = winner
+    gain, server = gains(record)[name], "the server as it is"
+    if gain.verdict == EQUAL:
+        return f"Even the best strategy, {name}, changes the throughput by less than 5%."
+    if gain.verdict != CLEAR:
+        return None
+    if gain.value < 1:
+        return f"Even with the best strategy, {name}, throughput is {number(gain.value)} times that of {server}."
+    if ahead.low <= 1:
+        return (
+            f"Most throughput with {name} or {second}, too close to call: {number(gain.value)} times that of {server}."
+        )
+    return f"Most throughput with {name}: {number(gain.value)} times that of {server}."
+
+
+def leader(record: Record) -> str:
+    """`async, 2.0×`: what gains most, with the next one where that is too close to call; of a run that measured all."""
+    winner = best(record)
+    assert winner is not None
+    name, second, ahead = winner
+    gain = gains(record)[name]
+    if gain.verdict != CLEAR or gain.value < 1:
+        return "no clear gain"
+    return f"{name if ahead.low > 1 else f'{name} or {second}'}, {number(gain.value)}×"
+
+
+def where(record: Record, control: str) -> str:
+    """The setting of one control: `at a wait of 50 ms`."""
+    value = record.parameters[control]
+    return {
+        "rate": f"at {count(value)} requests/s",
+        "wait": f"at a wait of {value} ms",
+        "writes": f"with {value} commit{'s' * (value != 1)}",
+        "pages": f"with {count(value)} page{'s' * (value != 1)}",
+    }[control]
+
+
+def scenario(chosen: Mapping[str, Any]) -> str:
+    """What a run does."""
+    times = "once" if chosen["writes"] == 1 else f"{chosen['writes']} times"
+    what = f"{count(chosen['pages'])} pages" if chosen["pages"] > 1 else "one page"
+    each = f"each waits {chosen['wait']} ms and commits {times}"
+    return (
+        f"Bursts at {count(chosen['rate'])} requests/s, for {what}, to {SHOP_THREADS} threads; {each}. "
+        "In turns: the server as it is, and with each strategy."
+    )
