@@ -31,13 +31,13 @@ def links(repository: str | None, notebooks: list[str]) -> str:
     return "\n" + "\n".join(each) + "\n\n"
 
 
-def between(text: str, written: str) -> str:
-    """The text with this between its markers; raises ValueError where they are not there."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+def between(text: str, written: str, first: str = BEGIN, last: str = END) -> str:
+    """The text with this between two markers; raises ValueError where they are not there."""
+    before, begin, rest = text.partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise ValueError(f"the text lacks {BEGIN.strip()} and {END}")
-    return f"{before}{BEGIN}{written}{END}{after}"
+        raise ValueError(f"the text lacks {first.strip()} and {last}")
+    return f"{before}{first}{written}{last}{after}"
 
 
 def write(folder: Path) -> None:

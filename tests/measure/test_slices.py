@@ -6,9 +6,10 @@ import gc
 
 import pytest
 
+from perflab.lab.run import MAX_SAMPLES
 from perflab.measure.clock import VirtualClock
 from perflab.measure.guards import BadInput
-from perflab.measure.slices import GROWTH, MAX_SAMPLE_S, MIN_SLICES, call_slices
+from perflab.measure.slices import GROWTH, MAX_SAMPLE_S, MAX_SLICE, MIN_SLICES, call_slices
 
 
 def test_slices_grow_to_a_fifth_of_a_second_and_add_up_to_what_was_asked() -> None:
@@ -23,6 +24,14 @@ def test_a_short_run_has_slices_enough_to_be_compared_with_another_one() -> None
     sizes = [s.latencies_ns.size for s in call_slices(lambda: clock.advance(100), 1_000, clock=clock)]
     assert len(sizes) >= MIN_SLICES and max(sizes) == 84
     assert sum(sizes) == 1_000
+
+
+def test_two_runs_of_the_quickest_calls_have_slices_enough_before_the_memory_of_a_lab_is_full() -> None:
+    clock = VirtualClock()
+    slices = call_slices(lambda: clock.advance(50), clock=clock)
+    sizes = [next(slices).latencies_ns.size for _ in range(2 + MIN_SLICES)]
+    assert set(sizes[-MIN_SLICES + 2 :]) == {MAX_SLICE}
+    assert 2 * sum(sizes) <= MAX_SAMPLES
 
 
 def test_the_time_between_two_slices_counts_as_no_latency_and_does_not_change_their_size() -> None:

@@ -15,9 +15,11 @@ WARM_AGAIN_S = 0.002
 WARM_AGAIN_CALLS = 50
 MAX_SAMPLE_S = 0.5
 GROWTH = 20
-MAX_SLICE = 200_000
+MAX_SLICE = 20_000
 MIN_SLICES = 12
-"""So many slices a run has at least where its length is known: runs that are measured in turns are compared slice by slice."""
+"""So many slices a run has at least: runs that are measured in turns are compared slice by slice. Of the quickest calls two runs
+have so many before a lab has kept all the samples that it may (`MAX_SAMPLES` of `perflab.lab.run`).
+"""
 
 
 def call_slices(
