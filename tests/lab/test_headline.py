@@ -61,7 +61,7 @@ def stage() -> Stage:
 def seen(view: View) -> list[str]:
     """The large and the small line."""
     assert view._headline is not None
-    return re.findall(r"<(?:h4|p) [^>]*>(.*?)</", view._headline.widget.value)
+    return re.findall(r"<(?:h3|p) [^>]*>(.*?)</", view._headline.widget.value)
 
 
 def measure(stage: Stage, view: View, rows: int, noise: Any = None, until: str = "end") -> None:
@@ -133,7 +133,7 @@ def test_it_is_a_heading_below_the_notebooks_and_a_live_region(stage: Stage) -> 
     _, view = stage.shown(make_lab(scenario=None))
     assert view._headline is not None
     value = view._headline.widget.value
-    assert re.fullmatch(r'<div aria-live="polite"><h4 style="[^"]*font-size:19px[^"]*">[^<]*</h4></div>', value)
+    assert re.fullmatch(r'<div aria-live="polite"><h3 style="[^"]*font-size:19px[^"]*">[^<]*</h3></div>', value)
 
 
 def test_a_long_question_is_smaller(stage: Stage) -> None:

@@ -14,8 +14,8 @@ from perflab.lab.page import read_out
 if TYPE_CHECKING:
     from perflab.lab.spec import LabSpec
 
-LEVEL = 4
-"""Below a notebook's `### Measure`, so that no level is left out."""
+LEVEL = 3
+"""As a notebook's `### Measure`; in 00 labs stand below a `##`. No level is left out."""
 LARGE_PX, LONG_PX, LETTERS = 19, 16, 105
 """Size of the large text; and where it has more letters than one line of 1280 pixels holds."""
 LARGE = "margin:0; font-size:{size}px; font-weight:bold; line-height:1.3"
