@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from corpus import CONTROLS, LABS, READ, constants, record_of
 from effects import DRIVEN, EXPECTED, PAIRS, SAYS, changes, expected_change, is_effect
+from headlines import FINDING_LETTERS, SCENARIO_LETTERS
 from labs import SEED, calibrations_of
 from relations import late_wakeups_ms, two_of_three
 from scripted import Stage
@@ -37,7 +38,7 @@ SLICE_LIMIT_S = STOP_S + 0.1
 LATE_MS = 2.0
 """A third of what a question bears (a fifth of its shortest delay): a generator has work of its own besides."""
 STEPS, STEP_LIMIT = 6, 10.0
-QUESTION_LETTERS, FINDING_LETTERS, SCENARIO_LETTERS = 240, 120, 170
+QUESTION_LETTERS = 240
 """Two lines, one and one at 1280 × 720, counted in the browser."""
 
 
