@@ -9,7 +9,6 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Iterable
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -51,88 +50,6 @@ def simulate(
     key read last at the end.
     """
     times, asked, took = (np.asarray(each).tolist() for each in (arrivals, keys, services))
-    serve = _one_worker if workers == 1 else partial(_many_workers, workers=workers)
-    answered, from_store = serve(
-        times, asked, took, capacity, places=places, single_flight=single_flight, flushed=flushed, held=held
-    )
-    return CachedRun(np.array(answered), np.array(from_store))
-
-
-Lists = tuple[list[float], list[bool]]
-
-
-def _one_worker(
-    times: list[float],
-    asked: list[int],
-    took: list[float],
-    capacity: int,
-    *,
-    places: float,
-    single_flight: bool,
-    flushed: float,
-    held: Iterable[int],
-) -> Lists:
-    """When a read ends is known as soon as it is let in."""
-    cache = dict.fromkeys(held)
-    answered, from_store = [np.nan] * len(times), [False] * len(times)
-    line: deque[tuple[float, int, int]] = deque()  # the read that is served, and those that wait: end, request, key
-    followers: dict[int, list[int]] = {}
-    next_end = free = np.inf
-    for number, (now, key) in enumerate(zip([*times, np.inf], [*asked, -1], strict=True)):
-        while next_end <= now:
-            if not line:  # only at the end of all
-                return answered, from_store
-            end, done, read = line.popleft()
-            if end >= flushed:
-                cache, flushed = {}, np.inf
-            if read in cache:
-                del cache[read]
-                cache[read] = None
-            else:
-                cache[read] = None
-                if len(cache) > capacity:
-                    del cache[next(iter(cache))]
-            from_store[done] = True
-            answered[done] = end
-            if single_flight:
-                for follower in followers.pop(read, ()):
-                    answered[follower] = end
-            next_end = line[0][0] if line else np.inf
-        if number == len(times):
-            break
-        if now >= flushed:
-            cache, flushed = {}, np.inf
-        if key in cache:
-            del cache[key]
-            cache[key] = None
-            answered[number] = now
-        elif single_flight and key in followers:
-            followers[key].append(number)
-        elif not line:
-            next_end = free = now + took[number]
-            line.append((free, number, key))
-            if single_flight:
-                followers[key] = []
-        elif len(line) <= places:
-            free += took[number]
-            line.append((free, number, key))
-            if single_flight:
-                followers[key] = []
-    return answered, from_store
-
-
-def _many_workers(
-    times: list[float],
-    asked: list[int],
-    took: list[float],
-    capacity: int,
-    *,
-    workers: int,
-    places: float,
-    single_flight: bool,
-    flushed: float,
-    held: Iterable[int],
-) -> Lists:
     cache = dict.fromkeys(held)
     answered, from_store = [np.nan] * len(times), [False] * len(times)
     waiting: deque[int] = deque()
@@ -175,4 +92,4 @@ def _many_workers(
                 continue
             if single_flight:
                 pending[key] = []
-    return answered, from_store
+    return CachedRun(np.array(answered), np.array(from_store))
