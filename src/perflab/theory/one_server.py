@@ -27,26 +27,12 @@ def first_come(
     """First come, first served. At most so many `places` to wait; what has waited for longer than `longest` when its turn has
     come is not served, nor what `drops` says.
     """
-    if math.isfinite(places):
-        return _with_places(arrivals, services, int(places), longest, drops)
+    is_bounded = math.isfinite(places)
+    most = int(places) if is_bounded else 0
+    turns = deque([-math.inf] * most, maxlen=most)  # of the last customers that were let in
     starts, free = [], 0.0
     for now, service in zip(arrivals, services, strict=True):
-        start = free if free > now else now
-        if start - now > longest or (drops is not None and drops(start, start - now)):
-            starts.append(math.nan)
-        else:
-            starts.append(start)
-            free = start + service
-    return starts
-
-
-def _with_places(
-    arrivals: Sequence[float], services: Sequence[float], places: int, longest: float, drops: Drops | None
-) -> list[float]:
-    turns = deque([-math.inf] * places, maxlen=places)  # of the last customers that were let in
-    starts, free = [], 0.0
-    for now, service in zip(arrivals, services, strict=True):
-        if free > now and (not places or turns[0] > now):
+        if is_bounded and free > now and (not turns or turns[0] > now):
             starts.append(math.nan)
             continue
         start = free if free > now else now
