@@ -22,17 +22,14 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 sys.path.insert(0, str(Path(__file__).parents[2] / "docs"))
 
 import gallery
-from notebook_browser import REPOSITORY, NotebookPage, browser_page, jupyter_server
+from notebook_browser import FINISHED, REPOSITORY, NotebookPage, browser_page, jupyter_server, wait_for
 from PIL import Image
 
 FOLDER = REPOSITORY / gallery.FOLDER
 TALL = {"width": 1280, "height": 1100}
 WIDTH, COLOURS = 900, 96
 RUN_S, TRIES, RUN_ALL_S = 120, 6, 300
-FINISHED, NOISY = (
-    re.compile(r"(Done|Stopped) after"),
-    re.compile("noisy machine|Noisy|Invalid|cannot tell|cannot be trusted"),
-)
+NOISY = re.compile("noisy machine|Noisy|Invalid|cannot tell|cannot be trusted")
 MOVING_WIDTH, MOVING_COLOURS, FRAME_S, MOST_BYTES = 880, 64, 0.12, 1_000_000
 OUTPUT = ".jp-OutputArea-output"
 CELL = "e => window.jupyterapp.shell.currentWidget.content.widgets.findIndex(cell => cell.node.contains(e))"
@@ -85,7 +82,7 @@ def measure(lab: Any) -> str:
         if button.is_visible() and button.is_enabled():
             button.click()
         lab.page.wait_for_timeout(700)
-        wait_for(lambda: FINISHED.search(lab.inner_text()), "the end of a run")
+        wait_for(lambda: FINISHED.search(lab.inner_text()), RUN_S, "the end of a run")
         lab.page.wait_for_timeout(700)
         noisy = [line for line in lab.inner_text().splitlines() if NOISY.search(line)]
         if not noisy:
@@ -182,14 +179,6 @@ def film(lab: Any, path: Path, go_on: Callable[[int], bool], frames: int) -> Non
         if path.stat().st_size <= MOST_BYTES:
             return
         width = round(0.9 * width)
-
-
-def wait_for(condition: Callable[[], Any], what: str) -> None:
-    deadline = time.monotonic() + RUN_S
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {RUN_S} s in vain for {what}")
-        time.sleep(0.1)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from accessibility import axe_core, violations
-from notebook_browser import REPOSITORY, NotebookPage
+from notebook_browser import FINISHED, REPOSITORY, NotebookPage, wait_for
 
 NOTEBOOKS = sorted(path.name for path in (REPOSITORY / "notebooks").glob("*.ipynb"))
 RUN_S, GONE_S = 120, 30
@@ -23,7 +22,6 @@ MEASURE = """e => [...e.closest('.jp-OutputArea-output').querySelectorAll('butto
     button => button.innerText.trim() == 'Measure')"""
 BROKEN = re.compile(r"This run failed.*|The measuring process .* was replaced.*|The model failed.*|took too long.*")
 MEASURING = re.compile(r"\d s left")
-FINISHED = re.compile(r"(Done|Stopped) after")
 MOMENT = re.compile(r"([\d.]+) s of the run")
 IGNORED = ("favicon", "net::ERR_", "Failed to load resource")
 
@@ -36,15 +34,6 @@ def opened(page: Any, address: str, name: str) -> NotebookPage:
 
 def serious(complaints: list[str]) -> list[str]:
     return [text for text in complaints if not any(part in text for part in IGNORED)]
-
-
-def wait_for(condition: Any, seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return
-        time.sleep(0.05)
-    pytest.fail(f"waited {seconds} s in vain for {what}")
 
 
 def finished_runs(element: Any) -> str:

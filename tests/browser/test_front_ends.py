@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import re
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,13 +12,12 @@ from typing import Any
 
 import psutil
 import pytest
-from notebook_browser import BUSY, PAGE_MS, page_of
+from notebook_browser import BUSY, FINISHED, PAGE_MS, page_of, wait_for
 from voila_server import CULLED, voila_server
 
 pytestmark = pytest.mark.process
 
 NAME, LABS = "02-measuring-latency.ipynb", 4
-FINISHED = re.compile(r"(Done|Stopped) after")
 IGNORED = ("favicon", "net::ERR_", "Failed to load resource")
 """What a page asks of the network, which these tests do without."""
 RUN_MS, GONE_S = 120_000, 60.0
@@ -59,16 +56,9 @@ def use_the_first_lab(page: Any) -> None:
     line = slider.locator(".noUi-base").bounding_box()
     page.mouse.move(line["x"] + 0.3 * line["width"], line["y"] + line["height"] / 2, steps=5)
     page.mouse.up()
-    wait_for(lambda: slider.inner_text() != before, "the slider's value")
-    wait_for(lambda: lab.locator("img").evaluate_all(SOURCES) != pictures, "a picture")
-    wait_for(lambda: FINISHED.search(lab.inner_text()), "the end of its run")
-
-
-def wait_for(condition: Any, what: str) -> None:
-    deadline = time.monotonic() + RUN_MS / 1000
-    while not condition():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.05)
+    wait_for(lambda: slider.inner_text() != before, RUN_MS / 1000, "the slider's value")
+    wait_for(lambda: lab.locator("img").evaluate_all(SOURCES) != pictures, RUN_MS / 1000, "a picture")
+    wait_for(lambda: FINISHED.search(lab.inner_text()), RUN_MS / 1000, "the end of its run")
 
 
 SOURCES = "images => images.map(image => image.src)"

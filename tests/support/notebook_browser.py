@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ BROWSER_FLAGS = (
     "--disable-sync",
 )
 SCREEN = {"width": 1280, "height": 720}
+FINISHED = re.compile(r"(Done|Stopped) after")
+"""In the line below a lab's charts, once its run is over."""
 PAGE_MS = 180_000
 """Patience with a JupyterLab that starts beside others."""
 BUSY = "() => [...document.querySelectorAll('.jp-InputPrompt')].some(prompt => prompt.textContent.includes('*'))"
@@ -41,6 +44,15 @@ KERNEL_IS_IDLE = """() => {
   const session = panel && panel.sessionContext && panel.sessionContext.session;
   return session && session.kernel && session.kernel.status === 'idle';
 }"""
+
+
+def wait_for(condition: Callable[[], object], seconds: float, what: str) -> None:
+    """Look until the condition holds; raises TimeoutError when it does not."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds:g} s in vain for {what}")
+        time.sleep(0.05)
 
 
 def find_browser() -> str | None:
