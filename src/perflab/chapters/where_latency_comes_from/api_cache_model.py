@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.chapters import load
+from perflab.chapters.changes import only_change
 from perflab.lab import Record, Verdict
 from perflab.measure import count, duration, percent, percentile
 from perflab.theory.ttl import hit_ratio_of_window, mean_hit_ratio, zipf
@@ -190,10 +191,10 @@ def finding(record: Record, pinned: Record | None) -> str | None:
 
 def _names(pinned: Record, record: Record) -> tuple[str, str]:
     """What was changed between the two, in each of them."""
-    changed = [name for name in SETTINGS if pinned.parameters[name] != record.parameters[name]]
-    if len(changed) != 1:
+    changed = only_change(record, pinned)
+    if not changed:
         return "pinned run", "this run"
-    before, after = (SETTINGS[changed[0]].format(run.parameters[changed[0]]) for run in (pinned, record))
+    before, after = (SETTINGS[changed].format(run.parameters[changed]) for run in (pinned, record))
     return before, after
 
 

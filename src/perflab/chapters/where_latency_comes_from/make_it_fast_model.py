@@ -9,6 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from perflab.chapters.changes import only_change
 from perflab.lab import Outcome, Record
 from perflab.lab.verdict import ratio_text
 from perflab.measure import Estimate, Ratio, compare, count, duration, percentile, summarise
@@ -122,12 +123,12 @@ def last_gain(record: Record, pinned: Record) -> Ratio:
 
 
 def _beside(record: Record, pinned: Record) -> str:
-    changed = [name for name in STEPS if pinned.parameters[name] != record.parameters[name]]
+    changed = only_change(record, pinned)
     times = [percentile(list(taken(run).values())[-1], 0.5) for run in (pinned, record)]
     names = ["in the pinned run", "in this one"]
-    if len(changed) == 1:
-        name = f"“{STEPS[changed[0]].removeprefix('+ ')}”"
-        names = [f"{'with' if run.parameters[changed[0]] else 'without'} {name}" for run in (pinned, record)]
+    if changed:
+        name = f"“{STEPS[changed].removeprefix('+ ')}”"
+        names = [f"{'with' if run.parameters[changed] else 'without'} {name}" for run in (pinned, record)]
     said = f"After the last step the p50 is {duration(times[0])} {names[0]}, {duration(times[1])} {names[1]}"
     return f"{said}: practically equal." if last_gain(record, pinned).verdict == compare.EQUAL else f"{said}."
 
