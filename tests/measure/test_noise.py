@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -13,6 +14,7 @@ from perflab.measure import noise
 from perflab.measure.noise import FIGURES, NoiseLedger, NoiseWatch
 from perflab.measure.others import read_cpu_use
 from perflab.measure.told import told
+from perflab.systems.machine.handover import between_processes
 
 QUIET = NoiseLedger(1e6, 1.05e6, 2.0, 1.9, 10, 0.001, 0.0, 1.0)
 
@@ -67,7 +69,7 @@ SOURCES = {
         ["stolen_share", "others_share", "busy_share", "others_measuring"],
     ),
     "what it started": (noise, "our_processes", ["stolen_share", "others_share", "busy_share", "others_measuring"]),
-    "switches": (noise, "_involuntary_switches", ["involuntary_switches"]),
+    "switches": (noise, "_switches_by_others", ["involuntary_switches"]),
     "the quota": (noise, "throttled_ms", ["throttled_ms"]),
 }
 
@@ -103,6 +105,34 @@ def test_a_proc_stat_of_any_kind_ends_no_measurement(
 @pytest.mark.parametrize("change", [{"others_share": 0.5, "busy_share": 0.6}, {"others_share": 0.2, "busy_share": 1.0}])
 def test_others_that_leave_cpus_free_or_use_little_disturb_nothing(change: dict[str, float]) -> None:
     assert not replace(QUIET, **change).noisy  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("taken", "by_others"), [(1_000, 0), (5_000, 3_300)])
+def test_what_wakes_of_ours_do_not_explain_was_done_by_others(
+    taken: int, by_others: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resource = pytest.importorskip("resource")
+    counted = {resource.RUSAGE_SELF: [0, 0], resource.RUSAGE_CHILDREN: [0, 0]}
+    children: list[Any] = []
+    monkeypatch.setattr(
+        resource, "getrusage", lambda of: SimpleNamespace(ru_nivcsw=counted[of][0], ru_nvcsw=counted[of][1])
+    )
+    monkeypatch.setattr(psutil.Process, "children", lambda *_, **__: children)
+    watch = NoiseWatch()
+    counted |= {resource.RUSAGE_SELF: [taken, 900], resource.RUSAGE_CHILDREN: [70, 500]}
+    children.append(SimpleNamespace(num_ctx_switches=lambda: SimpleNamespace(voluntary=300)))
+    children.append(SimpleNamespace(num_ctx_switches=unreadable))
+    assert watch.stop().involuntary_switches == by_others
+
+
+@pytest.mark.clock
+def test_a_process_of_ours_that_takes_our_cpu_makes_no_run_noisy() -> None:
+    with between_processes() as switch:
+        watch = NoiseWatch()
+        for _ in range(5_000):
+            switch()
+        ledger = watch.stop()
+    assert (ledger.involuntary_switches or 0) < 1_000
 
 
 @pytest.mark.clock

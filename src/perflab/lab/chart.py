@@ -77,16 +77,26 @@ class ChartFailed(Exception):
 
 
 class Chart(Panel):
-    """A panel of marks, drawn in their order. `width` is its share of the lab's width, `columns` its legend's (0: none).
+    """A panel of marks, drawn in their order. `width` is its share of the lab's width, `height` that of the usual height.
+
+    `columns` are its legend's (0: none).
 
     Until something is measured, `empty` stands in the title's place, in grey: what will appear ("Each request will appear
     here."). Such a chart shows its marks of `setting` from the start. The legend names only what is on the chart.
     """
 
     def __init__(
-        self, title: str, x: Axis, y: Axis, *marks: Mark, width: float = 1.0, columns: int = 3, empty: str = ""
+        self,
+        title: str,
+        x: Axis,
+        y: Axis,
+        *marks: Mark,
+        width: float = 1.0,
+        height: float = 1.0,
+        columns: int = 3,
+        empty: str = "",
     ) -> None:
-        self.title, self.width, self.empty = title, width, empty
+        self.title, self.width, self.height, self.empty = title, width, height, empty
         self._x, self._y, self._marks, self._columns = x, y, marks, columns
 
     def plus(self, *marks: Mark) -> Chart:

@@ -21,6 +21,8 @@ class Panel:
     title: str = ""
     width: float = 1.0
     """Share of the lab's width, relative to its other panels."""
+    height: float = 1.0
+    """Of the usual height; the tallest panel's holds for all that stand beside it."""
 
     def build(self, axes: Axes) -> Sequence[Artist]:
         """Make the artists on `axes`; returns those that will move. What is not returned is drawn once and kept."""

@@ -185,11 +185,12 @@ class View:
 
     def _make_pictures(self) -> tuple[list[Image], list[Picture]]:
         total = sum(panel.width for panel in self._lab.charts)
+        height = round(HEIGHT * max((panel.height for panel in self._lab.charts), default=1.0))
         images, pictures = [], []
         for panel in self._lab.charts:
             share = panel.width / total
             images.append(image := Image(share, told(panel.title, self._lab.question)))
-            pictures.append(Picture(panel, round(WIDTH * share), HEIGHT, image.show, at_once=False))
+            pictures.append(Picture(panel, round(WIDTH * share), height, image.show, at_once=False))
         align(pictures)
         return images, pictures
 

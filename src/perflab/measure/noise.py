@@ -5,11 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from perflab.measure.control_groups import throttled_ms
 from perflab.measure.others import UNKNOWN_USE, compare_use, our_processes, read_cpu_use
 from perflab.measure.told import told
+
+if TYPE_CHECKING:
+    import psutil
 
 SPIN_STEPS = 20_000
 SPINS = 5
@@ -32,8 +36,8 @@ EXPECTED = tuple(FIGURES) if sys.platform == "linux" else ("others_share",)
 class NoiseLedger:
     """What disturbed the measuring process. A figure is None where the system does not tell it: then nothing is called quiet.
 
-    `spin_before_ns`, `spin_after_ns`: a small computation, fastest of a few. `involuntary_switches`: how often the system took
-    the CPU away. `stolen_share` of the machine's CPU time by the hypervisor. `throttled_ms`: by a CPU quota of a control group.
+    `spin_before_ns`, `spin_after_ns`: a small computation, fastest of a few. `involuntary_switches`: how often others
+    took the CPU away. `stolen_share` of the machine's CPU time by the hypervisor. `throttled_ms`: by a quota of a control group.
     `resolution_ns` of the clock. `others_share` of the machine's CPU time went to programs that are not ours, `busy_share` to
     all; `others_measuring`: how many other measurements were seen at work.
     """
@@ -100,13 +104,13 @@ class NoiseWatch:
         before, after = self._before, _readings()
         wall_s = after["wall_s"] - before["wall_s"]
         use = told(lambda: compare_use(before["cpu_use"], after["cpu_use"], our_processes(), wall_s), UNKNOWN_USE)
-        switches = _difference(before, after, "switches")
+        switches = _difference(before, after, "switches_by_others")
         return NoiseLedger(
             spin_before_ns=self._spin_ns,
             spin_after_ns=spin_ns(),
             wall_s=wall_s,
             cpu_s=after["cpu_s"] - before["cpu_s"],
-            involuntary_switches=None if switches is None else int(switches),
+            involuntary_switches=None if switches is None else max(0, int(switches)),
             stolen_share=use.stolen_share,
             throttled_ms=_difference(before, after, "throttled_ms"),
             resolution_ns=time.get_clock_info("perf_counter").resolution * 1e9,
@@ -132,16 +136,26 @@ def _readings() -> dict[str, Any]:
     return {
         "wall_s": time.perf_counter(),
         "cpu_s": time.process_time(),
-        "switches": told(_involuntary_switches, None),
+        "switches_by_others": told(_switches_by_others, None),
         "cpu_use": told(read_cpu_use, None),
         "throttled_ms": told(throttled_ms, None),
     }
 
 
-def _involuntary_switches() -> int:
+def _switches_by_others() -> int:
+    """Involuntary switches that no wake of ours explains: a thread or server that we wake may take our CPU: no harm done."""
     import resource  # not on Windows
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+    import psutil
+
+    ours, ended = (resource.getrusage(of) for of in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    children = psutil.Process().children(recursive=True)
+    at_work = sum(told(partial(_wakes, child), 0) for child in children)
+    return ours.ru_nivcsw - ours.ru_nvcsw - ended.ru_nvcsw - at_work
+
+
+def _wakes(process: psutil.Process) -> int:
+    return process.num_ctx_switches().voluntary
 
 
 def _difference(before: dict[str, Any], after: dict[str, Any], name: str) -> float | None:

@@ -97,6 +97,7 @@ CHARTS = (
         Line("mean of several", run=lambda run: means(run, True), **MEASURED_POINTS | {"marker": "s", "markersize": 7}),
         Guesses(5, side="above", setting=lambda _: {said: (100 * x, ROWS.index(FSYNC)) for said, x in CHOICES.items()}),
         width=1.75,
+        height=1.2,
         columns=5,
     ),
     versus("working_set", ENDS, (1, 1_000), lambda model: model, "working set", YOURS_NS, tail=False, ticks=byte_ticks),
