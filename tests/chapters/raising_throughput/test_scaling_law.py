@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from drawing import drawn, points
+from headlines import check_headlines_fit
 from labs import measure
 from predictions import assert_each_comment_fits
 from relations import two_of_three
@@ -69,6 +70,23 @@ def on_the_law(
         value = times * float(law.throughput(number)) * (seen if number == chosen["workers"] else 1.0)
         samples[f"x{number}"] = value * generator.normal(1, noise, rounds)
     return Record("scaling_law", chosen, seed, "", Frame(samples, {"calls": rounds}), 4.0, "complete")
+
+
+def test_the_headline_says_where_the_peak_is_or_what_64_workers_do() -> None:
+    peak = scaling_law.lab().finding
+    assert peak is not None
+    assert re.fullmatch(
+        r"Throughput is highest with 16 workers; 64 do 0\.[78]\d+× \([^)]+\) of that\.", peak(on_the_law(), None) or ""
+    )
+    straight = on_the_law(law=ScalabilityLaw(0.0, 0.0, 100.0), work="waiting")
+    assert re.fullmatch(r"64 workers do 6\d(\.\d)? times as much as one\.", peak(straight, None) or "")
+    beside = peak(straight, on_the_law()) or ""
+    assert re.fullmatch(r"Most here: 6,\d+/s with 64 workers; in the pinned run: [\d,]+/s with 16 workers\.", beside)
+    assert peak(on_the_law(rounds=1), None) is None
+
+
+def test_headlines_fit_at_the_ends_of_all_controls() -> None:
+    check_headlines_fit(LAB, on_the_law)
 
 
 def said(record: Record) -> str:

@@ -22,6 +22,7 @@ from perflab.chapters.raising_throughput.scaling_law_model import (
     YOURS,
     Through,
     calibrate,
+    finding,
     fitted,
     gain,
     laws,
@@ -31,6 +32,7 @@ from perflab.chapters.raising_throughput.scaling_law_model import (
     predict,
     published_curve,
     rounds,
+    scenario,
     top,
     universal_said,
     whiskers,
@@ -43,8 +45,7 @@ from perflab.lab.verdict import INVALID, against_pinned, ratio_text, verdict_of
 from perflab.measure import Frame, count, paired_ratio, percent
 from perflab.systems.machine.work import KINDS, REPLICATING, Work, throughput, work_of
 
-HELD_OUT = (3, 6, 12, 24, 48)
-SLICE_S, ROUNDS = 0.3, 12  # a busy machine takes longer for as many
+HELD_OUT, SLICE_S, ROUNDS = (3, 6, 12, 24, 48), 0.3, 12  # a busy machine takes longer for as many
 
 
 def experiment(work: str, workers: int, locked: int, seed: int) -> Iterator[Frame]:
@@ -96,7 +97,6 @@ def charts(through: Through | None) -> tuple[Chart, Chart]:
         Line("measured", run=lambda run: points(run, left_out=False), **MEASURED_POINTS),
         Line("left out", run=lambda run: points(run, left_out=True), **STAR),
         width=1.3,
-        columns=3,
     )
     elsewhere = Chart(
         "Published: SPEC SDM91, a server of 1994",
@@ -195,4 +195,6 @@ def lab(through: Through | None = None) -> Lab:
         verdict=verdict_of(partial(say, through=through), compare=compare, needs="x1"),
         table=partial(table, through=through),
         budget_s=9.0,
+        finding=finding,
+        scenario=scenario,
     )

@@ -59,15 +59,20 @@ Through = Callable[[Mapping[int, float]], Law | None]
 
 def calibrate() -> Iterator[Frame]:
     """Throughput of one worker on this machine, and of one for each CPU; what it takes to write one copy, and a turn."""
-    facts = {kind: throughput(work_of(kind, 1), 1, 2 * WINDOW_S) for kind in (WAITING, COMPUTING, MEMORY)}
+    facts = {kind: _best(kind, 1) for kind in (WAITING, COMPUTING, MEMORY)}
     each_cpu = int(min(STEPS[-1], max(4, effective_cpus())))
     for kind in (COMPUTING, MEMORY):
-        facts[f"{kind}, together"] = throughput(work_of(kind, each_cpu), each_cpu, 2 * WINDOW_S)
+        facts[f"{kind}, together"] = _best(kind, each_cpu)
     facts["copy_s"], many = min(_copy_s() for _ in range(5)), 16
-    round_s = many / max(throughput(work_of(REPLICATING, many), many, 2 * WINDOW_S) for _ in range(3))
+    round_s = many / _best(REPLICATING, many)
     others_s = max(WAIT_S, 1 / facts[WAITING]) + many * (many - 1) * facts["copy_s"]
     facts["turn_s"] = max(0.0, round_s - others_s) / (many - 1)
     yield Frame(facts=facts)
+
+
+def _best(kind: str, workers: int) -> float:
+    """The highest of three: what else runs while a notebook opens only takes away."""
+    return max(throughput(work_of(kind, workers), workers, 2 * WINDOW_S) for _ in range(3))
 
 
 def _copy_s() -> float:
@@ -203,3 +208,37 @@ def universal_said(best: Top, fit: Fitted) -> str:
         return f"Universal law: {said}. No peak was measured: {most} is the most, and it does not clearly fall."
     peak = f"its peak at {count(fit.law.peak)} workers" if np.isfinite(fit.law.peak) else "no peak"
     return f"Universal law: {said}, {peak}. Measured: {most}; with {STEPS[-1]}, {ratio_text(best.left)} of that."
+
+
+def finding(record: Record, pinned: Record | None) -> str | None:
+    """Where throughput is highest, and what the most workers do of it; beside the pinned run, where it was there."""
+    best, before = top(record), None if pinned is None else top(pinned)
+    if best is None or not np.isfinite(best.per_s):
+        return None
+    if before is not None:
+        return f"Most here: {_most_said(best)}; in the pinned run: {_most_said(before)}."
+    if best.falls:
+        return f"Throughput is highest with {_workers(best.workers)}; {STEPS[-1]} do {ratio_text(best.left)} of that."
+    times = gain(record, 1, STEPS[-1])
+    return None if times is None else f"{STEPS[-1]} workers do {number(times.value)} times as much as one."
+
+
+def _most_said(best: Top) -> str:
+    return f"{count(best.per_s)}/s with {_workers(best.workers)}"
+
+
+def _workers(workers: int) -> str:
+    return f"{workers} worker{'s' * (workers != 1)}"
+
+
+def scenario(chosen: Mapping[str, Any]) -> str:
+    """What a run does."""
+    shared = f", {chosen['locked']}% of the wait under a common lock" * (chosen["work"] in (LOCKING, REPLICATING))
+    does = {
+        WAITING: "waits for 4 ms",
+        COMPUTING: "computes",
+        LOCKING: "waits for 4 ms",
+        MEMORY: "copies 2 MB",
+        REPLICATING: "waits for 4 ms and writes a copy for each worker",
+    }[chosen["work"]]
+    return f"1 to {STEPS[-1]} threads in a new order in each round; each thread {does}{shared}."
