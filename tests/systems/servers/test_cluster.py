@@ -16,6 +16,7 @@ from dying_servers import LAST_WORDS
 from patience import wait_until
 from real_servers import ORDINARY, ROOT, as_user, require
 
+from perflab.systems.process.child import ServerFailed
 from perflab.systems.process.installed import NotInstalled, NotStarted
 from perflab.systems.process.private_folder import private_folder
 from perflab.systems.servers import cluster as module
@@ -92,16 +93,34 @@ def test_what_the_server_cannot_do_is_told_as_one_that_does_not_start() -> None:
 
 
 @pytest.mark.parametrize("program", ["postgres", "initdb"])
-def test_one_that_dies_is_told_and_leaves_nothing(program: str, dying: Callable[..., None]) -> None:
+def test_one_that_dies_is_told_and_leaves_nothing(
+    program: str, dying: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     dying("postgres", *([] if program == "postgres" else ["initdb"]))
-    before = {*Path(tempfile.gettempdir()).iterdir()} | {module._kept()}
+    kept = module._kept()  # outlives this test
+    own = private_folder(for_others=True)  # in a common one, other tests begin and end
+    monkeypatch.setenv("TMPDIR", str(own))
+    monkeypatch.setattr("tempfile.tempdir", str(own))
     words = LAST_WORDS if program == "initdb" else "initdb"
     with (
         pytest.raises(NotStarted, match=rf"^PostgreSQL does not start, so it is not measured here\.(.|\n)*{words}"),
         cluster("dies", lambda _: None),
     ):
         raise AssertionError("it began")
-    assert not [*module._kept().glob("dies*")] and {*Path(tempfile.gettempdir()).iterdir()} <= before
+    assert not [*kept.glob("dies*")] and not [*own.iterdir()]
+    own.rmdir()
+
+
+def test_one_that_dies_in_mid_run_is_told_in_a_sentence_with_the_end_of_its_log() -> None:
+    require(POSTGRESQL)
+    with (
+        pytest.raises(ServerFailed, match=r"^The PostgreSQL server died\."),
+        cluster("dies", lambda connection: None) as server,
+        connect(server.folder) as connection,
+    ):
+        server.kill()
+        connection.execute("select 1")
+    assert not server.folder.exists()
 
 
 @pytest.mark.parametrize("user", [ROOT, ORDINARY])

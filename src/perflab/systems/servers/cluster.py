@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from perflab.systems.process.child import DEATH_S
 from perflab.systems.process.installed import KeptServer, NotStarted
 from perflab.systems.process.keeper import UNPRIVILEGED
 from perflab.systems.process.private_folder import private_folder
@@ -30,10 +31,17 @@ def cluster(name: str, fill: Fill, options: Mapping[str, str] | None = None) -> 
 
     The first time in a process, the cluster is made and `fill(connection)` called; that takes some seconds, and a copy half a
     second. `options` are settings of the server. Not thread-safe. Raises `NotInstalled`, `NotStarted` also where it
-    cannot do what `fill` asks, and what else `fill` raises.
+    cannot do what `fill` asks, and what else `fill` raises; `ServerFailed` where the block lost its connection as it died.
     """
     with POSTGRESQL.start(options=options, data=str(_made(name, fill))) as server:
-        yield server
+        try:
+            yield server
+        except Exception as error:
+            from psycopg import OperationalError  # late: it takes as long as everything else here
+
+            if isinstance(error, OperationalError):
+                server.check(DEATH_S)
+            raise
 
 
 def connect(folder: Path | str) -> Connection[Any]:
@@ -50,7 +58,7 @@ def connect(folder: Path | str) -> Connection[Any]:
 def _made(name: str, fill: Fill) -> Path:
     if POSTGRESQL.find() is None:
         return Path(name)  # it is not started either
-    from psycopg import Error  # late: it takes as long as everything else here
+    from psycopg import Error  # late, as above
 
     made = _kept() / name
     unfinished = made.with_suffix(".part")
