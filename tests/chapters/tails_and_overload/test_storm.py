@@ -144,6 +144,56 @@ def test_a_storm_is_said_and_so_is_a_recovery() -> None:
     assert rows["retries"] == f"{down.column('retried_s').size:,}"
 
 
+def ended(share: float, **changes: Any) -> Record:
+    """A run in which so many of the requests that were due in its last part were answered."""
+    run = storm_record(**changes)
+    due_s = run.column("arrived_s")
+    number = np.arange(due_s.size)
+    last = np.flatnonzero(due_s >= RUN_S - END_S)
+    left = np.setdiff1d(number, last[: round((1 - share) * last.size)])[::-1]
+    few = {name: np.resize(run.column(name), left.size) for name in ("completed_s", "latency_ns")}
+    return replace(run, frame=Frame({**run.frame.samples, **few, "number": left}, run.frame.counts, run.frame.facts))
+
+
+def test_a_run_without_a_stall_is_not_said_to_recover_from_one() -> None:
+    up, down = storm_record(stall=0.0), storm_record(stall=0.0, load=80, seed=3)
+    assert LAB.found(up, None) == "Without a stall 100% of the requests are answered in time at the end."
+    assert good_at_the_end(down) < 0.1, "at 80% the retries need no stall"
+    assert LAB.found(down, None).startswith("Without a stall ") and "after the stall" not in LAB.found(down, None)
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [
+        (1.0, "The server has recovered: 100% "),
+        (0.6, "The server has recovered only in part: "),
+        (0.3, "The server has recovered only in part: "),
+        (0.0, "2.1 s after the stall 100% of the requests still fail"),
+    ],
+)
+def test_a_server_that_answers_some_requests_is_said_to_have_recovered_in_part(share: float, told: str) -> None:
+    run = ended(share)
+    assert good_at_the_end(run) == pytest.approx(share, abs=0.2) and LAB.found(run, None).startswith(told)
+
+
+@pytest.mark.parametrize("share", [0.4, 0.7])
+def test_the_question_is_left_open_by_a_server_that_has_recovered_in_part(share: float) -> None:
+    assert outcome(storm_record(), ended(share, retries=JITTER)) is None
+
+
+def test_the_headline_speaks_of_two_runs_only_where_one_thing_that_might_end_the_storm_differs() -> None:
+    down = storm_record()
+    for changes in ({"load": 80, "retries": JITTER}, {"load": 80}, {"stall": 0.4}):
+        assert "as with" not in LAB.found(*side_by_side(storm_record(**changes), down)), changes
+    busy = storm_record(load=80)
+    pair = side_by_side(ended(0.0, load=80, cure=DROP_LATE), busy)
+    assert LAB.found(*pair).endswith("still fail, with “server drops the late” as with “nothing”.")
+    names = (*model.RETRIES, YOURS)
+    for changes in ({"retries": name} for name in names if name != AT_ONCE):
+        both = [replace(busy, parameters={**busy.parameters, **each}) for each in (changes, {})]
+        assert 60 < len(LAB.found(*side_by_side(*both))) <= 120
+
+
 def cut(run: Record, elapsed_s: float) -> Record:
     samples = dict(run.frame.samples)
     early = samples["arrived_s"] < elapsed_s
@@ -173,6 +223,11 @@ def test_the_time_line_holds_the_model_and_the_run() -> None:
     assert 1_200 < model.most_sent(run) < 2_000 == chart._axes.get_ylim()[1]
     shown = dict(points(artists["sent"]))
     assert max(shown.values()) == model.most_sent(run) and len(shown) == model.BINS.size
+    due = [per_s for _, per_s in points(artists["requests due"])]
+    assert sum(due) * model.BIN_S == pytest.approx(run.column("arrived_s").size)
+    bars = [part.vertices for part in artists["retries"].get_paths()]
+    assert sum(bar[1][1] - bar[0][1] for bar in bars) * model.BIN_S == pytest.approx(run.column("retried_s").size)
+    assert bars[-1][1].tolist() == [*points(artists["sent"])[-1]], "the retries end where all attempts do"
     assert sum(per_s for _, per_s in points(artists["in time"])) * model.BIN_S == pytest.approx(run.count("calls"))
 
 
