@@ -60,6 +60,16 @@ def test_what_ends_the_storm(cure: str, retries: str, load: int) -> None:
     assert min(good_at_the_end(storm_record(seed, load=load, cure=cure, retries=retries)) for seed in range(1, 6)) > 0.9
 
 
+@pytest.mark.long
+def test_near_the_capacity_only_a_short_queue_and_lifo_end_it_within_the_run() -> None:
+    def share_up(**changes: Any) -> float:
+        return float(np.mean([good_at_the_end(storm_record(seed, load=80, **changes)) > 0.9 for seed in range(1, 13)]))
+
+    assert share_up(cure=SHORT_QUEUE) == share_up(cure=LIFO) == 1
+    assert 0.3 < share_up(cure=CANCEL) < 0.8, "in half of the runs"
+    assert max(share_up(cure=DROP_LATE), share_up(retries=BUDGET)) < 0.3
+
+
 def test_dropping_what_is_late_ends_it_at_half_load_and_not_near_the_capacity() -> None:
     assert good_at_the_end(storm_record(load=50, cure=DROP_LATE)) > 0.9
     assert good_at_the_end(storm_record(load=80, cure=DROP_LATE)) < 0.5
