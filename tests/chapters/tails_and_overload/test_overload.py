@@ -249,6 +249,15 @@ def test_on_a_real_server_a_short_queue_answers_more_than_twice_as_many_in_time(
 
 
 @pytest.mark.clock
+def test_on_a_real_server_lifo_and_codel_answer_more_than_twice_as_many_in_time_as_fifo() -> None:
+    def goodputs() -> list[float]:
+        runs = measured_together(LAB, *({"discipline": name} for name in (FIFO, LIFO, LIKE_CODEL)), budget_s=1.0)
+        return [goodput(run) for run in runs]
+
+    two_of_three(goodputs, lambda found: min(found[1:]) > 2 * found[0], "more in time")
+
+
+@pytest.mark.clock
 def test_a_learners_rule_decides_in_the_real_server() -> None:
     lab = replace(LAB, policy={"may_queue": lambda queued, service_s, deadline_s: False})
     (run,) = measured_together(lab, {}, budget_s=0.3)

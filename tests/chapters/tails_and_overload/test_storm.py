@@ -9,7 +9,9 @@ import corpus
 import numpy as np
 import pytest
 from drawing import check_shows_all_and_can_be_emptied, drawn, points
+from labs import measured_together
 from predictions import assert_each_comment_fits
+from relations import two_of_three
 from tail_records import storm_record
 from turns import side_by_side
 
@@ -267,6 +269,15 @@ def test_the_question_is_settled_whatever_was_found() -> None:
     assert outcome(at_once, cut(pauses, RUN_S - END_S / 2)) is None
     for found in (outcome(*recovered), outcome(at_once, recovered[1])):
         assert_each_comment_fits(storm.PREDICTION, found)
+
+
+@pytest.mark.clock
+def test_on_a_real_server_lifo_ends_the_storm() -> None:
+    def ends() -> tuple[float, float]:
+        (cured,) = measured_together(LAB, {"cure": LIFO}, budget_s=RUN_S)
+        return good_at_the_end(corpus.click("tails_and_overload.storm").records[0]), good_at_the_end(cured)
+
+    two_of_three(ends, lambda found: found[1] > max(0.5, 2 * found[0]), "answered at the end")
 
 
 @pytest.mark.clock

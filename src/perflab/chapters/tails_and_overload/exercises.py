@@ -137,8 +137,8 @@ OUTAGES = {
     "pauses": "they delay the retries, and do not make them fewer. How often is each request sent while all attempts time out?",
     "servers": "then the load is 32%. While all attempts time out, each request is sent 4 times: 128% is offered.",
     "shorter time-out": "then attempts time out in a shorter queue already, and each request is sent 4 times as before.",
-    "budget": "Right: it offers at most 40% × 1.1 = 44% of the capacity, so the queue shrinks after the stall. Three retries offer "
-    "40% × 4 = 160% while attempts time out, so they go on timing out: the outage keeps itself up.",
+    "budget": "Right: it offers at most 40% × 1.1 = 44% of the capacity; the queue shrinks after the stall. Three retries "
+    "offer 40% × 4 = 160% while attempts time out, so they go on timing out: the outage keeps itself up.",
 }
 
 
