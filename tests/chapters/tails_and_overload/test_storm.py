@@ -169,6 +169,7 @@ def ended(share: float, **changes: Any) -> Record:
 
 def test_a_run_without_a_stall_is_not_said_to_recover_from_one() -> None:
     up, down = storm_record(stall=0.0), storm_record(stall=0.0, load=80, seed=3)
+    assert "stays down" not in LAB.verdict(up, None).text
     assert LAB.found(up, None) == "Without a stall 100% of the requests are answered in time at the end."
     assert good_at_the_end(down) < 0.1, "at 80% the retries need no stall"
     assert LAB.found(down, None).startswith("Without a stall ") and "after the stall" not in LAB.found(down, None)

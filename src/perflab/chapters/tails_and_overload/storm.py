@@ -88,7 +88,7 @@ def say(record: Record) -> str:
         return "The end of the run has not come yet."
     said = f"In the last {END_S:g} s {percent(good)} of the requests were answered in time, by one of their attempts; attempts "
     said += f"were sent at {storm_model.offered_at_the_end(record):.2f} × the capacity."
-    if np.isfinite(storm_model.edge(chosen)):
+    if chosen["stall"] and np.isfinite(storm_model.edge(chosen)):
         worst = offered_load(chosen["load"] / 100, RETRIES[chosen["retries"]])
         told = "it stays down" if storm_model.is_predicted_down(chosen) else "it recovers"
         said += f" Where all attempts time out, ρ(1 + k) = {worst:.2f} is offered: {told}, says the condition."
