@@ -46,6 +46,11 @@ def computations_early(beta: float) -> float:
     return math.exp(1 / beta)
 
 
+def earliness_s(rate: float, query_s: float, beta: float) -> float:
+    """βδ · (ln(λβδ) + γ): how long before the expiry the first one begins on average, where reads are many."""
+    return beta * query_s * (math.log(rate * beta * query_s) + float(np.euler_gamma))
+
+
 def computations_early_of(load: float, beta: float) -> float:
     """The same for λβδ = `load`, where each computation takes δ.
 
