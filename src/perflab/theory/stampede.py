@@ -42,13 +42,8 @@ def computations_sharing(rate: float, query_s: float, cpus: float, threads: floa
 
 
 def computations_early(beta: float) -> float:
-    """e^(1/β): computations per expiry with XFetch where reads are many (λβδ → ∞), at any rate."""
+    """e^(1/β): computations per expiry with XFetch where many reads come during a computation (λβδ → ∞)."""
     return math.exp(1 / beta)
-
-
-def earliness_s(rate: float, query_s: float, beta: float) -> float:
-    """βδ · (ln(λβδ) + γ): how long before the expiry the first one begins on average, where reads are many."""
-    return beta * query_s * (math.log(rate * beta * query_s) + float(np.euler_gamma))
 
 
 def computations_early_of(load: float, beta: float) -> float:
