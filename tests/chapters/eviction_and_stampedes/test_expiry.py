@@ -184,7 +184,9 @@ def outcome(aligned: Record, jittered: Record) -> Outcome | None:
 def test_the_question_is_settled_whatever_was_found() -> None:
     aligned, jittered = (expiry_record(expiry=each) for each in (ALIGNED, JITTERED))
     quick = expiry_record(query_ms=0.1), expiry_record(query_ms=0.1, expiry=JITTERED)
-    for runs, choice in (((aligned, jittered), expiry.SHORTER), (quick, expiry.SAME)):
+    slow = expiry_record(query_ms=8), expiry_record(query_ms=8, expiry=JITTERED)
+    assert all(map(model.is_saturated, slow))
+    for runs, choice in (((aligned, jittered), expiry.SHORTER), (quick, expiry.SAME), (slow, expiry.SAME)):
         found = outcome(*runs)
         assert found is not None and found.choice == choice
         assert_each_comment_fits(expiry.PREDICTION, found)

@@ -161,12 +161,12 @@ PREDICTION = Prediction(
             "Half of the entries live longer, but the others expire earlier: the mean cycle is as long as before."
         ),
         SHORTER: Answer(
-            "Here the store was quick enough to answer the peaks.",
+            "Here the store was quick enough to answer the peaks, or too slow to be done with any.",
             "The mean TTL is the same, so as many reads miss. But they no longer miss together, so the store's queue is short.",
         ),
         SAME: Answer(
             "As many, but when? With one TTL all misses come at the same moment.",
-            "Here no queue formed at the store, so it did not matter when the queries came.",
+            "Here no queue formed at the store, or it never ended: it did not matter when the queries came.",
         ),
     },
     runs=tuple({"expiry": expiry, "ttl": 0.5, "keys": 200, "rate": 1_000} for expiry in JITTER),
