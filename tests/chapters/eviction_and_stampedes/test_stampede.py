@@ -151,7 +151,10 @@ def test_what_xfetch_always_runs_is_no_stampede(rate: int, query: int) -> None:
 def test_many_queries_of_which_no_read_notices_anything_are_no_stampede() -> None:
     run = stampede_record(cure=XFETCH, rate=400, query=10, cpus=64.0)
     many = replace(
-        run, frame=Frame({**run.frame.samples, "of_s": [], "ended_s": []}, run.frame.counts, run.frame.facts)
+        run,
+        frame=Frame(
+            {**run.frame.samples, "of_s": np.empty(0), "ended_s": np.empty(0)}, run.frame.counts, run.frame.facts
+        ),
     )
     assert max(groups(many)) > 3 * np.e and "stampede" not in LAB.found(many, None)
 

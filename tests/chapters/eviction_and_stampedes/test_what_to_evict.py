@@ -118,13 +118,14 @@ def test_two_policies_are_compared_by_their_misses() -> None:
 
 
 def test_two_runs_that_differ_in_more_than_the_policy_are_not_compared_in_the_headline() -> None:
-    for changes in ({"capacity": 300}, {"trace": SCANS}, {"skew": 0.5}):
-        now, pinned = side_by_side(evict_record(policy="SIEVE", **changes), evict_record())
+    lru = evict_record(())
+    for changes in ({"capacity": 100}, {"trace": IN_LOOP}, {"skew": 0.5}):
+        now, pinned = side_by_side(evict_record((), policy="SIEVE", **changes), lru)
         assert LAB.found(now, pinned) == LAB.found(now, None) != ""
 
 
 def test_the_chosen_size_is_a_ring_on_the_curves_of_both_runs() -> None:
-    now, pinned = evict_record(policy="SIEVE"), evict_record(capacity=100)
+    now, pinned = evict_record((), policy="SIEVE"), evict_record((), capacity=100)
     chart, artists = drawn(LAB.charts[0])  # type: ignore[arg-type]
     rings = [each for each in artists.values() if getattr(each, "get_fillstyle", lambda: "")() == "none"]
     chart.show_run(now, (now,))
