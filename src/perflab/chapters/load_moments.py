@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.lab import Record
-from perflab.lab.moments import FAILED, NEEDLESS, OPEN, REJECTED, SERVED, Moments
+from perflab.lab.moments import ASIDE, FAILED, NEEDLESS, OPEN, REJECTED, SERVED, Moments
+from perflab.systems.caches.hot_key import COMPUTE, REFRESH, WAIT
 
 Number = int | float | Callable[[Record], float]
 """The same for all runs, or a function of the run."""
@@ -64,6 +66,40 @@ def moments_of_connections(workers: Number) -> Callable[[Record], Moments | None
         gone_s, became = np.where(is_served, due_s + response_s, np.nan), np.where(is_served, SERVED, OPEN)
         until_s, number = float((due_s + response_s).max()), int(number_of(workers, record))
         return Moments(due_s, queued_s, started_s, done_s, gone_s, became, 0 * became, until_s, number)
+
+    return of
+
+
+def moments_of_queries(at_once: Number) -> Callable[[Record], Moments | None]:
+    """For `Lab(moments=…)`: of a record of reads of a hot key (`hot_key_load`), of which so many may run a query at once.
+
+    A read has been sent until a thread begins it. In line are those that wait for a place, or for the query of another read; at
+    work those that run one. What the cache answers is never in line, and a query that runs after its read was answered is aside.
+    """
+
+    def of(record: Record) -> Moments | None:
+        due_s = record.column("arrived_s").astype(float)
+        if not due_s.size:
+            return None
+        number, kind = record.column("number").astype(int), record.column("kind").astype(int)
+        begun_ns = np.round(1e9 * due_s[number] + record.column("waited_ns"))
+        nan, queries = np.nan, defaultdict[float, deque[tuple[float, float]]](deque)
+        told = (record.column(f"{name}_s").tolist() for name in ("of", "began", "ended"))
+        for decided_s, began_s, ended_s in zip(*told, strict=True):
+            queries[np.round(1e9 * decided_s)].append((began_s, ended_s))
+        stages, gone_s, became = np.full((3, due_s.size), nan), np.full(due_s.size, nan), np.full(due_s.size, OPEN)
+        gone_s[number], became[number] = record.column("completed_s"), SERVED
+        aside = list[tuple[float, ...]]()
+        for read, does, ns in zip(number.tolist(), kind.tolist(), begun_ns.tolist(), strict=True):
+            span = queries[ns].popleft() if does in (COMPUTE, REFRESH) and queries[ns] else (nan, nan)
+            if does in (COMPUTE, WAIT):
+                stages[:, read] = ns / 1e9, *span
+            elif does == REFRESH:  # of one that has not ended nobody has told when it began
+                aside.append((ns / 1e9, nan if np.isnan(span[1]) else ns / 1e9, *span, span[1]))
+        columns = np.column_stack([np.array([due_s, *stages, gone_s]), np.array(aside).reshape(-1, 5).T])
+        became = np.append(became, np.full(len(aside), ASIDE))
+        until_s, places = float(record.fact("elapsed_s", 0.0)), int(number_of(at_once, record))
+        return Moments(*columns, became, 0 * became, until_s, places)
 
     return of
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from perflab.lab.moments import (
     ANSWERED,
+    ASIDE,
     AT_WORK,
     FAILED,
     GONE,
@@ -46,7 +47,7 @@ class Film:
         part = self.first_s, self.last_s
         self.marked = {share: moments.percentile_request(share, *part) for share in SHARES}
         self.inside, self.in_line = moments.inside(*part), moments.in_line(*part)
-        untold = np.isin(moments.became, (OPEN, FAILED)) & np.isnan(moments.queued_s)
+        untold = np.isin(moments.became, (OPEN, FAILED, ASIDE)) & np.isnan(moments.queued_s)
         self.told_until_s = min(self.last_s, float(moments.due_s[untold].min(initial=np.inf)))
         """Up to when it is known how many were in line: then comes a request of which the server has told nothing."""
         self.most = max(
