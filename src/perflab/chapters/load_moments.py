@@ -96,10 +96,10 @@ def moments_of_queries(at_once: Number) -> Callable[[Record], Moments | None]:
                 stages[:, read] = ns / 1e9, *span
             elif does == REFRESH:  # of one that has not ended nobody has told when it began
                 aside.append((ns / 1e9, nan if np.isnan(span[1]) else ns / 1e9, *span, span[1]))
-        columns = np.column_stack([np.array([due_s, *stages, gone_s]), np.array(aside).reshape(-1, 5).T])
+        moments_s = np.column_stack([np.array([due_s, *stages, gone_s]), np.array(aside).reshape(-1, 5).T])
         became = np.append(became, np.full(len(aside), ASIDE))
-        until_s, places = float(record.fact("elapsed_s", 0.0)), int(number_of(at_once, record))
-        return Moments(*columns, became, 0 * became, until_s, places)
+        columns: dict[str, Any] = dict(zip(COLUMNS, (*moments_s, became, 0 * became), strict=True))
+        return Moments(**columns, until_s=record.fact("elapsed_s", 0.0), workers=int(number_of(at_once, record)))
 
     return of
 
