@@ -16,7 +16,10 @@ from perflab.systems.caches.hot_key import COMPUTE, REFRESH, WAIT
 Number = int | float | Callable[[Record], float]
 """The same for all runs, or a function of the run."""
 QUEUE = ("arrived_ns", "started_ns", "done_ns")
-COLUMNS = ("due_s", "queued_s", "started_s", "done_s", "gone_s", "became", "server")
+STAGES = ("due_s", "queued_s", "started_s", "done_s", "gone_s")
+COLUMNS = (*STAGES, "became", "server")
+APART_S = 1e-6
+"""Between the last request of a turn and the first of the next, so that these are not inside at once."""
 
 
 def moments(workers: Number = 1, servers: Number = 1) -> Callable[[Record], Moments | None]:
@@ -100,6 +103,34 @@ def moments_of_queries(at_once: Number) -> Callable[[Record], Moments | None]:
         became = np.append(became, np.full(len(aside), ASIDE))
         columns: dict[str, Any] = dict(zip(COLUMNS, (*moments_s, became, 0 * became), strict=True))
         return Moments(**columns, until_s=record.fact("elapsed_s", 0.0), workers=int(number_of(at_once, record)))
+
+    return of
+
+
+def turn_of(stages_ns: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    """Columns for `moments_of_turns`: `STAGES` of each request of a turn, from its first request on; "requests", how many these
+    are, and "turn_s", when the last one was gone. `stages_ns`, of shape (5, requests), is by any one clock.
+    """
+    columns = dict(zip(STAGES, (stages_ns - stages_ns[0].min(initial=2**62)) / 1e9, strict=True))
+    many, last_s = stages_ns.shape[1], columns["gone_s"].max(initial=0.0)
+    return {**columns, "requests": np.array([many]), "turn_s": np.array([last_s])}
+
+
+def moments_of_turns(workers: Number = 1, least_s: Number = 0.0) -> Callable[[Record], Moments | None]:
+    """For `Lab(moments=…)`: of a record of turns (`turn_of`), shown one after the other, each for `least_s` or until its last
+    request is gone. None where a request was not answered: when it was given up is not recorded.
+    """
+
+    def of(record: Record) -> Moments | None:
+        requests, lost = record.column("requests").astype(int), ("failures", "timeouts", "not_sent")
+        if not requests.sum() or any(record.count(name) for name in lost):
+            return None
+        lasts_s = np.maximum(record.column("turn_s") + APART_S, number_of(least_s, record))
+        begins_s = np.repeat(np.cumsum(lasts_s) - lasts_s, requests)
+        stages = [begins_s + record.column(name) for name in STAGES]
+        became = np.full(begins_s.size, SERVED)
+        columns: dict[str, Any] = dict(zip(COLUMNS, (*stages, became, 0 * became), strict=True))
+        return Moments(**columns, until_s=float(lasts_s.sum()), workers=int(number_of(workers, record)))
 
     return of
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from perflab.chapters.load_moments import STAGES
 from perflab.chapters.measuring_latency import coordinated_omission
 from perflab.chapters.measuring_latency import coordinated_omission_model as model
 from perflab.lab import Record
@@ -77,7 +78,7 @@ def test_at_fifty_moments_as_many_are_in_line_as_the_record_says() -> None:
         turns.append(a_turn(closed, *zip(due.tolist(), (due + 1).tolist(), started, done, gone, strict=True)))
     run = Record("coordinated_omission", LAB.check({"every": 400}), 1, "", merge(turns))
     film, turn = Film(replay_of(*turns, every=400)), np.repeat([0, 0.4], 50)
-    due_s, queued_s, started_s, done_s, gone_s = (turn + run.column(name) for name in model.STAGES)
+    due_s, queued_s, started_s, done_s, gone_s = (turn + run.column(name) for name in STAGES)
     for at_s in generator.uniform(0, 0.8, 50).tolist():
         scene = Scene(film, at_s)
         assert scene.number(SENT) == ((due_s <= at_s) & (at_s < queued_s)).sum()
