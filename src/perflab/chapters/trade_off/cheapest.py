@@ -20,7 +20,7 @@ from perflab.lab.marks import Label, Line, Note, Rule
 from perflab.lab.palette import INK, MEASURED, MEASURED_POINTS, MODEL, PINNED, PINNED_POINTS, QUIET
 from perflab.lab.rows import Texts, intervals_in, values_in
 from perflab.lab.verdict import Row, ratio_text, trust_of, verdict_of
-from perflab.measure import Frame, count, duration, gc_paused, percentile
+from perflab.measure import Frame, count, gc_paused, percentile
 from perflab.systems.clients.service import Answered, Service, service
 
 TOTAL_S, WINDOW_S = 12.0, 0.06
@@ -67,7 +67,6 @@ CHARTS = (
         Rule("y", setting=lambda now: 1e6 * now["p95"], **LIMIT),
         Rule("x", setting=lambda now: now["rate"], **LIMIT),
         Note(0.98, 0.03, setting=lambda _: "meets the objective", **CORNER),
-        Note(0.98, 0.93, run=lambda run: target_said(run.parameters), **CORNER),
         Line("model: mean, 64 settings", model=lambda m: (m.per_s, m.means_ns), color=MODEL, **SMALL),
         Line("the search saw", run=cheapest_model.looks_seen, color=PINNED, alpha=0.5, **SMALL),
         Line("measured anew", run=lambda run: cheapest_model.points(run), **MEASURED_POINTS),
@@ -89,7 +88,7 @@ CHARTS = (
         Line("best look of the search", run=cheapest_model.promised, **{**PINNED_POINTS, "markersize": 7}),
         Line(run=lambda run: intervals_in(ROWS, cheapest_model.fresh_rows(run)), color=MEASURED, linewidth=2),
         Line("measured anew, 95%", run=lambda run: values_in(ROWS, cheapest_model.fresh_rows(run)), **MEASURED_POINTS),
-        Texts(LAST, x=0.01, above=0.3, ha="left", run=cheapest_model.names, color=QUIET),
+        Texts(LAST, x=0.01, above=0.42, ha="left", run=cheapest_model.names, color=QUIET),
         columns=2,
         empty="Promises, and what they are worth, will appear here.",
     ),
@@ -101,7 +100,6 @@ def say(record: Record) -> str:
     objective, best, first = target_said(record.parameters), answer_in(record), leader(record)
     if first is None:
         looked = f"{len(np.unique(record.column(SEARCHED)))} of {len(SETTINGS)} settings were looked at"
-        looked += f" with {record.parameters['clients']} clients"
         return f"Objective: {objective}. {looked}; the last {LAST} were not measured anew."
     curse = (
         f"The best look of the search had {count(first[0].best_window)}/s, of “{name(first[0])}”; measured anew it has "
@@ -109,18 +107,13 @@ def say(record: Record) -> str:
     curse += f"{capacity_text(first[0].per_s)}: {ratio_text(first[1])}."
     if best is None:
         return f"None of the last {LAST} settings meets the objective: {objective}. {curse}"
-    told = f"“{name(best)}” has the highest capacity: {capacity_text(best.per_s)}, p95 {duration(best.p95_ns)}"
-    return f"{told}. Objective ({objective}): {cheapest_model.meets_said(best)}. {curse}"
+    return f"{cheapest_model.answer_told(record, best)} {curse}"
 
 
 def finding(record: Record, pinned: Record | None) -> str | None:
     """The answer, and what the best window of the search was worth."""
-    best, first = answer_in(record), leader(record)
-    if first is None:
-        return None
-    if best is None:
-        return f"None of the last {LAST} settings meets the objective. {cheapest_model.curse_said(first[1])}"
-    return f"Best: {name(best)}, {count(best.per_s.value)}/s. {cheapest_model.curse_said(first[1])}"
+    first = leader(record)
+    return first and f"{cheapest_model.answer_said(record)}; {cheapest_model.curse_said(first[1])}"
 
 
 def scenario(chosen: Mapping[str, Any]) -> str:
@@ -140,6 +133,7 @@ def table(record: Record, pinned: Record | None) -> list[Row]:
 
 TRUST = trust_of(
     ("looks of the search", lambda run: count(run.column(SEARCHED).size)),
+    (f"the best of the {len(SETTINGS)} first looks", cheapest_model.grid_said),
     ("fresh looks at each of the last settings", lambda run: count(run.column(FRESH).size / LAST)),
     needs=SEARCHED,
 )
