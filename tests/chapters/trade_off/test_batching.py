@@ -74,7 +74,15 @@ def test_a_run_says_what_the_setting_does_to_both_and_why_no_batch_fills() -> No
     said = LAB.verdict(record(), None).text
     assert "8 threads get 384/s" in said and "Worse on both axes." in said
     assert "A batch of 20 never fills with 8 threads: at most 400/s." in said
-    assert LAB.found(record(), None) == "9.6% of the requests per second, 68× the latency. Worse on both axes."
+    assert (
+        LAB.found(record(), None)
+        == "Batches of 20, 20 ms: 9.6% of the requests/s, 68× the latency. Worse on both axes."
+    )
+
+
+def test_a_headline_names_the_setting() -> None:
+    waits = LAB.found(record(9_000, 0.3, max_wait=0, size=100), None)
+    assert waits.startswith("What waits, up to 100: 2.2× the requests/s, the same latency.") and len(waits) <= 120
 
 
 @pytest.mark.parametrize("changes", [{"threads": 32}, {"max_wait": 0}])

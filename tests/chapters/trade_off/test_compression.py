@@ -83,6 +83,8 @@ def test_two_links_share_a_headline() -> None:
     assert compression.finding(fast, slow) == LAB.found(fast, slow) == both
     alike = compression.finding(record(8.0, 4.0, 100, level=1), record(8.0, 4.0, 100))
     assert alike == "Compressing makes the reply 2.0× quicker over 100 Mb/s."
+    unlike = compression.finding(record(1.0, 2.0, 1_600, level=1), slow)
+    assert unlike == "Compressing makes the reply 2.0× slower over 1,600 Mb/s.", "another level, too"
 
 
 def test_what_does_not_shrink_never_pays() -> None:

@@ -86,7 +86,9 @@ def test_the_lab_runs_the_rule_that_was_written() -> None:
     assert lab.policy["when"] is fuller and list(lab.controls) == ["threads"]
     run = batched(3, 1)
     own = Record(**{**vars(run), "parameters": lab.check({})})
-    assert "never fills" not in lab.verdict(own, None).text and lab.found(own, None).startswith("3.0× the requests")
+    assert "never fills" not in lab.verdict(own, None).text and lab.found(own, None).startswith(
+        "Your rule: 3.0× the requests/s"
+    )
     assert lab.scenario is not None and "Your rule" in lab.scenario(lab.check({}))
 
 

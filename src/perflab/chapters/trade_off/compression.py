@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from perflab.chapters.changes import only_change
 from perflab.chapters.trade_off.compression_model import (
     CHANGING,
     CODEC_ROWS,
@@ -41,8 +42,7 @@ from perflab.measure import Frame, byte_size, count, duration, gc_paused, number
 from perflab.systems.clients.replies import documents
 from perflab.systems.servers.stage_kinds.documents import JSON, KINDS, document
 
-SLICE_S = 0.1
-SIZES_KB = (2, 5, 10, 20, 50, 100, 200)
+SLICE_S, SIZES_KB = 0.1, (2, 5, 10, 20, 50, 100, 200)
 
 
 def experiment(size: int, kind: str, level: int, bandwidth: int, seed: int) -> Iterator[Frame]:
@@ -128,9 +128,9 @@ def effect(record: Record) -> str:
 
 
 def finding(record: Record, pinned: Record | None) -> str | None:
-    """Whether compressing paid; on both links where the pinned run had another."""
+    """Whether compressing paid; on both links where the pinned run differs in nothing but its link."""
     said = effect(record)
-    if said and pinned is not None and pinned.parameters["bandwidth"] != record.parameters["bandwidth"]:
+    if said and pinned is not None and only_change(record, pinned) == "bandwidth":
         said = ", and ".join(filter(None, (effect(pinned), said)))
     return f"Compressing makes the reply {said}." if said else None
 
