@@ -14,7 +14,7 @@ from predictions import assert_each_comment_fits
 from relations import two_of_three
 
 from perflab.chapters.trade_off import batching, batching_model
-from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S, change
+from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S, change, middle
 from perflab.lab import Outcome, Record
 from perflab.measure.frame import Frame
 
@@ -68,6 +68,17 @@ def test_a_full_batch_under_a_timer_does_more_and_makes_a_request_alone_wait() -
         return more.value, later.value
 
     two_of_three(look, lambda found: min(found) > 2, "twice the capacity, twice the latency")
+
+
+@pytest.mark.clock
+def test_a_batch_that_never_fills_does_less_than_half_of_what_waits_and_no_more_than_its_timer_allows() -> None:
+    def look() -> tuple[float, float]:
+        never, waits = measured_together(LAB, {"size": 20, "max_wait": 20}, {"size": 20, "max_wait": 0}, budget_s=1.0)
+        assert middle(never, PER_S).value < 1.02 * batching_model.bound(never), "8 threads in 20 ms"
+        return middle(never, PER_S).value, middle(waits, PER_S).value
+
+    # Commits of up to 6 ms do not hide it: X = N / (20 ms + s) against N / 2s.
+    two_of_three(look, lambda found: found[1] > 2 * found[0], "more than twice the capacity without the timer")
 
 
 def test_a_run_says_what_the_setting_does_to_both_and_why_no_batch_fills() -> None:

@@ -57,7 +57,7 @@ def look_at(
 
 ROWS = tuple(str(place + 1) for place in range(LAST))
 LIMIT: dict[str, Any] = {"color": INK, "linestyle": ":", "linewidth": 1.8}
-CORNER: dict[str, Any] = {"ha": "right", "color": INK, "fontsize": 11}
+CORNER: dict[str, Any] = {"ha": "right", "color": INK, "fontsize": 11, "bbox": {"color": "white", "pad": 1}}
 SMALL: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 4}
 CHARTS = (
     Chart(
@@ -66,7 +66,7 @@ CHARTS = (
         Axis("p95 of the response time", 3e6, 1e9, log=True, ticks=duration_ticks),
         Rule("y", setting=lambda now: 1e6 * now["p95"], **LIMIT),
         Rule("x", setting=lambda now: now["rate"], **LIMIT),
-        Note(0.98, 0.03, setting=lambda _: "meets the objective", **CORNER),
+        Note(0.98, 0.06, setting=lambda _: "meets the objective", **CORNER),
         Line("model: mean, 64 settings", model=lambda m: (m.per_s, m.means_ns), color=MODEL, **SMALL),
         Line("the search saw", run=cheapest_model.looks_seen, color=PINNED, alpha=0.5, **SMALL),
         Line("measured anew", run=lambda run: cheapest_model.points(run), **MEASURED_POINTS),
@@ -155,10 +155,10 @@ PREDICTION = Prediction(
     choices={
         AS_MUCH: Answer(
             "Each look is right on average. But the best of many looks was not drawn at random: luck helped to choose it.",
-            "Here the looks scatter so little that luck chose hardly anything.",
+            "Here the best look lies within what fresh looks at the same setting tell.",
         ),
         FEWER: Answer(
-            "Looks scatter so little here that the best of them was no luck.",
+            "Here fresh looks cannot tell the best look from the usual: luck chose less than they scatter.",
             "The best of many noisy numbers was partly lucky: the winner's curse. So only fresh numbers are an answer.",
         ),
         MORE: Answer(

@@ -121,7 +121,7 @@ def leader(run: Record) -> tuple[Finalist, Ratio] | None:
 def curse_said(ratio: Ratio) -> str:
     """The headline's second half: what the best look of the search was worth."""
     if ratio.low <= 1 <= ratio.high:
-        return "the best look was about right."
+        return "the best look may be right."
     return f"the best look was {percent(abs(1 / ratio.value - 1))} too {'high' if ratio.high < 1 else 'low'}."
 
 
