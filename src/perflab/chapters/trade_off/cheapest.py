@@ -101,10 +101,8 @@ def say(record: Record) -> str:
     if first is None:
         looked = f"{len(np.unique(record.column(SEARCHED)))} of {len(SETTINGS)} settings were looked at"
         return f"Objective: {objective}. {looked}; the last {LAST} were not measured anew."
-    curse = (
-        f"The best look of the search had {count(first[0].best_window)}/s, of “{name(first[0])}”; measured anew it has "
-    )
-    curse += f"{capacity_text(first[0].per_s)}: {ratio_text(first[1])}."
+    curse = f"The best look at one of the last {LAST} had {count(first[0].best_window)}/s, of “{name(first[0])}”; "
+    curse += f"measured anew it has {capacity_text(first[0].per_s)}: {ratio_text(first[1])}."
     if best is None:
         return f"None of the last {LAST} settings meets the objective: {objective}. {curse}"
     return f"{cheapest_model.answer_told(record, best)} {curse}"
