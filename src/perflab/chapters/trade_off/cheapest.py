@@ -66,6 +66,7 @@ CHARTS = (
         Axis("p95 of the response time", 3e6, 1e9, log=True, ticks=duration_ticks),
         Rule("y", setting=lambda now: 1e6 * now["p95"], **LIMIT),
         Rule("x", setting=lambda now: now["rate"], **LIMIT),
+        Note(0.98, 0.88, run=lambda run: cheapest_model.target_named(run.parameters), **CORNER),
         Note(0.98, 0.06, setting=lambda _: "meets the objective", **CORNER),
         Line("model: mean, 64 settings", model=lambda m: (m.per_s, m.means_ns), color=MODEL, **SMALL),
         Line("the search saw", run=cheapest_model.looks_seen, color=PINNED, alpha=0.5, **SMALL),

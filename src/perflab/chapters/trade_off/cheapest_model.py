@@ -29,9 +29,13 @@ def target_of(chosen: Mapping[str, Any]) -> Target:
 
 
 def target_said(chosen: Mapping[str, Any]) -> str:
-    """The objective in words: what it asks of clients that never rest."""
-    least = f"95% within {chosen['p95']} ms and at least {count(chosen['rate'])} requests/s"
-    return f"{least} with {chosen['clients']} clients that never rest"
+    """The objective in words, and of whom it is asked."""
+    return f"{target_named(chosen)} with {chosen['clients']} clients that never rest"
+
+
+def target_named(chosen: Mapping[str, Any]) -> str:
+    """The objective in few words."""
+    return f"95% within {chosen['p95']} ms, at least {count(chosen['rate'])}/s"
 
 
 def frame_of(look: Look, window: Window, load: Answered, clients: int, number: int) -> Frame:
