@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -96,6 +97,27 @@ def test_the_headline_is_the_p99_beside_the_mean_or_what_more_hits_did() -> None
     for pair in ((run, more), (more, run)):
         said = LAB.found(*side_by_side(*pair))
         assert said.startswith("With more hits, the load on the store went from 1") and "p99 from 20 ms" in said
+
+
+def test_a_headline_compares_two_runs_only_where_one_control_differs_and_says_which() -> None:
+    run = read_record(capacity=300)
+    own = LAB.found(run, None)
+    for changes in ({"capacity": 800, "rate": 75}, {"skew": 1.4, "kind": EXPONENTIAL}, {}):
+        assert LAB.found(*side_by_side(run, read_record(2, **{"capacity": 300, **changes}))) == own
+    for pair in itertools.permutations((run, read_record(2, capacity=300, rate=75))):
+        said = LAB.found(*side_by_side(*pair))
+        assert said.startswith("With more reads per second, the load on the store went from 3"), "hits differ by chance"
+    assert LAB.found(*side_by_side(read_record(skew=1.4), read_record())).startswith("With more hits, ")
+    said = LAB.finding(run, read_record(capacity=300, kind=EXPONENTIAL)) or ""  # type: ignore[misc]
+    assert " with exponential service times, " in said and said.endswith("with constant service times.")
+
+
+def test_a_tail_without_an_end_is_said_to_grow() -> None:
+    run, enough = read_record(capacity=50), read_record(capacity=500)
+    assert model.is_saturated(run) and LAB.found(run, None).endswith(" s and growing.")
+    for pair in ((run, enough), (enough, run)):
+        assert "s and growing to " in LAB.found(*side_by_side(*pair))
+    assert "growing" not in LAB.found(enough, None)
 
 
 def late(run: Record) -> Record:

@@ -168,8 +168,24 @@ def load_text(run: Record) -> str:
 
 
 def tail_text(run: Record) -> str:
-    """The p99."""
-    return duration(float(measured_ns(run)[1]))
+    """The p99, which has no end where the store cannot keep up."""
+    return f"{duration(float(measured_ns(run)[1]))}{' and growing' if is_saturated(run) else ''}"
+
+
+def effect_said(changed: str, record: Record, pinned: Record) -> str:
+    """What the one control did in which the two runs differ: to the load on the store and the p99."""
+    if changed == "kind":
+        tails = [f"{tail_text(run)} with {run.parameters['kind']} service times" for run in (pinned, record)]
+        return f"The p99 was {tails[0]}, {tails[1]}."
+    of, what = (reads_offered, "more reads per second") if changed == "rate" else (hit_ratio, "more hits")
+    less, more = sorted((pinned, record), key=of)
+    load, tail = (f"{text(less)} to {text(more)}" for text in (load_text, tail_text))
+    return f"With {what}, the load on the store went from {load}, the p99 from {tail}."
+
+
+def reads_offered(run: Record) -> float:
+    """Reads per second that were asked for."""
+    return float(run.parameters["rate"])
 
 
 def times_text(run: Record) -> str:

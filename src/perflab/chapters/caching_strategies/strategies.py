@@ -9,6 +9,7 @@ import numpy as np
 
 from perflab.chapters.caching_strategies import strategies_model as model
 from perflab.chapters.caching_strategies.strategies_model import HIT, MISS, ORDER, WRITE
+from perflab.chapters.changes import only_change
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.axes import percent_ticks
 from perflab.lab.marks import Band, Histogram, Line, measured
@@ -87,10 +88,10 @@ def finding(record: Record, pinned: Record | None) -> str | None:
     name, writes = record.parameters["strategy"], record.column(WRITE)
     if not writes.size:
         return None
-    if pinned is not None and pinned.column(WRITE).size and (other := pinned.parameters["strategy"]) != name:
+    if pinned is not None and pinned.column(WRITE).size and only_change(record, pinned) == "strategy":
         times = percentile(pinned.column(WRITE), 0.5) / percentile(writes, 0.5)
         how = f"{number(times)}× quicker" if times >= 1 else f"{number(1 / times)}× slower"
-        return f"{name.capitalize()} writes {how} (p50) than {other}."
+        return f"{name.capitalize()} writes {how} (p50) than {pinned.parameters['strategy']}."
     reads = model.reads_of(record)
     told = f"a read takes {duration(model.mean(reads))} on average, {number(model.times_a_hit(record))} times a hit"
     return f"{name.capitalize()}: {told}; a write {duration(model.mean(writes))}."
