@@ -26,7 +26,7 @@ START = LAB.check({})
 KNOWN = {"hit_ns": float(HIT_NS)}
 
 
-def at(values: Any, capacity: int) -> float:
+def at(values: Any, capacity: float) -> float:
     return float(np.interp(capacity, SIZES, values))
 
 
@@ -55,6 +55,17 @@ def test_where_the_store_is_saturated_there_is_no_long_run() -> None:
     assert np.isnan(found.long_run.mean_ns[0]) and np.isfinite(found.long_run.unqueued_ns).all()
     assert found.p99_ns > 1e8, "a run has a p99 all the same"
     assert model.predict(**{**START, "rate": 25}, constants=KNOWN).saturated == 0
+
+
+def test_the_wait_lies_between_the_mean_and_what_it_would_be_without_a_queue() -> None:
+    found = model.predict(**START, constants=KNOWN)
+    sizes, low, high = model.waiting_ns(found)
+    assert (high >= low).all() and found.saturated < sizes[0] < 200 < sizes[-1] == 1_000, "no long run, no mean wait"
+    assert high[0] > 5 * low[0] and high[-1] == low[-1]
+    waits = np.interp(300, sizes, high - low)
+    h = at(found.long_run.hit_ratio, 300)
+    load = at(found.long_run.load, 300)
+    assert waits == pytest.approx((1 - h) * load / (2 * (1 - load)) * 2e7, rel=0.01), "Pollaczek and Khinchine"
 
 
 @pytest.mark.parametrize("kind", [CONSTANT, EXPONENTIAL])

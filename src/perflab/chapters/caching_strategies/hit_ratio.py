@@ -15,7 +15,7 @@ from perflab.chapters.caching_strategies.hit_ratio_model import RUN_S, SIZES, SU
 from perflab.chapters.changes import only_change
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, nearest, values_slider
 from perflab.lab.axes import duration_ticks, percent_ticks
-from perflab.lab.marks import Band, Here, Line, before
+from perflab.lab.marks import Band, Here, Line, Whiskers, before
 from perflab.lab.palette import ALARM, CLOCK, MEASURED, MODEL, MODEL_HERE, MODEL_LINE, PINNED_POINTS, THIRD
 from perflab.lab.verdict import percentile_of, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, percent
@@ -86,6 +86,7 @@ CHARTS = (
             linestyle=":",
             linewidth=1.8,
         ),
+        Whiskers("waiting", model=model.waiting_ns, color=THIRD, linewidth=3, alpha=0.35),
         Line("a run, simulated", model=lambda m: ([m.capacity] * 2, [m.mean_ns, m.p99_ns]), **MODEL_HERE),
         *dots(lambda run: model.measured_ns(run)[1], "^", "measured p99"),
         *dots(lambda run: model.measured_ns(run)[0], "o", "mean"),

@@ -31,7 +31,7 @@ SIZES = np.union1d(CAPACITIES, np.linspace(10, KEYS, 34))
 SEEDS = (47, 48, 49)
 """Three runs whose medians are near those of 60: 8% apart on average, over many settings."""
 PROBES_PER_S, PROBING_S = 150, 0.5
-SURE = 0.99
+SURE, WAITS = 0.99, 150
 Floats = NDArray[np.float64]
 too_late = partial(loads.too_late, limit_ns=0.5 * SERVICE_MS * 1e6)
 
@@ -83,6 +83,13 @@ def predict(capacity: int, skew: float, rate: int, kind: str, constants: Mapping
     saturated = float(np.interp(-1, -found.load, SIZES)) if found.load[0] > 1 else 0.0
     sure = float(np.interp(SURE, found.hit_ratio, SIZES))
     return Expected(found, saturated, sure, capacity, float(mean_ns), float(p99_ns))
+
+
+def waiting_ns(expected: Expected) -> tuple[Floats, Floats, Floats]:
+    """At sizes close together: from the mean as if no read had to wait to the mean, where the store keeps up."""
+    found = expected.long_run
+    sizes = np.linspace(SIZES[np.isfinite(found.mean_ns)][0], KEYS, WAITS)
+    return sizes, np.interp(sizes, SIZES, found.unqueued_ns), np.interp(sizes, SIZES, found.mean_ns)
 
 
 @lru_cache(maxsize=32)

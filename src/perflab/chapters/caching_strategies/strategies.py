@@ -100,8 +100,8 @@ def finding(record: Record, pinned: Record | None) -> str | None:
 def scenario(chosen: Mapping[str, Any]) -> str:
     """What a run does."""
     far = f"{chosen['store']:g} ms away" if chosen["store"] else "on the same machine"
-    what = f"A dict before a SQLite file with fsync, {far}. {chosen['writes']}% writes, {count(KEYS)} keys"
-    return f"{what}; entries live for {count(TTL)} requests."
+    what = f"One client, one request after another: a dict before a SQLite file with fsync, {far}. {chosen['writes']}% writes"
+    return f"{what}, {count(KEYS)} keys; entries live for {count(TTL)} requests."
 
 
 AS_A_HIT, SOME, MANY = "about as long as a hit", "2 to 20 times as long", "over 20 times as long"
