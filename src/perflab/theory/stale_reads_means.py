@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -64,16 +65,11 @@ def _spread(part: Numbers, whole: Numbers) -> Spread:
     return Spread(float(part.sum() / whole.sum()), float(low), float(high))
 
 
-def text() -> str:
-    """`TABLE` anew: takes minutes."""
-    lines = []
-    for store_ms in STORES_MS:
-        for keys in KEYS:
-            for writers in WRITERS:
-                rows = [simulated(order, store_ms, keys, writers, range(1, RUNS + 1)) for order in range(3)]
-                shares = " ".join(f"{1e4 * share:.0f}" for row in rows for spread in row for share in spread)
-                lines.append(f"{store_ms:g} {keys} {writers}: {shares}")
-    return "\n".join(lines)
+def line(store_ms: float, keys: int, writers: int) -> str:
+    """A line of `TABLE`; all of them take minutes."""
+    rows = [simulated(order, store_ms, keys, writers, range(1, RUNS + 1)) for order in range(3)]
+    shares = " ".join(f"{1e4 * share:.0f}" for row in rows for spread in row for share in spread)
+    return f"{store_ms:g} {keys} {writers}: {shares}"
 
 
 TABLE = """\
@@ -250,4 +246,4 @@ TABLE = """\
 
 
 if __name__ == "__main__":
-    print(text())
+    print(*(line(*setting) for setting in product(STORES_MS, KEYS, WRITERS)), sep="\n")
