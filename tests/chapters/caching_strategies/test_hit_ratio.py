@@ -126,6 +126,7 @@ def test_a_headline_compares_two_runs_only_where_one_control_differs_and_says_wh
 def test_a_tail_without_an_end_is_said_to_grow() -> None:
     run, enough = read_record(capacity=50), read_record(capacity=500)
     assert model.is_saturated(run) and LAB.found(run, None).endswith(" s and growing.")
+    assert model.times_text(run).endswith(" s and growing")
     for pair in ((run, enough), (enough, run)):
         assert "s and growing to " in LAB.found(*side_by_side(*pair))
     assert "growing" not in LAB.found(enough, None)

@@ -197,7 +197,7 @@ def reads_offered(run: Record) -> float:
 
 def times_text(run: Record) -> str:
     """Mean and p99, where they are those of the server."""
-    return loads.NOT_SHOWN if too_late(run) else "; ".join(map(duration, measured_ns(run)))
+    return loads.NOT_SHOWN if too_late(run) else f"{duration(float(measured_ns(run)[0]))}; {tail_text(run)}"
 
 
 def unqueued_text(run: Record) -> str:
