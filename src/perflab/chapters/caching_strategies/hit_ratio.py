@@ -195,5 +195,6 @@ def lab() -> Lab:
         trust=TRUST,
         finding=finding,
         scenario=scenario,
+        moments=loads.moments(),
         budget_s=RUN_S + 1,
     )

@@ -179,5 +179,6 @@ def lab() -> Lab:
         trust=trust_of(REPLAYED, loads.sent(), loads.LATENESS, needs="arrived_s"),
         finding=finding,
         scenario=scenario,
+        moments=loads.moments(),
         budget_s=RUN_S + 1,
     )
