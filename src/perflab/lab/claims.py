@@ -33,7 +33,7 @@ class Claim:
         """One line: the claim, and the verdict."""
         found = self.judge(records)
         if found is None:
-            return f"·  {self.text}\n   Not measured yet: see the lab {self.lab.replace('_', ' ')!r}."
+            return f"·  {self.text}\n   Not decided yet: see the lab {self.lab.replace('_', ' ')!r}."
         holds, numbers = found
         if holds is None:
             return f"–  {self.text}\n   Not measured here: {numbers}"

@@ -26,7 +26,7 @@ def columns(**samples: Any) -> Frame:
 def test_claims_wait_for_their_measurement() -> None:
     assert len(claims.CLAIMS) == 7
     for claim in claims.CLAIMS:
-        assert "Not measured yet" in claim.report([])
+        assert "Not decided yet" in claim.report([])
 
 
 def test_memory_and_sleep() -> None:
@@ -48,8 +48,8 @@ def test_quoted_ranges_are_judged_by_the_operation_itself() -> None:
         )
     )
     for claim, operation in found:
-        assert "Not measured yet" in claim.report([record(50e6)]), "another operation"
-        assert "Not measured yet" in claim.report([record(50e6, operation=operation, calls=3)]), "too few"
+        assert "Not decided yet" in claim.report([record(50e6)]), "another operation"
+        assert "Not decided yet" in claim.report([record(50e6, operation=operation, calls=3)]), "too few"
         assert "Does not hold here: median 1.0 µs of 1,000 calls" in claim.report([record(1e3, operation=operation)])
         within = 50e6 if "inference" in operation else 200e6
         assert "Holds here" in claim.report([record(within, operation=operation)])
@@ -63,4 +63,4 @@ def test_averages_and_loops() -> None:
     stalled = columns(open_ns=np.r_[np.full(800, 1e6), np.full(200, 9e7)], closed_ns=np.full(1_000, 1e6))
     assert "Holds" in loops.report([Record("coordinated_omission", {"stall": 100}, 1, "", stalled)])
     few = columns(open_ns=np.full(50, 9e7), closed_ns=np.full(50, 1e6))
-    assert "Not measured yet" in loops.report([Record("coordinated_omission", {"stall": 100}, 1, "", few)])
+    assert "Not decided yet" in loops.report([Record("coordinated_omission", {"stall": 100}, 1, "", few)])
