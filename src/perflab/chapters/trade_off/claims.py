@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from functools import partial
 
 from perflab.chapters.trade_off.advice_model import MEAN, advised, clients_named, other_than
 from perflab.chapters.trade_off.batching_model import setting_of
 from perflab.chapters.trade_off.compression_model import codec_seen, times
-from perflab.chapters.trade_off.lever_claims import CLAIMED, both_claims, favour_one
+from perflab.chapters.trade_off.lever_claims import CLAIMED, favour_one, of_lever
 from perflab.chapters.trade_off.plane import ALONE, PER_S, change, direction
 from perflab.chapters.trade_off.switchboard import BETWEEN, DEARER, beside_the_presets
 from perflab.chapters.trade_off.switchboard_model import name_of
 from perflab.lab import Record
-from perflab.lab.claims import Claim, Judge, report_claims
+from perflab.lab.claims import Claim, Judge, in_every_run, report_claims, unless_refuted
 from perflab.lab.verdict import ratio_text
 from perflab.measure import count, percent
 
@@ -23,16 +23,6 @@ SHRUNK = 0.9
 def takeaways() -> None:
     """Print the claims of this notebook with the verdicts of this machine."""
     report_claims(CLAIMS)
-
-
-def unless_contradicted(find: Callable[[Record], Found]) -> Judge:
-    """The newest run against the claim; without one the newest for it."""
-
-    def judge(records: Sequence[Record]) -> Found:
-        found = [told for record in reversed(records) if (told := find(record)) is not None]
-        return next((told for told in found if not told[0]), found[0] if found else None)
-
-    return judge
 
 
 def _batch(column: str, what: str) -> Judge:
@@ -46,7 +36,7 @@ def _batch(column: str, what: str) -> Judge:
         told = f"{setting_of(record)}, {count(record.parameters['threads'])} threads: {what} {ratio_text(ratio)}."
         return way == 1, told
 
-    return unless_contradicted(find)
+    return in_every_run(find)
 
 
 def _compressed(record: Record) -> tuple[int, str] | None:
@@ -71,11 +61,6 @@ def _what_shrinks_pays(record: Record) -> Found:
     return found[0] == -1, f"shrunk to {percent(codec.ratio)}; {found[1]}"
 
 
-def _lever(lever: str) -> Judge:
-    """Whether both claims on a lever hold under all conditions that were tried."""
-    return unless_contradicted(lambda run: both_claims(run) if run.parameters["lever"] == lever else None)
-
-
 def _advice(record: Record) -> Found:
     """Whether the advised preset had the shorter mean response time."""
     advice = advised(record)
@@ -98,13 +83,21 @@ def _paid_for(record: Record) -> Found:
 CLAIMS = (
     Claim("Batching raises throughput.", "batching", _batch(PER_S, "capacity")),
     Claim("Batching raises latency: that is what its throughput costs.", "batching", _batch(ALONE, "latency alone")),
-    Claim("Compressing raises latency, because it adds work.", "compression", unless_contradicted(_raises_latency)),
-    Claim("What shrinks is worth compressing.", "compression", unless_contradicted(_what_shrinks_pays)),
+    Claim("Compressing raises latency, because it adds work.", "compression", in_every_run(_raises_latency)),
+    Claim("What shrinks is worth compressing.", "compression", in_every_run(_what_shrinks_pays)),
     *(
-        Claim(f"{lever.capitalize()}: latency {latency.text}, throughput {throughput.text}.", "levers", _lever(lever))
+        Claim(
+            f"{lever.capitalize()}: latency {latency.text}, throughput {throughput.text}.",
+            "levers",
+            unless_refuted(partial(of_lever, lever)),
+        )
         for lever, (latency, throughput) in CLAIMED.items()
     ),
-    Claim("Most optimizations favor one of the two, latency or throughput.", "levers", favour_one),
-    Claim("More throughput is paid for with latency.", "switchboard", unless_contradicted(_paid_for)),
-    Claim("Mean above 200 ms: optimize for latency, else for throughput.", "advice", unless_contradicted(_advice)),
+    Claim(
+        "Most optimizations favor one of the two, latency or throughput, at the cost of the other.",
+        "levers",
+        favour_one,
+    ),
+    Claim("More throughput is paid for with latency.", "switchboard", in_every_run(_paid_for)),
+    Claim("Mean above 200 ms: optimize for latency, else for throughput.", "advice", in_every_run(_advice)),
 )
