@@ -12,7 +12,7 @@ from predictions import assert_judged_both_ways
 from tail_records import overload_record, page_record, queue_record, storm_record
 
 from perflab.chapters.tails_and_overload.claims import CLAIMS
-from perflab.chapters.tails_and_overload.fan_out_model import CANCELLED
+from perflab.chapters.tails_and_overload.fan_out_model import ALL, CANCELLED
 from perflab.chapters.tails_and_overload.overload_model import DROP_LATE
 from perflab.chapters.tails_and_overload.storm_model import JITTER, NONE, ONCE
 from perflab.lab.record import Record
@@ -41,6 +41,12 @@ def lucky(calls: int, pages: int = 1_000) -> Record:
     return replace(record, frame=replace(record.frame, samples=columns))
 
 
+def copied_at_once() -> Record:
+    """As if copies of all late calls had helped busy servers."""
+    record = page_record(workers=4, hedges=CANCELLED)
+    return replace(record, parameters={**record.parameters, "hedges": ALL})
+
+
 def all_in_time(record: Record) -> Record:
     """As if each request had been served within its deadline."""
     columns = {**record.frame.samples, "latency_ns": np.full(record.column("number").size, 5e6)}
@@ -60,7 +66,7 @@ def cases() -> list[tuple[int, list[Record], list[Record]]]:
         (0, [flat(50), flat(90, 2.5)], [queue_record(50), queue_record(90)]),
         (1, [flat(90, 2, 3)], [flat(90, 2, 30)]),
         (2, [lucky(5)], [page_record(calls=20)]),
-        (3, [page_record(workers=4, hedges=CANCELLED)], [page_record(workers=4)]),
+        (3, [copied_at_once()], [page_record(workers=4)]),
         (4, [all_in_time(overload_record(discipline=DROP_LATE))], [overload_record(discipline=DROP_LATE)]),
         (5, [up(storm_record(retries=ONCE, load=70))], [storm_record(retries=ONCE, load=70)]),
         (6, [up(storm_record(retries=JITTER))], [storm_record(retries=JITTER)]),
@@ -82,8 +88,12 @@ def test_no_run_or_one_that_tells_nothing_decides_nothing(place: int) -> None:
     assert CLAIMS[place].judge([late(record) for record in cases()[place][2]]) is None
 
 
-def test_copies_that_helped_idle_servers_do_not_speak_for_always() -> None:
+def test_copies_that_helped_idle_servers_or_were_cancelled_do_not_speak_for_always() -> None:
     assert CLAIMS[3].judge([page_record()]) is None
+    cancelled = page_record(workers=4, hedges=CANCELLED)
+    assert CLAIMS[3].judge([cancelled]) is None
+    for order in ([page_record(workers=4), cancelled], [cancelled, page_record(workers=4)]):
+        assert CLAIMS[3].report(order).startswith("✗")
 
 
 def test_a_mild_run_speaks_for_nothing() -> None:

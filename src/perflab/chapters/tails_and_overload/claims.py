@@ -14,18 +14,17 @@ from perflab.chapters.tails_and_overload.hockey_stick_model import (
     LOADS,
     STATISTICS,
     offered_load,
-    second_moment,
     typical_ms,
 )
 from perflab.lab import Record
 from perflab.lab.claims import Claim, in_every_pair, in_every_run, report_claims
 from perflab.measure import duration, percent
-from perflab.theory.queues import mean_wait
 
 Found = tuple[bool, str] | None
 MIN_REQUESTS, MORE_LOAD, MOST, FEW = 368, 1.5, 0.8, 5
-SURELY = 1.3
-"""By how much an expected number must lie beyond the limit of a claim for a run to be able to refute it."""
+SURELY, SURELY_DOWN = 1.3, 0.25
+"""By how much an expected number must lie beyond the limit of a claim for a run to be able to refute it; of how many
+requests an answer in time is expected at most where that is so."""
 
 
 def takeaways() -> None:
@@ -41,14 +40,15 @@ def _grows_as_the_load(calm: Record, busy: Record) -> Found:
     means = [STATISTICS["mean"](run.column("latency_ns")) for run in (calm, busy)]
     told = [f"{duration(mean)} at {offered_load(run):.0f}%" for mean, run in zip(means, (calm, busy), strict=True)]
     grows = means[1] >= 1.1 * ratio * means[0]
-    if not grows and _long_run(busy) < SURELY * ratio * _long_run(calm):
+    if not grows and _typical(busy) < SURELY * ratio * _typical(calm):
         return None
     return not grows, f"the mean response was {told[0]} and {told[1]} load."
 
 
-def _long_run(record: Record) -> float:
-    """The mean response at the load of a run in the long run, in times of a service."""
-    return 1 + mean_wait(min(offered_load(record), LOADS[-1]) / 100, 1.0, second_moment(record.parameters["kind"]))
+def _typical(record: Record) -> float:
+    """The mean response (ms) of a typical run at the load of this one."""
+    typical = typical_ms(record.parameters["kind"], record.parameters["service"])
+    return float(np.interp(offered_load(record), LOADS, typical[0]))
 
 
 def _mean_is_enough(record: Record) -> Found:
@@ -78,10 +78,10 @@ def _pages_as_calls(record: Record) -> Found:
 
 
 def _copies_always_help(record: Record) -> Found:
-    """A run in which they made more pages slow speaks against it; for it, one in which they helped busy servers."""
-    workers = record.parameters["workers"]
+    """A run in which they made more pages slow speaks against it; for it, one in which copies of all helped busy servers."""
+    workers, hedges = record.parameters["workers"], record.parameters["hedges"]
     helped = 0 if fan_out.too_late(record) is not None else fan.helped(record)
-    if not helped or (helped > 0 and workers > fan_out.BUSY):
+    if not helped or (helped > 0 and (workers > fan_out.BUSY or hedges != fan.ALL)):
         return None
     parts = [fan.slow_text(record, part) for part in (fan_out.PLAIN, fan_out.HEDGED)]
     return helped > 0, f"with {workers} workers per server {parts[0]} pages were slow, {parts[1]} with hedges."
@@ -124,7 +124,7 @@ def _could_stay_down(record: Record) -> bool:
     """What the condition says, and the model of such a run."""
     chosen = record.parameters
     at_the_end = storm_model.predict(**chosen).good[storm_model.BINS > storm_model.RUN_S - storm_model.END_S]
-    is_low = at_the_end.mean() < 0.5 * chosen["load"] / 100 * storm_model.CAPACITY
+    is_low = at_the_end.mean() < SURELY_DOWN * chosen["load"] / 100 * storm_model.CAPACITY
     return bool(storm_model.is_predicted_down(chosen) and is_low)
 
 
