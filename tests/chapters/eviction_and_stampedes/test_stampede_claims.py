@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from stampede_records import expiry_record, stampede_record
 
-from perflab.chapters.eviction_and_stampedes.expiry_model import JITTERED
+from perflab.chapters.eviction_and_stampedes.expiry_model import ALIGNED, JITTERED
 from perflab.chapters.eviction_and_stampedes.stampede_claims import CLAIMS
 from perflab.chapters.eviction_and_stampedes.stampede_model import NONE, SINGLE, XFETCH
 from perflab.lab import Record
@@ -31,10 +31,9 @@ def test_it_is_computed_more_than_once(claim: object, record: Record) -> None:
 
 
 def once(record: Record) -> Record:
-    """As if each expiry had caused one query: every fifth that was decided on and ended."""
-    columns = dict(record.frame.samples)
-    ended = np.sort(columns["ended_s"])[::50]
-    columns |= {"of_s": ended - 0.04, "decided_s": ended - 0.04, "ended_s": ended}
+    """As if each of five expiries had caused one query."""
+    ended = np.arange(1, 6) * 0.5
+    columns = {**record.frame.samples, "of_s": ended - 0.04, "decided_s": ended - 0.04, "ended_s": ended}
     return replace(record, frame=replace(record.frame, samples=columns))
 
 
@@ -47,6 +46,12 @@ def test_a_mild_run_says_nothing_and_takes_nothing_back(claim: Claim, cure: str)
     assert found is not None and found[0] and "1 queries per expiry, at most 1." in found[1]
     for order in ([mild, storm, lucky], [storm, lucky, mild]):
         assert claim.report(order).startswith("✗")
+
+
+def test_few_expiries_say_nothing() -> None:
+    assert EARLY.judge([stampede_record(cure=XFETCH, ttl=2, rate=400, query=20)]) is None, "1 query for the only one"
+    shorter = [expiry_record(ttl=2.0, expiry=each, keys=20) for each in (ALIGNED, JITTERED)]
+    assert JITTER.judge(shorter) is None, "many would expire after the run"
 
 
 def test_the_peak_is_more_than_the_mean() -> None:

@@ -69,8 +69,14 @@ def _expected(record: Record) -> stale_reads_model.Expected:
 
 
 def _through_is_right(record: Record) -> Found:
-    wrong, entries = record.count(stale_reads_model.WRONG), record.count(stale_reads_model.ENTRIES)
-    if record.parameters["order"] != THROUGH or not (wrong or entries * _expected(record).wrong[THROUGH] > FEW):
+    """A single writer leaves only what its first fills have left; that there is none of it says nothing."""
+    wrong, entries, chosen = (
+        record.count(stale_reads_model.WRONG),
+        record.count(stale_reads_model.ENTRIES),
+        record.parameters,
+    )
+    could = chosen["writers"] > 1 and entries * _expected(record).wrong[THROUGH] > FEW
+    if chosen["order"] != THROUGH or not (wrong or could):
         return None
     return not wrong, f"{percent(wrong / entries)} of {count(entries)} entries were wrong when all had come to rest."
 

@@ -19,17 +19,20 @@ from perflab.systems.servers.real.redis import REDIS
 Found = tuple[bool, str] | None
 MANY_HITS = 80
 HALF, NEAR_HALF, BUSY, FEW, NEAR, AT_ONCE_S = (0.33, 0.67), 0.75, 0.6, 100, 1.3, 0.5
+ALIKE = 0.9
 
 
 def _half_the_misses(less: Record, more: Record) -> Found:
-    """While the p99 misses with either capacity, and neither is saturated."""
+    """While the p99 misses with either capacity, and neither is saturated. Near saturation a shorter queue halves it, too."""
     misses = [1 - hit_ratio(run) for run in (less, more)]
     is_queue = misses[1] > 1 - SURE and not hit_ratio_model.is_saturated(less)
     if not is_queue or not HALF[0] < misses[1] / misses[0] < HALF[1] or more.column("latency_ns").size <= FEW:
         return None
     p99 = [measured_ns(run)[1] for run in (less, more)]
     told = f"with {percent(misses[0])} and {percent(misses[1])} misses it was {tail_text(less)} and {tail_text(more)}."
-    return bool(p99[1] < NEAR_HALF * p99[0]), told
+    holds = bool(p99[1] < NEAR_HALF * p99[0])
+    typical = [hit_ratio_model.typical_ns(**run.parameters)[1] for run in (less, more)]
+    return None if holds and typical[1] < ALIKE * typical[0] else (holds, told)
 
 
 def _without_a_queue(record: Record) -> Found:
@@ -46,7 +49,7 @@ def _back_at_once(record: Record) -> Found:
     after_s, chosen = restart_model.recovery_s(record), record.parameters
     if chosen["load"] < 2 or chosen["cure"] != restart_model.NOTHING or np.isnan(after_s):
         return None
-    if after_s < AT_ONCE_S and not restart_model.well_after_s(restart_model.predict(**chosen).good) > AT_ONCE_S:
+    if after_s < AT_ONCE_S and not restart_model.well_after_s(restart_model.predict(**chosen).good) > 2 * AT_ONCE_S:
         return None
     return after_s < AT_ONCE_S, f"95% of the reads were in time again after {restart_model.recovery_text(record)}."
 
