@@ -13,16 +13,16 @@ from perflab.chapters.trade_off.advice_model import NO_LEVER
 from perflab.chapters.trade_off.claims import CLAIMS
 from perflab.chapters.trade_off.lever_claims import CLAIMED
 from perflab.chapters.trade_off.levers_model import POOLING
-from perflab.chapters.trade_off.switchboard_model import FAST, MANY
+from perflab.chapters.trade_off.switchboard_model import FAST, FIFTY, MANY
 from perflab.lab import Record
 
 MOST_OF_THEM = 10
 """This claim is on the number of settings, each of which counts once."""
 CASES = [
     (0, [batched(3, 20)], [batched(0.1, 20), batched(3, 20)]),
-    (1, [batched(3, 20)], [batched(3, 1, max_wait=0), batched(3, 20)]),
-    (2, [packed(2, bandwidth=1_600)], [packed(0.3)]),
-    (3, [packed(0.3)], [packed(2, bandwidth=1_600), packed(0.3)]),
+    (1, [batched(3, 20, max_wait=0)], [batched(3, 1, max_wait=0), batched(3, 20)]),
+    (2, [packed(2)], [packed(2, bandwidth=1_600), packed(0.3)]),
+    (3, [packed(0.3, bandwidth=1_600)], [packed(2, bandwidth=1_600), packed(0.3)]),
     *(
         (4 + at, [run(2.0 ** lever[0].way, 2.0, lever=name)], [run(2.0 ** -lever[0].way, 2.0, lever=name)])
         for at, (name, lever) in enumerate(CLAIMED.items())
@@ -53,6 +53,10 @@ def test_every_claim_is_tested_and_open_until_its_lab_was_used() -> None:
         (0, batched(3, 20, size=1)),
         (1, batched(3, 20, size=1)),
         (0, batched(np.array([0.1, 10, 1] * 3), 1)),  # type: ignore[arg-type]
+        (1, batched(3, 20)),
+        (2, packed(2, bandwidth=1_600)),
+        (3, packed(0.3)),
+        (11, board(1_200, 30.0, batching=FIFTY)),
         (2, packed(np.array([0.1, 10, 1] * 3))),  # type: ignore[arg-type]
         (3, packed(1.5, sent=200_060, kind="already compressed")),
         (6, run(0.3, 1.0, lever=POOLING)),
