@@ -47,8 +47,8 @@ CASES = [
     (2, [counted(50, 50, window=3.2)], [counted(50, 50, window=60)]),
     (3, [worked(50), worked(400, workers=64)], [worked(160), worked(400, workers=64)]),
     (4, [worked(160, kind="event loop"), worked(80)], [worked(160, kind="event loop"), worked(159)]),
-    (5, [queued(100, 1), queued(160, 100)], [queued(155, 30), queued(156, 1_000, 0)]),
-    (6, [written(40, 1, backlog=900), written(80, 50)], [written(800, 1, backlog=900), written(20, 50)]),
+    (5, [queued(100, 30), queued(160, 100)], [queued(155, 30), queued(156, 1_000, 0)]),
+    (6, [written(400, 1, backlog=900), written(800, 50)], [written(800, 1, backlog=900), written(20, 50)]),
 ]
 
 
@@ -77,6 +77,8 @@ def test_every_claim_is_tested_and_open_until_its_lab_was_used() -> None:
         (3, [worked(490, workers=32), worked(490, workers=64)]),
         (4, [worked(160), worked(160, kind="event loop", computing=20)]),
         (5, [queued(100, 30, 0), queued(100, 300, 0)]),
+        (5, [queued(130, 0), queued(155, 30)]),
+        (6, [written(40, 1, backlog=900), written(80, 50)]),
         (6, [written(5, 1), written(60, 50)]),
     ],
 )

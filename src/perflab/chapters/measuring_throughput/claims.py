@@ -88,9 +88,11 @@ def _loop(loop: Record, threads: Record) -> Found:
 
 
 def _longer_queue(short: Record, long: Record) -> Found:
+    """Without any queue workers are idle now and then: for the claim speaks only one with a place for each worker, and more."""
     x, y = (load.Load(run).throughput_per_s for run in (long, short))
-    holds = x > 1.1 * y
-    if not short.count("rejected") or (not holds and short.parameters["rate"] < MORE_OFFERED * y):
+    holds, could_hold = x > 1.1 * y, short.parameters["rate"] >= MORE_OFFERED * y
+    could_fail = short.parameters["queue"] >= short.parameters["workers"]
+    if not short.count("rejected") or not (could_fail if holds else could_hold):
         return None
     places = [count(run.parameters["queue"]) for run in (short, long)]
     told = f"with {places[0]} and {places[1]} places {count(y)} and {count(x)} requests/s were served"
@@ -105,6 +107,8 @@ def _batching(single: Record, batched: Record) -> Found:
     if sizes[0] != 1 or sizes[1] < 20 or not enough or not is_saturated(single):
         return None
     alone, together = (float(np.median(each)) for each in times)
+    if together > alone and 1e6 * batched.parameters["max_wait"] > alone / 2:  # by the timer, not by the batch
+        return None
     rate = count(single.parameters["rate"])
     told = f"at {rate}/s the p50 was {duration(alone)} with single rows, {duration(together)} in batches."
     return together > alone, told
