@@ -8,10 +8,10 @@ import numpy as np
 
 from perflab.chapters.databases import lost_updates_model, winners
 from perflab.chapters.databases.connections_model import PER_S
-from perflab.chapters.databases.profiles_model import OLAP, OLTP
+from perflab.chapters.databases.profiles_model import OLAP, OLTP, PROBE
 from perflab.lab import Record
 from perflab.lab.claims import Claim, Found, Judge, in_every_run
-from perflab.measure import count, duration, percent
+from perflab.measure import count, duration, number, percent
 from perflab.systems.databases.counters import COMMITTED
 from perflab.systems.databases.order_files import ROWS
 from perflab.systems.databases.order_work import ORDER, REPORT
@@ -36,7 +36,9 @@ def _transaction(record: Record) -> Found | None:
     took = _median_ns(record, ORDER, OLTP)
     if took is None:
         return None
-    told = f"one order, durable, took {duration(took)} (median); most of that is the drive."
+    synced = winners.against(record, OLTP, PROBE)
+    beside = "" if synced is None else f", as long as {number(synced.value)} synced writes"
+    told = f"one order, durable, took {duration(took)} (median){beside}."
     return TRANSACTION_NS[0] <= took <= TRANSACTION_NS[1], told
 
 
@@ -69,7 +71,7 @@ def _records(record: Record) -> Found | None:
     if took is None:
         return None
     per_s = ROWS / took * 1e9
-    return per_s >= RECORDS_PER_S, f"a report read {count(per_s)} orders/s."
+    return per_s >= RECORDS_PER_S, f"a report read {number(per_s)} orders/s."
 
 
 def nothing_is_lost(ways: set[str]) -> Judge:
