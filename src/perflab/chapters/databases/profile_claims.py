@@ -71,7 +71,7 @@ def _records(record: Record) -> Found | None:
     if took is None:
         return None
     per_s = ROWS / took * 1e9
-    return per_s >= RECORDS_PER_S, f"a report read {number(per_s)} orders/s."
+    return per_s >= RECORDS_PER_S, f"a report read {count(float(f'{per_s:.2g}'))} orders/s."
 
 
 def nothing_is_lost(ways: set[str]) -> Judge:
