@@ -18,8 +18,6 @@ from perflab.theory.stampede import computations_early_of
 
 Found = tuple[bool, str] | None
 ABOUT_ONCE, FEWER, MUCH = 1.3, 0.85, 1.5
-KEEPS_UP = 0.95
-"""Up to which share of what it can do a store keeps up."""
 MORE_QUERIES, EXPIRIES = 6, 4
 """So many more queries than once are expected of a run that could refute it; so often an entry has to expire in a run."""
 SURELY = 1.3
@@ -86,10 +84,7 @@ def _jitter_spares_queries(records: Sequence[Record]) -> Iterator[Found]:
 
 def _tells(record: Record) -> bool:
     """Whether it is a whole run on a store that keeps up."""
-    keys, rate, ttl = (record.parameters[name] for name in ("keys", "rate", "ttl"))
-    needed = expiry.long_run(record.parameters["expiry"], keys, rate, [ttl])[1][0]
-    most = KEEPS_UP * expiry.STORE_PER_S
-    return _is_whole(record) and max(needed, expiry.queries_per_s(record)) < most
+    return _is_whole(record) and not expiry.is_saturated(record)
 
 
 def _often(record: Record) -> bool:
