@@ -65,7 +65,7 @@ CHARTS = (
     Chart(
         "The same pages, without and with hedges",
         Axis("time at which a page was due (s)", 0, PART_S),
-        Axis("until its last answer (log)", 4e6, 2e9, log=True, ticks=duration_ticks),
+        Axis("until its last answer", 4e6, 2e9, log=True, ticks=duration_ticks),
         Rule("y", f"{LIMIT_MS:g} ms", setting=lambda chosen: 1e6 * LIMIT_MS, color=ALARM, linestyle=":", linewidth=1.5),
         Line("without hedges", run=fan.page_dots(PLAIN), **WITHOUT, markersize=6),
         Line("with hedges", run=fan.page_dots(HEDGED), **WITH, markersize=4),

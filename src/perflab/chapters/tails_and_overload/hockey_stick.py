@@ -77,7 +77,7 @@ CHARTS = (
     Chart(
         "Each request (darker: more of them)",
         Axis("time at which it was due (s)", 0, RUN_S, ticks=(0, 0.5, 1, 1.5, 2)),
-        Axis("response time (log)", SHORTEST_NS, LONGEST_NS, log=True, ticks=duration_ticks),
+        Axis("response time", SHORTEST_NS, LONGEST_NS, log=True, ticks=duration_ticks),
         HeatMap((0, RUN_S), (SHORTEST_NS, LONGEST_NS), run=moments),
         Rule("y", "mean service time", setting=lambda chosen: 1e6 * chosen["service"], color=MODEL, linestyle="--"),
         empty="Each request will appear here.",
