@@ -166,7 +166,7 @@ def test_the_chart_shows_the_tail_of_these_very_requests_simulated() -> None:
 def test_each_label_stands_nearest_to_its_own_curve() -> None:
     for kind in KINDS:
         expected = model.predict(90, kind, 2, TRIP)
-        picture = Picture(hockey_stick.CHARTS[0], 500, 320, lambda png: None)
+        picture = Picture(hockey_stick.CHARTS[0], 440, 260, lambda png: None)
         picture.show_model({"load": 90, "kind": kind, "service": 2}, expected)
         picture.draw()
         axes: Any = picture._axes

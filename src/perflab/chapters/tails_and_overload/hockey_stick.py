@@ -70,7 +70,7 @@ CHARTS = (
             run_reach=lambda run: point("p99")(run)[1],
         ),
         *marks_of("mean", "o", "--", 78),
-        *marks_of("p50", "s", ":", 102),
+        *marks_of("p50", "s", ":", 96),
         *marks_of("p99", "^", "-", 56),
         Line("mean, long run", model=curve("long_run"), color=MODEL, linewidth=1),
         Here("load", curve("p99")),
