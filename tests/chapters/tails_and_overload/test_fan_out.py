@@ -129,6 +129,26 @@ def test_hedges_buy_nothing_where_copies_are_as_slow_as_their_calls() -> None:
     assert np.array_equal(expected.hedged, expected.plain) and expected.slow[1] == expected.slow[0] > 0
 
 
+def slow_in_runs(calls: int, workers: int, hedge: int | None, hedges: str = ALL) -> Any:
+    """Shares of slow pages in many simulated runs."""
+    client = Patience() if hedge is None else fan.patience(hedge, hedges)
+    works = (fan.calls_of(calls, seed, hedges) for seed in range(1_000, 1_100))
+    return np.array([fan.simulated_pages(work, calls, workers, client)[0].slow.mean() for work in works])
+
+
+@pytest.mark.long
+def test_what_the_notebook_tells_to_try_is_so_in_nearly_all_runs() -> None:
+    never, early, late = (slow_in_runs(20, 6, hedge) for hedge in (None, 12, 60))
+    assert np.mean(early > late) > 0.95 and np.mean(early > never) > 0.7, "earlier is worse"
+    assert np.mean(late < never) > 0.95 and np.median(late) < 0.02
+    never, whole, cancelled, together = (
+        slow_in_runs(10, 4, *given) for given in ((None,), (30,), (30, CANCELLED), (30, TOGETHER))
+    )
+    assert np.mean(whole > never) > 0.95 and np.mean(cancelled < never) > 0.95
+    assert np.mean(together > never) > 0.95 and together.mean() > whole.mean()
+    assert np.quantile(whole, [0.1, 0.9]) == pytest.approx([0.45, 0.86], abs=0.05)
+
+
 def test_the_tail_of_single_calls_stands_beside_what_hedges_cost() -> None:
     record = next(
         found for seed in range(40) if np.sum((found := page_record(seed)).column("plain_latency_ns") > 1e8) > 11

@@ -62,6 +62,16 @@ def test_the_model_is_near_the_medians_of_many_other_runs(
     assert np.abs(np.log(shown / others)).mean() < 0.07
 
 
+@pytest.mark.long
+def test_what_the_notebook_says_of_the_tail_is_so() -> None:
+    at = {load: place for place, load in enumerate(LOADS.tolist())}
+    p99s = [model.statistics_ms(CONSTANT, 2, seed)[2, at[90]] for seed in range(5_000, 5_200)]
+    assert np.quantile(p99s, [0.1, 0.9]) == pytest.approx([20, 45], rel=0.1)
+    found = model.predict(50, EXPONENTIAL, 2, {"trip_ms": 0.3})
+    assert np.interp(20e6, found.p99_ns, LOADS) == pytest.approx(55, abs=4)
+    assert 90 < np.interp(20e6, found.mean_ns, LOADS) < 96
+
+
 @pytest.mark.parametrize("kind", model.KINDS)
 def test_all_loads_at_once_are_the_same_as_one_after_the_other(kind: str) -> None:
     found = model.statistics_ms(kind, 5, 9)
@@ -280,3 +290,5 @@ def test_the_p99_of_a_real_server_grows_several_times_and_its_queue_is_replayed(
     assert agrees(Load(records[90]).replay(), records[90])
     served_ns = records[90].column("done_ns") - records[90].column("started_ns")
     assert float(np.median(served_ns)) == pytest.approx(2e6, rel=0.1), "waits are as long as they should be"
+    measured, (_, simulated) = percentile(records[90].column("latency_ns"), 0.99), model.simulated_p99(records[90])
+    assert measured == pytest.approx(simulated, rel=0.1 + 3 * Load(records[90]).lateness_p99_ns / simulated)
