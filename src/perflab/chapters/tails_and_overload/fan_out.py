@@ -95,7 +95,7 @@ def scenario(chosen: Mapping[str, Any]) -> str:
         f"{count(fan.CALLS_PER_S / calls)} pages per second, each {calls} calls, to two servers that are {busy} busy. "
     )
     said += f"1 call in 100 takes {fan.UNLUCKY_MS:g} ms, others {fan.USUAL_MS:g} ms."
-    return f"{said} Then the same again, with a copy after {chosen['hedge']} ms."
+    return f"{said} Then the same again, with a copy after {chosen['hedge']} ms: {chosen['hedges']}."
 
 
 def finding(record: Record, pinned: Record | None) -> str | None:
