@@ -94,6 +94,7 @@ FAR = {
     ("highway.same_road", "lanes"): 1,
     ("tails_and_overload.fan_out", "calls"): 50,
     ("tails_and_overload.fan_out", "hedge"): 12,
+    ("tails_and_overload.fan_out", "hedges"): "at most 5% of calls",
     ("trade_off.levers", "lever"): "batching with timer",
     ("trade_off.switchboard", "batching"): "50, or 20 ms",
     ("trade_off.switchboard", "server"): "async",
