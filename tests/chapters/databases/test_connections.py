@@ -232,7 +232,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, load: Callable[..., Any]) -> list[str]
             seen.append("closed")
 
     monkeypatch.setattr(Fake, "load", staticmethod(load), raising=False)
-    monkeypatch.setattr(connections, "Querying", Fake)
+    monkeypatch.setattr(connections, "querying", Fake)
     return seen
 
 

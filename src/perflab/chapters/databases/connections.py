@@ -28,11 +28,11 @@ from perflab.lab.verdict import percentile_of, ratio_text, table_of, trust_of, v
 from perflab.measure import Frame, count, duration, number
 from perflab.measure.compare import CLEAR
 from perflab.systems.servers.query_kinds import COMMITS, COMPUTES, HOT, KINDS, SQLITE, WAITS
-from perflab.systems.servers.querying import Querying
+from perflab.systems.servers.querying import querying
 
 
 def experiment(kind: str, connections: int, database: str = SQLITE) -> Iterator[Frame]:
-    with Querying(database) as asked:
+    with querying(database) as asked:
         asked.load(kind, connections, WINDOW_S)  # left out: files, threads and the drive have yet to wake up
         before = asked.stored
         while True:
