@@ -13,7 +13,7 @@ from pathlib import Path
 
 BEGIN, END = "<!-- gallery -->\n", "<!-- /gallery -->"
 FOLDER, FINDINGS = Path("docs/gallery"), "findings.json"
-WIDTH = "32%"
+IN_A_ROW = 2
 
 
 def labs(notebook: Path) -> dict[int, str]:
@@ -34,17 +34,21 @@ def _shown(code: str) -> Iterator[str]:
 
 
 def gallery(folder: Path) -> str:
-    """A row of pictures for each notebook; a lab without one is left out."""
+    """A table of pictures for each notebook, with what each lab found below it; a lab without one is left out."""
     findings = json.loads((folder / FOLDER / FINDINGS).read_text())
     rows = []
     for notebook in sorted((folder / "notebooks").glob("*.ipynb")):
-        pictures = [
-            f'<img src="{FOLDER.as_posix()}/{name}.png" width="{WIDTH}" alt="{html.escape(findings[name])}">'
-            for name in labs(notebook).values()
-            if name in findings
-        ]
-        rows.append(f"**{notebook.stem}**\n\n" + "\n".join(pictures) + "\n")
+        cells = [_cell(name, findings[name]) for name in labs(notebook).values() if name in findings]
+        lines = ["".join(cells[first : first + IN_A_ROW]) for first in range(0, len(cells), IN_A_ROW)]
+        rows.append(
+            f"**{notebook.stem}**\n\n<table>\n" + "\n".join(f"<tr>{line}</tr>" for line in lines) + "\n</table>\n"
+        )
     return "\n" + "\n".join(rows) + "\n"
+
+
+def _cell(name: str, finding: str) -> str:
+    picture = f'<img src="{FOLDER.as_posix()}/{name}.png" alt="the lab {name[3:].replace("_", " ")}">'
+    return f'<td width="{100 // IN_A_ROW}%" valign="top">{picture}<br>{html.escape(finding)}</td>'
 
 
 def write(folder: Path) -> None:

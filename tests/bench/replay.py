@@ -1,4 +1,7 @@
-"""How many pictures per second a replay shows in the browser, and whether one slows down the runs after it."""
+"""How many pictures per second a replay shows in the browser.
+
+That it slows no run down is a fact of the tests: a new run closes it, and nothing is drawn while another lab measures.
+"""
 
 from __future__ import annotations
 

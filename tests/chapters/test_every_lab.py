@@ -25,7 +25,7 @@ from perflab.lab import new_run
 from perflab.lab.controls import Slider
 from perflab.lab.guesses import Guesses
 from perflab.lab.measuring import STOP_S
-from perflab.lab.picture import Picture
+from perflab.lab.picture import Picture, align
 from perflab.lab.protocol import Ended, Finished
 from perflab.lab.session import REST_S
 from perflab.lab.verdict import INVALID
@@ -38,6 +38,8 @@ SLICE_LIMIT_S = STOP_S + 0.1
 LATE_MS = 2.0
 """A third of what a question bears (a fifth of its shortest delay): a generator has work of its own besides."""
 STEPS, STEP_LIMIT = 6, 10.0
+LEAST_OF_THE_HEIGHT = 0.45
+"""For the axes, where a legend of three rows stands below."""
 QUESTION_LETTERS = 240
 """Two lines, one and one at 1280 × 720, counted in the browser."""
 
@@ -69,6 +71,27 @@ def test_no_title_and_no_text_of_an_empty_chart_is_cut_off(name: str) -> None:
         for text in (shown.title, shown.empty):
             shown._text.set_text(text)
             assert shown._text.get_window_extent().x1 <= picture._figure.bbox.x1, text
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", LABS)
+def test_axes_have_room_and_their_names_are_not_cut_off(name: str) -> None:
+    """What may stand on a chart later, such as the rings of a question, takes no room away."""
+    charts = LABS[name]().charts
+    height = round(HEIGHT * max(each.height for each in charts))
+    widths = [round(WIDTH * chart.width / sum(each.width for each in charts)) for chart in charts]
+    pictures = [
+        Picture(chart, width, height, lambda png: None, at_once=False)
+        for chart, width in zip(charts, widths, strict=True)
+    ]
+    align(pictures)
+    for picture in pictures:
+        axes, (right, top) = picture._axes, picture._figure.bbox.max
+        assert picture._frame.height >= LEAST_OF_THE_HEIGHT
+        for label in (axes.xaxis.label, axes.yaxis.label):
+            if label.get_text():
+                place = label.get_window_extent()
+                assert place.x0 >= -1 and place.y0 >= -1 and place.x1 <= right + 1 and place.y1 <= top + 1, label
 
 
 @pytest.mark.parametrize("name", LABS)

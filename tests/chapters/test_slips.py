@@ -7,7 +7,9 @@ import inspect
 import json
 import math
 import re
+import signal
 import sys
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from perflab.chapters import deadline
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
 
@@ -88,6 +91,29 @@ def test_each_slip_is_told_in_words(check: str, capsys: pytest.CaptureFixture[st
         assert 0 < len(told.out.strip()) < MAX_CHARS and told.out.count("\n") <= 3, (slip, told.out)
         assert not told.err and "Traceback" not in told.out, (slip, told)
         assert not told.out.startswith(("Right", "That works")), (slip, told.out)
+
+
+def hangs(*_: Any) -> None:
+    while True:
+        try:
+            time.sleep(0.01)
+        except Exception:
+            pass
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="without signals the kernel's Interrupt ends it")
+@pytest.mark.parametrize("check", checks())
+def test_a_function_that_never_returns_is_told_in_words(
+    check: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(deadline, "MAX_S", 0.2)
+    monkeypatch.setattr(deadline, "AGAIN_S", 0.05)
+    module, _, name = check[3:].rpartition(".")
+    function = getattr(importlib.import_module(module), name)
+    function(*[hangs] * len(inspect.signature(function).parameters))
+    told = capsys.readouterr().out
+    assert 0 < len(told.strip()) < MAX_CHARS and not told.startswith(("Right", "That works")), told
 
 
 def test_all_notebooks_with_exercises_have_their_checks_here() -> None:

@@ -63,7 +63,6 @@ def test_measuring_neither_prints_nor_logs() -> None:
 
 
 BESIDE_THE_LABS = {
-    "computations_early": "notebook 09 says it: e^(1/β) queries per expiry",
     "from_empty": "what the model of the overload lab, a simulation, is checked against",
 }
 

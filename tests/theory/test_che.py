@@ -10,7 +10,7 @@ import pytest
 
 from perflab.theory import che, traces
 from perflab.theory.eviction import hits
-from perflab.theory.eviction.queues import fifo, lru, random
+from perflab.theory.eviction.queues import fifo, lfu, lru, random
 from perflab.theory.ttl import zipf
 
 IN_CACHE = {che.lru: lambda times: -np.expm1(-times), che.fifo: lambda times: times / (1 + times)}
@@ -40,6 +40,14 @@ def test_a_curve_by_groups_is_as_good_as_the_equation_solved_at_each_size(
 def test_known_answers() -> None:
     assert che.lru(zipf(1_000, 1)).at(100) == pytest.approx(0.576525, abs=1e-4)
     assert che.fifo(zipf(1_000, 1)).at(100) == pytest.approx(0.520249, abs=1e-4)
+
+
+def test_no_policy_hits_more_often_than_one_that_holds_the_most_popular_keys() -> None:
+    optimal = zipf(1_000, 1)[:100].sum()
+    assert optimal == pytest.approx(0.692993, abs=1e-6)
+    trace = traces.popular(120_000, 1, np.random.default_rng(4), keys=1_000).tolist()
+    found = np.mean(list(hits(lfu, trace, 100)[20_000:]))
+    assert che.lru(zipf(1_000, 1)).at(100) + 0.05 < found < optimal, "LFU comes nearer to it than LRU"
 
 
 def test_policies_that_run_hit_as_often() -> None:

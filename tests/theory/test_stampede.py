@@ -72,8 +72,13 @@ def test_early_computations_cost_e_to_the_one_over_beta() -> None:
     assert stampede.computations_early_of(0, 1) == 1
 
 
-def xfetch(rate: float, beta: float, took_s: float, cycles: int, seed: int) -> tuple[float, float]:
-    """Computations per expiry, and the share of expiries before which none began."""
+def earliness_s(rate: float, beta: float, took_s: float) -> float:
+    """βδ · (ln(λβδ) + γ): how long before the expiry the first one begins on average, where reads are many."""
+    return float(beta * took_s * (math.log(rate * beta * took_s) + np.euler_gamma))
+
+
+def xfetch(rate: float, beta: float, took_s: float, cycles: int, seed: int) -> tuple[float, float, float]:
+    """Computations per expiry, the share of expiries before which none began, and how early the first began on average (s)."""
     random = np.random.default_rng(seed)
     found, early_s = [], []
     for _ in range(cycles):
@@ -88,18 +93,24 @@ def xfetch(rate: float, beta: float, took_s: float, cycles: int, seed: int) -> t
         found.append(number)
         early_s.append(first_s)
     early = np.array(early_s)
-    return float(np.mean(found)), float((early <= 0).mean())
+    return float(np.mean(found)), float((early <= 0).mean()), float(early.mean())
+
+
+def test_how_early_the_first_one_begins() -> None:
+    assert earliness_s(200, 1, 0.1) == pytest.approx(0.357, abs=5e-4)
+    assert xfetch(200, 1, 0.1, 300, seed=3)[2] == pytest.approx(0.357, rel=0.07)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("beta", "expected"), [(1, 2.710), (2, 1.653), (4, 1.284)])
 def test_reads_one_by_one_give_the_same(beta: float, expected: float) -> None:
-    number, _ = xfetch(200, beta, 0.1, 1_000, seed=1)
+    number, _, early_s = xfetch(200, beta, 0.1, 1_000, seed=1)
+    assert early_s == pytest.approx(earliness_s(200, beta, 0.1), rel=0.05)
     assert number == pytest.approx(expected, abs=0.2)
     assert number == pytest.approx(stampede.computations_early(beta), abs=0.2)
 
 
 def test_few_reads_compute_less_often_and_miss_now_and_then() -> None:
-    number, missed = xfetch(20, 1, 0.1, 6_000, seed=2)
+    number, missed, _ = xfetch(20, 1, 0.1, 6_000, seed=2)
     assert number == pytest.approx(stampede.computations_early_of(2, 1), abs=0.06)
     assert missed == pytest.approx(math.exp(-2), abs=0.015), "e^(−λβδ)"

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from perflab.chapters.deadline import TookTooLong, deadline
 from perflab.lab import Record
 from perflab.lab.front_end import shows_cells
 from perflab.lab.verdict import LATENCY
@@ -23,6 +24,8 @@ from perflab.measure.units import count
 OPEN = "Not done yet. " if shows_cells() else "To do in JupyterLab, where cells can be edited. "
 RIGHT = "Right"
 MAX_MESSAGE_CHARS = 120
+FAULTS = (Exception, SystemExit, TookTooLong)
+"""Whatever a function of the learner's raises is said, not thrown."""
 
 Returned = TypeVar("Returned")
 
@@ -76,8 +79,9 @@ def is_function(value: Any, how: str) -> bool:
 def attempt(call: Callable[[], Returned], how: str) -> Returned | None:
     """What a call of the learner's function returns; where it fails, print `how` it is used, and what it raised."""
     try:
-        return call()
-    except (Exception, SystemExit) as error:  # whatever a function of the learner's raises is said, not thrown
+        with deadline():
+            return call()
+    except FAULTS as error:
         print(f"Not yet: {how} {in_words(error)}")
         return None
 
@@ -128,10 +132,11 @@ class Case:
     def fault(self, unit: str) -> str:
         """What is wrong with the answer; empty where it is right."""
         try:
-            found = self.answer()
+            with deadline():
+                found = self.answer()
             value = as_number(found)
             shown = in_short(found) if value is None else f"{value:.6g}{unit}"
-        except (Exception, SystemExit) as error:  # as above
+        except FAULTS as error:
             return f"{self.asked} yours fails ({in_words(error)}); it is {self.expected:g}{unit}."
         if value is not None and abs(value - self.expected) <= self.near:
             return ""
@@ -149,5 +154,5 @@ def judge_cases(cases: Sequence[Case], right: str, what: str = "logs", unit: str
 
 def in_words(error: BaseException) -> str:
     """What was raised, in short."""
-    said = str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
+    said = str(error) if isinstance(error, BadInput | TookTooLong) else f"{type(error).__name__}: {error}"
     return shorten(said, MAX_MESSAGE_CHARS, placeholder=" …")

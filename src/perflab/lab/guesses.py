@@ -51,6 +51,7 @@ class Guesses(Mark):
 
         self._axes = axes
         (self._rings,) = axes.plot([], [], **RING, zorder=4)
+        self._rings.set_in_layout(False)  # it may stand beyond the axes, and before it is placed anywhere
         self._texts = [Beside(axes, "", "end", self._side, fontsize=11, gap_pt=GAP_PT) for _ in range(self._choices)]
         return [self._rings, *self._texts]
 

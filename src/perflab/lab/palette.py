@@ -1,7 +1,7 @@
 """One colour, line and marker per meaning, in all notebooks.
 
-Colours: Okabe and Ito, "Color Universal Design" (2008), told apart by colour-blind readers. Never colour alone: each
-meaning has a line style or marker of its own.
+Colours: Okabe and Ito, "Color Universal Design" (2008), told apart by colour-blind readers; its three lightest are darker
+here, for a contrast of 3:1 on white. Never colour alone: each meaning has a line style or marker of its own.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ MEASURED = "#D55E00"
 PINNED = "#6B6B6B"
 ALARM = "#CC79A7"
 CLOCK = "#009E73"
-SECOND = "#56B4E9"
-THIRD = "#E69F00"
+SECOND = "#2F97D6"
+THIRD = "#BA8200"
 INK = "#222222"
 QUIET = "#5F6368"
 """Texts that stand back: the axes', and what a chart will show."""
@@ -24,7 +24,7 @@ SEGMENTS: tuple[dict[str, Any], ...] = (
     {"color": SECOND},
     {"color": MODEL, "hatch": "//"},
     {"color": PINNED},
-    {"color": "#F0E442", "hatch": ".."},
+    {"color": "#998C00", "hatch": ".."},
     {"color": MEASURED},
     {"color": THIRD, "hatch": "xx"},
     {"color": CLOCK},

@@ -20,6 +20,7 @@ from perflab.lab.guesses import ASKED
 from perflab.lab.headline import Headline
 from perflab.lab.image import Image, told
 from perflab.lab.page import lab_box, read_out
+from perflab.lab.palette import GRID
 from perflab.lab.picture import Picture, align
 from perflab.lab.record import Record
 from perflab.lab.replay import Replay
@@ -149,6 +150,7 @@ class View:
 
     def show_progress(self, share: float, text: str) -> None:
         self._bar.value = share
+        self._bar.style.bar_color = GRID if share >= 1 else None  # quiet when done
         self._status.value = text
 
     def show_words(self, words: Words) -> None:
@@ -158,7 +160,7 @@ class View:
         for panel, image in zip(self._lab.charts, self._images, strict=True):
             image.describe(told(panel.title, words.headline or self._lab.question))
         self._verdict.value = read_out(html.escape(words.verdict)) if words.verdict else ""
-        self._comment.value = html.escape(words.comment)
+        self._comment.value = read_out(html.escape(words.comment)) if words.comment else ""
         self._table.value = table_html(words.table)
         self._trust.value = table_html(words.trust)
         self._folded.layout.display = "" if words.trust else "none"

@@ -42,7 +42,7 @@ def computations_sharing(rate: float, query_s: float, cpus: float, threads: floa
 
 
 def computations_early(beta: float) -> float:
-    """e^(1/β): computations per expiry with XFetch where reads are many (λβδ → ∞), at any rate."""
+    """e^(1/β): computations per expiry with XFetch where many reads come during a computation (λβδ → ∞)."""
     return math.exp(1 / beta)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import corpus
@@ -139,11 +140,44 @@ def test_a_stampede_by_xfetch_is_the_headline() -> None:
     assert len(LAB.found(worst, None)) <= 120
 
 
+@pytest.mark.parametrize(("rate", "query"), [(20, 5), (50, 10), (100, 20), (200, 10), (400, 5)])
+def test_what_xfetch_always_runs_is_no_stampede(rate: int, query: int) -> None:
+    runs = [stampede_record(seed, cure=XFETCH, rate=rate, query=query) for seed in range(1, 9)]
+    assert max(max(groups(run)) for run in runs) > 1 + rate * query / 1e3
+    few = [run for run in runs if max(groups(run)) <= 3 * np.e]
+    assert len(few) >= 7 and not any("stampede" in LAB.found(run, None) for run in few)
+
+
+def test_many_queries_of_which_no_read_notices_anything_are_no_stampede() -> None:
+    run = stampede_record(cure=XFETCH, rate=400, query=10, cpus=64.0)
+    many = replace(
+        run,
+        frame=Frame(
+            {**run.frame.samples, "of_s": np.empty(0), "ended_s": np.empty(0)}, run.frame.counts, run.frame.facts
+        ),
+    )
+    assert max(groups(many)) > 3 * np.e and "stampede" not in LAB.found(many, None)
+
+
 def test_two_cures_are_compared() -> None:
     one, none = side_by_side(stampede_record(cure=SINGLE), stampede_record())
     assert f"Pinned run: {per_expiry(none):.3g} queries, p99" in LAB.verdict_of(one, none).text
     assert "with “none”, 1 with “single flight”" in LAB.found(one, none)
     assert "1 query per expiry, at most 1, of 5 expiries." in LAB.verdict(one, None).text
+
+
+def test_two_runs_that_differ_in_more_than_the_cure_are_not_compared_in_the_headline() -> None:
+    for changes in ({"rate": 20}, {"query": 5}, {"ttl": 2.0}):
+        one, none = side_by_side(stampede_record(cure=SINGLE, **changes), stampede_record())
+        assert LAB.found(one, none) == LAB.found(one, None)
+
+
+@pytest.mark.parametrize(("rate", "query"), [(200, 40), (200, 20), (100, 60), (400, 60)])
+def test_the_simulated_run_of_the_chart_is_a_typical_one(rate: int, query: int) -> None:
+    peaks = [model.most(stampede_record(seed, rate=rate, query=query)) for seed in SEEDS]
+    shown = LAB.model({**START, "rate": rate, "query": query}, CONSTANTS).waiting
+    assert np.quantile(peaks, 0.2) <= shown.max() <= np.quantile(peaks, 0.8)
+    assert (shown == shown.round()).all(), "one run, not the mean of some"
 
 
 def test_before_the_first_expiry_nothing_is_claimed() -> None:

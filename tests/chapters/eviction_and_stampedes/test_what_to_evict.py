@@ -117,6 +117,23 @@ def test_two_policies_are_compared_by_their_misses() -> None:
     assert LAB.found(sieve, lru).startswith("1,000 places: LRU misses 3")
 
 
+def test_two_runs_that_differ_in_more_than_the_policy_are_not_compared_in_the_headline() -> None:
+    lru = evict_record(())
+    for changes in ({"capacity": 100}, {"trace": IN_LOOP}, {"skew": 0.5}):
+        now, pinned = side_by_side(evict_record((), policy="SIEVE", **changes), lru)
+        assert LAB.found(now, pinned) == LAB.found(now, None) != ""
+
+
+def test_the_chosen_size_is_a_ring_on_the_curves_of_both_runs() -> None:
+    now, pinned = evict_record((), policy="SIEVE"), evict_record((), capacity=100)
+    chart, artists = drawn(LAB.charts[0])  # type: ignore[arg-type]
+    rings = [each for each in artists.values() if getattr(each, "get_fillstyle", lambda: "")() == "none"]
+    chart.show_run(now, (now,))
+    chart.show_pinned(pinned)
+    shown = [points(ring) for ring in rings if len(points(ring)) == 1]
+    assert shown[-2:] == [[(100, runs.misses_of_chosen(pinned))], [(1_000, runs.misses_of_chosen(now))]]
+
+
 def test_a_run_that_was_stopped_early_says_what_it_has() -> None:
     run = evict_record()
     only = {name: run.column(name) for name in ("lru_misses",)}

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tail_records import page_record
+from tail_records import page_record, storm_record
 
-from perflab.chapters.tails_and_overload import exercises
+from perflab.chapters.tails_and_overload import exercises, storm_model
 from perflab.chapters.tails_and_overload.fan_out_model import ALL, CANCELLED, SAVED
+from perflab.chapters.tails_and_overload.storm_model import AT_ONCE, BUDGET, JITTER, NONE, good_at_the_end
 from perflab.lab import Record
 
 
@@ -20,7 +21,7 @@ def said(capsys: pytest.CaptureFixture[str], check: Callable[[Any], Any], answer
     return capsys.readouterr().out
 
 
-@pytest.mark.parametrize("check", [exercises.check_tamed, exercises.check_service_level])
+@pytest.mark.parametrize("check", [exercises.check_tamed, exercises.check_service_level, exercises.check_outage])
 def test_an_open_exercise_says_what_to_do(capsys: pytest.CaptureFixture[str], check: Callable[[Any], Any]) -> None:
     assert said(capsys, check, None).startswith("Not done yet. ")
 
@@ -105,6 +106,51 @@ def test_something_else_is_no_rule(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_the_service_level_of_ten_shards(capsys: pytest.CaptureFixture[str], answer: str, told: str) -> None:
     assert told in said(capsys, exercises.check_service_level, answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["budget", "Budget", "BUDGET", " budget ", "budget.", '"budget"', "'budget'", "“budget”", "(budget)", "budget\n"],
+)
+def test_a_budget_ends_the_outage_that_retries_keep_up(capsys: pytest.CaptureFixture[str], answer: str) -> None:
+    assert said(capsys, exercises.check_outage, answer).startswith("Right: it offers at most 40% × 1.1 = 44%")
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ("pauses", "Not yet: they delay the retries"),
+        ("Pauses ", "Not yet: they delay"),
+        ("servers", "Not yet: then the load is 32%"),
+        ('"servers"', "128% is offered"),
+        ("shorter time-out", "Not yet: then attempts time out in a shorter queue already"),
+        ("Shorter time out", "Not yet: then attempts"),
+        ("shorter_time_out", "Not yet: then attempts"),
+        ("jitter", '\'jitter\' is none of: "pauses", "servers", "shorter time-out", "budget".'),
+        ("pauses and a budget", "none of"),
+        ("", "none of"),
+        (4, "4 is none of"),
+        (["budget"], "none of"),
+    ],
+)
+def test_what_does_not_end_it_is_told_why(capsys: pytest.CaptureFixture[str], answer: Any, told: str) -> None:
+    assert told in said(capsys, exercises.check_outage, answer)
+
+
+@pytest.mark.long
+def test_the_outage_ends_in_simulated_runs_as_its_exercise_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    def good(load: int, retries: str) -> list[float]:
+        """At the ends of runs with the time-out and the stall of the exercise, both 25 times as short."""
+        return [good_at_the_end(storm_record(seed, load=load, retries=retries, stall=0.2)) for seed in range(1, 6)]
+
+    assert min(good(40, NONE) + good(40, BUDGET)) > 0.95, "before the retries, and with a budget"
+    assert max(good(40, AT_ONCE) + good(40, JITTER)) < 0.05, "at once, and after pauses"
+    assert np.median(good(20, AT_ONCE)) > 0.95, "half of the traffic"
+    more_servers = storm_model.simulated(32, AT_ONCE, 0.2, storm_model.NOTHING, 1)
+    columns = [np.asarray(more_servers.samples[name]) for name in ("arrived_s", "number")]
+    assert storm_model.share_good(*columns) < 0.05
+    monkeypatch.setattr(storm_model, "TIMEOUT_MS", 20)
+    assert max(good(40, AT_ONCE)) < 0.05, "with a shorter time-out"
 
 
 def flawed(due: Sequence[float], service_s: float, connections: int) -> list[float]:

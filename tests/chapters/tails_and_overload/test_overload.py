@@ -36,6 +36,7 @@ from perflab.chapters.tails_and_overload.overload_model import (
 from perflab.lab import Record
 from perflab.measure.frame import Frame
 from perflab.measure.guards import BadInput
+from perflab.measure.schedule import poisson
 from perflab.theory.overload import from_empty, goodput_first_come
 
 LAB = overload.lab()
@@ -59,9 +60,41 @@ def test_two_ways_collapse_as_the_formulas_say(load: float) -> None:
     first_come = goodput_first_come(load, 0.080, 0.004, RUN_S)
     assert share(FIFO, load) == pytest.approx(first_come, rel=0.2) and first_come < 0.12
     for kind in (CONSTANT, EXPONENTIAL):
-        closed = model.long_run(DROP_LATE, kind)
+        closed = model.long_run(DROP_LATE, kind, 80)
         assert closed is not None
         assert share(DROP_LATE, load, kind) == pytest.approx(from_empty(load, 0.080, RUN_S, closed(load)), rel=0.25)
+
+
+def in_a_long_run(load: float, discipline: str, kind: str, deadline: int, seconds: float = 40.0) -> float:
+    """Goodput over the capacity, from when the queue is what it will be."""
+    arrivals = poisson(load * CAPACITY, seconds, 1) / 1e9
+    took = model.service_us(kind, arrivals.size, 1) / 1e6
+    run = model.simulated(arrivals, took, discipline, deadline / 1e3, until_s=seconds)
+    in_time = (run.departures - arrivals <= deadline / 1e3) & (run.departures <= seconds)
+    return np.count_nonzero(in_time & (arrivals > seconds / 4)) / (0.75 * seconds * CAPACITY)
+
+
+@pytest.mark.parametrize("kind", model.KINDS)
+@pytest.mark.parametrize("discipline", model.DISCIPLINES)
+def test_the_long_run_is_told_only_for_deadlines_at_which_long_runs_come_near_it(discipline: str, kind: str) -> None:
+    for deadline in LAB.controls["deadline"].values:
+        if (closed := model.long_run(discipline, kind, deadline)) is not None:
+            found = [in_a_long_run(load, discipline, kind, deadline) for load in (0.75, 1.5, 2.0, 3.0)]
+            assert found == pytest.approx([closed(load) for load in (0.75, 1.5, 2.0, 3.0)], rel=0.08, abs=0.02), (
+                deadline
+            )
+    assert model.long_run(discipline, kind, 20) is None and not LAB.predict(2.0, discipline, 20, kind).loads.size  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("kind", model.KINDS)
+def test_codel_wastes_much_of_the_capacity_where_the_deadline_is_short(kind: str) -> None:
+    assert max(share(LIKE_CODEL, load, kind, 20) for load in (1.5, 2.0)) < 0.7 < share(LIKE_CODEL, 2.0, kind, 40) < 0.93
+    assert [model.long_run(LIKE_CODEL, kind, deadline) is None for deadline in (40, 60, 80, 200)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize("kind", model.KINDS)
@@ -151,6 +184,12 @@ def test_the_pinned_run_is_compared_by_its_goodput() -> None:
     assert "“drop the late” answers" in LAB.found(short, dropping) and "“short queue”" in LAB.found(short, dropping)
 
 
+@pytest.mark.parametrize("other", [{"offered": 0.75}, {"deadline": 20}, {"services": EXPONENTIAL}])
+def test_runs_that_differ_in_more_than_the_discipline_are_not_compared_in_the_headline(other: dict[str, Any]) -> None:
+    pair = side_by_side(overload_record(discipline=LIFO), overload_record(discipline=FIFO, **other))
+    assert LAB.found(*pair).startswith("At 2 × capacity, “LIFO” answers ")
+
+
 def test_a_generator_that_is_late_by_a_fifth_of_the_deadline_says_nothing() -> None:
     run = overload_record()
     late = np.full(run.column("arrived_s").size, 17_000_000)
@@ -207,6 +246,15 @@ def test_on_a_real_server_a_short_queue_answers_more_than_twice_as_many_in_time(
 
     seen: list[int] = []
     two_of_three(pair, lambda found: found[1] > 2 * found[0], "more in time")
+
+
+@pytest.mark.clock
+def test_on_a_real_server_lifo_and_codel_answer_more_than_twice_as_many_in_time_as_fifo() -> None:
+    def goodputs() -> list[float]:
+        runs = measured_together(LAB, *({"discipline": name} for name in (FIFO, LIFO, LIKE_CODEL)), budget_s=1.0)
+        return [goodput(run) for run in runs]
+
+    two_of_three(goodputs, lambda found: min(found[1:]) > 2 * found[0], "more in time")
 
 
 @pytest.mark.clock

@@ -9,7 +9,9 @@ import corpus
 import numpy as np
 import pytest
 from drawing import check_shows_all_and_can_be_emptied, drawn, points
+from labs import measured_together
 from predictions import assert_each_comment_fits
+from relations import two_of_three
 from tail_records import storm_record
 from turns import side_by_side
 
@@ -58,6 +60,16 @@ def test_the_condition_tells_in_nine_of_ten_runs_whether_the_server_stays_down(r
 @pytest.mark.parametrize("load", [30, 50, 60])
 def test_what_ends_the_storm(cure: str, retries: str, load: int) -> None:
     assert min(good_at_the_end(storm_record(seed, load=load, cure=cure, retries=retries)) for seed in range(1, 6)) > 0.9
+
+
+@pytest.mark.long
+def test_near_the_capacity_only_a_short_queue_and_lifo_end_it_within_the_run() -> None:
+    def share_up(**changes: Any) -> float:
+        return float(np.mean([good_at_the_end(storm_record(seed, load=80, **changes)) > 0.9 for seed in range(1, 13)]))
+
+    assert share_up(cure=SHORT_QUEUE) == share_up(cure=LIFO) == 1
+    assert 0.3 < share_up(cure=CANCEL) < 0.8, "in half of the runs"
+    assert max(share_up(cure=DROP_LATE), share_up(retries=BUDGET)) < 0.3
 
 
 def test_dropping_what_is_late_ends_it_at_half_load_and_not_near_the_capacity() -> None:
@@ -144,6 +156,57 @@ def test_a_storm_is_said_and_so_is_a_recovery() -> None:
     assert rows["retries"] == f"{down.column('retried_s').size:,}"
 
 
+def ended(share: float, **changes: Any) -> Record:
+    """A run in which so many of the requests that were due in its last part were answered."""
+    run = storm_record(**changes)
+    due_s = run.column("arrived_s")
+    number = np.arange(due_s.size)
+    last = np.flatnonzero(due_s >= RUN_S - END_S)
+    left = np.setdiff1d(number, last[: round((1 - share) * last.size)])[::-1]
+    few = {name: np.resize(run.column(name), left.size) for name in ("completed_s", "latency_ns")}
+    return replace(run, frame=Frame({**run.frame.samples, **few, "number": left}, run.frame.counts, run.frame.facts))
+
+
+def test_a_run_without_a_stall_is_not_said_to_recover_from_one() -> None:
+    up, down = storm_record(stall=0.0), storm_record(stall=0.0, load=80, seed=3)
+    assert "stays down" not in LAB.verdict(up, None).text
+    assert LAB.found(up, None) == "Without a stall 100% of the requests are answered in time at the end."
+    assert good_at_the_end(down) < 0.1, "at 80% the retries need no stall"
+    assert LAB.found(down, None).startswith("Without a stall ") and "after the stall" not in LAB.found(down, None)
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [
+        (1.0, "The server has recovered: 100% "),
+        (0.6, "The server has recovered only in part: "),
+        (0.3, "The server has recovered only in part: "),
+        (0.0, "2.1 s after the stall 100% of the requests still fail"),
+    ],
+)
+def test_a_server_that_answers_some_requests_is_said_to_have_recovered_in_part(share: float, told: str) -> None:
+    run = ended(share)
+    assert good_at_the_end(run) == pytest.approx(share, abs=0.2) and LAB.found(run, None).startswith(told)
+
+
+@pytest.mark.parametrize("share", [0.4, 0.7])
+def test_the_question_is_left_open_by_a_server_that_has_recovered_in_part(share: float) -> None:
+    assert outcome(storm_record(), ended(share, retries=JITTER)) is None
+
+
+def test_the_headline_speaks_of_two_runs_only_where_one_thing_that_might_end_the_storm_differs() -> None:
+    down = storm_record()
+    for changes in ({"load": 80, "retries": JITTER}, {"load": 80}, {"stall": 0.4}):
+        assert "as with" not in LAB.found(*side_by_side(storm_record(**changes), down)), changes
+    busy = storm_record(load=80)
+    pair = side_by_side(ended(0.0, load=80, cure=DROP_LATE), busy)
+    assert LAB.found(*pair).endswith("still fail, with “server drops the late” as with “nothing”.")
+    names = (*model.RETRIES, YOURS)
+    for changes in ({"retries": name} for name in names if name != AT_ONCE):
+        both = [replace(busy, parameters={**busy.parameters, **each}) for each in (changes, {})]
+        assert 60 < len(LAB.found(*side_by_side(*both))) <= 120
+
+
 def cut(run: Record, elapsed_s: float) -> Record:
     samples = dict(run.frame.samples)
     early = samples["arrived_s"] < elapsed_s
@@ -173,6 +236,11 @@ def test_the_time_line_holds_the_model_and_the_run() -> None:
     assert 1_200 < model.most_sent(run) < 2_000 == chart._axes.get_ylim()[1]
     shown = dict(points(artists["sent"]))
     assert max(shown.values()) == model.most_sent(run) and len(shown) == model.BINS.size
+    due = [per_s for _, per_s in points(artists["requests due"])]
+    assert sum(due) * model.BIN_S == pytest.approx(run.column("arrived_s").size)
+    bars = [part.vertices for part in artists["retries"].get_paths()]
+    assert sum(bar[1][1] - bar[0][1] for bar in bars) * model.BIN_S == pytest.approx(run.column("retried_s").size)
+    assert bars[-1][1].tolist() == [*points(artists["sent"])[-1]], "the retries end where all attempts do"
     assert sum(per_s for _, per_s in points(artists["in time"])) * model.BIN_S == pytest.approx(run.count("calls"))
 
 
@@ -202,6 +270,15 @@ def test_the_question_is_settled_whatever_was_found() -> None:
     assert outcome(at_once, cut(pauses, RUN_S - END_S / 2)) is None
     for found in (outcome(*recovered), outcome(at_once, recovered[1])):
         assert_each_comment_fits(storm.PREDICTION, found)
+
+
+@pytest.mark.clock
+def test_on_a_real_server_lifo_ends_the_storm() -> None:
+    def ends() -> tuple[float, float]:
+        (cured,) = measured_together(LAB, {"cure": LIFO}, budget_s=RUN_S)
+        return good_at_the_end(corpus.click("tails_and_overload.storm").records[0]), good_at_the_end(cured)
+
+    two_of_three(ends, lambda found: found[1] > max(0.5, 2 * found[0]), "answered at the end")
 
 
 @pytest.mark.clock

@@ -150,8 +150,8 @@ PREDICTION = Prediction(
         ),
         INTERVAL: Answer(
             "",
-            "All since the last flush, which on average is half an interval ago: 2,000/s · (50 ms + the commit). That is the "
-            "price of an answer that does not wait for the drive.",
+            "All since the last flush, on average 2,000/s · (flush/2 + commit/2 + kept): half an interval, half a commit, and "
+            "the moment until the system has it. That is the price of an answer that does not wait for the drive.",
         ),
         ALL: Answer(
             "What a flush has handed to the system stays: the file and the page cache do not belong to the process."

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from perflab.chapters.changes import only_change
 from perflab.chapters.eviction_and_stampedes import expiry_model as model
 from perflab.chapters.eviction_and_stampedes.expiry_model import JITTER, QUERY_MS, RUN_S, TTLS_S, p99_ns, queries_per_s
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
@@ -29,7 +30,7 @@ def experiment(ttl: float, expiry: str, keys: int, rate: int, seed: int) -> Iter
         days = int(QUERY_MS * store.days_per_ms())
         first = store.report(days)
         cache = {key: (first, 0, lives_ns) for key, lives_ns in enumerate(reads.first_ns.tolist())}  # all filled at 0
-        start_ns, number = perf_counter_ns(), 0
+        start_ns, number, held_ns = perf_counter_ns(), 0, -1
 
         def now() -> int:
             return perf_counter_ns() - start_ns
@@ -48,18 +49,18 @@ def experiment(ttl: float, expiry: str, keys: int, rate: int, seed: int) -> Iter
                 done = now()
                 rows.append((began, done, is_miss, done - filled))
                 number += 1
-            held_ns = now()
-            yield model.frame_of(reads, since, np.array(rows or np.empty((0, 4)), float), held_ns)
+            told_ns, held_ns = held_ns, now()
+            yield model.frame_of(reads, since, np.array(rows or np.empty((0, 4)), float), told_ns, held_ns)
             start_ns += now() - held_ns
 
 
 def ttl_label(ttl: float) -> Callable[[Any], Any]:
-    """The name of a TTL beside the curve."""
+    """The name of a TTL beside the curve; none where the store cannot do what it takes."""
 
     def at(expected: model.Expected) -> tuple[float, float, str]:
         where = np.log(ttl), np.log(model.CURVE_S)
         x, y = (float(np.exp(np.interp(*where, np.log(each)))) for each in (expected.ages_ns, expected.loads_per_s))
-        return x, y, f"{ttl:g} s"
+        return x, y, f"{ttl:g} s" if np.isfinite(y) else ""
 
     return at
 
@@ -70,8 +71,8 @@ HEIGHTS = (120, 250, 600)
 CHARTS = (
     Chart(
         "What freshness costs",
-        Axis("mean age of what a read gets (log)", 5e6, 3e9, log=True, ticks=duration_ticks),
-        Axis("queries per second (log)", 4, 900, log=True, ticks=count_ticks),
+        Axis("mean age of what a read gets", 5e6, 3e9, log=True, ticks=duration_ticks),
+        Axis("queries per second", 4, 900, log=True, ticks=count_ticks),
         Line("long run", model=lambda it: (it.ages_ns, it.loads_per_s), **MODEL_LINE),
         *(Label(side="above", model=ttl_label(ttl), color=MODEL, fontsize=11) for ttl in TTLS_S),
         Line("this run, simulated", model=lambda it: (it.age_ns, it.queries_per_s), **MODEL_HERE),
@@ -108,10 +109,12 @@ def compare(record: Record, pinned: Record) -> tuple[str, str]:
 
 def finding(record: Record, pinned: Record | None) -> str | None:
     """The headline."""
-    load, p99 = f"{count(queries_per_s(record))} queries/s", duration(p99_ns(record))
-    if pinned is not None and pinned.parameters["expiry"] != record.parameters["expiry"]:
-        return f"{load} instead of {count(queries_per_s(pinned))}, and a p99 of {p99} instead of {duration(p99_ns(pinned))}."
-    return f"{load} for data that is {duration(model.age_ns(record))} old on average; 1 read in 100 takes over {p99}."
+    if model.is_saturated(record):
+        return model.saturated_text(record)
+    load, p99 = f"The store gets {count(queries_per_s(record))} queries/s", duration(p99_ns(record))
+    if pinned is not None and only_change(record, pinned) == "expiry" and not model.is_saturated(pinned):
+        return f"{load} instead of {count(queries_per_s(pinned))}, and the p99 is {p99} instead of {duration(p99_ns(pinned))}."
+    return f"{load}, and data is {duration(model.age_ns(record))} old on average; 1 read in 100 takes over {p99}."
 
 
 def scenario(chosen: Mapping[str, Any]) -> str:
@@ -127,15 +130,12 @@ TABLE = table_of(
     ("queries per second, mean; peak", lambda run: f"{count(queries_per_s(run))}; {count(model.most_per_s(run))}"),
     ("hit ratio", lambda run: percent(1 - run.count("queries") / run.calls)),
     ("age of what is read, mean", lambda run: duration(model.age_ns(run))),
-    (
-        "response time, p50; p99",
-        lambda run: f"{duration(np.median(run.column('latency_ns')))}; {duration(p99_ns(run))}",
-    ),
+    ("response time, p50; p99", model.responses_text),
 )
 TRUST = trust_of(
     ("the same reads simulated with these queries", model.replay_text),
     ("a query, p50", lambda run: duration(np.median(run.column("query_ns"))) if run.count("queries") else ""),
-    ("reads answered", lambda run: count(run.calls)),
+    ("reads answered", lambda run: f"{count(run.calls)} of {count(run.column('arrived_s').size)} that were due"),
 )
 
 FEWER, SHORTER, SAME = "fewer queries", "as many queries, shorter waits", "as many queries, the same waits"
@@ -161,12 +161,12 @@ PREDICTION = Prediction(
             "Half of the entries live longer, but the others expire earlier: the mean cycle is as long as before."
         ),
         SHORTER: Answer(
-            "Here the store was quick enough to answer the peaks.",
+            "Here the store was quick enough to answer the peaks, or too slow to be done with any.",
             "The mean TTL is the same, so as many reads miss. But they no longer miss together, so the store's queue is short.",
         ),
         SAME: Answer(
             "As many, but when? With one TTL all misses come at the same moment.",
-            "Here no queue formed at the store, so it did not matter when the queries came.",
+            "Here no queue formed at the store, or it never ended: it did not matter when the queries came.",
         ),
     },
     runs=tuple({"expiry": expiry, "ttl": 0.5, "keys": 200, "rate": 1_000} for expiry in JITTER),
@@ -187,7 +187,7 @@ def lab() -> Lab:
         },
         charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict_of(say, compare=compare, empty="No read was answered."),
+        verdict=verdict_of(say, model.saturated, compare=compare, empty="No read was answered."),
         table=TABLE,
         trust=TRUST,
         finding=finding,

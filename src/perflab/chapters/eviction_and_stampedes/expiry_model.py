@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.lab import Record
+from perflab.lab import Record, Verdict
 from perflab.measure import count, duration, poisson
 from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
@@ -25,7 +25,7 @@ CURVE_S = np.geomspace(TTLS_S[0] / 2, TTLS_S[-1] * 1.5, 50)
 EDGES_S = np.arange(0, RUN_S + BIN_S / 2, BIN_S)
 BINS_S = (EDGES_S[:-1] + EDGES_S[1:]) / 2
 SEEDS = range(1, 5)
-STORE_PER_S = 1e3 / QUERY_MS
+STORE_PER_S, PILE = 1e3 / QUERY_MS, 10
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def simulated(reads: Reads, queries_ns: Iterator[float], until_s: float = RUN_S)
             expires[key] = free + lives
         done = max(began, free)
         rows.append((began, done, is_miss, done - filled[key]))
-    return frame_of(reads, 0, np.array(rows or np.empty((0, 4)), float), 1e9 * until_s)
+    return frame_of(reads, 0, np.array(rows or np.empty((0, 4)), float), -1, 1e9 * until_s)
 
 
 def counted(reads: Reads, query_ns: float) -> tuple[list[float], float]:
@@ -83,17 +83,18 @@ def counted(reads: Reads, query_ns: float) -> tuple[list[float], float]:
     return missed, float(np.mean(ages))
 
 
-def frame_of(reads: Reads, since: int, rows: NDArray[np.float64], until_ns: float) -> Frame:
-    """A frame of reads from number `since` on, up to `until_ns`. Rows: when each began and was done (ns), whether it missed, and
-    the age (ns) of what it got.
+def frame_of(reads: Reads, since: int, rows: NDArray[np.float64], told_ns: float, until_ns: float) -> Frame:
+    """A frame of what happened after `told_ns`, up to `until_ns`. Rows, of reads from number `since` on: when each began and was
+    done (ns), whether it missed, and the age (ns) of what it got.
 
-    Columns: "arrived_s" (when it was due), "latency_ns" since then, "missed_s" (when a query began), "query_ns", and "age_ns".
+    Columns: "arrived_s", when reads were due, answered or not. Of those that were answered, in this order, "latency_ns" since
+    then and "age_ns". Of those that missed "missed_s", when a query began, and "query_ns".
     """
     rows = rows[rows[:, 1] <= until_ns]
     began, done, missed, age = rows.T
     due, misses = reads.due_ns[since : since + len(rows)], missed.astype(bool)
     columns: dict[str, Any] = {
-        "arrived_s": due / 1e9,
+        "arrived_s": reads.due_ns[(reads.due_ns > told_ns) & (reads.due_ns <= until_ns)] / 1e9,
         "latency_ns": done - due,
         "age_ns": age,
         "missed_s": began[misses] / 1e9,
@@ -126,8 +127,9 @@ def predict(ttl: float, expiry: str, keys: int, rate: int) -> Expected:
 
 @lru_cache(maxsize=32)
 def curves(expiry: str, keys: int, rate: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The `long_run` at `CURVE_S`, the same for all TTLs."""
-    return long_run(expiry, keys, rate, CURVE_S)
+    """The `long_run` at `CURVE_S`, the same for all TTLs; NaN where the store cannot do it."""
+    ages, loads = long_run(expiry, keys, rate, CURVE_S)
+    return ages, np.where(loads < STORE_PER_S, loads, np.nan)
 
 
 def long_run(expiry: str, keys: int, rate: float, ttls_s: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -164,10 +166,51 @@ def age_ns(record: Record) -> float:
     return float(ages.mean()) if ages.size else np.nan
 
 
+def waits_ns(record: Record) -> NDArray[np.float64]:
+    """How long the reads that are due and have no answer have waited so far."""
+    elapsed_s, open_s = record.fact("elapsed_s", 0.0), record.column("arrived_s")[record.column("latency_ns").size :]
+    return np.asarray(1e9 * (elapsed_s - open_s), float)
+
+
+def responses_ns(record: Record) -> NDArray[np.float64]:
+    """Response times of all reads that were due; so far, where there is no answer yet."""
+    return np.concatenate([record.column("latency_ns"), waits_ns(record)])
+
+
 def p99_ns(record: Record) -> float:
-    """The p99 of the response times."""
-    times = record.column("latency_ns")
+    """The p99 of these."""
+    times = responses_ns(record)
     return percentile(times, 0.99) if times.size else np.nan
+
+
+def needed_per_s(record: Record) -> float:
+    """Queries per second that these entries cost in the long run."""
+    chosen = record.parameters
+    return store_load(chosen["rate"], zipf(chosen["keys"], SKEW), chosen["ttl"])
+
+
+def is_saturated(record: Record) -> bool:
+    """Whether more queries are due than the store has time for, as long as they took here, and reads pile up."""
+    queries_ns = record.column("query_ns")
+    piled_up = queries_ns.size > 0 and waits_ns(record).size > PILE
+    return piled_up and needed_per_s(record) * float(queries_ns.mean()) > 1e9
+
+
+def saturated_text(record: Record) -> str:
+    """What a store does that has too much to do."""
+    needed, ran = count(needed_per_s(record)), count(queries_per_s(record))
+    waiting = f"{count(waits_ns(record).size)} of {count(record.column('arrived_s').size)} reads still wait"
+    return f"The store is saturated: {needed} queries/s are needed, {ran} ran, and {waiting}."
+
+
+def saturated(record: Record) -> Verdict | None:
+    """Such a store has no response time."""
+    return Verdict(f"{saturated_text(record)} The response time only grows.") if is_saturated(record) else None
+
+
+def responses_text(record: Record) -> str:
+    grows = ", and growing" if is_saturated(record) else ""
+    return f"{duration(percentile(responses_ns(record), 0.5))}; {duration(p99_ns(record))}{grows}"
 
 
 def replay_text(record: Record) -> str:

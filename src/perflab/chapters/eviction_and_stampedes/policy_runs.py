@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from perflab.chapters.eviction_and_stampedes.own_score import YOURS
 from perflab.lab import Record
-from perflab.measure import Frame, count, duration, merge, percent
+from perflab.measure import Frame, count, duration, merge, number, percent
 from perflab.systems.caches.bounded import BoundedCache
 from perflab.theory import traces
 from perflab.theory.eviction import HIT, Policy
@@ -110,11 +110,23 @@ def misses_of_chosen(record: Record) -> float:
     return misses_at(record)[record.parameters["policy"]]
 
 
+def at_capacity(record: Record) -> tuple[list[float], list[float]]:
+    """Data of a `Line`: the chosen size and the chosen policy's misses there, once it has run."""
+    chosen, found = record.parameters, misses_at(record)
+    return ([chosen["capacity"]], [found[chosen["policy"]]]) if chosen["policy"] in found else ([], [])
+
+
 def decisions_per_s(record: Record) -> dict[str, float]:
     """How many requests per second each policy has decided about, at the capacity."""
     at = record.column("size") == record.parameters["capacity"]
     names = [NAMES[number] for number in record.column("policy")[at].astype(int)]
     return dict(zip(names, (1e9 * REQUESTS / record.column("took_ns")[at]).tolist(), strict=True))
+
+
+def speeds_said(names: Sequence[str], record: Record) -> list[str]:
+    """For each name how many million requests per second it has decided about."""
+    per_s = decisions_per_s(record)
+    return [f"{number(per_s[name] / 1e6)} M/s" if name in per_s else "" for name in names]
 
 
 def curve_of(record: Record) -> tuple[Floats, Floats]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from perflab.chapters.changes import only_change
 from perflab.chapters.eviction_and_stampedes import stampede_model as model
 from perflab.chapters.eviction_and_stampedes.stampede_model import CURES, NONE, RUN_S, THREADS, XFETCH, per_expiry
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
@@ -52,10 +53,10 @@ def charts(rows: Sequence[str]) -> tuple[Chart, Chart]:
                 12,
                 ticks=count_ticks,
                 ends=HEIGHTS,
-                reach=model.expected_most,
+                reach=lambda it: it.waiting.max(),
                 run_reach=model.most,
             ),
-            Line("model: waiting", model=lambda it: (model.GRID_S, it.waiting), color=MODEL, linewidth=2.5),
+            Line("one simulated run", model=lambda it: (model.GRID_S, it.waiting), color=MODEL, linewidth=2.5),
             Line("pinned: waiting", pinned=model.waiting, **{**PINNED_LINE, "drawstyle": "steps-post"}),
             Line("reads that wait", run=model.waiting, color=MEASURED, **STEPS),
             Line("queries that run", run=model.computing, color=ALARM, linestyle="--", **STEPS),
@@ -101,12 +102,12 @@ def finding(record: Record, pinned: Record | None) -> str | None:
     if np.isnan(each):
         return None
     name, p99 = chosen["cure"], duration(model.p99_ns(record))
-    if pinned is not None and pinned.parameters["cure"] != name and not np.isnan(other := per_expiry(pinned)):
+    if pinned is not None and only_change(record, pinned) == "cure" and not np.isnan(other := per_expiry(pinned)):
         return (
             f"Queries per expiry: {other:.3g} with “{pinned.parameters['cure']}”, {each:.3g} with “{name}”. p99: {p99}."
         )
     ran = f"ran {model.number_of(each, 'time')} for one expiry"
-    if name == XFETCH and max(model.groups(record)) > computations_apart(chosen["rate"], chosen["query"] / 1e3):
+    if name == XFETCH and model.is_stampede(record):
         return (
             f"XFetch has caused a stampede: up to {count(max(model.groups(record)))} queries for one expiry, p99 {p99}."
         )

@@ -96,14 +96,16 @@ Cached = Callable[[dict[Any, Any], Mapping[str, Any], Callable[[], Any], float, 
 CACHED_HOW = "`cached(store, params, ask, now_s, ttl_s, most)` should return the answer to `params`."
 
 
-class Alike:
-    """Values that differ, and read the same."""
+class Alike(str):
+    """Texts that differ, and read the same. JSON tells them apart."""
 
     def __repr__(self) -> str:
         return "Monday"
 
+    __str__ = __repr__
 
-MONDAYS = Alike(), Alike()
+
+MONDAYS = Alike("1 June"), Alike("8 June")
 Read = tuple[float, dict[str, Any], bool]
 """When (s), with which parameters, and whether the cache has the answer."""
 STORIES: Mapping[str, Sequence[Read]] = {

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
+from perflab.chapters.changes import only_change
 from perflab.chapters.eviction_and_stampedes import policy_runs as runs
 from perflab.chapters.eviction_and_stampedes import what_to_evict_model as model
 from perflab.chapters.eviction_and_stampedes.own_score import YOURS, Score, scored
@@ -36,7 +37,7 @@ from perflab.lab.palette import (
 )
 from perflab.lab.rows import Texts, named_rows
 from perflab.lab.verdict import table_of, trust_of, verdict_of
-from perflab.measure import Frame, count, duration, number, percent
+from perflab.measure import Frame, count, duration, percent
 from perflab.systems.caches.bounded import BoundedCache
 from perflab.systems.databases.orders import Orders, file_of_orders
 from perflab.theory.stack_distances import lru_hits, stack_distances
@@ -64,11 +65,6 @@ def experiment(
 
 def charts(names: Sequence[str]) -> tuple[Chart, Chart]:
     """Curves over all sizes, and a row for each of these policies at the chosen size."""
-
-    def speeds(run: Record) -> list[str]:
-        per_s = runs.decisions_per_s(run)
-        return [f"{number(per_s[name] / 1e6)} M/s" if name in per_s else "" for name in names]
-
     return (
         Chart(
             "Misses at every size",
@@ -82,6 +78,8 @@ def charts(names: Sequence[str]) -> tuple[Chart, Chart]:
             Line("pinned policy", pinned=runs.curve_of, **PINNED_LINE),
             Line("LRU: measured", run=runs.lru_curve, **MEASURED_LINE),
             Line("chosen policy", run=runs.curve_of, color=CLOCK, marker="s", linestyle="none", markersize=7),
+            Line(pinned=runs.at_capacity, **{**MODEL_HERE, "color": PINNED}),
+            Line(run=runs.at_capacity, **{**MODEL_HERE, "color": CLOCK}),
             Guesses(3, setting=lambda _: {said: (1_000, 1 - hits) for said, hits in HITS.items()}),
             columns=2,
             empty="The curves of two policies will appear here.",
@@ -93,7 +91,7 @@ def charts(names: Sequence[str]) -> tuple[Chart, Chart]:
             Line("model", model=lambda m: rows_of(names, m.at_capacity), **MODEL_HERE),
             Line("pinned run", pinned=lambda run: rows_of(names, misses_at(run)), **PINNED_POINTS),
             Line("measured", run=lambda run: rows_of(names, misses_at(run)), **MEASURED_POINTS),
-            Texts(len(names), run=speeds, color=MEASURED),
+            Texts(len(names), run=lambda run: runs.speeds_said(names, run), color=MEASURED),
             columns=3,
             empty="Each policy will run here, on keys drawn now.",
         ),
@@ -115,8 +113,9 @@ def finding(record: Record, pinned: Record | None) -> str:
     """The headline."""
     found, chosen = misses_at(record), record.parameters
     name, said = chosen["policy"], f"{count(chosen['capacity'])} places: "
-    if pinned is not None and (other := pinned.parameters["policy"]) != name:
-        return f"{said}{other} misses {percent(runs.misses_of_chosen(pinned))} of the reads, {name} {percent(found[name])}."
+    if pinned is not None and only_change(record, pinned) == "policy":
+        other = f"{pinned.parameters['policy']} misses {percent(runs.misses_of_chosen(pinned))}"
+        return f"{said}{other} of the reads, {name} {percent(found[name])}."
     beside = f"; {runs.others_said(found, name)}" if len(found) > 1 else ""
     return f"{said}{name} misses {percent(found[name])} of the reads{beside}."
 

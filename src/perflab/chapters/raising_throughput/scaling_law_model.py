@@ -218,7 +218,9 @@ def finding(record: Record, pinned: Record | None) -> str | None:
     if before is not None:
         return f"Most here: {_most_said(best)}; in the pinned run: {_most_said(before)}."
     if best.falls:
-        return f"Throughput is highest with {_workers(best.workers)}; {STEPS[-1]} do {ratio_text(best.left)} of that."
+        return (
+            f"Throughput is highest with {_workers(best.workers)}; {STEPS[-1]} do {number(best.left.value)} times that."
+        )
     times = gain(record, 1, STEPS[-1])
     return None if times is None else f"{STEPS[-1]} workers do {number(times.value)} times as much as one."
 

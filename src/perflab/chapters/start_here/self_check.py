@@ -70,14 +70,17 @@ CHART = Chart(
 
 
 def resolution(record: Record) -> float | None:
-    """The share by which two settings must differ to be told apart: half of the ratio's 95% interval, at least a step's half."""
+    """The share by which two settings must differ to be told apart: half of the ratio's 95% interval, and a step of the clock.
+
+    On a quiet machine most medians are alike, to a step: what differs by less might leave them all as they are.
+    """
     first, second = record.column("first_ns"), record.column("second_ns")
     if first.size < MIN_PAIRS:
         return None
-    # On a quiet machine most medians are alike, to a step of the clock.
     known_ns = 0.0 if record.noise is None else record.noise.resolution_ns
-    found = paired_ratio(first, second, max(known_ns, clock_step(first), clock_step(second)))
-    return (found.high - found.low) / 2
+    step_ns = max(known_ns, clock_step(first), clock_step(second))
+    found = paired_ratio(first, second, step_ns)
+    return max((found.high - found.low) / 2, step_ns / float(np.median(second)))
 
 
 def say(record: Record) -> str:

@@ -133,6 +133,20 @@ def check_service_level(answer: str | None) -> None:
     judge(answer, SERVICE_LEVELS)
 
 
+OUTAGES = {
+    "pauses": "they delay the retries, and do not make them fewer. How often is each request sent while all attempts time out?",
+    "servers": "then the load is 32%. While all attempts time out, each request is sent 4 times: 128% is offered.",
+    "shorter time-out": "then attempts time out in a shorter queue already, and each request is sent 4 times as before.",
+    "budget": "Right: it offers at most 40% × 1.1 = 44% of the capacity; the queue shrinks after the stall. Three retries "
+    "offer 40% × 4 = 160% while attempts time out, so they go on timing out: the outage keeps itself up.",
+}
+
+
+def check_outage(answer: str | None) -> None:
+    """Judge: retries were added, and outages became longer."""
+    judge(answer, OUTAGES)
+
+
 LoadTest = Callable[[Sequence[float], float, int], Sequence[float]]
 TESTS: dict[str, tuple[list[float], float, int]] = {
     "10 requests per second, 50 ms each": ([number / 10 for number in range(20)], 0.05, 4),

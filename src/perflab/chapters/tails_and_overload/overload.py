@@ -6,16 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from perflab.chapters import load
+from perflab.chapters.changes import only_change
 from perflab.chapters.tails_and_overload import overload_model
-from perflab.chapters.tails_and_overload.overload_model import (
-    CAPACITY,
-    LOADS,
-    RUN_S,
-    SERVICE_MS,
-    deadline_ns,
-    goodput,
-    per_s,
-)
+from perflab.chapters.tails_and_overload.overload_model import CAPACITY, LOADS, RUN_S, SERVICE_MS, goodput, per_s
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, Verdict, choice, values_slider
 from perflab.lab.axes import count_ticks, duration_ticks
 from perflab.lab.marks import Here, Label, Line, Rule, Whiskers, measured
@@ -82,7 +75,7 @@ CHARTS = (
     Chart(
         "Each request",
         Axis("time since the start (s)", 0, RUN_S, ticks=(0, 0.5, 1, 1.5, 2)),
-        Axis("response time (log)", 1e6, 3e9, log=True, ticks=duration_ticks),
+        Axis("response time", 1e6, 3e9, log=True, ticks=duration_ticks),
         *(
             Line(name, run=overload_model.each(part), color=color, marker=marker, **DOTS)
             for part, (name, (color, marker)) in enumerate(PARTS.items())
@@ -118,7 +111,8 @@ def compare(record: Record, pinned: Record) -> tuple[str, str]:
 def finding(record: Record, pinned: Record | None) -> str:
     """The headline."""
     name, good = record.parameters["discipline"], f"{count(goodput(record))} requests/s in time"
-    if pinned is not None and (other := pinned.parameters["discipline"]) != name:
+    if pinned is not None and only_change(record, pinned) == "discipline":
+        other = pinned.parameters["discipline"]
         return f"“{other}” answers {count(goodput(pinned))} requests/s in time, “{name}” {count(goodput(record))}."
     share = percent(goodput(record) / CAPACITY)
     return f"At {record.parameters['offered']:g} × capacity, “{name}” answers {good}: {share} of the capacity."
@@ -134,7 +128,7 @@ def scenario(chosen: Mapping[str, Any]) -> str:
 
 def too_late(record: Record) -> Verdict | None:
     """A guard: the generator was late by more than a fifth of the deadline."""
-    return load.too_late(record, LATE_SHARE * deadline_ns(record))
+    return load.too_late(record, LATE_SHARE * overload_model.deadline_ns(record))
 
 
 TABLE = table_of(

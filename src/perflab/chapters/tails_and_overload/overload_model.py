@@ -1,7 +1,4 @@
-"""What a server does with up to three times what it can do: each request of a run simulated, by who is served next.
-
-Beside it the long run in closed form, where there is one.
-"""
+"""What a server does with up to three times what it can do: each request of a run simulated; the long run in closed form."""
 
 from __future__ import annotations
 
@@ -57,6 +54,8 @@ SEEDS = (23, 24, 35)
 """Three runs whose goodput comes nearest to that of 40, over all settings: nearer than that of the first six."""
 IN_TIME, TOO_LATE, REJECTED, OVERDUE, OPEN = range(5)
 REJECTED_NS = 1.3e6
+USUALLY_FROM_MS, FROM_MS = 60, {DROP_LATE: 40, LIKE_CODEL: 80}
+"""The closed forms are for deadlines of many services: from these on, long runs come near them."""
 WAY_US = 500
 """What a client takes off the deadline that it tells the server: about the time for the way there and back."""
 
@@ -133,7 +132,7 @@ def predict(
 def _expected(discipline: str, deadline: int, kind: str, may_queue: MayQueue | None) -> Expected:
     chosen = discipline, deadline, kind
     found = [np.mean([good_per_s(load, *chosen, seed, may_queue) for seed in SEEDS]) for load in LOADS]
-    closed = None if may_queue else long_run(discipline, kind)
+    closed = None if may_queue else long_run(discipline, kind, deadline)
     loads = np.linspace(LOADS[0], LOADS[-1], 60) if closed else np.empty(0)
     return Expected(np.array(found), loads, CAPACITY * np.array([closed(load) for load in loads] if closed else ()))
 
@@ -155,11 +154,12 @@ def requests(load: float, kind: str, seed: int) -> tuple[NDArray[np.float64], ND
     return arrivals, service_us(kind, arrivals.size, seed) / 1e6
 
 
-def long_run(discipline: str, kind: str) -> Callable[[float], float] | None:
+def long_run(discipline: str, kind: str, deadline_ms: float) -> Callable[[float], float] | None:
     """Goodput over capacity against offered load in the long run, in closed form; None where there is none."""
+    if deadline_ms < FROM_MS.get(discipline, USUALLY_FROM_MS):
+        return None
     if discipline == DROP_LATE:
-        transform = constant if kind == CONSTANT else exponential
-        return lambda load: goodput_dropping_late(load, transform)
+        return partial(goodput_dropping_late, services=constant if kind == CONSTANT else exponential)
     if discipline == FIFO or (discipline == SHORTEST_FIRST and kind == CONSTANT):
         return lambda load: load if load < 1 else 0.0
     if discipline == SHORTEST_FIRST:

@@ -9,22 +9,23 @@ from typing import Any
 import numpy as np
 
 from perflab.chapters import load as loads
+from perflab.chapters.changes import only_change
 from perflab.chapters.tails_and_overload import storm_model
 from perflab.chapters.tails_and_overload.storm_model import (
     BINS,
     CAPACITY,
+    DOWN,
     END_S,
+    RECOVERED,
     RETRIES,
     RUN_S,
     STALL_AT_S,
     TIMEOUT_MS,
-    expected_most,
     good_at_the_end,
-    most_sent,
 )
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, slider, values_slider
 from perflab.lab.axes import count_ticks
-from perflab.lab.marks import Band, Line, Rule, measured
+from perflab.lab.marks import Band, Line, Rule, Whiskers, measured
 from perflab.lab.palette import ALARM, CLOCK, INK, MEASURED, MODEL, PINNED_LINE
 from perflab.lab.verdict import table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, percent
@@ -33,7 +34,6 @@ from perflab.systems.clients.streams import attempts_load
 from perflab.systems.servers.staged_server import MULTIPLEXED, staged_server
 from perflab.theory.retries import offered_load
 
-RECOVERED = 0.5  # where so many are answered at the end, the server is up
 too_late = partial(loads.too_late, limit_ns=0.2 * TIMEOUT_MS * 1e6)
 
 
@@ -47,28 +47,23 @@ def experiment(
 
 
 STEPS: dict[str, Any] = {"drawstyle": "steps-mid", "linewidth": 2}
-ENDS, HEIGHTS = (0, RUN_S), (600, 1_200, 2_000)
+ENDS = 0, RUN_S
+REACH: dict[str, Any] = {"reach": storm_model.expected_most, "run_reach": storm_model.most_sent}
 
 CHARTS = (
     Chart(
-        "Attempts sent, and requests answered in time, per second",
+        "Requests due, attempts sent, and answers in time, per second",
         Axis("time since the start (s)", *ENDS),
-        Axis("per second", 0, 600, ticks=count_ticks, ends=HEIGHTS, reach=expected_most, run_reach=most_sent),
+        Axis("per second", 0, 600, ticks=count_ticks, ends=(600, 1_200, 2_000), **REACH),
         Band("x", "stall", setting=lambda now: (STALL_AT_S, STALL_AT_S + now["stall"]), color=ALARM, alpha=0.25),
-        Line("capacity", setting=lambda _: (ENDS, [CAPACITY] * 2), color=INK, linestyle=":", linewidth=1.8, at=3.1),
+        Line("capacity", setting=lambda _: (ENDS, [CAPACITY] * 2), color=INK, linestyle=":", linewidth=1.8, at=0.2),
         Line("model: sent", model=lambda m: (BINS, m.sent), color=MODEL, linestyle="--", **STEPS),
         Line("model: in time", model=lambda m: (BINS, m.good), color=MODEL, **STEPS),
-        Line(
-            "pinned: in time",
-            pinned=lambda run: (BINS, storm_model.counted(run, run.column("completed_s"))),
-            **{**PINNED_LINE, **STEPS},
-        ),
-        Line(
-            "sent", run=lambda run: (BINS, storm_model.counted(run, storm_model.sent_s(run))), color=MEASURED, **STEPS
-        ),
-        Line(
-            "in time", run=lambda run: (BINS, storm_model.counted(run, run.column("completed_s"))), color=CLOCK, **STEPS
-        ),
+        Line("pinned: in time", pinned=storm_model.in_time, **{**PINNED_LINE, **STEPS}),
+        Whiskers("retries", run=storm_model.retried, color=MEASURED, linewidth=10, alpha=0.3),
+        Line("requests due", run=storm_model.due, color=INK, **STEPS),
+        Line("sent", run=storm_model.sent, color=MEASURED, **STEPS),
+        Line("in time", run=storm_model.in_time, color=CLOCK, **STEPS),
         width=1.4,
         columns=4,
         empty="Attempts and answers will appear here.",
@@ -93,7 +88,7 @@ def say(record: Record) -> str:
         return "The end of the run has not come yet."
     said = f"In the last {END_S:g} s {percent(good)} of the requests were answered in time, by one of their attempts; attempts "
     said += f"were sent at {storm_model.offered_at_the_end(record):.2f} × the capacity."
-    if np.isfinite(storm_model.edge(chosen)):
+    if chosen["stall"] and np.isfinite(storm_model.edge(chosen)):
         worst = offered_load(chosen["load"] / 100, RETRIES[chosen["retries"]])
         told = "it stays down" if storm_model.is_predicted_down(chosen) else "it recovers"
         said += f" Where all attempts time out, ρ(1 + k) = {worst:.2f} is offered: {told}, says the condition."
@@ -110,13 +105,15 @@ def finding(record: Record, pinned: Record | None) -> str | None:
     chosen, good = record.parameters, good_at_the_end(record)
     if np.isnan(good):
         return None
-    if good > RECOVERED:
-        return f"The server has recovered: {percent(good)} of the requests are answered in time again."
-    after_s = RUN_S - STALL_AT_S - chosen["stall"]
+    answered = f"{percent(good)} of the requests are answered in time"
+    if not chosen["stall"]:
+        return f"Without a stall {answered} at the end."
+    if good > DOWN:
+        return f"The server has recovered{'' if good > RECOVERED else ' only in part'}: {answered} again."
+    after_s, changed = RUN_S - STALL_AT_S - chosen["stall"], only_change(record, pinned)
     still = f"{after_s:.1f} s after the stall {percent(1 - good)} of the requests still fail"
-    other = "" if pinned is None else pinned.parameters["retries"]
-    if pinned is not None and other != chosen["retries"] and good_at_the_end(pinned) <= RECOVERED:
-        return f"{still}, with retries “{chosen['retries']}” as with “{other}”."
+    if pinned is not None and changed in ("retries", "cure") and good_at_the_end(pinned) <= DOWN:
+        return f"{still}, with “{chosen[changed]}” as with “{pinned.parameters[changed]}”."
     return f"{still}."
 
 
@@ -130,15 +127,11 @@ def scenario(chosen: Mapping[str, Any]) -> str:
 TABLE = table_of(
     (f"answered in time, last {END_S:g} s", lambda run: percent(good_at_the_end(run))),
     (f"offered, last {END_S:g} s (× capacity)", lambda run: f"{storm_model.offered_at_the_end(run):.2f}"),
-    ("requests: due; answered in time; given up", lambda run: "; ".join(map(count, outcomes(run)))),
+    ("requests: due; answered in time; given up", lambda run: "; ".join(map(count, storm_model.outcomes(run)))),
     ("retries", lambda run: count(run.column("retried_s").size)),
     ("answers that came after the time-out", lambda run: count(run.count("needless"))),
     needs="arrived_s",
 )
-
-
-def outcomes(run: Record) -> tuple[int, int, int]:
-    return run.column("arrived_s").size, run.column("number").size, run.count("failures") + run.count("rejected")
 
 
 BOTH_UP, JITTER_UP, BOTH_DOWN = "both recover", "only with pauses it recovers", "both stay down"
@@ -148,6 +141,8 @@ def what_pauses_do(at_once: Record, with_pauses: Record) -> Outcome | None:
     """Whether the server has recovered at the end of each run."""
     found = [good_at_the_end(run) for run in (at_once, with_pauses)]
     if min(run.fact("elapsed_s", 0.0) for run in (at_once, with_pauses)) < 0.98 * RUN_S or np.isnan(found).any():
+        return None
+    if any(DOWN < good <= RECOVERED for good in found):
         return None
     up = [good > RECOVERED for good in found]
     told = f"at the end {percent(found[0])} were answered in time with retries at once, {percent(found[1])} with pauses"

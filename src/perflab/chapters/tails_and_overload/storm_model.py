@@ -26,24 +26,16 @@ from perflab.theory.retries import stays_down
 SERVICE_MS, CAPACITY, TIMEOUT_MS = 2, 500, 40
 RUN_S, STALL_AT_S, END_S, BIN_S = 2.8, 0.4, 1.0, 0.2
 """Length, begin of the stall, the last part by which a run is judged, and the bins of the time line."""
-NONE, ONCE, AT_ONCE, JITTER, BUDGET = (
-    "none",
-    "1 at once",
-    "3 at once",
-    "3 after a pause with jitter",
-    "3, budget of 10%",
-)
+RECOVERED, DOWN = 0.9, 0.1
+"""At the end a server is up that answers more of the requests than the first, and down if it answers fewer than the second."""
+NONE, ONCE, AT_ONCE = "none", "1 at once", "3 at once"
+JITTER, BUDGET = "3 after a pause with jitter", "3, budget of 10%"
 RETRIES: Mapping[str, int] = {NONE: 0, ONCE: 1, AT_ONCE: 3, JITTER: 3, BUDGET: 3}
 """How often a request that has timed out is tried again at most."""
 YOURS = "yours"
 PAUSE_S = 0.16
-NOTHING, SHORT_QUEUE, DROP_LATE, LIFO, CANCEL = (
-    "nothing",
-    "queue of 10",
-    "server drops the late",
-    "LIFO",
-    "client cancels",
-)
+NOTHING, SHORT_QUEUE, DROP_LATE = "nothing", "queue of 10", "server drops the late"
+LIFO, CANCEL = "LIFO", "client cancels"
 CURES: Mapping[str, Mapping[str, Any]] = {
     NOTHING: {},
     SHORT_QUEUE: {"places": 10},
@@ -196,6 +188,12 @@ def offered_at_the_end(record: Record) -> float:
     return float(np.count_nonzero(sent_s(record) > RUN_S - END_S)) / END_S / CAPACITY
 
 
+def outcomes(record: Record) -> tuple[int, int, int]:
+    """How many requests were due, were answered in time, and were given up."""
+    given_up = record.count("failures") + record.count("rejected")
+    return record.column("arrived_s").size, record.column("number").size, given_up
+
+
 def share_good(due_s: NDArray[Any], answered: NDArray[Any]) -> float:
     """Of the requests that were due in the last part of a run, but early enough to be answered: how many were, in time.
 
@@ -225,3 +223,24 @@ def is_predicted_down(chosen: Mapping[str, Any]) -> bool:
 def counted(run: Record, moments_s: Any) -> Any:
     """Counted per second in those bins that the run has reached."""
     return np.where(EDGES[1:] <= run.fact("elapsed_s", 0.0) + 0.01, per_s(moments_s), np.nan)
+
+
+def due(run: Record) -> Any:
+    """When requests were due, in bins."""
+    return BINS, counted(run, run.column("arrived_s"))
+
+
+def sent(run: Record) -> Any:
+    """When attempts were sent, in bins."""
+    return BINS, counted(run, sent_s(run))
+
+
+def retried(run: Record) -> Any:
+    """The retries among the attempts: upright from the first ones to all."""
+    bins, all_of_them = sent(run)
+    return bins, all_of_them - counted(run, run.column("retried_s")), all_of_them
+
+
+def in_time(run: Record) -> Any:
+    """When requests were answered in time, in bins."""
+    return BINS, counted(run, run.column("completed_s"))

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.judging import OPEN, Case, in_words, is_function, is_run_of, judge, judge_cases, plain
+from perflab.chapters.deadline import deadline
+from perflab.chapters.judging import FAULTS, OPEN, Case, in_words, is_function, is_run_of, judge, judge_cases, plain
 from perflab.chapters.where_latency_comes_from.anatomy_model import IN_A_ROW, SIDE_BY_SIDE, Parts, typical, whole
 from perflab.lab import Lab, Record, distribution, slider, versus
 from perflab.measure import Frame, call_slices, count, percent, percentile, time_calls
@@ -67,7 +68,7 @@ def check_page(page: Page) -> Lab | None:
     if not is_function(page, HOW):
         return None
     try:
-        with _catalogue() as connection:
+        with _catalogue() as connection, deadline():
             if not all(_is_right(page, connection, *asked) for asked in PAGES):
                 return None
             connection.execute("pragma reverse_unordered_selects = on")
@@ -76,10 +77,7 @@ def check_page(page: Page) -> Lab | None:
             connection.execute("pragma reverse_unordered_selects = off")
             statements = _statements_of(connection, lambda: list(page(connection, PRODUCT, REVIEWS_EACH)))
             gain = _gain(connection, page) if statements else 0.0
-    except (
-        Exception,
-        SystemExit,
-    ) as error:  # whatever it raises when it is called again; or it has closed the connection
+    except FAULTS as error:  # whatever it raises when it is called again; or it has closed the connection
         print(f"Not yet: `page` should work again and again, on the connection as it was. {in_words(error)}")
         return None
     if statements == 0:
@@ -117,7 +115,7 @@ def _is_right(page: Page, connection: sqlite3.Connection, product: int, most: in
     expected = one_by_one(connection, product, most)
     try:
         found = [_pair(row) for row in islice(page(connection, product, most), MAX_ROWS)]
-    except (Exception, SystemExit) as error:  # whatever the learner's statement raises is said, not thrown
+    except FAULTS as error:
         hint = next((hint for said, hint in HINTS.items() if said in str(error)), "")
         print(f"Not yet: {HOW} Yours fails: {in_words(error)}. {hint}".rstrip())
         return False

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.judging import OPEN, RIGHT, in_words, is_function
+from perflab.chapters.deadline import deadline
+from perflab.chapters.judging import FAULTS, OPEN, RIGHT, in_words, is_function
 from perflab.lab import Axis, Chart, Lab, Record, log_slider, percent_ticks, values_slider
 from perflab.lab.axes import plain_ticks
 from perflab.lab.marks import Here, Line, measured
@@ -37,8 +38,9 @@ def check(fetch: Fetch) -> Lab | None:
         return None
     for about, story in STORIES:
         try:
-            fault = story(fetch)
-        except (Exception, SystemExit) as error:  # whatever the learner's function raises is said, not thrown
+            with deadline():
+                fault = story(fetch)
+        except FAULTS as error:
             fault = f"{HOW} Yours fails: {in_words(error)}."
         if fault:
             print(f"{OPEN if about == FIRST else 'Not yet: '}{about}. {fault}".rstrip())
