@@ -170,7 +170,7 @@ def lab() -> Lab:
         predict=model.predict,
         controls={
             "strategy": choice(STRATEGIES, BEHIND, menu=True),
-            "flush": values_slider((10, 20, 50, 100, 200, 500), 100, unit="ms", label="flush every"),
+            "flush": values_slider((10, 20, 50, 100, 200, 500), 100, unit="ms", label="flush interval"),
             "rate": values_slider((200, 500, 1_000, 2_000, 5_000, 10_000), 2_000, unit="writes/s"),
             "keys": values_slider((10, 100, 1_000, 10_000), 1_000, unit="keys"),
         },

@@ -168,7 +168,7 @@ def lab() -> Lab:
         experiment=experiment,
         predict=model.predict,
         controls={
-            "cure": choice(list(model.CURES), label="against it"),
+            "cure": choice(list(model.CURES), label="cure"),
             "load": values_slider((0.5, 1, 1.5, 2, 2.5, 3, 4), 3, unit="× the store", label="offered load"),
             "keys": values_slider((200, 500, 700, 1_000, 2_000), 700, unit="keys", label="different keys"),
         },

@@ -186,7 +186,7 @@ def lab() -> Lab:
         calibrate=model.calibrate,
         predict=model.predict,
         controls={
-            "kind": choice(KINDS, label="a query"),
+            "kind": choice(KINDS, label="kind of query"),
             "connections": values_slider(tuple(DOUBLED), 8, unit="connections"),
             **other,
         },

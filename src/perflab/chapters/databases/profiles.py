@@ -174,7 +174,7 @@ def lab() -> Lab:
             "work": choice(WORKS, LOAD, menu=True),
             "indexes": slider(0, len(INDEXED), len(INDEXED), unit="indexes", label="your indexes"),
             "batch": values_slider((1, 10, 100, LOADED), LOADED, unit="orders", label="your batch"),
-            "durable": switch(True, label="your commits durable"),
+            "durable": switch(True, label="durable commits"),
         },
         charts=charts(names),
         prediction=PREDICTION,

@@ -170,7 +170,7 @@ def lab() -> Lab:
         controls={
             "calls": values_slider((1, 2, 5, 10, 20, 50), 10, unit="calls", label="calls per page"),
             "workers": values_slider((BUSY, 6, 8, 16, IDLE), IDLE, unit="workers", label="workers per server"),
-            "hedge": values_slider((12, 20, 30, 60, 150), 30, unit="ms", label="hedge after"),
+            "hedge": values_slider((12, 20, 30, 60, 150), 30, unit="ms", label="hedge delay"),
             "hedges": choice(fan.HEDGES, label="hedges", menu=True),
         },
         charts=CHARTS,

@@ -177,8 +177,8 @@ def lab() -> Lab:
         calibrate=calibrate,
         predict=cheapest_model.predict,
         controls={
-            "p95": values_slider((10, 20, 30, 50, 100, 200), 100, unit="ms", label="95% within"),
-            "rate": values_slider((100, 200, 500, 800, 1_000, 1_500), 500, unit="requests/s", label="at least"),
+            "p95": values_slider((10, 20, 30, 50, 100, 200), 100, unit="ms", label="wanted p95"),
+            "rate": values_slider((100, 200, 500, 800, 1_000, 1_500), 500, unit="requests/s", label="wanted rate"),
             "clients": values_slider((8, 16, 32), 16, unit="clients"),
         },
         charts=CHARTS,
