@@ -152,6 +152,16 @@ def test_the_words_tell_that_a_process_was_free(lab: Any) -> None:
     assert "Of 10 processes 1 had no connection" in lab.verdict(run, None).text
 
 
+def test_what_was_measured_decides_whether_it_waited_and_not_theory(lab: Any) -> None:
+    free = made(0.3, 0.2, 0.4, idle=10)
+    assert lab.found(free, None).endswith("prefork with 10 processes answers one more request in 300 µs.")
+    said = lab.verdict(free, None).text
+    assert "In theory it should wait 1 s for a process; here it did not." in said and "keeps to" not in said
+    slow = made(900, 950, 980, architecture=LOOP, idle=10)
+    assert lab.found(slow, None).endswith("an event loop keeps one more request waiting for 950 ms.")
+    assert "In theory it should wait for no process; here something else kept it." in lab.verdict(slow, None).text
+
+
 def test_a_request_that_was_given_up_counts_as_the_limit(lab: Any) -> None:
     run = made(3_000, idle=50)
     assert "keeps one more request waiting for over 3 s." in lab.found(run, None)
@@ -199,6 +209,10 @@ def test_two_runs_share_a_headline_and_are_compared(lab: Any) -> None:
     assert lab.found(more, less) == f"Prefork with 10 processes: {told}"
     other = made(0.3, architecture=LOOP, idle=50)
     assert idle_connections.finding(more, other) == idle_connections.finding(more, None), "two things differ"
+    few, one = side_by_side(made(0.3, architecture=LOOP, idle=10), made(980, idle=10))
+    assert lab.verdict_of(few, one).kind == "" and "1 and 1 requests are too few to judge." in str(
+        lab.verdict_of(few, one)
+    )
     same, again = side_by_side(made(*[0.3] * 10), made(*[0.31] * 10))
     assert lab.verdict_of(same, again).kind == "too close to call"
 
