@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from perflab.measure.compare import CLEAR, Ratio, lie_apart, paired_ratio, ratio
+from perflab.measure.compare import CLEAR, Ratio, lie_apart, more_of, paired_ratio, ratio
 from perflab.measure.schedule import poisson
 from perflab.theory.simulate import simulate
 
@@ -174,3 +174,15 @@ def test_values_that_lie_apart_decide_only_where_that_is_no_chance(first: int, s
 def test_equal_settings_seldom_lie_apart() -> None:
     generator = np.random.default_rng(4)
     assert sum(lie_apart(*generator.exponential(size=(2, 4))) is True for _ in range(2_000)) <= 0.05 * 2_000
+
+
+def test_differences_of_pairs_decide_where_nearly_all_agree() -> None:
+    none, some = np.zeros(12), np.array([0.0, 0.0, *[0.3] * 10])
+    assert more_of(some, none) is True and more_of(none, some) is False
+    assert more_of(none, none) is None and more_of(0.3 - some, none) is None, "ten of twelve are equal"
+    mixed = np.array([0.3, -0.3] * 6)
+    assert more_of(mixed, none) is None
+    assert more_of(some[2:7], none[:5]) is None, "five pairs are too few"
+    lost = np.array([np.nan, np.nan, *[0.3] * 6])
+    assert more_of(lost, np.zeros(8)) is True and more_of(lost[:7], np.zeros(7)) is None
+    assert more_of(np.full(3, np.nan), np.zeros(3)) is None
