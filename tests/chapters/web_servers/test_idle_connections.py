@@ -311,12 +311,15 @@ def test_each_request_has_idle_connections_of_its_own(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.clock
-@pytest.mark.skipif(PREFORK not in found(), reason="a process cannot be forked here")
-def test_the_cliff_is_at_exactly_as_many_connections_as_processes() -> None:
+@pytest.mark.parametrize("architecture", KEEP_ONE)
+def test_the_cliff_is_at_exactly_as_many_connections_as_processes(architecture: str) -> None:
+    if architecture not in found():
+        pytest.skip(f"{architecture} cannot be started here")
     lab = idle_connections.lab()
 
     def look() -> list[float]:
-        runs = [lab.check({"idle": idle, "workers": 5, "keep_alive": 0.5}) for idle in (4, 5, 6)]
+        same = {"architecture": architecture, "workers": 5, "keep_alive": 0.5}
+        runs = [lab.check({**same, "idle": idle}) for idle in (4, 5, 6)]
         return [float(np.median(measure(lab, 0.45, **each).samples[model.RESPONSE])) / MS for each in runs]
 
     two_of_three(look, lambda ms: ms[0] < 200 < min(ms[1:]) and max(ms[1:]) < 900, "W − 1, W and W + 1 of 5 processes")
