@@ -72,6 +72,10 @@ def test_the_model_is_a_line_that_falls_on_a_loop_a_switch_on_threads_and_flat_w
 def test_the_model_knows_the_share_that_waits_and_their_mean() -> None:
     found = LAB.model(LAB.check({"heavy": 500, "rate": 200}), CONSTANTS)
     assert found.waits == pytest.approx(500 / 0.98 / 600) and found.mean_ns == pytest.approx(500**2 / 1200 / 0.98 * MS)
+    threads = LAB.model(LAB.check({"architecture": THREADS}), CONSTANTS)
+    assert threads.waits == 0 and threads.mean_ns == pytest.approx(5 * MS / 3), (
+        "a switch of threads, and none of all of it"
+    )
     none = LAB.model(LAB.check({"heavy": 0}), CONSTANTS)
     assert none.waits == none.mean_ns == 0 and set(none.rows[LOOP].values()) == {0.3 * MS}
 

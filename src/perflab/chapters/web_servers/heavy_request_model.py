@@ -96,7 +96,7 @@ def predict(architecture: str, heavy: int, rate: int, pieces: int, constants: Ma
             for each in (*ARCHITECTURES, YOURS)
         },
         waits=head_of_line.delayed_share(long_ns, every_ns, busy) if is_blocked else 0.0,
-        mean_ns=head_of_line.mean_wait(long_ns, every_ns, busy) if is_blocked else 0.0,
+        mean_ns=mean_wait_of(architecture, long_ns, every_ns, busy),
     )
 
 
@@ -106,6 +106,13 @@ def wait_ns(architecture: str, since_ns: Floats, long_ns: float, busy: float) ->
         return head_of_line.wait(since_ns, long_ns, busy)
     interval_ns = switch_ns() if architecture == THREADS else 0.0
     return np.where((since_ns >= 0) & (since_ns < long_ns), interval_ns, 0.0)
+
+
+def mean_wait_of(architecture: str, long_ns: float, every_ns: float, busy: float) -> float:
+    """The mean of these waits (ns), over a cycle."""
+    if architecture in BLOCKED:
+        return head_of_line.mean_wait(long_ns, every_ns, busy)
+    return switch_ns() * long_ns / every_ns if architecture == THREADS else 0.0
 
 
 def wait_percentile(architecture: str, share: float, long_ns: float, every_ns: float, busy: float) -> float:
