@@ -105,6 +105,7 @@ FAR = {
     ("web_servers.idle_connections", "idle"): 10,
     ("web_servers.idle_connections", "keep_alive"): 0.2,
     ("web_servers.idle_connections", "workers"): 20,
+    ("web_servers.waiting_connections", "workers"): 50,
 }
 """Which value says most, or what a machine with one CPU allows, where it is not the farther end of the control."""
 RUN_S, SLICES, LONGER = 0.3, 2, 4

@@ -85,7 +85,7 @@ def _beside(record: Record) -> str:
 def _decides(record: Record, architectures: Sequence[str]) -> bool:
     """Whether this run has heavy requests on one of these servers."""
     chosen = record.parameters
-    is_asked = chosen["architecture"] in architectures and chosen["heavy"] >= MIN_HEAVY_MS
+    is_asked = chosen["architecture"] in architectures and chosen["heavy"] / chosen["pieces"] >= MIN_HEAVY_MS
     return bool(is_asked and record.column(heavy.HEAVY).size and record.column(heavy.LATENCY).size)
 
 
