@@ -183,8 +183,8 @@ def lab() -> Lab:
             "load": values_slider(
                 (50, 80, 90, 100, 110, 120, 150, 200), 150, unit="% of the capacity", label="offered load"
             ),
-            "workers": values_slider((1, 5, 10, 20), 10, unit="processes", label="prefork's"),
-            "wait": values_slider((50, 100, 200, 500), 50, unit="ms", label="a request waits"),
+            "workers": values_slider((1, 5, 10, 20), 10, unit="processes", label="workers of prefork"),
+            "wait": values_slider((50, 100, 200, 500), 50, unit="ms", label="wait of a request"),
             "backlog": values_slider((5, 10, 50, 500), 10, unit="connections", label="listen backlog"),
         },
         charts=CHARTS,

@@ -179,7 +179,7 @@ def lab() -> Lab:
         controls={
             "architecture": choice(here, PREFORK if PREFORK in here else LOOP, menu=True),
             "idle": values_slider((0, 4, 5, 9, 10, 19, 20, 49, 50, 100, 300, 1_000), 9, unit="idle connections"),
-            "workers": values_slider((5, 10, 20, 50), 10, unit="processes", label="prefork's"),
+            "workers": values_slider((5, 10, 20, 50), 10, unit="processes", label="workers of prefork"),
             "keep_alive": values_slider((0.2, 0.5, 1.0, 2.0), 1.0, unit="s", label="keep-alive time-out"),
         },
         charts=charts(here),

@@ -187,7 +187,7 @@ def lab() -> Lab:
             "architecture": choice(here, PREFORK if PREFORK in here else None, menu=True),
             "connections": values_slider(model.CONNECTIONS, 100, unit="connections"),
             "wait": values_slider(model.WAITS, 50, unit="ms", label="wait of a request"),
-            "workers": values_slider(workers, 10, unit="processes", label="prefork and Apache"),
+            "workers": values_slider(workers, 10, unit="processes", label="workers (prefork, Apache)"),
         },
         charts=(throughputs(here), shares()),
         prediction=PREDICTION if PREFORK in here else None,
