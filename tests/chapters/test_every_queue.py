@@ -17,27 +17,42 @@ from labs import find_labs
 from perflab.chapters import load
 from perflab.lab import Lab
 from perflab.lab.record import Record
-from perflab.systems.clients import balancer, loading, strategies, worker_load
+from perflab.systems.clients import balancer, loading, strategies, streams, worker_load
 
-LOADERS = {module.__name__ for module in (loading, worker_load, balancer, strategies)}
+LOADERS = {module.__name__ for module in (loading, worker_load, balancer, strategies, streams)}
 REPLAYED = load.replayed()[0]
-LONG_S, NEAR = 3.0, 0.05
+LONG_S, NEAR, NEAR_PER_S = 3.0, 0.05, 25
 CLOSED = {"saturated"}
 """What of these modules is a closed loop, which has no arrivals to replay."""
+SIMULATED, SIMULATES = "the same requests simulated", "tails_and_overload.overload"
+WITHOUT = {
+    SIMULATES: "another request than the oldest may be next, and some are dropped: it simulates the same requests",
+    "tails_and_overload.storm": "the server stands still for a moment, and most of its work is for attempts that were given up",
+    "caching_strategies.hit_ratio": "a cache and a store, which has a line of its own",
+    "caching_strategies.restart": "a cache and a store, which has a line of its own",
+}
+"""Where first come, first served does not tell the response times, and why."""
 
 
 def puts_load_on_a_queue(lab: Lab) -> bool:
-    """Whether the module of the lab's experiment uses a way to put load on a server."""
+    """Whether the module of the lab's experiment, or one of its chapter that it uses, has a way to put load on a server."""
     module = importlib.import_module(lab.experiment.__module__)
-    used = {name for name, value in vars(module).items() if getattr(value, "__module__", None) in LOADERS}
+    chapter = f"{module.__name__.rpartition('.')[0]}."
+    sources = {str(getattr(value, "__module__", getattr(value, "__name__", ""))) for value in vars(module).values()}
+    modules = [module, *(importlib.import_module(name) for name in sources if name.startswith(chapter))]
+    used = {
+        name for each in modules for name, value in vars(each).items() if getattr(value, "__module__", None) in LOADERS
+    }
     return bool(used - CLOSED)
 
 
-QUEUES = sorted(name for name, lab in find_labs().items() if puts_load_on_a_queue(lab()))
+LOADED = sorted(name for name, lab in find_labs().items() if puts_load_on_a_queue(lab()))
+QUEUES = [name for name in LOADED if name not in WITHOUT]
 
 
 def test_there_are_labs_with_a_queue() -> None:
-    assert len(QUEUES) >= 5
+    assert len(QUEUES) >= 11 and set(WITHOUT) <= set(LOADED)
+    assert {"tails_and_overload.fan_out", "tails_and_overload.hockey_stick"} <= set(QUEUES)
 
 
 def replay_shown(lab: Lab, record: Record) -> str:
@@ -69,19 +84,29 @@ def test_the_queue_replayed_agrees_with_what_was_measured(name: str) -> None:
 
 def _measured_ns(record: Record) -> float:
     """Mean time in queue and service, of whatever columns there are."""
-    prefixes = [name.removesuffix("arrived_ns") for name in record.frame.samples if name.endswith("arrived_ns")]
+    names = [name for name in record.frame.samples if name.endswith("arrived_ns") and "needless" not in name]
+    prefixes = [name.removesuffix("arrived_ns") for name in names]
     times = [record.column(f"{each}done_ns") - record.column(f"{each}arrived_ns") for each in prefixes]
     return min((float(each.mean()) for each in times if each.size), default=0.0)
 
 
+@pytest.mark.clock
+def test_the_same_requests_simulated_are_in_time_as_often_as_they_were_measured() -> None:
+    lab = find_labs()[SIMULATES]()
+    for record in corpus.click(SIMULATES).records:
+        (shown,) = (text for name, text in lab.trust(record, None) if name == SIMULATED)  # type: ignore[misc]
+        simulated, measured = (float(number.replace(",", "")) for number in re.findall(r"([\d,]+)/s", shown))
+        assert abs(simulated - measured) <= NEAR_PER_S, shown
+
+
 SHOWN = sorted(name for name, lab in find_labs().items() if lab().moments is not None)
-BURSTS = {"raising_throughput.which_strategy"}
-"""Many short runs, of which none is worth a look in slow motion."""
+SHORT = {"raising_throughput.which_strategy", "tails_and_overload.fan_out"}
+"""Many short runs, or the same pages twice, of which none is worth a look in slow motion."""
 NEAR_S = 0.001
 
 
 def test_each_lab_with_a_queue_has_a_replay() -> None:
-    assert set(QUEUES) - BURSTS <= set(SHOWN) and len(SHOWN) >= 12
+    assert set(QUEUES) - SHORT <= set(SHOWN) and len(SHOWN) >= 12
 
 
 @pytest.mark.clock

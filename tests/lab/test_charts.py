@@ -50,7 +50,7 @@ def charts() -> dict[str, Chart]:
         "percentiles": Chart(
             "Percentiles",
             percentile_axis("calls"),
-            Axis("latency (log)", 1e2, 1e8, log=True),
+            Axis("latency", 1e2, 1e8, log=True),
             Line("model", model=lambda model: (nines(SHARES), np.geomspace(1e3, 1e6, SHARES.size))),
             Line("measured", run=lambda run: percentile_curve(latencies_of(run))),
             Line("pinned", pinned=lambda run: percentile_curve(latencies_of(run)), linestyle=":"),

@@ -52,6 +52,17 @@ def test_each_kind_has_dots_of_its_own() -> None:
     assert points(axes, 4) == [(8, 70)], "a ring around the newest"
 
 
+def test_the_legend_names_the_kinds_or_else_the_newest_run() -> None:
+    def names(**changes: bool) -> list[str]:
+        axes = Figure().subplots()
+        for mark in measured_kinds(lambda run: (1, 1), "kind", STYLES, among=(), **changes):
+            mark.build(axes)
+        return list(axes.get_legend_handles_labels()[1])
+
+    assert names() == [*STYLES, "pinned run"]
+    assert names(names_kinds=False) == ["pinned run", "this run"]
+
+
 def test_another_condition_empties_the_chart() -> None:
     made, axes = chart()
     runs = (record(80), record(70, kind="processes"), record(50, rate=50))

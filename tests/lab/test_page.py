@@ -31,3 +31,8 @@ def test_a_saved_lab_holds_its_texts_and_no_styles(box: widgets.VBox) -> None:
     saved = bundle(box, "Why?", True)["text/html"]
     assert "12 ms" in saved
     assert "<style>" not in saved
+
+
+def test_a_text_as_wide_as_the_lab_has_nothing_beside_it_that_pushes_its_end_out_of_sight() -> None:
+    """A widget's margin comes on top of a width of 100%."""
+    assert f".{LAB} .widget-html {{ margin: 2px 0 }}" in STYLES

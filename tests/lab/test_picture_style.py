@@ -88,7 +88,7 @@ def of_marks() -> list[Chart]:
         Label(run=lambda run: (5, 5, "−5 ms"), fontsize=13),
     )
     grows: dict[str, Any] = {"ends": (10, 1_000, 10_000_000), "reach": lambda end: end}
-    x, y = Axis("rows", 0, 10, **grows), Axis("latency (log)", 1, 10, log=True, ticks=duration_ticks, **grows)
+    x, y = Axis("rows", 0, 10, **grows), Axis("latency", 1, 10, log=True, ticks=duration_ticks, **grows)
     return [Chart("−1: every mark", x, y, *marks, empty="Nothing yet."), distribution(100, 1e8)]
 
 

@@ -26,6 +26,7 @@ from perflab.measure.frame import Frame
 from perflab.measure.guards import BadInput
 from perflab.measure.log_tail import KEPT_BYTES
 from perflab.measure.shortage import NO_MORE_THREADS
+from perflab.systems.process.private_folder import private_folder
 
 pytestmark = pytest.mark.process
 
@@ -103,6 +104,25 @@ def test_a_worker_that_cannot_be_started_leaves_no_folder(monkeypatch: pytest.Mo
     with pytest.raises(BlockingIOError):
         WorkerProcess(lambda reply: None)
     assert list(tmp_path.iterdir()) == []
+
+
+def with_a_folder_for_a_servers_user() -> Iterator[Frame]:
+    made = private_folder(for_others=hasattr(os, "geteuid") and os.geteuid() == 0)
+    (made / "data").mkdir()
+    yield Frame(facts={"folder": str(made)})
+
+
+@pytest.mark.skipif(os.name == "nt", reason="real servers are started on Linux and macOS only")
+def test_what_a_killed_keeper_leaves_is_gone_with_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp")  # which every user may enter
+    talk = Conversation()
+    try:
+        talk.start(with_a_folder_for_a_servers_user)
+        made = Path(talk.next().frame.facts["folder"])
+        assert made.parent == talk.worker.folder and (made / "data").is_dir()
+    finally:
+        talk.worker.kill()
+    assert not made.exists()
 
 
 def test_the_message_of_a_failure_is_one_line_and_the_traceback_has_all(talk: Conversation) -> None:

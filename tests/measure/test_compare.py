@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from perflab.measure.compare import CLEAR, Ratio, paired_ratio, ratio
+from perflab.measure.compare import CLEAR, Ratio, lie_apart, more_of, paired_ratio, ratio
 from perflab.measure.schedule import poisson
 from perflab.theory.simulate import simulate
 
@@ -160,3 +160,29 @@ def test_slices_that_follow_one_another_count_for_fewer() -> None:
     assert paired_ratio(same, drifting, queued=True).low == pytest.approx(1.1), "rounding is no scatter"
     mixed = np.exp(np.tile([0.05, 0.2, 0.02, 0.1], 5))
     assert paired_ratio(mixed, np.ones(20), queued=True) == paired_ratio(mixed, np.ones(20))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "found"), [(1, 1, None), (3, 3, None), (4, 4, True), (1, 38, None), (1, 39, True)]
+)
+def test_values_that_lie_apart_decide_only_where_that_is_no_chance(first: int, second: int, found: bool | None) -> None:
+    low, high = np.linspace(1, 2, first), np.linspace(4, 5, second)
+    assert lie_apart(low, high, 1.5) is lie_apart(high, low, 1.5) is found
+    assert lie_apart(low, high, 5.5) is False, "not so many times as long"
+
+
+def test_equal_settings_seldom_lie_apart() -> None:
+    generator = np.random.default_rng(4)
+    assert sum(lie_apart(*generator.exponential(size=(2, 4))) is True for _ in range(2_000)) <= 0.05 * 2_000
+
+
+def test_differences_of_pairs_decide_where_nearly_all_agree() -> None:
+    none, some = np.zeros(12), np.array([0.0, 0.0, *[0.3] * 10])
+    assert more_of(some, none) is True and more_of(none, some) is False
+    assert more_of(none, none) is None and more_of(0.3 - some, none) is None, "ten of twelve are equal"
+    mixed = np.array([0.3, -0.3] * 6)
+    assert more_of(mixed, none) is None
+    assert more_of(some[2:7], none[:5]) is None, "five pairs are too few"
+    lost = np.array([np.nan, np.nan, *[0.3] * 6])
+    assert more_of(lost, np.zeros(8)) is True and more_of(lost[:7], np.zeros(7)) is None
+    assert more_of(np.full(3, np.nan), np.zeros(3)) is None

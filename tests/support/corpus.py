@@ -94,6 +94,7 @@ FAR = {
     ("highway.same_road", "lanes"): 1,
     ("tails_and_overload.fan_out", "calls"): 50,
     ("tails_and_overload.fan_out", "hedge"): 12,
+    ("tails_and_overload.fan_out", "hedges"): "at most 5% of calls",
     ("trade_off.levers", "lever"): "batching with timer",
     ("trade_off.switchboard", "batching"): "50, or 20 ms",
     ("trade_off.switchboard", "server"): "async",
@@ -104,6 +105,7 @@ FAR = {
     ("web_servers.idle_connections", "idle"): 10,
     ("web_servers.idle_connections", "keep_alive"): 0.2,
     ("web_servers.idle_connections", "workers"): 20,
+    ("web_servers.waiting_connections", "workers"): 50,
 }
 """Which value says most, or what a machine with one CPU allows, where it is not the farther end of the control."""
 RUN_S, SLICES, LONGER = 0.3, 2, 4

@@ -19,8 +19,14 @@ def assert_each_comment_fits(prediction: Prediction, outcome: Outcome) -> None:
             assert prediction.choices[answer].misconception in comment
 
 
-def assert_judged_both_ways(claim: Claim, holding: Sequence[Record], failing: Sequence[Record]) -> None:
-    """By the one runs it holds, by the others it does not, and by none it is not judged."""
-    assert claim.report(holding).startswith("✓"), claim.report(holding)
-    assert claim.report(failing).startswith("✗"), claim.report(failing)
-    assert claim.report([]).startswith("·")
+def assert_judged_both_ways(
+    claim: Claim, holding: Sequence[Record], failing: Sequence[Record], decisive: str = "✗"
+) -> None:
+    """By the one runs it holds, by the others it does not, and by none it is not judged.
+
+    By both, in whatever order, a general claim is refuted; one that something can happen is shown (decisive: "✓").
+    """
+    both = {"for, against": [*holding, *failing], "against, for": [*failing, *holding]}
+    for order, records in {"for": holding, "against": failing, "none": [], **both}.items():
+        found = claim.report(records)
+        assert found[0] == {"for": "✓", "against": "✗", "none": "·"}.get(order, decisive), f"{order}: {found}"

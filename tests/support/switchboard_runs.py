@@ -54,22 +54,32 @@ LAST = (57, 58, 59, 61, 41, 25, 60, 56)
 
 
 def searched(
-    fresh: int = 10, promised: float = 1.25, best: float = 1_000.0, p95_ms: float = 20.0, **chosen: Any
+    fresh: int = 10,
+    promised: float = 1.25,
+    best: float = 1_000.0,
+    p95_ms: float = 20.0,
+    step: float = 0.95,
+    late: Mapping[int, float] | None = None,
+    **chosen: Any,
 ) -> Record:
     """A search: of the last settings the first has `best` requests/s, each other 5% less than the one before it; so many fresh
-    looks at each of them, and the best window of the search had so many times as much.
+    looks at each of them, and the best window of the search had so many times as much. Of those in `late`, by their places,
+    such a share of the replies comes after 200 ms in every other look.
     """
     parameters = {"p95": 50, "rate": 500, "clients": 16, **chosen}
-    rates = best * 0.95 ** np.arange(len(LAST))
+    rates = best * step ** np.arange(len(LAST))
     of = np.repeat(np.array(LAST, float), fresh)
     number = np.arange(of.size)
+    times = np.tile(1e6 * p95_ms * np.linspace(0.55, 1.0, 20), (of.size, 1))
+    for place, share in (late or {}).items():
+        times[place * fresh : (place + 1) * fresh : 2, round(20 * (1 - share)) :] = 200e6
     columns: dict[str, Any] = {
         "searched": [*range(len(SETTINGS)), *LAST],
         "searched_per_s": [*np.geomspace(150, 400, len(SETTINGS)), *(promised * rates)],
         "searched_p95_ns": [*np.geomspace(120e6, 60e6, len(SETTINGS)), *(20e6 / rates * best)],
         "fresh": of,
         "fresh_per_s": np.repeat(rates, fresh) * (1 + 0.02 * np.tile(np.linspace(-1, 1, fresh), len(LAST))),
-        "times_ns": np.tile(1e6 * p95_ms * np.linspace(0.55, 1.0, 20), of.size),
+        "times_ns": times.ravel(),
         "windows": np.repeat(number, 20),
     }
     samples = {name: np.array(column, float) for name, column in columns.items()}

@@ -22,7 +22,7 @@ from perflab.theory.simulate import lindley
 def page_record(seed: int = 1, late_ns: int = 10_000, **changes: Any) -> Record:
     """A whole run on fan-out, with the decisions of the real client."""
     parameters = lab().check(changes)
-    work = fan.calls_of(parameters["calls"], seed)
+    work = fan.calls_of(parameters["calls"], seed, parameters["hedges"])
     parts = {PLAIN: Patience(), HEDGED: fan.patience(parameters["hedge"], parameters["hedges"])}
     frames = [named(fan.simulated(work, parameters["workers"], client), part) for part, client in parts.items()]
     whole = merge(frames)

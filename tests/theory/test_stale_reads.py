@@ -29,9 +29,9 @@ def test_what_was_deleted_too_early_stays_wrong_and_is_read() -> None:
     assert 0 < first.stale < first.reads and first.wrong <= first.entries <= 400
 
 
-def test_one_writer_through_the_cache_is_only_overtaken_by_fills_of_the_start() -> None:
+def test_one_writer_through_the_cache_leaves_nothing_wrong() -> None:
     alone, both = (stale_reads(THROUGH, 1, Clients(4, writers, 2.0, 10.0, 5.0), 1_500, 20, 1) for writers in (1, 2))
-    assert alone.wrong == 0 and alone.stale / alone.reads < 0.01 < both.stale / both.reads
+    assert alone.wrong == alone.stale == 0 and both.stale / both.reads > 0.01
 
 
 def test_the_same_seed_is_the_same_run() -> None:

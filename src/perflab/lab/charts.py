@@ -58,8 +58,8 @@ def versus(
     triangle: dict[str, Any] = {"color": ALARM, "marker": "^", "linestyle": "none", "markersize": 8}
     return Chart(
         f"Latency against {xlabel}",
-        Axis(f"{xlabel} (log)", *ends, log=True, ticks=ticks),
-        Axis("latency (log)", *ends_ns, log=True, ticks=duration_ticks),
+        Axis(f"{xlabel}", *ends, log=True, ticks=ticks),
+        Axis("latency", *ends_ns, log=True, ticks=duration_ticks),
         Line("model", model=curve, **MODEL_LINE),
         Here(control, curve, log=True),
         Line("measured before", runs=before(at(0.5), None), **dots),
@@ -86,7 +86,7 @@ def distribution(low_ns: float = 20, high_ns: float = 1e8) -> Chart:
 
     return Chart(
         "Their distribution",
-        Axis("time of a call (log)", low_ns, high_ns, log=True, ticks=duration_ticks),
+        Axis("time of a call", low_ns, high_ns, log=True, ticks=duration_ticks),
         Axis("share of calls", 0, 1, ticks=percent_ticks),
         Histogram("this run", low_ns, high_ns, run=latencies_of, fill=True, color=MEASURED, alpha=0.75),
         Histogram("pinned run", low_ns, high_ns, pinned=latencies_of, color=PINNED, linewidth=2, linestyle=":"),
@@ -105,7 +105,7 @@ def intervals(
     expected: Callable[[Any], Mapping[str, Estimate]],
     title: str,
     band: str = "model: where 95% of such runs fall",
-    xlabel: str = "latency (log)",
+    xlabel: str = "latency",
     ticks: Ticks = duration_ticks,
     empty: str = "",
 ) -> Chart:

@@ -29,22 +29,23 @@ class HereOfKind(Here):
 
 
 def measured_kinds(
-    point: Callable[[Record], Point], control: str, styles: Styles, *, among: Collection[str]
+    point: Callable[[Record], Point], control: str, styles: Styles, *, among: Collection[str], names_kinds: bool = True
 ) -> tuple[Mark, ...]:
     """A dot for each setting that differs from the newest run in these controls only, in the marker of its kind.
 
-    The pinned run is drawn over them, and a ring around the newest run.
+    The pinned run is drawn over them, and a ring around the newest run. The legend names the kinds, or else that ring.
     """
 
     def dots(kind: Any, marker: str, color: str) -> Mark:
         def of_kind(run: Record) -> Point:
             return point(run) if run.parameters[control] == kind else (np.nan, np.nan)
 
-        return Line(str(kind), runs=before(of_kind, among), marker=marker, color=color, linestyle="none", markersize=8)
+        name = str(kind) if names_kinds else ""
+        return Line(name, runs=before(of_kind, among), marker=marker, color=color, linestyle="none", markersize=8)
 
     ring: dict[str, Any] = {"marker": "o", "markersize": 17, "fillstyle": "none", "markeredgewidth": 2}
     return (
         *(dots(kind, *style) for kind, style in styles.items()),
         Line("pinned run", pinned=point, **PINNED_POINTS),
-        Line(run=point, color=MEASURED, **ring),
+        Line("" if names_kinds else "this run", run=point, color=MEASURED, linestyle="none", **ring),
     )

@@ -66,7 +66,7 @@ class Moments:
 
     @cached_property
     def places(self) -> NDArray[np.int64]:
-        """At which worker's place each was, from 0 on; -1 where it was at none.
+        """At which worker's place each was, from 0 on; -1 where it was at none, as a hit that took no time.
 
         The record does not say which worker it was: each takes the first place that was free when it began.
         """
@@ -74,7 +74,7 @@ class Moments:
         for server in range(self.servers):
             free, opened = [*range(self.workers)], self.workers
             busy: list[tuple[float, int]] = []
-            of_server = np.flatnonzero((self.server == server) & (self.started_s <= self.done_s))
+            of_server = np.flatnonzero((self.server == server) & (self.started_s < self.done_s))
             for one in of_server[np.argsort(self.started_s[of_server], kind="stable")].tolist():
                 while busy and busy[0][0] <= self.started_s[one]:
                     heapq.heappush(free, heapq.heappop(busy)[1])
@@ -97,8 +97,8 @@ class Moments:
         return _steps(self.due_s[self.is_request], self.gone_s[self.is_request], first_s, last_s)
 
     def in_line(self, first_s: float, last_s: float) -> Steps:
-        """The number of those in line, attempts included. Some go without having been at work."""
-        known = np.isfinite(self.queued_s)
+        """The number of those in line, attempts included. What was worked on at once was never there; some go without work."""
+        known = np.isfinite(self.queued_s) & (self.started_s != self.queued_s)
         return _steps(self.queued_s[known], np.fmin(self.started_s, self.gone_s)[known], first_s, last_s)
 
     def on_the_way(self, first_s: float, last_s: float) -> Steps:

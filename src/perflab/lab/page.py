@@ -21,6 +21,7 @@ STYLES = f"""
 .{LAB} .widget-gridbox .widget-readout {{ flex-shrink: 0 }}
 .{LAB} .widget-toggle-buttons > .widget-label {{ margin-right: 8px }}
 .{LAB} .widget-toggle-buttons > div {{ display: flex; flex-wrap: wrap }}
+.{LAB} .widget-html {{ margin: 2px 0 }}
 .{LAB} .widget-html-content {{ line-height: 1.5 }}
 .{LAB} .jupyter-button {{
   white-space: normal; height: auto; min-height: 28px; line-height: 18px; padding: 5px 10px; max-width: 100% }}

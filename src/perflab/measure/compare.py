@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from perflab.measure.clock import STEPS_TO_TELL, clock_step
 from perflab.measure.estimate import Estimate
-from perflab.measure.percentiles import nearest_rank, rank_interval, samples_needed
+from perflab.measure.percentiles import CONFIDENCE, nearest_rank, rank_interval, samples_needed
 
 RESAMPLES = 1_000
 EQUAL_WITHIN = 0.05
@@ -95,6 +95,24 @@ def _independent(logarithms: NDArray[np.float64]) -> int:
         return size
     related = (float((off[1:] * off[:-1]).sum()) / scatter + 1 / size) / (1 - 3 / size)
     return size if related <= RELATED else int(size * (1 - min(related, 1.0)) / (1 + related))
+
+
+def more_of(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool | None:
+    """Whether the first of a pair is the larger; None where the 95% interval of the median difference has 0 in it. For shares,
+    which may be 0 and have no ratio. Pairs with a NaN, a share of nothing, are left out.
+    """
+    differences = np.sort(first - second)[: int(np.isfinite(first - second).sum())]  # NaN is sorted last
+    low, high = _ends(differences, differences.size)
+    return None if low <= 0 <= high else low > 0
+
+
+def lie_apart(first: NDArray[np.float64], second: NDArray[np.float64], times: float = 1.0) -> bool | None:
+    """Whether all values of one side are more than so many times all of the other's. None where they are, and too few: of n and
+    m equal ones, all of the larger ones are on one side in 2 of (n + m)!/(n!·m!) cases (the extreme of Mann and Whitney's test).
+    """
+    is_apart = bool(first.min() > times * second.max() or second.min() > times * first.max())
+    by_chance = 2 / math.comb(first.size + second.size, first.size)
+    return None if is_apart and by_chance > 1 - CONFIDENCE else is_apart
 
 
 def within_steps(found: Ratio, below: float, step: float) -> Ratio:

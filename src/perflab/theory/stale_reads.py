@@ -37,7 +37,10 @@ class Counted(NamedTuple):
 
 
 def stale_reads(order: int, keys: int, clients: Clients, lasts: float, slices: int, seed: int) -> Counted:
-    """So many slices of a run, which last so long until no client begins anything; then all comes to rest."""
+    """So many slices of a run, which last so long until no client begins anything; then all comes to rest.
+
+    The cache holds all keys at the start.
+    """
     race, draw = _Race(order, keys), Random(seed).random
     per_reader, per_writer, per_access = 1 / clients.read_pause, 1 / clients.write_pause, 1 / clients.store
     cache, old, fills, writes, stored = race.cache, race.old, race.fills, race.writes, race.stored
@@ -79,7 +82,7 @@ class _Race:
 
     def __init__(self, order: int, keys: int) -> None:
         self.order, self.stored, self._acknowledged = order, [0] * keys, [0] * keys
-        self.cache: dict[int, int] = {}
+        self.cache = dict.fromkeys(range(keys), 0)
         self.fills: list[tuple[int, int]] = []
         self.writes: list[tuple[int, int]] = []  # key, and the version that is to be written to the cache, if any
         self.old: set[int] = set()

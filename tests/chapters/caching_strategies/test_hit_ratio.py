@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +26,7 @@ START = LAB.check({})
 KNOWN = {"hit_ns": float(HIT_NS)}
 
 
-def at(values: Any, capacity: int) -> float:
+def at(values: Any, capacity: float) -> float:
     return float(np.interp(capacity, SIZES, values))
 
 
@@ -54,6 +55,17 @@ def test_where_the_store_is_saturated_there_is_no_long_run() -> None:
     assert np.isnan(found.long_run.mean_ns[0]) and np.isfinite(found.long_run.unqueued_ns).all()
     assert found.p99_ns > 1e8, "a run has a p99 all the same"
     assert model.predict(**{**START, "rate": 25}, constants=KNOWN).saturated == 0
+
+
+def test_the_wait_lies_between_the_mean_and_what_it_would_be_without_a_queue() -> None:
+    found = model.predict(**START, constants=KNOWN)
+    sizes, low, high = model.waiting_ns(found)
+    assert (high >= low).all() and found.saturated < sizes[0] < 200 < sizes[-1] == 1_000, "no long run, no mean wait"
+    assert high[0] > 5 * low[0] and high[-1] == low[-1]
+    waits = np.interp(300, sizes, high - low)
+    h = at(found.long_run.hit_ratio, 300)
+    load = at(found.long_run.load, 300)
+    assert waits == pytest.approx((1 - h) * load / (2 * (1 - load)) * 2e7, rel=0.01), "Pollaczek and Khinchine"
 
 
 @pytest.mark.parametrize("kind", [CONSTANT, EXPONENTIAL])
@@ -96,6 +108,28 @@ def test_the_headline_is_the_p99_beside_the_mean_or_what_more_hits_did() -> None
     for pair in ((run, more), (more, run)):
         said = LAB.found(*side_by_side(*pair))
         assert said.startswith("With more hits, the load on the store went from 1") and "p99 from 20 ms" in said
+
+
+def test_a_headline_compares_two_runs_only_where_one_control_differs_and_says_which() -> None:
+    run = read_record(capacity=300)
+    own = LAB.found(run, None)
+    for changes in ({"capacity": 800, "rate": 75}, {"skew": 1.4, "kind": EXPONENTIAL}, {}):
+        assert LAB.found(*side_by_side(run, read_record(2, **{"capacity": 300, **changes}))) == own
+    for pair in itertools.permutations((run, read_record(2, capacity=300, rate=75))):
+        said = LAB.found(*side_by_side(*pair))
+        assert said.startswith("With more reads per second, the load on the store went from 3"), "hits differ by chance"
+    assert LAB.found(*side_by_side(read_record(skew=1.4), read_record())).startswith("With more hits, ")
+    said = LAB.finding(run, read_record(capacity=300, kind=EXPONENTIAL)) or ""  # type: ignore[misc]
+    assert " with exponential service times, " in said and said.endswith("with constant service times.")
+
+
+def test_a_tail_without_an_end_is_said_to_grow() -> None:
+    run, enough = read_record(capacity=50), read_record(capacity=500)
+    assert model.is_saturated(run) and LAB.found(run, None).endswith(" s and growing.")
+    assert model.times_text(run).endswith(" s and growing")
+    for pair in ((run, enough), (enough, run)):
+        assert "s and growing to " in LAB.found(*side_by_side(*pair))
+    assert "growing" not in LAB.found(enough, None)
 
 
 def late(run: Record) -> Record:

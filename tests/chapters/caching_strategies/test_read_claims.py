@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from caching_records import which_record
 
 from perflab.chapters.caching_strategies.read_claims import CLAIMS
 from perflab.chapters.caching_strategies.which_cache_model import PAIRS
+from perflab.lab import Record
 from perflab.systems.process.installed import Installable
 
 HALVES, MEAN, WARM, FASTER = (claim.judge for claim in CLAIMS)
@@ -19,11 +21,22 @@ def read(**changes: Any) -> Any:
     return read_record(**{"rate": 150, **changes})
 
 
+def shrunk(run: Record, times: float) -> Record:
+    """As if each read had taken so many times as long."""
+    samples = {**run.frame.samples, "latency_ns": times * run.column("latency_ns")}
+    return replace(run, frame=replace(run.frame, samples=samples))
+
+
 def test_half_the_misses_do_not_halve_the_p99_where_hardly_any_miss_waits() -> None:
     found = HALVES([read(capacity=800), read(capacity=900)])
     assert found is not None and not found[0] and "20 ms and 20 ms" in found[1]
     waits = HALVES([read_record(capacity=200), read_record(capacity=600)])
-    assert waits is None or waits[0], "a queue near saturation falls by more"
+    assert waits is None, "a queue near saturation falls by more, as the model says"
+    mild = [read_record(capacity=200), read_record(capacity=600)]
+    halved = HALVES([shrunk(read(capacity=800), 1.0), shrunk(read(capacity=900), 0.5)])
+    assert halved is not None and halved[0]
+    for order in ([*mild, read(capacity=800), read(capacity=900)], [read(capacity=800), read(capacity=900), *mild]):
+        assert (HALVES(order) or (True,))[0] is False, "one pair refutes it, in whatever order"
     assert HALVES([read(capacity=800)]) is None
     assert HALVES([read(capacity=900), read(capacity=1_000)]) is None, "then even the p99 hits"
     assert HALVES([read_record(capacity=50), read_record(capacity=500)]) is None, "saturated"
@@ -39,6 +52,10 @@ def test_a_cache_is_not_warm_at_once() -> None:
     found = WARM([restart_record()])
     assert found is not None and not found[0] and "in time again after 2.4 s" in found[1]
     assert WARM([restart_record(cure="both")]) is None and WARM([restart_record(load=1)]) is None
+    mild = restart_record(load=2, keys=200)
+    assert WARM([mild]) is None, "the model expects no more of it"
+    for order in ([mild, restart_record()], [restart_record(), mild]):
+        assert WARM(order) == found
 
 
 def pair(times: float, cache: str = "Redis", store: str = "SQLite", hits: int = 95) -> Any:

@@ -113,6 +113,13 @@ def test_another_strategy_is_compared_by_its_writes() -> None:
     assert LAB.found(through, behind).startswith("Write-through writes 3,000× slower")
 
 
+def test_strategies_whose_stores_are_not_equally_far_share_no_headline() -> None:
+    near = cache_record(strategy=WRITE_BEHIND, write_ns=1e3, store=0.0)
+    run = cache_record(strategy=WRITE_THROUGH, store=20.0)
+    assert LAB.found(*side_by_side(run, near)) == LAB.found(run, None)
+    assert LAB.found(*side_by_side(run, cache_record(store=2.0, strategy=WRITE_THROUGH))) == LAB.found(run, None)
+
+
 @pytest.mark.parametrize(
     ("hits", "misses", "choice"),
     [(900, 100, strategies.MANY), (99_990, 60, strategies.SOME), (100_000, 1, strategies.AS_A_HIT), (50, 10, None)],

@@ -200,6 +200,13 @@ def test_a_run_is_a_dot_of_its_kind_on_the_lines_of_all_kinds(chart: int, value:
     assert len(lines) == len(KINDS) + 1 and lines.count(lines[-1]) == 2, "the chosen one's is drawn in full"
 
 
+def test_each_mark_has_a_key_on_the_charts() -> None:
+    texts = [[text.get_text() for text in drawn(chart)[0]._axes.texts] for chart in connections.CHARTS]
+    assert {*texts[0]} == {"● computes", "▲ waits", "■ durable commit", "◆ one hot row"}, "as its dots are drawn"
+    for chart in connections.CHARTS:
+        assert drawn(chart)[0]._axes.get_legend_handles_labels()[1] == ["model", "pinned run", "this run"]
+
+
 def without(monkeypatch: pytest.MonkeyPatch, found: str | None) -> Lab:
     monkeypatch.setattr(Installable, "find", lambda _: found)
     return connections.lab()
@@ -232,7 +239,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, load: Callable[..., Any]) -> list[str]
             seen.append("closed")
 
     monkeypatch.setattr(Fake, "load", staticmethod(load), raising=False)
-    monkeypatch.setattr(connections, "Querying", Fake)
+    monkeypatch.setattr(connections, "querying", Fake)
     return seen
 
 

@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from real_servers import require
 
 from perflab.chapters.databases import exercises, lost_updates
 from perflab.lab import Record
 from perflab.measure.frame import Frame
 from perflab.systems.databases.counters import ONE
+from perflab.systems.process.installed import Installable
+from perflab.systems.servers.real.postgresql import POSTGRESQL
 
 Clock = Callable[[], float]
 
@@ -51,6 +54,23 @@ def test_the_evidence_has_a_line_for_each_journal(
         "rollback journal: a write takes 90 µs alone, 145 ms while a report reads (medians)",
         "WAL:              a write takes 90 µs alone, 90 µs while a report reads (medians)",
     ]
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("is_here", [True, False])
+def test_dirty_reads_are_tried_in_each_database(
+    is_here: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if is_here:
+        require(POSTGRESQL)
+    else:
+        monkeypatch.setattr(Installable, "find", lambda _: None)
+    monkeypatch.setattr(exercises, "in_sqlite", lambda shared: int(shared))
+    alone, shared, last = said(capsys, exercises.dirty_reads).splitlines()
+    assert alone == "SQLite:                           read uncommitted finds 0, nothing dirty"
+    assert shared == "SQLite, both on one shared cache: read uncommitted finds 1, a value that was never committed"
+    there = "PostgreSQL:                       read uncommitted finds 0, nothing dirty"
+    assert last == there if is_here else last.startswith("PostgreSQL is not installed")
 
 
 def benchmark(synchronous: str = "full", journal: str = "wal", commits: int = 20, factor: float = 1.0) -> Any:

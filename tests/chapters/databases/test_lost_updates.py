@@ -22,7 +22,17 @@ from perflab.chapters.databases import lost_updates
 from perflab.chapters.databases import lost_updates_model as model
 from perflab.lab import Record
 from perflab.measure.frame import Frame, merge
-from perflab.systems.databases.counters import BEGIN, COMMITTED, IMMEDIATE, ONE, POSTGRESQL, SQLITE, TWO, WAYS
+from perflab.systems.databases.counters import (
+    BEGIN,
+    COMMITTED,
+    IMMEDIATE,
+    ONE,
+    POSTGRESQL,
+    SERIALIZABLE,
+    SQLITE,
+    TWO,
+    WAYS,
+)
 from perflab.systems.databases.increments import REST_S, Setting
 from perflab.systems.databases.virtual_counters import simulated
 from perflab.systems.process.installed import Installable, NotInstalled, NotStarted
@@ -147,6 +157,25 @@ def test_the_words_tell_what_was_refused() -> None:
     assert "“begin” loses nothing" in LAB.found(run, None)
     assert "refused" not in LAB.verdict(made(way=ONE), None).text
     assert LAB.scenario({**START, "clients": 1, "counters": 10}).startswith("One client adds 1 to one of 10 counters")  # type: ignore[misc]
+
+
+def unscathed(way: str = TWO, **changes: Any) -> Record:
+    """1,000 increments of which none was lost; about 0.4 were to be where 4 clients have 1,000 counters."""
+    run = made(way=way, **{"clients": 2, "counters": 1_000, **changes})
+    counts = {"calls": 1_000, "lost": 0, "retries": 0, "between_us": 400_000, "whole_us": 1_000_000}
+    return replace(run, frame=Frame(run.frame.samples, counts))
+
+
+def test_a_way_that_may_lose_is_not_called_safe_where_it_happened_to_lose_none() -> None:
+    assert LAB.found(unscathed(), None).startswith("“two statements” lost none of 1,000 (0.40 expected)")
+    said = LAB.verdict(unscathed(), None).text
+    assert "All 1,000 acknowledged" in said and "By x/(1 + x) 0.40 were to be lost: this way is not safe" in said
+    both = LAB.found(*side_by_side(unscathed(COMMITTED), unscathed()))
+    assert "nothing" not in both and len(both) <= 120
+    long = LAB.found(*side_by_side(unscathed(COMMITTED), made(way=SERIALIZABLE)))
+    assert "lost none of 1,000" in long and len(long) <= 120
+    for safe in (unscathed(ONE), unscathed(BEGIN), unscathed(clients=1)):
+        assert "loses nothing" in LAB.found(safe, None) and "x/(1 + x)" not in LAB.verdict(safe, None).text
 
 
 def test_two_ways_share_a_headline_and_are_compared() -> None:

@@ -21,7 +21,7 @@ from relations import two_of_three
 from turns import side_by_side
 
 from perflab.chapters.databases import profiles, profiles_model
-from perflab.chapters.databases.profiles_model import BALANCED, NAMES, OLAP, OLTP, PROBE, SERVER, YOURS, column
+from perflab.chapters.databases.profiles_model import BALANCED, DUCKDB, NAMES, OLAP, OLTP, PROBE, SERVER, YOURS, column
 from perflab.chapters.databases.winners import SET_UP, against
 from perflab.lab import Record
 from perflab.measure import Frame, merge
@@ -143,13 +143,32 @@ def test_the_words_tell_the_best_profile_the_others_in_its_time_and_the_worth_of
     [
         (FIND, "Find by customer: no winner between OLTP and balanced; OLAP takes 200× as long."),
         (ORDER, "One order: no winner between OLAP and OLTP and balanced."),
-        (LOAD, "Load 1,000 orders: OLAP is the fastest profile; OLTP takes 100× as long."),
-        (REPORT, "Report: OLAP is the fastest profile; OLTP takes 4.5× as long."),
+        (LOAD, "Load 1,000 orders: OLAP is the fastest profile; OLTP takes 100× as long, DuckDB beside them 0.40×."),
+        (REPORT, "Report: OLAP is the fastest profile; OLTP takes 4.5× as long, DuckDB beside them 0.15×."),
     ],
 )
 def test_the_headline_names_the_fastest_and_the_slowest(work: str, headline: str) -> None:
     assert LAB.found(run(work), None) == headline
     assert LAB.found(run(work, rounds=5), None) == ""
+
+
+def test_two_loads_in_turns_say_what_yours_gained_by_each() -> None:
+    said = "Load 1,000 orders: without indexes 0.71× OLTP's time, in one commit 0.030×."
+    first, second = two(710, 30)
+    assert LAB.found(second, first) == said
+    assert "OLAP is the fastest profile" in LAB.found(second, None)
+    assert "OLAP is the fastest profile" in LAB.found(second, run(FIND)), "of another work"
+    assert "OLAP is the fastest profile" in LAB.found(*two(30, 30, indexes=5, batch=LOADED)), "of the same settings"
+    assert "OLAP is the fastest profile" in LAB.found(second, replace(first, turns="")), "not in turns"
+
+
+def test_a_database_beside_the_profiles_is_named_only_where_it_is_surely_faster_than_all_of_them() -> None:
+    close = run(LOAD, times={DUCKDB: 9.9}, spread=0.3)
+    turned = {**close.frame.samples, column(DUCKDB): close.column(column(DUCKDB))[::-1]}
+    assert "DuckDB" not in LAB.found(replace(close, frame=Frame(turned)), None)
+    both = LAB.found(run(ORDER, times={SERVER: 0.4, DUCKDB: 0.5}), None)
+    assert both == "One order: no winner between OLAP and OLTP and balanced; PostgreSQL beside them 0.40×."
+    assert max(len(LAB.found(run(work, times={SERVER: 1e-3}), None)) for work in WORKS) <= 120
 
 
 def test_a_run_that_was_cut_off_before_all_had_their_turn_says_so() -> None:

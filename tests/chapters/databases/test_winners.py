@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,6 +76,21 @@ def test_times_and_ratios_are_those_of_the_rounds() -> None:
     ratio = against(found, OLTP, PROBE)
     assert ratio is not None and ratio.value == pytest.approx(1_000)
     assert against(run(FIND), OLTP, PROBE) is None
+
+
+@pytest.mark.parametrize(
+    ("chosen", "told"),
+    [
+        ({"indexes": 0, "batch": 1}, "without indexes"),
+        ({"indexes": 2, "batch": 100, "durable": False}, "2 of 5 indexes, 100 a commit, not durable"),
+        ({}, "in one commit"),
+        ({"batch": 1}, "yours as OLTP"),
+        ({"work": FIND, "durable": False}, "yours as OLTP"),
+        ({"work": ORDER, "durable": False}, "not durable"),
+    ],
+)
+def test_yours_is_named_by_what_sets_it_apart(chosen: dict[str, Any], told: str) -> None:
+    assert winners.apart(run(**chosen).parameters) == told
 
 
 def test_a_last_round_that_lacks_a_side_is_no_pair() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from drawing import check_shows_all_and_can_be_emptied, drawn, points
 from labs import measure
+from matplotlib.figure import Figure
 from predictions import assert_each_comment_fits
 from relations import two_of_three
 from replays import agrees
@@ -19,7 +20,7 @@ from perflab.chapters.load import Load
 from perflab.chapters.tails_and_overload import fan_out
 from perflab.chapters.tails_and_overload import fan_out_model as fan
 from perflab.chapters.tails_and_overload.fan_out import HEDGED, PLAIN
-from perflab.chapters.tails_and_overload.fan_out_model import ALL, SAVED, measured_pages
+from perflab.chapters.tails_and_overload.fan_out_model import ALL, CANCELLED, SAVED, TOGETHER, measured_pages
 from perflab.lab import Record
 from perflab.measure.frame import Frame
 from perflab.systems.clients.attempts import Patience
@@ -110,6 +111,76 @@ def test_a_run_says_what_hedges_changed_and_cost() -> None:
     assert LAB.found(good, None).startswith(f"{without} of ") and "0 of " in LAB.found(good, None)
 
 
+def test_copies_that_are_cancelled_are_not_counted_as_whole_work() -> None:
+    cancelled, whole = (page_record(workers=4, hedge=12, hedges=hedges) for hedges in (CANCELLED, ALL))
+    assert fan.utilisation(4) * (1 + fan.copies(cancelled)) > 1 and measured_pages(cancelled, HEDGED).slow.mean() < 0.05
+    assert "more than the servers can do" not in LAB.verdict(cancelled, None).text
+    assert "more than the servers can do" in LAB.verdict(whole, None).text
+
+
+def test_hedges_buy_nothing_where_copies_are_as_slow_as_their_calls() -> None:
+    for seed in range(3):
+        first, again = fan.calls_of(10, seed, TOGETHER).services_us
+        assert np.array_equal(first, again) and np.array_equal(first, fan.calls_of(10, seed).services_us[0])
+        record = page_record(seed, hedges=TOGETHER)
+        assert fan.helped(record) == 0 and fan.helped(page_record(seed)) == 1
+        assert fan.copies(record) == pytest.approx(fan.UNLUCKY, abs=0.006), "and they cost as much"
+    expected = fan.predict(**{**START, "hedges": TOGETHER})
+    assert np.array_equal(expected.hedged, expected.plain) and expected.slow[1] == expected.slow[0] > 0
+
+
+def slow_in_runs(calls: int, workers: int, hedge: int | None, hedges: str = ALL) -> Any:
+    """Shares of slow pages in many simulated runs."""
+    client = Patience() if hedge is None else fan.patience(hedge, hedges)
+    works = (fan.calls_of(calls, seed, hedges) for seed in range(1_000, 1_100))
+    return np.array([fan.simulated_pages(work, calls, workers, client)[0].slow.mean() for work in works])
+
+
+@pytest.mark.long
+def test_what_the_notebook_tells_to_try_is_so_in_nearly_all_runs() -> None:
+    never, early, late = (slow_in_runs(20, 6, hedge) for hedge in (None, 12, 60))
+    assert np.mean(early > late) > 0.95 and np.mean(early > never) > 0.7, "earlier is worse"
+    assert np.mean(late < never) > 0.95 and np.median(late) < 0.02
+    never, whole, cancelled, together = (
+        slow_in_runs(10, 4, *given) for given in ((None,), (30,), (30, CANCELLED), (30, TOGETHER))
+    )
+    assert np.mean(whole > never) > 0.95 and np.mean(cancelled < never) > 0.95
+    assert np.mean(together > never) > 0.95 and together.mean() > whole.mean()
+    assert np.quantile(whole, [0.1, 0.9]) == pytest.approx([0.45, 0.86], abs=0.05)
+
+
+def test_the_tail_of_single_calls_stands_beside_what_hedges_cost() -> None:
+    record = next(
+        found for seed in range(40) if np.sum((found := page_record(seed)).column("plain_latency_ns") > 1e8) > 11
+    )
+    rows, slow = dict(LAB.table(record, None)[1:]), np.sum(record.column("plain_latency_ns") > 1e8)
+    assert rows["p99 of a call, without hedges"] == f"200 ms; {slow} over 100 ms"
+    assert rows["p99 of a call, with hedges"].startswith("38 ms; ")
+    names = [*rows]
+    assert names.index("copies, of all calls") == names.index("p99 of a call, with hedges") + 1
+
+
+def test_the_chart_shows_this_very_run_simulated_beside_a_typical_one() -> None:
+    record = page_record(3, workers=4)
+    chart, artists = drawn(fan_out.CHARTS[1])
+    chart.show_run(record, [record])
+    measured = [measured_pages(record, part).slow.mean() for part in (PLAIN, HEDGED)]
+    assert points(artists["this run, simulated"]) == [(10, pytest.approx(share)) for share in measured]
+    assert abs(measured[1] - fan.predict(**record.parameters).slow[1]) > 0.1, "a typical run tells less"
+
+
+def test_of_a_rule_of_the_learners_no_run_is_simulated() -> None:
+    frame = fan_out.named(page_record().frame, "", {"own_rule": 1.0})
+    assert fan.slow_replayed(replace(page_record(), frame=frame)) == ([], [])
+
+
+def test_an_axis_does_not_say_that_it_is_logarithmic() -> None:
+    for chart in fan_out.CHARTS:
+        axes = Figure().subplots()
+        chart.build(axes)
+        assert "log" not in axes.get_xlabel() + axes.get_ylabel()
+
+
 def test_a_run_in_its_first_part_speaks_of_that_alone() -> None:
     whole = page_record()
     first = {name: column for name, column in whole.frame.samples.items() if name.startswith(("plain_", "late"))}
@@ -127,7 +198,8 @@ def test_a_generator_that_is_late_by_a_fifth_of_the_delay_tells_nothing() -> Non
 
 def test_what_is_done_is_said() -> None:
     said = fan_out.scenario(LAB.check({"calls": 20, "workers": 4}))
-    assert "30 pages per second, each 20 calls" in said and "74% busy" in said and "copy after 30 ms" in said
+    assert "30 pages per second, each 20 calls" in said and "74% busy" in said
+    assert said.endswith("with a copy after 30 ms: all late calls.")
 
 
 def test_the_rows_name_both_parts_and_the_model() -> None:

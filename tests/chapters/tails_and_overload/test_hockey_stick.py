@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from drawing import check_shows_all_and_can_be_emptied, drawn, points
-from labs import measure
+from matplotlib.figure import Figure
 from predictions import assert_each_comment_fits
 from relations import assert_more
 from replays import agrees
@@ -21,7 +21,9 @@ from perflab.chapters.tails_and_overload import hockey_stick
 from perflab.chapters.tails_and_overload import hockey_stick_model as model
 from perflab.chapters.tails_and_overload.hockey_stick_model import CONSTANT, EXPONENTIAL, KINDS, LOADS, TWO_KINDS
 from perflab.lab import Outcome, Record
-from perflab.measure.frame import Frame
+from perflab.lab.labels import _dense
+from perflab.lab.picture import Picture
+from perflab.measure.frame import Frame, merge
 from perflab.measure.percentiles import percentile
 from perflab.theory.simulate import lindley
 
@@ -57,6 +59,16 @@ def test_the_model_is_near_the_medians_of_many_other_runs(
     others = model.typical_ms.__wrapped__(kind, service)
     assert shown == pytest.approx(others, rel=0.25)
     assert np.abs(np.log(shown / others)).mean() < 0.07
+
+
+@pytest.mark.long
+def test_what_the_notebook_says_of_the_tail_is_so() -> None:
+    at = {load: place for place, load in enumerate(LOADS.tolist())}
+    p99s = [model.statistics_ms(CONSTANT, 2, seed)[2, at[90]] for seed in range(5_000, 5_200)]
+    assert np.quantile(p99s, [0.1, 0.9]) == pytest.approx([20, 45], rel=0.1)
+    found = model.predict(50, EXPONENTIAL, 2, {"trip_ms": 0.3})
+    assert np.interp(20e6, found.p99_ns, LOADS) == pytest.approx(55, abs=4)
+    assert 90 < np.interp(20e6, found.mean_ns, LOADS) < 96
 
 
 @pytest.mark.parametrize("kind", model.KINDS)
@@ -123,11 +135,67 @@ def test_beside_another_load_the_headline_is_by_how_much_both_grew() -> None:
     calm, busy = side_by_side(queue_record(50), queue_record(90, seed=5))
     grown = [statistic(busy.column("latency_ns")) - statistic(calm.column("latency_ns")) for statistic in MEAN_AND_P99]
     for record, pinned in ((busy, calm), (calm, busy)):
-        said = hockey_stick.finding(record, pinned)
+        said = model.finding(record, pinned)
         assert said.startswith("From 50% to 93% load, the mean grew by"), said
         assert [float(number) for number in re.findall(r"by ([\d.]+) ms", said)] == pytest.approx(
             [each / 1e6 for each in grown], rel=0.05
         )
+
+
+def test_the_headline_speaks_of_two_runs_only_where_one_control_was_changed() -> None:
+    calm, mixed, slow = queue_record(50), queue_record(50, TWO_KINDS), queue_record(90, service=4, seed=5)
+    alone = LAB.found(calm, None)
+    assert "1 request in 100" in alone
+    assert model.finding(calm, queue_record(50, seed=7)) == alone, "the same once more"
+    assert model.finding(calm, queue_record(90, TWO_KINDS)) == alone
+    assert model.finding(calm, queue_record(10, service=10)) == alone
+    changed = model.finding(mixed, calm)
+    p99 = [f"{percentile(run.column('latency_ns'), 0.99) / 1e6:.2g} ms" for run in (mixed, calm)]
+    assert changed.startswith(
+        f"With two kinds services, not constant, the p99 is {p99[0]} instead of {p99[1]}; the mean, "
+    )
+    other = model.finding(slow, queue_record(90, seed=5))
+    assert (
+        other.startswith("With services of 4 ms instead of 2 ms, the p99 is ")
+        and len(max(changed, other, key=len)) <= 120
+    )
+
+
+def test_the_chart_shows_the_tail_of_these_very_requests_simulated() -> None:
+    for kind in KINDS:
+        record = queue_record(90, kind, seed=5)
+        chart, artists = drawn(hockey_stick.CHARTS[0])
+        chart.show_run(record, [record])
+        ((load, shown),) = points(artists["p99, this run simulated"])
+        assert load == model.offered_load(record)
+        assert shown == pytest.approx(percentile(record.column("latency_ns"), 0.99), rel=1e-3)
+    assert np.isnan(model.simulated_p99(Record("hockey_stick", LAB.check({}), 1, ""))).all()
+
+
+def test_each_label_stands_nearest_to_its_own_curve() -> None:
+    for kind in KINDS:
+        expected = model.predict(90, kind, 2, TRIP)
+        picture = Picture(hockey_stick.CHARTS[0], 440, 260, lambda png: None)
+        picture.show_model({"load": 90, "kind": kind, "service": 2}, expected)
+        picture.draw()
+        axes: Any = picture._axes
+        (label,) = (text for text in axes.texts if text.get_text() == "p50")
+        left, bottom, right, top = label._box
+        curves = {
+            name: axes.transData.transform(np.transpose(hockey_stick.curve(name)(expected))) for name in ("p50", "p99")
+        }
+        middle = (left + right) / 2, (bottom + top) / 2
+        away = {
+            name: np.hypot(*(_dense(curve, left - 300, right + 300) - middle).T).min() for name, curve in curves.items()
+        }
+        assert away["p50"] < 0.7 * away["p99"], (kind, away)
+
+
+def test_an_axis_does_not_say_that_it_is_logarithmic() -> None:
+    for chart in hockey_stick.CHARTS:
+        axes = Figure().subplots()
+        chart.build(axes)
+        assert "log" not in axes.get_xlabel() + axes.get_ylabel()
 
 
 @pytest.mark.parametrize(
@@ -204,9 +272,15 @@ def test_nothing_served_is_nothing_said() -> None:
     assert LAB.verdict(empty, None).kind == "invalid"
 
 
+SEED = 5
+"""Of arrivals with which the p99 grows more than fivefold."""
+
+
 def run(**parameters: Any) -> Record:
     checked = LAB.check(parameters)
-    return Record("hockey_stick", checked, 1, "", measure(LAB, 5.0, **checked), model.RUN_S, "complete")
+    return Record(
+        "hockey_stick", checked, SEED, "", merge(hockey_stick.experiment(**checked, seed=SEED)), model.RUN_S, "complete"
+    )
 
 
 @pytest.mark.clock
@@ -221,3 +295,5 @@ def test_the_p99_of_a_real_server_grows_several_times_and_its_queue_is_replayed(
     assert agrees(Load(records[90]).replay(), records[90])
     served_ns = records[90].column("done_ns") - records[90].column("started_ns")
     assert float(np.median(served_ns)) == pytest.approx(2e6, rel=0.1), "waits are as long as they should be"
+    measured, (_, simulated) = percentile(records[90].column("latency_ns"), 0.99), model.simulated_p99(records[90])
+    assert measured == pytest.approx(simulated, rel=0.1 + 3 * Load(records[90]).lateness_p99_ns / simulated)

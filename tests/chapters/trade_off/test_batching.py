@@ -14,7 +14,7 @@ from predictions import assert_each_comment_fits
 from relations import two_of_three
 
 from perflab.chapters.trade_off import batching, batching_model
-from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S, change
+from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S, change, middle
 from perflab.lab import Outcome, Record
 from perflab.measure.frame import Frame
 
@@ -70,11 +70,30 @@ def test_a_full_batch_under_a_timer_does_more_and_makes_a_request_alone_wait() -
     two_of_three(look, lambda found: min(found) > 2, "twice the capacity, twice the latency")
 
 
+@pytest.mark.clock
+def test_a_batch_that_never_fills_does_less_than_half_of_what_waits_and_no_more_than_its_timer_allows() -> None:
+    def look() -> tuple[float, float]:
+        never, waits = measured_together(LAB, {"size": 20, "max_wait": 20}, {"size": 20, "max_wait": 0}, budget_s=1.0)
+        assert middle(never, PER_S).value < 1.02 * batching_model.bound(never), "8 threads in 20 ms"
+        return middle(never, PER_S).value, middle(waits, PER_S).value
+
+    # Commits of up to 6 ms do not hide it: X = N / (20 ms + s) against N / 2s.
+    two_of_three(look, lambda found: found[1] > 2 * found[0], "more than twice the capacity without the timer")
+
+
 def test_a_run_says_what_the_setting_does_to_both_and_why_no_batch_fills() -> None:
     said = LAB.verdict(record(), None).text
     assert "8 threads get 384/s" in said and "Worse on both axes." in said
     assert "A batch of 20 never fills with 8 threads: at most 400/s." in said
-    assert LAB.found(record(), None) == "9.6% of the requests per second, 68× the latency. Worse on both axes."
+    assert (
+        LAB.found(record(), None)
+        == "Batches of 20, 20 ms: 9.6% of the requests/s, 68× the latency. Worse on both axes."
+    )
+
+
+def test_a_headline_names_the_setting() -> None:
+    waits = LAB.found(record(9_000, 0.3, max_wait=0, size=100), None)
+    assert waits.startswith("What waits, up to 100: 2.2× the requests/s, the same latency.") and len(waits) <= 120
 
 
 @pytest.mark.parametrize("changes", [{"threads": 32}, {"max_wait": 0}])

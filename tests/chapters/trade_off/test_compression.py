@@ -57,7 +57,7 @@ def test_compressing_pays_on_a_slow_link_and_costs_on_a_fast_one() -> None:
 def test_the_break_even_that_is_found_lies_near_the_one_by_the_speeds_of_the_runs() -> None:
     runs = corpus.click(NAME).records
     by_speeds = [compression_model.break_even_mbits(run) for run in runs]
-    assert 0.4 < compression_model.crossed(runs) / np.mean(by_speeds) < 2.5, "read between two links far apart"
+    assert 0.4 < compression_model.read_between(runs) / np.mean(by_speeds) < 2.5, "read between two links far apart"
 
 
 def test_a_run_says_both_times_and_the_break_even_of_its_speeds() -> None:
@@ -83,6 +83,8 @@ def test_two_links_share_a_headline() -> None:
     assert compression.finding(fast, slow) == LAB.found(fast, slow) == both
     alike = compression.finding(record(8.0, 4.0, 100, level=1), record(8.0, 4.0, 100))
     assert alike == "Compressing makes the reply 2.0× quicker over 100 Mb/s."
+    unlike = compression.finding(record(1.0, 2.0, 1_600, level=1), slow)
+    assert unlike == "Compressing makes the reply 2.0× slower over 1,600 Mb/s.", "another level, too"
 
 
 def test_what_does_not_shrink_never_pays() -> None:
@@ -123,9 +125,26 @@ def test_a_size_between_those_that_were_probed_is_read_between_them() -> None:
 
 
 def test_the_crossing_is_found_among_runs_that_differ_in_the_bandwidth_only() -> None:
-    runs = [record(10.0, 10 * (each / 200) ** 0.5, each) for each in (50, 100, 400, 1_600)]
-    assert compression_model.crossed(runs) == pytest.approx(200, rel=0.01)
-    assert np.isnan(compression_model.crossed([*runs, record(1.0, 2.0, 800, level=9)])), "another level, another curve"
+    runs = [record(10.0, 10 * (each / 280) ** 0.5, each) for each in (50, 200, 400, 1_600)]
+    assert compression_model.between(runs) == [200, 400]
+    assert compression_model.crossed(runs) == pytest.approx(280, rel=0.01)
+    assert compression_model.crossing_said(runs)[2] == "found: 280 Mb/s"
+    other = [*runs, record(1.0, 2.0, 800, level=9)]
+    assert np.isnan(compression_model.crossed(other)) and compression_model.crossing_said(other) is None
+
+
+def test_between_links_that_are_no_neighbours_no_number_is_read_where_nothing_was_measured() -> None:
+    apart = [record(16.0, 5.0, 50), record(1.7, 4.1, 1_600)]
+    assert np.isfinite(compression_model.read_between(apart)) and np.isnan(compression_model.crossed(apart))
+    assert compression_model.crossing_said(apart)[2] == "found: 50–1,600 Mb/s"
+    assert compression_model.span(apart)[0] == [50, 1_600]
+
+
+def test_a_link_on_which_both_come_out_alike_bounds_no_crossing() -> None:
+    alike = [record(10.0, ratio * 10, each) for each, ratio in ((100, 0.5), (200, 0.995), (400, 1.005), (800, 2.0))]
+    assert compression_model.between(alike) == [100, 800] and np.isnan(compression_model.crossed(alike))
+    assert compression_model.between(alike[:3]) == []
+    assert compression_model.between([record(10.0, 20.0, 50), record(10.0, 5.0, 100)]) == [], "the wrong way round"
 
 
 def test_points_break_even_and_parts_are_on_the_charts() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,8 @@ from perflab.chapters.trade_off import exercises
 from perflab.chapters.trade_off.exercises import FRONTS, SAMPLE, Rounds, served, what_waits
 from perflab.lab import Record
 from perflab.measure import paired_ratio
+
+NOTEBOOK = Path(__file__).parents[3] / "notebooks" / "06-trade-off.ipynb"
 
 
 def fuller(waiting: int, oldest_wait_s: float, last: int) -> bool:
@@ -81,7 +86,9 @@ def test_the_lab_runs_the_rule_that_was_written() -> None:
     assert lab.policy["when"] is fuller and list(lab.controls) == ["threads"]
     run = batched(3, 1)
     own = Record(**{**vars(run), "parameters": lab.check({})})
-    assert "never fills" not in lab.verdict(own, None).text and lab.found(own, None).startswith("3.0× the requests")
+    assert "never fills" not in lab.verdict(own, None).text and lab.found(own, None).startswith(
+        "Your rule: 3.0× the requests/s"
+    )
     assert lab.scenario is not None and "Your rule" in lab.scenario(lab.check({}))
 
 
@@ -99,6 +106,56 @@ def test_who_gets_compressed_replies_is_judged(
 ) -> None:
     exercises.check_design(answer)
     assert capsys.readouterr().out.startswith(said)
+
+
+def focus(mean_response_ms: float, clients: int, alone_ms: float, per_s: float) -> str:
+    return "throughput" if 1000 * clients / per_s > alone_ms else "latency"
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (
+            focus,
+            "Right: it tells work from waiting. For 1, 10 and 100 clients it says latency, throughput, throughput.",
+        ),
+        (lambda mean, clients, alone, per_s: "throughput" if mean > 1.5 * alone else "latency", "Right"),
+        (
+            lambda mean, clients, alone, per_s: "latency" if mean > 200 else "throughput",
+            "1 client (14 ms alone, at most 327/s): a request takes 14 ms, and the rule says “throughput”. Does it wait",
+        ),
+        (lambda mean, clients, alone, per_s: "throughput" if clients > 50 else "latency", "10 clients (14 ms alone"),
+        (
+            lambda mean, clients, alone, per_s: "throughput" if clients > 1 else "latency",
+            "at most 50,000/s): a request",
+        ),
+        (lambda mean, clients, alone, per_s: "throughput" if mean > 20 else "latency", "takes 400 ms, and"),
+        (lambda mean, clients, alone, per_s: None, "It returned None"),
+        (lambda mean: "latency", "The rule is called with"),
+        ("latency", "is no function"),
+    ],
+)
+def test_what_to_optimise_is_told_by_work_and_waiting(rule: Any, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exercises.check_focus(rule)
+    assert said in capsys.readouterr().out
+
+
+def test_the_notebook_asks_for_that_rule_and_its_solution_is_right(capsys: pytest.CaptureFixture[str]) -> None:
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    source = r"(?ms)^def determine_optimization_focus.*?(?=^```|\Z)"
+    asked, solution = (
+        next(
+            found[0]
+            for cell in cells
+            if cell["cell_type"] == kind and (found := re.findall(source, "".join(cell["source"])))
+        )
+        for kind in ("code", "markdown")
+    )
+    for text, said in ((asked, "Not done yet. 1 client"), (solution, "Right")):
+        space: dict[str, Any] = {}
+        exec(text, space)
+        exercises.check_focus(space["determine_optimization_focus"])
+        assert capsys.readouterr().out.startswith(said)
 
 
 def front_of(choose: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from lever_runs import run
@@ -18,10 +19,12 @@ from perflab.chapters.trade_off.lever_claims import (
     claim_text,
     favour_one,
     judged,
+    of_lever,
     verdict_on,
 )
-from perflab.chapters.trade_off.levers_model import AT_ONCE, CACHING, COMPRESSION, LEVERS, POOLING, TIMED
+from perflab.chapters.trade_off.levers_model import ASYNC, AT_ONCE, CACHING, COMPRESSION, LEVERS, POOLING, TIMED
 from perflab.lab import Record
+from perflab.lab.claims import unless_refuted
 from perflab.lab.verdict import NOISY
 from perflab.measure.compare import TOO_CLOSE
 from perflab.measure.noise import NoiseLedger
@@ -128,10 +131,42 @@ def test_both_claims_hold_or_one_is_refuted(latency: float, capacity: float, spr
         assert found[1].startswith("20 commits, 500 Mb/s, 16 threads: latency alone ")
 
 
+@pytest.mark.parametrize(
+    ("lever", "latency", "capacity", "holds"),
+    [
+        (ASYNC, 1.0, 2.0, True),
+        (ASYNC, 2.0, 2.0, True),
+        (ASYNC, 0.5, 2.0, False),
+        (ASYNC, 1.0, 1.0, False),
+        (COMPRESSION, 2.0, 1.0, True),
+        (COMPRESSION, 2.0, 0.5, False),
+        (COMPRESSION, 1.0, 2.0, False),
+    ],
+)
+def test_what_may_change_is_not_refuted_where_it_does_not(
+    lever: str, latency: float, capacity: float, holds: bool
+) -> None:
+    found = both_claims(run(latency, capacity, lever=lever))
+    assert found is not None and found[0] == holds
+
+
+def test_a_claim_that_one_condition_refutes_tells_on_what_it_depends() -> None:
+    judge = unless_refuted(partial(of_lever, COMPRESSION))
+    slow, fast = run(0.6, 3.0, lever=COMPRESSION, link=20), run(1.2, 1.5, lever=COMPRESSION)
+    for runs in ([slow, fast], [fast, slow]):
+        found = judge(runs)
+        assert found is not None and not found[0]
+        assert found[1].startswith("it depends on link: 20 commits, 20 Mb/s, 16 threads: latency alone 0.6")
+        assert "; 20 commits, 500 Mb/s, 16 threads: latency alone 1.2" in found[1]
+    alone, other = judge([slow]), judge([slow, run(1.2, 1.5, lever=COMPRESSION, threads=2)])
+    assert alone == other and alone is not None and alone[1].startswith("20 commits"), "two conditions differ"
+
+
 def test_whether_most_settings_favour_one_axis_is_counted_over_the_newest_run_of_each() -> None:
     traded = [run(2.0, 3.0, lever=TIMED), run(0.5, 0.4, commits=1)]
     others = [run(0.3, 2.0), run(1.0, 3.0, lever=COMPRESSION), run(0.9, 1.0, lever=POOLING)]
     assert favour_one([*traded, others[0]]) is None
+    assert favour_one([*traded, *others, run(2.0, 3.0, lever=TIMED, spread=0.9)]) == favour_one([*traded, *others])
     assert favour_one([run(2.0, 2.0), *traded, *others]) == (
         False,
         "2 of 5 settings gained on one axis and lost on the other.",

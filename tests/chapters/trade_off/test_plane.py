@@ -39,13 +39,14 @@ def record(per_s: Any, alone_ms: Any, base_per_s: Any = 100.0, base_alone_ms: An
 )
 def test_each_way_in_the_plane_has_its_worth(per_s: float, alone_ms: float, said: str) -> None:
     assert worth(record(per_s, alone_ms)) == said
-    headline = plane.both_axes(record(per_s, alone_ms))
-    assert headline is not None and headline.endswith(said)
+    headline = plane.both_axes(record(per_s, alone_ms), "Batches of 100, 50 ms")
+    assert headline is not None and headline.startswith("Batches of 100, 50 ms: ") and headline.endswith(said)
+    assert len(headline) <= 120
 
 
 def test_a_way_that_the_rounds_do_not_agree_on_is_not_judged() -> None:
     doubtful = record(np.array([50, 200] * 4), 1)
-    assert "too close to call" in worth(doubtful) and plane.both_axes(doubtful) is None
+    assert "too close to call" in worth(doubtful) and plane.both_axes(doubtful, "What waits") is None
     assert "too close to call" in worth(record(300, 20, rounds=5)), "five rounds have no interval"
     assert "too close to call" in worth(Record("batching", {}, 1, ""))
 

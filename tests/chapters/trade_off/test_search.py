@@ -19,6 +19,7 @@ from perflab.chapters.trade_off.search import (
     finalists,
     following,
     looks,
+    rivals,
 )
 from perflab.measure import Estimate
 
@@ -149,6 +150,12 @@ def test_the_answer_is_the_first_that_surely_meets_the_objective_else_one_that_m
     assert answer([missed, doubtful, sure]) is sure
     assert answer([missed, doubtful]) is doubtful
     assert answer([missed]) is None and answer([]) is None
+
+
+def test_rivals_are_those_that_may_meet_the_objective_and_whose_capacity_is_not_below_beyond_chance() -> None:
+    best, like, slower = (finalist(ends, (0.96, 1.0)) for ends in ((500, 600), (450, 510), (400, 490)))
+    faster, missed = finalist((800, 900), (0.94, 0.99)), finalist((900, 999), (0.1, 0.2))
+    assert rivals([missed, faster, best, like, slower], best) == [faster, like]
 
 
 def test_a_p95_above_its_target_counts_against_a_setting_in_proportion() -> None:

@@ -50,6 +50,12 @@ def test_the_words_tell_both_numbers_and_both_presets() -> None:
             0.01,
             "Better than both presets: 2.0× the capacity of “for throughput”, 0.88× the latency of “for latency”.",
         ),
+        (
+            1_200,
+            8.0,
+            0.01,
+            "More than both presets, and no later: 2.0× the capacity of “for throughput”, 1.0× the latency of “for latency”.",
+        ),
         (1_200, 30.0, 0.01, "2.0× the capacity of “for throughput”, 3.8× the latency of “for latency”."),
         (600, 7.0, 0.2, ""),
     ],

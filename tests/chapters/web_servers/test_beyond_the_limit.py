@@ -151,10 +151,22 @@ def test_two_backlogs_share_a_headline_and_are_compared() -> None:
     small, large = side_by_side(made(), made(backlog=500))
     assert LAB.verdict_of(large, small).kind == "clear"
     assert LAB.found(large, small).startswith("Queue full, next try 1 s later or more: 0% with a backlog of 500, 3")
+    assert np.nanmean(model.full_in_parts(small)) == pytest.approx(model.full(small), abs=0.01)
     other = made(load=50, backlog=500)
     assert beyond_the_limit.finding(small, other) == beyond_the_limit.finding(small, None), "two things differ"
     same, again = side_by_side(made(), made())
     assert LAB.verdict_of(same, again).kind == "too close to call"
+
+
+def test_one_bad_moment_makes_no_clear_difference() -> None:
+    """A third of one run waits for later tries, all of it in one stretch: too little to say that its setting is worse."""
+    run = made(backlog=500)
+    connect = run.column(model.CONNECT).copy()
+    connect[:120] += 1_000_000_000
+    paused = replace(run, frame=Frame({**run.frame.samples, model.CONNECT: connect}, run.frame.counts))
+    now, then = side_by_side(paused, run)
+    assert model.full(now) > 0.3 and model.full(then) == 0
+    assert LAB.verdict_of(now, then).kind == "too close to call"
 
 
 def test_the_question_is_settled_whatever_was_found() -> None:

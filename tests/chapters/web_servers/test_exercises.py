@@ -25,7 +25,7 @@ def said(capsys: pytest.CaptureFixture[str], check: Callable[..., Any], *answer:
     return capsys.readouterr().out
 
 
-def run(slowest_ms: float, heavy: int = 50, **changes: Any) -> Record:
+def run(slowest_ms: float, heavy: int = 200, **changes: Any) -> Record:
     latencies = np.full(420, 3e5)
     latencies[:20] = 1e6 * slowest_ms
     frame = Frame({"latency_ns": latencies, "heavy_ns": np.full(7 if heavy else 0, 1e6 * heavy)}, {"calls": 420})
@@ -37,13 +37,15 @@ def run(slowest_ms: float, heavy: int = 50, **changes: Any) -> Record:
     ("record", "told"),
     [
         (None, "Not done yet"),
-        (run(45), "Right: pieces of 50 ms, and the p99 is 45 ms."),
-        (run(19, heavy=20), "Right: pieces of 20 ms"),
-        (run(195, heavy=200), "Not yet: the p99 is 195 ms, and it should be below 100 ms"),
-        (run(94, heavy=100), "Right: pieces of 100 ms"),
+        (run(45, pieces=4), "Right: 4 pieces of 50 ms, and the p99 is 45 ms."),
+        (run(19, pieces=10), "Right: 10 pieces of 20 ms"),
+        (run(195), "Not yet: the p99 is 195 ms, and it should be below 80 ms"),
+        (run(97, pieces=2), "Not yet: the p99 is 97 ms"),
+        (run(45, heavy=50), "Not yet: `heavy` should be 200. All of its work has to be done."),
+        (run(12, heavy=50, pieces=4), "Not yet: `heavy` should be 200"),
         (run(1, architecture=PREFORK) if PREFORK in HERE else 1, "Not yet: "),
         (run(1, rate=50), "Not yet: `rate` should be 100"),
-        (run(1, heavy=0), "Not yet: there is no heavy request left"),
+        (run(1, heavy=0), "Not yet: `heavy` should be 200"),
         (0.02, "0.02 is no run"),
         (Record("idle_connections", {}, 1, ""), "should be one of 'heavy request'"),
     ],
@@ -54,7 +56,7 @@ def test_in_pieces(capsys: pytest.CaptureFixture[str], record: Any, told: str) -
 
 @pytest.mark.skipif(NODE not in HERE, reason="there is no Node.js")
 def test_another_event_loop_is_one(capsys: pytest.CaptureFixture[str]) -> None:
-    assert said(capsys, exercises.check_in_pieces, run(45, architecture=NODE)).startswith("Right")
+    assert said(capsys, exercises.check_in_pieces, run(45, architecture=NODE, pieces=4)).startswith("Right")
 
 
 @pytest.mark.parametrize(

@@ -29,20 +29,22 @@ MS = 1e6
 needs_fork = pytest.mark.skipif(PREFORK not in LAB.controls["architecture"].values, reason="this system cannot fork")
 
 
-def record(architecture: str = LOOP, heavy: int = 200, rate: int = 100, cycles: int = 7, **changes: Any) -> Record:
+def record(
+    architecture: str = LOOP, heavy: int = 200, rate: int = 100, cycles: int = 7, pieces: int = 1, **changes: Any
+) -> Record:
     """As the model has it, with a reply in 0.3 ms."""
-    times_ns, _ = schedule(rate, 0.5, heavy=False)
-    since = np.tile(times_ns - LEAD_S * 1e9, cycles)
-    wait = head_of_line.wait(since, heavy * MS, 0.01) if architecture == LOOP else np.zeros(since.size)
+    times_ns, _ = schedule(rate, 0.5, 0)
+    since = np.tile((times_ns - LEAD_S * 1e9) / pieces, cycles)
+    wait = head_of_line.wait(since, heavy * MS / pieces, 0.01) if architecture == LOOP else np.zeros(since.size)
     samples = {
         "latency_ns": 300_000 + wait,
         "since_ns": since,
         "waited": wait > 0,
-        "heavy_ns": np.full(cycles if heavy else 0, heavy * MS),
+        "heavy_ns": np.full(pieces * cycles if heavy else 0, heavy * MS / pieces),
         "lateness_ns": np.zeros(since.size),
     }
     frame = Frame(samples, {"calls": since.size})
-    chosen = LAB.check({"architecture": architecture, "heavy": heavy, "rate": rate})
+    chosen = LAB.check({"architecture": architecture, "heavy": heavy, "rate": rate, "pieces": pieces})
     return replace(Record("heavy_request", chosen, 1, "", frame, 4.2, "complete", constants=CONSTANTS), **changes)
 
 
@@ -70,17 +72,24 @@ def test_the_model_is_a_line_that_falls_on_a_loop_a_switch_on_threads_and_flat_w
 def test_the_model_knows_the_share_that_waits_and_their_mean() -> None:
     found = LAB.model(LAB.check({"heavy": 500, "rate": 200}), CONSTANTS)
     assert found.waits == pytest.approx(500 / 0.98 / 600) and found.mean_ns == pytest.approx(500**2 / 1200 / 0.98 * MS)
+    threads = LAB.model(LAB.check({"architecture": THREADS}), CONSTANTS)
+    assert threads.waits == 0 and threads.mean_ns == pytest.approx(5 * MS / 3), (
+        "a switch of threads, and none of all of it"
+    )
     none = LAB.model(LAB.check({"heavy": 0}), CONSTANTS)
     assert none.waits == none.mean_ns == 0 and set(none.rows[LOOP].values()) == {0.3 * MS}
 
 
-def test_the_model_is_what_a_run_of_its_own_kind_brings() -> None:
-    run = record()
+@pytest.mark.parametrize("pieces", [1, 4])
+def test_the_model_is_what_a_run_of_its_own_kind_brings(pieces: int) -> None:
+    run = record(pieces=pieces)
     found = LAB.model(run.parameters, CONSTANTS)
     for name, share in heavy_request_model.SHARES.items():
         assert of(run, share) == pytest.approx(found.rows[LOOP][name], rel=0.03)
     assert waited(run) == pytest.approx(found.waits, abs=0.01)
-    assert heavy_request_model.replayed(run) == "34 ms; 34 ms"
+    assert heavy_request_model.mean_wait_ns(run) == pytest.approx(found.mean_ns, rel=0.03)
+    mean = "34 ms; 34 ms" if pieces == 1 else "8.4 ms; 8.4 ms"
+    assert heavy_request_model.replayed(run) == mean
     assert CYCLE_NS == 600 * MS
 
 
@@ -96,6 +105,27 @@ def test_a_run_says_who_waited_and_why() -> None:
     assert LAB.found(record(PREFORK), None) == said
     assert LAB.found(record(heavy=0), None) == "Event loop, no heavy request: the slowest light one took 300 µs."
     assert "waited" not in LAB.verdict(record(heavy=0), None).text
+
+
+def test_the_table_has_what_the_model_says_of_the_wait() -> None:
+    rows = dict(row[:2] for row in LAB.table(record(), None))
+    assert rows["waited for the heavy request: measured; model"] == "33%; 34%"
+    assert rows["mean wait of all: measured; model"] == "34 ms; 34 ms"
+    assert set(dict(row[:2] for row in LAB.table(record(heavy=0), None)).values()) >= {"–"}
+    unknown = dict(row[:2] for row in LAB.table(record(constants={}), None))
+    assert unknown["mean wait of all: measured; model"] == "34 ms; –"
+
+
+def test_in_pieces_as_many_wait_for_a_part_of_the_time() -> None:
+    whole, pieces = (LAB.model(LAB.check({"pieces": number}), CONSTANTS) for number in (1, 4))
+    assert pieces.waits == pytest.approx(whole.waits) and pieces.mean_ns == pytest.approx(whole.mean_ns / 4)
+    assert pieces.rows[LOOP]["slowest"] == pytest.approx(50.3 * MS)
+    run = record(pieces=4)
+    said = "Event loop: 33% of the light requests waited for a heavy piece, the slowest 49 ms."
+    assert LAB.found(run, None) == said
+    assert "33% of them waited for a piece of a heavy request, which took 50 ms." in LAB.verdict(run, None).text
+    assert heavy_request.scenario(run.parameters).endswith("200 ms of CPU time, in 4 pieces of 50 ms, evenly spaced.")
+    assert heavy_request.scenario(record().parameters).endswith("computes for 200 ms of CPU time.")
 
 
 @pytest.mark.parametrize("architecture", [*ARCHITECTURES, YOURS])

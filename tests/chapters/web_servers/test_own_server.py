@@ -41,6 +41,26 @@ def test_what_is_no_port_is_said_in_a_sentence(port: Any, capsys: pytest.Capture
     assert capsys.readouterr().out.startswith("Not yet: port must be a whole number from 1 to 65,535; got ")
 
 
+@pytest.mark.parametrize("path", ["", "search", "http://there/", "/a b", "/ü", "/\r\nX: 1", None, 3, b"/"])
+def test_what_is_no_path_is_said_in_a_sentence(
+    path: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_server, "check_that_it_listens", lambda port: None)
+    assert own_server.lab_on(8_000, path) is None
+    assert capsys.readouterr().out.startswith(
+        "Not yet: path must begin with / and have no spaces, such as /search?q=car"
+    )
+
+
+def test_the_path_is_told(lab: Any) -> None:
+    assert lab.scenario({"rate": 20}).startswith("20 requests for / per second arrive at random")
+    searching = own_server.lab_on(8_000, "/search?q=car")
+    assert searching is not None and searching.policy["path"] == "/search?q=car"
+    assert "for /search?q=car per second" in searching.scenario({"rate": 20})
+    longest = own_server.lab_on(8_000, "/" + 500 * "a")
+    assert longest is not None and len(longest.scenario({"rate": 500})) <= 150
+
+
 def test_without_a_port_it_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert own_server.lab_on() is None
     assert capsys.readouterr().out.startswith("Not done yet. Start a server of yours")
@@ -78,8 +98,10 @@ def test_the_charts_follow_runs(lab: Any, place: int) -> None:
 def test_a_real_server_answers_and_a_missing_one_is_named() -> None:
     with web_server(LOOP) as server:
         assert own_server.lab_on(server.port) is not None
-        found = merge(own_server.experiment(100, seed=1, port=server.port))
+        found = merge(own_server.experiment(100, seed=1, port=server.port, path="/"))
+        missing = next(each for each in own_server.experiment(5, 1, server.port, "/nothing") if each.counts)
+        assert missing.counts["failures"] > 0 and missing.counts["calls"] == 0, "the path is asked for"
     assert found.counts["calls"] == found.samples[LATENCY].size > 200
     assert found.counts["failures"] == found.counts["timeouts"] == 0
     with pytest.raises(BadInput, match="Nothing listens on port"):
-        next(own_server.experiment(100, seed=1, port=server.port))
+        next(own_server.experiment(100, seed=1, port=server.port, path="/"))

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from drawing import check_shows_all_and_can_be_emptied, drawn, points
 from dying_servers import LAST_WORDS
+from labs import measure
 from predictions import assert_each_comment_fits
+from relations import two_of_three
 
 from perflab.chapters.web_servers import waiting_connections, waiting_connections_model
 from perflab.chapters.web_servers.waiting_connections import ALL, HALF, NO_ANSWER_NS, TEN
@@ -84,6 +86,23 @@ def test_ten_processes_answer_ten_clients_and_an_event_loop_all() -> None:
     assert rate(loop) > 3 * rate(prefork), "100 wait at once against 10"
 
 
+@pytest.mark.clock
+def test_the_throughput_is_the_smaller_of_clients_and_processes_by_the_wait() -> None:
+    """X = min(N, W)/S within 15%, on either side of W."""
+    known = [np.median(corpus.click(NAME).records[1].column(PER_S))]
+
+    def look() -> tuple[float, float]:
+        """Of 100 and of 5 clients of 10 processes."""
+        many, few = ({"connections": number, "architecture": PREFORK} for number in (100, 5))
+        of_many = known.pop() if known else np.median(measure(LAB, 0.5, **LAB.check(many)).samples[PER_S])
+        return float(of_many), float(np.median(measure(LAB, 0.5, **LAB.check(few)).samples[PER_S]))
+
+    def holds(found: tuple[float, float]) -> bool:
+        return all(x == pytest.approx(served / 0.05, rel=0.15) for x, served in zip(found, (10, 5), strict=True))
+
+    two_of_three(look, holds, "requests/s of 10 and of 5 requests under way")
+
+
 @pytest.mark.parametrize("architecture", [PREFORK, APACHE])
 def test_processes_limit_how_many_wait_at_once(architecture: str) -> None:
     if architecture not in LAB.controls["architecture"].values:
@@ -94,6 +113,16 @@ def test_processes_limit_how_many_wait_at_once(architecture: str) -> None:
     )
     expected = model(architecture=architecture, workers=20, connections=100)
     assert expected.served_share == 0.2 and expected.response_ns == pytest.approx(50.5e6)
+
+
+def test_only_apache_gets_as_many_processes_as_are_said_to_be_usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting_connections, "found", lambda: (PREFORK, APACHE, LOOP))
+    lab = waiting_connections.lab()
+    most = {"workers": waiting_connections_model.APACHES, "connections": 1_000}
+    expected = lab.model(lab.check({"architecture": APACHE, **most}), CONSTANTS)
+    assert expected.served_share == 0.15 and expected.per_s == pytest.approx(150 / 0.0505)
+    monkeypatch.setattr(waiting_connections, "found", lambda: (PREFORK, LOOP))
+    assert 150 not in waiting_connections.lab().controls["workers"].values
 
 
 @pytest.mark.parametrize("architecture", [LOOP, THREADS])

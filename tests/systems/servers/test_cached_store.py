@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
+from full_drive import fill_up_the_drive_of
 
 from perflab.measure.guards import BadInput
 from perflab.systems.caches.strategies import STRATEGIES, WRITE_BEHIND
@@ -40,12 +42,42 @@ def test_the_added_time_is_in_each_access_and_in_no_hit() -> None:
 
 @pytest.mark.process
 def test_a_process_that_dies_is_said_and_nothing_is_left() -> None:
-    with CachedStore("cache-aside", 0.9, 1.0, 0.0, 1) as cached:
+    with pytest.raises(ServerFailed, match="cached_store"), CachedStore("cache-aside", 0.9, 1.0, 0.0, 1) as cached:
         folder = Path(cached._folder.name)
         cached.kill()
-        with pytest.raises(ServerFailed, match="cached_store"):
-            cached.load(0.1)
+        cached.load(0.1)
     assert not folder.exists()
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_drive_that_is_full_in_mid_run_is_one_sentence_and_nothing_is_left(strategy: str) -> None:
+    with pytest.raises(ServerFailed) as raised, CachedStore(strategy, 0.9, 1.0, 0.0, 1) as cached:
+        folder = Path(cached._folder.name)
+        cached.load(0.05)
+        fill_up_the_drive_of(cached.pid)
+        for _ in range(20):
+            cached.load(0.05)
+    said = str(raised.value)
+    assert (
+        said.startswith("A flush failed (" if strategy == WRITE_BEHIND else "The store failed (") and "\n" not in said
+    )
+    assert not folder.exists() and not psutil.pid_exists(cached.pid)
+
+
+@pytest.mark.process
+def test_a_last_flush_that_fails_is_said_at_the_end_of_a_run() -> None:
+    def slices() -> Iterator[None]:
+        with CachedStore(WRITE_BEHIND, 0.9, 1.0, 300.0, 1) as cached:
+            cached.load(0.01)  # acknowledged, and not yet stored: a flush takes 300 ms
+            fill_up_the_drive_of(cached.pid)
+            yield
+
+    run = slices()
+    next(run)
+    with pytest.raises(ServerFailed, match=r"A flush failed .*: acknowledged writes of \d+ keys are not stored"):
+        run.close()  # type: ignore[attr-defined]
+    assert not psutil.Process().children()
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,40 @@ def test_a_statement_is_a_transaction_and_prepared() -> None:
         ).fetchone() == (1,)
 
 
+VARIABLES = {
+    "PGHOST": "127.0.0.9",
+    "PGHOSTADDR": "127.0.0.9",
+    "PGPORT": "1",
+    "PGUSER": "another",
+    "PGDATABASE": "another",
+    "PGOPTIONS": "-c search_path=another",
+    "PGSERVICE": "another",
+    "PGSSLMODE": "verify-full",
+    "PGCONNECT_TIMEOUT": "soon",
+    "PGTARGETSESSIONATTRS": "standby",
+    "PGREQUIREAUTH": "gss",
+    "PGCLIENTENCODING": "latin1",
+    "PGDATA": "/nowhere",
+}
+
+
+def test_no_variable_leads_to_another_server_or_changes_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    with cluster("of-our-own", lambda _: None, UNSYNCED) as server:
+        for names in ({*VARIABLES}, *({name} for name in VARIABLES)):
+            for name in {*VARIABLES} - names:
+                monkeypatch.delenv(name, raising=False)
+            for name in names:
+                monkeypatch.setenv(name, VARIABLES[name])
+            with connect(server.folder) as connection:
+                assert connection.execute("show unix_socket_directories").fetchone() == (str(server.folder),)
+                assert connection.execute("show search_path").fetchone() == ('"$user", public',)
+            assert {name: value for name, value in os.environ.items() if name in VARIABLES} == {
+                name: VARIABLES[name] for name in names
+            }
+
+
 def test_what_cannot_be_filled_leaves_nothing_and_is_tried_again() -> None:
     def fails(connection: Any) -> None:
         connection.execute("create table half (n int)")

@@ -13,7 +13,7 @@ from real_servers import require
 from perflab.measure.guards import BadInput
 from perflab.systems.process.installed import NotInstalled
 from perflab.systems.servers.query_kinds import COMMITS, HOT, KINDS, POSTGRES, SQLITE, WAITS
-from perflab.systems.servers.querying import Querying
+from perflab.systems.servers.querying import querying
 from perflab.systems.servers.real.postgresql import POSTGRESQL
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="real servers are started on Linux and macOS only")
@@ -24,7 +24,7 @@ POSIX = pytest.mark.skipif(os.name == "nt", reason="real servers are started on 
 def test_what_is_acknowledged_is_stored_and_nothing_is_left(name: str) -> None:
     if name == POSTGRES:
         require(POSTGRESQL)
-    with Querying(name) as database:
+    with querying(name) as database:
         found = {kind: database.load(kind, 4, 0.02, wait_ms=1.0) for kind in KINDS}
         assert database.stored == sum(found[kind].done for kind in (COMMITS, HOT)) > 0
         assert all(each.done and each.seconds > 0 for each in found.values())
@@ -41,7 +41,7 @@ def test_more_than_is_allowed_is_refused_before_it_starts_and_the_process_goes_o
         ("connections must be", {"connections": 0}),
         ("seconds must be", {"seconds": 60}),
     ]
-    with Querying() as database:
+    with querying() as database:
         for said, changes in wrong:
             with pytest.raises(BadInput, match=said):
                 database.load(**{"kind": WAITS, "connections": 2, "seconds": 0.01, **changes})
@@ -49,14 +49,17 @@ def test_more_than_is_allowed_is_refused_before_it_starts_and_the_process_goes_o
 
 
 def test_a_database_that_is_not_known_is_refused() -> None:
-    with pytest.raises(BadInput, match="database must be SQLite or PostgreSQL; got 'Oracle'"):
-        Querying("Oracle")
+    with pytest.raises(BadInput, match="database must be SQLite or PostgreSQL; got 'Oracle'"), querying("Oracle"):
+        raise AssertionError("it began")
 
 
 def test_a_database_that_is_missing_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(POSTGRESQL), "find", lambda _: None)
-    with pytest.raises(NotInstalled, match="PostgreSQL is not installed, so it is not measured here"):
-        Querying(POSTGRES)
+    with (
+        pytest.raises(NotInstalled, match="PostgreSQL is not installed, so it is not measured here"),
+        querying(POSTGRES),
+    ):
+        raise AssertionError("it began")
 
 
 def test_a_process_that_does_not_start_leaves_no_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -65,6 +68,6 @@ def test_a_process_that_does_not_start_leaves_no_folder(monkeypatch: pytest.Monk
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr("perflab.systems.servers.querying.ChildServer.__init__", fails)
-    with pytest.raises(OSError, match="no process"):
-        Querying()
+    with pytest.raises(OSError, match="no process"), querying():
+        raise AssertionError("it began")
     assert not [*tmp_path.iterdir()]

@@ -12,9 +12,10 @@ from perflab.chapters.caching_strategies import cached_load
 from perflab.chapters.caching_strategies import hit_ratio_model as model
 from perflab.chapters.caching_strategies.cached_load import KEYS, KINDS
 from perflab.chapters.caching_strategies.hit_ratio_model import RUN_S, SIZES, SURE, hit_ratio, load_on_store
+from perflab.chapters.changes import only_change
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, nearest, values_slider
 from perflab.lab.axes import duration_ticks, percent_ticks
-from perflab.lab.marks import Band, Here, Line, before
+from perflab.lab.marks import Band, Here, Line, Whiskers, before
 from perflab.lab.palette import ALARM, CLOCK, MEASURED, MODEL, MODEL_HERE, MODEL_LINE, PINNED_POINTS, THIRD
 from perflab.lab.verdict import percentile_of, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, percent
@@ -71,7 +72,7 @@ CHARTS = (
     Chart(
         "Response time of a read",
         X,
-        Axis("response time (log)", 3e4, 5e9, log=True, ticks=duration_ticks),
+        Axis("response time", 3e4, 5e9, log=True, ticks=duration_ticks),
         SATURATED,
         Band("x", "99% hit", model=lambda m: (m.sure, 1_030), color=CLOCK, alpha=0.15),
         Line("p99", at=620, model=curve("p99_ns"), **MODEL_LINE),
@@ -85,6 +86,7 @@ CHARTS = (
             linestyle=":",
             linewidth=1.8,
         ),
+        Whiskers("waiting", model=model.waiting_ns, color=THIRD, linewidth=3, alpha=0.35),
         Line("a run, simulated", model=lambda m: ([m.capacity] * 2, [m.mean_ns, m.p99_ns]), **MODEL_HERE),
         *dots(lambda run: model.measured_ns(run)[1], "^", "measured p99"),
         *dots(lambda run: model.measured_ns(run)[0], "o", "mean"),
@@ -110,12 +112,10 @@ def say(record: Record) -> str:
 def finding(record: Record, pinned: Record | None) -> str | None:
     """The p99 beside the mean; beside another run, what became of it and of the store's load."""
     (mean, p99), hits = model.measured_ns(record), hit_ratio(record)
-    if pinned is not None and hit_ratio(pinned) != hits:
-        less, more = sorted((pinned, record), key=hit_ratio)
-        load, tail = (f"{text(less)} to {text(more)}" for text in (model.load_text, model.tail_text))
-        return f"With more hits, the load on the store went from {load}, the p99 from {tail}."
+    if pinned is not None and (changed := only_change(record, pinned)) and pinned.column("latency_ns").size:
+        return model.effect_said(changed, record, pinned)
     if model.is_saturated(record):
-        return f"{percent(hits)} of the reads hit, and the rest are more than the store can do: the p99 is {duration(p99)}."
+        return f"{percent(hits)} of the reads hit, and the rest are more than the store can do: p99 {model.tail_text(record)}."
     if hits > SURE:
         return f"{100 * hits:.1f}% of the reads hit, so even the p99 is a hit's: {duration(p99)}."
     return f"{percent(hits)} of the reads hit and the mean is {duration(mean)}, but 1 read in 100 takes over {duration(p99)}."
@@ -195,5 +195,6 @@ def lab() -> Lab:
         trust=TRUST,
         finding=finding,
         scenario=scenario,
+        moments=loads.moments(),
         budget_s=RUN_S + 1,
     )

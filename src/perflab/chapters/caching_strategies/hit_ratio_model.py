@@ -31,7 +31,7 @@ SIZES = np.union1d(CAPACITIES, np.linspace(10, KEYS, 34))
 SEEDS = (47, 48, 49)
 """Three runs whose medians are near those of 60: 8% apart on average, over many settings."""
 PROBES_PER_S, PROBING_S = 150, 0.5
-SURE = 0.99
+SURE, WAITS = 0.99, 150
 Floats = NDArray[np.float64]
 too_late = partial(loads.too_late, limit_ns=0.5 * SERVICE_MS * 1e6)
 
@@ -83,6 +83,13 @@ def predict(capacity: int, skew: float, rate: int, kind: str, constants: Mapping
     saturated = float(np.interp(-1, -found.load, SIZES)) if found.load[0] > 1 else 0.0
     sure = float(np.interp(SURE, found.hit_ratio, SIZES))
     return Expected(found, saturated, sure, capacity, float(mean_ns), float(p99_ns))
+
+
+def waiting_ns(expected: Expected) -> tuple[Floats, Floats, Floats]:
+    """At sizes close together: from the mean as if no read had to wait to the mean, where the store keeps up."""
+    found = expected.long_run
+    sizes = np.linspace(SIZES[np.isfinite(found.mean_ns)][0], KEYS, WAITS)
+    return sizes, np.interp(sizes, SIZES, found.unqueued_ns), np.interp(sizes, SIZES, found.mean_ns)
 
 
 @lru_cache(maxsize=32)
@@ -168,13 +175,29 @@ def load_text(run: Record) -> str:
 
 
 def tail_text(run: Record) -> str:
-    """The p99."""
-    return duration(float(measured_ns(run)[1]))
+    """The p99, which has no end where the store cannot keep up."""
+    return f"{duration(float(measured_ns(run)[1]))}{' and growing' if is_saturated(run) else ''}"
+
+
+def effect_said(changed: str, record: Record, pinned: Record) -> str:
+    """What the one control did in which the two runs differ: to the load on the store and the p99."""
+    if changed == "kind":
+        tails = [f"{tail_text(run)} with {run.parameters['kind']} service times" for run in (pinned, record)]
+        return f"The p99 was {tails[0]}, {tails[1]}."
+    of, what = (reads_offered, "more reads per second") if changed == "rate" else (hit_ratio, "more hits")
+    less, more = sorted((pinned, record), key=of)
+    load, tail = (f"{text(less)} to {text(more)}" for text in (load_text, tail_text))
+    return f"With {what}, the load on the store went from {load}, the p99 from {tail}."
+
+
+def reads_offered(run: Record) -> float:
+    """Reads per second that were asked for."""
+    return float(run.parameters["rate"])
 
 
 def times_text(run: Record) -> str:
     """Mean and p99, where they are those of the server."""
-    return loads.NOT_SHOWN if too_late(run) else "; ".join(map(duration, measured_ns(run)))
+    return loads.NOT_SHOWN if too_late(run) else f"{duration(float(measured_ns(run)[0]))}; {tail_text(run)}"
 
 
 def unqueued_text(run: Record) -> str:

@@ -150,8 +150,8 @@ PREDICTION = Prediction(
         ),
         INTERVAL: Answer(
             "",
-            "All since the last flush, which on average is half an interval ago: 2,000/s · (50 ms + the commit). That is the "
-            "price of an answer that does not wait for the drive.",
+            "All since the last flush, on average 2,000/s · (flush/2 + commit/2 + kept): half an interval, half a commit, and "
+            "the moment until the system has it. That is the price of an answer that does not wait for the drive.",
         ),
         ALL: Answer(
             "What a flush has handed to the system stays: the file and the page cache do not belong to the process."
@@ -170,7 +170,7 @@ def lab() -> Lab:
         predict=model.predict,
         controls={
             "strategy": choice(STRATEGIES, BEHIND, menu=True),
-            "flush": values_slider((10, 20, 50, 100, 200, 500), 100, unit="ms", label="flush every"),
+            "flush": values_slider((10, 20, 50, 100, 200, 500), 100, unit="ms", label="flush interval"),
             "rate": values_slider((200, 500, 1_000, 2_000, 5_000, 10_000), 2_000, unit="writes/s"),
             "keys": values_slider((10, 100, 1_000, 10_000), 1_000, unit="keys"),
         },

@@ -12,6 +12,7 @@ from perflab.chapters import load as loads
 from perflab.chapters.caching_strategies import cached_load
 from perflab.chapters.caching_strategies import restart_model as model
 from perflab.chapters.caching_strategies.restart_model import BINS, FLUSH_S, LIMIT_MS, NOTHING, RUN_S, TIMES, WELL
+from perflab.chapters.changes import only_change
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.axes import count_ticks, percent_ticks
 from perflab.lab.marks import Line, Rule
@@ -99,10 +100,10 @@ def finding(record: Record, pinned: Record | None) -> str | None:
     if after_s == 0:
         return f"The cache was emptied, and at least {percent(WELL)} of the reads were still answered within {LIMIT_MS} ms."
     what = f"After the cache was emptied, the store was overloaded for {model.recovery_text(record)}"
-    other = "" if pinned is None else model.recovery_text(pinned)
-    if pinned is not None and other and pinned.parameters["cure"] != record.parameters["cure"]:
-        return f"{what} with “{record.parameters['cure']}”, {other} with “{pinned.parameters['cure']}”."
-    return f"{what}."
+    changed = only_change(record, pinned)
+    if pinned is None or not changed or not (other := model.recovery_text(pinned)):
+        return f"{what}."
+    return f"{what} {model.setting_said(changed, record)}, {other} {model.setting_said(changed, pinned)}."
 
 
 def scenario(chosen: Mapping[str, Any]) -> str:
@@ -123,6 +124,8 @@ TABLE = table_of(
     ("hit ratio before", lambda run: percent(model.hit_ratio_before(run))),
     needs="number",
 )
+
+REPLAYED = "the same reads simulated: overloaded for; most in flight", model.replay_text
 
 MOMENT, SECONDS, NEVER = "in less than half a second", "after 0.5 to 3 s", "never, without help"
 
@@ -165,7 +168,7 @@ def lab() -> Lab:
         experiment=experiment,
         predict=model.predict,
         controls={
-            "cure": choice(list(model.CURES), label="against it"),
+            "cure": choice(list(model.CURES), label="cure"),
             "load": values_slider((0.5, 1, 1.5, 2, 2.5, 3, 4), 3, unit="× the store", label="offered load"),
             "keys": values_slider((200, 500, 700, 1_000, 2_000), 700, unit="keys", label="different keys"),
         },
@@ -173,8 +176,9 @@ def lab() -> Lab:
         prediction=PREDICTION,
         verdict=verdict_of(say, too_late, compare=compare, needs="arrived_s"),
         table=TABLE,
-        trust=trust_of(loads.sent(), loads.LATENESS, needs="arrived_s"),
+        trust=trust_of(REPLAYED, loads.sent(), loads.LATENESS, needs="arrived_s"),
         finding=finding,
         scenario=scenario,
+        moments=loads.moments(),
         budget_s=RUN_S + 1,
     )

@@ -31,7 +31,8 @@ CURES: Mapping[str, tuple[bool, bool]] = {
     BOTH: (True, True),
 }
 """Whether there is single flight, and whether the store's queue is bounded."""
-SEEDS = (1, 2, 3)
+SEEDS = (30, 56, 57)
+"""Three runs whose mean is near that of 80 with every setting: of so few, others are often half as high again."""
 EDGES = np.arange(0, RUN_S - LIMIT_MS / 1e3 + BIN_S / 2, BIN_S)
 BINS = (EDGES[:-1] + EDGES[1:]) / 2
 TIMES = np.arange(0, RUN_S + 0.01, 0.05)
@@ -82,13 +83,16 @@ def predict(load: float, keys: int, cure: str) -> Expected:
 
 @lru_cache(maxsize=64)
 def _expected(load: float, keys: int, cure: str) -> Expected:
-    due, good, in_flight = [], [], []
-    for reads, run in (simulated(load, keys, cure, seed) for seed in SEEDS):
-        due_s = reads.due_ns / 1e9
-        due.append(_counted(due_s))
-        good.append(_counted(due_s[run.answered - due_s <= LIMIT_MS / 1e3]))
-        in_flight.append(_open(due_s, run.answered[np.isfinite(run.answered)], due_s[np.isnan(run.answered)]))
+    due, good, in_flight = zip(*(_lines(*simulated(load, keys, cure, seed)) for seed in SEEDS), strict=True)
     return Expected(np.sum(good, 0) / np.maximum(1, np.sum(due, 0)), np.mean(in_flight, 0))
+
+
+def _lines(reads: Reads, run: CachedRun) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+    """In each of `BINS` the reads due, and of these those in time; reads without an answer at `TIMES`."""
+    due_s, answered_s = reads.due_ns / 1e9, run.answered
+    in_time = due_s[answered_s - due_s <= LIMIT_MS / 1e3]
+    in_flight = _open(due_s, answered_s[np.isfinite(answered_s)], due_s[np.isnan(answered_s)])
+    return _counted(due_s), _counted(in_time), in_flight
 
 
 def _counted(moments_s: ArrayLike) -> NDArray[np.int64]:
@@ -140,12 +144,29 @@ def recovery_s(run: Record) -> float:
     return well_after_s(good_share(run))
 
 
+def setting_said(name: str, run: Record) -> str:
+    """One control of a run."""
+    texts = {"cure": "with “{}”", "load": "at {:g} × the store", "keys": "with {:,} keys"}
+    return texts[name].format(run.parameters[name])
+
+
 def recovery_text(run: Record) -> str:
     """`recovery_s` in words; empty for a run that was cut short."""
-    after_s = recovery_s(run)
+    return _after_text(recovery_s(run))
+
+
+def _after_text(after_s: float) -> str:
     if np.isnan(after_s):
         return ""
     return f"{after_s:.1f} s" if np.isfinite(after_s) else f"more than {EDGES[-1] - FLUSH_S:.1f} s"
+
+
+def replay_text(run: Record) -> str:
+    """The same reads simulated: how long the store was overloaded, and the most reads in flight; empty before the end."""
+    if np.isnan(recovery_s(run)):
+        return ""
+    due, good, waiting = _lines(*simulated(**run.parameters, seed=run.seed))
+    return f"{_after_text(well_after_s(good / np.maximum(1, due)))}; {waiting.max():.0f}"
 
 
 def not_in_time(run: Record) -> tuple[int, int]:

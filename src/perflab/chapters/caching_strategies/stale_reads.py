@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 
 from perflab.chapters.caching_strategies import stale_reads_model as model
-from perflab.chapters.caching_strategies.stale_reads_model import ENTRIES, READS, SLICE_S, STALE, WRONG
+from perflab.chapters.caching_strategies.stale_reads_model import ENTRIES, READS, STALE, WRONG
+from perflab.chapters.changes import only_change
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.axes import percent_ticks
 from perflab.lab.marks import Band, Line, Point, measured
-from perflab.lab.palette import GRID, MODEL_HERE
+from perflab.lab.palette import GRID, MODEL, MODEL_HERE
 from perflab.lab.rows import named_rows
 from perflab.lab.verdict import table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, gc_paused, number, percent
 from perflab.measure.compare import CLEAR, TOO_CLOSE
 from perflab.systems.caches.races import DELETE_FIRST, ORDERS, READERS, WRITE_FIRST, Rule
 from perflab.systems.servers.racing import Racing
+from perflab.theory.stale_reads_means import SLICE_S
 
 
 def experiment(
@@ -37,13 +39,19 @@ def place(share: Callable[[Record], float]) -> Callable[[Record], Point]:
     return lambda run: (share(run), ORDERS.index(run.parameters["order"]))
 
 
+ROWS_OF_ENDS = np.repeat(range(len(ORDERS)), 3)
+
+
 def rows_of(
     title: str, xlabel: str, names: tuple[str, ...], share: Callable[[Record], float], of: str, **style: Any
 ) -> Chart:
     """A chart with a row for each order."""
 
-    def expected(m: model.Expected) -> list[float]:
-        return list(getattr(m, of).values())
+    def means(m: model.Expected) -> Any:
+        return [spread.mean for spread in getattr(m, of).values()], range(len(ORDERS))
+
+    def ends(m: model.Expected) -> Any:
+        return [at for spread in getattr(m, of).values() for at in (spread.low, spread.high, np.nan)], ROWS_OF_ENDS
 
     return Chart(
         title,
@@ -52,14 +60,15 @@ def rows_of(
             *(-0.015, 0.11),
             ticks=percent_ticks,
             ends=(0.11, 0.26, 0.52, 1.04),
-            reach=lambda m: 1.1 * max(expected(m)),
+            reach=lambda m: 1.05 * max(spread.high for spread in getattr(m, of).values()),
             run_reach=share,
         ),
         named_rows(names),
         Band("y", setting=lambda now: ORDERS.index(now["order"]) + np.array([-0.4, 0.4]), color=GRID, alpha=0.5),
-        Line("model", model=lambda m: (expected(m), range(len(ORDERS))), **MODEL_HERE, clip_on=False),
-        *measured(place(share), among=("order",), earlier="before"),
-        columns=2,  # two rows of names in both charts, so that rows of one order stand side by side
+        Line("9 of 10 runs", model=ends, color=MODEL, linewidth=7, alpha=0.3, solid_capstyle="butt"),
+        Line("model", model=means, **MODEL_HERE, clip_on=False),
+        *measured(place(share), among=("order",), pinned="pinned", earlier="before"),
+        columns=3,  # two rows of names in both charts, so that rows of one order stand side by side
         **style,
     )
 
@@ -71,7 +80,7 @@ CHARTS = (
         ORDERS,
         model.stale_share,
         "stale",
-        width=1.3,
+        width=1.2,
         empty="The share of stale reads will appear here.",
     ),
     rows_of(
@@ -102,7 +111,8 @@ def compare(record: Record, pinned: Record) -> tuple[str, str]:
 def finding(record: Record, pinned: Record | None) -> str:
     """The headline."""
     name, share = record.parameters["order"], percent(model.stale_share(record))
-    if pinned is not None and (other := pinned.parameters["order"]) != name:
+    if pinned is not None and only_change(record, pinned) == "order":
+        other = pinned.parameters["order"]
         return f"“{name}”: {share} of the reads are stale. “{other}”: {percent(model.stale_share(pinned))}."
     if not record.count(STALE) and not record.count(WRONG):
         return f"“{name}”: none of {count(record.count(READS))} reads was stale, and no entry stays wrong."

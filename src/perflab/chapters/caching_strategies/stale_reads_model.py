@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
@@ -18,8 +17,6 @@ from perflab.systems.caches.races import (
     CHECKED,
     DELETE_FIRST,
     ORDERS,
-    READ_PAUSE_S,
-    READERS,
     THROUGH,
     WRITE_FIRST,
     WRITE_PAUSE_S,
@@ -31,11 +28,10 @@ from perflab.systems.caches.races import (
 from perflab.systems.servers.racing import COUNTS
 from perflab.theory import stale_reads as theory
 from perflab.theory.caching import overtaken_at_random
-from perflab.theory.stale_reads import Clients, stale_reads
+from perflab.theory.stale_reads_means import SLICE_S, Row, Spread, at
 
-SLICE_S, MODEL_SLICES, MIN_SLICES = 0.15, 8, 4
-MIN_WRITES, KEYS_EACH = 250, 20
-"""So many writes make a model steady, and for so many keys it has one slice more."""
+RULES_SLICES = 24
+"""Of a run with a learner's rules, twice as long as the lab's."""
 KINDS = {DELETE_FIRST: theory.DELETE_FIRST, WRITE_FIRST: theory.WRITE_FIRST, THROUGH: theory.THROUGH}
 STALE, READS, WRONG, ENTRIES = "stale", "reads", "wrong", "entries"
 
@@ -67,6 +63,7 @@ def simulated(
     """The counts of such a run on a virtual schedule, where a step takes no time."""
     rules = fill or fill_if_newer, delete or delete_and_note
     race = Race(order, keys, store_ms / 1e3, Dictionary(), seed, *rules)
+    race.warm()
     sums = dict.fromkeys((*COUNTS, WRONG, ENTRIES), 0)
     now = 0.0
     for turn in range(1, slices + 1):
@@ -91,8 +88,8 @@ def simulated(
 class Expected:
     """Of each order: the share of stale reads, and of entries that are wrong at rest."""
 
-    stale: Mapping[str, float]
-    wrong: Mapping[str, float]
+    stale: Mapping[str, Spread]
+    wrong: Mapping[str, Spread]
 
 
 def predict(
@@ -104,32 +101,15 @@ def predict(
 
 @lru_cache(maxsize=64)
 def expected(store: float, keys: int, writers: int, fill: Rule | None, delete: Rule | None) -> Expected:
-    """Of simulated runs: every step where a learner's rules are in them, else from one change of the state to the next."""
+    """Of many simulated runs; where a learner's rules are in the version check, of one."""
+    rows = {order: at(kind, store, keys, writers) for order, kind in KINDS.items()}
     if fill or delete:
-        runs: Mapping[str, Mapping[str, float]] = {
-            order: simulated(order, store, keys, writers, 1, MODEL_SLICES, fill, delete) for order in ORDERS
-        }
+        run = simulated(CHECKED, store, keys, writers, 1, RULES_SLICES, fill, delete)
+        found = share(run[STALE], run[READS]), share(run[WRONG], run[ENTRIES])
     else:
-        clients = Clients(READERS, writers, READ_PAUSE_S, WRITE_PAUSE_S, store / 1e3)
-        runs = {order: counted(order, keys, clients, slices_of(keys, clients), 1) for order in ORDERS}
-    return Expected(
-        {order: share(run[STALE], run[READS]) for order, run in runs.items()},
-        {order: share(run[WRONG], run[ENTRIES]) for order, run in runs.items()},
-    )
-
-
-def slices_of(keys: int, clients: Clients) -> int:
-    """So many that some hundred keys are written; but more for many keys, whose entries grow old slowly."""
-    writes = clients.writers * SLICE_S / (clients.write_pause + clients.store)
-    return min(MODEL_SLICES, max(MIN_SLICES + keys // KEYS_EACH, math.ceil(MIN_WRITES / writes)))
-
-
-def counted(order: str, keys: int, clients: Clients, slices: int, seed: int) -> dict[str, float]:
-    """As `simulated`, in a fraction of the time."""
-    if order == CHECKED:  # an entry is never older than what was acknowledged
-        return {STALE: 0.0, READS: 1.0, WRONG: 0.0, ENTRIES: 1.0}
-    found = stale_reads(KINDS[order], keys, clients, SLICE_S, slices, seed)
-    return {STALE: found.stale, READS: found.reads, WRONG: found.wrong, ENTRIES: found.entries}
+        found = 0.0, 0.0  # an entry is never older than what was acknowledged
+    rows[CHECKED] = Row(*(Spread(each, each, each) for each in found))
+    return Expected({name: rows[name].stale for name in ORDERS}, {name: rows[name].wrong for name in ORDERS})
 
 
 def share(part: float, whole: float) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 
 from perflab.chapters.caching_strategies import strategies_model as model
 from perflab.chapters.caching_strategies.strategies_model import HIT, MISS, ORDER, WRITE
+from perflab.chapters.changes import only_change
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.axes import percent_ticks
 from perflab.lab.marks import Band, Histogram, Line, measured
@@ -87,10 +88,10 @@ def finding(record: Record, pinned: Record | None) -> str | None:
     name, writes = record.parameters["strategy"], record.column(WRITE)
     if not writes.size:
         return None
-    if pinned is not None and pinned.column(WRITE).size and (other := pinned.parameters["strategy"]) != name:
+    if pinned is not None and pinned.column(WRITE).size and only_change(record, pinned) == "strategy":
         times = percentile(pinned.column(WRITE), 0.5) / percentile(writes, 0.5)
         how = f"{number(times)}× quicker" if times >= 1 else f"{number(1 / times)}× slower"
-        return f"{name.capitalize()} writes {how} (p50) than {other}."
+        return f"{name.capitalize()} writes {how} (p50) than {pinned.parameters['strategy']}."
     reads = model.reads_of(record)
     told = f"a read takes {duration(model.mean(reads))} on average, {number(model.times_a_hit(record))} times a hit"
     return f"{name.capitalize()}: {told}; a write {duration(model.mean(writes))}."
@@ -99,8 +100,8 @@ def finding(record: Record, pinned: Record | None) -> str | None:
 def scenario(chosen: Mapping[str, Any]) -> str:
     """What a run does."""
     far = f"{chosen['store']:g} ms away" if chosen["store"] else "on the same machine"
-    what = f"A dict before a SQLite file with fsync, {far}. {chosen['writes']}% writes, {count(KEYS)} keys"
-    return f"{what}; entries live for {count(TTL)} requests."
+    what = f"One client, one request after another: a dict before a SQLite file with fsync, {far}. {chosen['writes']}% writes"
+    return f"{what}, {count(KEYS)} keys; entries live for {count(TTL)} requests."
 
 
 AS_A_HIT, SOME, MANY = "about as long as a hit", "2 to 20 times as long", "over 20 times as long"

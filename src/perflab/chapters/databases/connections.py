@@ -28,11 +28,11 @@ from perflab.lab.verdict import percentile_of, ratio_text, table_of, trust_of, v
 from perflab.measure import Frame, count, duration, number
 from perflab.measure.compare import CLEAR
 from perflab.systems.servers.query_kinds import COMMITS, COMPUTES, HOT, KINDS, SQLITE, WAITS
-from perflab.systems.servers.querying import Querying
+from perflab.systems.servers.querying import querying
 
 
 def experiment(kind: str, connections: int, database: str = SQLITE) -> Iterator[Frame]:
-    with Querying(database) as asked:
+    with querying(database) as asked:
         asked.load(kind, connections, WINDOW_S)  # left out: files, threads and the drive have yet to wake up
         before = asked.stored
         while True:
@@ -40,12 +40,13 @@ def experiment(kind: str, connections: int, database: str = SQLITE) -> Iterator[
             yield model.frame_of(kind, one, many, asked.stored - before)
 
 
+GLYPHS = {"o": "●", "^": "▲", "s": "■", "D": "◆"}  # beside a line's name: what a run of its kind looks like
 STYLES = {COMPUTES: ("o", MEASURED), WAITS: ("^", THIRD), COMMITS: ("s", CLOCK), HOT: ("D", ALARM)}
 DOUBLED = {2**power: str(2**power) for power in range(7)}
 TIMES = {0.5: "½×", 1: "1×", 2: "2×", 5: "5×", 10: "10×", 20: "20×", 50: "50×"}
 GAINS = "gains"
 PLACES: dict[str, tuple[float, Side]]
-PLACES = {WAITS: (6, "above"), COMMITS: (17, "below"), COMPUTES: (22, "above"), HOT: (22, "below")}
+PLACES = {WAITS: (6, "above"), COMMITS: (31, "below"), COMPUTES: (30, "below"), HOT: (22, "below")}
 
 
 def chart(title: str, y: Axis, of: str, value: Callable[[Record], float], empty: str) -> Chart:
@@ -58,9 +59,9 @@ def chart(title: str, y: Axis, of: str, value: Callable[[Record], float], empty:
         return curve(expected.kind)(expected)
 
     def thin(kind: str) -> Line:
-        style: dict[str, Any] = {"color": STYLES[kind][1], "linewidth": 1.3, "linestyle": "--"}
-        at, side = PLACES[kind]
-        return Line(kind, model=curve(kind), at=at if of == GAINS else None, side=side, **style)
+        (marker, color), (at, side) = STYLES[kind], PLACES[kind]
+        name, at_ = (f"{GLYPHS[marker]} {kind}", at) if of == GAINS else ("", None)
+        return Line(name, model=curve(kind), at=at_, side=side, color=color, linewidth=1.3, linestyle="--")
 
     def point(run: Record) -> tuple[float, float]:
         return run.parameters["connections"], value(run)
@@ -72,8 +73,8 @@ def chart(title: str, y: Axis, of: str, value: Callable[[Record], float], empty:
         *map(thin, KINDS),
         Line("model", model=chosen, **MODEL_LINE),
         HereOfKind("connections", chosen, "kind", STYLES),
-        *measured_kinds(point, "kind", STYLES, among=("kind", "connections")),
-        columns=0,
+        *measured_kinds(point, "kind", STYLES, among=("kind", "connections"), names_kinds=False),
+        columns=3,
         empty=empty,
     )
 
@@ -81,14 +82,14 @@ def chart(title: str, y: Axis, of: str, value: Callable[[Record], float], empty:
 CHARTS = (
     chart(
         "Throughput, against one connection",
-        Axis("times as many queries per second", 0.4, 100, log=True, ticks=TIMES),
+        Axis("times as many queries/s", 0.4, 100, log=True, ticks=TIMES),
         GAINS,
         gained,
         "What connections gain over one will appear here.",
     ),
     chart(
         "Response time",
-        Axis("mean of all queries (×10 a step)", 1e5, 2e9, log=True, ticks=duration_ticks),
+        Axis("mean (×10 a step)", 1e5, 2e9, log=True, ticks=duration_ticks),
         "responses",
         mean_response,
         "How long a query takes then will appear here.",
@@ -185,7 +186,7 @@ def lab() -> Lab:
         calibrate=model.calibrate,
         predict=model.predict,
         controls={
-            "kind": choice(KINDS, label="a query"),
+            "kind": choice(KINDS, label="kind of query"),
             "connections": values_slider(tuple(DOUBLED), 8, unit="connections"),
             **other,
         },

@@ -28,7 +28,7 @@ from perflab.systems.servers.query_kinds import (
     SQLITE,
     WAITS,
 )
-from perflab.systems.servers.querying import WAIT_MS, Querying
+from perflab.systems.servers.querying import WAIT_MS, querying
 from perflab.systems.servers.real.postgresql import POSTGRESQL
 from perflab.theory import connections as theory
 
@@ -67,7 +67,7 @@ def calibrate(database: str = SQLITE) -> Iterator[Frame]:
     def note(name: str, connections: int, load: Queried) -> None:
         found.setdefault(f"{database}: {name}", []).append(1e9 * connections / load.per_s)
 
-    with suppress(NotStarted), Querying(database) as asked:  # runs of it say so
+    with suppress(NotStarted), querying(database) as asked:  # runs of it say so
         for _ in range(PROBES):
             for kind, numbers in PROBED.items():
                 for number in numbers:

@@ -20,8 +20,12 @@ from perflab.lab.verdict import ratio_text
 from perflab.measure import count, duration, paired_ratio, percent, percentile
 from perflab.measure.guards import is_number
 from perflab.systems.databases.beside_a_scan import DELETE, WAL, write_times_ns
-from perflab.systems.databases.counters import TWO
+from perflab.systems.databases.counters import OPTIONS, TWO, fill
+from perflab.systems.databases.dirty_reads import LEVEL, in_sqlite, seen_uncommitted
 from perflab.systems.machine.storage import durability_caveat
+from perflab.systems.process.child import ServerFailed
+from perflab.systems.servers.cluster import cluster, connect
+from perflab.systems.servers.real.postgresql import POSTGRESQL
 
 FEW, CLIENTS, FEWEST = 0.05, 4, 100
 
@@ -47,6 +51,26 @@ def check_few_lost(record: Record | None) -> None:
     else:
         told = f"{percent(share)} of {count(record.calls)} increments are lost"
         print(f"{RIGHT}: {told}. It is rarer, not safe: each of them was acknowledged.")
+
+
+def dirty_reads() -> None:
+    """Try whether a reader sees what another connection has written, not committed, and then takes back; print it."""
+    found = {"SQLite": in_sqlite(shared=False), "SQLite, both on one shared cache": in_sqlite(shared=True)}
+    missing = ""
+    try:
+        with (
+            cluster("counters", fill, OPTIONS) as server,
+            connect(server.folder) as writer,
+            connect(server.folder) as reader,
+        ):
+            found[POSTGRESQL.name] = seen_uncommitted(writer, reader, LEVEL)
+    except ServerFailed as error:
+        missing = str(error)
+    for name, value in found.items():
+        told = "a value that was never committed" if value else "nothing dirty"
+        print(f"{name + ':':<34}read uncommitted finds {value}, {told}")
+    if missing:
+        print(missing)
 
 
 MEASURED_S = 0.4

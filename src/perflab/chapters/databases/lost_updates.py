@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from perflab.chapters.databases import lost_updates_model as model
-from perflab.chapters.databases.lost_updates_model import SLICE_S, adding, frame_of, lost, per_s, writes_between
+from perflab.chapters.databases.lost_updates_model import SLICE_S, adding, effect, frame_of, lost, per_s, writes_between
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.axes import count_ticks
 from perflab.lab.marks import Band, Line, Point, before, measured
@@ -89,6 +89,9 @@ def say(record: Record) -> str:
     stored, retries = count(done - gone), count(record.count("retries"))
     if not gone:
         said = f"All {count(done)} acknowledged increments are in the database, {count(per_s(record))} per second."
+        said += model.said_of_none_lost(
+            record, " By x/(1 + x) {} were to be lost: this way is not safe, so it was chance."
+        )
         return f"{said} {retries} writes were refused and tried again." if record.count("retries") else said
     said = (
         f"{count(done)} increments were acknowledged, and the counters say {stored}: {percent(lost(record))} are lost."
@@ -110,12 +113,6 @@ def compare(record: Record, pinned: Record) -> tuple[str, str]:
     return told, CLEAR if more is not None else TOO_CLOSE if lost(record) or lost(pinned) else ratio.verdict
 
 
-def effect(record: Record) -> str:
-    """What a way loses and does, in a few words."""
-    share = f"loses {percent(lost(record))}" if record.count("lost") else "loses nothing"
-    return f"“{record.parameters['way']}” {share} at {count(per_s(record))}/s"
-
-
 def finding(record: Record, pinned: Record | None) -> str:
     """The headline."""
     if pinned is not None and pinned.parameters["way"] != record.parameters["way"]:
@@ -131,7 +128,7 @@ def scenario(chosen: Mapping[str, Any]) -> str:
     clients = f"{chosen['clients']} clients add" if chosen["clients"] > 1 else "One client adds"
     where = f"one of {count(chosen['counters'])} counters" if chosen["counters"] > 1 else "one counter"
     return (
-        f"{clients} 1 to {where}, again and again. They think for {chosen['think']:g} ms on average, and rest for 1 ms."
+        f"{clients} 1 to {where}, again and again. Each thinks for {chosen['think']:g} ms, and rests for 1 ms (means)."
     )
 
 

@@ -168,6 +168,13 @@ def lost(run: Record) -> float:
     return run.count("lost") / run.calls if run.calls else np.nan
 
 
+def said_of_none_lost(run: Record, said: str = " ({} expected)") -> str:
+    """How many increments a run that lost none was to lose by x/(1 + x); empty where it lost some, or its way loses none."""
+    if run.count("lost") or run.parameters["way"] not in LOSES or run.parameters["clients"] < 2:
+        return ""
+    return said.format(number(run.calls * lost_share(writes_between(run))))
+
+
 def writes_between(run: Record) -> float:
     """(N − 1)·f/K, with the share of the time between a read and its write as this run has it."""
     chosen, whole = run.parameters, run.count("whole_us")
@@ -177,6 +184,15 @@ def writes_between(run: Record) -> float:
 def per_s(run: Record, column: str = "per_s") -> float:
     """Mean over the slices of a run."""
     return float(run.column(column).mean()) if run.column(column).size else np.nan
+
+
+def effect(record: Record) -> str:
+    """What a way loses and does, in a few words."""
+    way = f"“{record.parameters['way']}”"
+    if expected := said_of_none_lost(record):
+        return f"{way} lost none of {count(record.calls)}{expected}"
+    share = f"loses {percent(lost(record))}" if record.count("lost") else "loses nothing"
+    return f"{way} {share} at {count(per_s(record))}/s"
 
 
 def more_lost(first: Record, second: Record) -> bool | None:

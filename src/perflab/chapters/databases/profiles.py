@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from perflab.chapters.databases import profiles_model, winners
-from perflab.chapters.databases.profiles_model import NAMES, OLTP, PROBE, YOURS, column, names_here
-from perflab.chapters.databases.winners import against, against_best, times_of, undefeated
+from perflab.chapters.databases.profiles_model import NAMES, PROBE, YOURS, column, names_here
+from perflab.chapters.databases.winners import against_best, times_of, undefeated
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, slider, switch, values_slider
 from perflab.lab.axes import duration_ticks
 from perflab.lab.marks import Line, Rule
@@ -99,14 +99,20 @@ def say(record: Record) -> str:
 
 
 def finding(record: Record, pinned: Record | None) -> str | None:
-    """Which profile is the fastest, and how many times as long the slowest takes."""
-    first, ratios = undefeated(record), against_best(record)
+    """What yours of two runs takes; else which profile is the fastest, what the slowest takes, and a database that is faster."""
+    first, ratios, work = undefeated(record), against_best(record), record.parameters["work"]
     if not first:
         return None
-    said = f"{record.parameters['work'].capitalize()}: "
-    said += f"{first[0]} is the fastest profile" if len(first) == 1 else f"no winner between {' and '.join(first)}"
+    if pinned is not None and pinned.parameters["work"] == work and undefeated(pinned):
+        one, other = (winners.apart(run.parameters) for run in (pinned, record))
+        times = [f"{number(winners.of_oltp(run))}×" for run in (pinned, record)]
+        if one != other:
+            return f"{work.capitalize()}: {one} {times[0]} OLTP's time, {other} {times[1]}."
+    said = f"{first[0]} is the fastest profile" if len(first) == 1 else f"no winner between {' and '.join(first)}"
     slowest = max(profiles_model.PROFILES, key=lambda name: ratios[name].value)
-    return f"{said}." if slowest in first else f"{said}; {slowest} takes {number(ratios[slowest].value)}× as long."
+    others = [] if slowest in first else [f"{slowest} takes {number(ratios[slowest].value)}× as long"]
+    others += [f"{name} beside them {number(ratios[name].value)}×" for name in winners.ahead(record)]
+    return f"{work.capitalize()}: {'; '.join([said, *filter(None, [', '.join(others)])])}."
 
 
 def scenario(names: Sequence[str], chosen: Mapping[str, Any]) -> str:
@@ -125,16 +131,13 @@ NO_INDEX, ONE_COMMIT, BOTH = "no indexes", "one commit", "both do about the same
 
 def what_helps(without: Record, at_once: Record) -> Outcome | None:
     """Whether a load gains more from no indexes or from one commit; None where the rounds cannot tell."""
-    ratio, no_index, one_commit = (
-        winners.by_rounds(without, at_once),
-        *(against(run, YOURS, OLTP) for run in (without, at_once)),
-    )
-    if ratio is None or no_index is None or one_commit is None or not ratio.has_interval:
+    ratio, parts = winners.by_rounds(without, at_once), [percent(winners.of_oltp(run)) for run in (without, at_once)]
+    if ratio is None or not ratio.has_interval:
         return None
     found = {ratio.low > ALIKE: ONE_COMMIT, ratio.high < 1 / ALIKE: NO_INDEX}.get(True)
     if found is None and 1 / ALIKE < ratio.low <= ratio.high < ALIKE:
         found = BOTH
-    told = f"without indexes {percent(no_index.value)} of the OLTP profile's time, in one commit {percent(one_commit.value)}"
+    told = f"without indexes {parts[0]} of the OLTP profile's time, in one commit {parts[1]}"
     return Outcome(found, told) if found else None
 
 
@@ -171,7 +174,7 @@ def lab() -> Lab:
             "work": choice(WORKS, LOAD, menu=True),
             "indexes": slider(0, len(INDEXED), len(INDEXED), unit="indexes", label="your indexes"),
             "batch": values_slider((1, 10, 100, LOADED), LOADED, unit="orders", label="your batch"),
-            "durable": switch(True, label="your commits durable"),
+            "durable": switch(True, label="durable commits"),
         },
         charts=charts(names),
         prediction=PREDICTION,

@@ -8,28 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from perflab.chapters.databases.profiles_model import (
-    BALANCED,
-    DUCKDB,
-    NAMES,
-    OLAP,
-    OLTP,
-    PROBE,
-    PROFILES,
-    SERVER,
-    YOURS,
-    Expected,
-    column,
-    expected_in,
-)
+from perflab.chapters.databases.profiles_model import BESIDE, NAMES, PROBE, PROFILES, Expected, column, expected_in
 from perflab.lab import Record
 from perflab.lab.rows import values_in
 from perflab.lab.verdict import against_pinned, estimate_text
 from perflab.measure import Estimate, Ratio, duration, number, paired_ratio, summarise
 from perflab.measure.units import DASH
-from perflab.systems.databases.order_work import FIND, LOAD, ORDER, REPORT, WORKS, WRITING
+from perflab.systems.databases.order_book import INDEXED
+from perflab.systems.databases.order_work import FIND, LOAD, LOADED, ORDER, REPORT, WORKS, WRITING
 from perflab.systems.servers.real.postgresql import POSTGRESQL
 
+OLTP, OLAP, BALANCED, SERVER, DUCKDB, YOURS = NAMES
 NEAR = 1.25
 """A profile that is no slower than that has not lost: the same index in another file makes as much of a difference."""
 
@@ -80,6 +69,31 @@ def undefeated(run: Record) -> list[str]:
     if not ratios or not all(ratio.has_interval for ratio in ratios.values()):
         return []
     return [name for name, ratio in ratios.items() if ratio.low < NEAR]
+
+
+def ahead(run: Record) -> list[str]:
+    """The fastest database beside the profiles, where it is surely faster than the best of them."""
+    faster = [(ratio.value, name) for name, ratio in against_best(run).items() if name in BESIDE and ratio.high < 1]
+    return [name for _, name in sorted(faster)[:1]]
+
+
+def of_oltp(run: Record) -> float:
+    """How many times that of OLTP your time is; NaN before the first round."""
+    ratio = against(run, YOURS, OLTP)
+    return np.nan if ratio is None else ratio.value
+
+
+def apart(chosen: Mapping[str, Any]) -> str:
+    """What sets yours apart from OLTP, as far as the work can tell."""
+    work, indexes, batch = (chosen[name] for name in ("work", "indexes", "batch"))
+    said = {
+        "without indexes": not indexes,
+        f"{indexes} of {len(INDEXED)} indexes": 0 < indexes < len(INDEXED),
+        "in one commit": work == LOAD and batch == LOADED,
+        f"{batch} a commit": work == LOAD and 1 < batch < LOADED,
+        "not durable": work in WRITING and not chosen["durable"],
+    }
+    return ", ".join(text for text, is_so in said.items() if is_so) or "yours as OLTP"
 
 
 def recommend(is_complex: bool, users: int, reads_per_write: float) -> str:

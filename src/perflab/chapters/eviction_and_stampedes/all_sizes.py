@@ -173,7 +173,7 @@ def lab() -> Lab:
         predict=model.predict,
         controls={
             "trace": choice(model.TRACES, menu=True),
-            "policy": choice(model.COMPARED, label="run size by size", menu=True),
+            "policy": choice(model.COMPARED, label="policy run at each size", menu=True),
             "sample": values_slider((1, 3, 10, 30, 100), 10, unit="% of keys", label="sample"),
             "estimate": choice((RAW, model.CORRECTED)),
         },

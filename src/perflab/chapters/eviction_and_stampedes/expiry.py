@@ -181,7 +181,7 @@ def lab() -> Lab:
         predict=model.predict,
         controls={
             "ttl": values_slider(TTLS_S, 0.5, unit="s", label="time to live (TTL)"),
-            "expiry": choice([*JITTER], label="entries live"),
+            "expiry": choice([*JITTER], label="lifetime of entries"),
             "keys": values_slider((20, 50, 100, 200), 200, unit="keys"),
             "rate": values_slider((100, 200, 500, 1_000), 1_000, unit="reads/s", label="reads"),
         },

@@ -123,7 +123,7 @@ def expected_responses() -> dict[str, tuple[Any, Any]]:
 RESPONSE_AGAINST_LOAD = Chart(
     "Response time against load",
     Axis("arrival rate (requests/s)", 0, MAX_PER_S * 1.05),
-    Axis("mean response time (log)", 5e6, 1e9, log=True, ticks=duration_ticks),
+    Axis("mean response time", 5e6, 1e9, log=True, ticks=duration_ticks),
     Line("the best order", model=lambda curves: curves["best"], color=CLOCK, linestyle="--", linewidth=2),
     Line("first come, first served", model=lambda curves: curves["usual"], **MODEL_LINE),
     Here("rate", lambda curves: curves["usual"]),

@@ -76,7 +76,7 @@ def trip_times(
 
     return Chart(
         "Trip times",
-        Axis("time of a trip (log)", *ends_ns, log=True, ticks=ticks),
+        Axis("time of a trip", *ends_ns, log=True, ticks=ticks),
         Axis(f"share of {what}", 0, highest_share, ticks=percent_ticks),
         Histogram("this run", *ends_ns, 15, run=times, fill=True, color=MEASURED, alpha=0.75),
         Histogram("pinned", *ends_ns, 15, pinned=times, color=PINNED, linewidth=2, linestyle=":"),

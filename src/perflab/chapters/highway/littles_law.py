@@ -88,8 +88,8 @@ CHARTS = (
     ),
     Chart(
         "Both sides of L = λW",
-        Axis("λ · W (log)", *ENDS, log=True, ticks=plain_ticks),
-        Axis("L, counted inside (log)", *ENDS, log=True, ticks=plain_ticks),
+        Axis("λ · W", *ENDS, log=True, ticks=plain_ticks),
+        Axis("L, counted inside", *ENDS, log=True, ticks=plain_ticks),
         Line("L = λW", model=lambda _: (ENDS, ENDS), **{**MODEL_LINE, "linewidth": 1.8}),
         Line(model=lambda inside: (inside, inside), **MODEL_HERE),
         Line("before", runs=before(sides), color=CLOCK, marker="o", linestyle="none", markersize=6),

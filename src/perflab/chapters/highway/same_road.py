@@ -80,7 +80,7 @@ CHARTS = (
         empty="A lane will appear here.",
     ),
     flow_against_density(
-        Axis("requests inside, on average (log)", 0.05, MAX_INSIDE, log=True, ticks=plain_ticks),
+        Axis("requests inside, on average", 0.05, MAX_INSIDE, log=True, ticks=plain_ticks),
         Axis("requests per second", 0, 1.1 * MAX_PER_S),
         point,
         inside_and_flow,

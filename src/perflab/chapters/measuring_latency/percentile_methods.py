@@ -79,7 +79,7 @@ EXACT: dict[str, Any] = {"color": MODEL, "marker": "|", "markersize": 24, "marke
 CHARTS = (
     Chart(
         "Five p99s of the same calls",
-        Axis("p99 (log)", LOW_NS, HIGH_NS, log=True, ticks=duration_ticks),
+        Axis("p99", LOW_NS, HIGH_NS, log=True, ticks=duration_ticks),
         named_rows(tuple(METHODS)),
         Line("model: exact waits", model=in_rows, **EXACT),
         Line("pinned run", pinned=lambda run: in_rows(measured(run)), **PINNED_POINTS),

@@ -86,7 +86,7 @@ CHARTS = (
     Chart(
         "All calls, sorted by latency",
         percentile_axis("calls"),
-        Axis("latency (log)", LOW_NS, HIGH_NS, log=True, ticks=duration_ticks),
+        Axis("latency", LOW_NS, HIGH_NS, log=True, ticks=duration_ticks),
         Line("pinned run", pinned=lambda run: percentile_curve(latencies_of(run)), **STEPS, **PINNED_LINE),
         Line("model", model=lambda model: (nines(SHARES), quantile(SHARES, model.kinds)), **MODEL_LINE),
         Line("measured (nearest rank)", run=lambda run: percentile_curve(latencies_of(run)), **STEPS, **MEASURED_LINE),

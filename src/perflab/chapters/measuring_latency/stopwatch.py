@@ -110,8 +110,8 @@ def quoted(model: Expected) -> tuple[float, float] | None:
 CHARTS = (
     Chart(
         "Each call, in order",
-        Axis("call number (log)", 0.8, 150_000, log=True, ticks=count_ticks),
-        Axis("time of the call (log)", 20, 1e9, log=True, ticks=duration_ticks),
+        Axis("call number", 0.8, 150_000, log=True, ticks=count_ticks),
+        Axis("time of the call", 20, 1e9, log=True, ticks=duration_ticks),
         Band("y", "commonly quoted", model=quoted, color=SECOND, alpha=0.3),
         Line("one call", run=settled, color=MEASURED, marker=".", markersize=3, linestyle="none"),
         Line("warm-up", run=warm_up, color=ALARM, marker="x", markersize=5, linestyle="none"),

@@ -65,7 +65,7 @@ CHARTS = (
     Chart(
         "Throughput and goodput",
         queue_axis(),
-        Axis("requests per second (log)", 5, 3_000, log=True, ticks=count_ticks),
+        Axis("requests per second", 5, 3_000, log=True, ticks=count_ticks),
         Line("model: throughput", model=lambda m: (m.queues, m.throughput), color=PINNED, linestyle="--", linewidth=2),
         Line("model: goodput", model=lambda m: (m.queues, m.goodput), **MODEL_LINE),
         Here("queue", lambda m: (m.queues, m.goodput)),
@@ -76,7 +76,7 @@ CHARTS = (
     Chart(
         "Response time",
         queue_axis(),
-        Axis("mean of served requests (log)", 5e6, 5e9, log=True, ticks=duration_ticks),
+        Axis("mean of served requests", 5e6, 5e9, log=True, ticks=duration_ticks),
         Line("model", model=lambda m: (m.queues, m.response_ns), **MODEL_LINE),
         Here("queue", lambda m: (m.queues, m.response_ns)),
         *measured(lambda run: (run.parameters["queue"], load.mean_response_ns(run)), among=("queue",)),

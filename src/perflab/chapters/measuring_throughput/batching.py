@@ -69,8 +69,8 @@ DOTS: dict[str, Any] = {"color": MEASURED, "marker": ".", "linestyle": "none", "
 CHARTS = (
     Chart(
         "Response time, in its two parts (means)",
-        Axis("batch size (log)", *ENDS, log=True, ticks=count_ticks),
-        Axis("time (log)", 1e5, 5e9, log=True, ticks=duration_ticks),
+        Axis("batch size", *ENDS, log=True, ticks=count_ticks),
+        Axis("time", 1e5, 5e9, log=True, ticks=duration_ticks),
         Line("model: both", model=lambda m: (m.sizes, m.waiting + m.writing), **MODEL_LINE),
         Line("model: waiting", model=lambda m: (m.sizes, m.waiting), linestyle="--", linewidth=2.2, color=THIRD),
         Line("model: commit", model=lambda m: (m.sizes, m.writing), linestyle=":", linewidth=2.5, color=SECOND),
@@ -84,8 +84,8 @@ CHARTS = (
     ),
     Chart(
         "Throughput",
-        Axis("rows in a batch (log)", *ENDS, log=True, ticks=count_ticks),
-        Axis("requests per second (log)", 5, 2e6, log=True, ticks=count_ticks),
+        Axis("rows in a batch", *ENDS, log=True, ticks=count_ticks),
+        Axis("requests per second", 5, 2e6, log=True, ticks=count_ticks),
         Line("model: capacity", model=lambda m: (m.sizes, m.capacity), **MODEL_LINE),
         Line("fitted to this run", run=batching_model.fitted_line, color=CLOCK, linestyle="--", linewidth=2),
         Rule("y", "offered", setting=lambda chosen: chosen["rate"], color=MODEL, linestyle=":", linewidth=2),

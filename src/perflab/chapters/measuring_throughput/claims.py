@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from perflab.chapters import load
@@ -19,14 +17,16 @@ from perflab.chapters.measuring_throughput.counting_model import (
     RUN_S,
     counted,
 )
-from perflab.chapters.measuring_throughput.workers_model import RATE_PER_S, throughput
-from perflab.lab import Record, one_run, pairs, two_runs
-from perflab.lab.claims import Claim, report_claims
+from perflab.chapters.measuring_throughput.workers_model import RATE_PER_S, smallest_limit, throughput
+from perflab.lab import Record
+from perflab.lab.claims import Claim, in_every_pair, in_every_run, report_claims
 from perflab.lab.verdict import LATENCY
 from perflab.measure import count, duration
 from perflab.systems.servers.worker_kinds import LOOP, THREADS
 
 Found = tuple[bool, str] | None
+ENOUGH, OFFERED_IS_NO_LIMIT, MORE_OFFERED = 0.85, 0.95, 1.2
+"""Shares of what is claimed and of what is offered; how many times what is served is offered, so that more could be."""
 
 
 def takeaways() -> None:
@@ -63,18 +63,17 @@ def _long_window(record: Record) -> Found:
     return 0.9 < told / whole < 1.1, said
 
 
-def _double(records: Sequence[Record]) -> Found:
-    """The pair of runs with the most workers, one with at least twice as many as the other."""
-    found = [
-        (more, less, throughput(many), throughput(few))
-        for few, many in pairs(records, "workers")
-        if (more := many.parameters["workers"]) >= 2 * (less := few.parameters["workers"])
-        and throughput(many) < 0.95 * RATE_PER_S  # else the offered load is the limit
-    ]
-    if not found:
+def _double(few: Record, many: Record) -> Found:
+    """One with at least twice as many workers; for the claim speaks only one that the next limit should hold back."""
+    times = many.parameters["workers"] / few.parameters["workers"]
+    x, y = throughput(many), throughput(few)
+    if times < 2 or not x < OFFERED_IS_NO_LIMIT * RATE_PER_S or not y > 0:
         return None
-    more, less, x, y = max(found)
-    return x > 0.85 * y * more / less, f"{less} and {more} workers served {count(y)} and {count(x)} requests/s."
+    holds, limits = x > ENOUGH * y * times, [smallest_limit(run)[1] for run in (few, many)]
+    if holds and limits[1] >= ENOUGH * times * limits[0]:
+        return None
+    workers = [run.parameters["workers"] for run in (few, many)]
+    return holds, f"{workers[0]} and {workers[1]} workers served {count(y)} and {count(x)} requests/s."
 
 
 def _loop(loop: Record, threads: Record) -> Found:
@@ -82,18 +81,23 @@ def _loop(loop: Record, threads: Record) -> Found:
     if (chosen["kind"], threads.parameters["kind"]) != (LOOP, THREADS) or chosen["computing"]:
         return None
     x, y = throughput(loop), throughput(threads)
+    if not y < OFFERED_IS_NO_LIMIT * RATE_PER_S:  # then a loop cannot do more
+        return None
     told = f"event loop {count(x)} requests/s, threads {count(y)}, with {chosen['workers']} of each that only wait."
     return x > 1.05 * y, told
 
 
 def _longer_queue(short: Record, long: Record) -> Found:
-    if not short.count("rejected"):
-        return None
+    """Without any queue workers are idle now and then: for the claim speaks only one with a place for each worker, and more."""
     x, y = (load.Load(run).throughput_per_s for run in (long, short))
+    holds, could_hold = x > 1.1 * y, short.parameters["rate"] >= MORE_OFFERED * y
+    could_fail = short.parameters["queue"] >= short.parameters["workers"]
+    if not short.count("rejected") or not (could_fail if holds else could_hold):
+        return None
     places = [count(run.parameters["queue"]) for run in (short, long)]
     told = f"with {places[0]} and {places[1]} places {count(y)} and {count(x)} requests/s were served"
     in_time = [count(admission.goodput(run)) for run in (short, long)]
-    return x > 1.1 * y, f"{told}, {in_time[0]} and {in_time[1]} of them in time."
+    return holds, f"{told}, {in_time[0]} and {in_time[1]} of them in time."
 
 
 def _batching(single: Record, batched: Record) -> Found:
@@ -103,25 +107,27 @@ def _batching(single: Record, batched: Record) -> Found:
     if sizes[0] != 1 or sizes[1] < 20 or not enough or not is_saturated(single):
         return None
     alone, together = (float(np.median(each)) for each in times)
+    if together > alone and 1e6 * batched.parameters["max_wait"] > alone / 2:  # by the timer, not by the batch
+        return None
     rate = count(single.parameters["rate"])
     told = f"at {rate}/s the p50 was {duration(alone)} with single rows, {duration(together)} in batches."
     return together > alone, told
 
 
 CLAIMS = (
-    Claim("The offered load is the throughput.", "counting", one_run(_offered_is_throughput)),
+    Claim("The offered load is the throughput.", "counting", in_every_run(_offered_is_throughput)),
     Claim(
         "Completed requests divided by the time of the last completion are the throughput (of a server that hangs, too).",
         "counting",
-        one_run(_last_completion),
+        in_every_run(_last_completion),
     ),
-    Claim("The length of a dashboard's window does not matter.", "counting", one_run(_long_window)),
-    Claim("Twice the workers, twice the throughput.", "workers", _double),
-    Claim("An event loop serves more than as many threads, if all only wait.", "workers", two_runs("kind", _loop)),
-    Claim("A longer queue lets an overloaded server do more.", "admission", two_runs("queue", _longer_queue)),
+    Claim("The length of a dashboard's window does not matter.", "counting", in_every_run(_long_window)),
+    Claim("Twice the workers, twice the throughput.", "workers", in_every_pair("workers", _double)),
+    Claim("An event loop serves more than as many threads, if all only wait.", "workers", in_every_pair("kind", _loop)),
+    Claim("A longer queue lets an overloaded server do more.", "admission", in_every_pair("queue", _longer_queue)),
     Claim(
         "Batching raises throughput, and latency with it (on a writer that is too slow for single rows).",
         "batching",
-        two_runs("size", _batching),
+        in_every_pair("size", _batching),
     ),
 )

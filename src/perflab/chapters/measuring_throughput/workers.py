@@ -53,7 +53,7 @@ def against_workers(
 
     return Chart(
         title,
-        Axis("workers (log)", 0.9, 1.15 * NUMBERS[-1], log=True, ticks=DOUBLED),
+        Axis("workers", 0.9, 1.15 * NUMBERS[-1], log=True, ticks=DOUBLED),
         y,
         Line("model", model=curve, **MODEL_LINE),
         *(Line("" if at else "limits", model=partial(limit, name), **LIMIT) for at, name in enumerate(limits)),
@@ -77,14 +77,14 @@ CHOICES = {"8 times": 8.0, "2.5 times": 2.5, "the same": 1.0}
 CHARTS = (
     against_workers(
         "Throughput",
-        Axis("requests per second (log)", 5, 3_000, log=True, ticks=count_ticks),
+        Axis("requests per second", 5, 3_000, log=True, ticks=count_ticks),
         lambda model: (NUMBERS, model.throughput),
         throughput,
         limits=(*workers_model.LIMITS, workers_model.AMDAHL),
     ).plus(times_the_first(CHOICES, 64, throughput)),
     against_workers(
         "Response time",
-        Axis("mean of served requests (log)", 2e7, 5e9, log=True, ticks=duration_ticks),
+        Axis("mean of served requests", 2e7, 5e9, log=True, ticks=duration_ticks),
         lambda model: (NUMBERS, model.response_ns),
         load.mean_response_ns,
     ),

@@ -90,12 +90,12 @@ def against_clients(
         found = list(of(run).values())
         return [run.parameters["clients"]] * len(found), found
 
-    x = Axis("clients (log)", 0.8, 1.3 * MAX_CLIENTS, log=True, ticks=count_ticks)
+    x = Axis("clients", 0.8, 1.3 * MAX_CLIENTS, log=True, ticks=count_ticks)
     return Chart(title, x, y, *marks, Line("pinned run", pinned=pinned, **PINNED_POINTS), columns=2, empty=empty)
 
 
-RESPONSE = Axis("response time, p50 (log)", 5e5, 2e9, log=True, ticks=duration_ticks)
-MEMORY = Axis("memory (log)", 5e2, 2e6, log=True, ticks=byte_ticks)
+RESPONSE = Axis("response time, p50", 5e5, 2e9, log=True, ticks=duration_ticks)
+MEMORY = Axis("memory", 5e2, 2e6, log=True, ticks=byte_ticks)
 HERE = "will appear here."
 CHARTS = (
     intervals(

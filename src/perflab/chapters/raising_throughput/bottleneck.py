@@ -89,7 +89,7 @@ CHARTS = (
     Chart(
         "Four limits",
         Axis("CPU that a request needs (ms, log)", 0.08, 30, log=True, ticks=TICKS),
-        Axis("requests/s (log)", 10, 100_000, log=True, ticks=count_ticks),
+        Axis("requests/s", 10, 100_000, log=True, ticks=count_ticks),
         *(limit("CPU", "-"), limit("memory", "--"), limit("network", "-."), limit("disk", ":")),
         Line("the roof", model=lambda model: (NEEDS, model.roof), color=MODEL, linewidth=4, alpha=0.5),
         Line(model=lambda model: (model.here, 1.25 * np.interp(model.here, NEEDS, model.roof)), **ARROW),
@@ -100,7 +100,7 @@ CHARTS = (
     Chart(
         "Response time",
         Axis("load (% of the maximum)", 0, 105),
-        Axis("mean (log)", 1e5, MAX_NS, log=True, ticks=duration_ticks),
+        Axis("mean", 1e5, MAX_NS, log=True, ticks=duration_ticks),
         Rule("x", setting=lambda chosen: 100, color=PINNED, linestyle=":", linewidth=1.8),
         Line("model", model=lambda model: (LOADS, model.response_ns), **MODEL_LINE),
         *measured(responses),

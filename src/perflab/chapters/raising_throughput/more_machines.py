@@ -73,7 +73,7 @@ CHARTS = (
     Chart(
         "Response time against load",
         Axis("arrival rate (requests/s)", 0, MAX_PER_S),
-        Axis("mean of served requests (log)", 1e6, 5e9, log=True, ticks=duration_ticks),
+        Axis("mean of served requests", 1e6, 5e9, log=True, ticks=duration_ticks),
         Line("one queue for all", model=BEST, color=CLOCK, linestyle="--", linewidth=2),
         Line("model", model=RESPONSE, **MODEL_LINE),
         Here("rate", RESPONSE),

@@ -88,7 +88,7 @@ def charts(through: Through | None) -> tuple[Chart, Chart]:
 
     here = Chart(
         "Measured here: throughput against workers",
-        Axis("workers (log)", 0.9, 1.2 * STEPS[-1], log=True, ticks={number: str(number) for number in STEPS}),
+        Axis("workers", 0.9, 1.2 * STEPS[-1], log=True, ticks={number: str(number) for number in STEPS}),
         Axis("operations per second", 0, ENDS[0], ends=ENDS, reach=lambda model: 1.3 * model.max(), ticks=count_ticks),
         Line("model", model=lambda model: (WORKERS, model), **MODEL_LINE),
         *map(curve, (SATURATION, UNIVERSAL, *((YOURS,) if through else ()))),

@@ -68,7 +68,7 @@ def experiment(rate: int, wait: int, writes: int, pages: int, seed: int) -> Iter
 
 EMPTY = "Each strategy will be a point in its row."
 TIMES: dict[str, Any] = {"band": "model", "ticks": times_ticks, "empty": EMPTY}
-MORE, LESS = "with : without (log)", "without : with (log)"
+MORE, LESS = "with : without", "without : with"
 CHARTS = (
     intervals(NAMES, 0.25, 12, gains, lambda model: model.gains, "Throughput, times as much", xlabel=MORE, **TIMES),
     intervals(NAMES, 0.25, 120, shortened, lambda model: model.shortened, "p99, times shorter", xlabel=LESS, **TIMES),

@@ -10,6 +10,7 @@ from perflab.chapters import load
 from perflab.chapters.load import Load
 from perflab.chapters.tails_and_overload import fan_out_model as fan
 from perflab.chapters.tails_and_overload.fan_out_model import (
+    CANCELLED,
     LIMIT_MS,
     PART_S,
     copies,
@@ -19,7 +20,7 @@ from perflab.chapters.tails_and_overload.fan_out_model import (
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, Verdict, choice, values_slider
 from perflab.lab.axes import duration_ticks, percent_ticks
 from perflab.lab.marks import Line, Rule, measured
-from perflab.lab.palette import ALARM, CLOCK, MEASURED, MODEL_HERE, MODEL_LINE
+from perflab.lab.palette import ALARM, CLOCK, MEASURED, MODEL, MODEL_HERE, MODEL_LINE
 from perflab.lab.verdict import INVALID, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, percent
 from perflab.systems.clients.attempts import Attempts, HedgeAfter, Patience
@@ -35,21 +36,21 @@ PARTS = {"without hedges": PLAIN, "with hedges": HEDGED}
 def experiment(
     calls: int, workers: int, hedge: int, hedges: str, seed: int, hedge_after: HedgeAfter | None = None
 ) -> Iterator[Frame]:
-    work, stage = fan.calls_of(calls, seed), ("queue", {"workers": workers})
+    work, stage = fan.calls_of(calls, seed, hedges), ("queue", {"workers": workers})
     clients = {PLAIN: Patience(), HEDGED: fan.patience(hedge, hedges, hedge_after)}
     with staged_server(stage, front=MULTIPLEXED) as one, staged_server(stage, front=MULTIPLEXED) as other:
         for part, client in clients.items():
             attempts = Attempts(work.due_ns, client, servers=2)
             seconds, (first_us, again_us) = PART_S + fan.REST_S, work.services_us
             for frame in attempts_load((one, other), attempts, work.due_ns, first_us, seconds, again_us=again_us):
-                yield named(frame, part)
+                yield named(frame, part, {"own_rule": 1.0} if hedge_after else {})
 
 
-def named(frame: Frame, part: str) -> Frame:
-    """The frame of a part; the generator's lateness is that of both."""
+def named(frame: Frame, part: str, more: Mapping[str, float] = {}) -> Frame:
+    """The frame of a part, and `more` facts; the generator's lateness is that of both."""
     columns = {name if name == "lateness_ns" else f"{part}{name}": column for name, column in frame.samples.items()}
     columns[f"{part}server"] = frame.samples["number"].astype(int) % fan.SERVERS
-    return Frame(columns, frame.counts, {f"{part}{name}": fact for name, fact in frame.facts.items()})
+    return Frame(columns, frame.counts, {f"{part}{name}": fact for name, fact in frame.facts.items()} | dict(more))
 
 
 WITHOUT: dict[str, Any] = {
@@ -59,13 +60,14 @@ WITHOUT: dict[str, Any] = {
     "fillstyle": "none",
     "markeredgewidth": 1.5,
 }
+CROSS: dict[str, Any] = {"color": MODEL, "marker": "x", "linestyle": "none", "markersize": 9, "markeredgewidth": 2.5}
 WITH: dict[str, Any] = {"color": MEASURED, "marker": "o", "linestyle": "none"}
 
 CHARTS = (
     Chart(
         "The same pages, without and with hedges",
         Axis("time at which a page was due (s)", 0, PART_S),
-        Axis("until its last answer (log)", 4e6, 2e9, log=True, ticks=duration_ticks),
+        Axis("until its last answer", 4e6, 2e9, log=True, ticks=duration_ticks),
         Rule("y", f"{LIMIT_MS:g} ms", setting=lambda chosen: 1e6 * LIMIT_MS, color=ALARM, linestyle=":", linewidth=1.5),
         Line("without hedges", run=fan.page_dots(PLAIN), **WITHOUT, markersize=6),
         Line("with hedges", run=fan.page_dots(HEDGED), **WITH, markersize=4),
@@ -77,7 +79,8 @@ CHARTS = (
         Axis("share of slow pages", 0, 1, ticks=percent_ticks),
         Line("hedges", at=34, model=lambda m: (fan.NUMBERS, m.hedged), **MODEL_LINE),
         Line("no hedges", at=34, model=lambda m: (fan.NUMBERS, m.plain), **{**MODEL_LINE, "linestyle": "--"}),
-        Line("simulated, with queues", model=lambda m: ([m.calls] * 2, m.slow), **MODEL_HERE),
+        Line("typical run, simulated", model=lambda m: ([m.calls] * 2, m.slow), **MODEL_HERE),
+        Line("this run, simulated", run=fan.slow_replayed, **CROSS),
         Line("measured without", run=fan.slow_share(PLAIN), **WITHOUT, markersize=9),
         *measured(fan.slow_share(HEDGED), among=("calls",), label="measured with"),
         columns=2,
@@ -92,7 +95,7 @@ def scenario(chosen: Mapping[str, Any]) -> str:
         f"{count(fan.CALLS_PER_S / calls)} pages per second, each {calls} calls, to two servers that are {busy} busy. "
     )
     said += f"1 call in 100 takes {fan.UNLUCKY_MS:g} ms, others {fan.USUAL_MS:g} ms."
-    return f"{said} Then the same again, with a copy after {chosen['hedge']} ms."
+    return f"{said} Then the same again, with a copy after {chosen['hedge']} ms: {chosen['hedges']}."
 
 
 def finding(record: Record, pinned: Record | None) -> str | None:
@@ -113,7 +116,8 @@ def say(record: Record) -> str:
     said = " ".join(f"{what.capitalize()} {each}." for what, each in told.items())
     sent, busy = copies(record), fan.utilisation(record.parameters["workers"])
     said += f" Copies: {percent(sent)} of the calls." if sent else ""
-    if is_unstable(busy, 1 + sent):
+    # How long a copy that is cancelled holds its worker, nobody knows.
+    if record.parameters["hedges"] != CANCELLED and is_unstable(busy, 1 + sent):
         said += f" That is more than the servers can do: {percent(busy)} busy without, {percent(busy * (1 + sent))} with them."
     return said
 
@@ -166,7 +170,7 @@ def lab() -> Lab:
         controls={
             "calls": values_slider((1, 2, 5, 10, 20, 50), 10, unit="calls", label="calls per page"),
             "workers": values_slider((BUSY, 6, 8, 16, IDLE), IDLE, unit="workers", label="workers per server"),
-            "hedge": values_slider((12, 20, 30, 60, 150), 30, unit="ms", label="hedge after"),
+            "hedge": values_slider((12, 20, 30, 60, 150), 30, unit="ms", label="hedge delay"),
             "hedges": choice(fan.HEDGES, label="hedges", menu=True),
         },
         charts=CHARTS,
@@ -177,12 +181,13 @@ def lab() -> Lab:
         table=table_of(
             *((f"slow pages, {what}", partial(slow_text, part=part)) for what, part in PARTS.items()),
             *((f"p95 of a page, {what}", partial(p95_text, part=part)) for what, part in PARTS.items()),
+            *((f"p99 of a call, {what}", partial(fan.p99_text, part=part)) for what, part in PARTS.items()),
             ("copies, of all calls", lambda run: percent(copies(run))),
             needs=f"{PLAIN}latency_ns",
         ),
         trust=trust_of(
-            ("slow pages, model: without; with hedges", fan.slow_expected),
-            ("p95 of a page, model: without; with hedges", fan.p95_expected),
+            ("slow pages, model: without; with hedges", partial(fan.expected, name="slow", text=percent)),
+            ("p95 of a page, model: without; with hedges", partial(fan.expected, name="p95_ns", text=duration)),
             ("p95 of a page, this very run simulated", fan.p95_replayed),
             (load.replayed()[0], lambda run: load.replay_text(Load(run).replay(run.parameters["workers"], PLAIN))),
             load.LATENESS,

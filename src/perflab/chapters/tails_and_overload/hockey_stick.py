@@ -19,7 +19,7 @@ from perflab.lab.palette import MEASURED, MODEL, MODEL_LINE, PINNED_POINTS
 from perflab.lab.verdict import percentile_of, percentile_text, ratio_text, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, percent, poisson
 
-SHORTEST_NS, LONGEST_NS, MIN_REQUESTS = 5e5, 2e9, 368
+SHORTEST_NS, LONGEST_NS = 5e5, 2e9
 ENDS_NS = (5e7, 1e8, 2e8, 5e8, 1e9, 2e9)
 
 
@@ -45,7 +45,7 @@ def highest(model: Any) -> float:
 
 def marks_of(name: str, marker: str, dashes: str, at: int) -> tuple[Line, ...]:
     """The model's curve with its name at this load, and the runs."""
-    side: Any = "below" if name == "p50" else "above"
+    side: Any = "right" if name == "p50" else "above"
     dots: dict[str, Any] = {"color": MEASURED, "marker": marker, "linestyle": "none"}
     return (
         Line(name, at=at, side=side, model=curve(name), **{**MODEL_LINE, "linestyle": dashes}),
@@ -53,6 +53,8 @@ def marks_of(name: str, marker: str, dashes: str, at: int) -> tuple[Line, ...]:
         Line("measured: mean" if name == "mean" else name, run=point(name), **dots, markersize=9),
     )
 
+
+CROSS: dict[str, Any] = {"color": MODEL, "marker": "x", "linestyle": "none", "markersize": 9, "markeredgewidth": 2.5}
 
 CHARTS = (
     Chart(
@@ -72,12 +74,13 @@ CHARTS = (
         *marks_of("p99", "^", "-", 56),
         Line("mean, long run", model=curve("long_run"), color=MODEL, linewidth=1),
         Here("load", curve("p99")),
+        Line("p99, this run simulated", run=stick.simulated_p99, **CROSS),
         Line("pinned run: p99", pinned=point("p99"), **PINNED_POINTS),
     ),
     Chart(
         "Each request (darker: more of them)",
         Axis("time at which it was due (s)", 0, RUN_S, ticks=(0, 0.5, 1, 1.5, 2)),
-        Axis("response time (log)", SHORTEST_NS, LONGEST_NS, log=True, ticks=duration_ticks),
+        Axis("response time", SHORTEST_NS, LONGEST_NS, log=True, ticks=duration_ticks),
         HeatMap((0, RUN_S), (SHORTEST_NS, LONGEST_NS), run=moments),
         Rule("y", "mean service time", setting=lambda chosen: 1e6 * chosen["service"], color=MODEL, linestyle="--"),
         empty="Each request will appear here.",
@@ -97,21 +100,6 @@ def scenario(chosen: Mapping[str, Any]) -> str:
     each = SERVICES[chosen["kind"]].format(*(times * chosen["service"] for times in (1, stick.SHORT, stick.LONG)))
     rate = count(10 * chosen["load"] / chosen["service"])
     return f"For {RUN_S:g} s, {rate} requests per second arrive at random at a server that serves one at a time. {each}"
-
-
-def finding(record: Record, pinned: Record | None) -> str:
-    """The tail beside the mean; or by how much both grew with the load."""
-    runs = sorted((run for run in (pinned, record) if run is not None), key=offered_load)
-    loads_of = [f"{offered_load(run):.0f}%" for run in runs]
-    mean, p99 = ([STATISTICS[name](run.column("latency_ns")) for run in runs] for name in ("mean", "p99"))
-    if min(run.column("latency_ns").size for run in runs) < MIN_REQUESTS:
-        return f"At {offered_load(record):.0f}% load the mean is {duration(STATISTICS['mean'](record.column('latency_ns')))}."
-    if len(runs) == 1:
-        return (
-            f"At {loads_of[0]} load, 1 request in 100 takes over {duration(p99[0])}; the mean is {duration(mean[0])}."
-        )
-    grown = [duration(max(0, busy - calm)) for calm, busy in (mean, p99)]
-    return f"From {loads_of[0]} to {loads_of[1]} load, the mean grew by {grown[0]}, the p99 by {grown[1]}."
 
 
 def say(record: Record) -> str:
@@ -182,7 +170,7 @@ def lab() -> Lab:
             ("load: work that arrived, in % of the time", lambda run: percent(offered_load(run) / 100)),
             *(loads.MEAN, loads.P50, loads.P99, loads.IN_FLIGHT, loads.FAILED),
         ),
-        finding=finding,
+        finding=stick.finding,
         scenario=scenario,
         trust=trust_of(loads.replayed(), loads.sent(), loads.LATENESS),
         moments=loads.moments(),

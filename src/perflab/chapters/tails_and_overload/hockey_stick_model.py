@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.chapters.changes import only_change
+from perflab.chapters.findings import against, change_said
 from perflab.lab import Record
+from perflab.measure import duration
 from perflab.measure.compare import UNKNOWN, Ratio
 from perflab.measure.frame import Frame, merge
 from perflab.measure.percentiles import nearest_rank, percentile
@@ -20,6 +23,7 @@ from perflab.systems.clients.streams import attempts_load
 from perflab.systems.servers.staged_server import MULTIPLEXED, staged_server
 from perflab.theory.queues import mean_wait
 from perflab.theory.resample import drawn_again
+from perflab.theory.simulate import lindley
 
 RUN_S = 2.0
 CONSTANT, EXPONENTIAL, TWO_KINDS = "constant", "exponential", "two kinds"
@@ -34,6 +38,9 @@ DEVIATIONS = 1.8
 """Of the logarithm of `tail_over_mean`, to either side: its interval then holds the typical value in 95 of 100 simulated runs."""
 SEEDS = (140, 215, 286, 429, 480, 630, 668)
 """So few runs have nearly the medians of 688: within 5% on average, over all kinds, services and loads."""
+MIN_REQUESTS = 368
+"""For a p99 with an interval."""
+CHANGED = {"kind": "With {} services, not {}", "service": "With services of {} ms instead of {} ms"}
 PARTS = 4
 """Of the loads, whose responses are computed at once: small enough for the processor's cache."""
 Floats = NDArray[np.float64]
@@ -146,6 +153,19 @@ def point(name: str) -> Callable[[Record], tuple[float, float]]:
     return of
 
 
+def simulated_p99(record: Record) -> tuple[float, float]:
+    """Where the p99 would lie if the requests of this very run met nothing but one another; their way to the server included."""
+    due_s, latencies = record.column("arrived_s"), record.column("latency_ns")
+    if not latencies.size:
+        return np.nan, np.nan
+    chosen = record.parameters
+    services_s = service_times(chosen["kind"], chosen["service"] / 1e3, due_s.size, record.seed)
+    responses_s = lindley(due_s, services_s) + services_s
+    answered_s = responses_s[due_s + responses_s <= record.fact("elapsed_s", 0.0)]
+    way_ns = np.median(latencies - (record.column("done_ns") - record.column("arrived_ns")))
+    return offered_load(record), 1e9 * percentile(answered_s, 0.99) + float(way_ns) if answered_s.size else np.nan
+
+
 def tail_over_mean(calm: Record, busy: Record) -> Ratio:
     """How many times as much the p99 grew from one run to the other as the mean, with the interval of runs drawn again."""
     p99, mean = _growth(*(run.column("latency_ns") for run in (calm, busy)))
@@ -165,3 +185,30 @@ def _again(run: Record) -> Iterator[Floats]:
 def _growth(few: Floats, many: Floats) -> tuple[float, float]:
     """By how much p99 and mean grow."""
     return percentile(many, 0.99) - percentile(few, 0.99), float(many.mean() - few.mean())
+
+
+def finding(record: Record, pinned: Record | None) -> str:
+    """The tail beside the mean; and where one control was changed, what became of both."""
+    runs, changed = [record], only_change(record, pinned)
+    if changed and pinned is not None and has_p99(record) and has_p99(pinned):
+        runs.append(pinned)
+    if changed == "load":
+        runs.sort(key=offered_load)
+    loads_of = [f"{offered_load(run):.0f}%" for run in runs]
+    mean, p99 = ([STATISTICS[name](run.column("latency_ns")) for run in runs] for name in ("mean", "p99"))
+    if not has_p99(record):
+        return f"At {loads_of[0]} load the mean is {duration(mean[0])}."
+    if len(runs) == 1:
+        return (
+            f"At {loads_of[0]} load, 1 request in 100 takes over {duration(p99[0])}; the mean is {duration(mean[0])}."
+        )
+    if changed == "load":
+        grown = [duration(max(0, busy - calm)) for calm, busy in (mean, p99)]
+        return f"From {loads_of[0]} to {loads_of[1]} load, the mean grew by {grown[0]}, the p99 by {grown[1]}."
+    said = change_said(changed, record, runs[1], CHANGED)
+    return f"{said}, the p99 is {against(*map(duration, p99))}; the mean, {against(*map(duration, mean))}."
+
+
+def has_p99(run: Record) -> bool:
+    """Whether it has enough requests to tell one in 100."""
+    return run.column("latency_ns").size >= MIN_REQUESTS

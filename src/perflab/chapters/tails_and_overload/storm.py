@@ -181,7 +181,7 @@ def lab() -> Lab:
             "load": slider(10, 80, 50, 10, unit="%"),
             "retries": choice(list(RETRIES), storm_model.AT_ONCE, menu=True),
             "stall": values_slider((0.0, 0.05, 0.1, 0.2, 0.3, 0.4), 0.3, unit="s"),
-            "cure": choice(list(storm_model.CURES), menu=True, label="against it"),
+            "cure": choice(list(storm_model.CURES), menu=True, label="cure"),
         },
         charts=CHARTS,
         prediction=PREDICTION,

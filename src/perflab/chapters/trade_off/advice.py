@@ -76,7 +76,7 @@ BAR: dict[str, Any] = {"linewidth": 11, "solid_capstyle": "butt", "alpha": 0.35}
 CHARTS = (
     Chart(
         "Mean response time (lines: R = max(R₁, N / X))",
-        Axis("clients without a rest (log)", 0.9, 115, log=True, ticks=count_ticks),
+        Axis("clients without a rest", 0.9, 115, log=True, ticks=count_ticks),
         Axis("", 3e6, 4e9, log=True, ticks=duration_ticks),
         Rule("y", setting=lambda _: 1e6 * advice_model.LIMIT_MS, color=INK, linestyle=":", linewidth=1.8),
         Label(setting=lambda _: (1, 1.35e6 * advice_model.LIMIT_MS, "above this: “latency”"), color=INK),
@@ -118,12 +118,13 @@ def finding(record: Record, pinned: Record | None) -> str | None:
     ratio = None if advice is None else change(record, MEAN, advice, advice_model.other_than(advice))
     if advice is None or ratio is None or (way := direction(ratio)) is None:
         return None
-    said = f"Mean {duration(advice_model.mean_of(record, NO_LEVER), 2)}, so the rule says “{ADVICE[advice]}”"
+    many, mean = advice_model.clients_named(record.parameters), duration(advice_model.mean_of(record, NO_LEVER), 2)
+    said = f"With {many} the mean is {mean}, so the rule says “{ADVICE[advice]}”"
     if way == 0:
-        return f"{said}. Both presets are practically the same here."
+        return f"{said}; both presets are practically the same."
     if way < 0:
         return f"{said}, and that preset is {number(1 / ratio.value)}× as fast as the other."
-    return f"{said}. The other preset is {number(ratio.value)}× as fast: the wrong way round."
+    return f"{said}; the other preset is {number(ratio.value)}× as fast."
 
 
 def scenario(chosen: Mapping[str, Any]) -> str:

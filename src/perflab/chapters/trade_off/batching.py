@@ -87,7 +87,8 @@ def say(record: Record) -> str:
 
 def finding(record: Record, pinned: Record | None) -> str | None:
     """What the setting does to both axes."""
-    return None if record.parameters.get("size") == 1 else plane.both_axes(record)
+    setting = batching_model.setting_said(record)
+    return plane.both_axes(record, setting) if setting else None
 
 
 def scenario(chosen: Mapping[str, Any]) -> str:

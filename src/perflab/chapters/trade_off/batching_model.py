@@ -114,6 +114,15 @@ def setting_of(run: Record) -> str:
     return "" if size == 1 else f"{size} requests, {wait} ms" if wait else f"what waits, up to {size}"
 
 
+def setting_said(run: Record) -> str:
+    """The same as the subject of a headline; empty without batching."""
+    size, wait = run.parameters.get("size"), run.parameters.get("max_wait")
+    if size is None or not wait:
+        said = setting_of(run)
+        return said[:1].upper() + said[1:]
+    return "" if size == 1 else f"Batches of {size}, {wait} ms"
+
+
 def expected_here(run: Record) -> float:
     """Capacity (requests/s) that the model expects if a commit takes as long as those of the baseline did in this run."""
     one, each = 1e9 / middle(run, BASE + PER_S).value, run.constants.get("each_request_ns", np.nan)

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from perflab.chapters.trade_off.plane import capacity_text
-from perflab.chapters.trade_off.search import LAST, Finalist, Look, Seen, Target, Window, answer, finalists
+from perflab.chapters.trade_off.search import LAST, Finalist, Look, Seen, Target, Window, answer, finalists, rivals
 from perflab.chapters.trade_off.switchboard_model import SETTINGS, limits_of, mean_ns, name_of
 from perflab.lab import Record
 from perflab.lab.verdict import Row
 from perflab.measure import Estimate, Frame, Ratio, count, duration, percent
+from perflab.measure.compare import TOO_CLOSE
 from perflab.systems.clients.service import Answered
 from perflab.systems.machine.storage import durability_caveat
 
@@ -28,8 +29,13 @@ def target_of(chosen: Mapping[str, Any]) -> Target:
 
 
 def target_said(chosen: Mapping[str, Any]) -> str:
-    """The objective in words."""
-    return f"95% within {chosen['p95']} ms at {count(chosen['rate'])} requests/s"
+    """The objective in words, and of whom it is asked."""
+    return f"{target_named(chosen)} with {chosen['clients']} clients that never rest"
+
+
+def target_named(chosen: Mapping[str, Any]) -> str:
+    """The objective in few words."""
+    return f"95% within {chosen['p95']} ms, at least {count(chosen['rate'])}/s"
 
 
 def frame_of(look: Look, window: Window, load: Answered, clients: int, number: int) -> Frame:
@@ -51,10 +57,44 @@ def found_in(run: Record) -> tuple[Finalist, ...]:
     return tuple(finalists(seen, target_of(run.parameters)))
 
 
+def told_in(run: Record) -> tuple[Finalist, ...]:
+    """The same, once enough fresh looks were taken at each of them for its interval; before that none."""
+    found = found_in(run)
+    return found if all(each.per_s.has_interval for each in found) else ()
+
+
 def answer_in(run: Record) -> Finalist | None:
     """The setting that the run recommends; None where no setting meets the objective, or too few fresh looks were taken."""
-    found = found_in(run)
-    return answer(found) if found and all(each.per_s.has_interval for each in found) else None
+    return answer(told_in(run))
+
+
+def answer_said(run: Record) -> str:
+    """The headline's first half: the best of those that meet the objective, or which are too close to call."""
+    best = answer_in(run)
+    if best is None:
+        return f"None of the last {LAST} settings meets the objective"
+    others = len(rivals(told_in(run), best))
+    more = f" or {others} other{'s' * (others > 1)}" if others else ""
+    if not best.meets:
+        return f"{name(best)}{more} may meet the objective"
+    if others:
+        return f"Too close to call: {name(best)}{more}"
+    return f"Meets the objective best: {name(best)}, {count(best.per_s.value)}/s"
+
+
+def answer_told(run: Record, best: Finalist) -> str:
+    """The answer with its numbers, whether it meets the objective, and how many others may do as much."""
+    objective, others = target_said(run.parameters), len(rivals(told_in(run), best))
+    numbers = f"{capacity_text(best.per_s)}, p95 {duration(best.p95_ns)}"
+    if not best.meets:
+        told = f"None surely meets the objective ({objective}); “{name(best)}” may: {numbers}"
+    elif others:
+        told = f"“{name(best)}” meets the objective ({objective}): {numbers}"
+    else:
+        told = f"Of those that meet the objective ({objective}) “{name(best)}” has the highest capacity: {numbers}"
+    return (
+        f"{told}. Its capacity is too close to call with {others} other{'s' * (others > 1)}." if others else f"{told}."
+    )
 
 
 def name(found: Finalist) -> str:
@@ -75,8 +115,7 @@ def names(run: Record) -> list[str]:
 
 def leader(run: Record) -> tuple[Finalist, Ratio] | None:
     """The setting of the best window that the search saw, of the last ones; and how many times that the fresh looks found."""
-    found = [each for each in found_in(run) if each.per_s.has_interval]
-    if not found:
+    if not (found := told_in(run)):
         return None
     first = max(found, key=lambda each: each.best_window)
     value, low, high = (end / first.best_window for end in (first.per_s.value, first.per_s.low, first.per_s.high))
@@ -84,12 +123,21 @@ def leader(run: Record) -> tuple[Finalist, Ratio] | None:
 
 
 def curse_said(ratio: Ratio) -> str:
-    """What the best look of the search was worth."""
+    """The headline's second half: what the best look of the search was worth."""
     if ratio.low <= 1 <= ratio.high:
-        return "The best single look was right."
-    return (
-        f"The best single look had promised {percent(abs(1 / ratio.value - 1))} {'more' if ratio.high < 1 else 'less'}."
-    )
+        return "the best look may be right."
+    return f"the best look was {percent(abs(1 / ratio.value - 1))} too {'high' if ratio.high < 1 else 'low'}."
+
+
+def grid_said(run: Record) -> str:
+    """What a grid would have told after its one look at each setting: the highest number, and what that setting has anew."""
+    settings, per_s = (run.column(each)[: len(SETTINGS)] for each in (SEARCHED, "searched_per_s"))
+    if per_s.size < len(SETTINGS) or not np.isfinite(per_s).any():
+        return ""
+    place = int(np.nanargmax(per_s))
+    anew = {each.setting: capacity_text(each.per_s) for each in told_in(run)}.get(int(settings[place]))
+    told = f"{count(per_s[place])}/s, “{name_of(SETTINGS[int(settings[place])])}”"
+    return f"{told}; anew {anew}" if anew else f"{told}; not measured anew"
 
 
 def looks_seen(run: Record) -> Any:
@@ -103,9 +151,11 @@ def points(run: Record) -> Any:
 
 
 def labelled(run: Record) -> Any:
-    """The answer's place and name."""
-    best = answer_in(run)
-    return None if best is None else (best.per_s.value, best.p95_ns, "the answer")
+    """The answer's place, and whether it is the only one."""
+    if (best := answer_in(run)) is None:
+        return None
+    is_sure = best.meets and not rivals(told_in(run), best)
+    return best.per_s.value, best.p95_ns, "the answer" if is_sure else TOO_CLOSE
 
 
 def promised(run: Record) -> Any:
@@ -131,7 +181,7 @@ def row(found: Finalist) -> Row:
 
 def meets_said(found: Finalist) -> str:
     """What the fresh looks say of the objective."""
-    return {True: "met", False: "missed", None: "too close to call"}[found.meets]
+    return {True: "met", False: "missed", None: TOO_CLOSE}[found.meets]
 
 
 @dataclass(frozen=True)

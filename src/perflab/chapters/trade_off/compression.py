@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
+from perflab.chapters.changes import only_change
 from perflab.chapters.trade_off.compression_model import (
     CHANGING,
     CODEC_ROWS,
     LEVELS,
     LINKS,
+    LINKS_MBITS,
     PACKED,
     PARTS,
     PLAIN,
@@ -20,16 +22,19 @@ from perflab.chapters.trade_off.compression_model import (
     calibrate,
     codec_seen,
     crossed,
+    crossing_said,
     ends_of,
+    median_of,
     parts_of,
     predict,
     reach,
+    span,
     times,
 )
 from perflab.chapters.trade_off.plane import direction, times_said
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.axes import duration_ticks, percent_ticks
-from perflab.lab.marks import Label, Line, Point, Rule, before, measured
+from perflab.lab.marks import Label, Line, Rule, before, measured
 from perflab.lab.palette import CLOCK, MEASURED, MODEL, MODEL_LINE, MODEL_OUTLINE, PINNED, THIRD
 from perflab.lab.rows import Spans, Texts, named_rows
 from perflab.lab.verdict import percentile_of, ratio_text, table_of, trust_of, verdict_of
@@ -37,8 +42,7 @@ from perflab.measure import Frame, byte_size, count, duration, gc_paused, number
 from perflab.systems.clients.replies import documents
 from perflab.systems.servers.stage_kinds.documents import JSON, KINDS, document
 
-SLICE_S = 0.1
-SIZES_KB, LINKS_MBITS = (2, 5, 10, 20, 50, 100, 200), (10, 20, 50, 100, 200, 400, 800, 1_600)
+SLICE_S, SIZES_KB = 0.1, (2, 5, 10, 20, 50, 100, 200)
 
 
 def experiment(size: int, kind: str, level: int, bandwidth: int, seed: int) -> Iterator[Frame]:
@@ -60,11 +64,6 @@ def experiment(size: int, kind: str, level: int, bandwidth: int, seed: int) -> I
             yield Frame(columns, {"calls": 2 * len(pairs)}, {"sent_bytes": packed.sent_bytes})
 
 
-def median_of(column: str) -> Callable[[Record], Point]:
-    """The median time of a reply, at the bandwidth."""
-    return lambda run: (run.parameters["bandwidth"], percentile(run.column(column), 0.5) if run.calls else np.nan)
-
-
 TOP_NS = 4e8
 STEPS: tuple[dict[str, str], ...] = (
     {"color": PINNED, "label": "link"},
@@ -83,7 +82,8 @@ CHARTS = (
         Rule("x", model=lambda m: m.break_even or np.nan, color=MODEL, linestyle=":", linewidth=2),
         Label(model=lambda m: (m.break_even or np.nan, TOP_NS, f"model: {number(m.break_even)} Mb/s"), color=MODEL),
         Rule("x", runs=crossed, color=MEASURED, linestyle="--", linewidth=2),
-        Label(runs=lambda runs: (crossed(runs), TOP_NS / 3, f"found: {number(crossed(runs))} Mb/s"), color=MEASURED),
+        Line(runs=span, color=MEASURED, linewidth=2),
+        Label(runs=crossing_said, color=MEASURED),
         Line(runs=before(median_of(PLAIN), CHANGING), **SQUARES, markersize=4),
         Line(run=median_of(PLAIN), **SQUARES, markersize=8),
         *measured(median_of(PACKED), among=CHANGING, label="measured, compressed", earlier="measured before"),
@@ -128,9 +128,9 @@ def effect(record: Record) -> str:
 
 
 def finding(record: Record, pinned: Record | None) -> str | None:
-    """Whether compressing paid; on both links where the pinned run had another."""
+    """Whether compressing paid; on both links where the pinned run differs in nothing but its link."""
     said = effect(record)
-    if said and pinned is not None and pinned.parameters["bandwidth"] != record.parameters["bandwidth"]:
+    if said and pinned is not None and only_change(record, pinned) == "bandwidth":
         said = ", and ".join(filter(None, (effect(pinned), said)))
     return f"Compressing makes the reply {said}." if said else None
 

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.chapters.trade_off.plane import direction
 from perflab.lab import Record
 from perflab.lab.marks import Point, before
 from perflab.lab.rows import in_turn
-from perflab.measure import Frame, Ratio, number, paired_ratio, percent, percentile
+from perflab.measure import Frame, Ratio, count, number, paired_ratio, percent, percentile
 from perflab.systems.clients.replies import documents
 from perflab.systems.servers.stage_kinds.documents import KINDS
 from perflab.theory.compression import Codec, crossing
@@ -21,6 +22,7 @@ from perflab.theory.compression import Codec, crossing
 LEVELS = (1, 6, 9)
 PROBED_KB = (2, 20, 200)
 """Sizes at which zlib is measured; those between are read on log axes."""
+LINKS_MBITS = (10, 20, 50, 100, 200, 400, 800, 1_600)
 LINKS = np.geomspace(8, 2_000, 40)
 """Bandwidths (Mb/s) at which the model is drawn."""
 PROBES, UNLIMITED = 5, 1e11
@@ -129,19 +131,66 @@ def times(record: Record) -> Ratio | None:
     return paired_ratio(packed, plain) if packed.size else None
 
 
+def median_of(column: str) -> Callable[[Record], Point]:
+    """The median time of a reply, at the bandwidth."""
+    return lambda run: (run.parameters["bandwidth"], percentile(run.column(column), 0.5) if run.calls else np.nan)
+
+
 def ratio_at(run: Record) -> Point:
     """How many times the plain reply's time, at the bandwidth."""
     found = times(run)
     return run.parameters["bandwidth"], np.nan if found is None else found.value
 
 
+def way_at(run: Record) -> Point:
+    """1 where compressing clearly costs time, -1 where it clearly saves some, 0 or NaN elsewhere; at the bandwidth."""
+    found = times(run)
+    way = None if found is None else direction(found)
+    return run.parameters["bandwidth"], np.nan if way is None else way
+
+
 CHANGING = ("bandwidth",)
-_ratios = before(ratio_at, CHANGING)
+_ratios, _ways = before(ratio_at, CHANGING), before(way_at, CHANGING)
+SPAN_NS = 7e7
+
+
+def between(runs: Sequence[Record]) -> list[float]:
+    """The two links (Mb/s) nearest to each other between which the times cross beyond chance, of runs that differ from the newest
+    in the bandwidth only; none where they do not.
+    """
+    links, ways = map(np.array, _ways(runs))
+    saves, costs = links[ways < 0], links[ways > 0]
+    return [saves.max(), costs.min()] if saves.size and costs.size and saves.max() < costs.min() else []
 
 
 def crossed(runs: Sequence[Record]) -> float:
-    """The bandwidth (Mb/s) at which the measured times cross, of runs that differ from the newest in it only; NaN for none."""
+    """The bandwidth (Mb/s) at which the measured times cross, between two links that are neighbours on the slider; NaN for none.
+
+    Between links farther apart it would be read from where nothing was measured.
+    """
+    ends = between(runs)
+    places = [LINKS_MBITS.index(int(end)) for end in ends]
+    return read_between(runs) if places and places[1] - places[0] == 1 else np.nan
+
+
+def read_between(runs: Sequence[Record]) -> float:
+    """Where a line through the ratios that were measured crosses 1, however far apart the links are."""
     return crossing(*_ratios(runs))
+
+
+def span(runs: Sequence[Record]) -> tuple[list[float], list[float]]:
+    """A stroke from one of these links to the other."""
+    ends = between(runs)
+    return ends, [SPAN_NS] * len(ends)
+
+
+def crossing_said(runs: Sequence[Record]) -> Any:
+    """Where the times cross, as a number or as the two links, and the place of that text: above the stroke."""
+    if not (ends := between(runs)):
+        return None
+    at, (low, high) = crossed(runs), ends
+    said = f"{count(low)}–{count(high)}" if np.isnan(at) else number(at)
+    return low if np.isnan(at) else at, 2 * SPAN_NS, f"found: {said} Mb/s"
 
 
 def seen(what: Callable[[Codec], str]) -> Callable[[Record], str]:

@@ -142,6 +142,48 @@ def check_design(answer: str | None) -> None:
     judge(answer, DESIGNS)
 
 
+FOCUS = "latency", "throughput"
+LOADS = (
+    (1, 14.0, 327.0),
+    (10, 14.0, 327.0),
+    (100, 14.0, 327.0),
+    (1, 400.0, 50.0),
+    (100, 14.0, 50_000.0),
+    (4, 300.0, 4.0),
+)
+"""Clients of a closed loop, how long a request takes alone (ms), and the capacity (requests/s). The first three are
+those of the lab, roughly."""
+Focus = Callable[[float, int, float, float], str]
+
+
+def _focus_of(focus: Focus, clients: int, alone_ms: float, per_s: float) -> str:
+    """What the rule says of a closed loop, if that is one of the two."""
+    said = focus(max(alone_ms, 1e3 * clients / per_s), clients, alone_ms, per_s)
+    if said not in FOCUS:
+        raise BadInput(f"It returned {in_short(said)}.")
+    return said
+
+
+def check_focus(focus: Focus) -> None:
+    """Judge: what to optimise is told by whether a request works or waits for others."""
+    how = (
+        'The rule is called with mean_response_ms, clients, alone_ms and per_s, and returns "latency" or "throughput".'
+    )
+    if not is_function(focus, how):
+        return
+    said = attempt(lambda: [_focus_of(focus, *load) for load in LOADS], how)
+    if said is None:
+        return
+    for (clients, alone_ms, per_s), found in zip(LOADS, said, strict=True):
+        mean_ms = max(alone_ms, 1e3 * clients / per_s)
+        if found != FOCUS[mean_ms > alone_ms]:
+            many = f"{clients} client{'s' * (clients > 1)} ({alone_ms:g} ms alone, at most {count(per_s)}/s)"
+            where = "Does it wait for others?" if mean_ms == alone_ms else "Where does the rest come from?"
+            print(f"{OPEN}{many}: a request takes {mean_ms:.0f} ms, and the rule says “{found}”. {where}")
+            return
+    print(f"{RIGHT}: it tells work from waiting. For 1, 10 and 100 clients it says {', '.join(said[:3])}.")
+
+
 Rounds = tuple[list[float], list[float]]
 """Capacity (requests/s) and latency (ms) of a setting in each round. All settings were measured in each round, in turns."""
 

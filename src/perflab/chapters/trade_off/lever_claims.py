@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from perflab.chapters.trade_off.levers_model import (
@@ -23,10 +23,11 @@ from perflab.measure.compare import TOO_CLOSE
 
 
 class Claimed(NamedTuple):
-    """What is commonly said that a lever does: the words, and 1 for up, -1 for down."""
+    """What is commonly said that a lever does: the words, 1 for up and -1 for down, and whether it always does."""
 
     text: str
     way: int
+    is_firm: bool = True
 
 
 BATCHING = Claimed("up", 1), Claimed("up", 1)
@@ -35,8 +36,8 @@ CLAIMED: dict[str, tuple[Claimed, Claimed]] = {
     AT_ONCE: BATCHING,
     CACHING: (Claimed("down", -1), Claimed("up", 1)),
     POOLING: (Claimed("slightly up", 1), Claimed("significantly up", 1)),
-    COMPRESSION: (Claimed("up", 1), Claimed("maybe up", 1)),
-    ASYNC: (Claimed("may rise", 1), Claimed("up", 1)),
+    COMPRESSION: (Claimed("up", 1), Claimed("maybe up", 1, is_firm=False)),
+    ASYNC: (Claimed("may rise", 1, is_firm=False), Claimed("up", 1)),
 }
 """Of latency and of throughput, in this order."""
 COLUMNS = ALONE, PER_S
@@ -117,12 +118,37 @@ def judged(runs: Sequence[Record]) -> dict[str, str]:
 
 def both_claims(run: Record) -> tuple[bool, str] | None:
     """Whether both claims on a run's lever hold, with the numbers; None where neither is refuted and one cannot be told."""
-    ways = [way_of(run, column) for column in COLUMNS]
-    as_claimed = [way == claim.way for way, claim in zip(ways, CLAIMED[run.parameters["lever"]], strict=True)]
-    if all(None is way or claimed for way, claimed in zip(ways, as_claimed, strict=True)) and None in ways:
+    fits = [_fits(run, axis) for axis in (0, 1)]
+    if None in fits and False not in fits:
         return None
+    return False not in fits, changes_said(run)
+
+
+def _fits(run: Record, axis: int) -> bool | None:
+    """Whether a run agrees with the claim on an axis; with one that something may change does no change as well."""
+    way, claim = way_of(run, COLUMNS[axis]), CLAIMED[run.parameters["lever"]][axis]
+    return None if way is None else way == claim.way or (way == 0 and not claim.is_firm)
+
+
+def of_lever(lever: str, runs: Sequence[Record]) -> Iterator[tuple[bool, str] | None]:
+    """What each run of a lever says of both claims, the newest first; where one condition turns it, both runs."""
+    own = [run for run in reversed(runs) if run.parameters["lever"] == lever]
+    for run in own:
+        found = both_claims(run)
+        if found is not None and not found[0]:
+            wrong = [axis for axis in (0, 1) if _fits(run, axis) is False]
+            others = (other for other in own if all(_fits(other, axis) for axis in wrong))
+            turned = next((other for other in others if len(differing(run, other)) == 1), None)
+            if turned is not None:
+                said = f"it depends on {differing(run, turned)[0]}: {changes_said(run)[:-1]}; {changes_said(turned)}"
+                found = False, said
+        yield found
+
+
+def changes_said(run: Record) -> str:
+    """Both numbers of a run, and its conditions."""
     latency, capacity = (times_said(change(run, column)) for column in COLUMNS)
-    return all(as_claimed), f"{conditions_text(run)}: latency alone {latency}, capacity {capacity}."
+    return f"{conditions_text(run)}: latency alone {latency}, capacity {capacity}."
 
 
 def conditions_text(run: Record) -> str:
@@ -133,9 +159,12 @@ def conditions_text(run: Record) -> str:
 
 def favour_one(runs: Sequence[Record]) -> tuple[bool, str] | None:
     """Whether most settings that were tried gain on one axis what they lose on the other; None before four of them can tell."""
-    newest = {tuple(run.parameters.values()): [way_of(run, column) for column in COLUMNS] for run in runs}
-    told = [ways for ways in newest.values() if None not in ways]
-    if len(told) < MIN_TOLD:
+    ways = {tuple(run.parameters.values()): [way_of(run, column) for column in COLUMNS] for run in runs if _tells(run)}
+    if len(ways) < MIN_TOLD:
         return None
-    traded = sum(latency == capacity != 0 for latency, capacity in told)
-    return 2 * traded > len(told), f"{traded} of {len(told)} settings gained on one axis and lost on the other."
+    traded = sum(latency == capacity != 0 for latency, capacity in ways.values())
+    return 2 * traded > len(ways), f"{traded} of {len(ways)} settings gained on one axis and lost on the other."
+
+
+def _tells(run: Record) -> bool:
+    return all(way_of(run, column) is not None for column in COLUMNS)

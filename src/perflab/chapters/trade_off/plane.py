@@ -106,15 +106,15 @@ def worth(run: Record) -> str:
     return WORTH[more, later]
 
 
-def both_axes(run: Record) -> str | None:
-    """The headline of a run: how many times the baseline's both numbers are; None where one is too close to call."""
+def both_axes(run: Record, setting: str) -> str | None:
+    """A headline: how many times the baseline's both numbers are; None where one is too close to call."""
     said = []
     for column in (PER_S, ALONE):
         ratio = change(run, column)
         if ratio is None or (way := direction(ratio)) is None:
             return None
         said.append({1: f"{number(ratio.value)}× the", 0: "the same", -1: f"{percent(ratio.value)} of the"}[way])
-    return f"{said[0][0].upper()}{said[0][1:]} requests per second, {said[1]} latency. {worth(run)}"
+    return f"{setting}: {said[0]} requests/s, {said[1]} latency. {worth(run)}"
 
 
 def times_said(ratio: Ratio | None) -> str:

@@ -144,3 +144,10 @@ def finalists(seen: Seen, target: Target) -> list[Finalist]:
 def answer(found: Sequence[Finalist]) -> Finalist | None:
     """The setting with the highest capacity of those that meet the objective; else of those that may."""
     return next((each for outcome in (True, None) for each in found if each.meets is outcome), None)
+
+
+def rivals(found: Sequence[Finalist], best: Finalist) -> list[Finalist]:
+    """The others that may meet the objective, and whose capacity is not below that of the answer beyond chance."""
+    return [
+        each for each in found if each is not best and each.meets is not False and each.per_s.high >= best.per_s.low
+    ]

@@ -16,7 +16,7 @@ from perflab.lab.palette import ALARM, CLOCK, INK, MEASURED, MODEL, MODEL_HERE, 
 from perflab.lab.rows import Spans, named_rows
 from perflab.lab.verdict import table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, percent
-from perflab.measure.compare import CLEAR, TOO_CLOSE
+from perflab.measure.compare import CLEAR, TOO_CLOSE, more_of
 from perflab.systems.clients.new_connections import NewConnections
 from perflab.systems.http.connection import request_bytes
 from perflab.systems.servers.web.web_server import PREFORK, web_server
@@ -88,10 +88,10 @@ def say(record: Record) -> str:
 
 
 def compare(record: Record, pinned: Record) -> tuple[str, str]:
-    """The shares that found the queue full."""
-    now, then = model.full(record), model.full(pinned)
-    told = f"In the pinned run {percent(then)} found the queue full."
-    return told, CLEAR if abs(now - then) > 0.1 else TOO_CLOSE
+    """The shares that found the queue full, by pairs of the same tenths of a second."""
+    is_more = more_of(*(model.full_in_parts(run) for run in (record, pinned)))
+    is_clear = is_more is not None and abs(model.full(record) - model.full(pinned)) > model.LITTLE
+    return f"In the pinned run {percent(model.full(pinned))} found the queue full.", CLEAR if is_clear else TOO_CLOSE
 
 
 def effect(record: Record) -> str:
@@ -183,8 +183,8 @@ def lab() -> Lab:
             "load": values_slider(
                 (50, 80, 90, 100, 110, 120, 150, 200), 150, unit="% of the capacity", label="offered load"
             ),
-            "workers": values_slider((1, 5, 10, 20), 10, unit="processes", label="prefork's"),
-            "wait": values_slider((50, 100, 200, 500), 50, unit="ms", label="a request waits"),
+            "workers": values_slider((1, 5, 10, 20), 10, unit="processes", label="workers of prefork"),
+            "wait": values_slider((50, 100, 200, 500), 50, unit="ms", label="wait of a request"),
             "backlog": values_slider((5, 10, 50, 500), 10, unit="connections", label="listen backlog"),
         },
         charts=CHARTS,

@@ -32,9 +32,9 @@ OUTCOMES = ("served at once", "waited in the queue", "2nd try", "3rd try", "4th 
 SHORT = 1.25
 """A response of at most so many waits had no queue to speak of before it."""
 EARLY_S, RESENT_S, MAX_LATE = 0.02, 0.1, 0.5
-"""A timer ends no earlier than that; a request that was sent again is at least so late; by which part of a wait one may be sent
-late.
-"""
+"""No timer ends earlier; a request that was sent again is at least so late; by which part of a wait one may be sent late."""
+PART_NS, PARTS, LITTLE = 1e8, 12, 0.1
+"""Two runs are compared by so many parts of the arrivals; a smaller difference of all is not clear."""
 PROBED, PROBE_WORKERS, PROBE_MS = 60, 5, 10
 
 
@@ -69,9 +69,8 @@ def slices(clients: NewConnections) -> Iterator[Frame]:
 
 def frame_of(clients: NewConnections, which: NDArray[np.bool_]) -> Frame:
     """What became of these requests; one without a reply counts as what it has waited."""
-    scheduled, sent, connected, answered = (
-        column[which] for column in (clients.schedule, clients.sent, clients.connected, clients.answered)
-    )
+    columns = (clients.schedule, clients.sent, clients.connected, clients.answered)
+    scheduled, sent, connected, answered = (column[which] for column in columns)
     has_reply, now = answered != NEVER, clients.now_ns()
     samples = {
         ARRIVED: scheduled,
@@ -144,13 +143,18 @@ def shares_of(found: NDArray[np.int64]) -> NDArray[np.float64]:
 
 def tries_of(run: Record) -> NDArray[np.int64]:
     """By which try each request was connected: the pauses are seconds, a connection takes less than a millisecond."""
-    moments = np.cumsum(pauses_s()) - EARLY_S
-    return 1 + np.searchsorted(moments, run.column(CONNECT) / 1e9, side="right")
+    return 1 + np.searchsorted(np.cumsum(pauses_s()) - EARLY_S, run.column(CONNECT) / 1e9, side="right")
 
 
 def became(run: Record) -> NDArray[np.int64]:
     """What became of each request of a run."""
     return outcomes(run.column(RESPONSE) / 1e9, tries_of(run), run.column(REPLY).astype(bool), run.parameters["wait"])
+
+
+def full_in_parts(run: Record) -> NDArray[np.float64]:
+    """The share that found the queue full in each tenth of a second of arrivals; NaN without any."""
+    late, part = became(run) >= SECOND, run.column(ARRIVED) // PART_NS
+    return np.array([late[part == each].mean() if (part == each).any() else np.nan for each in range(PARTS)])
 
 
 def by_later_tries(run: Record) -> NDArray[np.bool_]:
@@ -198,9 +202,8 @@ def all_told(run: Record) -> Verdict | None:
     left = arrivals(*(run.parameters[name] for name in ("load", "workers", "wait"))).size - run.calls
     if left <= 0:
         return None
-    return Verdict(
-        f"{count(left)} requests still waited when this run was stopped: they would take the longest.", INVALID
-    )
+    said = f"{count(left)} requests still waited when this run was stopped: they would take the longest."
+    return Verdict(said, INVALID)
 
 
 def expected_of(run: Record) -> Expected | None:
@@ -233,10 +236,8 @@ def queue_said(chosen: Mapping[str, Any]) -> str:
     room = room_of(chosen["backlog"])
     work_ns = 1e9 * room / capacity(chosen["workers"], chosen["wait"])
     tries = " s, ".join(f"{each:g}" for each in np.cumsum(pauses_s())[:3])
-    return (
-        f"The queue has room for {count(room)}, {duration(work_ns)} of work. What finds it full waits in its client, "
-        f"which tries again after {tries} s."
-    )
+    said = f"The queue has room for {count(room)}, {duration(work_ns)} of work. What finds it full waits in its client"
+    return f"{said}, which tries again after {tries} s."
 
 
 ROWS = tuple((name, beside_model(place)) for place, name in enumerate(OUTCOMES))

@@ -23,9 +23,9 @@ from perflab.systems.clients.heavy_among_light import CYCLE_S, LEAD_S, WORKERS, 
 from perflab.systems.servers.web.web_server import LOOP, NGINX, OURS, PREFORK, YOURS, web_server
 
 
-def experiment(architecture: str, heavy: int, rate: int, seed: int) -> Iterator[Frame]:
+def experiment(architecture: str, heavy: int, rate: int, pieces: int, seed: int) -> Iterator[Frame]:
     with web_server(architecture, workers=WORKERS) as server:
-        yield from cycles(server, heavy, rate, seed)
+        yield from cycles(server, heavy, rate, seed, pieces)
 
 
 TIMES = partial(Axis, low=1e5, high=3e9, log=True, ticks=duration_ticks)
@@ -45,9 +45,9 @@ def time_line() -> Chart:
     small = {**PINNED_POINTS, "markersize": 4, "markeredgewidth": 1}
     return Chart(
         "Each light request",
-        Axis("due after the heavy request (ms)", -1e3 * LEAD_S, 1e3 * (CYCLE_S - LEAD_S)),
-        TIMES("response time (×10 a step)"),
-        Band("x", "CPU time of the heavy one", setting=lambda now: (0, now["heavy"]), color=GRID, alpha=0.7),
+        Axis("due after the heavy request or piece (ms)", -1e3 * LEAD_S, 1e3 * (CYCLE_S - LEAD_S)),
+        TIMES("response (×10 a step)"),
+        Band("x", "its CPU time", setting=lambda now: (0, now["heavy"] / now["pieces"]), color=GRID, alpha=0.7),
         Line(
             "model", model=lambda m: (m.since_ns / 1e6, m.response_ns), **{**MODEL_LINE, "marker": ".", "markersize": 5}
         ),
@@ -102,7 +102,8 @@ def say(record: Record) -> str:
     times = ", ".join(f"{name} {duration(of(record, share))}" for name, share in SHARES.items())
     said = f"{count(record.calls)} light requests: {times}."
     if took.size:
-        said += f" {percent(waited(record))} of them waited for a heavy request, which took {duration(float(np.median(took)))}."
+        said += f" {percent(waited(record))} of them waited for {model.piece_said(chosen)}"
+        said += f", which took {duration(float(np.median(took)))}."
         said += f" {model.why(chosen['architecture'])}"
     return said + loads.failures_said(record) + loads.lateness_said(record)
 
@@ -118,9 +119,8 @@ def finding(record: Record, pinned: Record | None) -> str:
     if not record.column(HEAVY).size:
         return f"{who}, no heavy request: the slowest light one took {slowest}."
     if waited(record) > model.HARDLY:
-        return (
-            f"{who}: {percent(waited(record))} of the light requests waited for the heavy one, the slowest {slowest}."
-        )
+        what = "the heavy one" if record.parameters["pieces"] == 1 else "a heavy piece"
+        return f"{who}: {percent(waited(record))} of the light requests waited for {what}, the slowest {slowest}."
     return f"{who}: hardly any light request waited for the heavy one; the slowest took {slowest}."
 
 
@@ -129,7 +129,9 @@ def scenario(chosen: Mapping[str, Any]) -> str:
     light = f"{chosen['rate']} light requests per second"
     if not chosen["heavy"]:
         return f"{light}, and no heavy one."
-    return f"{light}; every {1e3 * CYCLE_S:.0f} ms, one among them computes for {chosen['heavy']} ms of CPU time."
+    said = f"{light}; every {1e3 * CYCLE_S:.0f} ms, one among them computes for {chosen['heavy']} ms of CPU time"
+    pieces, each = chosen["pieces"], f"{chosen['heavy'] / chosen['pieces']:g} ms"
+    return f"{said}, in {pieces} pieces of {each}, evenly spaced." if pieces > 1 else f"{said}."
 
 
 P99S = {"under 1 ms": 1e6, "10 ms": 1e7, "70 ms": 7e7, "200 ms": 2e8}
@@ -167,7 +169,7 @@ PREDICTION = Prediction(
             "200 ms, or longer where the CPU is shared. With prefork another process serves them.",
         ),
     },
-    runs=({"architecture": PREFORK, "heavy": 200, "rate": 100}, {"architecture": LOOP, "heavy": 200, "rate": 100}),
+    runs=tuple({"architecture": each, "heavy": 200, "rate": 100, "pieces": 1} for each in (PREFORK, LOOP)),
     find=lambda prefork, loop: who_waits(loop, prefork),
     counted=True,
 )
@@ -185,6 +187,7 @@ def lab() -> Lab:
             "architecture": choice(here, LOOP, menu=True),
             "heavy": values_slider((0, 20, 50, 100, 200, 500), 200, unit="ms", label="heavy request"),
             "rate": values_slider((50, 100, 200), 100, unit="requests/s", label="light requests"),
+            "pieces": values_slider((1, 2, 4, 10), 1, unit="pieces", label="heavy one in"),
         },
         charts=(time_line(), all_rows(here)),
         prediction=PREDICTION if PREFORK in here else ALONE,

@@ -6,24 +6,22 @@ from collections.abc import Callable, Iterator, Mapping
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
 from perflab.chapters.web_servers import idle_connections_model as model
-from perflab.chapters.web_servers.idle_connections_model import GIVEN_UP, LIMIT_S, NUMBERS, OWN, RESPONSE, RSS
+from perflab.chapters.web_servers.idle_connections_model import GIVEN_UP, LIMIT_S, NUMBERS, OWN, RESPONSE, RSS, response
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.axes import byte_ticks, duration_ticks, from_zero_ticks
 from perflab.lab.kinds import measured_kinds
 from perflab.lab.marks import Line, before
 from perflab.lab.palette import ALARM, CLOCK, INK, MEASURED, MODEL_HERE, MODEL_LINE, PINNED, QUIET, THIRD
 from perflab.lab.verdict import table_of, trust_of, verdict_of
-from perflab.measure import Frame, count, duration, percentile
-from perflab.measure.compare import CLEAR, TOO_CLOSE
+from perflab.measure import Frame, count, duration
+from perflab.measure.compare import CLEAR, TOO_CLOSE, lie_apart
 from perflab.measure.memory import memory_of
 from perflab.systems.clients.idle import IdleConnections
 from perflab.systems.servers.web.own import LOOP, PREFORK, PROCESS_EACH, THREADS
 from perflab.systems.servers.web.web_server import APACHE, NGINX, NODE, found
 
-SLICE_S, TICK_S = 0.1, 0.1
+SLICE_S, TICK_S, APART = 0.1, 0.1, 1.5
 
 
 def experiment(architecture: str, idle: int, workers: int, keep_alive: float) -> Iterator[Frame]:
@@ -56,12 +54,6 @@ CROSSES: dict[str, Any] = {"color": PINNED, "marker": "x", "linestyle": "none", 
 GIVEN_UP_AT: dict[str, Any] = {"color": QUIET, "linestyle": ":", "linewidth": 1.8}
 FREE = ("architecture", "idle")
 IDLE = Axis("idle connections (0, then ×10 a step)", -0.1, 1_300, ticks=from_zero_ticks)
-
-
-def response(record: Record) -> float:
-    """Median response of one more request (ns); NaN before the first."""
-    times = record.column(RESPONSE)
-    return percentile(times, 0.5) if times.size else np.nan
 
 
 def place(value: Callable[[Record], float]) -> Callable[[Record], tuple[float, float]]:
@@ -105,14 +97,16 @@ def say(record: Record) -> str:
     said = f"One more request takes {duration(response(record))} (median of {count(times.size)})."
     if gave_up := record.count(GIVEN_UP):
         said = f"{count(gave_up)} of {count(times.size)} requests had no reply within {LIMIT_S:g} s, and were given up."
-    return f"{said} {model.why(record.parameters)} {model.memory_said(record)}"
+    return f"{said} {model.why(record)} {model.memory_said(record)}"
 
 
 def compare(record: Record, pinned: Record) -> tuple[str, str]:
-    """Clear where all responses of one run are half as long again as all of the other, or longer."""
-    now, then = record.column(RESPONSE), pinned.column(RESPONSE)
-    is_clear = now.min() > 1.5 * then.max() or then.min() > 1.5 * now.max()
-    return f"In the pinned run it took {duration(response(pinned))}.", CLEAR if is_clear else TOO_CLOSE
+    """Clear where all responses of one run are longer than all of the other's; no verdict from very few."""
+    times = record.column(RESPONSE), pinned.column(RESPONSE)
+    is_apart, told = lie_apart(*times, APART), f"In the pinned run it took {duration(response(pinned))}"
+    if is_apart is None:
+        return f"{told}: {' and '.join(count(each.size) for each in times)} requests are too few to judge.", ""
+    return f"{told}.", CLEAR if is_apart else TOO_CLOSE
 
 
 def finding(record: Record, pinned: Record | None) -> str:
@@ -126,7 +120,8 @@ def finding(record: Record, pinned: Record | None) -> str:
     if pinned is not None and {**then, "idle": now["idle"]} == now != then:
         took = f"takes {model.took(record)} beside {count(now['idle'])} idle connections, {model.took(pinned)}"
         return f"{model.named(now).capitalize()}: one more request {took} beside {count(then['idle'])}."
-    return f"With {count(now['idle'])} idle connections, {model.takes(record)}."
+    does = "keeps one more request waiting for" if model.has_waited(record) else "answers one more request in"
+    return f"With {count(now['idle'])} idle connections, {model.named(now)} {does} {model.took(record)}."
 
 
 def scenario(chosen: Mapping[str, Any]) -> str:
@@ -147,7 +142,7 @@ def how_long(record: Record) -> Outcome | None:
         return None
     took = response(record)
     told = f"one more request took {duration(took)} (median of {count(record.column(RESPONSE).size)})"
-    return Outcome(WAITS if took > 0.5e9 * record.parameters["keep_alive"] else QUICK, told)
+    return Outcome(WAITS if model.has_waited(record) else QUICK, told)
 
 
 PREDICTION = Prediction(
@@ -162,7 +157,7 @@ PREDICTION = Prediction(
         WAITS: Answer(
             "On this machine a process was free.",
             "Each process keeps to its connection until that is closed or times out. The 11th connection waits in the listen "
-            "backlog, accepted by nobody, though no CPU is busy.",
+            "backlog, accepted by no process, though no CPU is busy.",
         ),
         REFUSED: Answer(
             "The system accepts connections for the server, up to its listen backlog: nothing is refused, it waits."
@@ -184,7 +179,7 @@ def lab() -> Lab:
         controls={
             "architecture": choice(here, PREFORK if PREFORK in here else LOOP, menu=True),
             "idle": values_slider((0, 4, 5, 9, 10, 19, 20, 49, 50, 100, 300, 1_000), 9, unit="idle connections"),
-            "workers": values_slider((5, 10, 20, 50), 10, unit="processes", label="prefork's"),
+            "workers": values_slider((5, 10, 20, 50), 10, unit="processes", label="workers of prefork"),
             "keep_alive": values_slider((0.2, 0.5, 1.0, 2.0), 1.0, unit="s", label="keep-alive time-out"),
         },
         charts=charts(here),

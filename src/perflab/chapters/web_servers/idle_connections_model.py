@@ -40,6 +40,8 @@ KEEP_ONE = (PREFORK, APACHE)
 """A fixed number of processes, each of which keeps to one connection."""
 PROBES = {PROCESS_EACH: 10, THREADS: 100} | dict.fromkeys((LOOP, NODE, NGINX), 300)
 FEW, MANY, ASKED, USUAL_S = 5, 20, 15, 75.0
+WAITED = 0.5
+"""A request that took more than this part of a time-out has waited for one."""
 NUMBERS = np.unique(np.round(np.concatenate([np.arange(51), np.geomspace(50, 1_000, 100)])))
 
 
@@ -48,10 +50,8 @@ def serving(architecture: str, idle: int, workers: int, keep_alive: float = USUA
     """The server, where it may be given so many connections. The first requests pay for what it needs only once."""
     most = MAX_CONNECTIONS[architecture]
     if idle > most:
-        raise BadInput(
-            f"idle: {count(idle)} connections asked for, and {architecture} gets at most {most} here: each is a process "
-            "with memory of its own."
-        )
+        said = f"idle: {count(idle)} connections asked for, and {architecture} gets at most {most} here"
+        raise BadInput(f"{said}: each is a process with memory of its own.")
     with web_server(architecture, workers=workers, keep_alive_s=keep_alive) as server:
         with closing(Connection(server.port)) as connection:
             connection.get()
@@ -158,17 +158,20 @@ def named(chosen: Mapping[str, Any]) -> str:
     return NAMES.get(architecture, architecture)
 
 
+def response(run: Record) -> float:
+    """Median response of one more request (ns); NaN before the first."""
+    times = run.column(RESPONSE)
+    return percentile(times, 0.5) if times.size else np.nan
+
+
 def took(run: Record) -> str:
-    """The response of one more request, median."""
-    median = percentile(run.column(RESPONSE), 0.5)
-    return f"over {LIMIT_S:g} s" if median >= 1e9 * LIMIT_S else duration(median)
+    """The same in words."""
+    return f"over {LIMIT_S:g} s" if response(run) >= 1e9 * LIMIT_S else duration(response(run))
 
 
-def takes(run: Record) -> str:
-    """What the server does with one more request, in a few words."""
-    if expected_wait_s(run.parameters):
-        return f"{named(run.parameters)} keeps one more request waiting for {took(run)}"
-    return f"{named(run.parameters)} answers one more request in {took(run)}"
+def has_waited(run: Record) -> bool:
+    """Whether most of the requests took as long as one that waits for a time-out; False before the first."""
+    return response(run) > WAITED * 1e9 * run.parameters["keep_alive"]
 
 
 def expected_wait_s(chosen: Mapping[str, Any]) -> float:
@@ -185,16 +188,20 @@ WHY = {
 NO_PROCESS = "An event loop needs neither process nor thread for a connection: an idle one is an entry in a table."
 
 
-def why(chosen: Mapping[str, Any]) -> str:
-    """What makes it so quick or slow."""
+def why(run: Record) -> str:
+    """What makes it so quick or slow; where the run disagrees with theory, that it does."""
+    chosen, wait_s = run.parameters, expected_wait_s(run.parameters)
     idle, workers, keep_alive = (chosen[name] for name in ("idle", "workers", "keep_alive"))
+    if has_waited(run) != (wait_s > 0):
+        in_theory = f"wait {wait_s:g} s for a process" if wait_s else "wait for no process"
+        return f"In theory it should {in_theory}; here {'it did not' if wait_s else 'something else kept it'}."
     if chosen["architecture"] not in KEEP_ONE:
         return WHY.get(chosen["architecture"], NO_PROCESS)
-    if idle < workers:
+    if not wait_s:
         return f"Of {count(workers)} processes {count(workers - idle)} had no connection, and one of these accepts the next."
     turns = f"{count(idle // workers)} times that" if idle >= 2 * workers else "that"
     said = f"Each of the {count(workers)} processes keeps to an idle connection for {keep_alive:g} s, and the request waits for"
-    return f"{said} {turns}: {expected_wait_s(chosen):g} s in theory."
+    return f"{said} {turns}: {wait_s:g} s in theory."
 
 
 def memory_said(run: Record) -> str:
@@ -226,7 +233,7 @@ def _theory_said(run: Record) -> str:
 
 
 ROWS = (
-    ("one more request, median", lambda run: duration(percentile(run.column(RESPONSE), 0.5))),
+    ("one more request, median", lambda run: duration(response(run))),
     ("shortest to longest", lambda run: duration_range(run.column(RESPONSE).min(), run.column(RESPONSE).max())),
     ("wait for a process by theory, ⌊idle / processes⌋ · time-out", _theory_said),
     ("memory, each page counted once", lambda run: byte_size(bytes_of(run, OWN))),
@@ -234,10 +241,7 @@ ROWS = (
 )
 TRUST_ROWS = (
     ("requests; given up", lambda run: f"{count(run.column(RESPONSE).size)}; {count(run.count(GIVEN_UP))}"),
-    (
-        "left out: a connection was closed too soon",
-        lambda run: count(run.column(IDLE).size - run.column(RESPONSE).size),
-    ),
+    ("left out: one closed too soon", lambda run: count(run.column(IDLE).size - run.column(RESPONSE).size)),
     ("processes; how memory is counted", lambda run: f"{count(run.fact(PROCESSES, 0))}; {run.fact(KIND, DASH)}"),
     ("not measured here", lambda _: " ".join(filter(None, map(why_missing, ARCHITECTURES))) or "nothing"),
 )

@@ -177,9 +177,9 @@ def fault(handle: Handle) -> str:
     return ""
 
 
-def experiment(architecture: str, heavy: int, rate: int, seed: int, handle: Handle) -> Iterator[Frame]:
+def experiment(architecture: str, heavy: int, rate: int, pieces: int, seed: int, handle: Handle) -> Iterator[Frame]:
     with handled_server(handle) if architecture == YOURS else web_server(architecture, workers=WORKERS) as server:
-        yield from cycles(server, heavy, rate, seed)
+        yield from cycles(server, heavy, rate, seed, pieces)
 
 
 def check_handle(handle: Handle) -> Lab | None:

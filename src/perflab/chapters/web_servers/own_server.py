@@ -1,9 +1,12 @@
-"""How does a server of yours respond? The open loop of the labs, on a port of this machine that you name."""
+"""How does a server of yours respond? The open loop of the labs, on a port of this machine and for a path that you name."""
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from reprlib import repr as in_short
 from time import sleep
 from typing import Any
 
@@ -25,15 +28,17 @@ from perflab.systems.http.connection import request_bytes
 WINDOWS, WINDOW_S, LIMIT_S, SLICE_S = 3, 1.0, 2.0, 0.1
 """Requests arrive for a second; their replies are waited for before the next second begins, for so long at most."""
 CONNECT_S = 2.0
+PATH, SHOWN = re.compile(r"/[!-~]*"), 40
+"""A path in ASCII, as a request has it; so much of it is shown."""
 LATENCY, DUE, OVERDUE = "latency_ns", "due_s", "overdue"
 SATURATED = 0.2
 """Of the requests: so many that still wait when the arrivals end are a queue that grows."""
 
 
-def experiment(rate: int, seed: int, port: int) -> Iterator[Frame]:
+def experiment(rate: int, seed: int, port: int, path: str) -> Iterator[Frame]:
     check_that_it_listens(port)
     for window in range(WINDOWS):
-        with NewConnections(port, request_bytes("/"), poisson(rate, WINDOW_S, seed + window)) as clients:
+        with NewConnections(port, request_bytes(path), poisson(rate, WINDOW_S, seed + window)) as clients:
             while (now_s := clients.now_ns() / 1e9) < WINDOW_S or not (
                 clients.ended().all() or now_s > WINDOW_S + LIMIT_S
             ):
@@ -50,6 +55,13 @@ def check_that_it_listens(port: int) -> None:
         raise BadInput(
             f"Nothing listens on port {port} of this machine ({HERE}). Start your server there first."
         ) from None
+
+
+def check_path(path: Any) -> str:
+    """The path that is asked for; raises `BadInput` for what a request cannot hold."""
+    if isinstance(path, str) and PATH.fullmatch(path):
+        return path
+    raise BadInput(f"path must begin with / and have no spaces, such as /search?q=car; got {in_short(path)}.")
 
 
 def frame_of(clients: NewConnections) -> Frame:
@@ -143,12 +155,11 @@ def finding(record: Record, pinned: Record | None) -> str:
     return f"{rate} half of the requests take over {half}{'.' if few else f', 1 in 100 over {tail}.'}"
 
 
-def scenario(chosen: Mapping[str, Any]) -> str:
+def scenario(path: str, chosen: Mapping[str, Any]) -> str:
     """What a run does."""
-    rate = count(chosen["rate"])
-    return (
-        f"{rate} requests for / per second arrive at random, each on a new connection: {WINDOWS} times for one second."
-    )
+    shown = path if len(path) <= SHOWN else f"{path[:SHOWN]}…"
+    said = f"{count(chosen['rate'])} requests for {shown} per second arrive at random"
+    return f"{said}, each on a new connection: {WINDOWS} times for one second."
 
 
 def succeeded_said(record: Record) -> str:
@@ -156,13 +167,14 @@ def succeeded_said(record: Record) -> str:
     return "; ".join(count(record.count(name)) for name in ("calls", "failures", "timeouts"))
 
 
-def lab_on(port: int | None = None) -> Lab | None:
-    """The lab for the server that listens on this port of 127.0.0.1; without a port, print what to do."""
+def lab_on(port: int | None = None, path: str = "/") -> Lab | None:
+    """The lab for this path of the server that listens on this port of 127.0.0.1; without a port, print what to do."""
     if port is None:
         print(f"{OPEN}Start a server of yours on this machine, and write the number of its port, such as 8000.")
         return None
     try:
         named = int(check_number("port", port, 1, 65_535, whole=True))
+        asked = check_path(path)
         check_that_it_listens(named)
     except BadInput as error:
         print(f"Not yet: {error}")
@@ -172,7 +184,7 @@ def lab_on(port: int | None = None) -> Lab | None:
         experiment=experiment,
         controls={"rate": log_slider(5, 500, 20, unit="requests/s", label="requests")},
         charts=CHARTS,
-        policy={"port": named},
+        policy={"port": named, "path": asked},
         verdict=verdict_of(say, loads.too_late, compare=percentile_of(), empty="No request was answered."),
         table=table_of(
             *(loads.MEAN, loads.P50, loads.P99),
@@ -181,6 +193,6 @@ def lab_on(port: int | None = None) -> Lab | None:
         ),
         trust=trust_of(loads.LATENESS),
         finding=finding,
-        scenario=scenario,
+        scenario=partial(scenario, asked),
         budget_s=WINDOWS * (WINDOW_S + 2 * SLICE_S),
     )

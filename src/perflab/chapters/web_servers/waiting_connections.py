@@ -177,6 +177,7 @@ PREDICTION = Prediction(
 
 def lab() -> Lab:
     here = found()
+    workers = (*model.WORKERS, model.APACHES) if APACHE in here else model.WORKERS
     return Lab(
         question="How many can wait at once?",
         experiment=experiment,
@@ -186,7 +187,7 @@ def lab() -> Lab:
             "architecture": choice(here, PREFORK if PREFORK in here else None, menu=True),
             "connections": values_slider(model.CONNECTIONS, 100, unit="connections"),
             "wait": values_slider(model.WAITS, 50, unit="ms", label="wait of a request"),
-            "workers": values_slider(model.WORKERS, 10, unit="processes", label="prefork and Apache"),
+            "workers": values_slider(workers, 10, unit="processes", label="workers (prefork, Apache)"),
         },
         charts=(throughputs(here), shares()),
         prediction=PREDICTION if PREFORK in here else None,

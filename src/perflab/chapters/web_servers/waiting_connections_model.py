@@ -31,8 +31,10 @@ from perflab.systems.servers.web.web_server import (
 
 PER_S, RESPONSE, CLIENT = "per_s", "response_ns", "client"
 CONNECTIONS, WAITS, WORKERS = (1, 3, 10, 30, 100, 300, 1_000), (10, 20, 50, 100), (5, 10, 20, 50)
+APACHES = 150
+"""Processes of Apache: 0.2 MB each; of ours, 3 MB each, a machine with 1 GB should not have so many."""
 WITH_WORKERS, ONE_PROCESS = (PREFORK, APACHE), (THREADS, LOOP, NODE)
-NUMBERS = np.unique([*np.geomspace(1, CONNECTIONS[-1], 41).round(2), *CONNECTIONS, *WORKERS, MAX_PROCESSES])
+NUMBERS = np.unique([*np.geomspace(1, CONNECTIONS[-1], 41).round(2), *CONNECTIONS, *WORKERS, APACHES, MAX_PROCESSES])
 WINDOW_S, ROUNDS = 0.2, 2
 SETTLE_S, SETTLE_EACH_S, ADDED_S = 0.02, 0.2e-3, 0.5e-3
 PROBE_MS, LONG_MS, PROBE_S, ALONE_S, PROBE_WORKERS, TO_COMPILE = 1, (10, 50), 0.2, 0.15, 10, 7

@@ -74,7 +74,7 @@ def of_times(statistic: Callable[[NDArray[Any]], Any]) -> Callable[[Record], Any
 
 
 TIME = Axis("seconds of the run", 0, RUN_S, ticks=(0, 0.5, 1, 1.5, 2))
-RESPONSE = Axis("response time (log)", *ENDS_NS, log=True, ticks=duration_ticks)
+RESPONSE = Axis("response time", *ENDS_NS, log=True, ticks=duration_ticks)
 MISSES: dict[str, Any] = {"color": MEASURED, "hatch": "xx", "fill": True, "alpha": 0.85}
 HITS: dict[str, Any] = {"color": SECOND, "fill": True, "alpha": 0.85}
 

@@ -87,7 +87,7 @@ CHOICES = {"×100": 1e2, "×1,000": 1e3, "×10,000": 1e4, "×100,000": 1e5, "×1
 CHARTS = (
     Chart(
         "",
-        Axis("time of one operation (log); above: if 1 ns were 1 s", 0.3, 1e9, log=True, ticks=human_ticks),
+        Axis("time of one operation; above: if 1 ns were 1 s", 0.3, 1e9, log=True, ticks=human_ticks),
         named_rows([SHORT.get(name, name) for name in ROWS]),
         Line("quoted", setting=quoted, color=SECOND, alpha=0.55, linewidth=9, solid_capstyle="butt"),
         Line(run=lambda run: intervals_in(ROWS, measured(run)), color=MEASURED, linewidth=2),

@@ -90,7 +90,7 @@ def waterfall(title: str, share: float, *model: Line) -> Chart:
     rows = range(len(LABELS))
     return Chart(
         title,
-        Axis("response time (log)", 1e5, 1e9, log=True, ticks=duration_ticks),
+        Axis("response time", 1e5, 1e9, log=True, ticks=duration_ticks),
         named_rows(LABELS),
         Spans(rows, "faster by", run=lambda run: bars(run, share, "faster"), height=0.55, color=MEASURED, alpha=0.8),
         Spans(rows, "slower by", run=lambda run: bars(run, share, "slower"), height=0.55, color=ALARM, hatch="//"),

@@ -206,7 +206,7 @@ def lab_of(fetch: Fetch) -> Lab:
     """The lab with this cache in it."""
     chart = Chart(
         "How often your cache hits",
-        Axis("time to live, s (log)", TTLS_S[0] / 1.3, TTLS_S[-1] * 1.3, log=True, ticks=plain_ticks),
+        Axis("time to live, s", TTLS_S[0] / 1.3, TTLS_S[-1] * 1.3, log=True, ticks=plain_ticks),
         Axis("share of reads", 0, 1, ticks=percent_ticks),
         Line("model", model=lambda model: model, **MODEL_LINE),
         Here("ttl", lambda model: model),

@@ -85,6 +85,10 @@ class Race:
         self._acknowledged = [0] * keys
         self._one_step = threading.Lock()
 
+    def warm(self) -> None:
+        """Hold all keys, as the store has them: a cold cache would be filled while writers are on their way."""
+        self.cache.update((key, self.store.read(key)) for key in range(self.keys))
+
     def clients(self, writers: int, turn: int, is_over: Callable[[], bool]) -> list[tuple[Steps, Tally]]:
         """All readers and so many writers, with their tallies; others in each `turn`."""
         made: list[tuple[Steps, Tally]] = []

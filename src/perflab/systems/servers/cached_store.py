@@ -21,6 +21,7 @@ from perflab.measure.guards import BadInput, check_number
 from perflab.systems.caches.strategies import STRATEGIES, CacheAside, WriteBehind
 from perflab.systems.databases.versions import Versions
 from perflab.systems.process.child import ChildServer, announce, answer_requests, read_config
+from perflab.systems.servers.failing_store import checked, told
 
 KEYS, TTL = 3_000, 5_000
 BURST, PAUSE_S = 10, 0.001
@@ -63,11 +64,19 @@ class CachedStore(ChildServer):
 
     def load(self, seconds: float) -> Served:
         """Requests for so long, from where the last ones ended."""
-        return Served(**self.ask("load", seconds=seconds))
+        return Served(**checked(self.ask("load", seconds=seconds)))
 
     def probe(self) -> dict[str, float]:
         """What else is needed to predict (ns): a further row of a commit, and by how much a wait of a millisecond is too long."""
         return {name: float(value) for name, value in self.ask("probe").items()}
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Nothing acknowledged is dropped in silence: what is pending is stored before the end; raises where that fails."""
+        try:
+            if error is None or isinstance(error, GeneratorExit):
+                checked(self.ask("finish"))
+        finally:
+            super().__exit__(kind, error, trace)
 
     def close(self) -> None:
         """End the process, and remove its store."""
@@ -184,10 +193,17 @@ def _main(folder: str, strategy: str, writes: float, skew: float, store_ms: floa
         cached = STRATEGIES[strategy](store, TTL)
         client = Client(cached, writes, skew, seed)
         client.warm_up(store)
-        with closing(cached):
-            cached.start()
-            announce(0)  # it listens on no port
-            answer_requests({"load": client.load, "probe": lambda: probe(undurable)})
+        cached.start()
+        announce(0)  # it listens on no port
+        calls: dict[str, Callable[..., Any]] = {
+            "load": client.load,
+            "finish": cached.close,
+            "probe": lambda: probe(undurable),
+        }
+        try:
+            answer_requests({name: told(call) for name, call in calls.items()})
+        finally:
+            cached.close()
 
 
 if __name__ == "__main__":

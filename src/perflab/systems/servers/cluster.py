@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Fill = Callable[["Connection[Any]"], object]
 UNSYNCED = {"fsync": "off", "full_page_writes": "off"}
 """For what need not outlive the machine."""
+VARIABLES = "PG"
+"""How all names of variables begin that libpq goes by, PGHOSTADDR among them."""
 
 
 @contextmanager
@@ -46,13 +48,24 @@ def cluster(name: str, fill: Fill, options: Mapping[str, str] | None = None) -> 
 
 def connect(folder: Path | str) -> Connection[Any]:
     """A connection to the server whose folder this is, also from another process: each statement is a transaction of its own
-    unless it begins one, and is prepared when it is first sent.
+    unless it begins one, and is prepared when it is first sent. Variables of the environment lead to no other server, and change
+    nothing.
     """
     import psycopg
 
-    return psycopg.connect(
-        host=str(folder), port=PORT, user=USER, dbname="postgres", autocommit=True, prepare_threshold=0
-    )
+    with _without(VARIABLES):
+        return psycopg.connect(
+            host=str(folder), port=PORT, user=USER, dbname="postgres", autocommit=True, prepare_threshold=0
+        )
+
+
+@contextmanager
+def _without(prefix: str) -> Iterator[None]:
+    kept = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith(prefix)}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
 
 
 def _made(name: str, fill: Fill) -> Path:

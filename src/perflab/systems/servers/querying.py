@@ -6,7 +6,8 @@ In the process that measures they would take the CPU from one another, and a run
 from __future__ import annotations
 
 import tempfile
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,24 +22,11 @@ MAX_S = 1.0
 
 
 class Querying(ChildServer):
-    """The process, and a database of its own, for as long as its block lasts. Raises `NotInstalled` where that is not here."""
+    """The process, for as long as its block lasts; it has its database in this folder."""
 
-    def __init__(self, database: str = SQLITE) -> None:
-        if database not in (SQLITE, POSTGRES):
-            raise BadInput(f"database must be {SQLITE} or {POSTGRES}; got {database!r}.")
-        with ExitStack() as opened:
-            if database == POSTGRES:
-                from perflab.systems.servers.cluster import cluster
-                from perflab.systems.servers.query_postgresql import NAME, OPTIONS, fill
-
-                folder = str(opened.enter_context(cluster(NAME, fill, OPTIONS)).folder)
-            else:
-                folder = opened.enter_context(
-                    tempfile.TemporaryDirectory(prefix="perflab-querying-", ignore_cleanup_errors=True)
-                )
-            super().__init__("perflab.systems.servers.querying", {"database": database, "folder": folder})
-            self.folder = Path(folder)
-            self._database = opened.pop_all()
+    def __init__(self, database: str, folder: Path) -> None:
+        super().__init__("perflab.systems.servers.querying", {"database": database, "folder": str(folder)})
+        self.folder = folder
 
     def load(self, kind: str, connections: int, seconds: float, wait_ms: float = WAIT_MS) -> Queried:
         """So many connections with queries of that kind for so long. Raises `BadInput` for more than are allowed."""
@@ -54,11 +42,25 @@ class Querying(ChildServer):
         """How many durable commits the database holds: rows of their own, and what was added to the hot row."""
         return int(self.ask("count")["stored"])
 
-    def close(self) -> None:
-        """End the process, and its database."""
-        super().close()
-        if hasattr(self, "_database"):
-            self._database.close()
+
+@contextmanager
+def querying(database: str = SQLITE) -> Iterator[Querying]:
+    """The process, and a database of its own. Raises `NotInstalled` where that is not here, `ServerFailed` where it dies."""
+    if database not in (SQLITE, POSTGRES):
+        raise BadInput(f"database must be {SQLITE} or {POSTGRES}; got {database!r}.")
+    with ExitStack() as opened:
+        if database == POSTGRES:
+            from perflab.systems.servers.cluster import cluster
+            from perflab.systems.servers.query_postgresql import NAME, OPTIONS, fill
+
+            folder = opened.enter_context(cluster(NAME, fill, OPTIONS)).folder
+        else:
+            folder = Path(
+                opened.enter_context(
+                    tempfile.TemporaryDirectory(prefix="perflab-querying-", ignore_cleanup_errors=True)
+                )
+            )
+        yield opened.enter_context(Querying(database, folder))
 
 
 def _opened(database: str, folder: str) -> Database:

@@ -14,6 +14,8 @@ from perflab.measure.guards import BadInput, check_number, machine_limits
 from perflab.systems.caches.races import ORDERS, READERS, Race, Rule, Steps, delete_and_note, fill_if_newer
 from perflab.systems.databases.versions import Versions
 from perflab.systems.process.child import ChildServer, announce, answer_requests, read_config
+from perflab.systems.servers import failing_store
+from perflab.systems.servers.failing_store import checked
 from perflab.systems.servers.pickled import packed, unpacked
 from perflab.systems.servers.policy import PolicyFailed
 
@@ -54,7 +56,7 @@ class Racing(ChildServer):
 
     def race(self, seconds: float) -> dict[str, int]:
         """The `COUNTS` of so long; then, all being at rest, how many `entries` the cache has and how many are `wrong`."""
-        return {name: int(number) for name, number in self.ask("race", seconds=seconds).items()}
+        return {name: int(number) for name, number in checked(self.ask("race", seconds=seconds)).items()}
 
     def close(self) -> None:
         """End the process, and remove its store."""
@@ -69,6 +71,7 @@ def _main(folder: str, order: str, store_s: float, keys: int, writers: int, seed
         ThreadPoolExecutor(READERS + writers) as threads,
     ):
         race, turn = Race(order, keys, store_s, store, seed, *rules), 0
+        race.warm()
 
         def run(seconds: float) -> dict[str, Any]:
             nonlocal turn
@@ -82,7 +85,7 @@ def _main(folder: str, order: str, store_s: float, keys: int, writers: int, seed
             return {**dict(zip(COUNTS, sums, strict=True)), "wrong": wrong, "entries": entries}
 
         announce(0)  # it listens on no port
-        answer_requests({"race": run})
+        answer_requests({"race": failing_store.told(run)})
 
 
 def told(name: str, rule: Rule) -> Rule:

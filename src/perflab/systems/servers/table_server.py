@@ -26,13 +26,10 @@ first ones would decide how the next ones are read.
 
 
 class Pages:
-    """PostgreSQL: rows in pages, and a B-tree of their numbers. Raises `NotInstalled`."""
+    """PostgreSQL: rows in pages, and a B-tree of their numbers."""
 
-    def __init__(self, rows: int = MOST) -> None:
-        with ExitStack() as stack:
-            server = stack.enter_context(cluster(f"readings-{rows}", partial(_fill, rows), OPTIONS))
-            self._connection = stack.enter_context(connect(server.folder))
-            self._opened = stack.pop_all()
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
 
     def sums(self, first: int, rows: int, columns: int) -> tuple[int, ...]:
         """As in `Table`. PostgreSQL keeps the parsed statement of each question, and plans it anew."""
@@ -40,8 +37,18 @@ class Pages:
         return tuple(found)
 
     def close(self) -> None:
-        """Stop the server."""
-        self._opened.close()
+        """Close the connection."""
+        self._connection.close()
+
+
+@contextmanager
+def pages(rows: int = MOST) -> Iterator[Pages]:
+    """The table in a server of its own, for this block. Raises `NotInstalled`, and `ServerFailed` where it dies."""
+    with (
+        cluster(f"readings-{rows}", partial(_fill, rows), OPTIONS) as server,
+        closing(Pages(connect(server.folder))) as opened,
+    ):
+        yield opened
 
 
 @contextmanager
@@ -50,7 +57,7 @@ def tables_here() -> Iterator[tuple[dict[str, Table], dict[str, str]]]:
     facts: dict[str, str] = {}
     with tables() as opened, ExitStack() as stack:
         try:
-            opened[POSTGRESQL.name] = stack.enter_context(closing(Pages()))
+            opened[POSTGRESQL.name] = stack.enter_context(pages())
         except ServerFailed as error:
             facts["missing"] = str(error)
         yield opened, facts

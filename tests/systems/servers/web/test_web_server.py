@@ -169,7 +169,7 @@ def test_a_handler_of_the_learners_computes_here_and_elsewhere_and_an_error_of_i
     ("architecture", "settings", "said"),
     [
         ("magic", {}, "architecture must be one of process per connection, prefork, threads, event loop"),
-        (PREFORK, {"workers": 101}, "workers must be a number from 1 to 100"),
+        (PREFORK, {"workers": 101}, "workers must be a number from 1 to 100 for prefork, to spare memory; got 101."),
         (THREADS, {"backlog": 0}, "backlog"),
     ],
 )

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from perflab.measure.guards import BadInput, check_number
+from perflab.measure.guards import BadInput
 from perflab.systems.process.child import ChildServer, ServerFailed
 from perflab.systems.process.installed import KeptServer
 from perflab.systems.servers.pickled import packed
@@ -85,7 +85,10 @@ def web_server(architecture: str, **settings: Any) -> Iterator[WebServer]:
     if architecture not in ARCHITECTURES:
         raise BadInput(f"architecture must be one of {', '.join(ARCHITECTURES)}; got {architecture!r}.")
     chosen = Settings(**settings)
-    check_number("workers", chosen.workers, 1, MAX_WORKERS.get(architecture, chosen.workers))
+    if chosen.workers > (most := MAX_WORKERS.get(architecture, chosen.workers)):
+        raise BadInput(
+            f"workers must be a number from 1 to {most} for {architecture}, to spare memory; got {chosen.workers}."
+        )
     if said := why_missing(architecture):
         raise BadInput(said)
     with ExitStack() as stack:
