@@ -133,7 +133,7 @@ def test_each_query_is_of_the_read_that_decided_on_it() -> None:
     assert read.states_at(0.2).tolist() == [IN_LINE, AT_WORK, SENT, BEFORE, BEFORE]
     assert read.states_at(0.395).tolist() == [IN_LINE, ANSWERED, IN_LINE, GONE, BEFORE]
     assert read.states_at(0.95).tolist() == [GONE, GONE, GONE, GONE, SENT] and read.became[-1] == OPEN
-    assert read.in_line(0, 1)[1].tolist() == [0, 1, 2, 1, 2, 1, 0, 0], "it goes, though it was never at work"
+    assert read.in_line(0, 1)[1].tolist() == [0, 1, 2, 1, 0, 0], "one goes, though it was never at work"
     assert moments_of_queries(1)(reads_record()) is None
 
 
