@@ -156,6 +156,24 @@ def test_a_query_that_runs_after_its_read_was_answered_is_aside() -> None:
     assert "at work at least 0" in Scene(film, 0.9).text() and "at work 1" in Scene(film, 0.2).text()
 
 
+def test_a_query_that_has_begun_is_at_work_though_it_has_not_ended() -> None:
+    """One of a read without an answer, one of a read that was answered before; a third read is not heard of."""
+    run = reads_record(
+        arrived_s=[0.1, 0.2, 0.3],
+        number=[1],
+        kind=[REFRESH],
+        completed_s=[0.202],
+        waited_ns=[1e6],
+        begun_number=[0, 1],
+        begun_s=[0.15, 0.201],
+    )
+    read = moments_of_queries(2)(run)
+    assert read is not None and read.became.tolist() == [OPEN, SERVED, OPEN, ASIDE]
+    assert read.states_at(0.12).tolist() == [SENT, BEFORE, BEFORE, BEFORE]
+    assert read.states_at(0.9).tolist() == [AT_WORK, GONE, SENT, AT_WORK] and read.places.tolist() == [0, -1, -1, 1]
+    assert Film(read).told_until_s == 0.3
+
+
 def test_a_record_that_does_not_tell_has_no_moments() -> None:
     assert moments()(Record("any", {}, 1, "")) is None
     record = queue_record()

@@ -90,6 +90,11 @@ def test_one_that_goes_without_having_been_at_work_is_no_longer_in_line() -> Non
     assert given_up.in_line(0, 1)[1][-1] == 0 and given_up.states_at(0.6)[2] == IN_LINE
 
 
+def test_one_without_an_end_keeps_its_place() -> None:
+    open_end = few_moments(done_s=np.array([0.26, np.nan, 0.76, 0.9, np.nan, np.nan, np.nan]))
+    assert open_end.places.tolist() == [0, 0, 1, 1, -1, -1, -1]
+
+
 def test_steps_begin_and_end_where_the_part_of_the_run_does() -> None:
     at_s, number = few_moments().in_line(0.2, 0.6)
     np.testing.assert_allclose(at_s, [0.2, 0.21, 0.26, 0.31, 0.51, 0.6])

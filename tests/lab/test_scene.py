@@ -160,6 +160,15 @@ def test_the_line_is_known_up_to_the_first_request_of_which_the_server_has_not_t
     assert all_told.told_until_s == 1.0 and Scene(all_told, 1.0).is_all_told
 
 
+def test_one_at_work_without_an_end_stands_at_the_beginning_of_its_place() -> None:
+    nan = np.nan
+    open_end = few_moments(done_s=np.array([0.26, 0.51, 0.76, nan, nan, nan, nan]), gone_s=np.full(7, nan))
+    film = Film(open_end)
+    at_s = np.array([Scene(film, moment).points[:, 3] for moment in (0.77, 0.99)])
+    begins, _ = film.at_worker(open_end.places[3:4], open_end.server[3:4])
+    assert (at_s == at_s[0]).all() and begins[0] < at_s[0, 0] < begins[0] + film.place_width / 2
+
+
 def legend_of(read: Moments) -> str:
     axes = Figure().subplots()
     replay_chart(Film(read)).build(axes)

@@ -92,13 +92,19 @@ def moments_of_queries(at_once: Number) -> Callable[[Record], Moments | None]:
             queries[np.round(1e9 * decided_s)].append((began_s, ended_s))
         stages, gone_s, became = np.full((3, due_s.size), nan), np.full(due_s.size, nan), np.full(due_s.size, OPEN)
         gone_s[number], became[number] = record.column("completed_s"), SERVED
+        begun_s = dict(zip(record.column("begun_number").tolist(), record.column("begun_s").tolist(), strict=True))
         aside = list[tuple[float, ...]]()
         for read, does, ns in zip(number.tolist(), kind.tolist(), begun_ns.tolist(), strict=True):
-            span = queries[ns].popleft() if does in (COMPUTE, REFRESH) and queries[ns] else (nan, nan)
+            span = (
+                queries[ns].popleft() if does in (COMPUTE, REFRESH) and queries[ns] else (begun_s.get(read, nan), nan)
+            )
             if does in (COMPUTE, WAIT):
                 stages[:, read] = ns / 1e9, *span
-            elif does == REFRESH:  # of one that has not ended nobody has told when it began
-                aside.append((ns / 1e9, nan if np.isnan(span[1]) else ns / 1e9, *span, span[1]))
+            elif does == REFRESH:
+                aside.append((ns / 1e9, nan if np.isnan(span[0]) else ns / 1e9, *span, span[1]))
+        for read, began_s in begun_s.items():
+            if became[read] == OPEN:  # since when it was in line for a place, it tells with its answer
+                stages[:2, read] = began_s
         moments_s = np.column_stack([np.array([due_s, *stages, gone_s]), np.array(aside).reshape(-1, 5).T])
         became = np.append(became, np.full(len(aside), ASIDE))
         columns: dict[str, Any] = dict(zip(COLUMNS, (*moments_s, became, 0 * became), strict=True))

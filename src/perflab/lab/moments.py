@@ -70,18 +70,18 @@ class Moments:
 
         The record does not say which worker it was: each takes the first place that was free when it began.
         """
-        places = np.full(self.due_s.size, -1)
+        places, done_s = np.full(self.due_s.size, -1), np.where(np.isnan(self.done_s), np.inf, self.done_s)
         for server in range(self.servers):
             free, opened = [*range(self.workers)], self.workers
             busy: list[tuple[float, int]] = []
-            of_server = np.flatnonzero((self.server == server) & (self.started_s < self.done_s))
+            of_server = np.flatnonzero((self.server == server) & (self.started_s < done_s))
             for one in of_server[np.argsort(self.started_s[of_server], kind="stable")].tolist():
                 while busy and busy[0][0] <= self.started_s[one]:
                     heapq.heappush(free, heapq.heappop(busy)[1])
                 if not free:  # readings of a clock may overlap by a little
                     free, opened = [opened], opened + 1
                 places[one] = heapq.heappop(free)
-                heapq.heappush(busy, (self.done_s[one], int(places[one])))
+                heapq.heappush(busy, (done_s[one], int(places[one])))
         return places
 
     def percentile_request(self, share: float, first_s: float, last_s: float) -> int | None:

@@ -116,7 +116,10 @@ class Scene:
         found[1, leaving & (moments.places < 0)] = FLOOR
         working = states == AT_WORK
         lasts_s = (moments.done_s - moments.started_s)[working]
-        found[0, working] += film.place_width * (0.1 + 0.8 * (self.at_s - moments.started_s[working]) / lasts_s)
+        done = np.nan_to_num(
+            (self.at_s - moments.started_s[working]) / lasts_s
+        )  # none, as far as known, of work without an end
+        found[0, working] += film.place_width * (0.1 + 0.8 * done)
         found[0, states == ANSWERED] = REPLY
         ago_s = self.at_s - moments.gone_s[leaving]
         found[0, leaving] = LEAVES[0] + ago_s / LEAVING_S * (LEAVES[1] - LEAVES[0])

@@ -250,10 +250,11 @@ def test_at_fifty_moments_the_replay_has_as_many_queries_at_work_as_the_record(c
     since_s = due_s[number[waits]] + run.column("waited_ns")[waits] / 1e9
     of_s, began_s, ended_s = (run.column(f"{name}_s") for name in ("of", "began", "ended"))
     film, at_work = Film(moments), 0
+    assert film.told_until_s == model.RUN_S, "of those without an answer, each runs a query"
     for at_s in np.random.default_rng(3).uniform(0, film.told_until_s, 50).tolist():
         scene = Scene(film, at_s)
         assert scene.is_all_told and scene.gone(SERVED) == (done_s <= at_s).sum()
-        assert scene.number(AT_WORK) == ((began_s <= at_s) & (at_s < ended_s)).sum()
+        assert scene.number(AT_WORK) == (run.column("begun_s") <= at_s).sum() - (ended_s <= at_s).sum()
         waiting = ((since_s <= at_s) & (at_s < done_s[waits])).sum()
         assert scene.number(IN_LINE) == waiting + ((of_s <= at_s) & (at_s < began_s)).sum()
         at_work = max(at_work, scene.number(AT_WORK))
