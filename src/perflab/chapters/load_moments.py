@@ -113,28 +113,29 @@ def moments_of_queries(at_once: Number) -> Callable[[Record], Moments | None]:
     return of
 
 
-def turn_of(stages_ns: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+def turn_of(stages_ns: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
     """Columns for `moments_of_turns`: `STAGES` of each request of a turn, from its first request on; "requests", how many these
     are, and "turn_s", when the last one was gone. `stages_ns`, of shape (5, requests), is by any one clock.
     """
     columns = dict(zip(STAGES, (stages_ns - stages_ns[0].min(initial=2**62)) / 1e9, strict=True))
-    many, last_s = stages_ns.shape[1], columns["gone_s"].max(initial=0.0)
+    many, last_s = stages_ns.shape[1], float(np.fmax.reduce(columns["gone_s"], initial=0.0))
     return {**columns, "requests": np.array([many]), "turn_s": np.array([last_s])}
 
 
 def moments_of_turns(workers: Number = 1, least_s: Number = 0.0) -> Callable[[Record], Moments | None]:
     """For `Lab(moments=…)`: of a record of turns (`turn_of`), shown one after the other, each for `least_s` or until its last
-    request is gone. None where a request was not answered: when it was given up is not recorded.
+    request is gone, which it is then at the latest. None where a request failed: when is not recorded.
     """
 
     def of(record: Record) -> Moments | None:
-        requests, lost = record.column("requests").astype(int), ("failures", "timeouts", "not_sent")
-        if not requests.sum() or any(record.count(name) for name in lost):
+        requests = record.column("requests").astype(int)
+        if not requests.sum() or record.count("failures"):
             return None
         lasts_s = np.maximum(record.column("turn_s") + APART_S, number_of(least_s, record))
-        begins_s = np.repeat(np.cumsum(lasts_s) - lasts_s, requests)
+        begins_s, ends_s = np.repeat([np.cumsum(lasts_s) - lasts_s, np.cumsum(lasts_s)], requests, axis=1)
         stages = [begins_s + record.column(name) for name in STAGES]
-        became = np.full(begins_s.size, SERVED)
+        stages[-1] = np.where(np.isnan(stages[-1]), ends_s, stages[-1])
+        became = np.where(np.isnan(stages[-2]), FAILED, SERVED)
         columns: dict[str, Any] = dict(zip(COLUMNS, (*stages, became, 0 * became), strict=True))
         return Moments(**columns, until_s=float(lasts_s.sum()), workers=int(number_of(workers, record)))
 

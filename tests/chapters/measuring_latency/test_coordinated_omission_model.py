@@ -11,7 +11,7 @@ from perflab.chapters.load_moments import APART_S, STAGES
 from perflab.chapters.measuring_latency import coordinated_omission
 from perflab.chapters.measuring_latency import coordinated_omission_model as model
 from perflab.lab import Record
-from perflab.lab.moments import AT_WORK, BEFORE, GONE, IN_LINE, SENT, SERVED
+from perflab.lab.moments import AT_WORK, BEFORE, FAILED, GONE, IN_LINE, SENT, SERVED
 from perflab.lab.scene import Film, Scene
 from perflab.measure.frame import Frame, merge
 from perflab.measure.http_reply import Reply
@@ -22,17 +22,21 @@ LAB = coordinated_omission.lab()
 MS, AHEAD_NS, START_NS = 1_000_000, -7_000_000_000, 9_000_000_000
 
 
-def a_turn(closed: bool, *requests: tuple[int, int, int, int, int], timeouts: int = 0) -> Frame:
-    """Of requests with due, queued, started, done and gone in ms after `START_NS`, numbered from 0 on."""
-    moments_ns = START_NS + MS * np.array(requests, np.int64).reshape(-1, 5)
-    replies = {}
-    for number, (_, queued, started, done, gone) in enumerate((moments_ns).tolist()):
-        entered, turn, left = (moment + AHEAD_NS for moment in (queued, started, done))
-        state = {"concurrency": (entered, left), "stall": (turn, left), "computing": (left - MS, left)}
-        replies[number] = gone, Reply(f"HTTP/1.1 200 OK\r\n{HEADER}: {encode_state(state)}".encode(), b"served")
-    response_ns, no = moments_ns[:, 4] - moments_ns[:, 0], np.empty(0, np.int64)
-    result = LoadResult(np.arange(len(requests)), response_ns, response_ns, no, 0.1, 0, timeouts, 0, closed)
-    return coordinated_omission.as_frame(result, model.turn_of(result, replies, AHEAD_NS))
+def reply_of(due: int, queued: int, started: int, done: int, gone: int) -> tuple[int, Reply]:
+    """When a reply was seen, and what it tells; all in ms after `START_NS`."""
+    seen_ns, *server = (START_NS + MS * moment for moment in (gone, queued, started, done))
+    entered, turn, left = (moment + AHEAD_NS for moment in server)
+    state = {"concurrency": (entered, left), "stall": (turn, left), "computing": (left - MS, left)}
+    return seen_ns, Reply(f"HTTP/1.1 200 OK\r\n{HEADER}: {encode_state(state)}".encode(), b"served")
+
+
+def a_turn(closed: bool, *requests: tuple[int, int, int, int, int], failures: int = 0) -> Frame:
+    """Of requests with due, queued, started, done and gone in ms, numbered from 0 on."""
+    replies = {number: reply_of(*request) for number, request in enumerate(requests)}
+    moments_ns, no = MS * np.array(requests, np.int64).reshape(-1, 5), np.empty(0, np.int64)
+    response_ns = moments_ns[:, 4] - moments_ns[:, 0]
+    result = LoadResult(np.arange(len(requests)), response_ns, response_ns, no, 0.1, failures, 0, 0, closed)
+    return coordinated_omission.as_frame(result, model.turn_of(result, moments_ns[:, 0], replies, AHEAD_NS))
 
 
 OPEN = a_turn(False, (5, 6, 6, 8, 9), (15, 16, 16, 116, 117), (25, 26, 116, 118, 119), (35, 36, 118, 120, 121))
@@ -60,13 +64,25 @@ def test_a_turn_is_as_long_as_a_period_or_until_its_last_answer() -> None:
     assert replay_of(late, CLOSED, every=400).due_s[2] == pytest.approx(0.4)
 
 
-def test_what_was_not_answered_is_no_replay() -> None:
-    nobody: dict[int, tuple[int, Reply]] = {}
-    hung = LoadResult(np.arange(1), np.array([MS]), np.array([MS]), np.zeros(1, int), 0.0, 0, 1, 0, False)
-    told = model.turn_of(hung, nobody, 0)
+def test_what_was_not_sent_is_gone_at_once_and_what_was_sent_in_vain_at_the_end_of_its_turn() -> None:
+    """Of four requests, 1 has no reply, and 2 was not sent."""
+    replies = {0: reply_of(5, 6, 6, 8, 9), 3: reply_of(35, 36, 36, 38, 39)}
+    answered_ns, no = MS * np.array([4, 90, 4]), np.empty(0, np.int64)
+    result = LoadResult(np.array([0, 1, 3]), answered_ns, answered_ns, no, 0.1, 0, 1, 1, False)
+    told = model.turn_of(result, MS * np.array([5, 15, 25, 35]), replies, AHEAD_NS)
+    moments = replay_of(coordinated_omission.as_frame(result, told), CLOSED)
+    assert moments.became.tolist() == [SERVED, SERVED, FAILED, FAILED, *[SERVED] * 3]
+    assert moments.due_s[:4] == pytest.approx([0, 0.03, 0.01, 0.02])
+    assert moments.states_at(0.0205)[:4].tolist() == [GONE, BEFORE, SENT, GONE]
+    assert moments.states_at(0.29)[2] == SENT and moments.states_at(0.301)[2] == GONE
+
+
+def test_of_a_turn_without_an_answer_and_of_failures_there_is_no_replay() -> None:
+    result = LoadResult(np.arange(1), np.array([MS]), np.array([MS]), np.zeros(1, int), 0.0, 0, 1, 0, False)
+    told = model.turn_of(result, np.zeros(1, np.int64), {}, 0)
     assert told["requests"].tolist() == told["turn_s"].tolist() == [0] and told["due_s"].size == 0
-    assert replay_of(coordinated_omission.as_frame(hung, told)) is None and replay_of(Frame()) is None
-    assert replay_of(OPEN, a_turn(True, (0, 1, 1, 2, 3), timeouts=1)) is None
+    assert replay_of(coordinated_omission.as_frame(result, told)) is None and replay_of(Frame()) is None
+    assert replay_of(OPEN, a_turn(True, (0, 1, 1, 2, 3), failures=1)) is None
 
 
 def test_at_fifty_moments_as_many_are_in_line_as_the_record_says() -> None:

@@ -59,14 +59,14 @@ def turns(
     rate: int, stall: int, every: int, clients: Sequence[Any]
 ) -> Iterator[tuple[Any, Schedule, HttpTarget, Told]]:
     """A client, when its requests are due, their target, and what that told: one after another, each client meets one stall."""
-    period_s, stall_s = every / 1000, stall / 1000
+    period_s, stall_s, schedule = every / 1000, stall / 1000, constant(rate, every / 1000)
     replies: dict[int, tuple[int, Reply]] = {}
 
     def note(number: int, reply: Reply) -> None:
         replies[number] = target.seen_ns, reply  # read later: it would make the client late
 
     def told(result: LoadResult) -> model.Turn:
-        return model.turn_of(result, replies, server.now_ns - SYSTEM_CLOCK.now_ns())
+        return model.turn_of(result, schedule, replies, server.now_ns - SYSTEM_CLOCK.now_ns())
 
     with (
         staged_server(*STAGES) as server,
@@ -77,7 +77,7 @@ def turns(
             open_loop(constant(rate, WARM_UP_S), target)
             server.ask("stall", after_s=STALL_AFTER * period_s, for_s=stall_s)
             replies.clear()
-            yield client, constant(rate, period_s), target, told
+            yield client, schedule, target, told
 
 
 def calibrate() -> Iterator[Frame]:
