@@ -114,7 +114,9 @@ def _is_up(record: Record) -> Found:
     if not np.isfinite(good) or not chosen["stall"] or chosen["cure"] != storm_model.NOTHING or storm.too_late(record):
         return None
     up = good > storm_model.RECOVERED
-    if (up and not _could_stay_down(record)) or (not up and good > storm_model.DOWN):  # recovered in part decides nothing
+    if (up and not _could_stay_down(record)) or (
+        not up and good > storm_model.DOWN
+    ):  # recovered in part decides nothing
         return None
     after = f"long after a stall of {chosen['stall']:g} s"
     said = f"at {chosen['load']}% load, {after}, {percent(good)} of the requests were answered in time."
