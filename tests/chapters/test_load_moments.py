@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from replayed import WORKERS, queue_record
 
-from perflab.chapters.load_moments import moments, moments_of_connections
+from perflab.chapters.load_moments import moments, moments_of_connections, moments_of_queries
 from perflab.lab import Record
-from perflab.lab.moments import ANSWERED, AT_WORK, BEFORE, FAILED, GONE, IN_LINE, OPEN, SENT, SERVED
+from perflab.lab.moments import ANSWERED, ASIDE, AT_WORK, BEFORE, FAILED, GONE, IN_LINE, OPEN, SENT, SERVED
 from perflab.lab.scene import Film, Scene
 from perflab.measure.frame import Frame
+from perflab.systems.caches.hot_key import COMPUTE, HIT, REFRESH, WAIT
 
 
 def test_moments_of_both_clocks_are_in_their_order() -> None:
@@ -108,6 +109,69 @@ def test_a_connection_that_has_come_about_is_in_line_and_before_its_client_tries
 @pytest.mark.parametrize("columns", [{}, {"arrived_ns": np.zeros(2), "done_ns": np.full(2, np.nan)}])
 def test_connections_whose_server_does_not_tell_have_no_moments(columns: Any) -> None:
     assert moments_of_connections(1)(Record("any", {}, 1, "", Frame(columns))) is None
+
+
+def reads_record(**columns: list[float]) -> Record:
+    frame = Frame({name: np.array(values) for name, values in columns.items()}, {}, {"elapsed_s": 1.0})
+    return Record("any", {}, 1, "", frame)
+
+
+def test_each_query_is_of_the_read_that_decided_on_it() -> None:
+    """Two decided in the same nanosecond, one waits for the query of another, one hits, and one has no answer."""
+    run = reads_record(
+        arrived_s=[0.1, 0.1, 0.2, 0.3, 0.9],
+        number=[3, 1, 0, 2],
+        kind=[HIT, COMPUTE, COMPUTE, WAIT],
+        completed_s=[0.31, 0.4, 0.6, 0.6],
+        waited_ns=[1e6, 1e6, 1e6, 2e6],
+        of_s=[0.101, 0.101],
+        began_s=[0.101, 0.4],
+        ended_s=[0.39, 0.6],
+    )
+    read = moments_of_queries(1)(run)
+    assert read is not None and read.until_s == 1.0 and read.places.tolist() == [0, 0, -1, -1, -1]
+    assert read.states_at(0.2).tolist() == [IN_LINE, AT_WORK, SENT, BEFORE, BEFORE]
+    assert read.states_at(0.395).tolist() == [IN_LINE, ANSWERED, IN_LINE, GONE, BEFORE]
+    assert read.states_at(0.95).tolist() == [GONE, GONE, GONE, GONE, SENT] and read.became[-1] == OPEN
+    assert read.in_line(0, 1)[1].tolist() == [0, 1, 2, 1, 0, 0], "one goes, though it was never at work"
+    assert moments_of_queries(1)(reads_record()) is None
+
+
+def test_a_query_that_runs_after_its_read_was_answered_is_aside() -> None:
+    run = reads_record(
+        arrived_s=[0.1, 0.8],
+        number=[0, 1],
+        kind=[REFRESH, REFRESH],
+        completed_s=[0.102, 0.802],
+        waited_ns=[1e6, 1e6],
+        of_s=[0.101],
+        began_s=[0.101],
+        ended_s=[0.4],
+    )
+    read = moments_of_queries(1)(run)
+    assert read is not None and read.became.tolist() == [SERVED, SERVED, ASIDE, ASIDE]
+    assert read.states_at(0.2).tolist() == [GONE, BEFORE, AT_WORK, BEFORE] and read.inside(0, 1)[1].max() == 1
+    film = Film(read)
+    assert read.states_at(0.9).tolist() == [GONE, GONE, GONE, SENT] and film.told_until_s == 0.801, "it has not ended"
+    assert "at work at least 0" in Scene(film, 0.9).text() and "at work 1" in Scene(film, 0.2).text()
+
+
+def test_a_query_that_has_begun_is_at_work_though_it_has_not_ended() -> None:
+    """One of a read without an answer, one of a read that was answered before; a third read is not heard of."""
+    run = reads_record(
+        arrived_s=[0.1, 0.2, 0.3],
+        number=[1],
+        kind=[REFRESH],
+        completed_s=[0.202],
+        waited_ns=[1e6],
+        begun_number=[0, 1],
+        begun_s=[0.15, 0.201],
+    )
+    read = moments_of_queries(2)(run)
+    assert read is not None and read.became.tolist() == [OPEN, SERVED, OPEN, ASIDE]
+    assert read.states_at(0.12).tolist() == [SENT, BEFORE, BEFORE, BEFORE]
+    assert read.states_at(0.9).tolist() == [AT_WORK, GONE, SENT, AT_WORK] and read.places.tolist() == [0, -1, -1, 1]
+    assert Film(read).told_until_s == 0.3
 
 
 def test_a_record_that_does_not_tell_has_no_moments() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from replayed import few_moments
 
-from perflab.lab.moments import ANSWERED, AT_WORK, BEFORE, GONE, IN_LINE, NEEDLESS, OPEN, SENT, SERVED, Moments
+from perflab.lab.moments import ANSWERED, ASIDE, AT_WORK, BEFORE, GONE, IN_LINE, NEEDLESS, OPEN, SENT, SERVED, Moments
 
 
 @pytest.mark.parametrize(
@@ -77,11 +77,22 @@ def test_the_area_is_the_same_by_time_and_by_request(seed: int) -> None:
         assert by_time == pytest.approx(np.mean(inside) * (last_s - first_s), rel=0.01)
 
 
-def test_an_attempt_beside_a_request_is_no_request() -> None:
+@pytest.mark.parametrize("what", [NEEDLESS, ASIDE])
+def test_an_attempt_or_work_beside_a_request_is_no_request(what: int) -> None:
     moments = few_moments()
-    beside = few_moments(became=np.where(moments.became == SERVED, NEEDLESS, moments.became))
+    beside = few_moments(became=np.where(moments.became == SERVED, what, moments.became))
     assert moments.inside(0, 1)[1].max() == 5 and beside.inside(0, 1)[1].max() == 2
     assert beside.area_by_request(0, 1) == pytest.approx(0.01 + 0.2 + 0.5)
+
+
+def test_one_that_goes_without_having_been_at_work_is_no_longer_in_line() -> None:
+    given_up = few_moments(started_s=np.where(np.arange(7) == 2, np.nan, few_moments().started_s))
+    assert given_up.in_line(0, 1)[1][-1] == 0 and given_up.states_at(0.6)[2] == IN_LINE
+
+
+def test_one_without_an_end_keeps_its_place() -> None:
+    open_end = few_moments(done_s=np.array([0.26, np.nan, 0.76, 0.9, np.nan, np.nan, np.nan]))
+    assert open_end.places.tolist() == [0, 0, 1, 1, -1, -1, -1]
 
 
 def test_steps_begin_and_end_where_the_part_of_the_run_does() -> None:

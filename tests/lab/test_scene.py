@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 from drawing import drawn, points
+from matplotlib.figure import Figure
 from replayed import RUN_S, WORKERS, few_moments, queue_record
 
 from perflab.chapters.load_moments import moments
 from perflab.lab import Record
 from perflab.lab.moments import (
     ANSWERED,
+    ASIDE,
     AT_WORK,
     FAILED,
     GONE,
@@ -156,3 +158,27 @@ def test_the_line_is_known_up_to_the_first_request_of_which_the_server_has_not_t
     assert film.strip(film.in_line, film.told_until_s)[0].max() <= film.along(np.array(0.4))
     all_told = Film(few_moments(became=np.array([SERVED] * 4 + [REJECTED] * 3)))
     assert all_told.told_until_s == 1.0 and Scene(all_told, 1.0).is_all_told
+
+
+def test_one_at_work_without_an_end_stands_at_the_beginning_of_its_place() -> None:
+    nan = np.nan
+    open_end = few_moments(done_s=np.array([0.26, 0.51, 0.76, nan, nan, nan, nan]), gone_s=np.full(7, nan))
+    film = Film(open_end)
+    at_s = np.array([Scene(film, moment).points[:, 3] for moment in (0.77, 0.99)])
+    begins, _ = film.at_worker(open_end.places[3:4], open_end.server[3:4])
+    assert (at_s == at_s[0]).all() and begins[0] < at_s[0, 0] < begins[0] + film.place_width / 2
+
+
+def legend_of(read: Moments) -> str:
+    axes = Figure().subplots()
+    replay_chart(Film(read)).build(axes)
+    return " ".join(text.get_text() for text in axes.texts)
+
+
+def test_the_legend_says_of_those_without_an_answer_only_what_is_so() -> None:
+    known = few_moments(queued_s=few_moments().due_s)
+    for read, is_untold in ((few_moments(), True), (known, False)):
+        assert "○ no answer in this run" in legend_of(read)
+        assert ("so no record of where it was" in legend_of(read)) == is_untold
+    assert "no client waits for" not in legend_of(known)
+    assert "× work that no client waits for" in legend_of(few_moments(became=np.full(7, ASIDE)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -9,12 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.lab import Record
-from perflab.lab.moments import FAILED, NEEDLESS, OPEN, REJECTED, SERVED, Moments
+from perflab.lab.moments import ASIDE, FAILED, NEEDLESS, OPEN, REJECTED, SERVED, Moments
+from perflab.systems.caches.hot_key import COMPUTE, REFRESH, WAIT
 
 Number = int | float | Callable[[Record], float]
 """The same for all runs, or a function of the run."""
 QUEUE = ("arrived_ns", "started_ns", "done_ns")
-COLUMNS = ("due_s", "queued_s", "started_s", "done_s", "gone_s", "became", "server")
+STAGES = ("due_s", "queued_s", "started_s", "done_s", "gone_s")
+COLUMNS = (*STAGES, "became", "server")
+APART_S = 1e-6
+"""Between the last request of a turn and the first of the next, so that these are not inside at once."""
 
 
 def moments(workers: Number = 1, servers: Number = 1) -> Callable[[Record], Moments | None]:
@@ -64,6 +69,74 @@ def moments_of_connections(workers: Number) -> Callable[[Record], Moments | None
         gone_s, became = np.where(is_served, due_s + response_s, np.nan), np.where(is_served, SERVED, OPEN)
         until_s, number = float((due_s + response_s).max()), int(number_of(workers, record))
         return Moments(due_s, queued_s, started_s, done_s, gone_s, became, 0 * became, until_s, number)
+
+    return of
+
+
+def moments_of_queries(at_once: Number) -> Callable[[Record], Moments | None]:
+    """For `Lab(moments=…)`: of a record of reads of a hot key (`hot_key_load`), of which so many may run a query at once.
+
+    A read has been sent until a thread begins it. In line are those that wait for a place, or for the query of another read; at
+    work those that run one. What the cache answers is never in line, and a query that runs after its read was answered is aside.
+    """
+
+    def of(record: Record) -> Moments | None:
+        due_s = record.column("arrived_s").astype(float)
+        if not due_s.size:
+            return None
+        number, kind = record.column("number").astype(int), record.column("kind").astype(int)
+        begun_ns = np.round(1e9 * due_s[number] + record.column("waited_ns"))
+        nan, queries = np.nan, defaultdict[float, deque[tuple[float, float]]](deque)
+        told = (record.column(f"{name}_s").tolist() for name in ("of", "began", "ended"))
+        for decided_s, began_s, ended_s in zip(*told, strict=True):
+            queries[np.round(1e9 * decided_s)].append((began_s, ended_s))
+        stages, gone_s, became = np.full((3, due_s.size), nan), np.full(due_s.size, nan), np.full(due_s.size, OPEN)
+        gone_s[number], became[number] = record.column("completed_s"), SERVED
+        begun_s = dict(zip(record.column("begun_number").tolist(), record.column("begun_s").tolist(), strict=True))
+        aside = list[tuple[float, ...]]()
+        for read, does, ns in zip(number.tolist(), kind.tolist(), begun_ns.tolist(), strict=True):
+            span = (
+                queries[ns].popleft() if does in (COMPUTE, REFRESH) and queries[ns] else (begun_s.get(read, nan), nan)
+            )
+            if does in (COMPUTE, WAIT):
+                stages[:, read] = ns / 1e9, *span
+            elif does == REFRESH:
+                aside.append((ns / 1e9, nan if np.isnan(span[0]) else ns / 1e9, *span, span[1]))
+        for read, began_s in begun_s.items():
+            if became[read] == OPEN:  # since when it was in line for a place, it tells with its answer
+                stages[:2, read] = began_s
+        moments_s = np.column_stack([np.array([due_s, *stages, gone_s]), np.array(aside).reshape(-1, 5).T])
+        became = np.append(became, np.full(len(aside), ASIDE))
+        columns: dict[str, Any] = dict(zip(COLUMNS, (*moments_s, became, 0 * became), strict=True))
+        return Moments(**columns, until_s=record.fact("elapsed_s", 0.0), workers=int(number_of(at_once, record)))
+
+    return of
+
+
+def turn_of(stages_ns: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    """Columns for `moments_of_turns`: `STAGES` of each request of a turn, from its first request on; "requests", how many these
+    are, and "turn_s", when the last one was gone. `stages_ns`, of shape (5, requests), is by any one clock.
+    """
+    columns = dict(zip(STAGES, (stages_ns - stages_ns[0].min(initial=2**62)) / 1e9, strict=True))
+    many, last_s = stages_ns.shape[1], columns["gone_s"].max(initial=0.0)
+    return {**columns, "requests": np.array([many]), "turn_s": np.array([last_s])}
+
+
+def moments_of_turns(workers: Number = 1, least_s: Number = 0.0) -> Callable[[Record], Moments | None]:
+    """For `Lab(moments=…)`: of a record of turns (`turn_of`), shown one after the other, each for `least_s` or until its last
+    request is gone. None where a request was not answered: when it was given up is not recorded.
+    """
+
+    def of(record: Record) -> Moments | None:
+        requests, lost = record.column("requests").astype(int), ("failures", "timeouts", "not_sent")
+        if not requests.sum() or any(record.count(name) for name in lost):
+            return None
+        lasts_s = np.maximum(record.column("turn_s") + APART_S, number_of(least_s, record))
+        begins_s = np.repeat(np.cumsum(lasts_s) - lasts_s, requests)
+        stages = [begins_s + record.column(name) for name in STAGES]
+        became = np.full(begins_s.size, SERVED)
+        columns: dict[str, Any] = dict(zip(COLUMNS, (*stages, became, 0 * became), strict=True))
+        return Moments(**columns, until_s=float(lasts_s.sum()), workers=int(number_of(workers, record)))
 
     return of
 

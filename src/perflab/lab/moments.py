@@ -13,8 +13,10 @@ BEFORE, SENT, IN_LINE, AT_WORK, ANSWERED, GONE = range(6)
 """Where a request is: not yet due; due, and not in line as far as the record knows; in line; at work; done, and its reply on the
 way; gone, whatever became of it.
 """
-OPEN, SERVED, REJECTED, FAILED, NEEDLESS = range(5)
-"""What became of a request by the end of the run; `NEEDLESS` is an attempt that was worked on after its client had given up."""
+OPEN, SERVED, REJECTED, FAILED, NEEDLESS, ASIDE = range(6)
+"""What became of a request by the end of the run. Beside them `NEEDLESS`, an attempt that was worked on after its client had
+given up, and `ASIDE`, work that no client waits for.
+"""
 Steps = tuple[NDArray[np.float64], NDArray[np.int64]]
 """Moments (s), the first and the last of a part of the run and those between at which a number changes, and it from each on."""
 WINDOW_S, WHOLE_S, STEP_S = 2.0, 3.2, 0.2
@@ -54,8 +56,8 @@ class Moments:
 
     @cached_property
     def is_request(self) -> NDArray[np.bool_]:
-        """Which are requests, and not attempts beside them."""
-        return self.became != NEEDLESS
+        """Which are requests, and not attempts or work beside them."""
+        return ~np.isin(self.became, (NEEDLESS, ASIDE))
 
     @cached_property
     def response_s(self) -> NDArray[np.float64]:
@@ -68,18 +70,18 @@ class Moments:
 
         The record does not say which worker it was: each takes the first place that was free when it began.
         """
-        places = np.full(self.due_s.size, -1)
+        places, done_s = np.full(self.due_s.size, -1), np.where(np.isnan(self.done_s), np.inf, self.done_s)
         for server in range(self.servers):
             free, opened = [*range(self.workers)], self.workers
             busy: list[tuple[float, int]] = []
-            of_server = np.flatnonzero((self.server == server) & (self.started_s < self.done_s))
+            of_server = np.flatnonzero((self.server == server) & (self.started_s < done_s))
             for one in of_server[np.argsort(self.started_s[of_server], kind="stable")].tolist():
                 while busy and busy[0][0] <= self.started_s[one]:
                     heapq.heappush(free, heapq.heappop(busy)[1])
                 if not free:  # readings of a clock may overlap by a little
                     free, opened = [opened], opened + 1
                 places[one] = heapq.heappop(free)
-                heapq.heappush(busy, (self.done_s[one], int(places[one])))
+                heapq.heappush(busy, (done_s[one], int(places[one])))
         return places
 
     def percentile_request(self, share: float, first_s: float, last_s: float) -> int | None:
@@ -95,9 +97,9 @@ class Moments:
         return _steps(self.due_s[self.is_request], self.gone_s[self.is_request], first_s, last_s)
 
     def in_line(self, first_s: float, last_s: float) -> Steps:
-        """The number of those in line, attempts included; what was worked on at once was never there."""
+        """The number of those in line, attempts included. What was worked on at once was never there; some go without work."""
         known = np.isfinite(self.queued_s) & (self.started_s != self.queued_s)
-        return _steps(self.queued_s[known], self.started_s[known], first_s, last_s)
+        return _steps(self.queued_s[known], np.fmin(self.started_s, self.gone_s)[known], first_s, last_s)
 
     def on_the_way(self, first_s: float, last_s: float) -> Steps:
         """The number of those that were due, neither in line as far as the record knows, nor gone."""

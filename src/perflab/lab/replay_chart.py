@@ -9,7 +9,7 @@ import numpy as np
 
 from perflab.lab.chart import Axis, Chart
 from perflab.lab.marks import Label, Line, Mark, Note, Rule
-from perflab.lab.moments import AT_WORK, FAILED, IN_LINE, NEEDLESS, OPEN, REJECTED, SENT, SERVED
+from perflab.lab.moments import ASIDE, AT_WORK, FAILED, IN_LINE, NEEDLESS, OPEN, REJECTED, SENT, SERVED
 from perflab.lab.palette import ALARM, CLOCK, GRID, INK, MEASURED, PINNED, QUIET
 from perflab.lab.scene import FLOOR, LEAVES, LINE_BEGINS, RIGHT, SENT_ENDS, SHARES, STRIP, WORK, Film, Scene
 from perflab.measure.units import count
@@ -64,7 +64,7 @@ def replay_chart(film: Film) -> Chart:
         *_heads(film),
         *_legend(film),
         Line(model=dots(OPEN), color=PINNED, **HOLLOW),
-        Line(model=dots(NEEDLESS), color=PINNED, **{**DOT, "marker": "x"}),
+        Line(model=dots(NEEDLESS, ASIDE), color=PINNED, **{**DOT, "marker": "x"}),
         Line(model=dots(SERVED), color=MEASURED, **DOT),
         Line(model=dots(REJECTED, FAILED), color=ALARM, **{**DOT, "marker": "X"}),
         *(mark for share in SHARES for mark in _marked(share)),
@@ -133,9 +133,13 @@ def _legend(film: Film) -> list[Mark]:
         ),
     ]
     if OPEN in became:
-        marks.append(Caption(0, below, "○ no answer in this run, so no record of where it was", QUIET))
+        is_untold = np.isnan(film.moments.queued_s[film.moments.became == OPEN]).any()
+        said = "○ no answer in this run" + ", so no record of where it was" * bool(is_untold)
+        marks.append(Caption(0, below, said, QUIET))
     if NEEDLESS in became:
         marks.append(Caption(LINE_BEGINS + 24, below, "× its client had given up", QUIET))
+    if ASIDE in became:
+        marks.append(Caption(LINE_BEGINS + 24, below, "× work that no client waits for", QUIET))
     lost = {name: each for name, each in {"rejected": REJECTED, "failed": FAILED}.items() if each in became}
     if lost:
         numbers = _number(LOST, below, lambda scene: ", ".join(count(scene.gone(each)) for each in lost.values()))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from perflab.lab.moments import (
     ANSWERED,
+    ASIDE,
     AT_WORK,
     FAILED,
     GONE,
@@ -46,7 +47,7 @@ class Film:
         part = self.first_s, self.last_s
         self.marked = {share: moments.percentile_request(share, *part) for share in SHARES}
         self.inside, self.in_line = moments.inside(*part), moments.in_line(*part)
-        untold = np.isin(moments.became, (OPEN, FAILED)) & np.isnan(moments.queued_s)
+        untold = np.isin(moments.became, (OPEN, FAILED, ASIDE)) & np.isnan(moments.queued_s)
         self.told_until_s = min(self.last_s, float(moments.due_s[untold].min(initial=np.inf)))
         """Up to when it is known how many were in line: then comes a request of which the server has told nothing."""
         self.most = max(
@@ -115,7 +116,10 @@ class Scene:
         found[1, leaving & (moments.places < 0)] = FLOOR
         working = states == AT_WORK
         lasts_s = (moments.done_s - moments.started_s)[working]
-        found[0, working] += film.place_width * (0.1 + 0.8 * (self.at_s - moments.started_s[working]) / lasts_s)
+        done = np.nan_to_num(
+            (self.at_s - moments.started_s[working]) / lasts_s
+        )  # none, as far as known, of work without an end
+        found[0, working] += film.place_width * (0.1 + 0.8 * done)
         found[0, states == ANSWERED] = REPLY
         ago_s = self.at_s - moments.gone_s[leaving]
         found[0, leaving] = LEAVES[0] + ago_s / LEAVING_S * (LEAVES[1] - LEAVES[0])

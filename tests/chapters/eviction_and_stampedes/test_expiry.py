@@ -16,6 +16,8 @@ from perflab.chapters.eviction_and_stampedes import expiry
 from perflab.chapters.eviction_and_stampedes import expiry_model as model
 from perflab.chapters.eviction_and_stampedes.expiry_model import ALIGNED, JITTERED, RUN_S, TTLS_S, p99_ns, queries_per_s
 from perflab.lab import Outcome, Record
+from perflab.lab.moments import AT_WORK, IN_LINE, SERVED
+from perflab.lab.scene import Film, Scene
 
 NAME = "eviction_and_stampedes.expiry"
 LAB = expiry.lab()
@@ -134,6 +136,22 @@ def test_reads_without_an_answer_count_as_what_they_have_waited() -> None:
 @pytest.mark.parametrize("ttl", [0.2, 0.5, 1.0])
 def test_a_peak_is_no_saturation(ttl: float, until_s: float) -> None:
     assert model.saturated(expiry_record(ttl=ttl, until_s=until_s)) is None
+
+
+@pytest.mark.parametrize("ttl", [0.05, 0.5])
+def test_at_fifty_moments_the_replay_has_as_many_reads_in_line_as_the_record(ttl: float) -> None:
+    run = expiry_record(ttl=ttl)
+    assert LAB.moments is not None and LAB.moments(Record("expiry", START, 1, "")) is None
+    moments = LAB.moments(run)
+    assert moments is not None and moments.places.max() == 0, "one thread"
+    film, due_s, began_s = Film(moments), run.column("arrived_s"), run.column("began_s")
+    done_s, most = due_s[: run.calls] + run.column("latency_ns") / 1e9, 0
+    for at_s in np.random.default_rng(2).uniform(0, RUN_S, 50).tolist():
+        scene, begun, done = Scene(film, at_s), (began_s <= at_s).sum(), (done_s <= at_s).sum()
+        counted = (due_s <= at_s).sum() - begun, begun - done, done
+        assert (scene.number(IN_LINE), scene.number(AT_WORK), scene.gone(SERVED)) == counted and scene.is_all_told
+        most = max(most, scene.number(IN_LINE))
+    assert most > (500 if ttl < 0.1 else 10)
 
 
 def test_each_slice_of_a_run_tells_the_reads_that_became_due_in_it() -> None:

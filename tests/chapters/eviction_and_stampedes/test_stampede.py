@@ -32,8 +32,11 @@ from perflab.chapters.eviction_and_stampedes.stampede_model import (
     per_expiry,
 )
 from perflab.lab import Outcome, Record
+from perflab.lab.moments import ASIDE, AT_WORK, IN_LINE, SERVED
+from perflab.lab.scene import Film, Scene
 from perflab.measure.frame import Frame
 from perflab.measure.guards import BadInput
+from perflab.systems.caches.hot_key import WAIT
 
 NAME = "eviction_and_stampedes.stampede"
 LAB = stampede.lab()
@@ -233,3 +236,30 @@ def test_where_the_expired_value_is_an_answer_hardly_any_read_waits() -> None:
     assert run.column("kind").max() == 4 and not (run.column("kind") == 2).any()
     assert per_expiry(run) < 1.5 and run.column("cpu_ns").size >= 2
     assert corpus.question(NAME).runs[0]["cure"] == NONE
+
+
+@pytest.mark.parametrize("cure", CURES)
+def test_at_fifty_moments_the_replay_has_as_many_queries_at_work_as_the_record(cure: str) -> None:
+    """In line are reads that wait for a place, or for the query of another; what the cache answers is never there."""
+    run = stampede_record(cure=cure)
+    assert LAB.moments is not None
+    moments = LAB.moments(run)
+    assert moments is not None
+    number, waits = run.column("number"), run.column("kind") == WAIT
+    due_s, done_s = run.column("arrived_s"), run.column("completed_s")
+    since_s = due_s[number[waits]] + run.column("waited_ns")[waits] / 1e9
+    of_s, began_s, ended_s = (run.column(f"{name}_s") for name in ("of", "began", "ended"))
+    film, at_work = Film(moments), 0
+    assert film.told_until_s == model.RUN_S, "of those without an answer, each runs a query"
+    for at_s in np.random.default_rng(3).uniform(0, film.told_until_s, 50).tolist():
+        scene = Scene(film, at_s)
+        assert scene.is_all_told and scene.gone(SERVED) == (done_s <= at_s).sum()
+        assert scene.number(AT_WORK) == (run.column("begun_s") <= at_s).sum() - (ended_s <= at_s).sum()
+        waiting = ((since_s <= at_s) & (at_s < done_s[waits])).sum()
+        assert scene.number(IN_LINE) == waiting + ((of_s <= at_s) & (at_s < began_s)).sum()
+        at_work = max(at_work, scene.number(AT_WORK))
+    most = {POOL_OF_2: 2, SINGLE: 1, BOTH: 1, STALE_TOO: 1}.get(cure, THREADS)
+    assert moments.places.max() < moments.workers == most and at_work <= most
+    assert at_work > 8 if cure == NONE else at_work >= 1
+    assert film.in_line[1].max() > 5 if cure in (POOL_OF_2, SINGLE) else film.in_line[1][-1] == 0
+    assert (ASIDE in moments.became) == (cure == STALE_TOO), "its query runs after its answer"

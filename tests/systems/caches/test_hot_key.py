@@ -41,6 +41,10 @@ def test_in_a_single_flight_one_computes_and_the_others_wait() -> None:
     assert looks(key, 1.1, 2.1, 2.2) == [HIT, COMPUTE, WAIT]
 
 
+def test_a_single_flight_and_places_limit_how_many_compute_at_once() -> None:
+    assert [Cure().at_once, Cure(places=2).at_once, Cure(single=True, places=2).at_once] == [None, 2, 1]
+
+
 def test_what_has_expired_is_an_answer_while_one_computes() -> None:
     key = key_of(Cure(single=True, serves_stale=True))
     assert looks(key, 0.5, 1, 1, 1.05) == [HIT, REFRESH, STALE, STALE]

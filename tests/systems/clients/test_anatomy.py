@@ -99,7 +99,8 @@ def test_a_crowd_asks_at_the_same_time_and_is_gone_afterwards(server: ChildServe
     before = threading.active_count()
     with Crowd(server.port, 8) as crowd:
         requests = crowd.dissect(PATH, 0.1)
-    assert len(requests) >= 8
+        left_out = crowd.left_out
+    assert len(requests) >= 8 == len(left_out) and not set(map(id, left_out)) & set(map(id, requests))
     assert all(sum(request.parts.values()) == request.total_ns for request in requests)
     assert threading.active_count() == before
 

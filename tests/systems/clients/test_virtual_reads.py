@@ -29,7 +29,9 @@ def times(reads: VirtualReads) -> list[float]:
 def test_a_hit_takes_no_time_and_a_miss_a_query() -> None:
     reads = run(Cure(), [0.5, 1.5])
     assert reads.answered == [(0, 0.5, 0.5, HIT), (1, 1.5, 1.6, COMPUTE)]
-    assert reads.decided == [1.5] and reads.ended == [(1.5, 1.5, 1.6, 0.1)]
+    assert (
+        reads.decided == [1.5] and reads.ended == [(1.5, 1.5, 1.6, 0.1)] and [when for _, when in reads.begun] == [1.5]
+    )
 
 
 def test_queries_share_the_cpus() -> None:

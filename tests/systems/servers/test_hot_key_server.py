@@ -46,6 +46,9 @@ def test_a_single_flight_runs_one_query_and_all_reads_get_an_answer() -> None:
     assert sorted(frame.samples["number"].tolist()) == list(range(6))
     assert frame.counts == {"calls": 6} and frame.facts["in_flight"] == 0
     assert frame.samples["of_s"].tolist() == frame.samples["decided_s"].tolist()
+    computed = np.flatnonzero(column(frame, "kind") == COMPUTE)
+    assert frame.samples["begun_number"].tolist() == frame.samples["number"][computed].tolist()
+    assert frame.samples["begun_s"].tolist() == frame.samples["began_s"].tolist()
     assert column(frame, "ended_s").min() > column(frame, "began_s").min() > 0 and column(frame, "cpu_ns").min() > 0
 
 

@@ -192,5 +192,6 @@ def lab() -> Lab:
         trust=TRUST,
         finding=finding,
         scenario=scenario,
+        moments=model.moments,
         budget_s=RUN_S + 1,
     )

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.lab import Record, Verdict
+from perflab.lab.moments import OPEN, SERVED, Moments
 from perflab.measure import count, duration, poisson
 from perflab.measure.frame import Frame
 from perflab.measure.percentiles import percentile
@@ -87,14 +88,15 @@ def frame_of(reads: Reads, since: int, rows: NDArray[np.float64], told_ns: float
     """A frame of what happened after `told_ns`, up to `until_ns`. Rows, of reads from number `since` on: when each began and was
     done (ns), whether it missed, and the age (ns) of what it got.
 
-    Columns: "arrived_s", when reads were due, answered or not. Of those that were answered, in this order, "latency_ns" since
-    then and "age_ns". Of those that missed "missed_s", when a query began, and "query_ns".
+    Columns: "arrived_s", when reads were due, answered or not. Of those that were answered, in this order, "began_s",
+    "latency_ns" since they were due, and "age_ns". Of those that missed "missed_s", when a query began, and "query_ns".
     """
     rows = rows[rows[:, 1] <= until_ns]
     began, done, missed, age = rows.T
     due, misses = reads.due_ns[since : since + len(rows)], missed.astype(bool)
     columns: dict[str, Any] = {
         "arrived_s": reads.due_ns[(reads.due_ns > told_ns) & (reads.due_ns <= until_ns)] / 1e9,
+        "began_s": began / 1e9,
         "latency_ns": done - due,
         "age_ns": age,
         "missed_s": began[misses] / 1e9,
@@ -137,6 +139,21 @@ def long_run(expiry: str, keys: int, rate: float, ttls_s: Any) -> tuple[NDArray[
     popularity = zipf(keys, SKEW)
     ages = [1e9 * mean_age(rate, popularity, ttl, JITTER[expiry]) for ttl in ttls_s]
     return np.array(ages), np.array([store_load(rate, popularity, ttl) for ttl in ttls_s])
+
+
+def moments(record: Record) -> Moments | None:
+    """Reads wait for the one thread, and are at work for as long as it looks into the cache or asks the store."""
+    due_s, latency_ns = record.column("arrived_s"), record.column("latency_ns")
+    if not due_s.size:
+        return None
+    answered = latency_ns.size  # in the order in which they were due
+    started_s, done_s, became = np.full(due_s.size, np.nan), np.full(due_s.size, np.nan), np.full(due_s.size, OPEN)
+    started_s[:answered], done_s[:answered] = (
+        record.column("began_s"),
+        (np.round(1e9 * due_s[:answered]) + latency_ns) / 1e9,
+    )
+    became[:answered] = SERVED
+    return Moments(due_s, due_s, started_s, done_s, done_s, became, 0 * became, record.fact("elapsed_s", 0.0))
 
 
 def per_s(moments_s: Any) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ import numpy as np
 from perflab.chapters.changes import only_change
 from perflab.chapters.eviction_and_stampedes import stampede_model as model
 from perflab.chapters.eviction_and_stampedes.stampede_model import CURES, NONE, RUN_S, THREADS, XFETCH, per_expiry
+from perflab.chapters.load_moments import moments_of_queries
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.axes import count_ticks, plain_ticks
 from perflab.lab.marks import Line, Rule, measured
@@ -134,10 +135,7 @@ TRUST = trust_of(
     ("CPU time of a query, p50", model.cpu_text),
     ("the same reads simulated with these", model.replay_text),
     ("waited for a thread, p99", lambda run: duration(np.percentile(run.column("waited_ns"), 99))),
-    (
-        "CPUs, by how many queries run at once in the time of one",
-        lambda run: f"{(run.constants or {}).get('cpus', 0):.2f}",
-    ),
+    ("CPUs, by how many queries run in the time of one", lambda run: f"{(run.constants or {}).get('cpus', 0):.2f}"),
 )
 
 ONE, AS_ARRIVED, MORE = "once", "about 9 times", "20 times or more"
@@ -195,5 +193,6 @@ def lab() -> Lab:
         trust=TRUST,
         finding=finding,
         scenario=scenario,
+        moments=moments_of_queries(lambda run: model.cure_of(run.parameters["cure"]).at_once or THREADS),
         budget_s=RUN_S + 1,
     )

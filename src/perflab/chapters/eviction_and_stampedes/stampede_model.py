@@ -69,15 +69,13 @@ def simulated(
     run.run(arrived_s.tolist(), query_s, until_s)
     number, began, done, kind = np.array(run.answered or np.empty((0, 4))).T
     of, started, ended, cpu = np.array(run.ended or np.empty((0, 4))).T
-    number = number.astype(int)
+    number, begun = number.astype(int), np.array(run.begun or np.empty((0, 2)))
     columns: dict[str, Any] = {
-        "arrived_s": arrived_s,
-        "number": number,
-        "kind": kind.astype(int),
-        "completed_s": done,
+        **{"arrived_s": arrived_s, "number": number, "kind": kind.astype(int), "completed_s": done},
         "latency_ns": 1e9 * (done - arrived_s[number]),
         "waited_ns": 1e9 * (began - arrived_s[number]),
-        **{"decided_s": np.array(run.decided), "of_s": of, "began_s": started, "ended_s": ended, "cpu_ns": 1e9 * cpu},
+        **{"begun_number": begun[:, 0].astype(int), "begun_s": begun[:, 1], "decided_s": np.array(run.decided)},
+        **{"of_s": of, "began_s": started, "ended_s": ended, "cpu_ns": 1e9 * cpu},
     }
     facts = {"elapsed_s": until_s, "in_flight": arrived_s.size - number.size}
     return Frame(columns, {"calls": number.size}, facts)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from perflab.chapters.load import LATENESS
+from perflab.chapters.measuring_latency import coordinated_omission_model as model
 from perflab.chapters.measuring_latency.clients import (
     SLOW_NS,
     Clients,
@@ -26,7 +27,9 @@ from perflab.lab.charts import SHARES, nines
 from perflab.lab.guesses import Guesses
 from perflab.lab.verdict import trust_of, verdict_of
 from perflab.measure import Frame, percentile, summarise
+from perflab.measure.clock import SYSTEM_CLOCK
 from perflab.measure.histogram import Histogram
+from perflab.measure.http_reply import Reply
 from perflab.measure.http_target import HttpTarget
 from perflab.measure.load import LoadResult, closed_loop, open_loop
 from perflab.measure.schedule import constant
@@ -35,6 +38,7 @@ from perflab.systems.servers.staged_server import Config, staged_server
 from perflab.theory import omission
 
 Schedule = NDArray[np.int64]
+Told = Callable[[LoadResult], model.Turn]
 
 SERVICE_S = 0.0002
 STAGES: tuple[Config, ...] = ("concurrency", {"at_once": 1}), ("stall", {}), ("computing", {"service_s": SERVICE_S})
@@ -42,25 +46,38 @@ WARM_UP_S = 0.1
 STALL_AFTER = 0.2
 """When in a period the stall begins, as a share of the period: time is left afterwards to work off what has piled up."""
 BURST = 200
+SPARE = 16
+"""Connections beyond those that the requests of a stall take."""
 
 
 def experiment(rate: int, stall: int, every: int) -> Iterator[Frame]:
-    for loop, schedule, target in turns(rate, stall, every, (open_loop, closed_loop)):
-        yield as_frame(loop(schedule, target))
+    for loop, schedule, target, told in turns(rate, stall, every, (open_loop, closed_loop)):
+        yield as_frame(result := loop(schedule, target), told(result))
 
 
-def turns(rate: int, stall: int, every: int, clients: Sequence[Any]) -> Iterator[tuple[Any, Schedule, HttpTarget]]:
-    """A client, when its requests are due, and what it sends them to: one client after another, each meets one stall."""
+def turns(
+    rate: int, stall: int, every: int, clients: Sequence[Any]
+) -> Iterator[tuple[Any, Schedule, HttpTarget, Told]]:
+    """A client, when its requests are due, their target, and what that told: one after another, each client meets one stall."""
     period_s, stall_s = every / 1000, stall / 1000
+    replies: dict[int, tuple[int, Reply]] = {}
+
+    def note(number: int, reply: Reply) -> None:
+        replies[number] = target.seen_ns, reply  # read later: it would make the client late
+
+    def told(result: LoadResult) -> model.Turn:
+        return model.turn_of(result, replies, server.now_ns - SYSTEM_CLOCK.now_ns())
+
     with (
         staged_server(*STAGES) as server,
-        HttpTarget(server.port, request_bytes("/"), connections=_connections(rate, stall_s)) as target,
+        HttpTarget(server.port, request_bytes("/"), int(rate * stall_s * 1.5) + SPARE, note) as target,
     ):
         for client in itertools.cycle(clients):
             # Not kept: connections and code warm up, and the browser finishes the last picture, before the clock counts.
             open_loop(constant(rate, WARM_UP_S), target)
             server.ask("stall", after_s=STALL_AFTER * period_s, for_s=stall_s)
-            yield client, constant(rate, period_s), target
+            replies.clear()
+            yield client, constant(rate, period_s), target, told
 
 
 def calibrate() -> Iterator[Frame]:
@@ -74,19 +91,14 @@ def calibrate() -> Iterator[Frame]:
     yield Frame(facts={"base_ns": percentile(alone.response_ns, 0.5), "occupied_ns": 1e9 / burst.throughput})
 
 
-def as_frame(result: LoadResult) -> Frame:
-    """Columns named after the loop; counts of what was not answered."""
+def as_frame(result: LoadResult, told: model.Turn) -> Frame:
+    """Columns named after the loop, and those of its turn; counts of what was not answered."""
     name = "closed" if result.closed else "open"
     counts = {"calls": result.response_ns.size, "failures": result.failures, "timeouts": result.timeouts}
-    samples = {f"{name}_ns": result.response_ns, f"{name}_service_ns": result.service_ns}
+    samples = {**told, f"{name}_ns": result.response_ns, f"{name}_service_ns": result.service_ns}
     if not result.closed:
         samples["lateness_ns"] = result.lateness_ns
     return Frame(samples, {**counts, "not_sent": result.not_sent})
-
-
-def _connections(rate: int, stall_s: float) -> int:
-    """Enough for all requests that arrive during a stall, and some to spare."""
-    return int(rate * stall_s * 1.5) + 16
 
 
 def predict(rate: int, stall: int, every: int, constants: Mapping[str, Any]) -> NDArray[np.float64]:
@@ -182,4 +194,5 @@ def lab() -> Lab:
         trust=trust_of(LATENESS, needs="lateness_ns"),
         finding=finding_of(LOOPS),
         scenario=scenario,
+        moments=model.moments,
     )

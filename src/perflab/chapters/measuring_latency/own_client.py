@@ -23,9 +23,9 @@ CLIENTS: Clients = {
 
 
 def experiment(rate: int, stall: int, every: int, client: Client) -> Iterator[Frame]:
-    for each, schedule, target in coordinated_omission.turns(rate, stall, every, (open_loop, client)):
+    for each, schedule, target, told in coordinated_omission.turns(rate, stall, every, (open_loop, client)):
         if each is open_loop:
-            yield coordinated_omission.as_frame(open_loop(schedule, target))
+            yield coordinated_omission.as_frame(result := open_loop(schedule, target), told(result))
         else:
             latencies_s = numbers_of(client((schedule / 1e9).tolist(), TicketServer(target)), schedule.size)
             yield Frame({"yours_ns": np.array(latencies_s) * 1e9})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from perflab.chapters.load_moments import moments_of_turns
 from perflab.chapters.where_latency_comes_from import anatomy_model
 from perflab.chapters.where_latency_comes_from.anatomy_model import CALLS, IN_A_ROW, SIDE_BY_SIDE, Parts, typical, whole
 from perflab.lab import Axis, Chart, Lab, Record, choice, latencies_of, log_slider, nearest, values_slider
@@ -22,7 +23,7 @@ from perflab.lab.verdict import percentile_of, table_of, verdict_of
 from perflab.measure import Frame, count, duration, duration_range, effective_cpus, percent, summarise
 from perflab.systems.clients.anatomy import PARTS, Anatomy, Crowd
 from perflab.systems.databases.catalogue import sku_of
-from perflab.systems.process.child import ChildServer
+from perflab.systems.process.pausable import PausableServer
 from perflab.systems.servers.distance import distance, place
 from perflab.systems.servers.shop import shop
 
@@ -35,11 +36,12 @@ def experiment(payload: int, round_trip: int, concurrency: int, calls: str) -> I
     with way_to_shop(round_trip / 1000) as (server, port), Crowd(port, concurrency, round_trip / 1000) as crowd:
         server.ask("set", payload_bytes=payload, **working(anatomy_model.WORK_MS, calls == SIDE_BY_SIDE))
         while True:
-            yield as_frame(crowd.dissect(PATH, SLICE_S))
+            kept = crowd.dissect(PATH, SLICE_S)
+            yield as_frame(kept, anatomy_model.turn_of([*crowd.left_out, *kept], server.now_ns))
 
 
 @contextmanager
-def way_to_shop(round_trip_s: float) -> Iterator[tuple[ChildServer, int]]:
+def way_to_shop(round_trip_s: float) -> Iterator[tuple[PausableServer, int]]:
     """The shop, and the port at which it seems to be that far away: its own without a distance."""
     with ExitStack() as stack:
         server = stack.enter_context(shop(PRODUCTS, anatomy_model.SHOP_THREADS))
@@ -51,13 +53,13 @@ def working(milliseconds: int, side_by_side: bool = False) -> dict[str, Any]:
     return {"database_ms": milliseconds, "logic_ms": milliseconds, "calls": CALLS, "parallel": side_by_side}
 
 
-def as_frame(requests: Sequence[Anatomy]) -> Frame:
-    """Columns "latency_ns" and "<part>_ns"; "calls_ns" holds begin and duration of each request's database calls."""
+def as_frame(requests: Sequence[Anatomy], turn: Mapping[str, Any] | None = None) -> Frame:
+    """Columns "latency_ns", "<part>_ns", `turn`; "calls_ns" holds begin and duration of each request's database calls."""
     parts = {f"{part}_ns": np.array([request.parts[part] for request in requests], float) for part in PARTS}
     # The first call looks up the product, and takes next to nothing.
     calls = [[*[(np.nan, np.nan)] * CALLS, *request.server.calls][-CALLS:] for request in requests]
     wholes = np.array([request.total_ns for request in requests], float)
-    return Frame({"latency_ns": wholes, **parts, "calls_ns": np.ravel(calls)}, {"calls": len(requests)})
+    return Frame({"latency_ns": wholes, **parts, **(turn or {}), "calls_ns": np.ravel(calls)}, {"calls": len(requests)})
 
 
 def calibrate() -> Iterator[Frame]:
@@ -161,9 +163,7 @@ PREDICTION = Prediction(
     question="The server is a round trip of 20 ms away and works for 10 ms. A request on a new connection takes about …",
     choices={
         "10 ms": Answer("That is what the server measures. It cannot be the whole: no request is faster than its way."),
-        "30 ms": Answer(
-            "One round trip carries request and reply. It cannot be all: opening the connection takes another."
-        ),
+        "30 ms": Answer("One round trip carries request and reply; opening the connection takes another."),
         "50 ms": Answer(
             "The round trips take 40 ms of it, and what is left is work, which took longer than usual in this run.",
             "One round trip opens the connection, one carries the request and its reply, and 10 ms are work.",
@@ -196,4 +196,5 @@ def lab() -> Lab:
         table=TABLE,
         finding=anatomy_model.finding,
         scenario=anatomy_model.scenario,
+        moments=moments_of_turns(anatomy_model.SHOP_THREADS),
     )

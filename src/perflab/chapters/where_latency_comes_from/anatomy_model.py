@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from perflab.chapters import load_moments
 from perflab.lab import Record
 from perflab.lab.verdict import ratio_in_turns
 from perflab.measure import Frame, byte_size, count, duration
+from perflab.measure.clock import SYSTEM_CLOCK, Clock
 from perflab.measure.compare import EQUAL, TOO_CLOSE
-from perflab.systems.clients.anatomy import PARTS
+from perflab.systems.clients.anatomy import PARTS, Anatomy
 from perflab.systems.servers.distance import LINE_BITS_PER_S, WINDOW_BYTES
 from perflab.theory.critical_path import parallel, serial
 from perflab.theory.queues import closed
@@ -30,6 +32,21 @@ Parts = Mapping[str, float]
 def typical(frame: Frame) -> Parts:
     """Means over the middle half of the requests by their whole: means add up, and no interruption is in them."""
     return {part: float(frame.samples[f"{part}_ns"][middle(frame)].mean()) for part in PARTS}
+
+
+def turn_of(
+    requests: Sequence[Anatomy], shops_ns: int, clock: Clock = SYSTEM_CLOCK
+) -> Mapping[str, NDArray[np.float64]]:
+    """When each request of a slice was where; the shop's clock shows `shops_ns` now, the client's is `clock`. A request is on its
+    way until it has been read, then in line for a thread, on a thread, and on its way back.
+    """
+    rows, ahead_ns = list[tuple[int, ...]](), shops_ns - clock.now_ns()
+    for request in requests:
+        server, (line_ns, _), (had_ns, held_ns) = request.server, request.server.line, request.server.thread
+        began_ns = server.arrived - request.parts["connect"] - request.parts["send"]
+        on_thread = (line_ns - ahead_ns, had_ns - ahead_ns, had_ns + held_ns - ahead_ns)
+        rows.append((began_ns, *on_thread, began_ns + request.total_ns))
+    return load_moments.turn_of(np.array(rows, np.int64).reshape(-1, 5).T)
 
 
 def middle(frame: Frame) -> NDArray[np.intp]:

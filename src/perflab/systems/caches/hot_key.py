@@ -31,6 +31,11 @@ class Cure:
     early: Early | None = None
     places: int | None = None
 
+    @property
+    def at_once(self) -> int | None:
+        """How many queries may run at once; None where these rules do not limit them."""
+        return 1 if self.single else self.places
+
 
 @dataclass(frozen=True)
 class XFetch:

@@ -77,6 +77,8 @@ class Crowd:
         self._clients = [Dissector(port, added_round_trip_s=added_round_trip_s) for _ in range(checked)]
         self._threads = ThreadPoolExecutor(checked, thread_name_prefix="perflab-crowd")
         self._is_long = False
+        self.left_out: list[Anatomy] = []
+        """Requests of the last `dissect` that it did not keep."""
 
     def __enter__(self) -> Crowd:
         return self
@@ -89,18 +91,20 @@ class Crowd:
     def dissect(self, path: str, seconds: float) -> list[Anatomy]:
         """Requests of about so many seconds, at least one of each client. Raises what any of them raises.
 
-        Of several clients the first request of each is not kept: all arrive at once. Where the requests before took longer than
+        Of several clients the first request of each is `left_out`: all arrive at once. Where the requests before took longer than
         `LONG_S`, that would double the time; the clients begin one after another instead.
         """
         deadline_ns, several = perf_counter_ns() + int(seconds * 1e9), len(self._clients) > 1
         staggered = several and self._is_long
+
+        self.left_out = []
 
         def ask_again_and_again(number: int) -> list[Anatomy]:
             client = self._clients[number]
             if staggered:
                 sleep(LONG_S * number / len(self._clients))
             elif several:
-                client.dissect(path)
+                self.left_out.append(client.dissect(path))
             found = [client.dissect(path)]
             while perf_counter_ns() < deadline_ns:
                 found.append(client.dissect(path))

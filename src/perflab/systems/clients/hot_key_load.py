@@ -17,8 +17,9 @@ def hot_key_load(server: HotKeyServer, schedule_ns: NDArray[np.int64], seconds: 
     """Frames of so many seconds from `begin` on; `schedule_ns` of shape (n,) is what the server was told there.
 
     Columns: "arrived_s", when each read was due so far; of each that was answered "number", "kind", "completed_s", "latency_ns"
-    since it was due, and "waited_ns" for a thread. Of each report "decided_s", when a read decided on it; of each that has ended
-    also "of_s", "began_s", "ended_s" and "cpu_ns". Count: "calls". Facts: "elapsed_s" and reads "in_flight".
+    since it was due, and "waited_ns" for a thread. Of each report "decided_s", when a read decided on it; of each that has begun
+    "begun_number", of which read it is, and "begun_s"; of each that has ended "of_s", "began_s", "ended_s" and "cpu_ns". Count:
+    "calls". Facts: "elapsed_s" and reads "in_flight".
     """
     due = answered = elapsed_ns = 0
     end_ns = round(1e9 * seconds)
@@ -34,7 +35,8 @@ def hot_key_load(server: HotKeyServer, schedule_ns: NDArray[np.int64], seconds: 
             "completed_s": found["done_ns"] / 1e9,
             "latency_ns": found["done_ns"] - schedule_ns[number],
             "waited_ns": found["started_ns"] - schedule_ns[number],
-            **{f"{name}_s": found[f"{name}_ns"] / 1e9 for name in ("decided", "of", "began", "ended")},
+            **{f"{name}_s": found[f"{name}_ns"] / 1e9 for name in ("decided", "begun", "of", "began", "ended")},
+            "begun_number": found["begun_number"],
             "cpu_ns": found["cpu_ns"],
         }
         due = until

@@ -24,6 +24,8 @@ class VirtualReads:
         """Of each read that has an answer: number, when a thread began it and when it was there (s), and what it did."""
         self.decided: list[float] = []
         """When a read decided to run a query (s)."""
+        self.begun: list[tuple[int, float]] = []
+        """Of each query that has begun: the number of its read, and when (s)."""
         self.ended: list[tuple[float, float, float, float]] = []
         """Of each query: when it was decided on, began and ended (s), and its CPU time."""
 
@@ -71,6 +73,7 @@ class VirtualReads:
             self._pending.append(asked)
 
     def _begin(self, number: int, decided_s: float, does: int, query_s: float) -> None:
+        self.begun.append((number, self._now_s))
         heapq.heappush(self._running, (self._given_s + query_s, number, decided_s, self._now_s, does, query_s))
 
     def _end(self, number: int, decided_s: float, began_s: float, does: int, query_s: float) -> None:

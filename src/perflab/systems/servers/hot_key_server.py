@@ -35,9 +35,11 @@ START_NS = 20_000_000
 STACK_BYTES = 512 * 1024
 """Instead of 8 MB a thread, which 64 of them would not have in a small machine's address space."""
 READ = ("number", "started_ns", "done_ns", "kind")
+BEGUN = ("begun_number", "begun_ns")
 COMPUTED = ("of_ns", "began_ns", "ended_ns", "cpu_ns")
 """What is told of each read that was answered: when a thread began it, when its value was there, and what it did (`HotKey.look`).
-Of each report: when it was decided on, began, and ended, and its CPU time.
+Of each report that has begun: of which read, and when. Of each that has ended: when it was decided on, began, and ended, and its
+CPU time.
 """
 
 
@@ -76,7 +78,7 @@ class Reading:
         self._query_ms, self._days = query_ms, int(query_ms * self._days_per_ms)
         self._value = self._connections[0].report(self._days)
         self._changed, self._fills = Condition(Lock()), 0
-        self._done, self._decided, self._computed = deque[Any](), deque[int](), deque[Any]()
+        self._done, self._decided, self._begun, self._computed = deque[Any](), deque[int](), deque[Any](), deque[Any]()
         self._rule: Policy | None = None
         self._error: Exception | None = None
 
@@ -101,10 +103,9 @@ class Reading:
             self._rule.check()
         if self._error is not None:
             raise ValueError(f"{type(self._error).__name__}: {self._error}")
-        read, computed = _taken(self._done), _taken(self._computed)
+        told = ((READ, _taken(self._done)), (BEGUN, _taken(self._begun)), (COMPUTED, _taken(self._computed)))
         found: dict[str, Any] = {"elapsed_ns": self._now(), "decided_ns": _taken(self._decided)}
-        found |= {name: [row[place] for row in read] for place, name in enumerate(READ)}
-        return found | {name: [row[place] for row in computed] for place, name in enumerate(COMPUTED)}
+        return found | {name: [row[place] for row in rows] for names, rows in told for place, name in enumerate(names)}
 
     def speed_up(self, threads: int) -> dict[str, float]:
         """How many reports that run at once do in the time in which one of them does its own, both undisturbed."""
@@ -137,17 +138,18 @@ class Reading:
             if does == WAIT:
                 self._changed.wait_for(lambda: self._fills != fills)
         if does == COMPUTE:
-            self._compute(connection, key, started)
+            self._compute(number, connection, key, started)
         if key.value != self._value:
             raise ValueError(f"a read got {key.value}")
         self._done.append((number, started, self._now(), does))
         if does == REFRESH:
-            self._compute(connection, key, started)
+            self._compute(number, connection, key, started)
 
-    def _compute(self, connection: report.Reports, key: HotKey, decided: int) -> None:
+    def _compute(self, number: int, connection: report.Reports, key: HotKey, decided: int) -> None:
         self._decided.append(decided)
         with self._places:
             began, cpu_ns = self._now(), time.thread_time_ns()
+            self._begun.append((number, began))
             value = connection.report(self._days)
             ended, cpu_ns = self._now(), time.thread_time_ns() - cpu_ns
         with self._changed:
