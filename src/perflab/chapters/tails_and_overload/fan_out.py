@@ -91,11 +91,10 @@ CHARTS = (
 def scenario(chosen: Mapping[str, Any]) -> str:
     """What is done."""
     calls, busy = chosen["calls"], percent(fan.utilisation(chosen["workers"]))
-    said = (
-        f"{count(fan.CALLS_PER_S / calls)} pages per second, each {calls} calls, to two servers that are {busy} busy. "
-    )
+    each = f"each {calls} call{'s' * (calls != 1)}"
+    said = f"{count(fan.CALLS_PER_S / calls)} pages per second, {each}, to two servers that are {busy} busy. "
     said += f"1 call in 100 takes {fan.UNLUCKY_MS:g} ms, others {fan.USUAL_MS:g} ms."
-    return f"{said} Then the same again, with a copy after {chosen['hedge']} ms: {chosen['hedges']}."
+    return f"{said} Then again, with a copy after {chosen['hedge']} ms: {chosen['hedges']}."
 
 
 def finding(record: Record, pinned: Record | None) -> str | None:

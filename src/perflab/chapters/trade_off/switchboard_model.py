@@ -43,7 +43,7 @@ Chosen = Mapping[str, Any]
 CONTROLS: dict[str, Choice] = {
     "batching": choice(list(BATCHING), menu=True),
     "cache": switch(False),
-    "server": choice(list(SERVERS), menu=True, label="kind of server"),
+    "server": choice(list(SERVERS), menu=True, label="server"),
     "compression": switch(False),
 }
 SETTINGS: tuple[Chosen, ...] = tuple(
