@@ -15,10 +15,10 @@ unexport PYTHONDONTWRITEBYTECODE
 lab: $(READY)
 	@sh ./lab.sh $(VENV)
 
-# Facts and what starts processes in parallel (six at a time: most of them wait), then the tests on the real clock, three at a
+# Facts and what starts processes in parallel (four at a time: most of them wait), then the tests on the real clock, three at a
 # time: they hold beside two busy processes, and they are less than busy. Those of a lab share its runs, hence its process.
 test: $(READY_TEST)
-	$(BIN)/python -m pytest -n 6 --dist worksteal -rs --durations=10 -m "not clock" tests
+	$(BIN)/python -m pytest -n 4 --dist worksteal -rs --durations=10 -m "not clock" tests
 	$(BIN)/python -m pytest -n 3 --dist loadscope -rs --durations=25 -m clock tests
 
 unit: $(READY_TEST)

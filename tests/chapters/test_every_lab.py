@@ -62,20 +62,7 @@ def test_questions_and_labels_are_there(name: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", LABS)
-def test_no_title_and_no_text_of_an_empty_chart_is_cut_off(name: str) -> None:
-    charts = LABS[name]().charts
-    for chart in charts:
-        width = round(WIDTH * chart.width / sum(each.width for each in charts))
-        picture = Picture(chart, width, HEIGHT, lambda png: None, at_once=False)
-        shown: Any = picture._panel
-        for text in (shown.title, shown.empty):
-            shown._text.set_text(text)
-            assert shown._text.get_window_extent().x1 <= picture._figure.bbox.x1, text
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("name", LABS)
-def test_axes_have_room_and_their_names_are_not_cut_off(name: str) -> None:
+def test_axes_have_room_and_no_text_of_an_empty_chart_is_cut_off(name: str) -> None:
     """What may stand on a chart later, such as the rings of a question, takes no room away."""
     charts = LABS[name]().charts
     height = round(HEIGHT * max(each.height for each in charts))
@@ -86,12 +73,16 @@ def test_axes_have_room_and_their_names_are_not_cut_off(name: str) -> None:
     ]
     align(pictures)
     for picture in pictures:
+        shown: Any = picture._panel
         axes, (right, top) = picture._axes, picture._figure.bbox.max
         assert picture._frame.height >= LEAST_OF_THE_HEIGHT
         for label in (axes.xaxis.label, axes.yaxis.label):
             if label.get_text():
                 place = label.get_window_extent()
                 assert place.x0 >= -1 and place.y0 >= -1 and place.x1 <= right + 1 and place.y1 <= top + 1, label
+        for text in (shown.title, shown.empty):
+            shown._text.set_text(text)
+            assert shown._text.get_window_extent().x1 <= right, text
 
 
 @pytest.mark.parametrize("name", LABS)

@@ -76,6 +76,15 @@ def test_when_the_server_is_gone_nothing_is_watched_and_waiting_waits() -> None:
         assert time.perf_counter() - began > 0.09
 
 
+def test_what_is_forgotten_is_never_answered_and_its_connection_is_another() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute, HttpTarget(mute.getsockname()[1], b"GET", 3) as target:
+        assert target.send(0) and target.send(1)
+        before = set(target._in_flight)
+        target.forget()
+        assert not target._in_flight and len(target._free) == 3 and not before & {*target._free}
+        assert target.send(0) and target.poll(0.0) == []
+
+
 def test_connections_that_end_together_with_the_one_that_is_read_are_not_read() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         target = HttpTarget(server.getsockname()[1], b"?", 3)

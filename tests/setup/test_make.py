@@ -258,7 +258,7 @@ def test_dependencies_are_installed_by_hash() -> None:
 
 VERBS = {
     "lab": ["lab.sh .venv"],
-    "test": ["pytest -n 6", '-m "not clock"', "--dist loadscope", "-m clock"],
+    "test": ["pytest -n 4", '-m "not clock"', "--dist loadscope", "-m clock"],
     "unit": ["pytest -n auto", '-m "not process and not clock and not long"', "tests"],
     "check": ["ruff check .", "ruff format --check .", "mypy src", "lint-imports"],
     "site": ["PERFLAB_REHEARSE=5", "nbconvert --to html --execute", "--output-dir site"],

@@ -166,6 +166,7 @@ class View:
         self._folded.layout.display = "" if words.trust else "none"
 
     def show_details(self, text: str) -> None:
+        self._details.tabbable = bool(text) or None  # what scrolls has to be reached by the keyboard
         self._details.outputs = ({"output_type": "stream", "name": "stdout", "text": text},) if text else ()
 
     def set_controls(self, parameters: Mapping[str, Any]) -> None:

@@ -118,6 +118,11 @@ class HttpTarget:
             timeout_s = 0.0
         return self._epoll.poll(timeout_s)
 
+    def forget(self) -> None:
+        """Hang up where a request is still under way: its reply would be taken for one of the next load's."""
+        for connection in list(self._in_flight):
+            self._replace(connection)
+
     def close(self) -> None:
         """Hang up everywhere."""
         for key in list(self._selector.get_map().values()):

@@ -233,7 +233,7 @@ def test_a_real_run_that_fails_or_is_cut_short_is_said(real_run: Any, capsys: py
     assert "on a real server: ExperimentFailed: no server" in capsys.readouterr().out
 
 
-@pytest.mark.process
+@pytest.mark.clock
 def test_the_solution_finds_the_stall_on_a_real_server(capsys: pytest.CaptureFixture[str]) -> None:
     lab = exercises.check_client(solution)
     assert lab is not None

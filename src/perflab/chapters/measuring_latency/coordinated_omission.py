@@ -74,7 +74,9 @@ def turns(
     ):
         for client in itertools.cycle(clients):
             # Not kept: connections and code warm up, and the browser finishes the last picture, before the clock counts.
+            target.forget()
             open_loop(constant(rate, WARM_UP_S), target)
+            target.forget()
             server.ask("stall", after_s=STALL_AFTER * period_s, for_s=stall_s)
             replies.clear()
             yield client, schedule, target, told
