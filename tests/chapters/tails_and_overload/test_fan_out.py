@@ -276,7 +276,8 @@ def test_real_hedges_help_against_bad_luck_and_harm_in_a_queue() -> None:
     two_of_three(lambda: (helped(32), helped(4)), lambda found: found == (1, -1), "hedges help idle servers only")
     busy = seen[-1]
     assert agrees(Load(busy).replay(4, PLAIN), busy)
-    for part, client in ((PLAIN, Patience()), (HEDGED, fan.patience(START["hedge"], ALL))):
+    # Copies feed themselves: a little more wait makes more copies, and these more wait. So that part is told to a factor.
+    for part, client, near in ((PLAIN, Patience(), 0.1), (HEDGED, fan.patience(START["hedge"], ALL), 0.5)):
         pages, _ = fan.simulated_pages(fan.calls_of(10, 1), 10, 4, client)
         late = Load(busy).lateness_p99_ns / pages.took_ns.mean()
-        assert measured_pages(busy, part).took_ns.mean() == pytest.approx(pages.took_ns.mean(), rel=0.1 + 3 * late)
+        assert measured_pages(busy, part).took_ns.mean() == pytest.approx(pages.took_ns.mean(), rel=near + 3 * late)
