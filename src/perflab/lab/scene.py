@@ -116,9 +116,8 @@ class Scene:
         found[1, leaving & (moments.places < 0)] = FLOOR
         working = states == AT_WORK
         lasts_s = (moments.done_s - moments.started_s)[working]
-        done = np.nan_to_num(
-            (self.at_s - moments.started_s[working]) / lasts_s
-        )  # none, as far as known, of work without an end
+        # Of work without an end none is done, as far as the record knows.
+        done = np.nan_to_num((self.at_s - moments.started_s[working]) / lasts_s)
         found[0, working] += film.place_width * (0.1 + 0.8 * done)
         found[0, states == ANSWERED] = REPLY
         ago_s = self.at_s - moments.gone_s[leaving]

@@ -30,9 +30,8 @@ class WorkerProcess:
     def __init__(self, deliver: Callable[[Reply], None]) -> None:
         self._deliver = deliver
         self.folder = Path(tempfile.mkdtemp(prefix=f"perflab-worker-{os.getpid()}-"))
-        if (
-            hasattr(os, "geteuid") and os.geteuid() == 0
-        ):  # so that servers of another user have their folders in it, too
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            # Servers that run as another user have their folders in it, too.
             self.folder.chmod(0o711)
         try:
             self._process, self._replies = self._started()

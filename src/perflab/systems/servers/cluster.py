@@ -6,6 +6,7 @@ import atexit
 import functools
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ UNSYNCED = {"fsync": "off", "full_page_writes": "off"}
 """For what need not outlive the machine."""
 VARIABLES = "PG"
 """How all names of variables begin that libpq goes by, PGHOSTADDR among them."""
+_connecting = threading.Lock()
+"""One thread at a time: another one would put the variables back too early."""
 
 
 @contextmanager
@@ -53,7 +56,7 @@ def connect(folder: Path | str) -> Connection[Any]:
     """
     import psycopg
 
-    with _without(VARIABLES):
+    with _connecting, _without(VARIABLES):
         return psycopg.connect(
             host=str(folder), port=PORT, user=USER, dbname="postgres", autocommit=True, prepare_threshold=0
         )
