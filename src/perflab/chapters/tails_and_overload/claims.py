@@ -113,10 +113,8 @@ def _is_up(record: Record) -> Found:
     good, chosen = storm_model.good_at_the_end(record), record.parameters
     if not np.isfinite(good) or not chosen["stall"] or chosen["cure"] != storm_model.NOTHING or storm.too_late(record):
         return None
-    up = good > storm_model.RECOVERED
-    if (up and not _could_stay_down(record)) or (
-        not up and good > storm_model.DOWN
-    ):  # recovered in part decides nothing
+    up, in_part = good > storm_model.RECOVERED, storm_model.DOWN < good <= storm_model.RECOVERED
+    if in_part or (up and not _could_stay_down(record)):
         return None
     after = f"long after a stall of {chosen['stall']:g} s"
     said = f"at {chosen['load']}% load, {after}, {percent(good)} of the requests were answered in time."
