@@ -57,7 +57,7 @@ class View:
         self._folded = widgets.Accordion([self._trust], titles=(TRUST,), layout=widgets.Layout(display="none"))
         self._fault = widgets.HTML(layout=full_width())
         self._faults: dict[str, str] = {}
-        self._details = widgets.Output(layout=widgets.Layout(max_height="300px", overflow="auto"))
+        self._details = widgets.Output()  # of any height: nobody could scroll it with the keyboard
         self._replay = Replay(lab.moments)
         self._code_shown = False
         self._answer: str | None = None
@@ -166,7 +166,6 @@ class View:
         self._folded.layout.display = "" if words.trust else "none"
 
     def show_details(self, text: str) -> None:
-        self._details.tabbable = bool(text) or None  # what scrolls has to be reached by the keyboard
         self._details.outputs = ({"output_type": "stream", "name": "stdout", "text": text},) if text else ()
 
     def set_controls(self, parameters: Mapping[str, Any]) -> None:
