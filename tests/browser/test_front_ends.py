@@ -19,8 +19,9 @@ pytestmark = pytest.mark.process
 
 NAME, LABS = "02-measuring-latency.ipynb", 4
 IGNORED = ("favicon", "net::ERR_", "Failed to load resource", '"stream.stderr" is not valid JSON')
-"""What a page asks of the network, which these tests do without; and a line of the kernel's own stderr that came mangled out of
-Jupyter's transport, once in some twenty runs: no message of a lab is a stream.
+"""What a page asks of the network, which these tests do without; and what Jupyter Server (2.21, `replay` in `channels.py`) hands
+on from its buffer to a page that has connected anew: it leaves ZeroMQ's topic before the message, here of a line of the kernel's
+stderr. No message of a lab is a stream.
 """
 RUN_MS, GONE_S = 120_000, 60.0
 NARROW = {"width": 390, "height": 844}

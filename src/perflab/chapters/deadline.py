@@ -21,8 +21,8 @@ class TookTooLong(BaseException):
 
 
 @contextmanager
-def deadline(seconds: float | None = None) -> Iterator[None]:
-    """Raises `TookTooLong` in a block that takes longer (`MAX_S`), again and again until the block is left. Not to be nested.
+def deadline() -> Iterator[None]:
+    """Raises `TookTooLong` in a block that takes longer than `MAX_S`, again and again until the block is left. Not to be nested.
 
     Only signals reach code that never returns, and only in the main thread, where a notebook's cells run; Windows has none of
     them: there the kernel's *Interrupt* ends such a cell.
@@ -31,13 +31,11 @@ def deadline(seconds: float | None = None) -> Iterator[None]:
         yield
         return
 
-    limit_s = MAX_S if seconds is None else seconds
-
     def ring(*_: Any) -> None:
-        raise TookTooLong(limit_s)
+        raise TookTooLong(MAX_S)
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, limit_s, AGAIN_S)
+    signal.setitimer(signal.ITIMER_REAL, MAX_S, AGAIN_S)
     try:
         yield
     finally:

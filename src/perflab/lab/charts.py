@@ -58,7 +58,7 @@ def versus(
     triangle: dict[str, Any] = {"color": ALARM, "marker": "^", "linestyle": "none", "markersize": 8}
     return Chart(
         f"Latency against {xlabel}",
-        Axis(f"{xlabel}", *ends, log=True, ticks=ticks),
+        Axis(xlabel, *ends, log=True, ticks=ticks),
         Axis("latency", *ends_ns, log=True, ticks=duration_ticks),
         Line("model", model=curve, **MODEL_LINE),
         Here(control, curve, log=True),
