@@ -20,6 +20,8 @@ STATUS = "e => e.closest('.jp-OutputArea-output').innerText"
 WORDS = "e => [...e.closest('.jp-OutputArea-output').querySelectorAll('.widget-html')].map(e => e.innerText).join()"
 MEASURE = """e => [...e.closest('.jp-OutputArea-output').querySelectorAll('button')].find(
     button => button.innerText.trim() == 'Measure')"""
+SAVED = """() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells.flatMap(cell => cell.outputs || [])
+    .map(output => (output.data || {})['text/html'] || '').find(html => html.length > 0)"""
 BROKEN = re.compile(r"This run failed.*|The measuring process .* was replaced.*|The model failed.*|took too long.*")
 MEASURING = re.compile(r"\d s left")
 MOMENT = re.compile(r"([\d.]+) s of the run")
@@ -161,6 +163,17 @@ def notebook(shared_page: Any, address: str) -> NotebookPage:
 @pytest.mark.clock
 class TestOneNotebook:
     """What needs no fresh page: to load one and run its cells takes longer than these tests."""
+
+    def test_a_saved_notebook_holds_what_was_measured_and_the_focus_stays(self, notebook: NotebookPage) -> None:
+        page = notebook.page
+        handle = page.locator(".noUi-handle").first.element_handle()
+        before = page.evaluate(SAVED)
+        assert "<img " in before
+        handle.focus()
+        page.keyboard.press("ArrowRight")
+        wait_for(lambda: page.evaluate(SAVED) not in (before, ""), RUN_S, "the next run in what would be saved")
+        assert handle.evaluate("e => e === document.activeElement")
+        assert not page.locator("[class^=perflab-still]").first.is_visible()
 
     def test_stop_ends_a_run_within_a_second_and_pin_compares(self, notebook: NotebookPage) -> None:
         page = notebook.page

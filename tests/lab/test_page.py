@@ -9,7 +9,7 @@ import pytest
 
 from perflab.lab.control_widgets import tree
 from perflab.lab.page import LAB, STYLES, lab_box, read_out
-from perflab.lab.still import bundle
+from perflab.lab.still import Still
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_a_lab_has_the_class_of_its_styles_and_its_texts_are_live_regions(box: w
 
 
 def test_a_saved_lab_holds_its_texts_and_no_styles(box: widgets.VBox) -> None:
-    saved = bundle(box, "Why?", True)["text/html"]
+    saved = Still("Why?").bundle(box, True)["text/html"]
     assert "12 ms" in saved
     assert "<style>" not in saved
 

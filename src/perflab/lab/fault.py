@@ -25,3 +25,13 @@ def why_in(log: str) -> str:
     """Why a process has ended, as one sentence: what it lacked, or what it said last, where Python puts the exception."""
     last = log.strip().rpartition("\n")[2].strip().rstrip(".") or "it left no word in its log"
     return shortage_in(log) or f"{last}."
+
+
+def told_of_failure(message: str, blame: str) -> str:
+    """What the lab says of what an experiment raised: its own doing is a failed run, the rest speaks for itself."""
+    return f"This run failed. {message.rstrip('. ')}." if blame == "experiment" else message
+
+
+def told_of_loss(how: str, log: str) -> str:
+    """What the lab says when its worker has died or hung (`how`), and another one is in its place."""
+    return f"The measuring process {how} and was replaced. {shortage_in(log) or ''}".strip()

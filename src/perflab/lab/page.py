@@ -29,9 +29,9 @@ body[data-jp-theme-light="false"] .{LAB} img {{ filter: brightness(0.85) }}
 """
 
 
-def lab_box(rows: Sequence[widgets.Widget]) -> widgets.VBox:
-    """The rows of a lab below one another, as the page should show them."""
-    hidden = widgets.HTML(f"<style>{STYLES}</style>", layout=widgets.Layout(display="none"))
+def lab_box(rows: Sequence[widgets.Widget], styles: str = "") -> widgets.VBox:
+    """The rows of a lab below one another, as the page should show them, with `styles` of this lab alone."""
+    hidden = widgets.HTML(f"<style>{STYLES}{styles}</style>", layout=widgets.Layout(display="none"))
     return widgets.VBox([*rows, hidden], layout=full_width()).add_class(LAB)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from perflab.lab.calibration import Calibration
 from perflab.lab.display import Display
-from perflab.lab.fault import why_in
+from perflab.lab.fault import told_of_failure, told_of_loss, why_in
 from perflab.lab.new_run import new_run
 from perflab.lab.pending import Pending
 from perflab.lab.record import Record
@@ -23,7 +23,6 @@ from perflab.lab.run_lock import told_of_waiting
 from perflab.lab.save import told_of_saving
 from perflab.lab.waiters import Waiters
 from perflab.measure.noise import NoiseLedger
-from perflab.measure.shortage import shortage_in
 
 if TYPE_CHECKING:
     from perflab.lab.conductor import Conductor
@@ -139,6 +138,7 @@ class Session:
         self.display.show_pinned(None)
         self.display.show_progress(0.0, f"Back at the start. {self.lab.how_to_start} to measure.")
         self.display.show_words(self.results.last_words)
+        self.display.keep(False)
 
     def _save(self) -> None:
         told, paths = told_of_saving(self.results.records)
@@ -206,12 +206,11 @@ class Session:
 
     def fail(self, message: str, traceback: str, blame: str, run: Run | None = None) -> None:
         """The experiment raised: say so, keep the lab usable, and show what had been measured until then."""
-        is_own = blame == "experiment"
-        self._break_off(f"This run failed. {message.rstrip('. ')}." if is_own else message, traceback, run, is_own)
+        self._break_off(told_of_failure(message, blame), traceback, run, blame == "experiment")
 
     def on_worker_lost(self, how: str, log: str, run: Run | None = None) -> None:
         """The worker died or hung; the conductor has put a new one in its place."""
-        self._break_off(f"The measuring process {how} and was replaced. {shortage_in(log) or ''}".strip(), log, run)
+        self._break_off(told_of_loss(how, log), log, run)
 
     def on_no_worker(self, log: str, run: Run) -> None:
         """The worker cannot start here; the end of its log says why."""
@@ -248,3 +247,4 @@ class Session:
         self.results.add(record)
         self.display.show_run(record, self.results.records)
         self.display.show_words(self.results.last_words)
+        self.display.keep(True)

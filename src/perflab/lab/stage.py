@@ -88,14 +88,10 @@ def _new_session(lab: LabSpec) -> Session:
 
 def show(session: Session) -> None:
     """Display the session's widgets as the output of the running cell."""
-    from IPython.display import display
-
-    from perflab.lab.still import bundle
-
     view: Any = session.display
     if session in opened():
         opened()[session].is_shown = True
-    display(bundle(view.widget, session.lab.question, bool(session.results.records)), raw=True)
+    view.still.show(view.widget, bool(session.results.records))
     if session.lab.prediction is None:  # there is nothing to guess first
         this_kernels_conductor().post(session.redraw_model)
 

@@ -24,16 +24,15 @@ from perflab.lab.palette import GRID
 from perflab.lab.picture import Picture, align
 from perflab.lab.record import Record
 from perflab.lab.replay import Replay
+from perflab.lab.still import Still
 from perflab.lab.table import table_html
 
 if TYPE_CHECKING:
     from perflab.lab.session import Session
     from perflab.lab.spec import LabSpec
 
-WIDTH = 1100
-HEIGHT = 350
-SKIP = "skip"
-MEASURE, PIN, UNPIN = "Measure", "Pin", "Unpin"
+WIDTH, HEIGHT = 1100, 350
+SKIP, MEASURE, PIN, UNPIN = "skip", "Measure", "Pin", "Unpin"
 TRUST = "How far this run can be trusted"
 
 
@@ -59,6 +58,7 @@ class View:
         self._faults: dict[str, str] = {}
         self._details = widgets.Output()  # of any height: nobody could scroll it with the keyboard
         self._replay = Replay(lab.moments)
+        self.still = Still(lab.question)
         self._code_shown = False
         self._answer: str | None = None
         self._shown: str | None = ASKED
@@ -168,6 +168,9 @@ class View:
     def show_details(self, text: str) -> None:
         self._details.outputs = ({"output_type": "stream", "name": "stdout", "text": text},) if text else ()
 
+    def keep(self, is_measured: bool) -> None:
+        self.still.keep(self.widget, is_measured)
+
     def set_controls(self, parameters: Mapping[str, Any]) -> None:
         self._following = False
         try:
@@ -240,7 +243,7 @@ class View:
             rows.insert(0, self._headline.widget)
         elif self._lab.prediction is not None:
             rows.insert(0, widgets.HTML(html.escape(self._lab.prediction.question), layout=full_width()))
-        return lab_box(rows)
+        return lab_box(rows, self.still.styles)
 
     def _enable(self, enabled: bool) -> None:
         for widget in (*self._controls.values(), *self._buttons.children):

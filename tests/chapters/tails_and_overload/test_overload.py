@@ -15,8 +15,9 @@ from relations import two_of_three
 from tail_records import overload_record
 from turns import side_by_side
 
-from perflab.chapters.tails_and_overload import overload
+from perflab.chapters.tails_and_overload import overload, own_rules
 from perflab.chapters.tails_and_overload import overload_model as model
+from perflab.chapters.tails_and_overload import overload_outcomes as became_of
 from perflab.chapters.tails_and_overload.overload_model import (
     CAPACITY,
     CONSTANT,
@@ -28,11 +29,12 @@ from perflab.chapters.tails_and_overload.overload_model import (
     LIFO,
     LIKE_CODEL,
     LOADS,
+    LONG_QUEUE,
     RUN_S,
     SHORT_QUEUE,
     SHORTEST_FIRST,
-    goodput,
 )
+from perflab.chapters.tails_and_overload.overload_outcomes import goodput
 from perflab.lab import Record
 from perflab.measure.frame import Frame
 from perflab.measure.guards import BadInput
@@ -63,6 +65,18 @@ def test_two_ways_collapse_as_the_formulas_say(load: float) -> None:
         closed = model.long_run(DROP_LATE, kind, 80)
         assert closed is not None
         assert share(DROP_LATE, load, kind) == pytest.approx(from_empty(load, 0.080, RUN_S, closed(load)), rel=0.25)
+
+
+@pytest.mark.parametrize("deadline", [40, 80, 120])
+def test_a_bounded_queue_that_is_longer_than_the_deadline_helps_nobody(deadline: int) -> None:
+    """Each request that finds the last place waits for twice the deadline."""
+    assert (
+        in_a_long_run(2.0, LONG_QUEUE, CONSTANT, deadline)
+        == 0
+        < 0.9
+        < in_a_long_run(2.0, SHORT_QUEUE, CONSTANT, deadline)
+    )
+    assert share(LONG_QUEUE, 2.0, deadline=deadline) < 0.2
 
 
 def in_a_long_run(load: float, discipline: str, kind: str, deadline: int, seconds: float = 40.0) -> float:
@@ -151,23 +165,27 @@ def test_a_learners_rule_decides_in_the_model() -> None:
 def test_each_request_is_in_one_part() -> None:
     for discipline in DISCIPLINES:
         run = overload_record(discipline=discipline)
-        _, times, became = model.outcomes(run)
+        _, times, became = became_of.outcomes(run)
         number = np.bincount(became, minlength=5)
         assert number.sum() == run.column("arrived_s").size
-        assert number[model.REJECTED] == run.count("rejected") == np.isnan(times).sum()
-        assert number[model.IN_TIME] + number[model.TOO_LATE] == run.count("calls")
-        assert number[model.OVERDUE] + number[model.OPEN] == run.fact("in_flight")
-        assert times[became == model.OVERDUE].min(initial=np.inf) > 80e6 >= times[became == model.OPEN].max(initial=0)
+        assert number[became_of.REJECTED] == run.count("rejected") == np.isnan(times).sum()
+        assert number[became_of.IN_TIME] + number[became_of.TOO_LATE] == run.count("calls")
+        assert number[became_of.OVERDUE] + number[became_of.OPEN] == run.fact("in_flight")
+        assert (
+            times[became == became_of.OVERDUE].min(initial=np.inf)
+            > 80e6
+            >= times[became == became_of.OPEN].max(initial=0)
+        )
 
 
 def test_what_waits_too_long_counts_as_late_though_it_was_never_answered() -> None:
-    good, late, rejected = model.parts(overload_record(discipline=LIFO))
+    good, late, rejected = became_of.parts(overload_record(discipline=LIFO))
     assert good > 450 and late > 400 and rejected == 0
 
 
 def test_the_words_tell_what_became_of_the_offered_load() -> None:
     run = overload_record(discipline=DROP_LATE)
-    good, late, rejected = model.per_s(run)
+    good, late, rejected = became_of.per_s(run)
     said = LAB.verdict(run, None).text
     assert f"{good:.0f} of 500 requests/s were answered within 80 ms" in said and "of the capacity of 250/s" in said
     assert f" {late:.0f}/s were answered later or still wait. {rejected:.0f}/s were rejected or dropped." in said
@@ -204,7 +222,7 @@ def test_a_run_that_has_just_begun_can_be_shown() -> None:
     )
     empty = Record("overload", START, 1, "", frame)
     assert LAB.verdict(empty, None).kind == "invalid"
-    assert np.isnan(goodput(empty)) and model.parts(empty).tolist() == [0, 0, 0]
+    assert np.isnan(goodput(empty)) and became_of.parts(empty).tolist() == [0, 0, 0]
 
 
 def test_the_charts_show_it() -> None:
@@ -214,7 +232,7 @@ def test_the_charts_show_it() -> None:
     chart, artists = drawn(LAB.charts[1])  # type: ignore[arg-type]
     chart.show_run(run, (run,))
     counted = {name: len(points(artists[name])) for name in ("in time", "late", "rejected", "no answer yet")}
-    assert [*counted.values()] == np.bincount(model.outcomes(run)[2], minlength=5)[:4].tolist()
+    assert [*counted.values()] == np.bincount(became_of.outcomes(run)[2], minlength=5)[:4].tolist()
 
 
 def outcome(dropping: Record, short: Record) -> Any:
@@ -257,9 +275,55 @@ def test_on_a_real_server_lifo_and_codel_answer_more_than_twice_as_many_in_time_
     two_of_three(goodputs, lambda found: min(found[1:]) > 2 * found[0], "more in time")
 
 
+@pytest.mark.parametrize(
+    ("rank", "discipline"),
+    [
+        (lambda number, _: number, FIFO),
+        (lambda number, _: -number, LIFO),
+        (lambda _, service_s: service_s, SHORTEST_FIRST),
+    ],
+)
+def test_a_learners_discipline_decides_in_the_model(rank: Any, discipline: str) -> None:
+    chosen = {**START, "services": EXPONENTIAL}
+    own = own_rules.lab_with(rank=rank).model({**chosen, "discipline": FIFO})
+    assert own.goodput.tolist() == LAB.model({**chosen, "discipline": discipline}).goodput.tolist()
+    assert not own.loads.size, "there is no closed form for it"
+
+
+def test_a_discipline_of_a_learner_asks_about_those_that_wait_and_its_nonsense_is_said() -> None:
+    asked: list[tuple[int, float]] = []
+
+    def rank(number: int, service_s: float) -> float:
+        asked.append((number, service_s))
+        return 0.0
+
+    arrivals, services = np.array([0.0, 0.001, 0.002, 0.1]), np.array([0.004, 0.003, 0.002, 0.001])
+    model.simulated(arrivals, services, FIFO, 0.08, rank=rank)
+    assert asked == [(0, 0.003), (1, 0.002)]
+    with pytest.raises(BadInput, match="The discipline must return a number; it returned None"):
+        model.simulated(arrivals, services, FIFO, 0.08, rank=lambda *_: None)  # type: ignore[arg-type, return-value]
+
+
+def test_the_headline_does_not_take_a_learners_rule_for_the_discipline() -> None:
+    lab = own_rules.lab_with(rank=lambda number, service_s: -number)
+    said = lab.found(overload_record(discipline=FIFO), None)
+    assert said.startswith("At 2 × capacity, “FIFO” with your rule answers ")
+
+
+@pytest.mark.clock
+def test_a_learners_discipline_decides_in_the_real_server() -> None:
+    lab = own_rules.lab_with(rank=lambda number, service_s: -number)
+    (run,) = measured_together(lab, {"discipline": FIFO}, budget_s=0.6)
+    in_order = np.argsort(run.column("arrived_ns"))
+    arrived, starts = run.column("arrived_ns")[in_order], run.column("started_ns")[in_order]
+    waited = starts > arrived
+    assert waited.sum() > 20
+    assert np.any(np.diff(starts[waited]) < 0), "the newest one is served first"
+
+
 @pytest.mark.clock
 def test_a_learners_rule_decides_in_the_real_server() -> None:
-    lab = replace(LAB, policy={"may_queue": lambda queued, service_s, deadline_s: False})
+    lab = own_rules.lab_with(may_queue=lambda queued, service_s, deadline_s: False)
     (run,) = measured_together(lab, {}, budget_s=0.3)
     assert run.count("rejected") > 20
     assert np.all(run.column("started_ns") == run.column("arrived_ns")), "no request waits"

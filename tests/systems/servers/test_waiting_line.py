@@ -128,6 +128,30 @@ def test_a_rule_that_returns_nonsense_is_said(nonsense: Any) -> None:
     line.check()
 
 
+def test_a_learners_rank_says_who_is_next_by_number_and_service_in_seconds() -> None:
+    asked: list[Any] = []
+
+    def rank(*given: float) -> Any:
+        asked.append(given)
+        return np.float64(-given[0])
+
+    line = Line(LineRules(rank=rank))
+    for at in range(3):
+        line.enter(Waiting(at, (at + 1) * MS))
+    assert asked == [(0, 0.001), (1, 0.002), (2, 0.003)]
+    assert [one.arrived_ns for one in iter(line.next, None)] == [2, 1, 0]
+
+
+@pytest.mark.parametrize("nonsense", [None, "first", float("nan"), [1]])
+def test_a_rank_that_is_no_number_is_said(nonsense: Any) -> None:
+    line = Line(LineRules(rank=lambda *_: nonsense))
+    with pytest.raises(BadInput, match="The discipline must return a number; it returned"):
+        line.enter(Waiting(0, MS))
+    with pytest.raises(BadInput, match="it returned"):
+        line.check()
+    assert line.length == 0
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -138,6 +162,7 @@ def test_a_rule_that_returns_nonsense_is_said(nonsense: Any) -> None:
         {"order": "any"},
         {"drop": "all"},
         {"may_queue": 7},
+        {"rank": 7},
     ],
 )
 def test_wrong_rules_are_refused_by_name(wrong: dict[str, Any]) -> None:

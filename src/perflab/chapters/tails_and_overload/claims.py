@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from perflab.chapters.load import too_late
-from perflab.chapters.tails_and_overload import fan_out, overload, overload_model, storm, storm_model
+from perflab.chapters.tails_and_overload import fan_out, overload, overload_model, overload_outcomes, storm, storm_model
 from perflab.chapters.tails_and_overload import fan_out_model as fan
 from perflab.chapters.tails_and_overload.hockey_stick_model import (
     LOADS,
@@ -91,7 +91,7 @@ def _dropping_is_enough(record: Record) -> Found:
     chosen = record.parameters
     if chosen["discipline"] != overload_model.DROP_LATE or chosen["offered"] < 1.5 or overload.too_late(record):
         return None
-    share = overload_model.goodput(record) / overload_model.CAPACITY
+    share = overload_outcomes.goodput(record) / overload_model.CAPACITY
     expected = np.interp(chosen["offered"], overload_model.LOADS, overload_model.predict(**chosen).goodput)
     if share > MOST and expected * SURELY > MOST * overload_model.CAPACITY:
         return None

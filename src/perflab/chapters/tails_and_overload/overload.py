@@ -7,8 +7,9 @@ from typing import Any
 
 from perflab.chapters import load
 from perflab.chapters.changes import only_change
-from perflab.chapters.tails_and_overload import overload_model
-from perflab.chapters.tails_and_overload.overload_model import CAPACITY, LOADS, RUN_S, SERVICE_MS, goodput, per_s
+from perflab.chapters.tails_and_overload import overload_model, overload_outcomes
+from perflab.chapters.tails_and_overload.overload_model import CAPACITY, LOADS, RUN_S, SERVICE_MS
+from perflab.chapters.tails_and_overload.overload_outcomes import goodput, per_s
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, Verdict, choice, values_slider
 from perflab.lab.axes import count_ticks, duration_ticks
 from perflab.lab.marks import Here, Label, Line, Rule, Whiskers, measured
@@ -18,17 +19,17 @@ from perflab.measure import Frame, count, percent, poisson
 from perflab.systems.clients.attempts import Attempts, Patience
 from perflab.systems.clients.streams import attempts_load
 from perflab.systems.servers.staged_server import MULTIPLEXED, staged_server
-from perflab.systems.servers.waiting_line import MayQueue
+from perflab.systems.servers.waiting_line import MayQueue, Rank
 
-LATE_SHARE = 0.2
+LATE_SHARE, ENDS = 0.2, (0.35, 4.1)
 
 
 def experiment(
-    offered: float, discipline: str, deadline: int, services: str, seed: int, may_queue: MayQueue | None = None
+    offered: float, discipline: str, deadline: int, services: str, seed: int, **yours: MayQueue | Rank
 ) -> Iterator[Frame]:
     schedule = poisson(offered * CAPACITY, RUN_S, seed)
     work_us = overload_model.service_us(services, schedule.size, seed)
-    queue = {**overload_model.rules(discipline, deadline), "may_queue": may_queue}
+    queue = {**overload_model.rules(discipline, deadline), **yours}
     with staged_server(("queue", queue), front=MULTIPLEXED, tells=False) as server:
         in_server_us = 1_000 * deadline - overload_model.WAY_US
         yield from attempts_load([server], Attempts(schedule, Patience()), schedule, work_us, RUN_S, in_server_us)
@@ -38,7 +39,7 @@ def name_of(part: int) -> Callable[[Record], Any]:
     """What a part of the bar is, beside it, where no line crosses the text; nothing where there is no place for one."""
 
     def text(record: Record) -> Any:
-        (x,), (low,), (high,) = overload_model.bar(part)(record)
+        (x,), (low,), (high,) = overload_outcomes.bar(part)(record)
         middle = (low + high) / 2
         if x <= 1:
             middle = 1.3 * CAPACITY + 65 * part
@@ -49,7 +50,6 @@ def name_of(part: int) -> Callable[[Record], Any]:
     return text
 
 
-ENDS = 0.35, 4.1
 PARTS = {"in time": (CLOCK, "o"), "late": (ALARM, "^"), "rejected": (PINNED, "|")}
 LIMIT: dict[str, Any] = {"color": INK, "linestyle": ":", "linewidth": 1.8}
 DOTS: dict[str, Any] = {"linestyle": "none", "markersize": 4, "alpha": 0.7}
@@ -60,7 +60,7 @@ CHARTS = (
         Axis("offered load (× capacity)", *ENDS, ticks={each / 2: f"{each / 2:g}" for each in range(1, 7)}),
         Axis("requests per second", 0, 800, ticks=count_ticks),
         *(
-            Whiskers(run=overload_model.bar(part), color=color, linewidth=16)
+            Whiskers(run=overload_outcomes.bar(part), color=color, linewidth=16)
             for part, (color, _) in enumerate(PARTS.values())
         ),
         Line("capacity", setting=lambda _: (ENDS, [CAPACITY] * 2), at=3.7, side="below", **LIMIT),
@@ -77,12 +77,12 @@ CHARTS = (
         Axis("time since the start (s)", 0, RUN_S, ticks=(0, 0.5, 1, 1.5, 2)),
         Axis("response time", 1e6, 3e9, log=True, ticks=duration_ticks),
         *(
-            Line(name, run=overload_model.each(part), color=color, marker=marker, **DOTS)
+            Line(name, run=overload_outcomes.each(part), color=color, marker=marker, **DOTS)
             for part, (name, (color, marker)) in enumerate(PARTS.items())
         ),
         Line(
             "no answer yet",
-            run=overload_model.each(overload_model.OVERDUE),
+            run=overload_outcomes.each(overload_outcomes.OVERDUE),
             **{**DOTS, "color": ALARM, "marker": ".", "alpha": 0.25},
         ),
         Rule("y", "deadline", setting=lambda now: 1e6 * now["deadline"], color=INK, linestyle="-.", linewidth=1.8),
@@ -104,18 +104,23 @@ def say(record: Record) -> str:
 
 def compare(record: Record, pinned: Record) -> tuple[str, str]:
     """The goodput beside that of the pinned run."""
-    ratio = overload_model.goodput_ratio(record, pinned)
+    ratio = overload_outcomes.goodput_ratio(record, pinned)
     return f"Pinned run: {count(goodput(pinned))}/s in time; this run has {ratio_text(ratio)}.", ratio.verdict
 
 
 def finding(record: Record, pinned: Record | None) -> str:
     """The headline."""
-    name, good = record.parameters["discipline"], f"{count(goodput(record))} requests/s in time"
+    name = record.parameters["discipline"]
     if pinned is not None and only_change(record, pinned) == "discipline":
         other = pinned.parameters["discipline"]
         return f"“{other}” answers {count(goodput(pinned))} requests/s in time, “{name}” {count(goodput(record))}."
-    share = percent(goodput(record) / CAPACITY)
-    return f"At {record.parameters['offered']:g} × capacity, “{name}” answers {good}: {share} of the capacity."
+    return answered(record, f"“{name}”")
+
+
+def answered(record: Record, name: str) -> str:
+    """What a server that is called so has answered in time."""
+    good, share = count(goodput(record)), percent(goodput(record) / CAPACITY)
+    return f"At {record.parameters['offered']:g} × capacity, {name} answers {good} requests/s in time: {share} of the capacity."
 
 
 def scenario(chosen: Mapping[str, Any]) -> str:
@@ -128,7 +133,7 @@ def scenario(chosen: Mapping[str, Any]) -> str:
 
 def too_late(record: Record) -> Verdict | None:
     """A guard: the generator was late by more than a fifth of the deadline."""
-    return load.too_late(record, LATE_SHARE * overload_model.deadline_ns(record))
+    return load.too_late(record, LATE_SHARE * overload_outcomes.deadline_ns(record))
 
 
 TABLE = table_of(
@@ -146,7 +151,7 @@ EARLY, DROPPING, SAME = "the one with a short queue", "the one that drops late r
 
 def which_serves_more(dropping: Record, short: Record) -> Outcome | None:
     """The goodput of a short queue against that of a server that drops what is late."""
-    ratio = overload_model.goodput_ratio(short, dropping)
+    ratio = overload_outcomes.goodput_ratio(short, dropping)
     if not ratio.has_interval or min(run.fact("elapsed_s", 0.0) for run in (dropping, short)) < 0.95 * RUN_S:
         return None
     told = f"{count(goodput(dropping))}/s in time by dropping, {count(goodput(short))}/s with a short queue: {ratio_text(ratio)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -10,12 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perflab.chapters.measuring_throughput.counting_model import count_ratio
+from perflab.chapters.tails_and_overload.overload_outcomes import goodput
 from perflab.lab import Record
 from perflab.measure import count, poisson
-from perflab.measure.compare import Ratio
 from perflab.measure.schedule import services
-from perflab.systems.servers.policy import Policy
+from perflab.systems.servers.policy import Policy, Ranking
 from perflab.systems.servers.waiting_line import (
     CODEL,
     FIRST,
@@ -29,20 +29,23 @@ from perflab.systems.servers.waiting_line import (
     SHORTEST,
     TARGET,
     MayQueue,
+    Rank,
     like_codel,
 )
 from perflab.theory import one_server
 from perflab.theory.overload import constant, exponential, goodput_dropping_late, goodput_shortest_first
-from perflab.theory.simulate import SimulatedQueue, fifo, lifo, shortest_first, simulate
+from perflab.theory.simulate import Discipline, SimulatedQueue, fifo, lifo, shortest_first, simulate
 
 SERVICE_MS, RUN_S, CAPACITY = 4, 2.0, 250
 LOADS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
 KINDS = CONSTANT, EXPONENTIAL = "constant", "exponential"
-FIFO, SHORT_QUEUE, DROP_LATE, DROP_HOPELESS = "FIFO", "short queue", "drop the late", "drop what will be late"
+FIFO, SHORT_QUEUE, LONG_QUEUE = "FIFO", "short queue", "long queue"
+DROP_LATE, DROP_HOPELESS = "drop the late", "drop what will be late"
 LIFO, SHORTEST_FIRST, LIKE_CODEL = "LIFO", "shortest first", "like CoDel"
 DISCIPLINES: Mapping[str, Mapping[str, Any]] = {
     FIFO: {},
-    SHORT_QUEUE: {"is_short": True},
+    SHORT_QUEUE: {"waits": 0.5},
+    LONG_QUEUE: {"waits": 2.0},
     DROP_LATE: {"drop": LATE},
     DROP_HOPELESS: {"drop": HOPELESS},
     LIFO: {"order": LAST},
@@ -52,8 +55,6 @@ DISCIPLINES: Mapping[str, Mapping[str, Any]] = {
 ORDERS = {FIRST: fifo, LAST: lifo, SHORTEST: shortest_first}
 SEEDS = (23, 24, 35)
 """Three runs whose goodput comes nearest to that of 40, over all settings: nearer than that of the first six."""
-IN_TIME, TOO_LATE, REJECTED, OVERDUE, OPEN = range(5)
-REJECTED_NS = 1.3e6
 USUALLY_FROM_MS, FROM_MS = 60, {DROP_LATE: 40, LIKE_CODEL: 80}
 """The closed forms are for deadlines of many services: from these on, long runs come near them."""
 WAY_US = 500
@@ -61,10 +62,10 @@ WAY_US = 500
 
 
 def rules(discipline: str, deadline_ms: float) -> dict[str, Any]:
-    """Settings of the stage `queue`; a short queue has half of the waits that the deadline allows."""
+    """Settings of the stage `queue`; a short queue has half of the waits that the deadline allows, a long one twice as many."""
     chosen = {"order": FIRST, "drop": NOTHING, "places": MAX_PLACES, "usual_ms": SERVICE_MS, **DISCIPLINES[discipline]}
-    if chosen.pop("is_short", False):
-        chosen["places"] = max(1, int(deadline_ms / SERVICE_MS / 2))
+    if waits := chosen.pop("waits", 0):
+        chosen["places"] = max(1, int(waits * deadline_ms / SERVICE_MS))
     return chosen
 
 
@@ -80,6 +81,7 @@ def simulated(
     discipline: str,
     deadline_s: float,
     may_queue: MayQueue | None = None,
+    rank: Rank | None = None,
     way_s: float = 0.0,
     until_s: float = np.inf,
 ) -> SimulatedQueue:
@@ -89,12 +91,12 @@ def simulated(
     places = chosen["places"] if chosen["places"] < MAX_PLACES else np.inf
     longest_s = {LATE: told_s, HOPELESS: MARGIN * told_s - usual_s}.get(drop, np.inf)
     drops = partial(like_codel(INTERVAL_MS / 1e3), TARGET * told_s) if drop == CODEL else None
-    if may_queue is not None:
-        policy = Policy("The admission rule", may_queue)
+    if may_queue is not None or rank is not None:
+        policy = Policy("The admission rule", may_queue or (lambda queued, *_: queued < places))
         return simulate(
             arrivals_s,
             services_s,
-            discipline=ORDERS[order],
+            discipline=ORDERS[order] if rank is None else ranked(rank),
             may_queue=lambda queued, _: policy(queued, usual_s, told_s),
             drops=lambda now, waited, _: waited > longest_s or (drops is not None and drops(now, waited)),
         )
@@ -110,6 +112,12 @@ def simulated(
     return SimulatedQueue(arrivals_s, np.array(starts), np.array(starts) + services_s)
 
 
+def ranked(rank: Rank) -> Discipline:
+    """The learner's discipline, which is asked about those that wait alone."""
+    ranking, numbers = Ranking("The discipline", rank), itertools.count()
+    return lambda _, service_s, kind: ranking(next(numbers), service_s)
+
+
 @dataclass(frozen=True)
 class Expected:
     """At each of `LOADS` (× capacity), in requests per second: what is answered in time in such a run (`goodput`); at `loads` in
@@ -122,27 +130,38 @@ class Expected:
 
 
 def predict(
-    offered: float, discipline: str, deadline: int, services: str, may_queue: MayQueue | None = None
+    offered: float,
+    discipline: str,
+    deadline: int,
+    services: str,
+    may_queue: MayQueue | None = None,
+    rank: Rank | None = None,
 ) -> Expected:
     """The same for all offered loads, so that it is computed once while a hand moves that slider."""
-    return _expected(discipline, deadline, services, may_queue)
+    return _expected(discipline, deadline, services, may_queue, rank)
 
 
 @lru_cache(maxsize=128)
-def _expected(discipline: str, deadline: int, kind: str, may_queue: MayQueue | None) -> Expected:
+def _expected(discipline: str, deadline: int, kind: str, *own: Any) -> Expected:
     chosen = discipline, deadline, kind
-    found = [np.mean([good_per_s(load, *chosen, seed, may_queue) for seed in SEEDS]) for load in LOADS]
-    closed = None if may_queue else long_run(discipline, kind, deadline)
+    found = [np.mean([good_per_s(load, *chosen, seed, *own) for seed in SEEDS]) for load in LOADS]
+    closed = None if any(own) else long_run(discipline, kind, deadline)
     loads = np.linspace(LOADS[0], LOADS[-1], 60) if closed else np.empty(0)
     return Expected(np.array(found), loads, CAPACITY * np.array([closed(load) for load in loads] if closed else ()))
 
 
 def good_per_s(
-    load: float, discipline: str, deadline: int, kind: str, seed: int, may_queue: MayQueue | None = None
+    load: float,
+    discipline: str,
+    deadline: int,
+    kind: str,
+    seed: int,
+    may_queue: MayQueue | None = None,
+    rank: Rank | None = None,
 ) -> float:
     """Requests per second that are answered in time in a run with this seed."""
     arrivals, took = requests(load, kind, seed)
-    run = simulated(arrivals, took, discipline, deadline / 1e3, may_queue, until_s=RUN_S)
+    run = simulated(arrivals, took, discipline, deadline / 1e3, may_queue, rank, until_s=RUN_S)
     in_time = (run.departures - arrivals <= deadline / 1e3) & (run.departures <= RUN_S)
     return float(np.count_nonzero(in_time) / RUN_S)
 
@@ -160,73 +179,13 @@ def long_run(discipline: str, kind: str, deadline_ms: float) -> Callable[[float]
         return None
     if discipline == DROP_LATE:
         return partial(goodput_dropping_late, services=constant if kind == CONSTANT else exponential)
-    if discipline == FIFO or (discipline == SHORTEST_FIRST and kind == CONSTANT):
+    if discipline in (FIFO, LONG_QUEUE) or (discipline == SHORTEST_FIRST and kind == CONSTANT):
         return lambda load: load if load < 1 else 0.0
     if discipline == SHORTEST_FIRST:
         return goodput_shortest_first
     if discipline == DROP_HOPELESS and kind == EXPONENTIAL:
         return None
     return lambda load: min(load, 1.0)
-
-
-def deadline_ns(record: Record) -> float:
-    return 1e6 * float(record.parameters["deadline"])
-
-
-def outcomes(record: Record) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Of each request that was due: when (s), its response time (ns; so far, where it has no answer; NaN where it was rejected),
-    and what became of it (`IN_TIME`, `TOO_LATE`, `REJECTED`, or `OVERDUE` or still `OPEN` without an answer).
-    """
-    due_s, rejected = record.column("arrived_s"), record.column("rejected_number").astype(int)
-    times = 1e9 * (record.fact("elapsed_s", 0.0) - due_s)
-    became = np.where(times > deadline_ns(record), OVERDUE, OPEN)
-    answered = record.column("number").astype(int)
-    times[answered], times[rejected] = record.column("latency_ns"), np.nan
-    became[answered] = np.where(times[answered] <= deadline_ns(record), IN_TIME, TOO_LATE)
-    became[rejected] = REJECTED
-    return due_s, times, became
-
-
-def parts(record: Record) -> NDArray[np.int64]:
-    """How many requests were answered in time, were late (or have waited too long without an answer), or rejected."""
-    number = np.bincount(outcomes(record)[2], minlength=OPEN + 1)
-    return np.array([number[IN_TIME], number[TOO_LATE] + number[OVERDUE], number[REJECTED]])
-
-
-def per_s(record: Record) -> NDArray[np.float64]:
-    """The `parts` per second; NaN before any time has passed."""
-    return parts(record) / (record.fact("elapsed_s", 0.0) or np.nan)
-
-
-def goodput(record: Record) -> float:
-    """Requests per second that were answered in time."""
-    return float(per_s(record)[0])
-
-
-def goodput_ratio(record: Record, other: Record) -> Ratio:
-    """How many times that of the other run the goodput is."""
-    return count_ratio(int(parts(record)[0]), int(parts(other)[0]))
-
-
-def bar(part: int) -> Callable[[Record], Any]:
-    """One part of the bar of a run, above those before it."""
-
-    def ends(record: Record) -> Any:
-        above = np.cumsum([0.0, *per_s(record)])
-        return [record.parameters["offered"]], above[part : part + 1], above[part + 1 : part + 2]
-
-    return ends
-
-
-def each(part: int) -> Callable[[Record], Any]:
-    """When the requests of a part were due (s), and their response times (ns); `REJECTED_NS` of rejected ones."""
-
-    def dots(record: Record) -> Any:
-        due_s, times, became = outcomes(record)
-        chosen = became == part
-        return due_s[chosen], np.nan_to_num(times[chosen], nan=REJECTED_NS)
-
-    return dots
 
 
 def replayed_per_s(record: Record) -> float:

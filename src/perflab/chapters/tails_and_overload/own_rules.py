@@ -17,7 +17,7 @@ from perflab.lab import Lab, choice
 from perflab.lab.verdict import no_rows
 from perflab.measure import percent, poisson
 from perflab.systems.clients.attempts import Retry
-from perflab.systems.servers.waiting_line import MayQueue
+from perflab.systems.servers.waiting_line import MayQueue, Rank
 
 SEEDS = range(100, 104)
 ENOUGH, MAX_LATE = 0.93, 0.1
@@ -81,12 +81,18 @@ def check_may_queue(may_queue: MayQueue) -> Lab | None:
             break
     else:
         print(f"{RIGHT}: for each deadline the queue is as long as it may be. The lab uses your rule.")
+    return lab_with(may_queue=may_queue)
+
+
+def lab_with(**policy: MayQueue | Rank) -> Lab:
+    """The lab on overload with the learner's `may_queue`, or with a discipline of the learner's: `rank`."""
     return replace(
         overload.lab(),
         question="What does your rule do?",
-        policy={"may_queue": may_queue},
+        policy=policy,
         prediction=None,
         trust=no_rows,
+        finding=lambda record, _: overload.answered(record, f"“{record.parameters['discipline']}” with your rule"),
     )
 
 

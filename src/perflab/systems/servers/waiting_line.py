@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from perflab.measure.guards import BadInput, check_number
-from perflab.systems.servers.policy import Policy
+from perflab.systems.servers.policy import Asked, Policy, Ranking
 
 FIRST, LAST, SHORTEST = "first come", "last come", "shortest"
 ORDERS = (FIRST, LAST, SHORTEST)
@@ -23,12 +23,14 @@ MARGIN, TARGET, SLOUGH, INTERVAL_MS = 0.9, 0.25, 2.0, 100.0
 
 MayQueue = Callable[[int, float, float], bool]
 """Asked of a request that finds all workers busy: how many wait, the usual service time and the deadline, both in seconds."""
+Rank = Callable[[int, float], float]
+"""Asked of a request that may wait: its number in the order of arrival, and its service time in seconds. The lowest is next."""
 
 
 @dataclass(frozen=True)
 class LineRules:
     """`workers` serve in an `order`, and `drop` some requests when their turn has come; so many have `places` to wait, or as many
-    as `may_queue`. A service usually takes `usual_ms`.
+    as `may_queue`. A service usually takes `usual_ms`. A `rank` takes the place of the order.
     """
 
     workers: int = 1
@@ -37,6 +39,7 @@ class LineRules:
     places: int = MAX_PLACES
     usual_ms: float = 4.0
     may_queue: MayQueue | None = None
+    rank: Rank | None = None
 
     def __post_init__(self) -> None:
         check_number("workers", self.workers, 1, MAX_WORKERS, whole=True)
@@ -45,8 +48,9 @@ class LineRules:
         for name, allowed in (("order", ORDERS), ("drop", DROPS)):
             if getattr(self, name) not in allowed:
                 raise BadInput(f"{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}.")
-        if self.may_queue is not None and not callable(self.may_queue):
-            raise BadInput(f"may_queue must be a function; got {self.may_queue!r}.")
+        for name in ("may_queue", "rank"):
+            if not (getattr(self, name) is None or callable(getattr(self, name))):
+                raise BadInput(f"{name} must be a function; got {getattr(self, name)!r}.")
 
 
 @dataclass(eq=False, slots=True)
@@ -66,7 +70,7 @@ class Line:
     def __init__(self, rules: LineRules) -> None:
         self.follow(rules)
         self.length = 0
-        self._waiting: list[tuple[int, int, Waiting]] = []
+        self._waiting: list[tuple[float, int, Waiting]] = []
         self._number = 0
         self._codel = like_codel()
 
@@ -74,11 +78,13 @@ class Line:
         """These rules from now on."""
         self.rules = rules
         self._policy = Policy("The admission rule", rules.may_queue) if rules.may_queue else None
+        self._ranking = Ranking("The discipline", rules.rank) if rules.rank else None
 
     def check(self) -> None:
-        """Raise `PolicyFailed` where the learner's rule has failed, or does not return. From any thread."""
-        if self._policy is not None:
-            self._policy.check()
+        """Raise `PolicyFailed` where a learner's rule has failed, or does not return. From any thread."""
+        rules: tuple[Asked | None, ...] = (self._policy, self._ranking)
+        for asked in filter(None, rules):
+            asked.check()
 
     def enter(self, one: Waiting) -> bool:
         """Wait in line; false where it may not. Raises `PolicyFailed`."""
@@ -88,11 +94,16 @@ class Line:
         else:
             is_let_in = self._policy(self.length, rules.usual_ms / 1e3, one.deadline_ns / 1e9)
         if is_let_in:
+            rank = self._rank(one)
             self._number += 1
-            rank = {FIRST: 0, LAST: -self._number, SHORTEST: one.service_ns}[rules.order]
             heapq.heappush(self._waiting, (rank, self._number, one))
             self.length += 1
         return is_let_in
+
+    def _rank(self, one: Waiting) -> float:
+        if self._ranking is not None:
+            return self._ranking(self._number, one.service_ns / 1e9)
+        return {FIRST: 0, LAST: -self._number, SHORTEST: one.service_ns}[self.rules.order]
 
     def leave(self, one: Waiting) -> None:
         """Wait no longer, wherever in line."""
