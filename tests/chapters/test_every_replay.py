@@ -26,7 +26,6 @@ WITHOUT_A_REPLAY = {
     "databases.rows_or_columns": ONE_BY_ONE,
     "raising_throughput.async_calls": "calls that only wait, each on its own: there is no line",
     "raising_throughput.which_strategy": "56 short bursts, each strategy with other workers: two servers have twice as many",
-    "tails_and_overload.fan_out": "which of two servers answered a call that has a copy is not recorded",
     "trade_off.advice": IN_TURNS,
     "trade_off.batching": IN_TURNS,
     "trade_off.cheapest": IN_TURNS,

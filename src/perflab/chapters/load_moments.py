@@ -145,7 +145,8 @@ def moments_of_turns(workers: Number = 1, least_s: Number = 0.0) -> Callable[[Re
 def _needless(record: Record) -> dict[str, Any]:
     """The columns of attempts that were worked on in vain: they came when they were in line, and left when they were done."""
     columns = [record.column(f"needless_{name}") for name in QUEUE]
-    server = np.zeros(columns[0].size, int)
+    known = record.column("needless_server").astype(int)
+    server = known if known.size else np.zeros(columns[0].size, int)
     queued_s, started_s, done_s = (_on_clients_clock(record, each, server) for each in columns)
     fate = np.full(server.size, NEEDLESS)
     return dict(zip(COLUMNS, (queued_s, queued_s, started_s, done_s, done_s, fate, server), strict=True))

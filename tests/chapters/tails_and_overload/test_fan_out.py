@@ -22,6 +22,7 @@ from perflab.chapters.tails_and_overload import fan_out_model as fan
 from perflab.chapters.tails_and_overload.fan_out import HEDGED, PLAIN
 from perflab.chapters.tails_and_overload.fan_out_model import ALL, CANCELLED, SAVED, TOGETHER, measured_pages
 from perflab.lab import Record
+from perflab.lab.moments import AT_WORK, NEEDLESS
 from perflab.measure.frame import Frame
 from perflab.systems.clients.attempts import Patience
 from perflab.theory.simulate import simulate
@@ -254,10 +255,34 @@ def test_pages_of_both_parts_are_compared_by_when_they_were_due() -> None:
     assert fan.helped(stopped) == fan.helped(whole) == 1
 
 
-def test_the_frame_of_a_part_says_of_which_server_each_call_was() -> None:
+def test_the_columns_of_both_parts_have_names_of_their_own() -> None:
     frame = fan_out.named(Frame({"number": np.array([4, 1]), "lateness_ns": np.ones(3)}, {}, {"elapsed_s": 1.0}), PLAIN)
-    assert frame.samples["plain_server"].tolist() == [0, 1] and frame.facts == {"plain_elapsed_s": 1.0}
+    assert frame.samples["plain_number"].tolist() == [4, 1] and frame.facts == {"plain_elapsed_s": 1.0}
     assert frame.samples["lateness_ns"].size == 3, "the generator's lateness is that of both parts"
+
+
+def replay_of(record: Record) -> Any:
+    """What is replayed of a run on a virtual clock, which the client and both servers have in common."""
+    assert LAB.moments is not None
+    ends_s = np.full(fan.SERVERS, record.fact("elapsed_s"))
+    paused = {"paused_s": ends_s, "paused_ns": 1e9 * ends_s, "paused_server": np.arange(fan.SERVERS)}
+    return LAB.moments(replace(record, frame=replace(record.frame, samples={**record.frame.samples, **paused})))
+
+
+def test_a_call_is_replayed_at_the_server_that_answered_it_and_its_other_attempt_is_needless() -> None:
+    record = page_record(workers=4)
+    seen = replay_of(record)
+    number, server = record.column("number").astype(int), record.column("server").astype(int)
+    assert seen.server[number].tolist() == server.tolist()
+    by_copies = number[server != number % fan.SERVERS]
+    assert by_copies.size > 20 and np.sum(seen.became == NEEDLESS) > by_copies.size / 2
+    for at_s in np.linspace(0.05, fan.PART_S, 20):
+        at_work = seen.server[seen.states_at(at_s) == AT_WORK]
+        assert np.bincount(at_work, minlength=fan.SERVERS).max() <= 4
+
+
+def test_where_copies_are_cancelled_nothing_is_replayed() -> None:
+    assert replay_of(page_record(workers=4, hedges=CANCELLED)) is None
 
 
 def run(**parameters: Any) -> Record:

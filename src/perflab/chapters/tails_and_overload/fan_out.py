@@ -31,6 +31,7 @@ from perflab.theory.fan_out import is_unstable
 PLAIN, HEDGED = "plain_", ""
 PARTS = {"without hedges": PLAIN, "with hedges": HEDGED}
 """What the columns of the two parts begin with."""
+MOMENTS = load.moments(lambda run: run.parameters["workers"], fan.SERVERS)
 
 
 def experiment(
@@ -49,7 +50,6 @@ def experiment(
 def named(frame: Frame, part: str, more: Mapping[str, float] = {}) -> Frame:
     """The frame of a part, and `more` facts; the generator's lateness is that of both."""
     columns = {name if name == "lateness_ns" else f"{part}{name}": column for name, column in frame.samples.items()}
-    columns[f"{part}server"] = frame.samples["number"].astype(int) % fan.SERVERS
     return Frame(columns, frame.counts, {f"{part}{name}": fact for name, fact in frame.facts.items()} | dict(more))
 
 
@@ -192,5 +192,7 @@ def lab() -> Lab:
             load.LATENESS,
             needs=f"{PLAIN}latency_ns",
         ),
+        # When a copy that was cancelled stood in line, or had a worker, is not recorded.
+        moments=lambda run: None if run.parameters["hedges"] == CANCELLED else MOMENTS(run),
         budget_s=2 * (PART_S + fan.REST_S) + 1,
     )

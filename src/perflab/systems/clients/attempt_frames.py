@@ -12,16 +12,18 @@ from perflab.systems.clients.attempts import Attempts
 
 MOMENTS = ("arrived_ns", "started_ns", "done_ns")
 """What a `queue` says of a request that it has served."""
+TOLD = (*MOMENTS, "server")
 
 
 class AttemptFrames:
     """Frames of the attempts at the requests of a schedule (ns, shape (n,)); each tells what is new.
 
     Columns: "arrived_s", when each request was due so far, and "lateness_ns" of its sending; of those that succeeded "number",
-    "completed_s", "latency_ns" since they were due, what the server says (`MOMENTS`), which is told of needless answers too
-    ("needless_…"), and the "key" where they read `keys`; "rejected_number" and "rejected_s", given up after a refusal,
-    "failed_number" and "failed_s" after a time-out; "retried_s" and "hedged_s", when such attempts were sent. Counts:
-    "calls" that succeeded, "rejected", "failures", and "needless" answers, which came after their time-out or another answer.
+    "completed_s", "latency_ns" since they were due, what the server says (`MOMENTS`) and which "server" it was, which is told
+    of needless answers too ("needless_…"), and the "key" where they read `keys`; "rejected_number" and "rejected_s", given up
+    after a refusal, "failed_number" and "failed_s" after a time-out; "retried_s" and "hedged_s", when such attempts were sent.
+    Counts: "calls" that succeeded, "rejected", "failures", and "needless" answers, which came after their time-out or another
+    answer.
     Facts: "elapsed_s" and requests "in_flight".
     """
 
@@ -33,12 +35,13 @@ class AttemptFrames:
         self._moments: dict[int, tuple[int, ...]] = {}
         self._needless: list[tuple[int, ...]] = []
 
-    def note(self, number: int, is_awaited: bool, moments: tuple[int, ...]) -> None:
-        """What the server says (`MOMENTS`) of an answer to this request, the awaited one or a needless one."""
+    def note(self, attempt: int, is_awaited: bool, moments: tuple[int, ...]) -> None:
+        """What the server says (`MOMENTS`) of its answer to this attempt, the awaited one or a needless one."""
+        tried = self._attempts.all[attempt]
         if is_awaited:
-            self._moments[number] = moments
+            self._moments[tried.number] = *moments, tried.server
         else:
-            self._needless.append(moments)
+            self._needless.append((*moments, tried.server))
 
     def next(self, now_ns: int) -> Frame:
         """What is new by now."""
@@ -85,5 +88,5 @@ class AttemptFrames:
 
 
 def _columns(prefix: str, moments: list[tuple[int, ...]]) -> dict[str, NDArray[np.int64]]:
-    columns = np.array(moments, np.int64).reshape(-1, len(MOMENTS)).T
-    return {f"{prefix}{name}": column for name, column in zip(MOMENTS, columns, strict=True)}
+    columns = np.array(moments, np.int64).reshape(-1, len(TOLD)).T
+    return {f"{prefix}{name}": column for name, column in zip(TOLD, columns, strict=True)}

@@ -171,6 +171,4 @@ class _Run:
             self.fault = f"The server could not answer: {answer.body.decode(errors='replace')}"
         is_awaited = self._attempts.on_reply(answer.attempt, is_ok, self.now())
         if is_ok:
-            self.frames.note(
-                self._attempts.all[answer.attempt].number, is_awaited, tuple(map(int, answer.body.split()))
-            )
+            self.frames.note(answer.attempt, is_awaited, tuple(map(int, answer.body.split())))

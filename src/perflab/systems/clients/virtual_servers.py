@@ -67,9 +67,8 @@ class _Play:
         if self._ends and self._ends[0][0] <= now_ns:
             _, attempt = heapq.heappop(self._ends)
             if attempt in self._busy:  # not given up meanwhile
-                started_ns, tried = self._busy[attempt], self._attempts.all[attempt]
-                moments = (self._asked[attempt].arrived_ns, started_ns, now_ns)
-                self._frames.note(tried.number, self._attempts.on_reply(attempt, True, now_ns), moments)
+                moments = (self._asked[attempt].arrived_ns, self._busy[attempt], now_ns)
+                self._frames.note(attempt, self._attempts.on_reply(attempt, True, now_ns), moments)
                 self._free(attempt, now_ns)
         else:
             self._attempts.advance(now_ns)
