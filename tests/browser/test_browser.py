@@ -15,7 +15,9 @@ from notebook_browser import FINISHED, REPOSITORY, NotebookPage, wait_for
 NOTEBOOKS = sorted(path.name for path in (REPOSITORY / "notebooks").glob("*.ipynb"))
 RUN_S, GONE_S = 120, 30
 """Patience, not a promise: the machine may have other things to do."""
-PICTURES = "e => [...e.closest('.jp-OutputArea-output').querySelectorAll('img')].map(each => each.src.slice(-64)).join()"
+PICTURES = (
+    "e => [...e.closest('.jp-OutputArea-output').querySelectorAll('img')].map(each => each.src.slice(-64)).join()"
+)
 """The end of each picture has its checksums: the whole of it would be a megabyte, many times a second."""
 STATUS = "e => e.closest('.jp-OutputArea-output').innerText"
 WORDS = "e => [...e.closest('.jp-OutputArea-output').querySelectorAll('.widget-html')].map(e => e.innerText).join()"

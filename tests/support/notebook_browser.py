@@ -52,7 +52,7 @@ def wait_for(condition: Callable[[], object], seconds: float, what: str) -> None
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds:g} s in vain for {what}")
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 def find_browser() -> str | None:

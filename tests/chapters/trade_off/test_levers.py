@@ -138,11 +138,13 @@ def test_pairs_are_measured_on_both_loads_and_neither_side_always_first(monkeypa
     assert scripted.loads[2:4] == [(1, FEWEST), (16, 8 + FEWEST)], "alone, then 16 clients for 8 threads"
 
 
-COMMITS, LINK, THREADS = (
+COMMITS, LINK, SLOW_LINK, THREADS = (
     {"commits": 20, "link": 500, "threads": 16},
     {"commits": 1, "link": 10, "threads": 8},
+    {"commits": 1, "link": 4, "threads": 8},
     {"commits": 1, "link": 500, "threads": 2},
 )
+"""The lab's own, but for the slow link: what is compressed for 10 Mb/s takes two thirds of a CPU, which others may need."""
 
 
 LONG_S = 0.6
@@ -175,7 +177,7 @@ def measured(served: Service, lever: str, what: str, conditions: dict[str, int])
         (COMMITS, PER_S, AT_ONCE, "", 1.4),
         (THREADS, ALONE, TIMED, "", 2),
         (THREADS, ALONE, "", CACHING, 2),
-        (LINK, PER_S, COMPRESSION, "", 2),
+        (SLOW_LINK, PER_S, COMPRESSION, "", 2),
         (THREADS, PER_S, CACHING, "", 1.5),
         (THREADS, PER_S, "", TIMED, 1.5),
     ],
