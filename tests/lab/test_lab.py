@@ -108,7 +108,7 @@ def test_what_theory_expects_is_shown_at_once_unless_the_learner_is_asked_first(
     conductor: Conductor, monkeypatch: pytest.MonkeyPatch, asks: bool
 ) -> None:
     monkeypatch.setattr(stage, "this_kernels_conductor", lambda: conductor)
-    monkeypatch.setattr(IPython.display, "display", lambda data, raw: None)
+    monkeypatch.setattr(IPython.display, "display", lambda data, **_: None)
     line = (np.array([1.0, 1_000.0]), np.array([1e3, 1e6]))
     lab = make_lab(
         predict=lambda rows: line,
