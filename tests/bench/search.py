@@ -95,7 +95,7 @@ def in_turns(settings: Sequence[int], clients: int, p95_ns: float) -> dict[int, 
 
 def look(served: Service, setting: int, clients: int) -> tuple[Window, Answered]:
     """One look, as the search has them."""
-    return finished(cheapest.look_at(served, settings_of(SETTINGS[setting]), clients))[:2]
+    return finished(cheapest.look_at(served, settings_of(SETTINGS[setting]), clients))
 
 
 def prepare(served: Service) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from perflab.chapters.trade_off.search import (
     Finalist,
     Look,
     Seen,
+    Spent,
     Target,
     Window,
     answer,
@@ -150,6 +152,36 @@ def test_the_answer_is_the_first_that_surely_meets_the_objective_else_one_that_m
     assert answer([missed, doubtful, sure]) is sure
     assert answer([missed, doubtful]) is doubtful
     assert answer([missed]) is None and answer([]) is None
+
+
+def test_what_was_spent_is_the_time_of_the_steps_and_not_of_what_is_done_in_between(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+
+    def take(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    def steps() -> Generator[str, None, int]:
+        take(1)
+        yield "a"
+        take(2)
+        yield "b"
+        take(4)
+        return 7
+
+    monkeypatch.setattr("perflab.chapters.trade_off.search.perf_counter", lambda: now)
+    spent = Spent()
+    running = spent.on(steps())
+    found = [next(running)]
+    take(100)
+    found.append(next(running))
+    take(100)
+    with pytest.raises(StopIteration) as end:
+        next(running)
+    assert found == ["a", "b"] and end.value.value == 7
+    assert spent.s == 7
 
 
 def test_rivals_are_those_that_may_meet_the_objective_and_whose_capacity_is_not_below_beyond_chance() -> None:

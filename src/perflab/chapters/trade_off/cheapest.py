@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
-from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -28,14 +27,13 @@ TOTAL_S, WINDOW_S = 12.0, 0.06
 
 def experiment(p95: int, rate: int, clients: int, seed: int) -> Iterator[Frame]:
     settings = [settings_of(chosen) for chosen in SETTINGS]
-    target, spent_s, fresh = cheapest_model.target_of({"p95": p95, "rate": rate}), 0.0, 0
-    plan = search.looks(len(settings), target, TOTAL_S, lambda: spent_s, np.random.default_rng(seed))
+    target, spent, fresh = cheapest_model.target_of({"p95": p95, "rate": rate}), search.Spent(), 0
+    plan = search.looks(len(settings), target, TOTAL_S, lambda: spent.s, np.random.default_rng(seed))
     with service(clients, **settings[0]) as served:
         warm_up(served, {"everything off": settings[0], "everything on": settings[-1]}, THREADS)
         look = search.following(plan)
         while look is not None:
-            window, load, change_s = yield from look_at(served, settings[look.setting], clients)
-            spent_s += change_s + load.done_ns[-1] / 1e9
+            window, load = yield from spent.on(look_at(served, settings[look.setting], clients))
             yield cheapest_model.frame_of(look, window, load, clients, fresh)
             fresh += look.is_fresh
             look = search.following(plan, window)
@@ -43,16 +41,15 @@ def experiment(p95: int, rate: int, clients: int, seed: int) -> Iterator[Frame]:
 
 def look_at(
     served: Service, settings: Mapping[str, Any], clients: int
-) -> Generator[Frame, None, tuple[Window, Answered, float]]:
-    """A setting under load for a moment: a whole turn of what is under way at once, at least, since replies come in bunches; and
-    how long (s) the change to it took. The first reply of each client is left out of the p95: it found a shorter queue.
+) -> Generator[Frame, None, tuple[Window, Answered]]:
+    """A setting under load for a moment: a whole turn of what is under way at once, at least, since replies come in bunches. The
+    first reply of each client is left out of the p95: it found a shorter queue.
     """
-    at_once, began = at_once_of(settings, clients), perf_counter()
+    at_once = at_once_of(settings, clients)
     served.set(**settings)
-    change_s = perf_counter() - began
     with gc_paused(generation=0):
         load = yield from served.load_in_slices(clients, WINDOW_S, 2 * at_once)
-    return Window(load.per_s(at_once), percentile(load.took_ns[clients:], SHARE)), load, change_s
+    return Window(load.per_s(at_once), percentile(load.took_ns[clients:], SHARE)), load
 
 
 ROWS = tuple(str(place + 1) for place in range(LAST))

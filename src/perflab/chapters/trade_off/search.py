@@ -11,7 +11,8 @@ import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import NamedTuple
+from time import perf_counter
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ from perflab.measure.student import half_interval
 LAST, MIN_ROUNDS = 8, 6
 """How many settings are left for the fresh looks, and how many of these an interval needs."""
 SEARCH_SHARE, SHARE = 0.6, 0.95
+Step = TypeVar("Step")
+Result = TypeVar("Result")
 
 
 class Window(NamedTuple):
@@ -75,6 +78,26 @@ def looks(
         for setting in generator.permutation(left).tolist():
             yield Look(setting, is_fresh=True)
         rounds += 1
+
+
+class Spent:
+    """How long (s) generators have run, without what their callers did in between."""
+
+    def __init__(self) -> None:
+        self.s = 0.0
+
+    def on(self, steps: Generator[Step, None, Result]) -> Generator[Step, None, Result]:
+        """The same steps and result; the time for them counts."""
+        while True:
+            began = perf_counter()
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            finally:
+                self.s += perf_counter() - began
+            yield step
 
 
 def following(plan: Generator[Look, Window, None], window: Window | None = None) -> Look | None:
