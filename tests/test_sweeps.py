@@ -86,6 +86,21 @@ def test_in_a_plane_what_lies_across_is_compared_too() -> None:
     assert found == [(f"{chart.title}, across", 1.5), (chart.title, 1.25)]
 
 
+def test_of_a_distribution_the_medians_are_compared_where_there_is_something_to_compare() -> None:
+    (title,) = sweeps.DISTRIBUTIONS
+    chart = Chart(
+        title,
+        Axis("lost", 0, 100),
+        Axis("share", 0, 1),
+        Line("model", model=lambda most: ([0, most], [0.0, 1.0]), **MODEL_LINE),
+        Line("pinned run", pinned=lambda run: (run.column("lost"), [0.25, 0.5, 1.0]), **PINNED_POINTS),
+    )
+    lab: Any = type("Lab", (), {"charts": (chart,)})
+    record = Record("any", {}, 1, "", Frame({"lost": np.array([1.0, 30.0, 90.0])}))
+    assert list(sweeps.beside(lab, record, 80)) == [(f"{title}, median", 0.75)]
+    assert list(sweeps.beside(lab, record, 0)) == []
+
+
 def test_a_control_is_swept_from_end_to_end() -> None:
     values = sweeps.spread(log_slider(1, 1_000, 10))
     assert (len(values), values[0], values[-1]) == (5, 1, 1_000)
@@ -95,5 +110,6 @@ def test_a_control_is_swept_from_end_to_end() -> None:
 def test_what_is_outside_most_of_the_time_is_named() -> None:
     found = [sweeps.Found("rows 10", "latency", ratio) for ratio in (1.0, 0.81, 1.24)]
     found += [sweeps.Found("rows 1000", "latency", ratio) for ratio in (1.3, 1.4, 1.1)]
-    assert sweeps.told(found, 2) == "4 of 6 (67%); outside: rows 1000, “latency”: ×1.30; 2 runs not judged"
+    found += [sweeps.Found("rows 100", "latency", ratio) for ratio in (1.3, 1.4, 1.1, 1.0)]
+    assert sweeps.told(found, 2) == "6 of 10 (60%); outside: rows 1000, “latency”: ×1.30; 2 runs not judged"
     assert sweeps.told([], 0) == "none"

@@ -1,7 +1,8 @@
 """Model beside measurement over the whole range of every control: five points each, the others at their starts, three times.
 
-It takes about half an hour, so it runs only when it is named: `make bench ONLY=sweeps`; for some labs
-`SWEEP=query,ladder make bench ONLY=sweeps`. What is compared is what a learner sees: in each chart the points that were
+It takes more than an hour, so it runs only when it is named: `make bench ONLY=sweeps`; for some labs
+`SWEEP=query,ladder make bench ONLY=sweeps`. Runs are as long as a learner's, because many models are of just such a run; only
+what would take longer than `LONGEST_S` is cut short. What is compared is what a learner sees: in each chart the points that were
 measured, and the model's curve at the same place, or its band in the same row. Labs that show no such pair have no row.
 """
 
@@ -24,10 +25,12 @@ from perflab.lab.rows import Spans
 from perflab.lab.verdict import INVALID
 
 ON_REQUEST = True
-POINTS, TIMES, RUN_S = 5, 3, 1.0
+POINTS, TIMES, LONGEST_S, SHORT_S = 5, 3, 6.0, 1.0
 ENDS = ("Hit ratio so far",)
 PLANES = ("One setting, two loads", "Your setting and two presets, two loads")
 """Charts whose both axes are measured: what lies across is compared too."""
+DISTRIBUTIONS = ("Lost at each kill",)
+"""Charts of a share against a number: their medians are compared."""
 BAND = 0.2
 """How far a measured point may be from the model, as a share of the model."""
 
@@ -58,10 +61,10 @@ def rows() -> Iterator[tuple[str, str, str]]:
 def sweep(name: str, lab: Lab) -> tuple[list[Found], int]:
     """All points of all settings, and how many runs could not be judged (saturated, too few samples)."""
     found: list[Found] = []
-    invalid = 0
+    invalid, seconds = 0, lab.budget_s if lab.budget_s <= LONGEST_S else SHORT_S
     for _ in range(TIMES):
         for setting, parameters in settings(lab):
-            measured = corpus.measure_slices(lab, RUN_S, fewest=2, **parameters)
+            measured = corpus.measure_slices(lab, seconds, fewest=2, **parameters)
             record = corpus.record_of(lab, parameters, measured)
             if lab.verdict_of(record, None).kind == INVALID:
                 invalid += 1
@@ -117,6 +120,13 @@ def beside(lab: Lab, record: Record, model: Any) -> Iterator[tuple[str, float]]:
         if isinstance(marks[1], Spans):
             yield shown.title, float(np.nanmax(points[1]) / np.nanmax(curve[1]))
             continue
+        if shown.title in DISTRIBUTIONS:
+            ends = [
+                float(np.interp(0.5, *(np.asarray(part, float) for part in each[::-1]))) for each in (points, curve)
+            ]
+            if ends[1] > 0:
+                yield f"{shown.title}, median", ends[0] / ends[1]
+            continue
         pairs = list(zip(*(np.atleast_1d(np.asarray(part, float)) for part in points), strict=True))
         if shown.title in PLANES:
             yield f"{shown.title}, across", float(pairs[0][0] / np.atleast_1d(curve[0])[0])
@@ -152,8 +162,9 @@ def told(found: list[Found], invalid: int) -> str:
     """The share inside the band, the settings outside of it most of the time, and what was not judged."""
     inside = sum(each.is_inside for each in found)
     share = f"{inside} of {len(found)} ({inside / len(found):.0%})" if found else "none"
+    points = Counter((each.setting, each.chart) for each in found)
     outside = Counter((each.setting, each.chart) for each in found if not each.is_inside)
-    often = [place for place, times in outside.most_common() if times * 2 > TIMES]
+    often = [place for place, times in outside.most_common() if times * 2 > points[place]]
     where = [f"{setting}, “{chart}”: ×{_median(found, setting, chart):.2f}" for setting, chart in often]
     told_of = f"; outside: {'; '.join(where)}" if where else ""
     return f"{share}{told_of}" + (f"; {invalid} runs not judged" if invalid else "")
