@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from perflab.systems.caches.strategies import CacheAside, WriteBehind, WriteThrough
 from perflab.systems.databases.versions import StoreGone, Versions
+from perflab.systems.servers import victim as victims
 from perflab.systems.servers.victim import (
     ASIDE,
     BEHIND,
@@ -66,6 +68,13 @@ def test_what_waits_for_a_flush_is_lost_and_no_more() -> None:
     assert found.lost < found.acknowledged and found.commits
     began, ended, writes = found.commits[-1]
     assert began < ended <= found.killed_ns and writes <= found.acknowledged
+
+
+@pytest.mark.process
+def test_what_a_signal_let_it_still_do_was_done_before_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(victims, "time", SimpleNamespace(perf_counter_ns=lambda: 1))
+    found = killed(BEHIND, flush_ms=1)
+    assert found.killed_ns == found.commits[-1][1] > 1
 
 
 @pytest.mark.process

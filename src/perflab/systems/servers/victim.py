@@ -138,14 +138,16 @@ class Victim:
         assert self._process is not None
         if self._process.poll() is not None:
             raise self._failure()
-        killed_ns = time.perf_counter_ns()
         self._process.kill()
+        sent_ns = time.perf_counter_ns()
         self._process.wait()
         stored, acknowledged = stored_in(self._path / "entries.db"), self._ledger.versions()
         behind = [version - stored.get(key, 0) for key, version in enumerate(acknowledged)]
         lost = [each for each in behind if each > 0]
         ahead = -sum(each for each in behind if each < 0)
         commits = self._ledger.commits()
+        # A signal takes effect some microseconds after it was sent: a commit that ended then was done alive.
+        killed_ns = max([sent_ns, *(ended_ns for _, ended_ns, _ in commits)])
         return Kill(self._ledger.acknowledged, sum(lost), len(lost), ahead, killed_ns, commits)
 
     def close(self) -> None:
