@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ from perflab.lab.verdict import INVALID
 ON_REQUEST = True
 POINTS, TIMES, LONGEST_S, SHORT_S = 5, 3, 6.0, 1.0
 ENDS = ("Hit ratio so far",)
-PLANES = ("One setting, two loads", "Your setting and two presets, two loads")
+PLANES = ("One setting, two loads", "Your setting and two presets, two loads", "What freshness costs")
 """Charts whose both axes are measured: what lies across is compared too."""
 DISTRIBUTIONS = ("Lost at each kill",)
 """Charts of a share against a number: their medians are compared."""
@@ -62,10 +63,10 @@ def sweep(name: str, lab: Lab) -> tuple[list[Found], int]:
     """All points of all settings, and how many runs could not be judged (saturated, too few samples)."""
     found: list[Found] = []
     invalid, seconds = 0, lab.budget_s if lab.budget_s <= LONGEST_S else SHORT_S
-    for _ in range(TIMES):
+    for seed in range(1, TIMES + 1):
         for setting, parameters in settings(lab):
-            measured = corpus.measure_slices(lab, seconds, fewest=2, **parameters)
-            record = corpus.record_of(lab, parameters, measured)
+            measured = corpus.measure_slices(lab, seconds, fewest=2, seed=seed, **parameters)
+            record = replace(corpus.record_of(lab, parameters, measured), seed=seed)
             if lab.verdict_of(record, None).kind == INVALID:
                 invalid += 1
                 continue
@@ -99,6 +100,8 @@ def compared(chart: Any) -> tuple[Mark, Mark] | None:
     # What shows the pinned run makes the same of every run.
     points = [mark for mark in marks if mark._pinned and isinstance(mark, Line | Spans) and is_point(mark, chart)]
     same = [model for model in models if isinstance(model, Spans) == any(isinstance(point, Spans) for point in points)]
+    # Where such a run is simulated, that is what a run is compared with; the long run stands beside it.
+    same.sort(key=lambda mark: "this run" not in mark._style.get("label", ""))
     return (same[0], points[0]) if same and points else None
 
 

@@ -58,11 +58,11 @@ def measure(lab: Lab, seconds: float, **parameters: Any) -> Frame:
     return measure_slices(lab, seconds, **parameters).frame
 
 
-def measure_slices(lab: Lab, seconds: float, fewest: int = 1, **parameters: Any) -> Measured:
+def measure_slices(lab: Lab, seconds: float, fewest: int = 1, seed: int = SEED, **parameters: Any) -> Measured:
     """As `measure`, but with at least so many slices, and how long each took."""
     checked = lab.check(parameters)
     seeded = "seed" in inspect.signature(lab.experiment).parameters
-    slices = lab.experiment(**checked, **({"seed": SEED} if seeded else {}))
+    slices = lab.experiment(**checked, **({"seed": seed} if seeded else {}))
     frames: list[Frame] = []
     small_heap()
     moments = [time.monotonic()]
