@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from perflab.systems.databases.temporary import temporary
+from perflab.systems.databases.write_ahead import grow_log
 
 
 class Ledger:
@@ -22,6 +23,7 @@ class Ledger:
         self._connection.execute("pragma journal_mode = wal")
         self._connection.execute("pragma synchronous = full")
         self._connection.execute("create table ledger (number integer primary key, amount integer check (amount > 0))")
+        grow_log(self._connection)
 
     def write(self, rows: Sequence[tuple[int, int]]) -> list[int]:
         """Write (number, amount) rows by one commit; returns the numbers of those that are refused.

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
+from perflab.systems.databases.write_ahead import grow_log
+
 UPSERT = "on conflict (key) do update set version ="
 
 
@@ -30,6 +32,7 @@ class Versions:
         self._opened: list[sqlite3.Connection] = []
         self._writing = threading.Lock()
         self._connection().execute("create table entries (key integer primary key, version integer not null)")
+        grow_log(self._connection())
 
     def read(self, key: int) -> int:
         """The version of a key; 0 where it was never written."""

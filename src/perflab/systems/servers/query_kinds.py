@@ -16,6 +16,7 @@ from perflab.measure.collector import gc_paused
 from perflab.systems.databases.closed_loop import Queried, query_for
 from perflab.systems.databases.ledger import Ledger
 from perflab.systems.databases.report import Reports, create
+from perflab.systems.databases.write_ahead import grow_log
 from perflab.systems.databases.writing_threads import write_for
 from perflab.systems.servers.fair_pool import FairPool
 
@@ -103,6 +104,7 @@ class HotRow:
         self._connection.execute("pragma synchronous = full")
         self._connection.execute("create table counter (number integer not null)")
         self._connection.execute("insert into counter values (0)")
+        grow_log(self._connection)
         self._lock = FairPool([self._connection])
 
     def add(self) -> None:

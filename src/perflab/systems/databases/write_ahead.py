@@ -1,0 +1,36 @@
+"""SQLite's write-ahead log as a database has it that is in use."""
+
+from __future__ import annotations
+
+import sqlite3
+
+TINY_CACHE = 1
+"""In pages: what is written goes to the log at once, and not first into the cache."""
+
+
+def grow_log(connection: sqlite3.Connection) -> None:
+    """Give the log its full size: that at which SQLite copies it into the file, and begins it anew (`wal_autocheckpoint`).
+
+    Until it has come so far, the file system has to note a new size at each commit that waits for the drive, which takes two to
+    three times as long. A database in use has that behind it: so has one that is measured. Nothing is written but the log: the
+    transaction is rolled back. To be called outside of any transaction.
+    """
+
+    def ask(what: str) -> int:
+        found: int = connection.execute(f"pragma {what}").fetchone()[0]
+        return found
+
+    cache = ask("cache_size")
+    connection.execute(f"pragma cache_size = {TINY_CACHE}")
+    try:
+        connection.execute("begin immediate")
+        try:
+            connection.execute("create table grown (bytes blob)")
+            connection.execute(
+                "insert into grown values (zeroblob(?))", (ask("wal_autocheckpoint") * ask("page_size"),)
+            )
+        finally:
+            if connection.in_transaction:  # a full disk has ended it
+                connection.execute("rollback")
+    finally:
+        connection.execute(f"pragma cache_size = {cache}")

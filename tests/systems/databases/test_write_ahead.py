@@ -1,0 +1,58 @@
+"""A log of full size: nothing else has changed, and it grows no more."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from perflab.systems.databases.write_ahead import grow_log
+
+COMMITS = 1_200
+"""More than what fills a log once."""
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(tmp_path / "any.db", isolation_level=None)) as opened:
+        opened.execute("pragma journal_mode = wal")
+        opened.execute("create table rows (number integer primary key)")
+        yield opened
+
+
+def log_bytes(folder: Path) -> int:
+    return (folder / "any.db-wal").stat().st_size
+
+
+def test_the_log_has_the_size_at_which_it_begins_anew_and_keeps_it(
+    connection: sqlite3.Connection, tmp_path: Path
+) -> None:
+    assert log_bytes(tmp_path) < 50_000
+    grow_log(connection)
+    grown = log_bytes(tmp_path)
+    assert grown > 1_000 * 4_096
+    connection.execute("pragma synchronous = off")
+    for number in range(COMMITS):
+        connection.execute("insert into rows values (?)", (number,))
+    assert log_bytes(tmp_path) == grown
+
+
+def test_the_database_is_as_it_was(connection: sqlite3.Connection) -> None:
+    connection.execute("insert into rows values (7)")
+    cache, pages = (connection.execute(f"pragma {what}").fetchone() for what in ("cache_size", "page_count"))
+    grow_log(connection)
+    assert [connection.execute(f"pragma {what}").fetchone() for what in ("cache_size", "page_count")] == [cache, pages]
+    assert connection.execute("select * from rows").fetchall() == [(7,)]
+    assert connection.execute("select name from sqlite_schema").fetchall() == [("rows",)]
+    assert connection.execute("pragma integrity_check").fetchone() == ("ok",) and not connection.in_transaction
+
+
+def test_where_it_cannot_grow_that_is_said_and_nothing_is_left_open(connection: sqlite3.Connection) -> None:
+    connection.execute("pragma max_page_count = 20")
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        grow_log(connection)
+    assert not connection.in_transaction
+    connection.execute("insert into rows values (1)")
