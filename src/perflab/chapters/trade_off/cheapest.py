@@ -22,7 +22,7 @@ from perflab.lab.verdict import Row, ratio_text, trust_of, verdict_of
 from perflab.measure import Frame, count, gc_paused, percentile
 from perflab.systems.clients.service import Answered, Service, service
 
-TOTAL_S, WINDOW_S = 12.0, 0.06
+TOTAL_S, WINDOW_S = 12.0, 0.04
 
 
 def experiment(p95: int, rate: int, clients: int, seed: int) -> Iterator[Frame]:
