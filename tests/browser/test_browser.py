@@ -167,17 +167,6 @@ def notebook(shared_page: Any, address: str) -> NotebookPage:
 class TestOneNotebook:
     """What needs no fresh page: to load one and run its cells takes longer than these tests."""
 
-    def test_a_saved_notebook_holds_what_was_measured_and_the_focus_stays(self, notebook: NotebookPage) -> None:
-        page = notebook.page
-        handle = page.locator(".noUi-handle").first.element_handle()
-        before = page.evaluate(SAVED)
-        assert "<img " in before
-        handle.focus()
-        page.keyboard.press("ArrowRight")
-        wait_for(lambda: page.evaluate(SAVED) not in (before, ""), RUN_S, "the next run in what would be saved")
-        assert handle.evaluate("e => e === document.activeElement")
-        assert not page.locator("[class^=perflab-still]").first.is_visible()
-
     def test_stop_ends_a_run_within_a_second_and_pin_compares(self, notebook: NotebookPage) -> None:
         page = notebook.page
         handle = page.locator(".noUi-handle").first.element_handle()
@@ -237,6 +226,17 @@ class TestOneNotebook:
         )
         page.wait_for_timeout(800)
         assert finished_runs(handle), "no further run started"
+
+    def test_a_saved_notebook_holds_what_was_measured_and_the_focus_stays(self, notebook: NotebookPage) -> None:
+        page = notebook.page
+        handle = page.locator(".noUi-handle").first.element_handle()
+        before = page.evaluate(SAVED)
+        assert "<img " in before
+        handle.focus()
+        page.keyboard.press("ArrowLeft")
+        wait_for(lambda: page.evaluate(SAVED) not in (before, ""), RUN_S, "the next run in what would be saved")
+        assert handle.evaluate("e => e === document.activeElement")
+        assert not page.locator("[class^=perflab-still]").first.is_visible()
 
 
 def worker_of_this_test() -> tuple[int, list[Path]]:

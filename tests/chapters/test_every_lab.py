@@ -100,18 +100,25 @@ def test_a_lab_has_headlines_of_which_a_question_is_two_lines_at_most_and_what_i
 @pytest.mark.clock
 @pytest.mark.parametrize(("name", "control"), MEASURED)
 def test_each_control_changes_the_measurement(name: str, control: str) -> None:
-    says, lab = SAYS.get((name, control)), LABS[name]()
-    if (name, control) in DRIVEN:
-        models = [lab.model(each, constants(name)) for each in corpus.settings(name, control)]
-        if (change := expected_change((name, control), *models)) < EXPECTED:
-            pytest.skip(f"this drive is so quick that the model expects no more than {change:.2f} times as much")
+    says = SAYS.get((name, control))
+    skip_where_the_drive_is_too_quick(name, control, constants(name))
     pairs = [changes(corpus.pair(name, control), says)]
     # Where one pair does not say it, the machine may have become quicker or slower in between: more of them do.
     while not is_effect(pairs):
+        if len(pairs) == PAIRS:  # the drive of a shared machine may have been slow only when it was asked first
+            skip_where_the_drive_is_too_quick(name, control, corpus.constants_of(LABS[name]()))
         assert len(pairs) < PAIRS, [
             max(pair.items(), key=lambda item: abs(np.log(item[1])), default=None) for pair in pairs
         ]
         pairs.append(changes(corpus.pair_again(name, control), says))
+
+
+def skip_where_the_drive_is_too_quick(name: str, control: str, known: Any) -> None:
+    """Where a control hangs on the drive, and the model expects little of this one, by what is `known` of it."""
+    if (name, control) in DRIVEN:
+        models = [LABS[name]().model(each, known) for each in corpus.settings(name, control)]
+        if (change := expected_change((name, control), *models)) < EXPECTED:
+            pytest.skip(f"this drive is so quick that the model expects no more than {change:.2f} times as much")
 
 
 @pytest.mark.clock
