@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from statistics import median
 
 import numpy as np
-from bare_nginx import bare_nginx, find_nginx
 
 from perflab.lab.verdict import ratio_text
 from perflab.measure.clock import SYSTEM_CLOCK
@@ -19,6 +18,7 @@ from perflab.measure.load import Book
 from perflab.measure.percentiles import percentile
 from perflab.measure.units import duration
 from perflab.systems.http.connection import request_bytes
+from perflab.systems.servers.real.nginx import NGINX
 
 PAIRS, REQUESTS = 9, 20_000
 WHAT, MUST = "p50 of the same nginx over one connection, ours ÷ wrk's", "≤ 1.1×"
@@ -28,14 +28,14 @@ UNITS_NS = {"us": 1e3, "ms": 1e6, "s": 1e9}
 def rows() -> Iterator[tuple[str, str, str]]:
     """One row; it says so where one of the two is not installed."""
     wrk = shutil.which("wrk")
-    if find_nginx() is None or wrk is None:
+    if NGINX.find() is None or wrk is None:
         yield WHAT, MUST, "not measured here: it needs nginx and wrk"
         return
     ours, theirs = [], []
-    with bare_nginx() as port:
+    with NGINX.start(workers=1, paths={"/": 'return 200 "hello";'}) as server:
         for _ in range(PAIRS):
-            ours.append(_ours(port))
-            theirs.append(_theirs(wrk, port))
+            ours.append(_ours(server.port))
+            theirs.append(_theirs(wrk, server.port))
     times = f"{duration(median(ours), 3)} against {duration(median(theirs), 3)}"
     # wrk counts whole microseconds: the ratio has steps of a few percent.
     yield WHAT, MUST, f"{ratio_text(paired_ratio(ours, theirs))} ({times})"

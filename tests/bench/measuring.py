@@ -7,12 +7,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from statistics import median
 from typing import Any
 
 import numpy as np
-from bare_nginx import bare_nginx, find_nginx
 from hdrh.histogram import HdrHistogram
 from PIL import Image
 
@@ -28,7 +26,8 @@ from perflab.measure.schedule import constant
 from perflab.measure.timing import time_calls
 from perflab.measure.units import count, duration
 from perflab.systems.http.connection import request_bytes
-from perflab.systems.process.child import serve
+from perflab.systems.process.child import ChildServer, serve
+from perflab.systems.servers.real.nginx import NGINX
 
 CALLS = 50_000
 ROUNDS = 15
@@ -106,7 +105,7 @@ def sending() -> Iterator[tuple[str, str, str]]:
     """The open-loop generator, before a server that costs less than itself where there is one: what is lost is then its doing."""
     held = 0
     for rate in RATES:
-        with _server() as port, HttpTarget(port, request_bytes("/"), CONNECTIONS) as target:
+        with _server() as server, HttpTarget(server.port, request_bytes("/"), CONNECTIONS) as target:
             result = open_loop(constant(rate, LOAD_S), target)
         late = percentile(result.lateness_ns, 0.99)
         lost = result.not_sent + result.failures + result.timeouts
@@ -120,14 +119,10 @@ def sending() -> Iterator[tuple[str, str, str]]:
     )
 
 
-@contextmanager
-def _server() -> Iterator[int]:
-    if find_nginx() is not None:
-        with bare_nginx() as port:
-            yield port
-    else:
-        with serve("perflab.systems.servers.echo", http=True) as server:
-            yield server.port
+def _server() -> ChildServer:
+    if NGINX.find() is None:
+        return serve("perflab.systems.servers.echo", http=True)
+    return NGINX.start(workers=1, paths={"/": 'return 200 "hello";'})
 
 
 def importing() -> Iterator[tuple[str, str, str]]:

@@ -36,7 +36,7 @@ def moments(workers: Number = 1, servers: Number = 1) -> Callable[[Record], Mome
         stages = np.full((len(QUEUE), due_s.size), np.nan)
         gone_s, became, server = np.full(due_s.size, np.nan), np.full(due_s.size, OPEN), np.zeros(due_s.size, int)
         served = record.column("number").astype(int)
-        by = record.column("server").astype(int) if record.column("server").size else np.zeros(served.size, int)
+        by = _servers(record, "server", served.size)
         gone_s[served], became[served], server[served] = record.column("completed_s"), SERVED, by
         stages[:, served] = [_on_clients_clock(record, record.column(name), by) for name in QUEUE]
         for name, fate in (("rejected", REJECTED), ("failed", FAILED)):
@@ -145,11 +145,16 @@ def moments_of_turns(workers: Number = 1, least_s: Number = 0.0) -> Callable[[Re
 def _needless(record: Record) -> dict[str, Any]:
     """The columns of attempts that were worked on in vain: they came when they were in line, and left when they were done."""
     columns = [record.column(f"needless_{name}") for name in QUEUE]
-    known = record.column("needless_server").astype(int)
-    server = known if known.size else np.zeros(columns[0].size, int)
+    server = _servers(record, "needless_server", columns[0].size)
     queued_s, started_s, done_s = (_on_clients_clock(record, each, server) for each in columns)
     fate = np.full(server.size, NEEDLESS)
     return dict(zip(COLUMNS, (queued_s, queued_s, started_s, done_s, done_s, fate, server), strict=True))
+
+
+def _servers(record: Record, name: str, size: int) -> NDArray[np.int64]:
+    """Which server each was at, by this column; the only one where that is not told."""
+    told = record.column(name).astype(int)
+    return told if told.size else np.zeros(size, int)
 
 
 def _on_clients_clock(record: Record, moments_ns: NDArray[Any], server: NDArray[Any]) -> NDArray[np.float64]:

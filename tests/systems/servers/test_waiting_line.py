@@ -116,10 +116,15 @@ def test_a_rule_is_asked_how_many_wait_and_knows_service_and_deadline_in_seconds
     assert asked == [(0, 0.004, 0.08), (1, 0.004, 0.08), (2, 0.004, 0.08)]
 
 
-@pytest.mark.parametrize("nonsense", [None, "yes", 2, 0.5])
-def test_a_rule_that_returns_nonsense_is_said(nonsense: Any) -> None:
-    line = Line(LineRules(may_queue=lambda *_: nonsense))
-    with pytest.raises(BadInput, match="The admission rule must return True or False; it returned"):
+@pytest.mark.parametrize(
+    ("rule", "nonsense", "said"),
+    [("may_queue", each, "The admission rule must return True or False; it returned") for each in (None, "yes", 2, 0.5)]
+    + [("rank", each, "The discipline must return a number; it returned") for each in (None, "first", np.nan, [1])],
+)
+def test_a_rule_that_returns_nonsense_is_said(rule: str, nonsense: Any, said: str) -> None:
+    rules: dict[str, Any] = {rule: lambda *_: nonsense}
+    line = Line(LineRules(**rules))
+    with pytest.raises(BadInput, match=said):
         line.enter(Waiting(0, MS))
     with pytest.raises(BadInput, match="it returned"):
         line.check()
@@ -140,16 +145,6 @@ def test_a_learners_rank_says_who_is_next_by_number_and_service_in_seconds() -> 
         line.enter(Waiting(at, (at + 1) * MS))
     assert asked == [(0, 0.001), (1, 0.002), (2, 0.003)]
     assert [one.arrived_ns for one in iter(line.next, None)] == [2, 1, 0]
-
-
-@pytest.mark.parametrize("nonsense", [None, "first", float("nan"), [1]])
-def test_a_rank_that_is_no_number_is_said(nonsense: Any) -> None:
-    line = Line(LineRules(rank=lambda *_: nonsense))
-    with pytest.raises(BadInput, match="The discipline must return a number; it returned"):
-        line.enter(Waiting(0, MS))
-    with pytest.raises(BadInput, match="it returned"):
-        line.check()
-    assert line.length == 0
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from perflab.systems.clients.streams import attempts_load
 from perflab.systems.servers.staged_server import MULTIPLEXED, staged_server
 from perflab.systems.servers.waiting_line import MayQueue, Rank
 
-LATE_SHARE, ENDS = 0.2, (0.35, 4.1)
+LATE_SHARE = 0.2
 
 
 def experiment(
@@ -50,6 +50,7 @@ def name_of(part: int) -> Callable[[Record], Any]:
     return text
 
 
+ENDS = 0.35, 4.1
 PARTS = {"in time": (CLOCK, "o"), "late": (ALARM, "^"), "rejected": (PINNED, "|")}
 LIMIT: dict[str, Any] = {"color": INK, "linestyle": ":", "linewidth": 1.8}
 DOTS: dict[str, Any] = {"linestyle": "none", "markersize": 4, "alpha": 0.7}

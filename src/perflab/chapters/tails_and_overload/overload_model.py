@@ -82,6 +82,7 @@ def simulated(
     deadline_s: float,
     may_queue: MayQueue | None = None,
     rank: Rank | None = None,
+    *,
     way_s: float = 0.0,
     until_s: float = np.inf,
 ) -> SimulatedQueue:
@@ -150,18 +151,10 @@ def _expected(discipline: str, deadline: int, kind: str, *own: Any) -> Expected:
     return Expected(np.array(found), loads, CAPACITY * np.array([closed(load) for load in loads] if closed else ()))
 
 
-def good_per_s(
-    load: float,
-    discipline: str,
-    deadline: int,
-    kind: str,
-    seed: int,
-    may_queue: MayQueue | None = None,
-    rank: Rank | None = None,
-) -> float:
-    """Requests per second that are answered in time in a run with this seed."""
+def good_per_s(load: float, discipline: str, deadline: int, kind: str, seed: int, *own: Any) -> float:
+    """Requests per second that are answered in time in a run with this seed; `own` are the learner's rules, as in `predict`."""
     arrivals, took = requests(load, kind, seed)
-    run = simulated(arrivals, took, discipline, deadline / 1e3, may_queue, rank, until_s=RUN_S)
+    run = simulated(arrivals, took, discipline, deadline / 1e3, *own, until_s=RUN_S)
     in_time = (run.departures - arrivals <= deadline / 1e3) & (run.departures <= RUN_S)
     return float(np.count_nonzero(in_time) / RUN_S)
 

@@ -120,7 +120,7 @@ def calibrate() -> Iterator[Frame]:
     """What parts of a request take alone (ns), requests/s that the CPUs can do, and what zlib does to a reply."""
     found: dict[str, list[float]] = {}
     with service(clients_of(THREADS), **FREE) as served:
-        # Left out: threads are started, code is loaded, and while the database's files grow, commits take longer.
+        # Left out: threads are started, code is loaded, the drive wakes up.
         warm_up(served, {name: {**FREE, **changed} for name, changed in PROBED.items()}, clients_of(THREADS))
         for _ in range(PROBES):
             for name, changed in PROBED.items():

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from perflab.measure.guards import BadInput, check_number
-from perflab.systems.servers.policy import Asked, Policy, Ranking
+from perflab.systems.servers.policy import Policy, Ranking
 
 FIRST, LAST, SHORTEST = "first come", "last come", "shortest"
 ORDERS = (FIRST, LAST, SHORTEST)
@@ -82,9 +82,9 @@ class Line:
 
     def check(self) -> None:
         """Raise `PolicyFailed` where a learner's rule has failed, or does not return. From any thread."""
-        rules: tuple[Asked | None, ...] = (self._policy, self._ranking)
-        for asked in filter(None, rules):
-            asked.check()
+        for asked in (self._policy, self._ranking):
+            if asked is not None:
+                asked.check()
 
     def enter(self, one: Waiting) -> bool:
         """Wait in line; false where it may not. Raises `PolicyFailed`."""
