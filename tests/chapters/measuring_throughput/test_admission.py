@@ -13,6 +13,7 @@ import pytest
 from headlines import check_headlines_fit
 from labs import measure, measured_together
 from matplotlib.figure import Figure
+from relations import two_of_three
 from replays import agrees
 from turns import side_by_side
 
@@ -168,8 +169,10 @@ def test_a_learners_rule_decides_in_the_real_server() -> None:
 
 @pytest.mark.clock
 def test_a_request_takes_its_processing_time() -> None:
-    frame = measure(LAB, 3.0, processing=10, rate=100)
-    assert 10e6 < np.median(frame.samples["latency_ns"]) < 40e6
+    def median_ns() -> float:
+        return float(np.median(measure(LAB, 3.0, processing=10, rate=100).samples["latency_ns"]))
+
+    two_of_three(median_ns, lambda found: 10e6 < found < 40e6, "10 ms of processing")
 
 
 @pytest.mark.clock

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 from labs import measure
 from matplotlib.figure import Figure
+from relations import two_of_three
 from replays import agrees
 
 from perflab.chapters.load import Load
@@ -89,12 +91,16 @@ def test_a_saturated_server_has_no_such_interval_and_the_table_says_why() -> Non
 
 @pytest.mark.clock
 def test_a_real_server_gives_what_the_model_says_and_no_more_than_its_capacity() -> None:
-    for rate, expected in ((50, 50), (200, counting.CAPACITY)):
-        frame = measure(counting.lab(), 5.0, rate=rate)
-        run = Record("counting", LAB.check({"rate": rate}), 1, "", frame, 3.0, "complete")
-        assert expected / 1.4 < counting.counted(run)[counting_model.CUT].value < expected * 1.3
+    def share(rate: int, expected: float) -> float:
+        run = Record(
+            "counting", LAB.check({"rate": rate}), 1, "", measure(counting.lab(), 5.0, rate=rate), 3.0, "complete"
+        )
         assert agrees(Load(run).replay(counting.WORKERS), run)
         assert "apart" in dict(LAB.trust(run, None))["queue replayed, mean"]
+        return counting.counted(run)[counting_model.CUT].value / expected
+
+    for rate, expected in ((50, 50), (200, counting.CAPACITY)):
+        two_of_three(partial(share, rate, expected), lambda found: 1 / 1.4 < found < 1.3, f"answered of {rate}/s")
 
 
 @pytest.mark.clock

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from labs import measure
 from matplotlib.figure import Figure
+from relations import two_of_three
 from replays import agrees
 from turns import side_by_side
 
@@ -199,11 +200,14 @@ def test_64_threads_that_compute_let_the_server_hardly_read_and_4_do() -> None:
 @pytest.mark.clock
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_real_server_does_what_its_workers_can_and_its_queue_is_replayed(kind: str) -> None:
-    record = Record("workers", {**START, "kind": kind}, 1, "", measure(LAB, 5.0, kind=kind), 2.0, "complete")
-    assert 100 < workers.throughput(record) < 1.1 * 160
-    assert record.count("rejected") > 100
-    assert agrees(load.Load(record).replay(8), record)
-    assert record.column("busy").max() == 8 and 90 < record.column("queued").max() <= 100
+    def per_s() -> float:
+        record = Record("workers", {**START, "kind": kind}, 1, "", measure(LAB, 5.0, kind=kind), 2.0, "complete")
+        assert record.count("rejected") > 100
+        assert agrees(load.Load(record).replay(8), record)
+        assert record.column("busy").max() == 8 and 90 < record.column("queued").max() <= 100
+        return workers.throughput(record)
+
+    two_of_three(per_s, lambda found: 100 < found < 1.1 * 160, "eight workers of 50 ms")
 
 
 @pytest.mark.clock

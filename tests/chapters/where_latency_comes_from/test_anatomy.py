@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from drawing import check_shows_all_and_can_be_emptied
 from labs import measure
+from relations import two_of_three
 from turns import side_by_side
 
 from perflab.chapters.where_latency_comes_from import anatomy, anatomy_model
@@ -57,8 +58,10 @@ def test_a_large_reply_takes_more_round_trips_and_all_of_them_to_receive(payload
 
 @pytest.mark.clock
 def test_a_real_megabyte_takes_the_round_trips_of_slow_start() -> None:
-    found = typical(measure(anatomy.lab(), 0.1, round_trip=100, payload=1_000_000))
-    assert 650e6 < found["receive"] < 900e6
+    def receive_ns() -> float:
+        return typical(measure(anatomy.lab(), 0.1, round_trip=100, payload=1_000_000))["receive"]
+
+    two_of_three(receive_ns, lambda found: 650e6 < found < 900e6, "half a round trip, six more, and 80 ms on the line")
 
 
 def test_calls_side_by_side_spare_a_lone_request_time_and_a_busy_server_none() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from drawing import check_shows_all_and_can_be_emptied
 from labs import measure
+from relations import two_of_three
 from turns import side_by_side
 
 from perflab.chapters import load
@@ -107,11 +108,13 @@ def test_a_run_in_which_nothing_can_be_answered_has_no_mean() -> None:
 
 @pytest.mark.clock
 def test_a_real_cache_hits_as_often_as_predicted_and_hits_are_quicker() -> None:
-    frame = measure(api_cache.lab(), 2.5, ttl=0.2, keys=10, rate=100, database=2)
-    hits = frame.samples["hit"].astype(bool)
-    predicted = hit_ratio_of_window(100, zipf(10, 0.8), 0.2, float(frame.facts["elapsed_s"]))
-    assert hits.mean() == pytest.approx(predicted, abs=0.15)
-    assert np.median(frame.samples["latency_ns"][~hits]) > 1.5 * np.median(frame.samples["latency_ns"][hits])
+    def look() -> tuple[float, float]:
+        frame = measure(api_cache.lab(), 2.5, ttl=0.2, keys=10, rate=100, database=2)
+        hits, latency_ns = frame.samples["hit"].astype(bool), frame.samples["latency_ns"]
+        predicted = hit_ratio_of_window(100, zipf(10, 0.8), 0.2, float(frame.facts["elapsed_s"]))
+        return hits.mean() - predicted, float(np.median(latency_ns[~hits]) / np.median(latency_ns[hits]))
+
+    two_of_three(look, lambda found: abs(found[0]) < 0.15 and found[1] > 1.5, "as many hits as predicted, and quicker")
 
 
 @pytest.mark.parametrize(("held_ns", "still_waiting"), [(1.1e7, 30), (1e6, 150)])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from drawing import check_shows_all_and_can_be_emptied, drawn
 from labs import measure
+from relations import two_of_three
 
 from perflab.chapters.where_latency_comes_from import make_it_fast, make_it_fast_model
 from perflab.chapters.where_latency_comes_from.make_it_fast_model import CLOSE, LABELS, OTHER, START, STEPS, stages
@@ -54,17 +55,23 @@ def test_savings_add_up_and_a_hit_leaves_only_the_way() -> None:
 
 @pytest.mark.clock
 def test_every_round_asks_every_step_once_and_the_whole_gets_faster() -> None:
-    frame = measure(make_it_fast.lab(), 1.0)
-    columns = [frame.samples[f"{label}_ns"] for label in LABELS]
-    assert len({column.size for column in columns}) == 1
-    assert np.median(columns[0]) > 2 * np.median(columns[-1])
+    def gain() -> float:
+        frame = measure(make_it_fast.lab(), 1.0)
+        columns = [frame.samples[f"{label}_ns"] for label in LABELS]
+        assert len({column.size for column in columns}) == 1
+        return float(np.median(columns[0]) / np.median(columns[-1]))
+
+    two_of_three(gain, lambda found: found > 2, "all steps together")
 
 
 @pytest.mark.clock
 def test_the_closer_server_makes_a_hit_faster_whatever_the_drive_takes() -> None:
-    frame = measure(make_it_fast.lab(), 1.0, **{**ALL_OFF, "cache": True, "closer": True})
-    assert set(frame.samples) == {f"{label}_ns" for label in (START, STEPS["cache"], STEPS["closer"])}
-    assert make_it_fast.gains(record(frame))[STEPS["closer"]].value > 1.2
+    def gain() -> float:
+        frame = measure(make_it_fast.lab(), 1.0, **{**ALL_OFF, "cache": True, "closer": True})
+        assert set(frame.samples) == {f"{label}_ns" for label in (START, STEPS["cache"], STEPS["closer"])}
+        return make_it_fast.gains(record(frame))[STEPS["closer"]].value
+
+    two_of_three(gain, lambda found: found > 1.2, "a hit from a closer server")
 
 
 def test_gains_are_told_with_their_interval_and_what_changes_nothing_is_not_called_a_gain() -> None:
