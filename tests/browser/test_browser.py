@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import pytest
 from accessibility import axe_core, violations
+from complaints import serious
 from notebook_browser import FINISHED, REPOSITORY, NotebookPage, wait_for
 
 NOTEBOOKS = sorted(path.name for path in (REPOSITORY / "notebooks").glob("*.ipynb"))
@@ -28,17 +29,12 @@ SAVED = """() => window.jupyterapp.shell.currentWidget.content.model.toJSON().ce
 BROKEN = re.compile(r"This run failed.*|The measuring process .* was replaced.*|The model failed.*|took too long.*")
 MEASURING = re.compile(r"\d s left")
 MOMENT = re.compile(r"([\d.]+) s of the run")
-IGNORED = ("favicon", "net::ERR_", "Failed to load resource")
 
 
 def opened(page: Any, address: str, name: str) -> NotebookPage:
     notebook = NotebookPage(page, address, name)
     notebook.run_all()
     return notebook
-
-
-def serious(complaints: list[str]) -> list[str]:
-    return [text for text in complaints if not any(part in text for part in IGNORED)]
 
 
 def finished_runs(element: Any) -> str:

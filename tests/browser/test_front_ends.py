@@ -12,16 +12,16 @@ from typing import Any
 
 import psutil
 import pytest
+from complaints import complaints_of, serious
 from notebook_browser import BUSY, FINISHED, PAGE_MS, page_of, wait_for
 from voila_server import CULLED, voila_server
 
 pytestmark = pytest.mark.process
 
 NAME, LABS = "02-measuring-latency.ipynb", 4
-IGNORED = ("favicon", "net::ERR_", "Failed to load resource", '"stream.stderr" is not valid JSON')
-"""What a page asks of the network, which these tests do without; and what Jupyter Server (2.21, `replay` in `channels.py`) hands
-on from its buffer to a page that has connected anew: it leaves ZeroMQ's topic before the message, here of a line of the kernel's
-stderr. No message of a lab is a stream.
+FROM_THE_BUFFER = '"stream.stderr" is not valid JSON'
+"""What Jupyter Server (2.21, `replay` in `channels.py`) hands on to a page that has connected anew: it leaves ZeroMQ's topic
+before the message, here of a line of the kernel's stderr. No message of a lab is a stream.
 """
 RUN_MS, GONE_S = 120_000, 60.0
 NARROW = {"width": 390, "height": 844}
@@ -30,18 +30,6 @@ NARROW = {"width": 390, "height": 844}
 def needs(package: str) -> Any:
     missing = importlib.util.find_spec(package) is None
     return pytest.mark.skipif(missing, reason=f"{package} is not installed: pip install {package}")
-
-
-def complaints_of(page: Any) -> list[str]:
-    """What the page and its console complain about, from now on."""
-    found: list[str] = []
-    page.on("pageerror", lambda error: found.append(str(error)))
-    page.on("console", lambda message: found.append(message.text) if message.type == "error" else None)
-    return found
-
-
-def serious(complaints: list[str]) -> list[str]:
-    return [text for text in complaints if not any(part in text for part in IGNORED)]
 
 
 def use_the_first_lab(page: Any) -> None:
@@ -88,7 +76,7 @@ def test_voila_shows_all_labs_says_where_exercises_are_done_and_leaves_nothing_b
         assert any("perflab.lab.worker" in process.cmdline() for process in kernels)
     _, alive = psutil.wait_procs(kernels, GONE_S)
     assert alive == [], "the tab is closed"
-    assert serious(complaints) == []
+    assert serious(complaints, FROM_THE_BUFFER) == []
 
 
 @needs("notebook")
@@ -105,7 +93,7 @@ def test_notebook_7_shows_all_labs(browser: Any, brief: str) -> None:
         use_the_first_lab(page)
         page.wait_for_function(f"() => !({BUSY})()", timeout=RUN_MS)
         assert page.get_by_text("Not done yet.").count() >= 4
-    assert serious(complaints) == []
+    assert serious(complaints, FROM_THE_BUFFER) == []
 
 
 @contextmanager

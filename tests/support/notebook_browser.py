@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from complaints import complaints_of
 from listening import wait_until_it_listens
 
 REPOSITORY = Path(__file__).parents[2]
@@ -111,19 +112,13 @@ class NotebookPage:
     def __init__(self, page: Any, address: str, name: str) -> None:
         url, token = address.split("|")
         self.page = page
-        self.complaints: list[str] = []
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", self._note)
+        self.complaints = complaints_of(page)
         # The doc view shows the notebook alone, without the file browser, as `make lab` does.
         page.goto(f"{url}doc/tree/{name}?token={token}&reset")
         page.wait_for_selector(".jp-Notebook", timeout=PAGE_MS)
         page.wait_for_function(
             "() => document.querySelector('.jp-Toolbar-kernelStatus, .jp-Notebook-ExecutionIndicator')"
         )
-
-    def _note(self, message: Any) -> None:
-        if message.type == "error":
-            self.complaints.append(message.text)
 
     def command(self, name: str) -> None:
         """Carry out one of JupyterLab's own commands."""
