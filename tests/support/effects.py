@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from corpus import Pair
@@ -34,23 +33,6 @@ SAYS: Mapping[tuple[str, str], Callable[[Frame], float]] = {
     ("where_latency_comes_from.anatomy", "calls"): at_once,
 }
 """What tells best what a control does, where neither a count nor a time of a run does so on a busy machine."""
-
-
-DRIVEN: Mapping[tuple[str, str], Callable[[Any], Sequence[float]]] = {
-    ("trade_off.advice", "commits"): lambda model: [means[0] for means in model.means.values()],
-}
-"""What a control changes as much as the drive is slow: the model's numbers at the settings of its pair."""
-EXPECTED = 1.5
-"""By how many times the model has to expect one of them to change, or this machine's drive is too quick to show it."""
-
-
-def expected_change(control: tuple[str, str], near: Any, far: Any) -> float:
-    """By how many times the model expects the largest change; infinitely many where that hangs on no drive."""
-    numbers = DRIVEN.get(control)
-    if numbers is None:
-        return np.inf
-    ratios = [other / one for one, other in zip(numbers(near), numbers(far), strict=True)]
-    return max(max(ratio, 1 / ratio) for ratio in ratios)
 
 
 def changes(pair: Pair, says: Callable[[Frame], float] | None = None) -> dict[str, float]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from lever_runs import CONSTANTS
 
-from perflab.chapters.trade_off.advice_model import MEAN, SIDES
+from perflab.chapters.trade_off.advice_model import COMMITS, MEAN, SIDES
 from perflab.chapters.trade_off.plane import ALONE, PER_S
 from perflab.chapters.trade_off.switchboard_model import FAST, MANY, SETTINGS, UNTIMED
 from perflab.lab import Record
@@ -38,6 +38,8 @@ def board(
 
 
 MEANS_MS = dict(zip(SIDES, (306.0, 300.0, 168.0, 90.0), strict=True))
+SHARES = dict(zip(SIDES, (1.0, 1.0, 0.0025, 0.005), strict=True))
+"""Of the commits of a request, how many each setting makes: none spared, or one for 50 requests or 25."""
 
 
 def ruled(means_ms: Mapping[str, float] = MEANS_MS, spread: float = 0.01, rounds: int = 8, **chosen: Any) -> Record:
@@ -47,6 +49,7 @@ def ruled(means_ms: Mapping[str, float] = MEANS_MS, spread: float = 0.01, rounds
     for number, (name, mean) in enumerate(means_ms.items()):
         times = rounds_of(1e6 * mean, spread * (-1) ** number, rounds)
         columns |= {name + MEAN: times, name + PER_S: 1e9 * parameters["clients"] / times}
+        columns[name + COMMITS] = np.full(rounds, SHARES[name] * parameters["commits"])
     return Record("advice", parameters, 1, "", Frame(columns, {"calls": 900}), 15.0, "complete", constants=CONSTANTS)
 
 

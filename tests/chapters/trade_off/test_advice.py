@@ -16,6 +16,7 @@ from switchboard_runs import MEANS_MS, ruled
 from perflab.chapters.trade_off import advice
 from perflab.chapters.trade_off.advice_model import (
     CLIENTS,
+    COMMITS,
     MEAN,
     NO_LEVER,
     ROWS,
@@ -25,6 +26,7 @@ from perflab.chapters.trade_off.advice_model import (
     advised,
     changes_of,
     clients_said,
+    commits_said,
     other_than,
     predict,
 )
@@ -84,6 +86,8 @@ def test_the_words_tell_the_mean_the_advice_and_both_presets() -> None:
     rows = LAB.table(ruled(), None)
     assert rows[1][1] == "“latency”" and len(rows) == 2 + len(SIDES)
     assert clients_said(ruled()) == "100; 100; 100; 100"
+    assert commits_said(ruled()) == "8.0; 8.0; 0.020; 0.040"
+    assert commits_said(ruled()) in dict(LAB.trust(ruled(), None)).values()
 
 
 @pytest.mark.parametrize(
@@ -128,16 +132,21 @@ class Scripted:
 
     def __init__(self) -> None:
         self.loads: list[tuple[int, int]] = []
+        self.replies = 0
 
     def set(self, **settings: Any) -> None:
         self.settings = settings
 
     def load(self, clients: int, seconds: float) -> None: ...
 
+    def commits(self) -> int:
+        return self.settings["rows"] * self.replies
+
     def load_in_slices(self, clients: int, seconds: float, fewest: int) -> Generator[Frame, None, Answered]:
         self.loads.append((clients, fewest))
         yield Frame()
         turns = np.repeat(np.arange(1, 5) * 10_000_000, clients)
+        self.replies += turns.size
         return Answered(turns, np.full(turns.size, 10_000_000), 10**9)
 
 
@@ -151,4 +160,5 @@ def test_the_first_turn_of_the_clients_is_left_out_and_all_settings_are_measured
     first = merge(frames[: len(SIDES)])
     assert first.samples[NO_LEVER + MEAN].tolist() == [1e7]
     assert first.samples[MANY + PER_S].tolist() == [pytest.approx(10_000)]
+    assert first.samples[NO_LEVER + COMMITS].tolist() == [8]
     assert scripted.loads[:4] == [(100, 108 + FEWEST), (100, 108 + FEWEST), (100, 200 + FEWEST), (100, 200 + FEWEST)]

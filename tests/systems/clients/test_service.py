@@ -63,6 +63,16 @@ def test_settings_are_changed_between_loads_and_compressed_replies_are_decompres
 
 
 @pytest.mark.process
+@pytest.mark.parametrize(("batch", "each"), [("none", 3), ("what waits", 1)])
+def test_commits_are_counted(batch: str, each: int) -> None:
+    with service(1, **{**QUICK, "rows": 3}, batch=batch) as served:
+        before = served.commits()
+        assert served.commits() - before == 0
+        found = served.load(1, 0.02)
+        assert served.commits() - before == each * found.took_ns.size > 0
+
+
+@pytest.mark.process
 def test_a_service_that_dies_ends_the_load_and_says_so() -> None:
     with pytest.raises(ServerFailed, match="The configurable server died"), service(2, **QUICK) as served:
         served._server.kill()

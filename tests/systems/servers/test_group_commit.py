@@ -149,7 +149,7 @@ def test_rows_are_in_the_file_by_so_many_commits(tmp_path: Path) -> None:
         writer = Writer(Host(clock), tmp_path)
         for rows, commits in ((8, 8), (8, 1)):
             await writer.write(rows, commits)
-        assert writer._ledger.commits == 9
+        assert writer.commits == 9
         writer.close()
 
     asyncio.run(play())

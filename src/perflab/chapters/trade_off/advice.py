@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from perflab.chapters.trade_off import advice_model, plane
-from perflab.chapters.trade_off.advice_model import ADVICE, MEAN, NO_LEVER, NO_TIMER, ROWS, SIDES, advised
+from perflab.chapters.trade_off.advice_model import ADVICE, COMMITS, MEAN, NO_LEVER, NO_TIMER, ROWS, SIDES, advised
 from perflab.chapters.trade_off.plane import PER_S, change, direction, latency_text, middle
 from perflab.chapters.trade_off.service_limits import (
     FEWEST,
@@ -38,9 +38,10 @@ def experiment(clients: int, commits: int) -> Iterator[Frame]:
     def measure(of: str) -> Measure:
         """The first reply of each client is left out: it found a shorter queue than the ones after it."""
         served.set(**sides[of])
-        fewest = clients + at_once_of(sides[of], clients) + FEWEST
+        fewest, made = clients + at_once_of(sides[of], clients) + FEWEST, served.commits()
         load = yield from served.load_in_slices(clients, WINDOW_S, fewest)
         columns = {of + MEAN: np.array([load.mean_ns(clients)]), of + PER_S: np.array([load.per_s(clients)])}
+        columns[of + COMMITS] = np.array([(served.commits() - made) / load.took_ns.size])
         return columns, load.took_ns.size
 
     with service(clients, **sides[NO_LEVER]) as served:
@@ -141,6 +142,7 @@ TABLE = table_of(
 TRUST = trust_of(
     ("rounds", lambda run: count(run.column(NO_LEVER + MEAN).size)),
     ("clients by Little's law, X · R", advice_model.clients_said),
+    ("commits a request", advice_model.commits_said),
     needs=NEEDED,
 )
 SAME = "practically the same"

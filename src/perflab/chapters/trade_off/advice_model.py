@@ -14,7 +14,8 @@ from perflab.lab import Record
 from perflab.measure import Estimate, Ratio, number
 
 LIMIT_MS = 200
-MEAN = "mean_ns"
+MEAN, COMMITS = "mean_ns", "commits"
+"""Of the requests of a round: their mean response time (ns), and how many commits were made for each."""
 NO_LEVER, NO_TIMER = "everything off", "without a timer"
 SIDES = {NO_LEVER: ALL_OFF, **PRESETS, NO_TIMER: UNTIMED}
 ADVICE = {FAST: "latency", MANY: "throughput"}
@@ -74,6 +75,11 @@ def clients_said(run: Record) -> str:
     """Of each setting how many clients throughput and mean make, by Little's law."""
     found = (middle(run, name + PER_S).value * mean_of(run, name) / 1e9 for name in SIDES)
     return "; ".join(number(clients) for clients in found)
+
+
+def commits_said(run: Record) -> str:
+    """Of each setting how many commits were made for a request."""
+    return "; ".join(number(middle(run, name + COMMITS).value) for name in SIDES)
 
 
 @dataclass(frozen=True)

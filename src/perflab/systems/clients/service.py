@@ -72,6 +72,10 @@ class Service:
         """Change settings of its stages for the requests that are sent from now on."""
         self._server.ask("set", **settings)
 
+    def commits(self) -> int:
+        """How many the service has made since it was started."""
+        return int(self._server.ask("commits")["commits"])
+
     def load(self, clients: int, seconds: float, fewest: int = 1) -> Answered:
         """So many clients, each of which asks again as soon as it has a reply, for so long, and until there are that many
         replies; then wait for the last ones.

@@ -64,6 +64,11 @@ class Writer:
         self._host, self._thread, self._numbers = host, FairThreads(1, host.now_ns), itertools.count()
         self._ledger = self._thread.submit(lambda _: Ledger(folder / "rows.db")).result()
 
+    @property
+    def commits(self) -> int:
+        """How many were made."""
+        return self._ledger.commits
+
     async def write(self, rows: int, commits: int) -> None:
         """Return when they are on the disk."""
         await asyncio.wrap_future(self._thread.submit(partial(self._commit, rows, commits)))

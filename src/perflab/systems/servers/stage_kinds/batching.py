@@ -18,6 +18,7 @@ class Batching(SettableStage[CommitSettings]):
         super().__init__(host, settings)
         self._writer = Writer(host, Path(folder))
         self._commits = GroupCommit(host, self._writer)
+        self.requests = {"commits": lambda: {"commits": self._writer.commits}}
 
     async def answer(self, settings: CommitSettings, request: Request, following: Next) -> Reply:
         if settings.rows:
