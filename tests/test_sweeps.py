@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from perflab.lab import Axis, Chart, Record
+from perflab.lab.axes import percent_ticks
 from perflab.lab.controls import log_slider, switch
 from perflab.lab.marks import Line
 from perflab.lab.palette import MODEL_LINE, PINNED_POINTS
@@ -71,6 +72,35 @@ def test_measured_is_divided_by_the_model_at_each_place() -> None:
     lab: Any = type("Lab", (), {"charts": (chart,)})
     record = Record("any", {"x": 5}, 1, "", Frame({"y": np.ones(1)}))
     assert list(sweeps.beside(lab, record, 10)) == [("latency", 0.8)]
+
+
+def test_a_percentile_is_compared_with_its_own_curve_and_a_run_with_such_a_run() -> None:
+    def model(name: str) -> Line:
+        return Line(name, model=lambda _: None, **MODEL_LINE)
+
+    def chosen(point: str, *names: str) -> str:
+        point_line = Line(point, pinned=lambda _: None, **PINNED_POINTS)
+        chart = Chart("", Axis("x", 0, 10), Axis("y", 0, 10), *map(model, names), point_line)
+        return str(sweeps.name_of(sweeps.compared(chart)[0]))
+
+    assert chosen("pinned run: p99", "mean", "p99") == "p99" and chosen("pinned run", "mean", "p99") == "mean"
+    assert chosen("pinned run", "long run", "such runs") == "such runs"
+    assert chosen("pinned run", "model", "this run, simulated") == "this run, simulated"
+
+
+@pytest.mark.parametrize(("share", "ratio"), [(0.02, 1.0), (0.0, 0.0), (0.3, 0.3 / 0.07)])
+def test_small_shares_may_differ_by_a_few_hundredths(share: float, ratio: float) -> None:
+    chart = Chart(
+        "slow",
+        Axis("x", 0, 10),
+        Axis("y", 0, 1, ticks=percent_ticks),
+        Line("model", model=lambda expected: ([0, 10], [expected] * 2), **MODEL_LINE),
+        Line("pinned run", pinned=lambda _: (5, share), **PINNED_POINTS),
+    )
+    lab: Any = type("Lab", (), {"charts": (chart,)})
+    expected = 0.06 if share == 0 else 0.02
+    found = dict(sweeps.beside(lab, Record("any", {}, 1, "", Frame({})), expected))
+    assert found["slow"] == pytest.approx(ratio)
 
 
 def test_in_a_plane_what_lies_across_is_compared_too() -> None:

@@ -19,6 +19,7 @@ import corpus
 import numpy as np
 
 from perflab.lab import Lab, Record
+from perflab.lab.axes import percent_ticks
 from perflab.lab.controls import Control
 from perflab.lab.marks import Here, Line, Mark
 from perflab.lab.palette import MODEL
@@ -32,8 +33,9 @@ PLANES = ("One setting, two loads", "Your setting and two presets, two loads", "
 """Charts whose both axes are measured: what lies across is compared too."""
 DISTRIBUTIONS = ("Lost at each kill",)
 """Charts of a share against a number: their medians are compared."""
-BAND = 0.2
-"""How far a measured point may be from the model, as a share of the model."""
+WORDS = ("mean", "p50", "p95", "p99")
+BAND, SHARES = 0.2, 0.05
+"""How far a measured point may be from the model, as a share of it; and what is a share itself, how far in any case."""
 
 
 class Found(NamedTuple):
@@ -96,13 +98,25 @@ def compared(chart: Any) -> tuple[Mark, Mark] | None:
     """The marks of a chart that show the model and the measured point in the same unit, if it has both."""
     marks = getattr(chart, "_marks", ())
     models = [mark for mark in marks if mark._model and not isinstance(mark, Here) and MODEL in mark._style.values()]
-    models = [mark for mark in models if "capacity" not in mark._style.get("label", "")]  # a bound, no expectation
+    models = [mark for mark in models if "capacity" not in name_of(mark)]  # a bound, no expectation
     # What shows the pinned run makes the same of every run.
     points = [mark for mark in marks if mark._pinned and isinstance(mark, Line | Spans) and is_point(mark, chart)]
     same = [model for model in models if isinstance(model, Spans) == any(isinstance(point, Spans) for point in points)]
-    # Where such a run is simulated, that is what a run is compared with; the long run stands beside it.
-    same.sort(key=lambda mark: "this run" not in mark._style.get("label", ""))
-    return (same[0], points[0]) if same and points else None
+    if not same or not points:
+        return None
+    asked = [word for word in WORDS if word in name_of(points[0])]
+
+    def fits(mark: Mark) -> tuple[bool, bool, bool]:
+        """A mean is compared with a mean. Where such a run is simulated, it is with that, and not with a long run beside it."""
+        name = name_of(mark)
+        return not any(word in name for word in asked), "this run" not in name, "long run" in name
+
+    return min(same, key=fits), points[0]
+
+
+def name_of(mark: Mark) -> str:
+    """What the legend says."""
+    return str(mark._style.get("label", ""))
 
 
 def is_point(mark: Mark, chart: Any) -> bool:
@@ -135,6 +149,8 @@ def beside(lab: Lab, record: Record, model: Any) -> Iterator[tuple[str, float]]:
             yield f"{shown.title}, across", float(pairs[0][0] / np.atleast_1d(curve[0])[0])
         for x, y in pairs[-1:] if shown.title in ENDS else pairs:
             value, expected = in_row(x, y, curve) if shown._y.low > shown._y.high else (y, at(x, curve, shown))
+            if shown._y.ticks is percent_ticks:
+                expected = float(np.clip(value, expected - SHARES, expected + SHARES))
             if np.isfinite([expected, value]).all() and expected > 0:
                 yield shown.title, float(value / expected)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from perflab.measure.clock import Clock, VirtualClock, clock_step, measure_clock
+from perflab.measure.clock import SPIN_S, Clock, VirtualClock, clock_step, measure_clock
 
 
 def test_a_virtual_clock_moves_only_by_sleeping_and_by_the_cost_of_reading() -> None:
@@ -13,6 +13,16 @@ def test_a_virtual_clock_moves_only_by_sleeping_and_by_the_cost_of_reading() -> 
     assert [clock.now_ns(), clock.now_ns()] == [7, 14]
     clock.sleep(1.5)
     assert clock.now_ns() == 1_500_000_021
+
+
+def test_who_waits_is_never_too_early_whether_there_is_time_to_sleep_or_not() -> None:
+    virtual, real = VirtualClock(), Clock()
+    for seconds in (0.0, SPIN_S / 2, 4 * SPIN_S):
+        for clock in (virtual, real):
+            began_ns = clock.now_ns()
+            clock.wait(seconds)
+            assert clock.now_ns() - began_ns >= round(1e9 * seconds)
+    assert virtual.now_ns() == round(4.5e9 * SPIN_S), "and not a moment too late"
 
 
 def test_the_cost_of_a_reading_is_found() -> None:

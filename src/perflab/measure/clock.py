@@ -18,6 +18,8 @@ ENOUGH = 10_000
 """Steps show in so many samples, or nowhere."""
 MAX_STEP_NS = 1e6
 """No clock that is read for durations is coarser. What moves in longer steps is no clock: cars that move once per second."""
+SPIN_S = 0.0005
+"""A sleeping thread is woken a tenth of a millisecond late, and more where something else runs."""
 STEPS_TO_TELL = 10
 """Differences of less than so many steps of the clock may be those of its steps."""
 
@@ -30,6 +32,14 @@ class Clock:
     def sleep(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)
+
+    def wait(self, seconds: float) -> None:
+        """Wait to the microsecond: the last `SPIN_S` keep the CPU busy."""
+        end_ns = self.now_ns() + round(seconds * 1e9)
+        if seconds > SPIN_S:
+            self.sleep(seconds - SPIN_S)
+        while self.now_ns() < end_ns:
+            pass
 
 
 SYSTEM_CLOCK = Clock()
@@ -48,6 +58,8 @@ class VirtualClock(Clock):
 
     def sleep(self, seconds: float) -> None:
         self.advance(round(seconds * 1e9))
+
+    wait = sleep
 
     def advance(self, nanoseconds: int) -> None:
         """Let time pass."""

@@ -75,7 +75,7 @@ def batches(
                 due = min(due, int(schedule_ns[first] + max_wait_s * 1e9))
             # A policy of a learner's may want to write at any moment, so it is asked at least every millisecond.
             wait_s = max(0.0, min((due - now) / 1e9, tick_s - (now - yielded) / 1e9))
-            clock.sleep(min(wait_s, POLL_S) if pending and timer and when is not when_to_flush else wait_s)
+            clock.wait(min(wait_s, POLL_S) if pending and timer and when is not when_to_flush else wait_s)
 
 
 def frame_of(done: Sequence[Batch], schedule_ns: NDArray[np.int64]) -> Frame:
