@@ -53,11 +53,12 @@ def calibrate() -> Iterator[Frame]:
             (batch,) = batches(np.full(size, round(1e6 * rest_ms)), write, size, 0.0)
             return batch.ended_ns - batch.began_ns
 
-        rests = [[commit(1, rest_ms) for rest_ms in RESTS_MS] for _ in range(PROBES)]
+        # Each rest in a row: how soon a CPU and a drive are awake again hangs on the rests before.
+        rests = [[commit(1, rest_ms) for _ in range(PROBES)] for rest_ms in RESTS_MS]
         # The first commits without a rest meet a drive and a CPU that have yet to wake up.
         busy = [[commit(size) for size in PROBED_ROWS] for _ in range(2 * PROBES)][PROBES:]
     cost = fit_cost(np.tile(PROBED_ROWS, PROBES), np.ravel(busy))
-    added = np.maximum(0.0, np.median(rests, axis=0) - float(cost.of(1)))
+    added = np.maximum(0.0, np.median(rests, axis=1) - float(cost.of(1)))
     more = dict(zip(map(after_rest, RESTS_MS), added.tolist(), strict=True))
     yield Frame(facts={"each_batch_ns": cost.each_batch, "each_row_ns": cost.each_row, **more})
 
