@@ -66,7 +66,7 @@ def calibrate() -> Iterator[Frame]:
 
 @dataclass(frozen=True)
 class Expected:
-    """At batch `sizes`: capacity (requests/s), and mean wait and commit (ns), NaN where the writer cannot keep up.
+    """At batch `sizes`: capacity (requests/s), and mean wait and commit (ns), NaN where it is `NEARLY_FULL`.
 
     `here` is what to expect at the size of the slider.
     """
