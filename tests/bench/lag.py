@@ -22,6 +22,8 @@ from perflab.lab.session import REST_S
 
 STEPS = 16
 SETTLING_STEPS = 2
+IN_VAIN = 3
+"""After so many steps without a picture, none of this size is expected to bring one."""
 STEP_KEYS = {
     "": ("ArrowRight", "ArrowLeft"),
     " (5 steps)": ("PageUp", "PageDown"),
@@ -217,8 +219,8 @@ def _lags(page: Any, handle: Any, keys: tuple[str, str]) -> list[float]:
             page.wait_for_function("n => window.steps.length >= n", arg=len(lags) + 1, timeout=PATIENCE_MS)
         except TimeoutError:
             in_vain += 1
-            if in_vain > SETTLING_STEPS:
-                break  # a lab that measures at once has no model to redraw
+            if in_vain == IN_VAIN:
+                break
             continue
         lags = page.evaluate("() => window.steps")
     return [float(lag) for lag in lags[SETTLING_STEPS:]]

@@ -71,7 +71,9 @@ def run(name: str | list[str], limit: str, folder: Path, **settings: object) -> 
     code = MEASURE.format(limit=limit, support=str(SUPPORT), names=names, settings=settings)
     # Each thread of the C library reserves address space of its own, which is not memory in use.
     env = {**os.environ, "TMPDIR": str(folder), "MALLOC_ARENA_MAX": "1"}
-    return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=120 * len(names)
+    )
 
 
 def small(cpu: int = 0) -> str:

@@ -38,7 +38,8 @@ def experiment(clients: int, commits: int) -> Iterator[Frame]:
     def measure(of: str) -> Measure:
         """The first reply of each client is left out: it found a shorter queue than the ones after it."""
         served.set(**sides[of])
-        fewest, made = clients + at_once_of(sides[of], clients) + FEWEST, served.commits()
+        fewest = clients + at_once_of(sides[of], clients) + FEWEST
+        made = served.commits()
         load = yield from served.load_in_slices(clients, WINDOW_S, fewest)
         columns = {of + MEAN: np.array([load.mean_ns(clients)]), of + PER_S: np.array([load.per_s(clients)])}
         columns[of + COMMITS] = np.array([(served.commits() - made) / load.took_ns.size])
