@@ -15,11 +15,11 @@ unexport PYTHONDONTWRITEBYTECODE
 lab: $(READY)
 	@sh ./lab.sh $(VENV)
 
-# Facts and what starts processes in parallel (four at a time: most of them wait), then the tests on the real clock, three at a
-# time: they hold beside two busy processes, and they are less than busy. Those of a lab share its runs, hence its process.
+# Facts and what starts processes in parallel, then the tests on the real clock, four at a time too: they hold beside two busy
+# processes. Those of a lab share its runs, hence its process.
 test: $(READY_TEST)
 	$(BIN)/python -m pytest -n 4 --dist worksteal -rs --durations=10 -m "not clock" tests
-	$(BIN)/python -m pytest -n 3 --dist loadscope -rs --durations=25 -m clock tests
+	$(BIN)/python -m pytest -n 4 --dist loadscope -rs --durations=25 -m clock tests
 
 unit: $(READY_TEST)
 	$(BIN)/python -m pytest -n auto -m "not process and not clock and not long" tests

@@ -145,7 +145,7 @@ def _best_s(code: str) -> float:
 def encoding() -> Iterator[tuple[str, str, str]]:
     """Our PNG encoder against Pillow's fastest level, on a real chart."""
     drawn: list[bytes] = []
-    Picture(stopwatch.CHARTS[0], 550, 350, drawn.append)
+    Picture(stopwatch.CHARTS[0], 550, 350, drawn.append).draw()
     with Image.open(io.BytesIO(drawn[-1])) as image:
         pixels = np.asarray(image)
     ours, pillow = [], []

@@ -66,10 +66,7 @@ def test_axes_have_room_and_no_text_of_an_empty_chart_is_cut_off(name: str) -> N
     charts = LABS[name]().charts
     height = round(HEIGHT * max(each.height for each in charts))
     widths = [round(WIDTH * chart.width / sum(each.width for each in charts)) for chart in charts]
-    pictures = [
-        Picture(chart, width, height, lambda png: None, at_once=False)
-        for chart, width in zip(charts, widths, strict=True)
-    ]
+    pictures = [Picture(chart, width, height, lambda png: None) for chart, width in zip(charts, widths, strict=True)]
     align(pictures)
     for picture in pictures:
         shown: Any = picture._panel

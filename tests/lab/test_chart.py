@@ -24,6 +24,7 @@ def opened(chart: Chart) -> tuple[Picture, Any, list[bytes]]:
     """A picture of the chart, the copy of it that is drawn, and what is delivered."""
     drawn: list[bytes] = []
     picture = Picture(chart, 300, 200, drawn.append)
+    picture.draw()
     return picture, picture._panel, drawn
 
 

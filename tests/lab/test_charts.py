@@ -61,6 +61,7 @@ def charts() -> dict[str, Chart]:
 def opened(chart: Chart, drawn: list[bytes] | None = None) -> tuple[Picture, dict[str, Any]]:
     """A picture, and the artists of the chart that it shows, by their names in the legend."""
     picture = Picture(chart, 500, 320, (drawn if drawn is not None else []).append)
+    picture.draw()
     shown: Any = picture._panel
     return picture, {str(artist.get_label()): artist for mark in shown._marks for artist in artists(mark)}
 
@@ -74,6 +75,7 @@ def artists(mark: Any) -> list[Any]:
 def test_each_chart_shows_model_run_and_pinned_run_and_can_be_emptied(name: str) -> None:
     drawn: list[bytes] = []
     picture = Picture(charts()[name], 500, 320, drawn.append)
+    picture.draw()
     empty = drawn[-1]
     picture.show_run(record(), [record()])
     with_run = drawn[-1]
@@ -145,6 +147,7 @@ def test_each_nine_is_as_wide_as_the_one_before() -> None:
     assert nines([0, 0.9, 0.99, 0.999]) == pytest.approx([0, 1, 2, 3])
     for most, texts in ((4, ["0", "50%", "90%", "99%", "99.9%", "99.99%"]), (2, ["0", "50%", "90%", "99%"])):
         picture = Picture(Chart("", percentile_axis("calls", most), Axis("", 0, 1)), 400, 250, lambda png: None)
+        picture.draw()
         shown: Any = picture._panel
         assert [label.get_text() for label in shown._axes.get_xticklabels()] == texts
         assert shown._axes.get_xlim() == (0, most)

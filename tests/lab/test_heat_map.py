@@ -37,6 +37,7 @@ def test_it_shows_one_sample_among_thousands_and_nothing_without_data() -> None:
     drawn: list[bytes] = []
     axes = Axis("time (s)", 0, 2), Axis("latency", 1e6, 1e9, log=True)
     picture = Picture(Chart("", *axes, heat_map(run=lambda run: run)), 300, 200, drawn.append)
+    picture.draw()
     shown: Any = picture._panel
     for data in (([1.0], [1e8]), (np.ones(5_000), np.full(5_000, 1e7)), ([1.0] * 5_001, [1e7] * 5_000 + [1e8]), None):
         shown._marks[0].draw(data)

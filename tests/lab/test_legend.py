@@ -37,6 +37,7 @@ def named(picture: Picture) -> list[str]:
 
 def test_it_names_only_what_is_on_the_chart() -> None:
     picture = Picture(chart(), 400, 300, lambda png: None)
+    picture.draw()
     assert named(picture) == []
     picture.show_model({}, 1)
     assert named(picture) == ["model"]
@@ -52,6 +53,7 @@ def test_it_names_only_what_is_on_the_chart() -> None:
 def test_a_picture_with_nothing_on_it_is_the_same_before_and_after_a_run() -> None:
     drawn: list[bytes] = []
     picture = Picture(chart(), 400, 300, drawn.append)
+    picture.draw()
     picture.show_run(RUN)
     picture.show_run(None)
     assert drawn[-1] == drawn[0] != drawn[1]
@@ -59,6 +61,7 @@ def test_a_picture_with_nothing_on_it_is_the_same_before_and_after_a_run() -> No
 
 def test_the_picture_is_drawn_in_full_where_names_come_or_go_and_at_no_other_time(monkeypatch: Any) -> None:
     picture = Picture(chart(), 400, 300, lambda png: None)
+    picture.draw()
     draws: list[int] = []
     full = Figure.draw
     monkeypatch.setattr(Figure, "draw", lambda self, renderer: draws.append(1) or full(self, renderer))
@@ -135,6 +138,7 @@ def test_it_is_never_wider_than_its_figure(width: float, entries: int) -> None:
 def test_names_stand_below_the_axes_within_the_picture_however_few_they_are() -> None:
     many = [Line(f"number {number}", run=line if number % 3 else None, model=line) for number in range(6)]
     picture = Picture(Chart("", X, Y, *many, columns=2), 400, 300, lambda png: None)
+    picture.draw()
     for show in (lambda: picture.show_run(RUN), lambda: picture.show_model({}, 1)):
         show()
         figure = picture._figure
@@ -153,7 +157,7 @@ def test_axes_side_by_side_begin_and_end_at_one_height_with_and_without_a_legend
         Chart("Long", X, Y, *[Line(name) for name in "abcdefg"]),
     )
     drawn: list[bytes] = []
-    pictures = [Picture(each, 250, 300, drawn.append, at_once=False) for each in charts]
+    pictures = [Picture(each, 250, 300, drawn.append) for each in charts]
     frames = [picture._axes.get_position() for picture in pictures]
     assert len({round(frame.y0, 6) for frame in frames}) > 1, "each has a layout of its own"
     assert drawn == []
@@ -169,5 +173,7 @@ def test_axes_side_by_side_begin_and_end_at_one_height_with_and_without_a_legend
 def test_what_was_drawn_before_the_axes_moved_is_not_shown_again() -> None:
     drawn: list[bytes] = []
     pictures = [Picture(each, 250, 300, drawn.append) for each in (chart(), chart(columns=0))]
+    for picture in pictures:
+        picture.draw()
     align(pictures)
     assert drawn[1] != drawn[3]

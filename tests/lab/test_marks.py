@@ -57,6 +57,7 @@ def test_every_kind_of_mark_is_tested() -> None:
 def test_a_mark_shows_its_data_and_nothing_without(mark: Mark, data: Any) -> None:
     drawn: list[bytes] = []
     picture = Picture(Chart("", Axis("x", 0, 10), Axis("y", 0, 10), mark), 300, 200, drawn.append)
+    picture.draw()
     shown: Any = picture._panel
     empty = drawn[-1]
     shown._marks[0].draw(data)

@@ -39,6 +39,7 @@ def test_a_draft_has_a_quarter_of_the_pixels_and_the_next_run_makes_it_crisp_aga
     drawn: list[bytes] = []
     line = Line(model=lambda model: ([0, 1], [0, model]), run=lambda run: ([0, 1], [1, 0]))
     picture = Picture(Chart("", Axis("x", 0, 1), Axis("y", 0, 1), line), 400, 250, drawn.append)
+    picture.draw()
     picture.show_model({}, 1)
     assert size(drawn[-1]) == (400 * DRAFT, 250 * DRAFT)
     picture.show_run(record())
@@ -60,6 +61,7 @@ class Counting(Panel):
 def test_a_panel_without_a_model_costs_nothing_while_dragging() -> None:
     drawn: list[bytes] = []
     picture = Picture(Counting(), 300, 200, drawn.append)
+    picture.draw()
     before = len(drawn)
     picture.show_model({}, None)
     assert len(drawn) == before
@@ -67,6 +69,7 @@ def test_a_panel_without_a_model_costs_nothing_while_dragging() -> None:
 
 def test_what_stands_still_is_drawn_once_until_limits_change(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = Picture(Counting(), 300, 200, lambda png: None)
+    picture.draw()
     panel: Any = picture._panel
     draws: list[int] = []
     monkeypatch.setattr(Figure, "draw", lambda self, renderer: draws.append(1))
@@ -80,6 +83,7 @@ def test_what_stands_still_is_drawn_once_until_limits_change(monkeypatch: pytest
 
 def test_limits_used_a_moment_ago_need_no_full_draw_and_old_ones_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = Picture(Counting(), 300, 200, lambda png: None)
+    picture.draw()
     panel: Any = picture._panel
     draws: list[int] = []
     monkeypatch.setattr(Figure, "draw", lambda self, renderer: draws.append(1))

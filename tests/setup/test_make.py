@@ -301,9 +301,9 @@ def set_ups(verb: str) -> list[str]:
     return re.findall(r"setup\.sh \.venv (\S+)", recipe(verb))
 
 
-def test_at_most_three_tests_on_the_real_clock_run_at_a_time_and_those_of_a_lab_in_one_process() -> None:
+def test_at_most_four_tests_on_the_real_clock_run_at_a_time_and_those_of_a_lab_in_one_process() -> None:
     words = shlex.split(recipe("test").splitlines()[-1])
-    assert words[words.index("-n") + 1] == "3" and words[words.index("--dist") + 1] == "loadscope"
+    assert words[words.index("-n") + 1] == "4" and words[words.index("--dist") + 1] == "loadscope"
 
 
 def test_the_running_lab_listens_on_loopback_alone_asks_for_its_token_and_has_our_kernel(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ def check_shows_all_and_can_be_emptied(
     """The picture changes with the run, the pinned run and the model, and is as it was once the runs are gone."""
     images: list[bytes] = []
     picture = Picture(chart, 500, 320, images.append)
+    picture.draw()
     empty = images[-1]
     picture.show_run(run, (run,))
     with_run = images[-1]

@@ -1,5 +1,5 @@
 """Three tiers of tests: facts, and tests with the marker `process`, which start processes but judge no time, run in parallel;
-tests with the marker `clock` measure, and run three at a time.
+tests with the marker `clock` measure, and run four at a time.
 
 A test without a marker that starts a process or sleeps fails at once and says why, so that the tiers cannot mix.
 """

@@ -11,7 +11,7 @@ import numpy as np
 from perflab.lab.bound import Mark as Mark
 from perflab.lab.bound import Of as Of
 from perflab.lab.bound import Point as Point
-from perflab.lab.palette import MEASURED, MEASURED_POINTS, MODEL_HERE, PINNED_POINTS
+from perflab.lab.palette import MEASURED, MEASURED_POINTS, MODEL, MODEL_HERE, PINNED_POINTS
 from perflab.lab.record import Record
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class Whiskers(Mark):
     """Upright lines. Data: x, low and high, arrays of one shape."""
 
     def build(self, axes: Axes) -> Sequence[Artist]:
-        self._lines = axes.vlines([], [], [], **self._style)
+        self._lines = axes.vlines([], [], [], **{"color": MODEL, **self._style})  # its default is looked up later
         return [self._lines]
 
     def draw(self, data: Any) -> None:

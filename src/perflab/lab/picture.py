@@ -51,11 +51,11 @@ def our_style() -> dict[str, Any]:
 
 
 class Picture:
-    """Draws a panel of `width` × `height` CSS pixels. Not thread-safe: the conductor's thread owns it."""
+    """Draws a panel of `width` × `height` CSS pixels when it is shown something or told to. Not thread-safe: the conductor's
+    thread owns it.
+    """
 
-    def __init__(
-        self, panel: Panel, width: int, height: int, deliver: Callable[[bytes], None], at_once: bool = True
-    ) -> None:
+    def __init__(self, panel: Panel, width: int, height: int, deliver: Callable[[bytes], None]) -> None:
         self._panel = copy.deepcopy(panel)  # one description may be shown in several labs at once
         self._deliver = deliver
         self._backgrounds: dict[tuple[Any, ...], Any] = {}
@@ -72,8 +72,6 @@ class Picture:
                 artist.set_animated(True)
             self._figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.04)
             self._lay_out()
-            if at_once:
-                self.draw()
 
     def show_setting(self, parameters: Mapping[str, Any]) -> None:
         """Redraw with what is known beforehand, if the panel shows it."""

@@ -103,7 +103,7 @@ class Player:
         self.slowness = widget_of("slower", slower)
         self.slowness.layout.width, self.slowness.style.description_width = "280px", "80px"
         self.text = widgets.Label(layout=full_width())
-        self._picture = Picture(replay_chart(film), WIDTH, HEIGHT, self.image.show, at_once=False)
+        self._picture = Picture(replay_chart(film), WIDTH, HEIGHT, self.image.show)
         self.play.on_click(lambda _: self._post(self._toggle))
         self.moment.observe(self._on_moment, "value")
         controls = widgets.HBox([self.play, self.moment, self.slowness], layout=widgets.Layout(flex_flow="row wrap"))

@@ -195,7 +195,7 @@ class View:
         for panel in self._lab.charts:
             share = panel.width / total
             images.append(image := Image(share, told(panel.title, self._lab.question)))
-            pictures.append(Picture(panel, round(WIDTH * share), height, image.show, at_once=False))
+            pictures.append(Picture(panel, round(WIDTH * share), height, image.show))
         align(pictures)
         return images, pictures
 

@@ -142,6 +142,7 @@ def test_each_chart_shows_a_run_and_the_model_and_can_be_emptied() -> None:
     for chart in LAB.charts:
         images: list[bytes] = []
         picture = Picture(chart, 500, 320, images.append)
+        picture.draw()
         empty = images[-1]
         picture.show_run(run)
         assert images[-1] != empty

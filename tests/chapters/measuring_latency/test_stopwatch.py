@@ -156,6 +156,7 @@ def test_many_calls_are_thinned_evenly_on_the_log_axis_and_the_slowest_are_kept(
 def test_the_chart_of_calls_shows_model_run_and_pinned_run_and_can_be_emptied() -> None:
     drawn: list[bytes] = []
     picture = Picture(stopwatch.CHARTS[0], 500, 320, drawn.append)
+    picture.draw()
     seen = [drawn[-1]]
     picture.show_run(record(300))
     seen.append(drawn[-1])
