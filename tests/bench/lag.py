@@ -15,9 +15,10 @@ from statistics import median
 from typing import Any
 
 import nbformat
-from notebook_browser import REPOSITORY, NotebookPage, browser_page, jupyter_server
+from notebook_browser import MEASURE, REPOSITORY, NotebookPage, browser_page, jupyter_server
 from playwright.sync_api import TimeoutError
 
+from perflab.lab.form import MORE
 from perflab.lab.session import REST_S
 
 STEPS = 16
@@ -167,6 +168,8 @@ def _measure(address: str, name: str) -> tuple[dict[str, list[float]], float]:
             skip.click()
         page.wait_for_timeout(SETTLE_MS)
         page.wait_for_function(FIRST_RUNS_ARE_OVER, timeout=WHOLE_RUN_MS)
+        for more in page.get_by_role("button", name=MORE, exact=True).element_handles():
+            more.click()
         page.evaluate(WATCH)
         handles = page.locator(".noUi-handle").all()
         for number, handle in enumerate(handles, 1):
@@ -185,6 +188,8 @@ def _use_once(page: Any, handle: Any) -> None:
     handle.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowLeft")
+    if button := handle.evaluate_handle(MEASURE).as_element():  # some of its controls move only what was measured
+        button.click()
     page.wait_for_timeout(SETTLE_MS)
     page.wait_for_function(FIRST_RUNS_ARE_OVER, timeout=WHOLE_RUN_MS)
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from accessibility import axe_core, violations
 from complaints import serious
-from notebook_browser import FINISHED, REPOSITORY, NotebookPage, wait_for
+from notebook_browser import FINISHED, MEASURE, REPOSITORY, NotebookPage, wait_for
 
 NOTEBOOKS = sorted(path.name for path in (REPOSITORY / "notebooks").glob("*.ipynb"))
 RUN_S, GONE_S = 120, 30
@@ -22,8 +22,6 @@ PICTURES = (
 """The end of each picture has its checksums: the whole of it would be a megabyte, many times a second."""
 STATUS = "e => e.closest('.jp-OutputArea-output').innerText"
 WORDS = "e => [...e.closest('.jp-OutputArea-output').querySelectorAll('.widget-html')].map(e => e.innerText).join()"
-MEASURE = """e => [...e.closest('.jp-OutputArea-output').querySelectorAll('button')].find(
-    button => button.innerText.trim() == 'Measure')"""
 SAVED = """() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells.flatMap(cell => cell.outputs || [])
     .map(output => (output.data || {})['text/html'] || '').find(html => html.length > 0)"""
 BROKEN = re.compile(r"This run failed.*|The measuring process .* was replaced.*|The model failed.*|took too long.*")

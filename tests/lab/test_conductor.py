@@ -525,6 +525,20 @@ def test_a_calibration_in_slices_comes_to_its_own_end_however_short_the_runs_are
     assert session.display.all("show_model") == [({"rows": 10}, 30)]
 
 
+def test_each_slice_of_a_calibration_may_take_as_long_as_preparations_do(stage: Stage) -> None:
+    """One server after the other is started in it, the last one of them late: a database takes its time on a busy machine."""
+    session = stage.session(calibrated_lab())
+    started(stage, session)
+    stage.answer(Sliced(stage.starts()[0].run, Frame(), 0.01))
+    stage.wait(SETTLE_S)
+    stage.wait(PREPARE_S - 1)
+    calibration_ends(stage)
+    assert session.display.all("show_model") == [({"rows": 10}, 30)]
+    stage.slice()
+    stage.wait(SLICE_S + 1)
+    assert "did not answer in time" in session.display.status, "that of a run is no longer waited for than a slice takes"
+
+
 def test_a_stop_in_a_calibration_starts_no_run_and_the_next_one_makes_it_up(stage: Stage) -> None:
     session = stage.session(calibrated_lab())
     started(stage, session)

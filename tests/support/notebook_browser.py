@@ -37,6 +37,9 @@ BROWSER_FLAGS = (
 SCREEN = {"width": 1280, "height": 720}
 FINISHED = re.compile(r"(Done|Stopped) after")
 """In the line below a lab's charts, once its run is over."""
+MEASURE = """e => [...e.closest('.jp-OutputArea-output').querySelectorAll('button')].find(
+    button => button.innerText.trim() == 'Measure')"""
+"""The button of the lab around an element, where its runs begin by one."""
 PAGE_MS = 180_000
 """Patience with a JupyterLab that starts beside others."""
 BUSY = "() => [...document.querySelectorAll('.jp-InputPrompt')].some(prompt => prompt.textContent.includes('*'))"

@@ -125,7 +125,8 @@ class Measuring:
         elif run.stopped:
             self._finish(run)
         else:
-            self._ask(PREPARE_S if run.prepares else SLICE_S, Next(run.number))
+            # A calibration prepares all along: one server after the other, where a model needs several.
+            self._ask(PREPARE_S if run.prepares or run.calibrates else SLICE_S, Next(run.number))
 
     def _ask(self, patience_s: float, *commands: Command) -> None:
         self._loop.set_timer(ANSWER, patience_s, self._on_overdue)
