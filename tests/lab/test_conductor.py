@@ -536,7 +536,9 @@ def test_each_slice_of_a_calibration_may_take_as_long_as_preparations_do(stage: 
     assert session.display.all("show_model") == [({"rows": 10}, 30)]
     stage.slice()
     stage.wait(SLICE_S + 1)
-    assert "did not answer in time" in session.display.status, "that of a run is no longer waited for than a slice takes"
+    assert "did not answer in time" in session.display.status, (
+        "that of a run is no longer waited for than a slice takes"
+    )
 
 
 def test_a_stop_in_a_calibration_starts_no_run_and_the_next_one_makes_it_up(stage: Stage) -> None:
