@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from drawing import check_shows_all_and_can_be_emptied, drawn, points
 from dying_servers import LAST_WORDS
-from labs import measure
+from labs import constants_of, measure
 from predictions import assert_each_comment_fits
 from relations import two_of_three
 from turns import side_by_side
@@ -60,10 +60,9 @@ def test_a_row_is_faster_in_the_row_store_and_a_column_in_the_column_store() -> 
 
 @pytest.mark.clock
 def test_the_times_cross_near_where_the_model_says() -> None:
-    expected = LAB.model(LAB.check({}), corpus.constants(NAME)).crossing
-
     def ratios() -> tuple[float, float]:
-        """At half the rows of the crossing, and at twice as many."""
+        """At half the rows of the crossing, and at twice as many, of what was calibrated just before."""
+        expected = LAB.model(LAB.check({}), constants_of(LAB)).crossing
         low, high = (
             corpus.record_of(LAB, each, corpus.measure_slices(LAB, 0.3, **each))
             for each in ({"rows": round(expected / 2)}, {"rows": round(2 * expected)})

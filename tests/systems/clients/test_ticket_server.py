@@ -58,14 +58,18 @@ def test_what_is_no_ticket_is_refused_and_what_is_not_answered_ends() -> None:
         server.wait_until(float("nan"))
 
 
-class Full:
+class Full(VirtualTarget):
+    """With one connection."""
+
     def send(self, number: int) -> bool:
-        return False
-
-    def poll(self, timeout_s: float) -> list[tuple[int, bool]]:
-        return []
+        return self._told == len(self.done_s) and super().send(number)
 
 
-def test_a_server_without_a_free_connection_says_so() -> None:
-    with pytest.raises(BadInput, match="all connections are busy"):
-        TicketServer(Full(), VirtualClock()).send()
+def test_a_request_waits_for_a_free_connection_and_then_gives_up() -> None:
+    clock = VirtualClock()
+    server = TicketServer(Full(clock, 0.3, (0.6, 9.0)), clock)
+    sent = [server.send() for _ in range(3)]
+    assert sent == [0, 1, 2] and server.sent_s == pytest.approx([0, 0.3, 0.6], abs=1e-6)
+    with pytest.raises(TimeoutError, match="no connection was free for request 3 within 2 s"):
+        server.send()
+    assert len(server.sent_s) == 3

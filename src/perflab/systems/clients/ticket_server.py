@@ -33,12 +33,14 @@ class TicketServer:
             self._take_note(left_s)
 
     def send(self) -> int:
-        """Send a request now, and return its ticket at once."""
+        """Send a request, and return its ticket at once. Where a slow machine keeps all connections busy, it waits for one."""
         self._take_note(0)
-        ticket, now = len(self.sent_s), self.now()
-        if not self._target.send(ticket):
-            raise BadInput(f"send: all connections are busy after {ticket} requests. Send each when it is due.")
-        self.sent_s.append(now)
+        ticket, deadline = len(self.sent_s), self.now() + self._timeout_s
+        while not self._target.send(ticket):
+            if (left_s := deadline - self.now()) <= 0:
+                raise TimeoutError(f"no connection was free for request {ticket} within {self._timeout_s:g} s")
+            self._take_note(left_s)
+        self.sent_s.append(self.now())
         return ticket
 
     def answered_at(self, ticket: int) -> float:
