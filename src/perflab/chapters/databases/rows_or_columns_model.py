@@ -29,10 +29,10 @@ STORES = (*ENGINES, POSTGRESQL.name)
 BY_ROW, BY_COLUMN, SERVER = STORES
 NARROW_AND_WIDE = (1, COLUMNS)
 MANY: Mapping[str, int] = {BY_ROW: 10_000, BY_COLUMN: 280_000, SERVER: 30_000}
-"""Each engine is measured at one row and at so many, of few and of many columns: what a row adds in DuckDB is seen only where
-there are many, and an index serves PostgreSQL where they are few. Where all rows are asked for, DuckDB compares none of them: that
-is measured too. SQLite needs under 1 ms for its many rows of one column: on a busy machine, half of its queries that take
-longer are interrupted by other programs, which made its rows four times as dear.
+"""Each engine is measured at one row and at so many, of few and of many columns. What a row adds in DuckDB is seen only where
+there are many, and PostgreSQL takes another way where they are few. Where all rows are asked for, DuckDB compares none of them:
+that is measured too. SQLite needs under 1 ms for its many rows of one column: of longer queries other programs interrupt more
+than half on a busy machine, which made its rows four times as dear.
 """
 VISITS, VISIT_S = 5, 0.05
 ROWS = np.append(np.geomspace(1, MOST, 80)[:-1], MOST)
