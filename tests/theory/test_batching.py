@@ -189,3 +189,10 @@ def test_a_rest_before_each_batch_is_paid_for_on_both_loads() -> None:
 def test_threads_and_batches_of_nobody_are_refused(wrong: tuple[int, int, float]) -> None:
     with pytest.raises(ValueError, match="there is a thread"):
         saturated(*wrong, COST)
+
+
+def test_without_a_timer_a_last_batch_that_was_begun_late_is_replayed_too() -> None:
+    """The writer has looked 2 after the last request came, when the oldest had waited for 10; no request came after it."""
+    late = replay_batches([0, 10, 15, 24], [2, 2], [11, 26], [1, 1], 9, 10, timer=False)
+    assert late.measured == pytest.approx(np.mean([12, 2, 12, 3]))
+    assert late.replayed == pytest.approx(np.mean([11, 1, 11, 2]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import repeat
+from itertools import cycle, repeat
 
 import corpus
 import numpy as np
@@ -211,9 +211,18 @@ def test_the_question_is_settled_whatever_was_found() -> None:
     assert outcome(aligned, expiry_record(until_s=1.0, expiry=JITTERED)) is None
 
 
+def test_with_jitter_there_are_as_many_queries_and_they_begin_earlier() -> None:
+    aligned, jittered = (expiry_record(expiry=each) for each in (ALIGNED, JITTERED))
+    assert queries_per_s(jittered) == pytest.approx(queries_per_s(aligned), rel=0.05)
+    assert aligned.column("missed_s").min() >= 0.5 > 0.3 > jittered.column("missed_s").min()
+
+
 @pytest.mark.clock
-def test_a_real_store_has_as_many_queries_with_jitter() -> None:
-    aligned, jittered = corpus.click(NAME).records
-    assert queries_per_s(jittered) == pytest.approx(queries_per_s(aligned), rel=0.25)
-    first_s = [run.column("missed_s").min() for run in (aligned, jittered)]
+def test_a_real_store_is_asked_as_often_as_the_simulation_says_all_at_once_or_one_after_another() -> None:
+    runs = corpus.click(NAME).records
+    for run in runs:
+        asked, took_ns = model.reads_of(**run.parameters, seed=run.seed), run.column("query_ns")
+        frame = model.simulated(asked, cycle(took_ns.tolist()), run.fact("elapsed_s", 0.0))
+        assert took_ns.size == pytest.approx(frame.counts["queries"], rel=0.1)
+    first_s = [run.column("missed_s").min() for run in runs]
     assert first_s[0] >= 0.5 > 0.45 > first_s[1], "all at once, and one after another"
