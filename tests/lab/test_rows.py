@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from perflab.lab import Axis, Chart, Record
 from perflab.lab.marks import Line
-from perflab.lab.rows import Spans, Texts, in_turn, intervals_in, named_rows, strokes, values_in
+from perflab.lab.rows import Spans, Texts, chosen_row, in_turn, intervals_in, named_rows, strokes, values_in
 from perflab.measure.estimate import Estimate
 from perflab.measure.frame import Frame
 
@@ -87,3 +87,11 @@ def test_a_run_without_samples_shows_nothing() -> None:
         assert axes.lines[0].get_xdata().size
         show(empty)
         assert not axes.lines[0].get_xdata().size
+
+
+def test_the_row_of_what_is_chosen_is_shaded() -> None:
+    mark: Any = chosen_row(NAMES, "way")
+    (band,) = mark.build(built())
+    for row, name in enumerate(NAMES):
+        mark.show_setting({"way": name})
+        assert (band.get_y(), band.get_height()) == pytest.approx((row - 0.4, 0.8))

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perflab.lab.chart import Axis
-from perflab.lab.marks import Mark
+from perflab.lab.marks import Band, Mark
+from perflab.lab.palette import GRID
 from perflab.measure.estimate import Estimate
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Numbers = Sequence[float] | NDArray[Any]
+HALF_A_ROW = np.array([-0.4, 0.4])
 
 
 def named_rows(names: Sequence[str]) -> Axis:
@@ -27,6 +29,11 @@ def named_rows(names: Sequence[str]) -> Axis:
         axis.axes.grid(visible=True, axis="x")
 
     return Axis("", len(names) - 0.5, -0.5, ticks=ticks, grid=False)
+
+
+def chosen_row(names: Sequence[str], control: str) -> Mark:
+    """A band in the row of the name that this control has."""
+    return Band("y", setting=lambda now: names.index(now[control]) + HALF_A_ROW, color=GRID, alpha=0.5)
 
 
 def values_in(names: Sequence[str], estimates: Mapping[str, Estimate]) -> tuple[Numbers, Numbers]:

@@ -304,12 +304,12 @@ def test_the_chart_has_the_means_the_laws_and_the_number_left_out() -> None:
     assert points(found["pinned run"]) == list(zip(numbers, middles, strict=True))
     for name in (SATURATION, UNIVERSAL):
         assert list(found[name].get_ydata()) == list(drawn_laws[name].throughput(WORKERS))
-    segments = found["3"].get_segments()
+    segments = found["4"].get_segments()
     assert [tuple(segment[:, 1]) for segment in segments] == [
         (mean - half, mean + half) for mean, half in zip(middles, halves, strict=True)
     ]
     chart.show_run(None, [])
-    assert points(found["measured"]) == points(found[UNIVERSAL]) == found["3"].get_segments() == []
+    assert points(found["measured"]) == points(found[UNIVERSAL]) == found["4"].get_segments() == []
 
 
 def test_before_there_are_rounds_enough_the_means_are_drawn_without_a_law() -> None:
@@ -317,6 +317,13 @@ def test_before_there_are_rounds_enough_the_means_are_drawn_without_a_law() -> N
     run = on_the_law(rounds=2)
     chart.show_run(run, [run])
     assert points(found["measured"]) and not points(found[SATURATION]) and not points(found[UNIVERSAL])
+
+
+def test_the_number_that_is_left_out_is_seen_before_it_is_measured() -> None:
+    chart, found = drawn(LAB.charts[0])
+    for workers in (6, 48):
+        chart.show_setting({**START, "workers": workers})
+        assert set(found["0"].get_xdata()) == {workers}
 
 
 def test_the_model_is_drawn_with_its_limit() -> None:

@@ -12,9 +12,9 @@ from perflab.chapters.caching_strategies.stale_reads_model import ENTRIES, READS
 from perflab.chapters.changes import only_change
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.axes import percent_ticks
-from perflab.lab.marks import Band, Line, Point, measured
-from perflab.lab.palette import GRID, MODEL, MODEL_HERE
-from perflab.lab.rows import named_rows
+from perflab.lab.marks import Line, Point, measured
+from perflab.lab.palette import MODEL, MODEL_HERE
+from perflab.lab.rows import chosen_row, named_rows
 from perflab.lab.verdict import table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, gc_paused, number, percent
 from perflab.measure.compare import CLEAR, TOO_CLOSE
@@ -64,7 +64,7 @@ def rows_of(
             run_reach=share,
         ),
         named_rows(names),
-        Band("y", setting=lambda now: ORDERS.index(now["order"]) + np.array([-0.4, 0.4]), color=GRID, alpha=0.5),
+        chosen_row(ORDERS, "order"),
         Line("9 of 10 runs", model=ends, color=MODEL, linewidth=7, alpha=0.3, solid_capstyle="butt"),
         Line("model", model=means, **MODEL_HERE, clip_on=False),
         *measured(place(share), among=("order",), pinned="pinned", earlier="before"),

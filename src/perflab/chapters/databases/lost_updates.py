@@ -11,9 +11,9 @@ from perflab.chapters.databases import lost_updates_model as model
 from perflab.chapters.databases.lost_updates_model import SLICE_S, adding, effect, frame_of, lost, per_s, writes_between
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.axes import count_ticks
-from perflab.lab.marks import Band, Line, Point, before, measured
-from perflab.lab.palette import ALARM, GRID, MODEL, MODEL_HERE, MODEL_LINE
-from perflab.lab.rows import named_rows
+from perflab.lab.marks import Line, Point, before, measured
+from perflab.lab.palette import ALARM, MODEL, MODEL_HERE, MODEL_LINE
+from perflab.lab.rows import chosen_row, named_rows
 from perflab.lab.verdict import ratio_text, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, number, paired_ratio, percent
 from perflab.measure.compare import CLEAR, TOO_CLOSE
@@ -71,7 +71,7 @@ def prices(ways: tuple[str, ...]) -> Chart:
         "What safety costs",
         Axis("per second", 5, 20_000, log=True, ticks=count_ticks),
         named_rows([way.replace("PostgreSQL: ", "PG ") for way in ways]),
-        Band("y", setting=lambda now: ways.index(now["way"]) + np.array([-0.4, 0.4]), color=GRID, alpha=0.5),
+        chosen_row(ways, "way"),
         Line("simulated", model=expected("rates"), **MODEL_HERE),
         Line(model=expected("retries"), **ring),
         Line(runs=before(place("retries_per_s"), ("way",)), **TRIANGLE, markersize=5, alpha=0.6),

@@ -35,7 +35,7 @@ from perflab.lab.palette import (
     PINNED_LINE,
     PINNED_POINTS,
 )
-from perflab.lab.rows import Texts, named_rows
+from perflab.lab.rows import Texts, chosen_row, named_rows
 from perflab.lab.verdict import table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, percent
 from perflab.systems.caches.bounded import BoundedCache
@@ -88,6 +88,7 @@ def charts(names: Sequence[str]) -> tuple[Chart, Chart]:
             "Misses at this size, and decisions per second",
             Axis("reads that miss", -0.02, 1.3, ticks=runs.SHARES),
             named_rows(names),
+            chosen_row(names, "policy"),
             Line("model", model=lambda m: rows_of(names, m.at_capacity), **MODEL_HERE),
             Line("pinned run", pinned=lambda run: rows_of(names, misses_at(run)), **PINNED_POINTS),
             Line("measured", run=lambda run: rows_of(names, misses_at(run)), **MEASURED_POINTS),

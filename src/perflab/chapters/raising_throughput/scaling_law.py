@@ -38,7 +38,7 @@ from perflab.chapters.raising_throughput.scaling_law_model import (
     whiskers,
 )
 from perflab.lab import Axis, Chart, Lab, Prediction, Record, Verdict, choice, count_ticks, slider, values_slider
-from perflab.lab.marks import Line, Mark, Whiskers
+from perflab.lab.marks import Line, Mark, Rule, Whiskers
 from perflab.lab.palette import ALARM, CLOCK, INK, MEASURED, MEASURED_POINTS, MODEL_LINE, PINNED, PINNED_POINTS
 from perflab.lab.prediction import Answer, Outcome
 from perflab.lab.verdict import INVALID, against_pinned, ratio_text, verdict_of
@@ -90,6 +90,7 @@ def charts(through: Through | None) -> tuple[Chart, Chart]:
         "Measured here: throughput against workers",
         Axis("workers", 0.9, 1.2 * STEPS[-1], log=True, ticks={number: str(number) for number in STEPS}),
         Axis("operations per second", 0, ENDS[0], ends=ENDS, reach=lambda model: 1.3 * model.max(), ticks=count_ticks),
+        Rule("x", setting=lambda chosen: chosen["workers"], color=MEASURED, linewidth=1.5, alpha=0.5),
         Line("model", model=lambda model: (WORKERS, model), **MODEL_LINE),
         *map(curve, (SATURATION, UNIVERSAL, *((YOURS,) if through else ()))),
         Whiskers(run=whiskers, color=MEASURED, linewidth=2),
@@ -157,9 +158,7 @@ def what_64_do(record: Record) -> Outcome | None:
 PREDICTION = Prediction(
     question="16 workers each write their changes into the copies of all others. How much do 64 workers do?",
     choices={
-        "4 times as much": Answer(
-            "That cannot be: it needs workers that share nothing. These share a lock, and write 63 copies each."
-        ),
+        "4 times as much": Answer("That needs workers that share nothing. These share a lock, and write 63 copies."),
         "a little more": Answer(
             "A lock makes each further worker bring less. But here each further worker also costs all others time.",
             "Contention makes each further worker bring less. Writing a copy takes so little here that more workers still pay.",
