@@ -65,9 +65,8 @@ pytestmark = [
 ]
 
 
-def run(name: str | list[str], limit: str, folder: Path, **settings: object) -> Done:
-    """One lab, or several one after the other."""
-    names = [name] if isinstance(name, str) else name
+def run(names: list[str], limit: str, folder: Path, **settings: object) -> Done:
+    """These labs, one after the other."""
     code = MEASURE.format(limit=limit, support=str(SUPPORT), names=names, settings=settings)
     # Each thread of the C library reserves address space of its own, which is not memory in use.
     env = {**os.environ, "TMPDIR": str(folder), "MALLOC_ARENA_MAX": "1"}
@@ -83,13 +82,13 @@ def small(cpu: int = 0) -> str:
 
 @pytest.mark.parametrize("kind", ["threads", "event loop"])
 def test_64_workers_that_compute_on_one_cpu_serve_some_requests(kind: str, tmp_path: Path) -> None:
-    done = run("measuring_throughput.workers", small(), tmp_path, kind=kind, workers=64, computing=10)
+    done = run(["measuring_throughput.workers"], small(), tmp_path, kind=kind, workers=64, computing=10)
     assert done.returncode == 0, done.stderr[-2_000:]
     assert int(done.stdout) > 0
 
 
 def test_more_processes_than_one_cpu_can_bear_are_refused_in_words(tmp_path: Path) -> None:
-    done = run("measuring_throughput.workers", small(), tmp_path, kind="processes", workers=64)
+    done = run(["measuring_throughput.workers"], small(), tmp_path, kind="processes", workers=64)
     assert "workers must be" in done.stderr.strip().splitlines()[-1], done.stderr[-2_000:]
 
 
@@ -109,7 +108,7 @@ def test_all_labs_of_a_chapter_work_on_one_cpu_and_in_a_gigabyte_and_leave_nothi
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_full_disk_is_an_error_in_words_and_leaves_nothing(name: str, tmp_path: Path) -> None:
     limit = f"resource.setrlimit(resource.RLIMIT_FSIZE, ({FEW_BYTES}, {FEW_BYTES}))"
-    done = run(name, limit, tmp_path, **WRITERS[name])
+    done = run([name], limit, tmp_path, **WRITERS[name])
     assert done.returncode != 0, "the disk was not full after all"
     last = done.stderr.strip().splitlines()[-1]
     assert any(word in last for word in ("disk", "File too large", "no room", "space")), done.stderr[-2_000:]

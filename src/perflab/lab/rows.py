@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Numbers = Sequence[float] | NDArray[Any]
-HALF_A_ROW = np.array([-0.4, 0.4])
 
 
 def named_rows(names: Sequence[str]) -> Axis:
@@ -33,7 +32,7 @@ def named_rows(names: Sequence[str]) -> Axis:
 
 def chosen_row(names: Sequence[str], control: str) -> Mark:
     """A band in the row of the name that this control has."""
-    return Band("y", setting=lambda now: names.index(now[control]) + HALF_A_ROW, color=GRID, alpha=0.5)
+    return Band("y", setting=lambda now: names.index(now[control]) + np.array([-0.4, 0.4]), color=GRID, alpha=0.5)
 
 
 def values_in(names: Sequence[str], estimates: Mapping[str, Estimate]) -> tuple[Numbers, Numbers]:

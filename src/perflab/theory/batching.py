@@ -187,8 +187,8 @@ class Ready:
         filled = (members == size) | (timer & (lasts == times.size - 1))
         waited = times[lasts - members + 1] + max_wait
         following = np.append(times, math.inf)[np.searchsorted(times, waited)]
-        # A writer that looks late finds that the oldest has waited when the last request came, and no other one follows.
-        following = np.where(np.isfinite(following), following, np.maximum(waited, times[lasts]))
+        # Where no request follows, a writer that looked late at the last one has found that the oldest had waited by then.
+        following = np.where(np.isfinite(following), following, waited)
         return cls(np.where(filled, times[lasts], math.inf), waited, waited if timer else following)
 
     def at(self, free: ArrayLike) -> NDArray[np.float64]:

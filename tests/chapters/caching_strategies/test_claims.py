@@ -76,7 +76,7 @@ def test_a_claim_is_judged_by_what_was_measured(place: int, holding: Runs, faili
 @pytest.mark.parametrize(
     ("place", "record"),
     [
-        (0, lambda: cache_record()),
+        (0, cache_record),
         (0, lambda: cache_record(10, 5, strategy=WRITE_THROUGH)),
         (1, lambda: writing(WRITE_BEHIND, 1e3)),
         (2, lambda: kill_record([5, 9])),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import cycle, repeat
+from itertools import repeat
 
 import corpus
 import numpy as np
@@ -221,8 +221,6 @@ def test_with_jitter_there_are_as_many_queries_and_they_begin_earlier() -> None:
 def test_a_real_store_is_asked_as_often_as_the_simulation_says_all_at_once_or_one_after_another() -> None:
     runs = corpus.click(NAME).records
     for run in runs:
-        asked, took_ns = model.reads_of(**run.parameters, seed=run.seed), run.column("query_ns")
-        frame = model.simulated(asked, cycle(took_ns.tolist()), run.fact("elapsed_s", 0.0))
-        assert took_ns.size == pytest.approx(frame.counts["queries"], rel=0.1)
+        assert queries_per_s(run) == pytest.approx(queries_per_s(model.replayed(run)), rel=0.1)
     first_s = [run.column("missed_s").min() for run in runs]
     assert first_s[0] >= 0.5 > 0.45 > first_s[1], "all at once, and one after another"

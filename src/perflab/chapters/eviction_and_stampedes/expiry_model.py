@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import cycle
 from typing import Any
@@ -230,14 +230,17 @@ def responses_text(record: Record) -> str:
     return f"{duration(percentile(responses_ns(record), 0.5))}; {duration(p99_ns(record))}{grows}"
 
 
+def replayed(record: Record) -> Record:
+    """The same reads in the simulation, with the query times of this run, of which there are some."""
+    reads, queries = reads_of(**record.parameters, seed=record.seed), cycle(record.column("query_ns").tolist())
+    return replace(record, frame=simulated(reads, queries, record.fact("elapsed_s", 0.0)))
+
+
 def replay_text(record: Record) -> str:
-    """Queries per second and p99 of the same reads in the simulation, with the query times of this run."""
-    queries, until_s = record.column("query_ns"), record.fact("elapsed_s", 0.0)
-    if not queries.size:
+    """Queries per second and p99 of the simulation."""
+    if not record.column("query_ns").size:
         return ""
-    frame = simulated(reads_of(**record.parameters, seed=record.seed), cycle(queries.tolist()), until_s)
-    run = Record("expiry", record.parameters, record.seed, "", frame)
     (load, p99), (measured, measured_p99) = (
-        (count(queries_per_s(each)), duration(p99_ns(each))) for each in (run, record)
+        (count(queries_per_s(each)), duration(p99_ns(each))) for each in (replayed(record), record)
     )
     return f"{load}/s, p99 {p99}; measured {measured}/s, {measured_p99}"

@@ -158,7 +158,7 @@ def what_64_do(record: Record) -> Outcome | None:
 PREDICTION = Prediction(
     question="16 workers each write their changes into the copies of all others. How much do 64 workers do?",
     choices={
-        "4 times as much": Answer("That needs workers that share nothing. These share a lock, and write 63 copies."),
+        "4 times as much": Answer("That cannot be: the workers share a lock, and each writes 63 copies."),
         "a little more": Answer(
             "A lock makes each further worker bring less. But here each further worker also costs all others time.",
             "Contention makes each further worker bring less. Writing a copy takes so little here that more workers still pay.",

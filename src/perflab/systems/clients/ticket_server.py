@@ -35,11 +35,8 @@ class TicketServer:
     def send(self) -> int:
         """Send a request, and return its ticket at once. Where a slow machine keeps all connections busy, it waits for one."""
         self._take_note(0)
-        ticket, deadline = len(self.sent_s), self.now() + self._timeout_s
-        while not self._target.send(ticket):
-            if (left_s := deadline - self.now()) <= 0:
-                raise TimeoutError(f"no connection was free for request {ticket} within {self._timeout_s:g} s")
-            self._take_note(left_s)
+        ticket = len(self.sent_s)
+        self._wait_for(lambda: self._target.send(ticket), f"no connection was free for request {ticket}")
         self.sent_s.append(self.now())
         return ticket
 
@@ -47,12 +44,15 @@ class TicketServer:
         """When the request with this ticket was answered; waits for it if need be."""
         if isinstance(ticket, bool) or ticket not in range(len(self.sent_s)):
             raise BadInput(f"answered_at: {ticket!r} is no ticket. A ticket is what send() returns.")
-        deadline = self.now() + self._timeout_s
-        while ticket not in self.answered_s:
-            if (left_s := deadline - self.now()) <= 0:
-                raise TimeoutError(f"request {ticket} was not answered within {self._timeout_s:g} s")
-            self._take_note(left_s)
+        self._wait_for(lambda: ticket in self.answered_s, f"request {ticket} was not answered")
         return self.answered_s[ticket]
+
+    def _wait_for(self, is_done: Callable[[], bool], otherwise: str) -> None:
+        deadline = self.now() + self._timeout_s
+        while not is_done():
+            if (left_s := deadline - self.now()) <= 0:
+                raise TimeoutError(f"{otherwise} within {self._timeout_s:g} s")
+            self._take_note(left_s)
 
     def _take_note(self, timeout_s: float) -> None:
         for number, _ in self._target.poll(max(0.0, timeout_s)):
