@@ -8,7 +8,7 @@ import numpy as np
 
 from perflab.chapters.trade_off.levers_model import CACHING
 from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S
-from perflab.chapters.trade_off.service_limits import ASYNC, ASYNC_POOLED, PLAIN, POOLED, per_s
+from perflab.chapters.trade_off.service_limits import ASYNC, ASYNC_POOLED, COMMIT_CPU, PLAIN, POOLED, per_s
 from perflab.lab import Record
 from perflab.measure import Frame
 
@@ -18,6 +18,7 @@ CONSTANTS = {
     "handshake": 11 * MS,
     "commits": 29 * MS,
     "batch": 11 * MS,
+    COMMIT_CPU: 0.4 * MS,
     "ratio": 0.25,
     "compress_ns": 0.8 * MS,
     "decompress_ns": 0.2 * MS,

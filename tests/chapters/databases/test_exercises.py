@@ -186,6 +186,7 @@ def added(lost: int, calls: int = 1_000, **changes: Any) -> Record:
         (added(29, counters=100), "Right: 2.9% of 1,000 increments are lost"),
         (added(700), "Not yet: 70% of 1,000"),
         (added(0, clients=1), "Not yet: `clients` should be 4"),
+        (added(29, counters=100, think=0.5), "Not yet: `think` should be 5.0"),
         (added(0, way=ONE), "Not yet: `way` should be 'two statements'"),
         (added(1, calls=40, counters=1_000), "Not yet: 40 increments are too few"),
         (0.02, "0.02 is no run"),

@@ -39,6 +39,10 @@ def by_code(tries: int, error: Any) -> float | None:
     return CHANCE.expovariate(1 / 0.01)
 
 
+def by_name(tries: int, error: Any) -> float | None:
+    return CHANCE.random() * 0.03 if error.sqlite_errorname.startswith("SQLITE_BUSY") and tries < 50 else None
+
+
 def for_some_seconds(tries: int, error: Exception) -> float | None:
     return CHANCE.random() * 0.03 if is_locked(error) and tries < 50 else None
 
@@ -50,7 +54,7 @@ def no_file(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_file")
-@pytest.mark.parametrize("retry", [at_random, by_code, for_some_seconds])
+@pytest.mark.parametrize("retry", [at_random, by_code, by_name, for_some_seconds])
 def test_random_waits_that_end_are_right(capsys: pytest.CaptureFixture[str], retry: Any) -> None:
     check_retry(retry)
     assert capsys.readouterr().out.startswith(

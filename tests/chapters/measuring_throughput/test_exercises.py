@@ -74,6 +74,7 @@ RULES: list[tuple[Rule, str]] = [
     (lambda queued, places, workers, service_s: queued < 0.8 * 0.5 * workers / service_s - workers, "Right"),
     (lambda queued, places, workers, service_s: queued * service_s / workers + service_s < 0.5, "Leave a margin"),
     (lambda queued, places, workers, service_s: np.float64(queued) * service_s / workers < 0.36, "Right"),
+    (lambda queued, places, workers, service_s: queued / workers * service_s + service_s <= 0.45, "Leave a margin"),
     (lambda queued, places, workers, service_s: queued < places, "500 requests/s at 8 workers of 50 ms"),
     (lambda queued, places, workers, service_s: True, "How can one tell, when a request arrives"),
     (lambda queued, places, workers, service_s: False, "It rejects requests that could be answered"),

@@ -13,6 +13,7 @@ from perflab.chapters.trade_off.plane import ALONE, PER_S
 from perflab.chapters.trade_off.service_limits import (
     ASYNC,
     ASYNC_POOLED,
+    COMMIT_CPU,
     FEWEST,
     OFF,
     PLAIN,
@@ -87,6 +88,23 @@ def test_few_clients_leave_threads_idle() -> None:
 def test_the_cpu_time_of_a_request_is_that_of_what_it_needs(changed: dict[str, Any], expected_ms: float) -> None:
     assert cpu_ns({**SETTINGS, **changed}, CONSTANTS) == pytest.approx(expected_ms * MS)
     assert {per_s(name) for name in (PLAIN, POOLED, ASYNC, ASYNC_POOLED)} <= CONSTANTS.keys()
+
+
+@pytest.mark.parametrize(
+    ("cpu_of_commit", "expected_ms"), [(0.0, 4.0), (0.5, 1 + 4 * 0.5), (1.0, 1 + 4.0), (1.5, 1 + 4 * 1.5)]
+)
+def test_a_commit_takes_turns_with_requests_as_far_as_it_needs_a_cpu(cpu_of_commit: float, expected_ms: float) -> None:
+    """A request takes 1 ms of CPU, and its 4 commits 1 ms each, of which the CPU is busy for a part."""
+    found = limits_of({**SETTINGS, **conditions(4, 200, 64)}, 64, {**CONSTANTS, COMMIT_CPU: cpu_of_commit * MS})
+    assert found.per_s == pytest.approx(1e3 / max(4.0, expected_ms), rel=0.02)
+    assert found.bottleneck == ("CPU for commits" if expected_ms > 4 else "commits")
+    assert found.least == pytest.approx(1e3 / max(4.0, expected_ms))
+
+
+def test_requests_of_a_batch_share_the_cpu_time_of_its_commit() -> None:
+    single, shared = limits(), limits(batch=WAITING)
+    assert [single.for_commits, shared.for_commits] == pytest.approx([8 * 0.4 / 4.2, (0.4 / 8) / (1 + 0.4 / 8)])
+    assert shared.limits["CPU"] == pytest.approx(1e9 / ((1 + 0.4 / 8) * MS))
 
 
 class Scripted:

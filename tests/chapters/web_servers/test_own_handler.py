@@ -105,6 +105,14 @@ async def from_100_on(ms: float, compute: Any, offload: Any) -> None:
     await offload(ms) if ms > 100 else compute(ms)
 
 
+async def from_25_on(ms: float, compute: Any, offload: Any) -> None:
+    await offload(ms) if ms > 25 else compute(ms)
+
+
+async def from_19_on(ms: float, compute: Any, offload: Any) -> None:
+    await offload(ms) if ms > 19 else compute(ms)
+
+
 async def not_awaited(ms: float, compute: Any, offload: Any) -> None:
     offload(ms)
 
@@ -158,6 +166,8 @@ async def ends_python(ms: float, compute: Any, offload: Any) -> None:
         (all_elsewhere, "both processes are busy. Does it have to go there?"),
         (in_large_pieces, "what keeps the loop?"),
         (from_100_on, "Beside requests of 30 ms and 30 ms and 90 ms"),
+        (from_25_on, "Beside requests of 21 ms and 12 ms and 12 ms, a light request takes 23 ms: what keeps the loop?"),
+        (from_19_on, "Beside requests of 21 ms and 12 ms and 12 ms, a light request takes 23 ms: what keeps the loop?"),
         (not_awaited, "asked for 200 ms of computing, and replied after 0 ms"),
         (left_alone, "replied after 0 ms"),
         (nothing, "replied after 0 ms"),

@@ -27,7 +27,7 @@ from perflab.systems.process.child import ServerFailed
 from perflab.systems.servers.cluster import cluster, connect
 from perflab.systems.servers.real.postgresql import POSTGRESQL
 
-FEW, CLIENTS, FEWEST = 0.05, 4, 100
+FEW, CLIENTS, THINK_MS, FEWEST = 0.05, 4, 5.0, 100
 
 
 def check_few_lost(record: Record | None) -> None:
@@ -38,7 +38,7 @@ def check_few_lost(record: Record | None) -> None:
     if not is_run_of(record, "lost_updates", "per_s"):
         return
     chosen, share = record.parameters, lost_updates_model.lost(record)
-    fixed = {"way": TWO, "clients": CLIENTS}
+    fixed = {"way": TWO, "clients": CLIENTS, "think": THINK_MS}
     wrong = next((name for name, value in fixed.items() if chosen[name] != value), None)
     if wrong is not None:
         print(f"Not yet: `{wrong}` should be {fixed[wrong]!r}. What else makes it rare that two clients meet?")

@@ -20,10 +20,10 @@ MAX_TRIES, MAX_WAIT_S = 100, 60.0
 """Of a policy while the row stays locked for ever."""
 ENOUGH, MAX_GIVEN_UP, MAX_PER_INCREMENT = 0.6, 0.01, 4.0
 """Of the increments per second of random waits that grow; share that is given up; tries for each increment that is done."""
-TOLD: Sequence[tuple[type[sqlite3.Error], str, int]] = (
-    (sqlite3.OperationalError, "no such table: counter", sqlite3.SQLITE_ERROR),
-    (sqlite3.OperationalError, "database or disk is full", sqlite3.SQLITE_FULL),
-    (sqlite3.IntegrityError, "CHECK constraint failed: number >= 0", sqlite3.SQLITE_CONSTRAINT_CHECK),
+TOLD: Sequence[tuple[type[sqlite3.Error], str, str]] = (
+    (sqlite3.OperationalError, "no such table: counter", "SQLITE_ERROR"),
+    (sqlite3.OperationalError, "database or disk is full", "SQLITE_FULL"),
+    (sqlite3.IntegrityError, "CHECK constraint failed: number >= 0", "SQLITE_CONSTRAINT_CHECK"),
 )
 """What is raised again however often one tries."""
 
@@ -77,9 +77,9 @@ def hopeless(retry: Retry) -> Hopeless:
 
 def useless(retry: Retry) -> str:
     """What it tries again though that cannot help, of `TOLD`; empty where there is nothing."""
-    for kind, text, code in TOLD:
+    for kind, text, name in TOLD:
         error = kind(text)
-        error.sqlite_errorcode = code
+        error.sqlite_errorcode, error.sqlite_errorname = getattr(sqlite3, name), name
         if retry(1, error) is not None:
             return f"{kind.__name__}: {text}"
     return ""
@@ -109,7 +109,7 @@ def fault(retry: Retry) -> str:
         return f"{told}. What does a client do all this time?"
     if found.tries > MAX_PER_INCREMENT * found.done:
         each = f"{number(found.tries / found.done)} tries for each increment"
-        return f"{asked}: {each}. Clients that meet once meet again: what keeps them apart?"
+        return f"{asked}: {each}. The more often a client is refused, the more others are there: how long should it wait?"
     return ""
 
 

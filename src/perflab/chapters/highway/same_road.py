@@ -145,7 +145,7 @@ PREDICTION = Prediction(
     choices={
         HALF: Answer(
             "One request still uses one thread: another thread does not make it faster.",
-            "So requests had to wait for a thread, although half of them were idle: something else held this run up.",
+            "So requests had to wait for a thread, although most of them were idle: something else held this run up.",
         ),
         SAME: Answer(
             "That is so where no request waits, as long as the threads themselves cost nothing.",

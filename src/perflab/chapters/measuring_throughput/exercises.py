@@ -102,8 +102,8 @@ SITUATIONS = (
     Situation("60 requests at once at 8 workers of 50 ms", 8, 0.05, np.zeros(60)),
     Situation("300 requests at once at 10 workers of 10 ms", 10, 0.01, np.zeros(300)),
 )
-ENOUGH, PLACES, LONGER = 0.85, 1_000, 1.05
-"""Of what is possible; a shorter queue than that has less to serve when the arrivals end."""
+ENOUGH, FEW, PLACES, LONGER = 0.85, 0.02, 1_000, 1.05
+"""Of what is possible, as a shorter queue has less to serve when the arrivals end; and too late, of what is let in."""
 
 
 def by_expected_wait(queued: int, places: int, workers: int, service_s: float) -> bool:
@@ -121,9 +121,10 @@ def check_admission(admit: Admit) -> Lab | None:
         return None
     for situation, (in_time, late, rejected) in zip(SITUATIONS, found, strict=True):
         possible, *_ = situation.outcome(by_expected_wait)
-        if in_time < ENOUGH * possible:
+        is_late = late > FEW * (in_time + late)
+        if is_late or in_time < ENOUGH * possible:
             why = f"It rejects requests that could be answered within {LIMIT_S:g} s."
-            if late:
+            if is_late:
                 why = f"How can one tell, when a request arrives, that {LIMIT_S:g} s will not do? Leave a margin."
             told = f"{count(in_time)} are answered in time, {count(late)} too late, {count(rejected)} rejected"
             print(f"{OPEN}{situation.name}: {told}; {count(possible)} in time are possible. {why}")

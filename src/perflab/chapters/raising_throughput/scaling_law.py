@@ -169,7 +169,7 @@ PREDICTION = Prediction(
         ),
         "less": Answer(
             "Fewer needs a cost that grows with each pair of workers. Writing a copy costs so little here that it does not show.",
-            "16 workers write 16 · 15 copies in a round, 64 workers 64 · 63: sixteen times as many for four times the work.",
+            "16 workers write 16 · 15 copies in a round, 64 workers 64 · 63: seventeen times as many for four times the work.",
         ),
     },
     runs=({"work": REPLICATING},),

@@ -8,7 +8,7 @@ from typing import Any
 
 from perflab.chapters.trade_off import service_limits
 from perflab.chapters.trade_off.plane import ALONE, BASE, middle
-from perflab.chapters.trade_off.service_limits import LEVEL, OFF, Limits, clients_of, conditions
+from perflab.chapters.trade_off.service_limits import COMMIT_CPU, LEVEL, OFF, Limits, clients_of, conditions
 from perflab.lab import Record
 from perflab.measure import Estimate, count, duration
 from perflab.systems.clients.service import TTL_S
@@ -49,8 +49,12 @@ def with_commits_of(
     nothing, calibrated = constants["nothing"], max(1.0, constants["commits"] - constants["nothing"])
     rest = limits_of("", 0, link, threads, constants).alone_ns
     found = max(1.0, alone_ns - rest) * MAX_ROWS / commits
-    batch = max(0.0, constants["batch"] - nothing) * found / calibrated
-    return {**constants, "commits": nothing + found, "batch": nothing + batch}
+    times = found / calibrated
+    scaled = {
+        "batch": nothing + max(0.0, constants["batch"] - nothing) * times,
+        COMMIT_CPU: constants[COMMIT_CPU] * times,
+    }
+    return {**constants, "commits": nothing + found, **scaled}
 
 
 def rows_of(lever: str) -> tuple[str, str]:
@@ -88,7 +92,7 @@ def limits_in(record: Record, lever: str) -> Limits:
 def bottleneck(record: Record, lever: str) -> str:
     """The resource that allows least, and how much that is."""
     found = limits_in(record, lever)
-    return f"{found.bottleneck} ({count(found.limits[found.bottleneck])}/s)"
+    return f"{found.bottleneck} ({count(found.least)}/s)"
 
 
 def expected_in(record: Record) -> str:

@@ -113,6 +113,8 @@ PRESSED: dict[str, dict[str, Any]] = {
     ASYNC_POOLED: {"asynchronous": True},
 }
 """Clients that never rest, without query, commits and link: only the CPU is left."""
+COMMIT_CPU = "commit CPU"
+"""How long a commit keeps the CPUs busy (ns): the kernel's way to the drive and back is no idle wait."""
 PROBES, PROBE_S = 3, 0.1
 
 
@@ -120,6 +122,12 @@ def calibrate() -> Iterator[Frame]:
     """What parts of a request take alone (ns), requests/s that the CPUs can do, and what zlib does to a reply."""
     found: dict[str, list[float]] = {}
     with service(clients_of(THREADS), **FREE) as served:
+
+        def pressed_per_s(**changed: Any) -> float:
+            served.set(**{**FREE, "query_ms": 0.0, **changed})
+            # On one slow CPU replies come in bunches of as many as there are clients: a rate takes several of them.
+            return served.load(clients_of(THREADS), PROBE_S, 4 * clients_of(THREADS)).per_s(THREADS)
+
         # Left out: threads are started, code is loaded, the drive wakes up.
         warm_up(served, {name: {**FREE, **changed} for name, changed in PROBED.items()}, clients_of(THREADS))
         for _ in range(PROBES):
@@ -127,11 +135,14 @@ def calibrate() -> Iterator[Frame]:
                 served.set(**{**FREE, **changed})
                 found.setdefault(name, []).append(p50(served.load(1, PROBE_S)))
             for name, changed in PRESSED.items():
-                served.set(**{**FREE, "query_ms": 0.0, **changed})
-                # On one slow CPU replies come in bunches of as many as there are clients: a rate takes several of them.
-                pressed = served.load(clients_of(THREADS), PROBE_S, 4 * clients_of(THREADS))
-                found.setdefault(per_s(name), []).append(pressed.per_s(THREADS))
-            yield Frame(facts={name: float(np.nanmedian(each)) for name, each in found.items()})
+                found.setdefault(per_s(name), []).append(pressed_per_s(**changed))
+            facts = {name: float(np.nanmedian(each)) for name, each in found.items()}
+            yield Frame(facts=facts)
+        # As many commits as take as long as the rest of the request: so the CPUs can never wait for the drive.
+        free_ns, commit_ns = 1e9 / facts[per_s(POOLED)], max(1.0, facts["commits"] - facts["nothing"]) / MAX_ROWS
+        rows = int(np.clip(free_ns / commit_ns, 1, MAX_ROWS))
+        busy_ns = 1e9 / float(np.nanmedian([pressed_per_s(rows=rows) for _ in range(PROBES)]))
+        yield Frame(facts={COMMIT_CPU: max(0.0, busy_ns - free_ns) / rows})
     yield Frame(facts=zlib_facts())
 
 
@@ -161,11 +172,19 @@ class Limits(NamedTuple):
     """With a cache this is more than the median, which is a hit."""
     limits: Mapping[str, float]
     per_s: float
+    for_commits: float
+    """Share of the CPU time that commits take."""
 
     @property
     def bottleneck(self) -> str:
-        """The resource that allows least."""
-        return min(self.limits, key=lambda resource: self.limits[resource])
+        """The resource that allows least; "CPU for commits" where they take most of it."""
+        tightest = min(self.limits, key=lambda resource: self.limits[resource])
+        return "CPU for commits" if tightest == "CPU" and self.for_commits > 0.5 else tightest
+
+    @property
+    def least(self) -> float:
+        """How many requests/s it allows."""
+        return min(self.limits.values())
 
     @property
     def point(self) -> tuple[float, float]:
@@ -177,8 +196,8 @@ def limits_of(settings: Mapping[str, Any], clients: int, constants: Mapping[str,
     """A setting of the service, alone and with so many clients that never rest.
 
     Alone: query + handshake + commits + link + zlib (+ timer). Saturated: threads that wait for the query, and take turns at
-    the CPUs and the disk (mean value analysis); never more than link or pool allow. A cache spares query and handshake of all
-    but new pages: of the median both. A thread is held by all but the link.
+    the CPUs and the disk (mean value analysis), of which a commit needs both; never more than link or pool allow. A cache spares
+    query and handshake of all but new pages: of the median both. A thread is held by all but the link.
     """
     parts = {name: max(0.0, constants[name] - constants["nothing"]) for name in ("handshake", "commits", "batch")}
     rest, query = constants["nothing"] - 1e6 * QUERY_MS, 1e6 * settings["query_ms"]
@@ -199,7 +218,8 @@ def limits_of(settings: Mapping[str, Any], clients: int, constants: Mapping[str,
     always = rest + timer + stored + compressing + way + decompressing
 
     held = rest + misses * asked + (waits or stored) + compressing
-    cpu, disk = cpu_ns(settings, constants), stored / shared_by
+    disk, committed = stored / shared_by, constants[COMMIT_CPU] * (settings["rows"] if settings["batch"] == NONE else 1)
+    cpu = cpu_ns(settings, constants) + committed / shared_by
     limits = {
         "commits": 1e9 / disk if disk else np.inf,
         "link": 1e9 / way,
@@ -209,13 +229,15 @@ def limits_of(settings: Mapping[str, Any], clients: int, constants: Mapping[str,
     if settings["pooled"]:
         limits["pool"] = settings["connections"] * 1e9 / (misses * query)
     # A commit that many requests share is a part of a visit to the disk for each.
-    together = 1e9 * closed(at_once, [cpu, stored], misses * query + waits, visits=[1, 1 / shared_by]).throughput
+    drive = max(0.0, stored - committed)
+    together = 1e9 * closed(at_once, [cpu, drive], misses * query + waits, visits=[1, 1 / shared_by]).throughput
     alone = always + (0.0 if settings["ttl_s"] else asked)
-    return Limits(alone, always + misses * asked, limits, min(together, *limits.values()))
+    per_s = min(together, *limits.values())
+    return Limits(alone, always + misses * asked, limits, per_s, committed / shared_by / cpu)
 
 
 def cpu_ns(settings: Mapping[str, Any], constants: Mapping[str, Any]) -> float:
-    """CPU time of a request, of service and client; a hit of the cache costs as much as a request with a pool."""
+    """CPU time of a request without its commits, of service and client; a hit of the cache costs as much as one with a pool."""
     plain, pooled = (ASYNC, ASYNC_POOLED) if settings["asynchronous"] else (PLAIN, POOLED)
     misses = 1 / NEW_EVERY if settings["ttl_s"] else 1.0
     if settings["pooled"]:

@@ -34,6 +34,7 @@ CROWDS: Sequence[Sequence[tuple[float, float]]] = (
     [*LIGHT, (0.1, 200.0)],
     [*LIGHT, *SMALL, (0.1, 300.0), (0.15, 250.0)],
     [*LIGHT, *SMALL, (0.2, 30.0), (0.21, 30.0), (0.6, 90.0)],
+    [*LIGHT, (0.1, 21.0), (0.299, 12.0), (0.299, 12.0)],
 )
 """When requests are due (s), and for how long they compute (ms)."""
 
