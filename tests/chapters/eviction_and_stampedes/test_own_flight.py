@@ -63,7 +63,60 @@ def with_another_lock(flights: Any, lock: Any, key: Any, compute: Callable[[], A
     return with_futures(OWN_FLIGHTS, OWN_LOCK, key, compute)
 
 
-@pytest.mark.parametrize("get", [with_futures, with_events_of_its_own, with_another_lock])
+def with_setdefault_alone(flights: Any, lock: Any, key: Any, compute: Callable[[], Any]) -> Any:
+    """One step of the interpreter looks and inserts."""
+    mine = Future[Any]()
+    flight = flights.setdefault(key, mine)
+    if flight is mine:
+        try:
+            mine.set_result(compute())
+        except Exception as error:
+            mine.set_exception(error)
+        del flights[key]
+    return flight.result()
+
+
+def looks_twice(flights: Any, lock: Any, key: Any, compute: Callable[[], Any]) -> Any:
+    flight = flights.get(key)
+    return flight.result() if flight else with_futures(flights, lock, key, compute)
+
+
+def asks_forgiveness(flights: Any, lock: Any, key: Any, compute: Callable[[], Any]) -> Any:
+    with lock:
+        try:
+            flight, is_mine = flights[key], False
+        except KeyError:
+            flight, is_mine = flights.setdefault(key, Future()), True
+    return _flown(flights, lock, key, compute, flight, is_mine)
+
+
+def locks_the_given_flights_by_its_own(flights: Any, lock: Any, key: Any, compute: Callable[[], Any]) -> Any:
+    return with_futures(flights, OWN_LOCK, key, compute)
+
+
+def _flown(flights: Any, lock: Any, key: Any, compute: Callable[[], Any], flight: Any, is_mine: bool) -> Any:
+    if is_mine:
+        try:
+            flight.set_result(compute())
+        except Exception as error:
+            flight.set_exception(error)
+        with lock:
+            flights.pop(key, None)
+    return flight.result()
+
+
+RIGHT_ONES = (
+    with_futures,
+    with_events_of_its_own,
+    with_another_lock,
+    with_setdefault_alone,
+    looks_twice,
+    asks_forgiveness,
+    locks_the_given_flights_by_its_own,
+)
+
+
+@pytest.mark.parametrize("get", RIGHT_ONES)
 def test_right_ones_pass(get: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert told(get, capsys).startswith("Right: one computes")
 
@@ -110,9 +163,50 @@ def one_at_a_time(flights: Any, lock: Any, key: Any, compute: Callable[[], Any])
     return with_futures(flights, lock, "any", compute)
 
 
+def never_locks(flights: Any, lock: Any, key: Any, compute: Callable[[], Any]) -> Any:
+    if key in flights:
+        return flights[key].result()
+    flight = flights[key] = Future[Any]()
+    return _flown(flights, lock, key, compute, flight, True)
+
+
+def never_locks_and_asks_forgiveness(flights: Any, lock: Any, key: Any, compute: Callable[[], Any]) -> Any:
+    try:
+        return flights[key].result()
+    except KeyError:
+        flight = flights[key] = Future[Any]()
+    return _flown(flights, lock, key, compute, flight, True)
+
+
+def locks_the_look_alone(flights: Any, lock: Any, key: Any, compute: Callable[[], Any]) -> Any:
+    with lock:
+        flight = flights.get(key)
+    if flight:
+        return flight.result()
+    flight = flights[key] = Future[Any]()
+    return _flown(flights, lock, key, compute, flight, True)
+
+
+def locks_the_insertion_alone(flights: Any, lock: Any, key: Any, compute: Callable[[], Any]) -> Any:
+    if flight := flights.get(key):
+        return flight.result()
+    with lock:
+        flight = flights[key] = Future[Any]()
+    return _flown(flights, lock, key, compute, flight, True)
+
+
 @pytest.mark.parametrize(
     ("get", "said"),
     [
+        *(
+            (get, "8 threads missed one key at once, and `compute` was called 8 times")
+            for get in (
+                never_locks,
+                never_locks_and_asks_forgiveness,
+                locks_the_look_alone,
+                locks_the_insertion_alone,
+            )
+        ),
         (computes_itself, "`compute` was called 8 times"),
         (keeps_the_value, "Is the old flight still kept?"),
         (holds_the_lock, "Is the old flight still kept?"),

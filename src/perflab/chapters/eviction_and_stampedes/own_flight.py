@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Hashable, MutableMapping, Sequence
+from contextlib import suppress
 from reprlib import repr as in_short
 from types import TracebackType
 from typing import Any
@@ -19,15 +20,24 @@ THREADS, PATIENCE_S = 8, 2.0
 
 
 class CountedLock:
-    """A lock that knows how often it was released, so that a check need not guess who has passed it."""
+    """A lock that knows who holds it, and how often it was released, so that a check need not guess who has passed it."""
 
     def __init__(self) -> None:
         self._lock, self._changed, self.released = threading.Lock(), threading.Condition(), 0
+        self._holder: int | None = None
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether the thread that asks holds it."""
+        return self._holder == threading.get_ident()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        return self._lock.acquire(blocking, timeout)
+        if acquired := self._lock.acquire(blocking, timeout):
+            self._holder = threading.get_ident()
+        return acquired
 
     def release(self) -> None:
+        self._holder = None
         self._lock.release()
         with self._changed:
             self.released += 1
@@ -47,6 +57,37 @@ class CountedLock:
         self.release()
 
 
+class InFlight(dict[Hashable, Any]):
+    """What the learner's function gets as `flights`, for so many threads. Without the lock a look that finds nothing ends when
+    all have looked, and each sets a key when all are about to: so that a race is lost each time, not once in a thousand.
+    """
+
+    def __init__(self, lock: CountedLock, threads: int, kept: MutableMapping[Hashable, Any]) -> None:
+        super().__init__(kept)
+        self._lock, self._looks, self._sets = lock, threading.Barrier(threads), threading.Barrier(threads)
+
+    def __contains__(self, key: Hashable) -> bool:
+        return super().__contains__(key) or self._pause(self._looks)
+
+    def __missing__(self, key: Hashable) -> Any:
+        self._pause(self._looks)
+        raise KeyError(key)
+
+    def get(self, key: Hashable, default: Any = None) -> Any:
+        """As of any mapping."""
+        return super().get(key, default) if key in self else default
+
+    def __setitem__(self, key: Hashable, value: Any) -> None:
+        self._pause(self._sets)
+        super().__setitem__(key, value)
+
+    def _pause(self, barrier: threading.Barrier) -> bool:
+        if not self._lock.is_mine:
+            with suppress(threading.BrokenBarrierError):  # they take turns by a lock of their own
+                barrier.wait(PATIENCE_S / 4)
+        return False
+
+
 class Flights:
     """Real threads that ask for keys at once, through the learner's function."""
 
@@ -57,10 +98,11 @@ class Flights:
     def ask(self, keys: Sequence[Hashable], compute: Callable[[Hashable], Any]) -> list[tuple[str, Any]]:
         """What each thread got: "returned" or "raised", and what; or "waits" after `PATIENCE_S`."""
         found: list[tuple[str, Any]] = [("waits", None)] * len(keys)
+        self.flights = flights = InFlight(self.lock, len(keys), self.flights)
 
         def one(place: int, key: Hashable) -> None:
             try:
-                found[place] = "returned", self.get(self.flights, self.lock, key, lambda: compute(key))  # type: ignore[arg-type]
+                found[place] = "returned", self.get(flights, self.lock, key, lambda: compute(key))  # type: ignore[arg-type]
             except BaseException as error:  # whatever the learner's function raises is said, not thrown
                 found[place] = "raised", error
 
