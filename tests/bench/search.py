@@ -15,7 +15,7 @@ import numpy as np
 from perflab.chapters.trade_off import cheapest
 from perflab.chapters.trade_off.cheapest_model import answer_in, leader, target_of
 from perflab.chapters.trade_off.search import SHARE, Window
-from perflab.chapters.trade_off.service_limits import warm_up
+from perflab.chapters.trade_off.service_loads import warm_up
 from perflab.chapters.trade_off.switchboard_model import SETTINGS, THREADS, name_of, settings_of
 from perflab.lab import Record
 from perflab.measure.frame import merge

@@ -8,7 +8,16 @@ import numpy as np
 
 from perflab.chapters.trade_off.levers_model import CACHING
 from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S
-from perflab.chapters.trade_off.service_limits import ASYNC, ASYNC_POOLED, COMMIT_CPU, PLAIN, POOLED, per_s
+from perflab.chapters.trade_off.service_limits import (
+    ASYNC,
+    ASYNC_CACHED,
+    ASYNC_POOLED,
+    CACHED,
+    PLAIN,
+    POOLED,
+    adds,
+    per_s,
+)
 from perflab.lab import Record
 from perflab.measure import Frame
 
@@ -18,7 +27,9 @@ CONSTANTS = {
     "handshake": 11 * MS,
     "commits": 29 * MS,
     "batch": 11 * MS,
-    COMMIT_CPU: 0.4 * MS,
+    adds("one commit"): 0.5 * MS,
+    adds("all commits"): 19.5 * MS,
+    adds("batch"): 0.4 * MS,
     "ratio": 0.25,
     "compress_ns": 0.8 * MS,
     "decompress_ns": 0.2 * MS,
@@ -26,6 +37,8 @@ CONSTANTS = {
     per_s(POOLED): 2_000.0,
     per_s(ASYNC): 500.0,
     per_s(ASYNC_POOLED): 1_600.0,
+    per_s(CACHED): 1e3 / (0.2 * 1 + 0.8 * 0.5),
+    per_s(ASYNC_CACHED): 1e3 / (0.2 * 2 + 0.8 * 0.625),
 }
 START: dict[str, Any] = {"lever": CACHING, "commits": 20, "link": 500, "threads": 16}
 

@@ -31,7 +31,7 @@ from perflab.chapters.trade_off.advice_model import (
     predict,
 )
 from perflab.chapters.trade_off.plane import PER_S
-from perflab.chapters.trade_off.service_limits import FEWEST
+from perflab.chapters.trade_off.service_loads import FEWEST
 from perflab.chapters.trade_off.switchboard_model import FAST, MANY
 from perflab.measure import Frame, merge
 from perflab.systems.clients.service import Answered

@@ -14,10 +14,10 @@ from lever_runs import CONSTANTS, run
 from predictions import assert_each_comment_fits
 from relations import assert_more, two_of_three
 
-from perflab.chapters.trade_off import levers, service_limits
+from perflab.chapters.trade_off import levers, service_loads
 from perflab.chapters.trade_off.levers_model import AT_ONCE, CACHING, COMPRESSION, POOLING, SWITCHES, TIMED
 from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S
-from perflab.chapters.trade_off.service_limits import FEWEST, OFF, clients_of
+from perflab.chapters.trade_off.service_loads import FEWEST, OFF, clients_of
 from perflab.measure import Frame
 from perflab.systems.clients.service import Answered, Service, service
 
@@ -162,9 +162,9 @@ def measured(served: Service, lever: str, what: str, conditions: dict[str, int])
     threads = conditions["threads"]
 
     def load() -> float:
-        served.set(**{**OFF, **service_limits.conditions(**conditions), **SWITCHES.get(lever, {})})
+        served.set(**{**OFF, **service_loads.conditions(**conditions), **SWITCHES.get(lever, {})})
         if what == ALONE:
-            return service_limits.p50(served.load(1, service_limits.ALONE_S, FEWEST))
+            return service_loads.p50(served.load(1, service_loads.ALONE_S, FEWEST))
         return served.load(clients_of(threads), LONG_S, threads + FEWEST).per_s(threads)
 
     return load

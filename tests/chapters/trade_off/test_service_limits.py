@@ -1,38 +1,26 @@
-"""The model of the service for any setting, and how its settings are measured in turns."""
+"""The model of the service for any setting."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import Any
 
-import numpy as np
 import pytest
 from lever_runs import CONSTANTS, MS
 
-from perflab.chapters.trade_off.plane import ALONE, PER_S
 from perflab.chapters.trade_off.service_limits import (
     ASYNC,
     ASYNC_POOLED,
-    COMMIT_CPU,
-    FEWEST,
-    OFF,
     PLAIN,
     POOLED,
-    QUERY_MS,
     Limits,
-    Measure,
-    at_once_of,
-    both_loads,
-    clients_of,
-    conditions,
+    adds,
     cpu_ns,
-    in_turns,
     limits_of,
     per_s,
     zlib_facts,
 )
-from perflab.measure import Frame
-from perflab.systems.clients.service import NEW_EVERY, Answered
+from perflab.chapters.trade_off.service_loads import OFF, QUERY_MS, at_once_of, conditions
+from perflab.systems.clients.service import NEW_EVERY
 from perflab.systems.servers.group_commit import TIMER, WAITING
 
 SETTINGS: dict[str, Any] = {**OFF, **conditions(8, 200, 8)}
@@ -91,72 +79,31 @@ def test_the_cpu_time_of_a_request_is_that_of_what_it_needs(changed: dict[str, A
 
 
 @pytest.mark.parametrize(
-    ("cpu_of_commit", "expected_ms"), [(0.0, 4.0), (0.5, 1 + 4 * 0.5), (1.0, 1 + 4.0), (1.5, 1 + 4 * 1.5)]
+    ("one_adds", "all_add", "rows", "expected_ms"),
+    [
+        (1.0, 20.0, 4, 1 + 4.0),  # on one CPU they take turns
+        (0.0, 19.0, 1, 1.0),  # beside an idle drive: the CPUs are busy for longer
+        (0.0, 19.0, 20, 20.0),
+        (1.4, 20.4, 4, 1 + 4.4),  # handing over to the writer takes time, too
+        (-0.1, -0.2, 4, 4.0),  # noise
+    ],
 )
-def test_a_commit_takes_turns_with_requests_as_far_as_it_needs_a_cpu(cpu_of_commit: float, expected_ms: float) -> None:
-    """A request takes 1 ms of CPU, and its 4 commits 1 ms each, of which the CPU is busy for a part."""
-    found = limits_of({**SETTINGS, **conditions(4, 200, 64)}, 64, {**CONSTANTS, COMMIT_CPU: cpu_of_commit * MS})
-    assert found.per_s == pytest.approx(1e3 / max(4.0, expected_ms), rel=0.02)
-    assert found.bottleneck == ("CPU for commits" if expected_ms > 4 else "commits")
-    assert found.least == pytest.approx(1e3 / max(4.0, expected_ms))
+def test_commits_add_to_a_saturated_request_what_was_calibrated(
+    one_adds: float, all_add: float, rows: int, expected_ms: float
+) -> None:
+    """A request takes 1 ms of the CPUs, and a commit 1 ms."""
+    known = {**CONSTANTS, adds("one commit"): one_adds * MS, adds("all commits"): all_add * MS}
+    found = limits_of({**SETTINGS, **conditions(rows, 200, 64)}, 64, known)
+    assert found.per_s == pytest.approx(1e3 / expected_ms, rel=0.01)
+    assert found.limits["commits"] == pytest.approx(1e3 / rows)
+    assert found.limits["CPU"] == pytest.approx(1e3 / (1 + max(0.0, one_adds - 1)), rel=0.01)
 
 
-def test_requests_of_a_batch_share_the_cpu_time_of_its_commit() -> None:
-    single, shared = limits(), limits(batch=WAITING)
-    assert [single.for_commits, shared.for_commits] == pytest.approx([8 * 0.4 / 4.2, (0.4 / 8) / (1 + 0.4 / 8)])
-    assert shared.limits["CPU"] == pytest.approx(1e9 / ((1 + 0.4 / 8) * MS))
-
-
-class Scripted:
-    """A service on which a request takes 10 ms."""
-
-    def __init__(self) -> None:
-        self.loads: list[tuple[int, int]] = []
-
-    def set(self, **settings: Any) -> None:
-        self.settings = settings
-
-    def load_in_slices(self, clients: int, seconds: float, fewest: int) -> Generator[Frame, None, Answered]:
-        self.loads.append((clients, fewest))
-        yield Frame()
-        took = np.full(100, 10_000_000)
-        return Answered(np.cumsum(took), took, 10**12)
-
-
-def test_both_loads_bring_a_point_of_the_plane() -> None:
-    served = Scripted()
-    measure = both_loads(served, SETTINGS, 24, "its ")  # type: ignore[arg-type]
-    frames = []
-    while True:
-        try:
-            frames.append(next(measure))
-        except StopIteration as ended:
-            columns, calls = ended.value
-            break
-    assert served.settings == SETTINGS and served.loads == [(1, FEWEST), (24, 8 + FEWEST)] and len(frames) == 2
-    assert {name: column.tolist() for name, column in columns.items()} == {
-        f"its {ALONE}": [1e7],
-        f"its {PER_S}": [pytest.approx(100)],
-    }
-    assert calls == 200
-
-
-def test_a_frame_ends_with_each_side_and_none_always_comes_first() -> None:
-    order: list[str] = []
-
-    def measure(of: str) -> Measure:
-        order.append(of)
-        yield Frame()
-        return {of: np.array([float(len(order))])}, 7
-
-    frames = list(in_turns(("a", "b", "c"), 3, measure))
-    assert order == [*"abc", *"bca", *"cab"]
-    assert [[*frame.samples] for frame in frames if frame.samples] == [[of] for of in order]
-    assert sum(frame.counts.get("calls", 0) for frame in frames) == 7 * 9
-
-
-def test_there_are_always_clients_for_all_threads_and_some_more() -> None:
-    assert [clients_of(threads) for threads in (1, 4, 16, 32)] == [16, 16, 24, 48]
+def test_a_batch_adds_more_where_fewer_share_it() -> None:
+    free = {"asynchronous": True, "level": 0, "bits_per_s": 1e9, "query_ms": 1e-3, "pooled": True}
+    many, few = (limits_of({**SETTINGS, **free, "batch": WAITING}, clients, CONSTANTS).per_s for clients in (16, 4))
+    assert many == pytest.approx(1e3 / (0.625 + 0.4), rel=0.1)
+    assert few == pytest.approx(1e3 / (0.625 + 0.4 + 2 / 4 - 2 / 16), rel=0.25) and few < 0.8 * many
 
 
 def test_a_page_compresses_to_a_part_of_itself() -> None:

@@ -14,9 +14,9 @@ from predictions import assert_each_comment_fits
 from relations import assert_more
 from switchboard_runs import board
 
-from perflab.chapters.trade_off import service_limits, switchboard
+from perflab.chapters.trade_off import service_loads, switchboard
 from perflab.chapters.trade_off.plane import ALONE, PER_S
-from perflab.chapters.trade_off.service_limits import Measure
+from perflab.chapters.trade_off.service_loads import Measure
 from perflab.chapters.trade_off.switchboard_model import (
     ALL_OFF,
     CLIENTS,
@@ -132,7 +132,7 @@ def test_setting_and_presets_are_measured_in_turns_on_one_service(monkeypatch: p
 @pytest.fixture(scope="module")
 def served() -> Iterator[Service]:
     with service(CLIENTS, **settings_of(ALL_OFF)) as running:
-        service_limits.warm_up(running, {str(place): settings_of(each) for place, each in enumerate(SETTINGS[::21])}, 8)
+        service_loads.warm_up(running, {str(place): settings_of(each) for place, each in enumerate(SETTINGS[::21])}, 8)
         yield running
 
 
@@ -141,7 +141,7 @@ def test_what_waits_has_more_capacity_than_everything_off_and_a_batch_with_a_tim
     served: Service,
 ) -> None:
     def column(chosen: Any, name: str) -> float:
-        columns, _ = finished(service_limits.both_loads(served, settings_of(chosen), CLIENTS))
+        columns, _ = finished(service_loads.both_loads(served, settings_of(chosen), CLIENTS))
         return float(columns[name][0])
 
     assert_more(lambda: column(UNTIMED, PER_S), lambda: column(ALL_OFF, PER_S), 1.4)

@@ -109,7 +109,9 @@ def fault(retry: Retry) -> str:
         return f"{told}. What does a client do all this time?"
     if found.tries > MAX_PER_INCREMENT * found.done:
         each = f"{number(found.tries / found.done)} tries for each increment"
-        return f"{asked}: {each}. The more often a client is refused, the more others are there: how long should it wait?"
+        return (
+            f"{asked}: {each}. The more often a client is refused, the more others are there: how long should it wait?"
+        )
     return ""
 
 

@@ -10,15 +10,8 @@ import numpy as np
 from perflab.chapters.trade_off import advice_model, plane
 from perflab.chapters.trade_off.advice_model import ADVICE, COMMITS, MEAN, NO_LEVER, NO_TIMER, ROWS, SIDES, advised
 from perflab.chapters.trade_off.plane import PER_S, change, direction, latency_text, middle
-from perflab.chapters.trade_off.service_limits import (
-    FEWEST,
-    QUERY_MS,
-    Measure,
-    at_once_of,
-    calibrate,
-    in_turns,
-    warm_up,
-)
+from perflab.chapters.trade_off.service_limits import calibrate
+from perflab.chapters.trade_off.service_loads import FEWEST, QUERY_MS, Measure, at_once_of, in_turns, warm_up
 from perflab.chapters.trade_off.switchboard_model import FAST, MANY, THREADS, settings_of
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, values_slider
 from perflab.lab.axes import count_ticks, duration_ticks

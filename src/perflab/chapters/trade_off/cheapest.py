@@ -11,7 +11,8 @@ from perflab.chapters.trade_off import cheapest_model, search
 from perflab.chapters.trade_off.cheapest_model import FRESH, SEARCHED, answer_in, found_in, leader, name, target_said
 from perflab.chapters.trade_off.plane import capacity_text
 from perflab.chapters.trade_off.search import LAST, SHARE, Window
-from perflab.chapters.trade_off.service_limits import at_once_of, calibrate, warm_up
+from perflab.chapters.trade_off.service_limits import calibrate
+from perflab.chapters.trade_off.service_loads import at_once_of, warm_up
 from perflab.chapters.trade_off.switchboard_model import COMMITS, SETTINGS, THREADS, settings_of
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, values_slider
 from perflab.lab.axes import count_ticks, duration_ticks

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from perflab.chapters.trade_off import levers_model, plane, service_limits
+from perflab.chapters.trade_off import levers_model, plane, service_limits, service_loads
 from perflab.chapters.trade_off.lever_claims import COLUMNS, arrow, changes_of, claim_text, judged
 from perflab.chapters.trade_off.levers_model import CACHING, LEVERS, SWITCHES, rows_of
 from perflab.chapters.trade_off.plane import ALONE, BASE, PER_S, capacity_text, change, latency_text, middle
-from perflab.chapters.trade_off.service_limits import OFF, both_loads, clients_of, in_turns, warm_up
+from perflab.chapters.trade_off.service_loads import OFF, both_loads, clients_of, in_turns, warm_up
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.marks import Line, Rule
 from perflab.lab.palette import INK, MEASURED, MEASURED_POINTS, MODEL
@@ -28,7 +28,7 @@ ROUNDS = 15
 
 
 def experiment(lever: str, commits: int, link: int, threads: int) -> Iterator[Frame]:
-    same, clients = {**OFF, **service_limits.conditions(commits, link, threads)}, clients_of(threads)
+    same, clients = {**OFF, **service_loads.conditions(commits, link, threads)}, clients_of(threads)
     sides = {BASE: same, "": {**same, **SWITCHES[lever]}}
     with service(clients, **same) as served:
         warm_up(served, sides, clients)
@@ -91,8 +91,8 @@ def finding(record: Record, pinned: Record | None) -> str | None:
 def scenario(chosen: Mapping[str, Any]) -> str:
     """What a run does."""
     often = "once" if chosen["commits"] == 1 else "{commits} times"
-    size = byte_size(service_limits.REPLY_BYTES)
-    what = f"A request waits {service_limits.QUERY_MS:g} ms for a database, commits {often}, sends {size} "
+    size = byte_size(service_loads.REPLY_BYTES)
+    what = f"A request waits {service_loads.QUERY_MS:g} ms for a database, commits {often}, sends {size} "
     load = "over {link:,} Mb/s. One client alone, then {clients}, without {lever} and with it, in turns."
     return (what + load).format(**chosen, clients=clients_of(chosen["threads"]))
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from perflab.chapters.trade_off import service_limits
 from perflab.chapters.trade_off.plane import ALONE, BASE, middle
-from perflab.chapters.trade_off.service_limits import COMMIT_CPU, LEVEL, OFF, Limits, clients_of, conditions
+from perflab.chapters.trade_off.service_limits import COMMITTED, Limits, adds
+from perflab.chapters.trade_off.service_loads import LEVEL, OFF, clients_of, conditions
 from perflab.lab import Record
 from perflab.measure import Estimate, count, duration
 from perflab.systems.clients.service import TTL_S
@@ -50,11 +51,9 @@ def with_commits_of(
     rest = limits_of("", 0, link, threads, constants).alone_ns
     found = max(1.0, alone_ns - rest) * MAX_ROWS / commits
     times = found / calibrated
-    scaled = {
-        "batch": nothing + max(0.0, constants["batch"] - nothing) * times,
-        COMMIT_CPU: constants[COMMIT_CPU] * times,
-    }
-    return {**constants, "commits": nothing + found, **scaled}
+    batch = nothing + max(0.0, constants["batch"] - nothing) * times
+    added = {adds(name): constants[adds(name)] * times for name in COMMITTED}
+    return {**constants, "commits": nothing + found, "batch": batch, **added}
 
 
 def rows_of(lever: str) -> tuple[str, str]:
@@ -92,7 +91,7 @@ def limits_in(record: Record, lever: str) -> Limits:
 def bottleneck(record: Record, lever: str) -> str:
     """The resource that allows least, and how much that is."""
     found = limits_in(record, lever)
-    return f"{found.bottleneck} ({count(found.least)}/s)"
+    return f"{found.bottleneck} ({count(found.limits[found.bottleneck])}/s)"
 
 
 def expected_in(record: Record) -> str:

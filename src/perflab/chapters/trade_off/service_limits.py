@@ -4,97 +4,28 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from time import perf_counter_ns
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from perflab.chapters.trade_off.plane import ALONE, PER_S
-from perflab.measure import Frame, gc_paused, percentile
-from perflab.systems.clients.service import NEW_EVERY, Answered, Service, service
-from perflab.systems.machine.storage import durability_caveat
+from perflab.chapters.trade_off.service_loads import (
+    LEVEL,
+    OFF,
+    QUERY_MS,
+    REPLY_BYTES,
+    at_once_of,
+    clients_of,
+    conditions,
+    p50,
+    warm_up,
+)
+from perflab.measure import Frame
+from perflab.systems.clients.service import NEW_EVERY, TTL_S, service
 from perflab.systems.servers.group_commit import MAX_ROWS, NONE, TIMER, WAITING
 from perflab.systems.servers.stage_kinds.pages import ROW_BYTES, products
 from perflab.theory.queues import closed
-
-QUERY_MS, REPLY_BYTES, LEVEL, HANDSHAKE = 8.0, 10_000, 6, 100
-BATCH, MAX_WAIT_MS, CONNECTIONS = 5, 20.0, 8
-MIN_CLIENTS, CLIENTS_PER_THREAD = 16, 1.5
-"""More clients than threads, so that all threads are busy; at least 16, for what needs no thread."""
-ALONE_S, BUSY_S = 0.1, 0.13
-FEWEST = 5
-"""Replies of a load at least, besides those of its beginning: among five in a row one page is new."""
-
-OFF: dict[str, Any] = {
-    "batch": NONE,
-    "size": BATCH,
-    "max_wait_ms": MAX_WAIT_MS,
-    "ttl_s": 0.0,
-    "pooled": False,
-    "connections": CONNECTIONS,
-    "level": 0,
-    "asynchronous": False,
-    "query_ms": QUERY_MS,
-    "payload_bytes": REPLY_BYTES,
-    "iterations": HANDSHAKE,
-}
-"""The service without any lever."""
-
-
-def clients_of(threads: int) -> int:
-    """How many clients saturate a server with so many threads."""
-    return max(MIN_CLIENTS, round(CLIENTS_PER_THREAD * threads))
-
-
-def conditions(commits: int, link: int, threads: int) -> dict[str, Any]:
-    """The settings that are the same with a lever and without."""
-    return {"rows": commits, "bits_per_s": 1e6 * link, "threads": threads}
-
-
-def p50(answered: Answered) -> float:
-    """The median of a load's times (ns)."""
-    return percentile(answered.took_ns, 0.5)
-
-
-Columns = dict[str, NDArray[np.float64]]
-Measure = Generator[Frame, None, tuple[Columns, int]]
-"""Frames in between; at last columns with a number each, and how many replies came."""
-
-
-def both_loads(served: Service, settings: Mapping[str, Any], clients: int, of: str = "") -> Measure:
-    """A setting under one client, then under so many: its point in the plane, in columns of `of`."""
-    at_once = at_once_of(settings, clients)
-    served.set(**settings)
-    with gc_paused(generation=0):
-        alone = yield from served.load_in_slices(1, ALONE_S, FEWEST)
-        busy = yield from served.load_in_slices(clients, BUSY_S, at_once + FEWEST)
-    columns = {of + ALONE: np.array([p50(alone)]), of + PER_S: np.array([busy.per_s(at_once)])}
-    return columns, alone.took_ns.size + busy.took_ns.size
-
-
-def in_turns(sides: Sequence[str], rounds: int, measure: Callable[[str], Measure]) -> Iterator[Frame]:
-    """Rounds of a measurement of each side; a frame ends with each of them."""
-    order = list(sides)
-    for _ in range(rounds):
-        for of in order:
-            columns, calls = yield from measure(of)
-            yield Frame(columns, {"calls": calls}, {"caveat": durability_caveat() or ""})
-        order.append(order.pop(0))  # so that none always comes first
-
-
-def warm_up(served: Service, sides: Mapping[str, Mapping[str, Any]], clients: int) -> None:
-    """What is not measured: threads are started, the cache is filled, the drive wakes up."""
-    for settings in sides.values():
-        served.set(**settings)
-        served.load(clients, ALONE_S)
-
-
-def at_once_of(settings: Mapping[str, Any], clients: int) -> int:
-    """How many requests of clients that never rest are under way behind the threads' queue."""
-    return clients if settings["asynchronous"] else min(clients, settings["threads"])
-
 
 THREADS = 16
 FREE: dict[str, Any] = {**OFF, **conditions(0, 1, THREADS), "bits_per_s": None, "pooled": True}
@@ -105,16 +36,32 @@ PROBED: dict[str, dict[str, Any]] = {
     "batch": {"rows": MAX_ROWS, "batch": WAITING},
 }
 """Requests alone: a query, and what this adds."""
-PLAIN, POOLED, ASYNC, ASYNC_POOLED = "", "pooling", "async", "async, pooling"
+PLAIN, POOLED, CACHED, ASYNC, ASYNC_POOLED, ASYNC_CACHED = (
+    "",
+    "pooling",
+    "cache",
+    "async",
+    "async, pooling",
+    "async, cache",
+)
 PRESSED: dict[str, dict[str, Any]] = {
     POOLED: {},
     PLAIN: {"pooled": False},
+    CACHED: {"pooled": False, "ttl_s": TTL_S},
     ASYNC: {"pooled": False, "asynchronous": True},
     ASYNC_POOLED: {"asynchronous": True},
+    ASYNC_CACHED: {"pooled": False, "ttl_s": TTL_S, "asynchronous": True},
 }
-"""Clients that never rest, without query, commits and link: only the CPU is left."""
-COMMIT_CPU = "commit CPU"
-"""How long a commit keeps the CPUs busy (ns): the kernel's way to the drive and back is no idle wait."""
+"""Clients that never rest, without commits and link. The query is so short that only the CPU limits; but without any there would
+be no waking up from it, which is a third of a request's CPU time.
+"""
+SHORT_MS = 2.0
+COMMITTED: dict[str, dict[str, Any]] = {
+    "one commit": {"rows": 1, "pooled": False},
+    "all commits": {"rows": MAX_ROWS, "pooled": False},
+    "batch": {**PROBED["batch"], "pooled": False},
+}
+"""The same with commits. Handing over to the writer and waking up takes the CPUs' time, and a commit may, too."""
 PROBES, PROBE_S = 3, 0.1
 
 
@@ -124,7 +71,7 @@ def calibrate() -> Iterator[Frame]:
     with service(clients_of(THREADS), **FREE) as served:
 
         def pressed_per_s(**changed: Any) -> float:
-            served.set(**{**FREE, "query_ms": 0.0, **changed})
+            served.set(**{**FREE, "query_ms": SHORT_MS, **changed})
             # On one slow CPU replies come in bunches of as many as there are clients: a rate takes several of them.
             return served.load(clients_of(THREADS), PROBE_S, 4 * clients_of(THREADS)).per_s(THREADS)
 
@@ -136,19 +83,21 @@ def calibrate() -> Iterator[Frame]:
                 found.setdefault(name, []).append(p50(served.load(1, PROBE_S)))
             for name, changed in PRESSED.items():
                 found.setdefault(per_s(name), []).append(pressed_per_s(**changed))
-            facts = {name: float(np.nanmedian(each)) for name, each in found.items()}
-            yield Frame(facts=facts)
-        # As many commits as take as long as the rest of the request: so the CPUs can never wait for the drive.
-        free_ns, commit_ns = 1e9 / facts[per_s(POOLED)], max(1.0, facts["commits"] - facts["nothing"]) / MAX_ROWS
-        rows = int(np.clip(free_ns / commit_ns, 1, MAX_ROWS))
-        busy_ns = 1e9 / float(np.nanmedian([pressed_per_s(rows=rows) for _ in range(PROBES)]))
-        yield Frame(facts={COMMIT_CPU: max(0.0, busy_ns - free_ns) / rows})
+            without_ns = 1e9 / found[per_s(PLAIN)][-1]
+            for name, changed in COMMITTED.items():
+                found.setdefault(adds(name), []).append(1e9 / pressed_per_s(**changed) - without_ns)
+            yield Frame(facts={name: float(np.nanmedian(each)) for name, each in found.items()})
     yield Frame(facts=zlib_facts())
 
 
 def per_s(lever: str) -> str:
     """The name of a constant: requests/s that the CPUs can do with a lever; "" without any."""
     return f"{lever} CPU per_s"
+
+
+def adds(commits: str) -> str:
+    """The name of a constant: what such commits add to the time between two replies (ns), while clients never rest."""
+    return f"{commits} adds"
 
 
 def zlib_facts() -> dict[str, float]:
@@ -172,19 +121,11 @@ class Limits(NamedTuple):
     """With a cache this is more than the median, which is a hit."""
     limits: Mapping[str, float]
     per_s: float
-    for_commits: float
-    """Share of the CPU time that commits take."""
 
     @property
     def bottleneck(self) -> str:
-        """The resource that allows least; "CPU for commits" where they take most of it."""
-        tightest = min(self.limits, key=lambda resource: self.limits[resource])
-        return "CPU for commits" if tightest == "CPU" and self.for_commits > 0.5 else tightest
-
-    @property
-    def least(self) -> float:
-        """How many requests/s it allows."""
-        return min(self.limits.values())
+        """The resource that allows least."""
+        return min(self.limits, key=lambda resource: self.limits[resource])
 
     @property
     def point(self) -> tuple[float, float]:
@@ -196,8 +137,9 @@ def limits_of(settings: Mapping[str, Any], clients: int, constants: Mapping[str,
     """A setting of the service, alone and with so many clients that never rest.
 
     Alone: query + handshake + commits + link + zlib (+ timer). Saturated: threads that wait for the query, and take turns at
-    the CPUs and the disk (mean value analysis), of which a commit needs both; never more than link or pool allow. A cache spares
-    query and handshake of all but new pages: of the median both. A thread is held by all but the link.
+    CPUs and disk (mean value analysis); never more than link or pool allow. Commits and CPUs may overlap, so what a request takes
+    with commits is calibrated, and is neither the larger nor the sum of both. A cache spares query and handshake of all but new
+    pages: of the median both. A thread is held by all but the link.
     """
     parts = {name: max(0.0, constants[name] - constants["nothing"]) for name in ("handshake", "commits", "batch")}
     rest, query = constants["nothing"] - 1e6 * QUERY_MS, 1e6 * settings["query_ms"]
@@ -218,33 +160,40 @@ def limits_of(settings: Mapping[str, Any], clients: int, constants: Mapping[str,
     always = rest + timer + stored + compressing + way + decompressing
 
     held = rest + misses * asked + (waits or stored) + compressing
-    disk, committed = stored / shared_by, constants[COMMIT_CPU] * (settings["rows"] if settings["batch"] == NONE else 1)
-    cpu = cpu_ns(settings, constants) + committed / shared_by
+    disk, cpu = stored / shared_by, cpu_ns(settings, constants)
+    added = added_ns(settings, constants)
+    if settings["batch"] != NONE:
+        added += max(0.0, disk - stored / THREADS)
     limits = {
         "commits": 1e9 / disk if disk else np.inf,
         "link": 1e9 / way,
         "clients" if settings["asynchronous"] else "threads": at_once * 1e9 / held,
-        "CPU": 1e9 / cpu,
+        "CPU": 1e9 / (cpu + max(0.0, added - disk)),
     }
     if settings["pooled"]:
         limits["pool"] = settings["connections"] * 1e9 / (misses * query)
-    # A commit that many requests share is a part of a visit to the disk for each.
-    drive = max(0.0, stored - committed)
-    together = 1e9 * closed(at_once, [cpu, drive], misses * query + waits, visits=[1, 1 / shared_by]).throughput
+    together = 1e9 * closed(at_once, [cpu + added], misses * query + waits).throughput
     alone = always + (0.0 if settings["ttl_s"] else asked)
     per_s = min(together, *limits.values())
-    return Limits(alone, always + misses * asked, limits, per_s, committed / shared_by / cpu)
+    return Limits(alone, always + misses * asked, limits, per_s)
+
+
+def added_ns(settings: Mapping[str, Any], constants: Mapping[str, Any]) -> float:
+    """What commits add to a saturated request: the line through one and all of them, or a batch's of as many as `THREADS`."""
+    if settings["batch"] != NONE:
+        return max(0.0, constants[adds("batch")])
+    one, many = (max(0.0, constants[adds(name)]) for name in ("one commit", "all commits"))
+    return float(np.interp(settings["rows"], (0, 1, MAX_ROWS), (0.0, one, many)))
 
 
 def cpu_ns(settings: Mapping[str, Any], constants: Mapping[str, Any]) -> float:
-    """CPU time of a request without its commits, of service and client; a hit of the cache costs as much as one with a pool."""
-    plain, pooled = (ASYNC, ASYNC_POOLED) if settings["asynchronous"] else (PLAIN, POOLED)
-    misses = 1 / NEW_EVERY if settings["ttl_s"] else 1.0
-    if settings["pooled"]:
-        misses = 0.0
-    found = misses * 1e9 / constants[per_s(plain)]
-    if misses < 1:
-        found += (1 - misses) * 1e9 / constants[per_s(pooled)]
+    """CPU time of a request without its commits, of service and client."""
+    plain, pooled, cached = (ASYNC, ASYNC_POOLED, ASYNC_CACHED) if settings["asynchronous"] else (PLAIN, POOLED, CACHED)
+    each, of_misses, mixed = (
+        1e9 / constants[per_s(name)] for name in (pooled if settings["pooled"] else plain, plain, cached)
+    )
+    # With a cache one of `NEW_EVERY` requests is a miss; a hit needs neither query nor connection.
+    found = mixed + (each - of_misses) / NEW_EVERY if settings["ttl_s"] else each
     if settings["level"]:
         found += constants["compress_ns"] + constants["decompress_ns"]
     return float(found)

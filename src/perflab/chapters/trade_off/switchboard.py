@@ -7,7 +7,8 @@ from typing import Any
 
 from perflab.chapters.trade_off import plane, switchboard_model
 from perflab.chapters.trade_off.plane import ALONE, PER_S, capacity_text, latency_text, middle
-from perflab.chapters.trade_off.service_limits import QUERY_MS, REPLY_BYTES, both_loads, calibrate, in_turns, warm_up
+from perflab.chapters.trade_off.service_limits import calibrate
+from perflab.chapters.trade_off.service_loads import QUERY_MS, REPLY_BYTES, both_loads, in_turns, warm_up
 from perflab.chapters.trade_off.switchboard_model import (
     CLIENTS,
     COMMITS,

@@ -12,7 +12,8 @@ import numpy as np
 
 from perflab.chapters.trade_off import service_limits
 from perflab.chapters.trade_off.plane import ALONE, PER_S, change, direction, middle
-from perflab.chapters.trade_off.service_limits import LEVEL, OFF, Limits, conditions
+from perflab.chapters.trade_off.service_limits import Limits
+from perflab.chapters.trade_off.service_loads import LEVEL, OFF, conditions
 from perflab.lab import Record, choice, switch
 from perflab.lab.controls import Choice
 from perflab.lab.rows import strokes
