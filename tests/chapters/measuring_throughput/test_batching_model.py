@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from perflab.chapters.measuring_throughput.batching_model import BAD, ON_ARRIVAL
 from perflab.lab.moments import AT_WORK, BEFORE, GONE, IN_LINE
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame
+from perflab.measure.schedule import poisson
+from perflab.systems.databases.batcher import Batch
 
 START: dict[str, Any] = {"size": 1, "max_wait": 50, "rate": 50, "writer": TIMER}
 NO_REST = dict.fromkeys(map(after_rest, RESTS_MS), 0.0)
@@ -57,6 +60,35 @@ def test_without_a_timer_the_oldest_waits_for_the_next_arrival_too() -> None:
     assert timer.waiting == pytest.approx(5e6, rel=0.1)
     assert 20e6 < none.waiting < 55e6
     assert none.rows > 1.8
+
+
+@pytest.mark.parametrize("rate", [10, 50, 200, 1_000])
+def test_a_drive_that_wakes_up_slowly_is_calibrated_so_that_its_commits_take_what_is_expected(
+    rate: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a made-up drive: 0.2 ms, 1 µs for each row, and more the longer it has rested, up to 0.5 ms more."""
+
+    def more_ns(idle_ns: float) -> float:
+        return 5e5 * (1 - np.exp(-idle_ns / 6e6))
+
+    asked = []
+
+    def commit(schedule: Any, write: Any, size: int, max_wait_s: float) -> Any:
+        asked.append(schedule[-1] / 1e6)
+        yield Batch(0, size, 0, round(2e5 + 1e3 * size + more_ns(schedule[-1])))
+
+    monkeypatch.setattr(batching_model, "batches", commit)
+    monkeypatch.setattr(batching_model, "ledger", lambda: nullcontext(None))
+    (found,) = batching_model.calibrate()
+    rested = [rest for rest in asked if rest]
+    assert sorted(set(rested)) == list(RESTS_MS) and len(rested) == len(RESTS_MS) * batching_model.PROBES
+    assert rested != sorted(rested), "what a commit takes hangs on the rests before, too: so they come in random order"
+    times, free = [], 0.0
+    for due in poisson(rate, 4_000 / rate, 7).tolist():
+        start = max(due, free)
+        times.append(2.01e5 + more_ns(start - free))
+        free = start + times[-1]
+    assert predict(1, 0, rate, TIMER, constants=found.facts).here.writing == pytest.approx(np.mean(times), rel=0.1)
 
 
 def test_the_requests_of_a_batch_wait_for_it_and_are_at_work_together() -> None:

@@ -30,7 +30,7 @@ REQUESTS, BATCHES = 300, 10
 NEARLY_FULL = 0.8
 """Beyond this share of what the writer can do, a commit that takes a fifth longer than calibrated makes the queue endless."""
 PROBED_ROWS = (1, 5, 20, 100, MAX_ROWS)
-RESTS_MS = (0.5, 3.0, 12.0, 50.0)
+RESTS_MS = (0.5, 3.0, 8.0, 20.0, 50.0)
 PROBES = 12
 
 
@@ -54,12 +54,15 @@ def calibrate() -> Iterator[Frame]:
             (batch,) = batches(np.full(size, round(1e6 * rest_ms)), write, size, 0.0)
             return batch.ended_ns - batch.began_ns
 
-        # Each rest in a row: how soon a CPU and a drive are awake again hangs on the rests before.
-        rests = [[commit(1, rest_ms) for _ in range(PROBES)] for rest_ms in RESTS_MS]
+        # In random order, as in a run: how soon a CPU and a drive are awake again hangs on the rests before, too, and in a row of
+        # rests of 3 or 8 ms commits are a fifth quicker than after such a rest among longer ones.
+        rests: dict[float, list[int]] = {rest_ms: [] for rest_ms in RESTS_MS}
+        for rest_ms in np.random.default_rng(1).permutation(np.repeat(RESTS_MS, PROBES)):
+            rests[rest_ms].append(commit(1, rest_ms))
         # The first commits without a rest meet a drive and a CPU that have yet to wake up.
         busy = [[commit(size) for size in PROBED_ROWS] for _ in range(2 * PROBES)][PROBES:]
     cost = fit_cost(np.tile(PROBED_ROWS, PROBES), np.ravel(busy))
-    added = np.maximum(0.0, np.median(rests, axis=1) - float(cost.of(1)))
+    added = np.maximum(0.0, np.median(list(rests.values()), axis=1) - float(cost.of(1)))
     more = dict(zip(map(after_rest, RESTS_MS), added.tolist(), strict=True))
     yield Frame(facts={"each_batch_ns": cost.each_batch, "each_row_ns": cost.each_row, **more})
 
