@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,13 @@ from perflab.chapters.trade_off.service_limits import (
     adds,
     per_s,
 )
+from perflab.chapters.trade_off.service_loads import ALONE_S, FEWEST, at_once_of, p50
 from perflab.lab import Record
 from perflab.measure import Frame
+from perflab.systems.clients.service import Service
 
+LONG_S = 0.6
+"""Under load, where others have the CPUs for a tenth of a second now and then, which is all that a round of a lab takes."""
 MS = 1e6
 CONSTANTS = {
     "nothing": 9 * MS,
@@ -41,6 +46,15 @@ CONSTANTS = {
     per_s(ASYNC_CACHED): 1e3 / (0.2 * 2 + 0.8 * 0.625),
 }
 START: dict[str, Any] = {"lever": CACHING, "commits": 20, "link": 500, "threads": 16}
+
+
+def one_load(served: Service, settings: Mapping[str, Any], clients: int, what: str) -> float:
+    """Latency alone (ns), or requests/s of so many clients, of a setting of the service."""
+    served.set(**settings)
+    if what == ALONE:
+        return p50(served.load(1, ALONE_S, FEWEST))
+    at_once = at_once_of(settings, clients)
+    return served.load(clients, LONG_S, at_once + FEWEST).per_s(at_once)
 
 
 def run(latency: float, capacity: float, spread: float = 0.01, pairs: int = 8, **parameters: Any) -> Record:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from drawing import check_shows_all_and_can_be_emptied, drawn
-from lever_runs import CONSTANTS, run
+from lever_runs import CONSTANTS, one_load, run
 from predictions import assert_each_comment_fits
 from relations import assert_more, two_of_three
 
@@ -147,10 +147,6 @@ COMMITS, LINK, SLOW_LINK, THREADS = (
 """The lab's own, but for the slow link: what is compressed for 10 Mb/s takes two thirds of a CPU, which others may need."""
 
 
-LONG_S = 0.6
-"""Under load, where others have the CPUs for a tenth of a second now and then, which is all that a round of the lab takes."""
-
-
 @pytest.fixture(scope="module")
 def served() -> Iterator[Service]:
     with service(clients_of(16), **OFF) as running:
@@ -159,15 +155,8 @@ def served() -> Iterator[Service]:
 
 def measured(served: Service, lever: str, what: str, conditions: dict[str, int]) -> Callable[[], float]:
     """A load of the lab, on the service with a lever or, for "", without any."""
-    threads = conditions["threads"]
-
-    def load() -> float:
-        served.set(**{**OFF, **service_loads.conditions(**conditions), **SWITCHES.get(lever, {})})
-        if what == ALONE:
-            return service_loads.p50(served.load(1, service_loads.ALONE_S, FEWEST))
-        return served.load(clients_of(threads), LONG_S, threads + FEWEST).per_s(threads)
-
-    return load
+    settings = {**OFF, **service_loads.conditions(**conditions), **SWITCHES.get(lever, {})}
+    return lambda: one_load(served, settings, clients_of(conditions["threads"]), what)
 
 
 @pytest.mark.clock

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from drawing import check_shows_all_and_can_be_emptied, drawn, points
-from lever_runs import CONSTANTS
+from lever_runs import CONSTANTS, one_load
 from predictions import assert_each_comment_fits
 from relations import assert_more
 from switchboard_runs import board
@@ -27,7 +27,7 @@ from perflab.chapters.trade_off.switchboard_model import (
     UNTIMED,
     settings_of,
 )
-from perflab.systems.clients.service import Service, finished, service
+from perflab.systems.clients.service import Service, service
 
 LAB = switchboard.lab()
 PREDICTION = switchboard.PREDICTION
@@ -141,8 +141,7 @@ def test_what_waits_has_more_capacity_than_everything_off_and_a_batch_with_a_tim
     served: Service,
 ) -> None:
     def column(chosen: Any, name: str) -> float:
-        columns, _ = finished(service_loads.both_loads(served, settings_of(chosen), CLIENTS))
-        return float(columns[name][0])
+        return one_load(served, settings_of(chosen), CLIENTS, name)
 
     assert_more(lambda: column(UNTIMED, PER_S), lambda: column(ALL_OFF, PER_S), 1.4)
     assert_more(lambda: column(PRESETS[MANY], ALONE), lambda: column(UNTIMED, ALONE), 1.5)
