@@ -35,7 +35,11 @@ def test_what_loses_more_or_is_something_else_is_told(capsys: pytest.CaptureFixt
     assert "200 writes come between two flushes" in said(capsys, exercises.check_few_lost, kill_record())
     assert "`strategy` should be" in said(capsys, exercises.check_few_lost, kill_record(strategy=THROUGH))
     assert "`rate` should be 2000" in said(capsys, exercises.check_few_lost, kill_record(rate=200))
-    assert "200 writes" in said(capsys, exercises.check_few_lost, kill_record(keys=10)), "fewer keys, as many writes"
+    assert "`keys` should be 1000" in said(capsys, exercises.check_few_lost, kill_record(keys=10)), "as many writes"
+    slow = kill_record(lost=[3, 40, 62, 90], flush=20)
+    assert "40 writes come between two flushes, but your kills lost up to 90." in said(
+        capsys, exercises.check_few_lost, slow
+    )
     assert "no run" in said(capsys, exercises.check_few_lost, 5)
     assert "nothing that counts" in said(capsys, exercises.check_few_lost, Record("kill", {}, 1, "", status="complete"))
     assert "the lab 'stale reads'" in said(capsys, exercises.check_few_lost, replace(stale_record(), lab="stale_reads"))

@@ -19,7 +19,8 @@ def raising(*_: Any) -> bool:
     [
         (lambda queued, service_s, deadline_s: queued < 1_000, "Not done yet. 2 × capacity, deadline 80 ms"),
         (lambda queued, service_s, deadline_s: queued < 3, "The worker is idle too often"),
-        (lambda queued, service_s, deadline_s: queued < 10, "2 × capacity, deadline 40 ms"),
+        (lambda queued, service_s, deadline_s: queued < 10, "2 × capacity, deadline 20 ms"),
+        (lambda queued, service_s, deadline_s: queued < 5, "2 × capacity, deadline 20 ms"),
         (lambda queued, service_s, deadline_s: False, "The worker is idle too often"),
         (lambda queued, service_s, deadline_s: (queued + 2) * service_s <= deadline_s, "How long will a request wait"),
         (lambda queued, service_s, deadline_s: (queued + 2) * service_s <= 0.7 * deadline_s, "Right: "),

@@ -51,6 +51,7 @@ class Crowd:
 
 CROWDS = (
     Crowd(2.0, 80, CONSTANT),
+    Crowd(2.0, 20, CONSTANT),
     Crowd(3.0, 200, EXPONENTIAL),
     Crowd(2.0, 40, EXPONENTIAL),
     Crowd(0.75, 80, EXPONENTIAL),
@@ -80,7 +81,7 @@ def check_may_queue(may_queue: MayQueue) -> Lab | None:
             print(f"{OPEN}{told}; {percent(possible)} in time are possible. The worker is idle too often.")
             break
     else:
-        print(f"{RIGHT}: for each deadline the queue is as long as it may be. The lab uses your rule.")
+        print(f"{RIGHT}: for each deadline the worker stays busy, and few answers are late. The lab uses your rule.")
     return lab_with(may_queue=may_queue)
 
 

@@ -91,6 +91,8 @@ def say(record: Record) -> str:
     if chosen["stall"] and np.isfinite(storm_model.edge(chosen)):
         worst = offered_load(chosen["load"] / 100, RETRIES[chosen["retries"]])
         told = "it stays down" if storm_model.is_predicted_down(chosen) else "it recovers"
+        if np.isclose(worst, 1):
+            told = "the backlog neither grows nor shrinks"
         said += f" Where all attempts time out, ρ(1 + k) = {worst:.2f} is offered: {told}, says the condition."
     return said + loads.lateness_said(record)
 

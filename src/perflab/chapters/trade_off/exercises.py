@@ -130,7 +130,7 @@ def rule_lab(when: WhenToCommit) -> Lab:
 
 DESIGNS = {
     "compress everything": "services in the data centre get their replies over 10 Gb/s; compressing made these slower.",
-    "compress nothing": "a phone at 20 Mb/s waits 40 ms for 100 kB, and a fifth of that when they are compressed.",
+    "compress nothing": "a phone at 20 Mb/s waits 40 ms for 100 kB, and a quarter of that when they are compressed.",
     "compress for slow links": "Right: the break-even of level 1 lies at some hundreds of Mb/s. Phones are far below it, the "
     "data centre is far above.",
     "level 9 for all": "it saves a few percent of the bytes more, and its break-even lies below that of level 1.",
