@@ -10,7 +10,7 @@ from perflab.measure.schedule import poisson, services
 from perflab.measure.slices import call_slices
 from perflab.measure.summary import summarise
 from perflab.measure.timing import time_calls
-from perflab.measure.units import byte_size, count, duration, duration_range, number, percent
+from perflab.measure.units import byte_size, count, duration, duration_range, number, percent, things
 
 __all__ = [
     "Estimate",
@@ -32,5 +32,6 @@ __all__ = [
     "ratio",
     "services",
     "summarise",
+    "things",
     "time_calls",
 ]

@@ -52,13 +52,20 @@ def rate(per_second: float, what: str = "requests") -> str:
 
 
 def ratio(value: float) -> str:
-    """A factor: `2.1×`."""
-    return f"{number(value)}×"
+    """A factor: `2.1×`; near 1 with a digit more, so that `1.04×` is not said to be `1.0×`."""
+    return f"{number(value, 3 if 0 < abs(value - 1) < 0.1 else 2)}×"
 
 
 def percent(share: float) -> str:
-    """A share of one as percent: `0.25` becomes `25%`."""
-    return f"{number(100 * share)}%"
+    """A share of one as percent: `0.25` becomes `25%`; what is not all is not said to be 100%."""
+    digits = next((each for each in (2, 3, 4) if number(100 * share, each) != "100"), 2) if share < 1 else 2
+    return f"{number(100 * share, digits)}%"
+
+
+def things(number_of: float, what: str) -> str:
+    """How many of what, in the plural where it is not one: `1 request`, `2,000 requests`."""
+    told = count(number_of)
+    return f"{told} {what}" if told == "1" else f"{told} {what}s"
 
 
 def number(value: float, digits: int = 2) -> str:

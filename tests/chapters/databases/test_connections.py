@@ -122,15 +122,25 @@ def test_a_run_says_what_the_connections_gain_and_why() -> None:
 
 def test_one_connection_is_compared_with_nothing() -> None:
     said = LAB.verdict(record(number=1), None).text
-    assert "One connection gets 4,000 queries/s; a query takes" in said
+    assert "1 connection gets 4,000 queries/s; a query takes" in said
     assert LAB.found(record(number=1), None) == ""
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_has_a_reason_and_a_scenario(kind: str) -> None:
-    assert connections_model.why(kind) in LAB.verdict(record(kind), None).text
+    found = record(kind)
+    assert connections_model.why(found.parameters) in LAB.verdict(found, None).text
     assert connections.scenario(LAB.check({"kind": kind})).startswith("8 connections ask again and again. ")
     assert connections.scenario(LAB.check({"kind": kind, "connections": 1})).startswith("One connection asks ")
+
+
+def test_few_connections_are_not_said_to_find_no_more_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections_model, "effective_cpus", lambda: 4.0)
+    told = [connections_model.why({"kind": COMPUTES, "connections": number}) for number in (2, 4, 64)]
+    assert told == [
+        "Many connections will find no more CPUs: 4 here.",
+        *2 * ["More connections find no more CPUs: 4 here."],
+    ]
 
 
 def test_a_pinned_run_of_another_kind_is_named_in_the_headline() -> None:

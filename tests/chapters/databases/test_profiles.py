@@ -153,7 +153,7 @@ def test_the_headline_names_the_fastest_and_the_slowest(work: str, headline: str
 
 
 def test_two_loads_in_turns_say_what_yours_gained_by_each() -> None:
-    said = "Load 1,000 orders: without indexes 0.71× OLTP's time, in one commit 0.030×."
+    said = "Load 1,000 orders: without indexes, single commits 0.71× OLTP's time, all indexes, in one commit 0.030×."
     first, second = two(710, 30)
     assert LAB.found(second, first) == said
     assert "OLAP is the fastest profile" in LAB.found(second, None)

@@ -79,18 +79,28 @@ def test_times_and_ratios_are_those_of_the_rounds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("chosen", "told"),
+    ("chosen", "other", "told"),
     [
-        ({"indexes": 0, "batch": 1}, "without indexes"),
-        ({"indexes": 2, "batch": 100, "durable": False}, "2 of 5 indexes, 100 a commit, not durable"),
-        ({}, "in one commit"),
-        ({"batch": 1}, "yours as OLTP"),
-        ({"work": FIND, "durable": False}, "yours as OLTP"),
-        ({"work": ORDER, "durable": False}, "not durable"),
+        ({"indexes": 0, "batch": 1}, {"indexes": 5, "batch": 1}, "without indexes"),
+        ({"indexes": 5}, {"indexes": 0}, "all indexes"),
+        (
+            {"indexes": 2, "batch": 100, "durable": False},
+            {"indexes": 5, "batch": 1},
+            "2 of 5 indexes, 100 a commit, not durable",
+        ),
+        ({"batch": 1}, {"batch": 1_000}, "single commits"),
+        (
+            {"batch": 1_000, "indexes": 0, "durable": False},
+            {"batch": 100, "indexes": 0, "durable": False},
+            "in one commit",
+        ),
+        ({}, {}, ""),
+        ({"work": FIND, "durable": False}, {"work": FIND, "batch": 1}, ""),
+        ({"work": ORDER, "durable": False}, {"work": ORDER}, "not durable"),
     ],
 )
-def test_yours_is_named_by_what_sets_it_apart(chosen: dict[str, Any], told: str) -> None:
-    assert winners.apart(run(**chosen).parameters) == told
+def test_yours_is_named_by_what_sets_it_apart(chosen: dict[str, Any], other: dict[str, Any], told: str) -> None:
+    assert winners.apart(run(**chosen).parameters, run(**other).parameters) == told
 
 
 def test_a_last_round_that_lacks_a_side_is_no_pair() -> None:

@@ -151,6 +151,9 @@ def test_a_storm_is_said_and_so_is_a_recovery() -> None:
     assert "ρ(1 + k) = 0.80 is offered: it recovers, says the condition" in low
     edge = LAB.verdict(storm_record(load=50, retries=ONCE), None).text
     assert "ρ(1 + k) = 1.00 is offered: the backlog neither grows nor shrinks, says the condition" in edge
+    stopped = storm_record()
+    stopped.frame.facts["elapsed_s"] = 1.95
+    assert LAB.verdict(stopped, None).text == "The end of the run has not come yet." and LAB.found(stopped, None) == ""
     pair = side_by_side(storm_record(retries=JITTER), down)
     assert "“3 after a pause with jitter” as with “3 at once”" in LAB.found(*pair)
     assert "Pinned run: 0% at the end." in LAB.verdict_of(*pair).text

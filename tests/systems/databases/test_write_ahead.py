@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter_ns
 
@@ -75,13 +74,13 @@ def test_the_first_commit_does_not_wait_for_the_whole_log() -> None:
         return perf_counter_ns() - began
 
     def ratio() -> float:
-        """Of five new files, as one commit may be held up."""
+        """The quickest of five new files, and of all others: what else this machine does only adds to a commit."""
         firsts, others = [], []
         for _ in range(5):
             with TemporaryDirectory() as folder, closing(Ledger(Path(folder) / "any.db")) as ledger:
                 first, *following = (took_ns(ledger, number) for number in range(10))
                 firsts.append(first)
                 others += following
-        return median(firsts) / median(others)
+        return min(firsts) / min(others)
 
     two_of_three(ratio, lambda times: times < 4, "the first commit, beside the following")

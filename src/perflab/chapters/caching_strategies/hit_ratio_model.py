@@ -186,6 +186,8 @@ def effect_said(changed: str, record: Record, pinned: Record) -> str:
         return f"The p99 was {tails[0]}, {tails[1]}."
     of, what = (reads_offered, "more reads per second") if changed == "rate" else (hit_ratio, "more hits")
     less, more = sorted((pinned, record), key=of)
+    if of(less) == of(more):
+        return ""
     load, tail = (f"{text(less)} to {text(more)}" for text in (load_text, tail_text))
     return f"With {what}, the load on the store went from {load}, the p99 from {tail}."
 

@@ -16,7 +16,7 @@ from perflab.lab.axes import count_ticks, from_zero_ticks, percent_ticks
 from perflab.lab.marks import Label, Line, Rule, Whiskers
 from perflab.lab.palette import ALARM, CLOCK, INK, MEASURED, MODEL, PINNED_POINTS, THIRD
 from perflab.lab.verdict import table_of, trust_of, verdict_of
-from perflab.measure import Frame, count
+from perflab.measure import Frame, count, number, things
 from perflab.systems.machine.storage import durability_caveat
 from perflab.systems.servers.victim import BEHIND, STRATEGIES, UNSYNCED, Victim
 
@@ -90,7 +90,7 @@ CHARTS = (
 def say(record: Record) -> str:
     """What was lost, and what was stored that was never promised."""
     lost, wrong, ahead = (record.column(name) for name in ("lost", "wrong", "ahead"))
-    said = f"{count(lost.size)} kills: {model.range_said(lost)} acknowledged writes lost"
+    said = f"{things(lost.size, 'kill')}: {model.range_said(lost)} acknowledged writes lost"
     said += f", {model.range_said(wrong)} entries of the store wrong for it." if lost.any() else "."
     if ahead.any():
         said += (
@@ -110,11 +110,12 @@ def compare(record: Record, pinned: Record) -> tuple[str, str]:
 def finding(record: Record, pinned: Record | None) -> str:
     """The headline."""
     lost = record.column("lost")
-    said = f"Killed {count(lost.size)} times with {record.parameters['strategy']}: "
+    said = f"Killed {things(lost.size, 'time')} with {record.parameters['strategy']}: "
     if not lost.any():
         still = " A power cut would lose some." if record.parameters["strategy"] == UNSYNCED else ""
         return f"{said}no acknowledged write was lost.{still}"
-    return f"{said}up to {count(int(lost.max()))} acknowledged writes lost, {count(lost.mean())} on average."
+    mean = number(lost.mean()) if lost.mean() < 10 else count(lost.mean())
+    return f"{said}up to {things(lost.max(), 'acknowledged write')} lost, {mean} on average."
 
 
 def scenario(chosen: Mapping[str, Any]) -> str:
@@ -124,7 +125,7 @@ def scenario(chosen: Mapping[str, Any]) -> str:
     return f"{what} It is killed (SIGKILL) at random."
 
 
-NOTHING, LAST, INTERVAL, ALL = "nothing", "the last one", "up to a flush interval of them", "all of them"
+NOTHING, LAST, INTERVAL, ALL = "nothing", "the last one", "those since the last flush", "all of them"
 
 
 def what_is_lost(record: Record) -> Outcome | None:

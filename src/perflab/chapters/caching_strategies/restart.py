@@ -127,7 +127,7 @@ TABLE = table_of(
 
 REPLAYED = "the same reads simulated: overloaded for; most in flight", model.replay_text
 
-MOMENT, SECONDS, NEVER = "in less than half a second", "after 0.5 to 3 s", "never, without help"
+MOMENT, SECONDS, NEVER = "in less than half a second", "after half a second or more", "never, without help"
 
 
 def how_long(run: Record) -> Outcome | None:

@@ -17,6 +17,7 @@ from perflab.lab.palette import ALARM, CLOCK, GRID, MEASURED, MODEL_HERE
 from perflab.lab.rows import named_rows
 from perflab.lab.verdict import percentile_of, table_of, trust_of, verdict_of
 from perflab.measure import Frame, count, duration, number, percent, percentile
+from perflab.measure.units import ratio
 from perflab.systems.caches.strategies import ASIDE, WRITE_THROUGH
 from perflab.systems.machine.storage import durability_caveat
 from perflab.systems.servers.cached_store import KEYS, TTL, CachedStore
@@ -90,7 +91,10 @@ def finding(record: Record, pinned: Record | None) -> str | None:
         return None
     if pinned is not None and pinned.column(WRITE).size and only_change(record, pinned) == "strategy":
         times = percentile(pinned.column(WRITE), 0.5) / percentile(writes, 0.5)
-        how = f"{number(times)}× quicker" if times >= 1 else f"{number(1 / times)}× slower"
+        how = f"{ratio(times)} quicker" if times >= 1 else f"{ratio(1 / times)} slower"
+        if abs(times - 1) < 0.05:
+            how = "about as quickly"
+            return f"{name.capitalize()} writes {how} (p50) as {pinned.parameters['strategy']}."
         return f"{name.capitalize()} writes {how} (p50) than {pinned.parameters['strategy']}."
     reads = model.reads_of(record)
     told = f"a read takes {duration(model.mean(reads))} on average, {number(model.times_a_hit(record))} times a hit"

@@ -108,7 +108,9 @@ def finding(record: Record, pinned: Record | None) -> str | None:
     if len(runs) > 1:
         return "; ".join(f"{model.pair_said(run.parameters)}: {model.times_said(run)}" for run in runs) + "."
     said = f"{model.pair_said(record.parameters)}: reads become"
-    if found.verdict in (EQUAL, TOO_CLOSE):
+    if found.verdict == TOO_CLOSE:
+        return None
+    if found.verdict == EQUAL:
         return f"{said} neither faster nor slower."
     if found.value > 1:
         return f"{said} {number(found.value)} times faster."

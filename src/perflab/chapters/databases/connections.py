@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from perflab.chapters.changes import only_change
 from perflab.chapters.databases import connections_model as model
 from perflab.chapters.databases.connections_model import (
     NUMBERS,
@@ -25,7 +26,7 @@ from perflab.lab.labels import Side
 from perflab.lab.marks import Line
 from perflab.lab.palette import ALARM, CLOCK, MEASURED, MODEL_LINE, THIRD
 from perflab.lab.verdict import percentile_of, ratio_text, table_of, trust_of, verdict_of
-from perflab.measure import Frame, count, duration, number
+from perflab.measure import Frame, count, duration, number, things
 from perflab.measure.compare import CLEAR
 from perflab.systems.servers.query_kinds import COMMITS, COMPUTES, HOT, KINDS, SQLITE, WAITS
 from perflab.systems.servers.querying import querying
@@ -99,11 +100,10 @@ CHARTS = (
 
 def say(record: Record) -> str:
     """What the connections get, and what one gets; and what limits them."""
-    kind, connections = record.parameters["kind"], record.parameters["connections"]
-    who = f"{connections} connections get" if connections > 1 else "One connection gets"
-    more = f", {model.gain_said(record)} one connection in turns with it" if connections > 1 else ""
-    said = f"{who} {count(np.nanmedian(record.column(PER_S)))} queries/s{more}"
-    return f"{said}; a query takes {duration(mean_response(record))} on average. {model.why(kind)}"
+    connections, rate = record.parameters["connections"], count(np.nanmedian(record.column(PER_S)))
+    said = f"{things(connections, 'connection')} {'get' if connections > 1 else 'gets'} {rate} queries/s"
+    said += f", {model.gain_said(record)} one connection in turns with it" if connections > 1 else ""
+    return f"{said}; a query takes {duration(mean_response(record))} on average. {model.why(record.parameters)}"
 
 
 def finding(record: Record, pinned: Record | None) -> str | None:
@@ -111,8 +111,8 @@ def finding(record: Record, pinned: Record | None) -> str | None:
     connections, kind = record.parameters["connections"], record.parameters["kind"]
     if connections == 1:
         return None
-    if pinned is not None and (other := pinned.parameters)["kind"] != kind and other["connections"] == connections:
-        gains = f"“{kind}” {number(gained(record))}× the throughput, “{other['kind']}” {number(gained(pinned))}×"
+    if pinned is not None and only_change(record, pinned) == "kind":
+        gains = f"“{kind}” {number(gained(record))}× the throughput, “{pinned.parameters['kind']}” {number(gained(pinned))}×"
         return f"{connections} connections instead of one: {gains}."
     return f"{connections} connections instead of one, “{kind}”: {number(gained(record))}× the throughput."
 

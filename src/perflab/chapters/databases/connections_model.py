@@ -169,14 +169,16 @@ def what_one_does(kind: str) -> str:
     }[kind]
 
 
-def why(kind: str) -> str:
-    """What limits this kind."""
+def why(chosen: Mapping[str, Any]) -> str:
+    """What limits a query of this kind."""
+    cpus = effective_cpus()
+    who = "More connections find" if chosen["connections"] >= cpus else "Many connections will find"
     return {
-        COMPUTES: f"More connections find no more CPUs: {effective_cpus():.3g} here.",
+        COMPUTES: f"{who} no more CPUs: {cpus:.3g} here.",
         WAITS: "Waits overlap, until the CPUs are busy with what a query does besides.",
         COMMITS: "The more connections wait, the more rows share the next commit.",
         HOT: "The row is locked until its change is on the drive, so commits cannot be shared: one after the other.",
-    }[kind]
+    }[chosen["kind"]]
 
 
 def all_stored(run: Record) -> Verdict | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from perflab.chapters.changes import only_change
 from perflab.chapters.databases import lost_updates_model as model
 from perflab.chapters.databases.lost_updates_model import SLICE_S, adding, effect, frame_of, lost, per_s, writes_between
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
@@ -115,7 +116,7 @@ def compare(record: Record, pinned: Record) -> tuple[str, str]:
 
 def finding(record: Record, pinned: Record | None) -> str:
     """The headline."""
-    if pinned is not None and pinned.parameters["way"] != record.parameters["way"]:
+    if pinned is not None and only_change(record, pinned) == "way":
         return f"{effect(pinned)}, {effect(record)}."
     if record.count("lost"):
         done = count(record.calls)

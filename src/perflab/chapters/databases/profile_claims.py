@@ -48,6 +48,8 @@ def _transactions(records: Sequence[Record]) -> Found | None:
     if not rates:
         return None
     best = max(rates, key=lambda run: rates[run])
+    if caveat := best.fact("caveat", ""):
+        return None, caveat
     if rates[best] < TRANSACTIONS_PER_S[0] and all(run.parameters["connections"] < MAX_CONNECTIONS for run in rates):
         return None
     holds = TRANSACTIONS_PER_S[0] <= rates[best] <= TRANSACTIONS_PER_S[1]

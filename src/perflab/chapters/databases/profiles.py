@@ -104,9 +104,10 @@ def finding(record: Record, pinned: Record | None) -> str | None:
     if not first:
         return None
     if pinned is not None and pinned.parameters["work"] == work and undefeated(pinned):
-        one, other = (winners.apart(run.parameters) for run in (pinned, record))
+        one = winners.apart(pinned.parameters, record.parameters)
+        other = winners.apart(record.parameters, pinned.parameters)
         times = [f"{number(winners.of_oltp(run))}×" for run in (pinned, record)]
-        if one != other:
+        if one:
             return f"{work.capitalize()}: {one} {times[0]} OLTP's time, {other} {times[1]}."
     said = f"{first[0]} is the fastest profile" if len(first) == 1 else f"no winner between {' and '.join(first)}"
     slowest = max(profiles_model.PROFILES, key=lambda name: ratios[name].value)

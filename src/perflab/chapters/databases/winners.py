@@ -83,17 +83,18 @@ def of_oltp(run: Record) -> float:
     return np.nan if ratio is None else ratio.value
 
 
-def apart(chosen: Mapping[str, Any]) -> str:
-    """What sets yours apart from OLTP, as far as the work can tell."""
+def apart(chosen: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """What sets yours of a run apart from yours of another one, as far as the work can tell; "" where nothing does."""
+    pairs = zip(_parts(chosen), _parts(other), strict=True)
+    return ", ".join(mine for mine, others in pairs if mine != others)
+
+
+def _parts(chosen: Mapping[str, Any]) -> tuple[str, str, str]:
     work, indexes, batch = (chosen[name] for name in ("work", "indexes", "batch"))
-    said = {
-        "without indexes": not indexes,
-        f"{indexes} of {len(INDEXED)} indexes": 0 < indexes < len(INDEXED),
-        "in one commit": work == LOAD and batch == LOADED,
-        f"{batch} a commit": work == LOAD and 1 < batch < LOADED,
-        "not durable": work in WRITING and not chosen["durable"],
-    }
-    return ", ".join(text for text, is_so in said.items() if is_so) or "yours as OLTP"
+    known = {0: "without indexes", len(INDEXED): "all indexes"}
+    often = {1: "single commits", LOADED: "in one commit"}.get(batch, f"{batch} a commit") if work == LOAD else ""
+    durable = ("durable" if chosen["durable"] else "not durable") if work in WRITING else ""
+    return known.get(indexes, f"{indexes} of {len(INDEXED)} indexes"), often, durable
 
 
 def recommend(is_complex: bool, users: int, reads_per_write: float) -> str:

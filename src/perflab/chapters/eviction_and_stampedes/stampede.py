@@ -85,7 +85,8 @@ def say(record: Record) -> str:
     if not found:
         return "The key has not expired yet."
     said = f"{model.number_of(each, 'query')} per expiry, at most {max(found)}, of {model.number_of(len(found), 'expiry')}. "
-    said += f"A read took {duration(model.p99_ns(record))} at p99; queries needed {percent(model.cpu_share(record))} of a CPU."
+    said += f"A read took {duration(model.p99_ns(record))} at p99; queries "
+    said += f"that ended used {percent(model.cpu_share(record))} of a CPU."
     if chosen["cure"] == NONE:
         apart = computations_apart(chosen["rate"], chosen["query"] / 1e3)
         said += f" With a CPU for each query, 1 + λD = {apart:.3g} would have run."
@@ -129,7 +130,7 @@ TABLE = table_of(
     ("response time, p50; p99", model.responses_text),
     ("reads: from the cache; expired value; waited; ran the query", model.kinds_text),
     ("queries per second", lambda run: f"{run.column('decided_s').size / run.fact('elapsed_s', np.nan):.3g}"),
-    ("CPUs that the queries used, mean", lambda run: f"{model.cpu_share(run):.2f}"),
+    ("CPUs that the queries which ended used, mean", lambda run: f"{model.cpu_share(run):.2f}"),
 )
 TRUST = trust_of(
     ("CPU time of a query, p50", model.cpu_text),
@@ -138,8 +139,8 @@ TRUST = trust_of(
     ("CPUs, by how many queries run in the time of one", lambda run: f"{(run.constants or {}).get('cpus', 0):.2f}"),
 )
 
-ONE, AS_ARRIVED, MORE = "once", "about 9 times", "20 times or more"
-BORDER = 1.6
+ONE, AS_ARRIVED, MORE = "once", "about 9 times", "15 times or more"
+BORDER = 15 / 9
 
 
 def how_often(record: Record) -> Outcome | None:
@@ -161,7 +162,7 @@ PREDICTION = Prediction(
         ONE: Answer("That takes a rule: without one, a read does not know that another has begun the same query."),
         AS_ARRIVED: Answer(
             "8 more reads come within 40 ms. But where queries share CPUs, none of them is done after 40 ms.",
-            "Here there are CPUs enough for all of them: each takes 40 ms, and 8 more reads come meanwhile.",
+            "Here there are nearly CPUs enough for all of them: each takes about 40 ms, and 8 more reads come meanwhile.",
         ),
         MORE: Answer(
             "That needs queries that slow each other down; here each had nearly a CPU of its own.",

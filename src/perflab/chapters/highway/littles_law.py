@@ -36,7 +36,7 @@ from perflab.lab.guesses import Guesses
 from perflab.lab.marks import Line, Rule, before, measured
 from perflab.lab.palette import ALARM, CLOCK, INK, MEASURED, MODEL_HERE, MODEL_LINE
 from perflab.lab.verdict import Verdict, table_of, trust_of, verdict_of
-from perflab.measure import Frame, count, duration, number, percent, poisson, services
+from perflab.measure import Frame, duration, number, percent, poisson, services, things
 from perflab.systems.clients.worker_load import watched_load
 from perflab.theory.littles_law import steps_inside
 from perflab.theory.queues import mmc
@@ -113,7 +113,9 @@ def say(run: Record) -> Verdict:
         none = "No request was inside when the window ended: it cuts nothing, and the law holds."
         return Verdict(f"{said} {none if apart < EXACT else cut}")
     if missing:
-        return Verdict(f"{said} But {count(missing)} requests never left: the window is open: the law does not apply.")
+        return Verdict(
+            f"{said} But {things(missing, 'request')} never left: the window is open: the law does not apply."
+        )
     said += f" The window begins and ends empty, and the law holds {f'to {apart:.0e}' if apart else 'exactly'}."
     return Verdict(said, "clear" if apart < EXACT else "invalid")
 

@@ -11,7 +11,7 @@ from perflab.chapters import load
 from perflab.chapters.changes import only_change
 from perflab.chapters.findings import against, change_said
 from perflab.lab import Record
-from perflab.measure import count, duration, number, percent
+from perflab.measure import duration, number, percent, things
 from perflab.theory.littles_law import Flow, inside_over_time, observe
 
 ASKED_S, WHOLE_S, EXACT = 2.0, 3.0, 1e-9
@@ -96,7 +96,7 @@ def of_one(run: Record, apart: float) -> str | None:
         cut = f"In the first {run.parameters['window']:g} s, L is {inside} and λW is {product}"
         return f"{cut}: the end of the window cuts through requests."
     if missing:
-        return f"{count(missing)} requests never left, so L = λW does not apply: L is {inside}, λW is {product}."
+        return f"{things(missing, 'request')} never left, so L = λW does not apply: L is {inside}, λW is {product}."
     if apart >= EXACT:
         return None
     stays = f"{number(found.rate, 3)} arrive per second and stay for {duration(found.time_inside * 1e9)}"

@@ -134,7 +134,8 @@ def what_more_lanes_do(narrow: Record, wide: Record) -> Outcome | None:
     if found is None or not found.has_interval:
         return None
     choice = HALF if found.high < 0.75 else LONGER if found.low > 1.2 else SAME
-    if choice == SAME and not 0.6 < found.low <= found.high < 1.5:
+    near, around = 0.8 < found.low <= found.high < 1.25, 0.6 < found.low <= 1 <= found.high < 1.5
+    if choice == SAME and not (near or around):
         return None
     return Outcome(choice, f"×{number(found.value)} ({number(found.low)}–{number(found.high)})")
 

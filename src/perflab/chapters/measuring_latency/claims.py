@@ -91,7 +91,7 @@ def _quoted(text: str, operation: str, depends: str) -> Claim:
 
 CLAIMS = (
     Claim(
-        "A look-up in memory takes less than 0.1 ms; really about 100 ns, a thousand times less.",
+        "A look-up in memory takes less than 0.1 ms.",
         "stopwatch",
         in_every_run(_memory_is_below_100_us, operation="dict lookup"),
     ),

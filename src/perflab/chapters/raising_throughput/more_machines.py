@@ -30,7 +30,7 @@ from perflab.lab.marks import Bars, Here, Line, Rule, measured
 from perflab.lab.palette import ALARM, CLOCK, MEASURED, MEASURED_LINE, MODEL, MODEL_LINE, PINNED_POINTS
 from perflab.lab.prediction import Answer, Outcome
 from perflab.lab.verdict import percentile_of, table_of, trust_of, verdict_of
-from perflab.measure import Frame, count, duration, number, percentile, poisson, services
+from perflab.measure import Frame, count, duration, number, percentile, poisson, services, things
 from perflab.systems.clients.balancer import balanced_load
 from perflab.systems.clients.routing import ROUTES, Route
 
@@ -119,7 +119,7 @@ def slow_server_said(record: Record) -> str:
 def losses_said(found: Load) -> str:
     alive, said = found.record.fact("alive"), load.failures_said(found.record)
     if found.failures and found.record.parameters["kind"] == DIES:
-        said = f" {count(found.failures)} failed when a server died; {count(alive)} servers went on."
+        said = f" {count(found.failures)} failed when a server died; {things(alive, 'server')} went on."
     if found.not_sent:
         why = "no server was left" if alive == 0 else "all connections of the generator were in use"
         said += f" {count(found.not_sent)} could not be sent: {why}."

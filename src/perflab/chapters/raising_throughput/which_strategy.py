@@ -92,7 +92,8 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     shortest = max(tails, key=lambda each: tails[each].value)
     close = "" if ahead.low > 1 else f", too close to {second} to call"
     said += f" Most throughput with {name}: {ratio_text(gain)}{close}."
-    said += f" Shortest p99 with {shortest}: {tails[shortest].value:.1f}× shorter."
+    times = tails[shortest].value
+    said += f" Shortest p99 with {shortest}: {f'{times:.1f}× shorter' if times > 1 else 'no shorter than without'}."
     if np.median(record.column(f"{name} per_s") / record.column(f"{name} most_per_s")) > 0.9:
         said += " That is nearly all that is offered: a higher rate would show more."
     compared = ratio_in_turns(record, pinned, f"{UNCHANGED} per_s") if pinned is not None else None

@@ -79,6 +79,8 @@ def growth(few: Record, many: Record) -> Outcome | None:
     if found is None or not found.has_interval:
         return None
     choice = LESS if found.value < 100 / NEAR else MORE if found.value > 100 * NEAR else SAME
+    if (choice == LESS and found.high >= 100) or (choice == MORE and found.low <= 100):
+        return None
     return Outcome(choice, f"×{number(found.value, 3)} ({number(found.low, 3)}–{number(found.high, 3)})")
 
 

@@ -135,7 +135,8 @@ PREDICTION = Prediction(
     "some milliseconds. By how much does the p99 grow?",
     choices={
         HARDLY: Answer(
-            "Each request takes equally long, once it is served. But requests do not arrive evenly, and those in a burst wait."
+            "Each request takes equally long, once it is served. But requests do not arrive evenly, and those in a burst wait.",
+            "Something else held up the run at half load, so that its p99 was long before the queue was.",
         ),
         AS_MUCH: Answer(
             "That would be so if all requests waited longer by the same time. Some still find the server idle.",

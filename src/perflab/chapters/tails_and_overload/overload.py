@@ -103,12 +103,6 @@ def say(record: Record) -> str:
     return said + load.failures_said(record) + load.lateness_said(record)
 
 
-def compare(record: Record, pinned: Record) -> tuple[str, str]:
-    """The goodput beside that of the pinned run."""
-    ratio = overload_outcomes.goodput_ratio(record, pinned)
-    return f"Pinned run: {count(goodput(pinned))}/s in time; this run has {ratio_text(ratio)}.", ratio.verdict
-
-
 def finding(record: Record, pinned: Record | None) -> str:
     """The headline."""
     name = record.parameters["discipline"]
@@ -190,7 +184,7 @@ def lab() -> Lab:
         },
         charts=CHARTS,
         prediction=PREDICTION,
-        verdict=verdict_of(say, too_late, compare=compare, empty="Nothing was answered."),
+        verdict=verdict_of(say, too_late, compare=overload_outcomes.compare, empty="Nothing was answered."),
         table=TABLE,
         trust=TRUST,
         finding=finding,

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from perflab.chapters.measuring_throughput.counting_model import count_ratio
 from perflab.lab import Record
+from perflab.lab.verdict import ratio_text
+from perflab.measure import count
 from perflab.measure.compare import Ratio
 
 IN_TIME, TOO_LATE, REJECTED, OVERDUE, OPEN = range(5)
@@ -54,6 +56,13 @@ def goodput(record: Record) -> float:
 def goodput_ratio(record: Record, other: Record) -> Ratio:
     """How many times that of the other run the goodput is."""
     return count_ratio(int(parts(record)[0]), int(parts(other)[0]))
+
+
+def compare(record: Record, pinned: Record) -> tuple[str, str]:
+    """The goodput beside that of the pinned run; too few answers in time are not compared."""
+    ratio = goodput_ratio(record, pinned)
+    more = f"; this run has {ratio_text(ratio)}" if ratio.has_interval else ""
+    return f"Pinned run: {count(goodput(pinned))}/s in time{more}.", ratio.verdict if more else ""
 
 
 def bar(part: int) -> Callable[[Record], Any]:

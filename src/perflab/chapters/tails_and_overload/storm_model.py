@@ -184,7 +184,7 @@ def most_sent(record: Record) -> float:
 
 
 def offered_at_the_end(record: Record) -> float:
-    """Attempts sent in the last part of a run, retries included, over the capacity."""
+    """Attempts sent in the last part of a run that came to its end, retries included, over the capacity."""
     return float(np.count_nonzero(sent_s(record) > RUN_S - END_S)) / END_S / CAPACITY
 
 
@@ -204,7 +204,9 @@ def share_good(due_s: NDArray[Any], answered: NDArray[Any]) -> float:
 
 
 def good_at_the_end(record: Record) -> float:
-    """`share_good` of a run."""
+    """`share_good` of a run; NaN where it was stopped before its end."""
+    if record.fact("elapsed_s", 0.0) < 0.98 * RUN_S:
+        return np.nan
     return share_good(record.column("arrived_s"), record.column("number"))
 
 

@@ -15,7 +15,7 @@ from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, c
 from perflab.lab.marks import Line
 from perflab.lab.palette import MEASURED, PINNED, THIRD
 from perflab.lab.verdict import against_pinned, ratio_in_turns, ratio_text, table_of, trust_of, verdict_of
-from perflab.measure import Frame, count, duration, merge, percent
+from perflab.measure import Frame, count, duration, merge, percent, things
 from perflab.systems.databases.writing_threads import WhenToCommit, Written
 from perflab.systems.machine.storage import durability_caveat
 from perflab.systems.servers.writing import Writing
@@ -81,7 +81,7 @@ def say(record: Record) -> str:
     latency, more = (plane.times_said(change(record, name)) for name in (ALONE, PER_S))
     said += f" Against no batching: latency {latency}, capacity {more}. {plane.worth(record)}"
     if np.isfinite(most := bound(record)):
-        said += f" A batch of {record.parameters['size']} never fills with {threads} threads: at most {count(most)}/s."
+        said += f" A batch of {record.parameters['size']} never fills with {things(threads, 'thread')}: at most {count(most)}/s."
     return said
 
 
@@ -96,7 +96,8 @@ def scenario(chosen: Mapping[str, Any]) -> str:
     size, wait, threads = (chosen[name] for name in ("size", "max_wait", "threads"))
     held = f"up to {size} requests, after {wait} ms at most" if wait else f"what waits, up to {size} requests"
     how = "one commit for each request" if size == 1 else f"a commit holds {held}"
-    return f"{ROWS} rows a request; {how}. One client alone, then {threads} busy threads. Both axes of the plane: ×10 a step."
+    load = f"One client alone, then {things(threads, 'busy thread')}"
+    return f"{ROWS} rows a request; {how}. {load}. Both axes of the plane: ×10 a step."
 
 
 def compare(record: Record, pinned: Record) -> tuple[str, str] | None:

@@ -34,11 +34,12 @@ from perflab.chapters.trade_off.compression_model import (
 from perflab.chapters.trade_off.plane import direction, times_said
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.axes import duration_ticks, percent_ticks
-from perflab.lab.marks import Label, Line, Rule, before, measured
+from perflab.lab.marks import Here, Label, Line, Rule, before, measured
 from perflab.lab.palette import CLOCK, MEASURED, MODEL, MODEL_LINE, MODEL_OUTLINE, PINNED, THIRD
 from perflab.lab.rows import Spans, Texts, named_rows
 from perflab.lab.verdict import percentile_of, ratio_text, table_of, trust_of, verdict_of
 from perflab.measure import Frame, byte_size, count, duration, gc_paused, number, percent, percentile
+from perflab.measure.units import ratio
 from perflab.systems.clients.replies import documents
 from perflab.systems.servers.stage_kinds.documents import JSON, KINDS, document
 
@@ -79,6 +80,7 @@ CHARTS = (
         Axis("", 2e5, 1e9, log=True, ticks=duration_ticks),
         Line("as it is", model=lambda m: (LINKS, m.plain), color=PINNED, linestyle="--", linewidth=2.5, at=12.0),
         Line("compressed", model=lambda m: (LINKS, m.packed), **MODEL_LINE, at=12.0, side="below"),
+        Here("bandwidth", lambda m: (LINKS, m.packed)),
         Rule("x", model=lambda m: m.break_even or np.nan, color=MODEL, linestyle=":", linewidth=2),
         Label(model=lambda m: (m.break_even or np.nan, TOP_NS, f"model: {number(m.break_even)} Mb/s"), color=MODEL),
         Rule("x", runs=crossed, color=MEASURED, linestyle="--", linewidth=2),
@@ -120,17 +122,15 @@ def say(record: Record) -> str:
 
 def effect(record: Record) -> str:
     """What compressing did on this link; empty where it is too close to call."""
-    ratio = times(record)
-    if ratio is None or (way := direction(ratio)) is None:
+    if (found := times(record)) is None or (way := direction(found)) is None:
         return ""
-    how = {1: f"{number(ratio.value)}× slower", 0: "as slow as before", -1: f"{number(1 / ratio.value)}× quicker"}[way]
+    how = {1: f"{ratio(found.value)} slower", 0: "as slow as before", -1: f"{ratio(1 / found.value)} quicker"}[way]
     return f"{how} over {count(record.parameters['bandwidth'])} Mb/s"
 
 
 def finding(record: Record, pinned: Record | None) -> str | None:
     """Whether compressing paid; on both links where the pinned run differs in nothing but its link."""
-    said = effect(record)
-    if said and pinned is not None and only_change(record, pinned) == "bandwidth":
+    if (said := effect(record)) and pinned is not None and only_change(record, pinned) == "bandwidth":
         said = ", and ".join(filter(None, (effect(pinned), said)))
     return f"Compressing makes the reply {said}." if said else None
 

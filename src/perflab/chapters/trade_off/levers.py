@@ -17,7 +17,8 @@ from perflab.lab.marks import Line, Rule
 from perflab.lab.palette import INK, MEASURED, MEASURED_POINTS, MODEL
 from perflab.lab.rows import Texts, intervals_in, values_in
 from perflab.lab.verdict import ratio_text, table_of, trust_of, verdict_of
-from perflab.measure import Frame, byte_size, count, number, percent
+from perflab.measure import Frame, byte_size, count, percent
+from perflab.measure.units import ratio
 from perflab.systems.clients.service import service
 from perflab.systems.servers.group_commit import MAX_ROWS
 
@@ -81,9 +82,9 @@ def finding(record: Record, pinned: Record | None) -> str | None:
     """What the lever does to both axes, as far as this run can tell."""
     told = []
     for column, name in ((ALONE, "latency alone"), (PER_S, "requests per second")):
-        ratio = change(record, column)
-        if ratio is not None and (way := plane.direction(ratio)) is not None:
-            times = {1: f"{number(ratio.value)}× the", 0: "the same", -1: f"{percent(ratio.value)} of the"}[way]
+        found = change(record, column)
+        if found is not None and (way := plane.direction(found)) is not None:
+            times = {1: f"{ratio(found.value)} the", 0: "the same", -1: f"{percent(found.value)} of the"}[way]
             told.append(f"{times} {name}")
     return f"{record.parameters['lever'].capitalize()}: {', '.join(told)}." if told else None
 

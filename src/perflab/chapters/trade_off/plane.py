@@ -16,10 +16,10 @@ from perflab.lab.marks import Label, Line, Mark, Note, Point, Rule, Whiskers, me
 from perflab.lab.palette import INK, MEASURED, MODEL_HERE, PINNED, QUIET
 from perflab.lab.rows import strokes
 from perflab.lab.verdict import Compare, against_pinned, ratio_text
-from perflab.measure import Estimate, Ratio, count, duration, duration_range, number, paired_ratio, percent
+from perflab.measure import Estimate, Ratio, count, duration, duration_range, paired_ratio, percent
 from perflab.measure.compare import CLEAR, EQUAL, TOO_CLOSE
 from perflab.measure.percentiles import rank_interval
-from perflab.measure.units import DASH
+from perflab.measure.units import DASH, ratio
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -110,10 +110,10 @@ def both_axes(run: Record, setting: str) -> str | None:
     """A headline: how many times the baseline's both numbers are; None where one is too close to call."""
     said = []
     for column in (PER_S, ALONE):
-        ratio = change(run, column)
-        if ratio is None or (way := direction(ratio)) is None:
+        found = change(run, column)
+        if found is None or (way := direction(found)) is None:
             return None
-        said.append({1: f"{number(ratio.value)}× the", 0: "the same", -1: f"{percent(ratio.value)} of the"}[way])
+        said.append({1: f"{ratio(found.value)} the", 0: "the same", -1: f"{percent(found.value)} of the"}[way])
     return f"{setting}: {said[0]} requests/s, {said[1]} latency. {worth(run)}"
 
 

@@ -15,7 +15,7 @@ from perflab.lab.marks import Line
 from perflab.lab.palette import ALARM, CLOCK, INK, MEASURED, MODEL, MODEL_HERE, MODEL_LINE, PINNED_POINTS
 from perflab.lab.rows import Spans, named_rows
 from perflab.lab.verdict import table_of, trust_of, verdict_of
-from perflab.measure import Frame, count, duration, percent
+from perflab.measure import Frame, count, duration, number, percent, things
 from perflab.measure.compare import CLEAR, TOO_CLOSE, more_of
 from perflab.systems.clients.new_connections import NewConnections
 from perflab.systems.http.connection import request_bytes
@@ -76,7 +76,7 @@ CHARTS = (
 def say(record: Record) -> str:
     """What became of the requests, and how long they took."""
     at_once, queued, *again, lost = model.shares_of(model.became(record))
-    said = f"Of {count(record.calls)} requests {percent(at_once)} were served at once, {percent(queued)} waited in the queue"
+    said = f"Of {things(record.calls, 'request')} {percent(at_once)} were served at once, {percent(queued)} waited in the queue"
     if tried_again := float(sum(again)):
         longest = record.column(RESPONSE)[model.by_later_tries(record)].max()
         said += (
@@ -115,13 +115,11 @@ def finding(record: Record, pinned: Record | None) -> str:
 
 def scenario(chosen: Mapping[str, Any]) -> str:
     """What a run does."""
-    names = ("load", "workers", "wait")
-    rate = count(model.rate(*(chosen[name] for name in names)))
-    most = count(model.capacity(chosen["workers"], chosen["wait"]))
-    return (
-        f"{rate} requests arrive per second for {ARRIVALS_S:g} s, each on a new connection. {chosen['workers']} processes take "
-        f"{chosen['wait']} ms for each: {most} per second. Listen backlog {chosen['backlog']}."
-    )
+    load, workers, wait = (chosen[name] for name in ("load", "workers", "wait"))
+    rate, most = number(model.rate(load, workers, wait)), number(model.capacity(workers, wait))
+    said = f"{rate} requests arrive per second for {ARRIVALS_S:g} s, each on a new connection. "
+    said += f"{workers} processes take" if workers > 1 else "One process takes"
+    return f"{said} {wait} ms for each: {most} per second. Listen backlog {chosen['backlog']}."
 
 
 SOON, PAUSE, REFUSED, LOST = (

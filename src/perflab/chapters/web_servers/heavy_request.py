@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from perflab.chapters import load as loads
+from perflab.chapters.changes import only_change
 from perflab.chapters.web_servers import heavy_request_model as model
 from perflab.chapters.web_servers.heavy_request_model import HEAVY, LATENCY, SHARES, SINCE, of, waited
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
@@ -112,7 +113,8 @@ def finding(record: Record, pinned: Record | None) -> str:
     """The headline."""
     slowest, chosen = duration(of(record, 1)), record.parameters["architecture"]
     who = chosen.capitalize() if chosen in (*OURS, YOURS) else chosen
-    if pinned is not None and (other := pinned.parameters["architecture"]) != chosen:
+    if pinned is not None and only_change(record, pinned) == "architecture":
+        other = pinned.parameters["architecture"]
         return (
             f"p99 of the light requests: {chosen} {duration(of(record, 0.99))}, {other} {duration(of(pinned, 0.99))}."
         )

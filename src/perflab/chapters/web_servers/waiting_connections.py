@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from perflab.chapters.changes import only_change
 from perflab.chapters.web_servers import waiting_connections_model as model
-from perflab.chapters.web_servers.waiting_connections_model import NUMBERS, PER_S, RESPONSE, never, rate, response, who
+from perflab.chapters.web_servers.waiting_connections_model import NUMBERS, PER_S, RESPONSE, never, rate, response
 from perflab.lab import Answer, Axis, Chart, Lab, Outcome, Prediction, Record, choice, values_slider
 from perflab.lab.axes import count_ticks, percent_ticks
 from perflab.lab.guesses import Guesses
@@ -17,7 +18,7 @@ from perflab.lab.kinds import HereOfKind, measured_kinds
 from perflab.lab.marks import Label, Line, Point
 from perflab.lab.palette import ALARM, CLOCK, INK, MEASURED, MODEL_LINE, PINNED, PINNED_LINE, THIRD
 from perflab.lab.verdict import percentile_of, table_of, trust_of, verdict_of
-from perflab.measure import Frame, count, duration
+from perflab.measure import Frame, count, duration, things
 from perflab.systems.clients.closed_clients import ClosedClients
 from perflab.systems.servers.slow_backend import slow_backend
 from perflab.systems.servers.web.own import LOOP, PREFORK, PROCESS_EACH, THREADS
@@ -119,13 +120,13 @@ def say(record: Record) -> str:
     clients, left = record.parameters["connections"], never(record)
     said = f"{count(clients - left)} of {count(clients)} clients get answers: {count(rate(record))} requests/s, "
     said += f"p50 {duration(response(record, 0.5))}, p99 {duration(response(record, 0.99))} of these."
-    said += f" {count(left)} clients got none in {duration(1e9 * record.fact('asked_s'))}." if left else ""
+    said += f" {things(left, 'client')} got none in {duration(1e9 * record.fact('asked_s'))}." if left else ""
     return f"{said} {model.why(record)}".strip()
 
 
 def finding(record: Record, pinned: Record | None) -> str:
     """Who is answered, and who is not."""
-    if pinned is not None and who(record.parameters) != who(pinned.parameters):
+    if pinned is not None and only_change(record, pinned) in ("architecture", "workers"):
         return f"{model.effect(pinned)}. {model.effect(record)}."
     left, effect = never(record), model.effect(record)
     return f"{effect}, no answer for {count(left)}." if left else f"{effect}, {count(rate(record))} requests/s."

@@ -89,7 +89,7 @@ def cache_and_tail(record: Record) -> Found:
 
 CLAIMS = (
     Claim(
-        "A read of memory takes less than 0.1 ms (really about 100 ns, a thousand times less).",
+        "A read of memory takes less than 0.1 ms.",
         "ladder",
         rung(YOURS, memory),
     ),

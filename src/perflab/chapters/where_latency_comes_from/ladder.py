@@ -133,6 +133,8 @@ def disk_in_reads(record: Record) -> Outcome | None:
         return None
     write, read = medians
     times, low, high = write.value / read.value, write.low / read.high, write.high / read.low
+    if nearest(CHOICES, low) != nearest(CHOICES, high):
+        return None
     return Outcome(nearest(CHOICES, times), f"×{roughly(times)} ({roughly(low)}–{roughly(high)})")
 
 
