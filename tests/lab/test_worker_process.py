@@ -136,6 +136,19 @@ def test_the_message_of_a_failure_is_one_line_and_the_traceback_has_all(talk: Co
     assert "no such table" in failed.traceback
 
 
+def test_what_an_old_run_fails_to_close_is_no_fault_of_the_next_one(talk: Conversation) -> None:
+    def untidy() -> Iterator[Frame]:
+        try:
+            yield Frame()
+        finally:
+            raise OSError("its server is gone")
+
+    talk.start(untidy)
+    assert isinstance(talk.next(), Sliced)
+    talk.start(counting, run=2, first=5)
+    assert talk.next().frame.samples["number"].tolist() == [5]
+
+
 def test_each_next_brings_one_slice_and_the_end_is_told(talk: Conversation) -> None:
     talk.start(counting, first=5)
     first = talk.next()

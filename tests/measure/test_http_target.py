@@ -76,6 +76,26 @@ def test_when_the_server_is_gone_nothing_is_watched_and_waiting_waits() -> None:
         assert time.perf_counter() - began > 0.09
 
 
+def test_an_idle_connection_whose_server_hangs_up_keeps_no_cpu_busy_and_the_next_request_finds_it_out() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        HttpTarget(listening.getsockname()[1], b"GET", 1, spin=False) as target,
+    ):
+        listening.accept()[0].close()
+        polls = 0
+        until = time.perf_counter() + 0.2
+        while (left := until - time.perf_counter()) > 0:
+            assert target.poll(left) == []
+            polls += 1
+        assert polls < 10
+        assert target.send(0)
+        ended: list[tuple[int, bool]] = []
+        while not ended:
+            ended = target.poll(1.0)
+        assert ended == [(0, False)]
+        assert target.send(1), "it has another connection now"
+
+
 def test_what_is_forgotten_is_never_answered_and_its_connection_is_another() -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute, HttpTarget(mute.getsockname()[1], b"GET", 3) as target:
         assert target.send(0) and target.send(1)

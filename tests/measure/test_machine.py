@@ -67,6 +67,20 @@ def test_a_card_of_a_system_that_tells_nothing_says_so(monkeypatch: pytest.Monke
     assert not any("fsync" in limit for limit in describe_limits(card)), "what is unknown is no limit"
 
 
+@pytest.mark.clock
+@pytest.mark.parametrize(
+    ("kind", "real", "said"),
+    [
+        ("tmpfs", False, "is not durable here: this folder is in memory"),
+        ("ext4", False, "returns too soon to have reached a disk"),
+        ("ext4", True, "reaches the disk"),
+    ],
+)
+def test_the_card_says_what_an_fsync_is_worth(kind: str, real: bool, said: str) -> None:
+    card = replace(inspect_machine(), file_system=kind, fsync_ns=5e3, fsync_is_real=real)
+    assert dict(card.rows())["fsync there"].endswith(said)
+
+
 def test_a_system_that_tells_nothing_of_itself_still_gets_limits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

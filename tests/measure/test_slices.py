@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 
 import pytest
 
@@ -42,6 +43,19 @@ def test_the_time_between_two_slices_counts_as_no_latency_and_does_not_change_th
         sizes.append(latencies.latencies_ns.size)
         assert latencies.latencies_ns.max() == 1_000_000
     assert sizes[2:4] == [200, 200]
+
+
+def test_a_call_that_fails_is_counted_and_ends_nothing() -> None:
+    clock, calls = VirtualClock(), itertools.count(1)
+
+    def fails_now_and_then() -> None:
+        clock.advance(1_000_000)
+        if next(calls) % 7 == 0:
+            raise OSError
+
+    found = list(call_slices(fails_now_and_then, 700, clock=clock))
+    assert sum(each.latencies_ns.size + each.failures for each in found) >= 700
+    assert sum(each.failures for each in found) == pytest.approx(100, abs=10)
 
 
 def test_without_a_number_it_goes_on_until_it_is_closed() -> None:

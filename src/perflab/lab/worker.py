@@ -68,7 +68,10 @@ class Worker:
             slices.close()
 
     def _start(self, command: Start) -> None:
-        self.close()
+        try:
+            self.close()
+        except Exception:  # of the run before, which is over: no reason for the next one to fail
+            traceback.print_exc()
         if self._disagrees or self._sources.changed():
             send(self._replies, Outdated(command.run))
             return

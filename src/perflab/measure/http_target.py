@@ -56,6 +56,7 @@ class HttpTarget:
         self._watched: dict[int, tuple[socket.socket, ReplyReader]] = {}
         self._free: deque[socket.socket] = deque()
         self._in_flight: dict[socket.socket, int] = {}
+        self._unwatched: set[socket.socket] = set()
         self._spins = spin and effective_cpus() >= 2
         files = allow_files()
         try:
@@ -81,6 +82,9 @@ class HttpTarget:
         if connection is None:
             return False
         request = self._request_of(number)
+        if connection in self._unwatched:
+            self._unwatched.remove(connection)
+            self._selector.register(connection, selectors.EVENT_READ)
         self.sent_ns = SYSTEM_CLOCK.now_ns()
         try:
             connection.send(request)
@@ -103,7 +107,11 @@ class HttpTarget:
                 continue  # reading one connection was the end of others: their server is gone
             connection, replies = self._watched[descriptor]
             number = self._in_flight.get(connection)
-            if number is not None and (succeeded := self._read(number, connection, replies)) is not None:
+            if number is None:
+                # Its other end has hung up: readable for ever, it would keep a CPU busy. The next request finds it out.
+                self._selector.unregister(connection)
+                self._unwatched.add(connection)
+            elif (succeeded := self._read(number, connection, replies)) is not None:
                 ended.append((number, succeeded))
         return ended
 
@@ -125,8 +133,8 @@ class HttpTarget:
 
     def close(self) -> None:
         """Hang up everywhere."""
-        for key in list(self._selector.get_map().values()):
-            self._drop(key.fileobj)  # type: ignore[arg-type]
+        for connection, _ in list(self._watched.values()):
+            self._drop(connection)
         if self._epoll is not None:
             self._epoll.close()
         self._selector.close()
@@ -185,7 +193,10 @@ class HttpTarget:
             self._drop(idle.popleft())
 
     def _drop(self, connection: socket.socket) -> None:
-        self._selector.unregister(connection)
+        if connection in self._unwatched:
+            self._unwatched.remove(connection)
+        else:
+            self._selector.unregister(connection)
         del self._watched[connection.fileno()]
         connection.close()
 

@@ -40,7 +40,11 @@ class MachineCard:
 
     def rows(self) -> list[tuple[str, str]]:
         """Pairs of name and text."""
-        durable = "reaches the disk" if self.fsync_is_real else "is not durable here: this folder is in memory"
+        in_memory = self.file_system in MEMORY_FILE_SYSTEMS
+        lost = (
+            "is not durable here: this folder is in memory" if in_memory else "returns too soon to have reached a disk"
+        )
+        durable = "reaches the disk" if self.fsync_is_real else lost
         return [
             ("Processor", self.processor),
             ("CPUs that this notebook may use", f"{self.effective_cpus:g}"),

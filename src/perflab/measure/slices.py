@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from perflab.measure.clock import SYSTEM_CLOCK, Clock
@@ -60,7 +61,8 @@ def _warm_again(operation: Callable[..., Any], clock: Clock) -> None:
     for _ in range(WARM_AGAIN_CALLS):
         if clock.now_ns() >= until_ns:
             return
-        operation()
+        with suppress(Exception):  # what fails is counted where it is timed
+            operation()
 
 
 def _next_size(calls: int, took_s: float, slice_s: float) -> int:

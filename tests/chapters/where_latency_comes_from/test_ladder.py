@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import closing
+
 import numpy as np
 import pytest
 from drawing import check_shows_all_and_can_be_emptied, drawn, points
@@ -14,10 +17,24 @@ from perflab.chapters.where_latency_comes_from.ladder import ROWS
 from perflab.lab.prediction import Outcome
 from perflab.lab.record import Record
 from perflab.measure.frame import Frame, merge
+from perflab.systems.machine.handover import can_pin
 from perflab.systems.operations import rungs
 from perflab.systems.operations.rungs import FLOOR, FSYNC, PARTS, RUNGS, YOURS, rungs_of
 
 VERDICT = ladder.lab().verdict
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not can_pin(), reason="this system does not let us choose CPUs")
+def test_no_rung_keeps_the_others_on_one_cpu() -> None:
+    allowed, found = os.sched_getaffinity(0), []
+    with closing(ladder.experiment("system", 16_000)) as frames:  # type: ignore[type-var]
+        for _ in range(12):
+            next(frames)
+            found.append(os.sched_getaffinity(0))
+    assert found == 12 * [allowed]
+
+
 CONSTANTS = {"cache": 1_000_000, "inside_ns": 10.0, "outside_ns": 110.0}
 
 

@@ -12,6 +12,7 @@ from relations import two_of_three
 from perflab.measure.guards import BadInput
 from perflab.systems.clients import calls
 from perflab.systems.clients.calls import IN_A_ROW, WAYS, callers
+from perflab.systems.http import connection
 from perflab.systems.servers.worker_kinds import LOOP
 from perflab.systems.servers.worker_server import stages_of, worker_server
 
@@ -53,6 +54,18 @@ def test_a_server_that_dies_is_an_error(way: str) -> None:
         server.kill()
         with pytest.raises(OSError):
             made.ways[way]("/work?wait=1")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_server_that_does_not_answer_is_an_error(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (calls, connection):
+        monkeypatch.setattr(module, "TIMEOUT_S", 0.1)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as mute,
+        callers(mute.getsockname()[1], 2) as made,
+        pytest.raises(OSError),
+    ):
+        made.ways[way]("/work?wait=1")
 
 
 async def refuse(port: int, number: int) -> Any:

@@ -13,7 +13,7 @@ import pytest
 from relations import two_of_three
 
 from perflab.systems.databases.ledger import Ledger
-from perflab.systems.databases.write_ahead import grow_log
+from perflab.systems.databases.write_ahead import FULL, NORMAL, OFF, grow_log, wait_for_drive
 
 COMMITS = 1_200
 """More than what fills a log once."""
@@ -54,6 +54,17 @@ def test_the_database_is_as_it_was(connection: sqlite3.Connection) -> None:
     assert connection.execute("select * from rows").fetchall() == [(7,)]
     assert connection.execute("select name from sqlite_schema").fetchall() == [("rows",)]
     assert connection.execute("pragma integrity_check").fetchone() == ("ok",) and not connection.in_transaction
+
+
+@pytest.mark.parametrize(("synchronous", "number"), [(FULL, 2), (NORMAL, 1), (OFF, 0)])
+def test_waiting_for_the_drive_is_a_real_flush_on_macos_too(
+    connection: sqlite3.Connection, synchronous: str, number: int
+) -> None:
+    wait_for_drive(connection, synchronous)
+    assert [connection.execute(f"pragma {each}").fetchone() for each in ("synchronous", "fullfsync")] == [
+        (number,),
+        (1,),
+    ]
 
 
 def test_where_it_cannot_grow_that_is_said_and_nothing_is_left_open(connection: sqlite3.Connection) -> None:

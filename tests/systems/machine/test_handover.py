@@ -12,7 +12,7 @@ import psutil
 import pytest
 from patience import wait_until_gone
 
-from perflab.systems.machine.handover import between_processes, between_threads, can_pin
+from perflab.systems.machine.handover import between_processes, between_threads, can_pin, on_one_cpu
 
 pytestmark = pytest.mark.clock
 
@@ -38,13 +38,15 @@ def test_another_process_answers_and_is_gone_afterwards() -> None:
 
 
 @pytest.mark.skipif(not can_pin(), reason="this system does not let us choose CPUs")
-def test_both_share_one_cpu_meanwhile_and_we_get_ours_back() -> None:
+def test_both_share_one_cpu_while_one_is_called_and_else_we_have_ours() -> None:
     allowed = os.sched_getaffinity(0)
     with between_processes():
         (child,) = psutil.Process().children()
-        assert os.sched_getaffinity(0) == os.sched_getaffinity(child.pid)
-        assert len(os.sched_getaffinity(0)) == 1
-    assert os.sched_getaffinity(0) == allowed
+        assert os.sched_getaffinity(0) == allowed, "what is measured in turns with it may use all CPUs"
+        with on_one_cpu():
+            assert os.sched_getaffinity(0) == os.sched_getaffinity(child.pid)
+            assert len(os.sched_getaffinity(0)) == 1
+        assert os.sched_getaffinity(0) == allowed
 
 
 def test_a_process_that_died_is_told() -> None:

@@ -60,6 +60,19 @@ def greet():
     return {"level": 7}
 answer_requests({"get": greet})
 """,
+    "interrupted": """
+from perflab.systems.process import child
+from perflab.systems.process.child import announce, exit_with_parent, read_config
+import os, sys, time
+read_config()
+def half():
+    child._channel().write(b'{"level": ')
+    child._channel().flush()
+    os._exit(3)
+exit_with_parent({"get": half})
+announce(1234)
+time.sleep(60)
+""",
     "asked": """
 from perflab.measure.guards import check_number
 from perflab.systems.process.child import announce, exit_with_parent, read_config
@@ -170,6 +183,11 @@ def test_a_server_that_dies_in_mid_run_is_noticed() -> None:
             server.check(PATIENCE_S)
         with pytest.raises(ServerFailed):
             server.ask("get")
+
+
+def test_a_server_that_dies_in_mid_answer_is_noticed() -> None:
+    with serve("interrupted_server") as server, pytest.raises(ServerFailed, match=r"The interrupted server died\."):
+        server.ask("get")
 
 
 def test_a_connection_lost_because_the_server_died_is_told_as_that() -> None:

@@ -60,7 +60,10 @@ def experiment(part: str, working_set: int) -> Iterator[Frame]:
 
 def values_ns(rung: Rung, stack: ExitStack) -> Iterator[NDArray[np.float64]]:
     """Slice after slice of times of one operation; `stack` closes what the rung opens."""
-    for latencies in call_slices(stack.enter_context(rung.ready()), slice_s=SLICE_S):
+    slices = call_slices(stack.enter_context(rung.ready()), slice_s=SLICE_S)
+    while True:
+        with rung.during():
+            latencies = next(slices)
         yield latencies.latencies_ns / rung.per_call
 
 

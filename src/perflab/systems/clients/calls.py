@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from perflab.measure.guards import check_number, machine_limits
 from perflab.measure.http_reply import ReplyReader
-from perflab.systems.http.connection import CHUNK, Connection, request_bytes
+from perflab.systems.http.connection import CHUNK, TIMEOUT_S, Connection, request_bytes
 
 MAX_CALLS = 50
 IN_A_ROW, ON_THREADS, ON_A_LOOP = "in a row", "gathered, threads", "gathered, event loop"
@@ -76,7 +76,7 @@ class Callers:
 
     def on_a_loop(self, path: str) -> list[bytes]:
         """All on one thread, which goes on with whatever call has something to do."""
-        return self._loop.each(lambda stream: get(*stream, path))
+        return self._loop.each(lambda stream: get(*stream, path), TIMEOUT_S)
 
 
 async def get(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> bytes:

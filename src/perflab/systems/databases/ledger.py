@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from perflab.systems.databases.temporary import temporary
-from perflab.systems.databases.write_ahead import grow_log
+from perflab.systems.databases.write_ahead import grow_log, wait_for_drive
 
 
 class Ledger:
@@ -21,7 +21,7 @@ class Ledger:
         self.commits = 0
         self._connection = sqlite3.connect(path, isolation_level=None)
         self._connection.execute("pragma journal_mode = wal")
-        self._connection.execute("pragma synchronous = full")
+        wait_for_drive(self._connection)
         self._connection.execute("create table ledger (number integer primary key, amount integer check (amount > 0))")
         grow_log(self._connection)
 

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from perflab.systems.databases.duck import open_duckdb
+from perflab.systems.databases.write_ahead import FULL, NORMAL, wait_for_drive
 
 PER_CUSTOMER = 10
 COLUMNS = {
@@ -83,8 +84,7 @@ class SQLiteBook:
         self._connection = sqlite3.connect(path, isolation_level=None)
         self._ask = self._connection.execute
         self._ask("pragma journal_mode = wal")
-        self._ask(f"pragma synchronous = {'full' if durable else 'normal'}")
-        self._ask("pragma fullfsync = on")  # on macOS fsync alone stops at the drive's cache
+        wait_for_drive(self._connection, FULL if durable else NORMAL)
         self._ask("pragma wal_autocheckpoint = 0")
         self._ask(f"pragma cache_size = -{CACHE_KB}")
         self.tidy()

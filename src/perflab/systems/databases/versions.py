@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from perflab.systems.databases.write_ahead import grow_log
+from perflab.systems.databases.write_ahead import FULL, OFF, grow_log, wait_for_drive
 
 UPSERT = "on conflict (key) do update set version ="
 
@@ -27,7 +27,7 @@ class Versions:
 
     def __init__(self, path: Path, wait_s: float = 0.0, durable: bool = True) -> None:
         self.wait_s = wait_s
-        self._path, self._synchronous = path, "full" if durable else "off"
+        self._path, self._synchronous = path, FULL if durable else OFF
         self._own, self._lock = threading.local(), threading.Lock()
         self._opened: list[sqlite3.Connection] = []
         self._writing = threading.Lock()
@@ -89,7 +89,7 @@ class Versions:
             return known
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         connection.execute("pragma journal_mode = wal")
-        connection.execute(f"pragma synchronous = {self._synchronous}")
+        wait_for_drive(connection, self._synchronous)
         self._own.connection = connection
         with self._lock:
             self._opened.append(connection)

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 
+FULL, NORMAL, OFF = "full", "normal", "off"
 TINY_CACHE = 1
 """In pages: what is written goes to the log at once, and not first into the cache."""
+
+
+def wait_for_drive(connection: sqlite3.Connection, synchronous: str = FULL) -> None:
+    """Each commit waits until it is on the drive (`FULL`); or only what moves the log into the file does (`NORMAL`); or nothing.
+
+    On macOS fsync alone stops at the drive's cache, and SQLite asks for no more by itself.
+    """
+    connection.execute(f"pragma synchronous = {synchronous}")
+    connection.execute("pragma fullfsync = on")
 
 
 def grow_log(connection: sqlite3.Connection) -> None:

@@ -129,10 +129,10 @@ def write_for(
             responses.append(perf_counter_ns() - asked_ns)
 
     with gc_paused(generation=0), ThreadPoolExecutor(threads) as pool:
-        clients = [pool.submit(client) for _ in range(threads)]
-        start_ns = perf_counter_ns()
-        until_ns, patient_ns = (start_ns + round(1e9 * each) for each in (seconds, max(seconds, PATIENCE_S)))
         try:
+            clients = [pool.submit(client) for _ in range(threads)]
+            start_ns = perf_counter_ns()
+            until_ns, patient_ns = (start_ns + round(1e9 * each) for each in (seconds, max(seconds, PATIENCE_S)))
             while batch := desk.take(until_ns if len(commits) >= FEWEST else patient_ns):
                 began_ns = perf_counter_ns()
                 write(len(batch))

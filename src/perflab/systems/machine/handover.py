@@ -12,7 +12,11 @@ from contextlib import contextmanager
 from perflab.systems.process.child import end_process
 
 TIMEOUT_S = 5.0
-ECHO = "import os\nwhile byte := os.read(0, 1): os.write(1, byte)"
+ECHO = """
+import os, sys
+if len(sys.argv) > 1: os.sched_setaffinity(0, {int(sys.argv[1])})
+while byte := os.read(0, 1): os.write(1, byte)
+"""
 
 
 @contextmanager
@@ -44,28 +48,28 @@ def between_threads() -> Iterator[Callable[[], object]]:
 def between_processes() -> Iterator[Callable[[], object]]:
     """Yields a function that sends a byte to another process and gets it back: two switches from process to process.
 
-    Where the system lets us (Linux), both are kept on one CPU, so that one can only run when the other waits. The other process
-    ends when its pipe closes, however this one ends.
+    Where the system lets us (Linux), the other process is kept on one CPU. It is to be called `on_one_cpu`, the same one, so that
+    one can only run when the other waits. The other process ends when its pipe closes, however this one ends.
     """
-    with _on_one_cpu():
-        process = subprocess.Popen(
-            [sys.executable, "-S", "-E", "-P", "-c", ECHO], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
-        )
-        assert process.stdin is not None and process.stdout is not None
-        to_other, back = process.stdin.fileno(), process.stdout.fileno()
+    cpu = [str(_one_cpu())] if can_pin() else []
+    process = subprocess.Popen(
+        [sys.executable, "-S", "-E", "-P", "-c", ECHO, *cpu], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+    )
+    assert process.stdin is not None and process.stdout is not None
+    to_other, back = process.stdin.fileno(), process.stdout.fileno()
 
-        def there_and_back() -> object:
-            os.write(to_other, b"x")
-            if not (byte := os.read(back, 1)):
-                raise ConnectionError("the other process is gone")
-            return byte
+    def there_and_back() -> object:
+        os.write(to_other, b"x")
+        if not (byte := os.read(back, 1)):
+            raise ConnectionError("the other process is gone")
+        return byte
 
-        try:
-            there_and_back()  # it has started when it answers
-            yield there_and_back
-        finally:
-            end_process(process, TIMEOUT_S)
-            process.stdout.close()
+    try:
+        there_and_back()  # it has started when it answers
+        yield there_and_back
+    finally:
+        end_process(process, TIMEOUT_S)
+        process.stdout.close()
 
 
 def can_pin() -> bool:
@@ -73,13 +77,18 @@ def can_pin() -> bool:
     return hasattr(os, "sched_setaffinity")
 
 
+def _one_cpu() -> int:
+    return min(os.sched_getaffinity(0))
+
+
 @contextmanager
-def _on_one_cpu() -> Iterator[None]:
+def on_one_cpu() -> Iterator[None]:
+    """Keep this thread on the CPU of the other process while it calls it, and not longer: what is measured next may use all."""
     if not can_pin():
         yield
         return
     allowed = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(allowed)})
+    os.sched_setaffinity(0, {_one_cpu()})
     try:
         yield
     finally:

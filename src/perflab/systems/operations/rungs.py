@@ -8,7 +8,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
@@ -16,7 +16,7 @@ from itertools import repeat
 from perflab.measure.caches import private_cache_bytes
 from perflab.measure.units import duration, duration_range
 from perflab.systems.machine.chase import chase, gather
-from perflab.systems.machine.handover import between_processes, between_threads, can_pin
+from perflab.systems.machine.handover import between_processes, between_threads, can_pin, on_one_cpu
 from perflab.systems.machine.storage import disk_caveat, disk_read, page_cache_read, sqlite_commit
 from perflab.systems.operations.operations import Operation, append_and_fsync, tcp_round_trip
 
@@ -43,7 +43,8 @@ class Rung:
     """One operation, and what is commonly quoted for it.
 
     `ready` is a context manager that yields a function; one call of it does the operation `per_call` times. Where that is
-    above 1, a call's time divided by it is a mean, never a percentile's sample. `calls` fill a slice of about 0.1 s.
+    above 1, a call's time divided by it is a mean, never a percentile's sample. `calls` fill a slice of about 0.1 s. It is called
+    within `during()`, a slice at a time.
     `quoted_ns` is a range, or None without a known source. `caveat` tells why the number may not be what its name promises on
     this machine; it may look at the disk for that.
     """
@@ -54,6 +55,7 @@ class Rung:
     source: str = ""
     per_call: int = 1
     caveat: Caveat = nothing
+    during: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
     def is_mean(self) -> bool:
@@ -150,7 +152,7 @@ RUNGS: dict[str, Rung] = {
     "memory, 64 MB, many reads at once": Rung(partial(gather, 64_000_000, STEPS), 4_000, per_call=STEPS),
     "system call": Rung(partial(repeated, os.getppid, STEPS // 10), 1_000, (105, 105), EXTENDED_LIST, STEPS // 10),
     "read 4 kB, page cache": Rung(page_cache_read, 20_000),
-    "context switch": Rung(between_processes, 8_000, (4.3e3, 4.3e3), EXTENDED_LIST, 2, switch_caveat),
+    "context switch": Rung(between_processes, 8_000, (4.3e3, 4.3e3), EXTENDED_LIST, 2, switch_caveat, on_one_cpu),
     "compress 1 kB": Rung(compress, 10_000, (2e3, 10e3), LIST + ", for Zippy"),
     HAND_OVER: Rung(between_threads, 2_000, per_call=2, caveat=lock_caveat),
     LOOPBACK: Rung(tcp_round_trip, 1_500, caveat=loopback_caveat),

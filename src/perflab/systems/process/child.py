@@ -126,7 +126,9 @@ class ChildServer:
             line = self._answers.get(timeout=timeout_s)
         except queue.Empty:
             raise self._failure(f"{complaint} within {timeout_s:g} s") from None
-        if line is None:  # its channel is closed: it ends, or has ended
+        if line is None or not line.endswith(
+            b"\n"
+        ):  # its channel is closed, in mid-answer at worst: it ends, or has ended
             raise self._failure("died", DEATH_S)
         answer: dict[str, Any] = json.loads(line)
         return answer

@@ -16,7 +16,7 @@ from perflab.measure.collector import gc_paused
 from perflab.systems.databases.closed_loop import Queried, query_for
 from perflab.systems.databases.ledger import Ledger
 from perflab.systems.databases.report import Reports, create
-from perflab.systems.databases.write_ahead import grow_log
+from perflab.systems.databases.write_ahead import grow_log, wait_for_drive
 from perflab.systems.databases.writing_threads import write_for
 from perflab.systems.servers.fair_pool import FairPool
 
@@ -101,7 +101,7 @@ class HotRow:
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.execute("pragma journal_mode = wal")
-        self._connection.execute("pragma synchronous = full")
+        wait_for_drive(self._connection)
         self._connection.execute("create table counter (number integer not null)")
         self._connection.execute("insert into counter values (0)")
         grow_log(self._connection)
