@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from perflab.chapters.measuring_latency import stopwatch
 from perflab.lab.record import Record
 from perflab.lab.save import save_record
 from perflab.measure.frame import Frame
@@ -43,8 +44,10 @@ def test_histograms_of_a_class_are_merged(
     (tmp_path / "results").mkdir()
     for started, half in (("morning", calls[:1_000]), ("noon", calls[1_000:])):
         frame = Frame({"latency_ns": half})
-        record = Record("stopwatch", {}, 1, started, frame, 1.0, "complete", chapter="measuring_latency")
-        save_record(record, tmp_path / "results")
+        for changed in ({}, {"batch": 1_000}, {"operation": "sleep 1 ms"}):
+            chosen = stopwatch.lab().check({"operation": "dict lookup", "batch": 1, **changed})
+            record = Record("stopwatch", chosen, 1, started, frame, 1.0, "complete", chapter="measuring_latency")
+            save_record(record, tmp_path / "results")
     monkeypatch.chdir(tmp_path)
     (code,) = CODE
     exec(code, {})
