@@ -44,9 +44,10 @@ def test_histograms_of_a_class_are_merged(
     (tmp_path / "results").mkdir()
     for started, half in (("morning", calls[:1_000]), ("noon", calls[1_000:])):
         frame = Frame({"latency_ns": half})
-        for changed in ({}, {"batch": 1_000}, {"operation": "sleep 1 ms"}):
+        for number, changed in enumerate(({}, {"batch": 1_000}, {"operation": "sleep 1 ms"})):
             chosen = stopwatch.lab().check({"operation": "dict lookup", "batch": 1, **changed})
-            record = Record("stopwatch", chosen, 1, started, frame, 1.0, "complete", chapter="measuring_latency")
+            at = f"{started} {number}"
+            record = Record("stopwatch", chosen, 1, at, frame, 1.0, "complete", chapter="measuring_latency")
             save_record(record, tmp_path / "results")
     monkeypatch.chdir(tmp_path)
     (code,) = CODE
