@@ -114,10 +114,8 @@ def finding(record: Record, pinned: Record | None) -> str:
     slowest, chosen = duration(of(record, 1)), record.parameters["architecture"]
     who = chosen.capitalize() if chosen in (*OURS, YOURS) else chosen
     if pinned is not None and only_change(record, pinned) == "architecture":
-        other = pinned.parameters["architecture"]
-        return (
-            f"p99 of the light requests: {chosen} {duration(of(record, 0.99))}, {other} {duration(of(pinned, 0.99))}."
-        )
+        p99s = (f"{run.parameters['architecture']} {duration(of(run, 0.99))}" for run in (record, pinned))
+        return f"p99 of the light requests: {', '.join(p99s)}."
     if not record.column(HEAVY).size:
         return f"{who}, no heavy request: the slowest light one took {slowest}."
     if waited(record) > model.HARDLY:

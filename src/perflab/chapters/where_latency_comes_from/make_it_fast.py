@@ -116,11 +116,6 @@ def tails(record: Record) -> str:
     return f"p99 from {duration(first.value)} to {duration(last.value)}" if first.has_interval else first.shortage
 
 
-def faster_said(times: float) -> str:
-    """How many times as fast, or as slow."""
-    return f"{ratio(times)} faster" if times >= 1 else f"{ratio(1 / times)} slower"
-
-
 def verdict(record: Record, pinned: Record | None) -> Verdict:
     """From where to where, and the step that did most."""
     columns = list(taken(record).values())
@@ -129,9 +124,9 @@ def verdict(record: Record, pinned: Record | None) -> Verdict:
     if len(columns) == 1:
         return Verdict(f"With everything off a request takes {duration(percentile(columns[0], 0.5))} (p50).")
     best, most = max(gains(record).items(), key=lambda step: step[1].value)
-    medians = [percentile(columns[end], 0.5) for end in (0, -1)]
+    first, last = (percentile(columns[end], 0.5) for end in (0, -1))
     said = (
-        f"p50 from {duration(medians[0])} to {duration(medians[1])}, {faster_said(medians[0] / medians[1])}; {tails(record)}. "
+        f"p50 from {duration(first)} to {duration(last)}, {make_it_fast_model.faster_said(first / last)}; {tails(record)}. "
         f"Most in one step: {best.removeprefix('+ ')}, {ratio_text(most)} in {count(columns[0].size)} interleaved pairs."
     )
     if pinned is None or pinned is record or not taken(pinned):

@@ -28,6 +28,11 @@ OTHER, CLOSE, ALIKE = "pooling or the join", "two of them equally", 1.25
 LABELS = (START, *STEPS.values())
 
 
+def faster_said(times: float) -> str:
+    """How many times as fast, or as slow."""
+    return f"{ratio(times)} faster" if times >= 1 else f"{ratio(1 / times)} slower"
+
+
 def stages(**wanted: bool) -> dict[str, tuple[str, ...]]:
     """Label of each step and the switches that are on in it: none first, then one more at a time, in the order of `STEPS`."""
     names = [name for name in STEPS if wanted[name]]

@@ -126,9 +126,7 @@ class ChildServer:
             line = self._answers.get(timeout=timeout_s)
         except queue.Empty:
             raise self._failure(f"{complaint} within {timeout_s:g} s") from None
-        if line is None or not line.endswith(
-            b"\n"
-        ):  # its channel is closed, in mid-answer at worst: it ends, or has ended
+        if line is None or line[-1:] != b"\n":  # its channel is closed, perhaps in mid-answer: it ends, or has ended
             raise self._failure("died", DEATH_S)
         answer: dict[str, Any] = json.loads(line)
         return answer
