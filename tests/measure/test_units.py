@@ -51,8 +51,26 @@ def test_numbers_keep_significant_digits_and_their_whole_part(value: float, text
 def test_shares_rates_factors_and_sizes_carry_their_sign() -> None:
     assert units.percent(0.25) == "25%"
     assert units.rate(5_000) == "5,000 requests/s"
-    assert units.ratio(2.1) == "2.1×"
+    assert [units.ratio(each) for each in (2.1, 1.04, 0.96, 1.0)] == ["2.1×", "1.04×", "0.960×", "1.0×"]
     assert units.byte_size(65_535) == "66 kB"
+
+
+def test_what_is_not_all_is_not_said_to_be_all() -> None:
+    assert [units.percent(share) for share in (1, 0.999, 0.9972, 0.995, 0.004)] == [
+        "100%",
+        "99.9%",
+        "99.7%",
+        "99.5%",
+        "0.40%",
+    ]
+
+
+def test_one_thing_is_singular() -> None:
+    assert [units.things(number, "request") for number in (0, 1, 2_000)] == [
+        "0 requests",
+        "1 request",
+        "2,000 requests",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,12 @@ def test_the_headline_is_the_p99_beside_the_mean_or_what_more_hits_did() -> None
         assert said.startswith("With more hits, the load on the store went from 1") and "p99 from 20 ms" in said
 
 
+def test_as_many_hits_change_nothing_that_a_headline_could_tell() -> None:
+    run = read_record(capacity=1_000)
+    other = replace(run, parameters={**run.parameters, "skew": 0.8})
+    assert LAB.found(*side_by_side(run, other)) == LAB.found(run, None)
+
+
 def test_a_headline_compares_two_runs_only_where_one_control_differs_and_says_which() -> None:
     run = read_record(capacity=300)
     own = LAB.found(run, None)

@@ -212,6 +212,8 @@ def test_the_words_say_from_which_hit_ratio_on_it_pays(lab: Any) -> None:
 def test_the_words_of_what_makes_no_difference(lab: Any) -> None:
     alike, alone = which_record(5e3, 5e3), which_record(cache=NONE, store=SLOW)
     assert lab.found(alike, None).endswith("reads become neither faster nor slower.")
+    few = which_record(10e3, 2.1e6, rounds=3, cache=DICT, store=SLOW)
+    assert lab.found(few, None) == "", "too few rounds to tell are not called equal"
     assert lab.verdict(alone, None).text == "A read of the slow store takes 2.1 ms on average."
     assert lab.found(alone, None) == ""
     assert lab.scenario({**START, "cache": NONE}).endswith("without a cache.")

@@ -182,6 +182,8 @@ def test_two_ways_share_a_headline_and_are_compared() -> None:
     two, one = side_by_side(made(), made(way=ONE))
     found = LAB.verdict_of(one, two)
     assert found.kind == "clear" and "Pinned run: 7" in found.text
+    apart = side_by_side(made(clients=8), made(way=ONE))
+    assert "“two statements”" not in LAB.found(*apart[::-1]), "two controls differ: the headline is of one run"
     assert "“two statements” loses" in LAB.found(one, two) and "“one statement” loses nothing" in LAB.found(one, two)
     begin, immediate = side_by_side(made(way=ONE), made(way=IMMEDIATE))
     assert LAB.verdict_of(immediate, begin).kind == "clear", "none loses, but one is slower"

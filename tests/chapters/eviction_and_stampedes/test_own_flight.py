@@ -24,13 +24,17 @@ def with_futures(flights: Any, lock: Any, key: Any, compute: Callable[[], Any]) 
     with lock:
         is_mine = key not in flights
         flight = flights.setdefault(key, Future())
+    return _flown(flights, lock, key, compute, flight, is_mine)
+
+
+def _flown(flights: Any, lock: Any, key: Any, compute: Callable[[], Any], flight: Any, is_mine: bool) -> Any:
     if is_mine:
         try:
             flight.set_result(compute())
         except Exception as error:
             flight.set_exception(error)
         with lock:
-            del flights[key]
+            flights.pop(key, None)
     return flight.result()
 
 
@@ -92,17 +96,6 @@ def asks_forgiveness(flights: Any, lock: Any, key: Any, compute: Callable[[], An
 
 def locks_the_given_flights_by_its_own(flights: Any, lock: Any, key: Any, compute: Callable[[], Any]) -> Any:
     return with_futures(flights, OWN_LOCK, key, compute)
-
-
-def _flown(flights: Any, lock: Any, key: Any, compute: Callable[[], Any], flight: Any, is_mine: bool) -> Any:
-    if is_mine:
-        try:
-            flight.set_result(compute())
-        except Exception as error:
-            flight.set_exception(error)
-        with lock:
-            flights.pop(key, None)
-    return flight.result()
 
 
 RIGHT_ONES = (

@@ -129,6 +129,9 @@ def test_the_click_settles_the_prediction_with_a_reason_for_each_outcome(times: 
 
 def test_too_few_slices_or_slices_too_far_apart_settle_nothing() -> None:
     assert same_road.what_more_lanes_do(*pair([1.0] * 5)) is None
+    assert same_road.what_more_lanes_do(*pair([0.61, 0.66, 0.7, 0.7, 0.72, 0.78, 0.8])) is None, (
+        "quicker, and not by half"
+    )
     assert same_road.what_more_lanes_do(*pair([0.3, 3.0, 0.5, 2.0, 1.0, 0.4, 1.5])) is None
 
 

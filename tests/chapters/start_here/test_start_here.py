@@ -135,6 +135,10 @@ def test_the_click_settles_the_prediction_and_the_number_is_said(times: float, c
     assert all(answer.misconception and answer.reason for answer in first_lab.PREDICTION.choices.values())
 
 
+def test_an_interval_that_holds_a_hundred_is_not_called_less() -> None:
+    assert first_lab.growth(*growing([56.0, 60.0, 72.0, 80.0, 88.0, 104.0, 108.0])) is None
+
+
 def test_too_few_slices_settle_nothing() -> None:
     assert first_lab.growth(*growing([20.0] * 5)) is None
     assert (

@@ -202,6 +202,12 @@ def test_the_pinned_run_is_compared_by_its_goodput() -> None:
     assert "“drop the late” answers" in LAB.found(short, dropping) and "“short queue”" in LAB.found(short, dropping)
 
 
+def test_a_pinned_run_that_answered_hardly_any_in_time_is_told_and_not_compared() -> None:
+    short = overload_record(discipline=SHORT_QUEUE)
+    told, kind = became_of.compare(short, replace(short, frame=Frame(facts={"elapsed_s": 2.0})))
+    assert (told, kind) == ("Pinned run: 0/s in time.", "")
+
+
 @pytest.mark.parametrize("other", [{"offered": 0.75}, {"deadline": 20}, {"services": EXPONENTIAL}])
 def test_runs_that_differ_in_more_than_the_discipline_are_not_compared_in_the_headline(other: dict[str, Any]) -> None:
     pair = side_by_side(overload_record(discipline=LIFO), overload_record(discipline=FIFO, **other))

@@ -136,6 +136,8 @@ def test_each_architecture_has_a_reason(architecture: str) -> None:
 def test_a_pinned_run_of_another_architecture_is_named() -> None:
     now, pinned = side_by_side(record(), record(PREFORK))
     assert LAB.found(now, pinned) == "p99 of the light requests: event loop 195 ms, prefork 300 µs."
+    apart = side_by_side(record(), record(PREFORK, rate=50))
+    assert LAB.found(*apart).startswith("Event loop: "), "two controls differ"
     assert "above the pinned run" in LAB.verdict(now, pinned).text and LAB.verdict(now, pinned).kind == "clear"
 
 

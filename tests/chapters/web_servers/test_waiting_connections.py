@@ -192,6 +192,8 @@ def test_a_pinned_run_of_another_architecture_is_named_in_the_headline() -> None
     now, pinned = (replace(each, turns="together") for each in (record(), record(LOOP, 100, 100)))
     said = "Event loop: p99 51 ms for all 100 clients. Prefork, 10 processes: p99 53 ms for 10 of 100 clients."
     assert LAB.found(now, pinned) == said
+    apart = replace(pinned, parameters={**pinned.parameters, "wait": 10})
+    assert "Event loop" not in LAB.found(now, apart), "two controls differ"
     assert "10.0× (10.0–10.0) below the pinned run" in LAB.verdict(now, pinned).text
 
 

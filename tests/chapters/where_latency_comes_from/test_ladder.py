@@ -157,6 +157,12 @@ def test_each_outcome_has_a_comment_that_fits_it(outcome: str, answer: str | Non
     assert ("agrees" in comment) == (answer == outcome)
 
 
+def test_an_interval_that_spans_two_choices_settles_nothing() -> None:
+    wide = record(of(yours=100.0, disk=3e5), 50_000_000)
+    wide.frame.samples[f"{ladder.FSYNC}_ns"] = np.geomspace(1.2e5, 9e5, wide.column(f"{ladder.FSYNC}_ns").size)
+    assert settled(wide) is None
+
+
 def test_every_choice_can_be_the_outcome() -> None:
     assert set(OUTCOMES) == set(ladder.PREDICTION.choices)
 

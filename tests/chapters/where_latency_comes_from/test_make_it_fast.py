@@ -142,6 +142,10 @@ def test_a_verdict_has_a_p99_only_of_requests_enough() -> None:
     assert "p99 from" in make_it_fast.verdict(record(enough), None).text
 
 
+def test_what_has_become_slower_is_not_called_faster() -> None:
+    assert [make_it_fast_model.faster_said(times) for times in (4.0, 0.5)] == ["4.0× faster", "2.0× slower"]
+
+
 def test_nothing_measured_and_nothing_switched_on_are_said() -> None:
     assert make_it_fast.verdict(record(Frame()), None).kind == "invalid"
     assert "everything off" in make_it_fast.verdict(record(of_medians(), **ALL_OFF), None).text

@@ -112,8 +112,8 @@ def say(record: Record) -> str:
 def finding(record: Record, pinned: Record | None) -> str | None:
     """The p99 beside the mean; beside another run, what became of it and of the store's load."""
     (mean, p99), hits = model.measured_ns(record), hit_ratio(record)
-    if pinned is not None and (changed := only_change(record, pinned)) and pinned.column("latency_ns").size:
-        return model.effect_said(changed, record, pinned)
+    if (changed := only_change(record, pinned)) and (said := model.effect_said(changed, record, pinned)):
+        return said
     if model.is_saturated(record):
         return f"{percent(hits)} of the reads hit, and the rest are more than the store can do: p99 {model.tail_text(record)}."
     if hits > SURE:

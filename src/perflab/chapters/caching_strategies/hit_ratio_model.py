@@ -179,8 +179,10 @@ def tail_text(run: Record) -> str:
     return f"{duration(float(measured_ns(run)[1]))}{' and growing' if is_saturated(run) else ''}"
 
 
-def effect_said(changed: str, record: Record, pinned: Record) -> str:
-    """What the one control did in which the two runs differ: to the load on the store and the p99."""
+def effect_said(changed: str, record: Record, pinned: Record | None) -> str:
+    """What the one control did in which the two runs differ: to the load on the store and the p99; "" where it did nothing."""
+    if pinned is None or not pinned.column("latency_ns").size:
+        return ""
     if changed == "kind":
         tails = [f"{tail_text(run)} with {run.parameters['kind']} service times" for run in (pinned, record)]
         return f"The p99 was {tails[0]}, {tails[1]}."
