@@ -58,21 +58,22 @@ def rows() -> Iterator[tuple[str, str, str]]:
         if not wanted or name.rpartition(".")[2] in wanted:
             lab = make()
             if any(compared(chart) for chart in lab.charts):
-                yield (f"{name}: measured points within {BAND:.0%} of the model", "most", told(*sweep(name, lab)))
+                yield (f"{name}: measured points within {BAND:.0%} of the model", "most", told(*sweep(lab)))
 
 
-def sweep(name: str, lab: Lab) -> tuple[list[Found], int]:
+def sweep(lab: Lab) -> tuple[list[Found], int]:
     """All points of all settings, and how many runs could not be judged (saturated, too few samples)."""
     found: list[Found] = []
     invalid, seconds = 0, lab.budget_s if lab.budget_s <= LONGEST_S else SHORT_S
     for seed in range(1, TIMES + 1):
+        known = corpus.constants_of(lab)  # anew, as for a learner: drives and CPUs change their pace
         for setting, parameters in settings(lab):
             measured = corpus.measure_slices(lab, seconds, fewest=2, seed=seed, **parameters)
             record = replace(corpus.record_of(lab, parameters, measured), seed=seed)
             if lab.verdict_of(record, None).kind == INVALID:
                 invalid += 1
                 continue
-            model = lab.model(record.parameters, corpus.constants(name))
+            model = lab.model(record.parameters, known)
             found += [Found(setting, title, ratio) for title, ratio in beside(lab, record, model)]
     return found, invalid
 

@@ -30,6 +30,8 @@ MS = 1e6
 CONSTANTS = {
     "nothing": 9 * MS,
     "handshake": 11 * MS,
+    "hit": 0.7 * MS,
+    "one commit": 10 * MS,
     "commits": 29 * MS,
     "batch": 11 * MS,
     adds("one commit"): 0.5 * MS,

@@ -32,7 +32,7 @@ def limits(clients: int = 24, **changed: Any) -> Limits:
 
 def test_with_a_cache_the_mean_alone_is_more_than_the_median_by_the_misses() -> None:
     cached = limits(ttl_s=60.0)
-    assert cached.mean_alone_ns - cached.alone_ns == pytest.approx((QUERY_MS + 2) * MS / NEW_EVERY)
+    assert cached.mean_alone_ns - cached.alone_ns == pytest.approx((QUERY_MS + 2 + 0.3) * MS / NEW_EVERY)
     assert limits().mean_alone_ns == limits().alone_ns
 
 
@@ -97,6 +97,13 @@ def test_commits_add_to_a_saturated_request_what_was_calibrated(
     assert found.per_s == pytest.approx(1e3 / expected_ms, rel=0.01)
     assert found.limits["commits"] == pytest.approx(1e3 / rows)
     assert found.limits["CPU"] == pytest.approx(1e3 / (1 + max(0.0, one_adds - 1)), rel=0.01)
+
+
+@pytest.mark.parametrize(("rows", "expected_ms"), [(0, 0.0), (1, 0.6), (20, 4.4), (10, 0.6 + 9 * 0.2)])
+def test_the_first_commit_of_a_request_alone_wakes_the_writer_up(rows: int, expected_ms: float) -> None:
+    known = {**CONSTANTS, "one commit": (9 + 0.6) * MS, "commits": (9 + 4.4) * MS}
+    alone, without = (limits_of({**SETTINGS, "rows": each}, 24, known).alone_ns for each in (rows, 0))
+    assert alone - without == pytest.approx(expected_ms * MS)
 
 
 def test_a_batch_adds_more_where_fewer_share_it() -> None:

@@ -8,12 +8,12 @@ from typing import Any
 
 from perflab.chapters.trade_off import service_limits
 from perflab.chapters.trade_off.plane import ALONE, BASE, middle
-from perflab.chapters.trade_off.service_limits import COMMITTED, Limits, adds
+from perflab.chapters.trade_off.service_limits import COMMITTED, Limits, adds, stored_ns
 from perflab.chapters.trade_off.service_loads import LEVEL, OFF, clients_of, conditions
 from perflab.lab import Record
 from perflab.measure import Estimate, count, duration
 from perflab.systems.clients.service import TTL_S
-from perflab.systems.servers.group_commit import MAX_ROWS, TIMER, WAITING
+from perflab.systems.servers.group_commit import TIMER, WAITING
 
 TIMED, AT_ONCE, CACHING, POOLING, COMPRESSION, ASYNC = LEVERS = (
     "batching with timer",
@@ -47,13 +47,10 @@ def with_commits_of(
     """The constants with commits that take as long as they did in a run, whose baseline took so long alone: drives change their
     speed from one second to the next.
     """
-    nothing, calibrated = constants["nothing"], max(1.0, constants["commits"] - constants["nothing"])
-    rest = limits_of("", 0, link, threads, constants).alone_ns
-    found = max(1.0, alone_ns - rest) * MAX_ROWS / commits
-    times = found / calibrated
-    batch = nothing + max(0.0, constants["batch"] - nothing) * times
-    added = {adds(name): constants[adds(name)] * times for name in COMMITTED}
-    return {**constants, "commits": nothing + found, "batch": batch, **added}
+    rest, nothing = limits_of("", 0, link, threads, constants).alone_ns, constants["nothing"]
+    times = max(1.0, alone_ns - rest) / max(1.0, stored_ns(commits, constants))
+    alone = {name: nothing + max(0.0, constants[name] - nothing) * times for name in ("one commit", "commits", "batch")}
+    return {**constants, **alone, **{adds(name): constants[adds(name)] * times for name in COMMITTED}}
 
 
 def rows_of(lever: str) -> tuple[str, str]:

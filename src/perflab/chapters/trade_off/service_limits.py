@@ -32,10 +32,12 @@ FREE: dict[str, Any] = {**OFF, **conditions(0, 1, THREADS), "bits_per_s": None, 
 PROBED: dict[str, dict[str, Any]] = {
     "nothing": {},
     "handshake": {"pooled": False},
+    "hit": {"ttl_s": TTL_S},
+    "one commit": {"rows": 1},
     "commits": {"rows": MAX_ROWS},
     "batch": {"rows": MAX_ROWS, "batch": WAITING},
 }
-"""Requests alone: a query, and what this adds."""
+"""Requests alone: a query, and what this adds; a hit of the cache has none, and does not wake up from it."""
 PLAIN, POOLED, CACHED, ASYNC, ASYNC_POOLED, ASYNC_CACHED = (
     "",
     "pooling",
@@ -141,9 +143,11 @@ def limits_of(settings: Mapping[str, Any], clients: int, constants: Mapping[str,
     with commits is calibrated, and is neither the larger nor the sum of both. A cache spares query and handshake of all but new
     pages: of the median both. A thread is held by all but the link.
     """
-    parts = {name: max(0.0, constants[name] - constants["nothing"]) for name in ("handshake", "commits", "batch")}
+    parts = {name: max(0.0, constants[name] - constants["nothing"]) for name in ("handshake", "batch")}
     rest, query = constants["nothing"] - 1e6 * QUERY_MS, 1e6 * settings["query_ms"]
     asked = query + (0.0 if settings["pooled"] else parts["handshake"])
+    if settings["ttl_s"]:
+        asked, rest = asked + rest - constants["hit"], constants["hit"]
     misses = 1 / NEW_EVERY if settings["ttl_s"] else 1.0
     compressing, decompressing, ratio = 0.0, 0.0, 1.0
     if settings["level"]:
@@ -151,7 +155,7 @@ def limits_of(settings: Mapping[str, Any], clients: int, constants: Mapping[str,
     way = 8e9 * ratio * settings["payload_bytes"] / settings["bits_per_s"]
     at_once = at_once_of(settings, clients)
     # A batch is one commit of those who share it; a saturated request waits for the commit under way and for its own.
-    stored, timer, waits, shared_by = parts["commits"] / MAX_ROWS * settings["rows"], 0.0, 0.0, 1
+    stored, timer, waits, shared_by = stored_ns(settings["rows"], constants), 0.0, 0.0, 1
     if settings["batch"] != NONE:
         is_timed, stored = settings["batch"] == TIMER, parts["batch"]
         shared_by = min(at_once, settings["size"]) if is_timed else at_once
@@ -176,6 +180,12 @@ def limits_of(settings: Mapping[str, Any], clients: int, constants: Mapping[str,
     alone = always + (0.0 if settings["ttl_s"] else asked)
     per_s = min(together, *limits.values())
     return Limits(alone, always + misses * asked, limits, per_s)
+
+
+def stored_ns(rows: int, constants: Mapping[str, Any]) -> float:
+    """What so many commits take alone: the line through one, which the writer has to be woken up for, and all of them."""
+    one, many = (max(0.0, constants[name] - constants["nothing"]) for name in ("one commit", "commits"))
+    return float(np.interp(rows, (0, 1, MAX_ROWS), (0.0, one, many)))
 
 
 def added_ns(settings: Mapping[str, Any], constants: Mapping[str, Any]) -> float:
