@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
+from few_threads import FewThreads
 
 from perflab.systems.databases import closed_loop
 from perflab.systems.databases.closed_loop import Queried, query_for
@@ -59,14 +59,8 @@ def test_what_a_query_raises_is_raised() -> None:
 
 
 def test_where_the_system_allows_no_more_threads_those_that_started_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Few(ThreadPoolExecutor):
-        def submit(self, *given: Any, **more: Any) -> Any:
-            if len(self._threads) == 2:
-                raise RuntimeError("can't start new thread")
-            return super().submit(*given, **more)
-
     monkeypatch.setattr(closed_loop, "PATIENCE_S", 60.0)
-    with Few(3) as pool, pytest.raises(RuntimeError, match="new thread"):
+    with FewThreads(3) as pool, pytest.raises(RuntimeError, match="new thread"):
         query_for(pool, [lambda: time.sleep(0.001)] * 3, 0.01)
 
 

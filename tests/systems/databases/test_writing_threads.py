@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from time import perf_counter_ns
-from typing import Any
 
 import numpy as np
 import pytest
+from few_threads import FewThreads
 
 from perflab.measure.guards import BadInput
 from perflab.systems.databases import writing_threads
@@ -150,13 +149,7 @@ def test_what_fails_is_raised_and_no_thread_is_left(
 
 @pytest.mark.process
 def test_where_a_thread_cannot_start_those_that_have_are_told_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Short(ThreadPoolExecutor):
-        def submit(self, *given: Any, **named: Any) -> Any:
-            if len(self._threads) == 2:
-                raise RuntimeError("can't start new thread")
-            return super().submit(*given, **named)
-
-    monkeypatch.setattr(writing_threads, "ThreadPoolExecutor", Short)
+    monkeypatch.setattr(writing_threads, "ThreadPoolExecutor", FewThreads)
     before = threading.active_count()
     with pytest.raises(RuntimeError, match="can't start"):
         write_for(len, 3, SOON_S)

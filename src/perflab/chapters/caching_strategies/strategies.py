@@ -91,11 +91,10 @@ def finding(record: Record, pinned: Record | None) -> str | None:
         return None
     if pinned is not None and pinned.column(WRITE).size and only_change(record, pinned) == "strategy":
         times = percentile(pinned.column(WRITE), 0.5) / percentile(writes, 0.5)
-        how = f"{ratio(times)} quicker" if times >= 1 else f"{ratio(1 / times)} slower"
+        how, than = (f"{ratio(times)} quicker" if times >= 1 else f"{ratio(1 / times)} slower"), "than"
         if abs(times - 1) < 0.05:
-            how = "about as quickly"
-            return f"{name.capitalize()} writes {how} (p50) as {pinned.parameters['strategy']}."
-        return f"{name.capitalize()} writes {how} (p50) than {pinned.parameters['strategy']}."
+            how, than = "about as quickly", "as"
+        return f"{name.capitalize()} writes {how} (p50) {than} {pinned.parameters['strategy']}."
     reads = model.reads_of(record)
     told = f"a read takes {duration(model.mean(reads))} on average, {number(model.times_a_hit(record))} times a hit"
     return f"{name.capitalize()}: {told}; a write {duration(model.mean(writes))}."

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from perflab.chapters.changes import only_change
 from perflab.lab import Record
-from perflab.measure import byte_size, count, duration, number, paired_ratio
+from perflab.measure import byte_size, count, duration, number, paired_ratio, things
 from perflab.measure.compare import CLEAR, EQUAL
 from perflab.measure.estimate import Estimate
 from perflab.measure.frame import Frame
@@ -118,7 +118,7 @@ def clients_said(record: Record) -> str:
     """When half of the clients have their reply, and what memory one takes."""
     clients, times, bytes_each, said = record.parameters["clients"], medians(record, "ns"), sizes(record), ""
     if len(times) == len(KINDS):
-        threads = plural(min(clients, machine_limits().threads), "threads")
+        threads = things(min(clients, machine_limits().threads), "thread")
         have = f"Half of {count(clients)} clients have their reply" if clients > 1 else "1 client has its reply"
         said += f" {have} within {duration(times[THREADS])} on {threads}, {duration(times[LOOP])} on one event loop."
     if len(bytes_each) == len(KINDS):
@@ -126,14 +126,9 @@ def clients_said(record: Record) -> str:
     return said
 
 
-def plural(number_of: int, things: str) -> str:
-    """`3 HTTP calls`, and `1 HTTP call`."""
-    return f"{count(number_of)} {things if number_of != 1 else things[:-1]}"
-
-
 def calls_text(chosen: Mapping[str, Any]) -> str:
     """`3 HTTP calls of 20 ms`."""
-    return f"{plural(chosen['calls'], chosen['what'])} of {chosen['wait']} ms"
+    return f"{things(chosen['calls'], chosen['what'].removesuffix('s'))} of {chosen['wait']} ms"
 
 
 def page_said(record: Record) -> str:
@@ -173,7 +168,7 @@ def _both_crowds(pinned: Record, record: Record) -> str:
         return ""
     (before, after), clients = found, record.parameters["clients"]
     return (
-        f"Median reply to {plural(pinned.parameters['clients'], 'clients')}: {duration(before[THREADS])} on threads, "
+        f"Median reply to {things(pinned.parameters['clients'], 'client')}: {duration(before[THREADS])} on threads, "
         f"{duration(before[LOOP])} on an event loop; to {count(clients)}: {duration(after[THREADS])}, {duration(after[LOOP])}."
     )
 

@@ -184,16 +184,18 @@ def limits_of(settings: Mapping[str, Any], clients: int, constants: Mapping[str,
 
 def stored_ns(rows: int, constants: Mapping[str, Any]) -> float:
     """What so many commits take alone: the line through one, which the writer has to be woken up for, and all of them."""
-    one, many = (max(0.0, constants[name] - constants["nothing"]) for name in ("one commit", "commits"))
-    return float(np.interp(rows, (0, 1, MAX_ROWS), (0.0, one, many)))
+    return _of_commits(rows, *(constants[name] - constants["nothing"] for name in ("one commit", "commits")))
 
 
 def added_ns(settings: Mapping[str, Any], constants: Mapping[str, Any]) -> float:
     """What commits add to a saturated request: the line through one and all of them, or a batch's of as many as `THREADS`."""
     if settings["batch"] != NONE:
         return max(0.0, constants[adds("batch")])
-    one, many = (max(0.0, constants[adds(name)]) for name in ("one commit", "all commits"))
-    return float(np.interp(settings["rows"], (0, 1, MAX_ROWS), (0.0, one, many)))
+    return _of_commits(settings["rows"], *(constants[adds(name)] for name in ("one commit", "all commits")))
+
+
+def _of_commits(rows: int, one: float, all_of_them: float) -> float:
+    return float(np.interp(rows, (0, 1, MAX_ROWS), np.maximum(0.0, (0.0, one, all_of_them))))
 
 
 def cpu_ns(settings: Mapping[str, Any], constants: Mapping[str, Any]) -> float:
